@@ -1,0 +1,109 @@
+"""Phones: what is said when, in the 39 ARPAbet phones of American English plus silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from talkcli.engine.errors import BadInput
+from talkcli.engine.struct import TensorStruct
+
+PHONES = (
+    "SIL", "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY",
+    "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH",
+)  # fmt: skip
+"""Silence first, then ARPAbet as in the CMU dictionary, without stress digits."""
+
+INDEX = {phone: index for index, phone in enumerate(PHONES)}
+
+SILENCE = INDEX["SIL"]
+
+VISEMES = {
+    "sil": ("SIL",),
+    "PP": ("P", "B", "M"),
+    "FF": ("F", "V"),
+    "TH": ("TH", "DH"),
+    "DD": ("T", "D"),
+    "kk": ("K", "G", "NG", "HH"),
+    "CH": ("CH", "JH", "SH", "ZH"),
+    "SS": ("S", "Z"),
+    "nn": ("N", "L"),
+    "RR": ("R", "ER"),
+    "aa": ("AA", "AE", "AH", "AY", "AW"),
+    "E": ("EH", "EY"),
+    "ih": ("IH", "IY", "Y"),
+    "oh": ("AO", "OW", "OY"),
+    "ou": ("UH", "UW", "W"),
+}
+"""The 15 visemes of MPEG-4 and Oculus lip sync, as sets of phones: together they hold each phone once."""
+
+
+class Phones(TensorStruct):
+    """Segments in time order, without overlap; whatever they leave free is silence."""
+
+    indices: Int[Tensor, " segments"]
+    """Into PHONES."""
+    starts: Float[Tensor, " segments"]
+    """Seconds, in double precision: an hour must not blur."""
+    ends: Float[Tensor, " segments"]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def seconds(self) -> float:
+        return float(self.ends[-1]) if len(self) else 0.0
+
+    @property
+    def segments(self) -> list[tuple[str, float, float]]:
+        """(phone, start, end), for reading."""
+        names = [PHONES[index] for index in self.indices.tolist()]
+        return list(zip(names, self.starts.tolist(), self.ends.tolist(), strict=True))
+
+    def frames(self, fps: Fraction | float, count: int) -> Int[Tensor, " frames"]:
+        """The phone at each of `count` instants, frame i at i / fps seconds."""
+        if not len(self):
+            return torch.full((count,), SILENCE)
+        times = torch.arange(count, dtype=torch.float64) / float(fps)
+        at = (torch.searchsorted(self.starts.double(), times, right=True) - 1).clamp(min=0)
+        spoken = (times >= self.starts[at]) & (times < self.ends[at])
+        return torch.where(spoken, self.indices[at].long(), SILENCE)
+
+
+def phones_of(segments: Iterable[tuple[str, float, float]]) -> Phones:
+    """From (phone, start, end) in time order."""
+    rows = list(segments)
+    return Phones(
+        torch.tensor([INDEX[phone] for phone, _, _ in rows], dtype=torch.long),
+        torch.tensor([start for _, start, _ in rows], dtype=torch.float64),
+        torch.tensor([end for _, _, end in rows], dtype=torch.float64),
+    )
+
+
+def save_phones(phones: Phones, path: Path) -> None:
+    """One JSON object, {"phones": [[phone, start, end], ...]}, seconds to the tenth of a millisecond."""
+    rows = [[phone, round(start, 4), round(end, 4)] for phone, start, end in phones.segments]
+    path.write_text(json.dumps({"phones": rows}) + "\n", encoding="utf-8")
+
+
+def load_phones(path: Path) -> Phones:
+    """Read what save_phones wrote."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["phones"]
+        segments = [(str(phone), float(start), float(end)) for phone, start, end in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        hint = 'Expected {"phones": [[phone, start, end], ...]}.'
+        raise BadInput(f"{path} is not a phones file: {error}", hint) from error
+    unknown = sorted({phone for phone, _, _ in segments} - set(PHONES))
+    if unknown:
+        raise BadInput(f"{path} speaks of {', '.join(unknown)}.", f"Phones are: {' '.join(PHONES)}.")
+    times = [time for _, start, end in segments for time in (start, end)]
+    if any(later < earlier for earlier, later in zip(times, times[1:], strict=False)):
+        raise BadInput(f"{path} is not in time order.", "Each phone starts where or after the one before it ends.")
+    return phones_of(segments)
