@@ -1,0 +1,45 @@
+"""The only file that knows where assets and caches live."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from talkcli.engine.errors import MissingAsset
+
+_PACKAGE = Path(__file__).parent.parent
+
+
+def assets_folder() -> Path:
+    """`talkcli/assets` in an installed wheel, `assets` beside the package in a checkout."""
+    installed = _PACKAGE / "assets"
+    return installed if installed.is_dir() else _PACKAGE.parent / "assets"
+
+
+def asset(name: str) -> Path:
+    """The path of a bundled file; MissingAsset if this install lacks it."""
+    path = assets_folder() / name
+    if not path.exists():
+        raise MissingAsset(
+            f"The bundled asset {name} is missing from {assets_folder()}.",
+            "Reinstall: pip install --force-reinstall talkcli",
+        )
+    return path
+
+
+def cache_folder() -> Path:
+    """Where things that can be made again are kept; made on first use."""
+    root = os.environ.get("TALK_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(root) / "talk"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

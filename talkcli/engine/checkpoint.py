@@ -1,0 +1,50 @@
+"""Checkpoint: a method's name, its config, its weights and where they come from, in one safetensors file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from talkcli.engine.errors import BadInput, Untrusted
+from talkcli.engine.struct import FORMAT, load_tensors, save_tensors
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    method: str
+    config: dict[str, Any]
+    weights: dict[str, Tensor]
+    provenance: dict[str, Any]
+    """Data, steps, seed, scores, licence."""
+
+
+def save_checkpoint(
+    method: str, config: Any, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], path: Path
+) -> None:
+    header = {
+        "format": FORMAT,
+        "kind": "Checkpoint",
+        "method": method,
+        "config": dataclasses.asdict(config),
+        "provenance": dict(provenance),
+    }
+    save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, header, path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Raises BadInput for a talk file of another kind, Untrusted for a damaged or foreign one."""
+    weights, header = load_tensors(path)
+    if header.get("kind") != "Checkpoint":
+        raise BadInput(
+            f"{path} holds a {header.get('kind')}, not a checkpoint.", "Train one with: talk train CLIPS"
+        )
+    try:
+        return Checkpoint(header["method"], header["config"], weights, header["provenance"])
+    except KeyError as error:
+        raise Untrusted(
+            f"{path} is damaged: {error} is missing.", "Fetch it again, or train it again."
+        ) from error

@@ -1,0 +1,37 @@
+"""Avatar: whose face it is: its shape, its look, its way of speaking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from pathlib import Path
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from talkcli.engine.face.look import Look
+from talkcli.engine.struct import TensorStruct, load_struct, save_struct
+
+
+class Avatar(TensorStruct):
+    name: str
+    neutral: Float[Tensor, "verts 3"]
+    """Metres, mouth closed."""
+    faces: Int[Tensor, "faces 3"]
+    lips: Int[Tensor, " lip_verts"]
+    """Vertices that the lip metrics measure."""
+    rig: str | None = None
+    """`talk-head` if the built-in face model moves it; None for a bare mesh."""
+    identity: Float[Tensor, " n_identity"] | None = None
+    """Coefficients of the rig's identity space, standard deviations."""
+    look: Look | None = None
+    styles: Mapping[str, Tensor] = field(default_factory=dict)
+    """Ways of speaking that `talk personalize` wrote, by method name."""
+
+
+def save_avatar(avatar: Avatar, path: Path) -> None:
+    save_struct(avatar, path)
+
+
+def load_avatar(path: Path) -> Avatar:
+    return load_struct(path, (Avatar, Look))

@@ -1,0 +1,39 @@
+"""Look: what a head is painted with; Wrinkles: how its skin acts when it moves."""
+
+from __future__ import annotations
+
+from jaxtyping import Float, Int8, UInt8
+from torch import Tensor
+
+from talkcli.engine.struct import TensorStruct
+
+RELIEF_UNIT = 1e-5
+"""Metres of height per unit of a relief map."""
+
+
+class Look(TensorStruct):
+    """Textures in the topology's UV layout, row 0 at the top (v = 1)."""
+
+    albedo: UInt8[Tensor, "height width 3"]
+    """sRGB."""
+    gloss: UInt8[Tensor, "rows columns 2"]
+    """Specular strength and roughness, both /255."""
+    relief: Int8[Tensor, "rows columns"]
+    """Static height: pores and age lines, in RELIEF_UNIT."""
+
+
+class Wrinkles(TensorStruct):
+    """Skin that acts: maps blended by expression."""
+
+    names: tuple[str, ...]
+    height: Int8[Tensor, "maps rows columns"]
+    """Added relief at activation 1, in RELIEF_UNIT."""
+    blood: Int8[Tensor, "maps rows columns"]
+    """Added haemoglobin at activation 1, /127: reddens where positive, pales where negative."""
+    drivers: Float[Tensor, "maps shapes"]
+    """Activation = clip(drivers @ shape weights, 0, 1.2)."""
+
+
+def activations(wrinkles: Wrinkles, weights: Float[Tensor, "frames shapes"]) -> Float[Tensor, "frames maps"]:
+    """How far each wrinkle map is on, from the rig's shape weights."""
+    return (weights @ wrinkles.drivers.mT).clamp(0, 1.2)

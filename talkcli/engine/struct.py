@@ -1,0 +1,216 @@
+"""Frozen dataclasses of tensors that check their own shapes, and their one file format."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import struct as binary
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Self, TypeVar, dataclass_transform, get_type_hints
+
+import torch
+from jaxtyping import jaxtyped
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from talkcli.engine.errors import BadInput, OutOfResources, Untrusted
+
+FORMAT = 1
+"""Version of the header; a file of another version is refused by name."""
+
+MAX_HEADER = 64 << 20
+"""Bytes: no header of ours comes near it."""
+
+
+@dataclass_transform(frozen_default=True)
+class TensorStruct:
+    """Subclass, annotate fields, done: the subclass is a frozen dataclass."""
+
+    def __init_subclass__(cls) -> None:
+        dataclasses.dataclass(frozen=True, eq=False)(cls)
+
+    def __post_init__(self) -> None:
+        """A struct with wrong shapes cannot exist; equal axis names must be equal sizes."""
+        with jaxtyped("context"):
+            for name, hint in _shapes(type(self)).items():
+                value = getattr(self, name)
+                if not isinstance(value, hint):
+                    got = (
+                        f"{tuple(value.shape)} {value.dtype}"
+                        if isinstance(value, Tensor)
+                        else repr(value)[:80]
+                    )
+                    raise TypeError(
+                        f"{type(self).__name__}.{name} must be {getattr(hint, '__name__', hint)}, got {got}"
+                    )
+
+    def map(self, fn: Callable[[Tensor], Tensor]) -> Self:
+        """A new struct with `fn` applied to every tensor, however deep."""
+
+        def walk(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return fn(value)
+            if isinstance(value, Mapping):
+                return {k: walk(v) for k, v in value.items()}
+            return value.map(fn) if isinstance(value, TensorStruct) else value
+
+        return type(self)(**{k: walk(v) for k, v in vars(self).items()})
+
+    def to(self, device: torch.device | str) -> Self:
+        return self.map(lambda tensor: tensor.to(device))
+
+
+S = TypeVar("S", bound=TensorStruct)
+
+
+def stack(structs: list[S]) -> S:
+    """One struct with a batch axis in front of every tensor."""
+    first = structs[0]
+
+    def pile(name: str) -> Any:
+        values = [getattr(struct, name) for struct in structs]
+        if isinstance(values[0], Tensor):
+            return torch.stack(values)
+        return stack(values) if isinstance(values[0], TensorStruct) else values[0]
+
+    return type(first)(**{name: pile(name) for name in vars(first)})
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+
+
+@functools.cache
+def _shapes(cls: type) -> dict[str, Any]:
+    """The fields that hold one tensor, with their annotation."""
+
+    def tensor(hint: Any) -> bool:
+        return any(isinstance(member, type) and hasattr(member, "dim_str") for member in _members(hint))
+
+    return {k: v for k, v in get_type_hints(cls).items() if tensor(v)}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary sibling that becomes `path` when the block succeeds and vanishes when it does not.
+
+    OutOfResources if the folder does not exist or cannot be written.
+    """
+    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutOfResources(
+            f"Cannot write {path}: {error.strerror or error}.", "Give another --output."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_struct(struct: TensorStruct, path: Path) -> None:
+    """Safetensors with a JSON header that says which struct it is: never a pickle."""
+    tensors: dict[str, Tensor] = {}
+
+    def describe(value: Any, at: str) -> Any:
+        def under(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+            return {k: describe(v, f"{at}.{k}" if at else k) for k, v in items}
+
+        if isinstance(value, TensorStruct):
+            return {"kind": type(value).__name__, "fields": under(vars(value).items())}
+        if isinstance(value, Tensor):
+            tensors[at] = value.detach().cpu().contiguous()
+            return {"tensor": at}
+        if isinstance(value, Fraction):
+            return {"fraction": [value.numerator, value.denominator]}
+        if isinstance(value, Mapping):
+            return {"mapping": under(value.items())}
+        return list(value) if isinstance(value, tuple) else value
+
+    header = {"format": FORMAT, **describe(struct, "")}
+    save_tensors(tensors, header, path)
+
+
+def save_tensors(tensors: Mapping[str, Tensor], header: Mapping[str, Any], path: Path) -> None:
+    """Tensors and a JSON header in one file, whole or not at all."""
+    with replacing(path) as temporary:
+        try:
+            save_file(dict(tensors), temporary, metadata={"talk": json.dumps(header)})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What save_tensors wrote. BadInput if absent, Untrusted if corrupt, oversized or not ours."""
+    if not path.is_file():
+        raise BadInput(f"{path} is not a file.", "Check the name.")
+    try:
+        _check_header(path)
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["talk"])
+            if not isinstance(header, dict):
+                raise ValueError("its header is not an object")
+            if header.get("format") != FORMAT:
+                raise Untrusted(
+                    f"{path} has format {header.get('format')}, this program reads format {FORMAT}.",
+                    "Make the file again with this version.",
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, header
+    except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
+        reason = "it has no talk header" if isinstance(error, KeyError) else str(error)
+        raise Untrusted(
+            f"{path} is not a talk file, or is damaged: {reason}.", "Make it again, or fetch it again."
+        ) from error
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a header that claims more than the file holds, before anything is allocated."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(8)
+    if len(head) < 8:
+        raise ValueError("it is too short")
+    claimed = binary.unpack("<Q", head)[0]
+    if claimed > min(MAX_HEADER, size - 8):
+        raise ValueError(f"its header claims {claimed} bytes")
+
+
+def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
+    """Read what save_struct wrote; `kinds` says which structs may appear, the first names what is wanted.
+
+    Raises BadInput for a talk file of another kind, Untrusted for what is damaged or foreign.
+    """
+    kinds = list(kinds)
+    by_name = {kind.__name__: kind for kind in kinds}
+    tensors, header = load_tensors(path)
+    if header.get("kind") != kinds[0].__name__:
+        raise BadInput(
+            f"{path} holds a {header.get('kind')}, not a {kinds[0].__name__}.", "Give the right file."
+        )
+
+    def build(value: Any, hint: Any = None) -> Any:
+        if isinstance(value, dict):
+            if "tensor" in value:
+                return tensors[value["tensor"]]
+            if "fraction" in value:
+                return Fraction(*value["fraction"])
+            if "mapping" in value:
+                return {k: build(v) for k, v in value["mapping"].items()}
+            kind = by_name[value["kind"]]
+            hints = get_type_hints(kind)
+            return kind(**{k: build(v, hints[k]) for k, v in value["fields"].items()})
+        return tuple(value) if isinstance(value, list) else value
+
+    try:
+        return build(header)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError, RecursionError) as error:
+        raise Untrusted(f"{path} is damaged: {error}.", "Make it again, or fetch it again.") from error
