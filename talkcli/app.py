@@ -1,0 +1,130 @@
+"""The `talk` command: its verbs and one way to fail."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import importlib
+import importlib.util
+import inspect
+import signal
+import sys
+import threading
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from talkcli import __version__, console, options
+from talkcli.engine.errors import OutOfResources, TalkError
+
+VERBS = ("animate", "render", "personalize", "prepare", "train", "evaluate", "doctor")
+"""In the order of --help; each is talkcli/commands/VERB.py with `run`, whose docstring is its help."""
+
+INTERRUPTED = 130
+"""What shells expect of a program that Ctrl-C ended."""
+
+_NO_ROOM = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.EACCES, errno.EPERM,
+    errno.EROFS, errno.ENAMETOOLONG, errno.EIO,
+}  # fmt: skip
+
+
+def _as_talk_error(error: BaseException) -> TalkError | None:
+    """What the user can mend about an exception; None if it is a bug of ours."""
+    if isinstance(error, TalkError):
+        return error
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return OutOfResources("Not enough memory.", "Close other programs, or work on shorter pieces.")
+    if type(error).__name__ == "OutOfMemoryError":
+        return OutOfResources("Not enough memory on the device.", "Give --device cpu.")
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        where = f" {error.filename}" if error.filename else ""
+        return OutOfResources(
+            f"Cannot use{where or ' the disk'}: {error.strerror}.",
+            "Free some space, or give another --output.",
+        )
+    return None
+
+
+@contextmanager
+def _ended_kindly() -> Iterator[None]:
+    """SIGTERM unwinds the stack like Ctrl-C does, so that nothing half-written stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _mendable(run: Callable[..., None]) -> Callable[..., None]:
+    """The verb with the options every verb has, and one way to fail: two lines and an exit code."""
+
+    @functools.wraps(run)
+    def verb(*args: Any, **kwargs: Any) -> None:
+        for name in options.EVERY_VERB:
+            kwargs.pop(name)
+        try:
+            with _ended_kindly():
+                run(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            console.fail("Interrupted.")
+            raise typer.Exit(INTERRUPTED) from error
+        except (typer.Exit, typer.BadParameter, BrokenPipeError):
+            raise
+        except Exception as error:
+            known = _as_talk_error(error)
+            if known is None:
+                console.fault(error)
+            else:
+                console.fail(known.message, known.hint)
+            raise typer.Exit(known.exit_code if known else TalkError.exit_code) from error
+
+    hints = typing.get_type_hints(run, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in inspect.signature(run).parameters.values()
+    ]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=option)
+        for name, option in options.EVERY_VERB.items()
+    ]
+    setattr(verb, "__signature__", inspect.Signature([*own, *added]))  # noqa: B010 (pyright knows no such field)
+    verb.__annotations__ = {**hints, **options.EVERY_VERB}
+    return verb
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.answer(f"talk {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="talk",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@app.callback()
+def _talk(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Speech-driven 3D talking avatars: audio in, animation or video out."""
+
+
+for _name in VERBS:
+    if importlib.util.find_spec(f"talkcli.commands.{_name}"):
+        _module = importlib.import_module(f"talkcli.commands.{_name}")
+        app.command(name=_name)(_mendable(_module.run))

@@ -1,0 +1,187 @@
+"""Everything a person sees: progress and messages on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from talkcli.engine.errors import BadUsage, OutOfResources
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+
+_loudness = {"quiet": False, "verbose": False}
+
+
+def set_quiet(value: bool) -> bool:
+    _loudness["quiet"] = value
+    return value
+
+
+def set_verbose(value: bool) -> bool:
+    _loudness["verbose"] = value
+    return value
+
+
+@functools.cache
+def _rich(stderr: bool) -> Console:
+    """Made on first use: `talk --help` needs no rich. Text is never read as markup or emoji."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def visible(text: object) -> str:
+    """One line that no file name can break or colour: control characters and stray bytes as escapes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in str(text)
+    )
+
+
+def say(text: object) -> None:
+    """Tell the person what was done; silent under -q."""
+    if not _loudness["quiet"]:
+        _rich(True).print(visible(text))
+
+
+def detail(text: object) -> None:
+    """What only -v wants to know."""
+    if _loudness["verbose"]:
+        _rich(True).print(visible(text), style="dim")
+
+
+def warn(text: object) -> None:
+    """Something is not as it should be, and the work goes on."""
+    from rich.text import Text
+
+    _rich(True).print(Text.assemble(("warning: ", "bold yellow"), visible(text)))
+
+
+def fail(message: str, hint: str = "") -> None:
+    """Two lines: what went wrong, and the way out."""
+    from rich.text import Text
+
+    _rich(True).print(Text.assemble(("error: ", "bold red"), visible(message)))
+    if hint:
+        _rich(True).print(Text.assemble((" hint: ", "dim"), visible(hint)))
+
+
+def fault(error: BaseException) -> None:
+    """A fault of ours: its name, and under -v where it happened."""
+    if _loudness["verbose"]:
+        _rich(True).print("".join(traceback.format_exception(error)))
+    told = "" if _loudness["verbose"] else " Run it again with -v for the traceback."
+    fail(f"This is a bug in talk: {type(error).__name__}: {error}", f"Please report it.{told}")
+
+
+def answer(text: object) -> None:
+    """A result, one line on stdout."""
+    print(visible(text))
+
+
+def answer_json(value: Any) -> None:
+    """One JSON object on stdout; paths as text, what is not a number as null."""
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, Mapping):
+            return {str(key): plain(inner) for key, inner in item.items()}
+        if isinstance(item, (list, tuple)):
+            return [plain(inner) for inner in item]
+        if isinstance(item, float) and (item != item or item in (float("inf"), float("-inf"))):
+            return None
+        return item if isinstance(item, (str, int, float, bool, type(None))) else str(item)
+
+    print(json.dumps(plain(value), indent=2))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """A table on stdout; the first column is text, the others stand right."""
+    from rich import box
+    from rich.table import Table
+
+    grid = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    for index, column in enumerate(columns):
+        grid.add_column(visible(column), justify="right" if index else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(visible(cell) for cell in row))
+    _rich(False).print(grid)
+
+
+def _shows_progress() -> bool:
+    return not _loudness["quiet"] and _rich(True).is_terminal
+
+
+def progress(items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
+    """The items, with a bar, their rate in `unit`s a second and the time left; only on a terminal."""
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)  # type: ignore[arg-type]
+    if not _shows_progress():
+        yield from items
+        return
+    from rich import progress as bars
+
+    columns = [
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[rate]}"),
+        bars.TimeRemainingColumn(elapsed_when_finished=True),
+    ]
+    with bars.Progress(*columns, console=_rich(True)) as bar:
+        task = bar.add_task(visible(label), total=total, rate="")
+        for item in items:
+            yield item
+            speed = bar.tasks[0].speed
+            bar.update(task, advance=1, rate=f"{speed:.3g} {unit}/s" if unit and speed else "")
+
+
+@contextmanager
+def step(label: str) -> Iterator[None]:
+    """A piece of work without a count: a spinner on a terminal."""
+    if not _shows_progress():
+        yield
+        return
+    with _rich(True).status(visible(label)):
+        yield
+
+
+def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> Path:
+    """Refuse what cannot or must not be written before any work is done, not after.
+
+    BadUsage if `path` exists (unless `overwrite`), is a folder, or is one of `inputs`; OutOfResources if its
+    folder is missing or cannot be written.
+    """
+    try:
+        same = path.exists() and any(source.exists() and path.samefile(source) for source in inputs)
+        if path.is_dir():
+            raise BadUsage(f"{path} is a folder.", "Give a file name with --output.")
+        if same:
+            raise BadUsage(
+                f"{path} is an input and would be overwritten.", "Give another name with --output."
+            )
+        if path.exists() and not overwrite:
+            raise BadUsage(f"{path} exists already.", "Give --overwrite to replace it, or another --output.")
+        if not path.parent.is_dir():
+            raise OutOfResources(f"The folder {path.parent} does not exist.", f"mkdir -p '{path.parent}'")
+    except OSError as error:
+        raise OutOfResources(
+            f"Cannot write {path}: {error.strerror}.", "Give another name with --output."
+        ) from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutOfResources(f"The folder {path.parent} cannot be written.", "Give another --output.")
+    return path
+
+
+def is_piped() -> bool:
+    """Whether stdin comes from a file or another program, so that reading it will not wait for a person."""
+    return not sys.stdin.isatty()

@@ -1,0 +1,71 @@
+"""Options that more than one command takes, spelled once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from talkcli import console
+from talkcli.engine.assets import assets_folder
+from talkcli.engine.errors import BadUsage
+
+
+def _known_model(model: str) -> str:
+    from talkcli.engine.methods import METHODS  # names only: no torch behind this import
+
+    if model not in METHODS and not Path(model).is_file():
+        raise typer.BadParameter(f"'{model}' is neither a file nor one of {', '.join(METHODS)}.")
+    return model
+
+
+def _known_device(device: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise typer.BadParameter(f"'{device}' is none of auto, cpu, cuda, cuda:N, mps.")
+    return device
+
+
+def avatar_file(avatar: str) -> Path:
+    """The file behind --avatar: a path, or the name of a bundled avatar."""
+    if Path(avatar).suffix or Path(avatar).exists():
+        return Path(avatar)
+    bundled = {path.stem: path for path in sorted(assets_folder().rglob("*.avatar"))}
+    if avatar not in bundled:
+        raise BadUsage(
+            f"'{avatar}' is neither an .avatar file nor a bundled avatar.",
+            f"Bundled: {', '.join(bundled) or 'none'}.",
+        )
+    return bundled[avatar]
+
+
+Model = Annotated[
+    str, typer.Option("--model", "-m", callback=_known_model, help="Method name or checkpoint file.")
+]
+Avatar = Annotated[
+    str, typer.Option("--avatar", "-a", help="Whose face: an .avatar file, or the name of a bundled one.")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="What to write; its suffix says the format.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
+Device = Annotated[
+    str, typer.Option("--device", callback=_known_device, help="auto, cpu, cuda, cuda:N or mps.")
+]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes to work with.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a setting by name; repeatable."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout.")]
+
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", callback=console.set_quiet, help="Only results, warnings and errors.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", callback=console.set_verbose, help="More detail, and tracebacks.")
+]
+EVERY_VERB = {"quiet": Quiet, "verbose": Verbose}
+"""Options that app.py gives to every verb; the commands do not list them."""
