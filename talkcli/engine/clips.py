@@ -1,0 +1,215 @@
+"""Clips: utterances with their motion, as `talk prepare` lays them on disk.
+
+folder/clips.json                  splits, licence, source
+folder/<speaker>/avatar            who speaks
+folder/<speaker>/<clip>.wav        16 kHz mono
+folder/<speaker>/<clip>.motion     ground truth in the form of a prediction; written last
+folder/<speaker>/<clip>.phones.json   what is said when, where it is known
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import soundfile
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from talkcli.engine.errors import BadInput, pick
+from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
+from talkcli.engine.motion import Motion, load_motion, save_motion
+from talkcli.engine.phones import Phones, load_phones, save_phones
+from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
+from talkcli.engine.struct import S, TensorStruct, replacing, stack
+
+INDEX = "clips.json"
+
+
+class Clip(TensorStruct):
+    speech: Speech
+    motion: Motion
+    avatar: Avatar
+    phones: Phones | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """clips.json: what a prepared folder holds and on what terms."""
+
+    splits: Mapping[str, Sequence[str]]
+    """`train`, `val`, `test` -> names, `speaker/clip`."""
+    licence: str
+    source: str
+    made: Mapping[str, Any] = field(default_factory=dict)
+    """How it was made: corpus, seed, version."""
+
+
+def save_contents(contents: Contents, folder: Path) -> None:
+    with replacing(folder / INDEX) as temporary:
+        temporary.write_text(json.dumps(vars(contents), indent=1) + "\n", encoding="utf-8")
+
+
+def load_contents(folder: Path) -> Contents:
+    path = folder / INDEX
+    if not path.is_file():
+        raise BadInput(f"{folder} has no {INDEX}.", "Make clips with: talk prepare CORPUS FOLDER")
+    try:
+        return Contents(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInput(
+            f"{path} is damaged: {error}.", "Run talk prepare again; it keeps what is whole."
+        ) from error
+
+
+def save_clip(clip: Clip, folder: Path, name: str) -> None:
+    """Write one clip; the motion comes last, so that a clip with a motion is whole."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    avatar = path.parent / "avatar"
+    if not avatar.exists():
+        save_avatar(clip.avatar, avatar)
+    with replacing(_beside(path, ".wav")) as temporary:
+        soundfile.write(temporary, clip.speech.waveform.numpy(), SAMPLE_RATE, subtype="PCM_16")
+    if clip.phones is not None:
+        save_phones(clip.phones, _beside(path, ".phones.json"))
+    save_motion(clip.motion, _beside(path, ".motion"))
+
+
+def has_clip(folder: Path, name: str) -> bool:
+    return _beside(folder / name, ".motion").is_file()
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+class ClipSet:
+    """A prepared folder, or one split of it, read clip by clip when asked."""
+
+    def __init__(self, folder: Path, split: str | None = None) -> None:
+        self.folder = folder
+        self.contents = load_contents(folder)
+        splits = self.contents.splits
+        chosen = (
+            splits[pick(split, splits, "split")] if split else [n for names in splits.values() for n in names]
+        )
+        self.names = tuple(chosen)
+        missing = [name for name in self.names if not has_clip(folder, name)]
+        if missing:
+            raise BadInput(
+                f"{folder} lacks {len(missing)} of its clips, {missing[0]} among them.",
+                "Run talk prepare again; it makes only what is missing.",
+            )
+        if not self.names:
+            where = f" in its {split} split" if split else ""
+            raise BadInput(f"{folder} has no clips{where}.", "Prepare more.")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Clip:
+        return Clip(self.speech(index), self.motion(index), self.avatar(index), self.phones(index))
+
+    def path(self, index: int, suffix: str) -> Path:
+        return _beside(self.folder / self.names[index], suffix)
+
+    def speech(self, index: int) -> Speech:
+        return load_speech(self.path(index, ".wav"))
+
+    def motion(self, index: int) -> Motion:
+        return load_motion(self.path(index, ".motion"))
+
+    def avatar(self, index: int) -> Avatar:
+        return load_avatar(self.path(index, "").with_name("avatar"))
+
+    def phones(self, index: int) -> Phones | None:
+        path = self.path(index, ".phones.json")
+        return load_phones(path) if path.is_file() else None
+
+    def speaker(self, index: int) -> str:
+        return self.names[index].rpartition("/")[0]
+
+    @functools.cached_property
+    def speakers(self) -> Mapping[str, tuple[int, ...]]:
+        """Each speaker's clips."""
+        found: dict[str, list[int]] = {}
+        for index in range(len(self)):
+            found.setdefault(self.speaker(index), []).append(index)
+        return {speaker: tuple(indices) for speaker, indices in found.items()}
+
+    def batches(self, example: Example[S], size: int, generator: torch.Generator) -> Iterator[S]:
+        """Endless batches of whatever `example` cuts; ragged examples are padded with zeros at the end."""
+        while True:
+            picks = torch.randint(len(self), (size,), generator=generator).tolist()
+            yield stack(padded([example(self, index, generator) for index in picks]))
+
+
+Example = Callable[[ClipSet, int, torch.Generator], S]
+"""One training example from clip `index`: a stage's own kind of struct."""
+
+
+def padded(structs: Sequence[S]) -> list[S]:
+    """The same structs with zeros after the first axis of each tensor, up to the longest."""
+
+    def grown(structs: Sequence[Any]) -> list[dict[str, Any]]:
+        columns = {}
+        for name in vars(structs[0]):
+            values = [getattr(struct, name) for struct in structs]
+            if isinstance(values[0], Tensor) and values[0].ndim:
+                longest = max(len(value) for value in values)
+                values = [F.pad(v, (0, 0) * (v.ndim - 1) + (0, longest - len(v))) for v in values]
+            elif isinstance(values[0], TensorStruct):
+                values = padded(values)
+            columns[name] = values
+        return [{name: values[i] for name, values in columns.items()} for i in range(len(structs))]
+
+    return [type(struct)(**fields) for struct, fields in zip(structs, grown(structs), strict=True)]
+
+
+class Excerpt(TensorStruct):
+    """A stretch of a clip, alone or stacked: what most stages learn from."""
+
+    waveform: Float[Tensor, "*batch samples"]
+    samples: Int[Tensor, "*batch"]
+    """How many of them are speech; the rest is padding."""
+    face: Float[Tensor, "*batch frames dims"]
+    """The face track, flat."""
+    frames: Int[Tensor, "*batch"]
+
+
+def flat(motion: Motion) -> Float[Tensor, "frames dims"]:
+    """Every tensor of the face track that has frames, side by side."""
+    tracks = [v for v in vars(motion.face).values() if isinstance(v, Tensor) and len(v) == len(motion)]
+    return torch.cat([track.flatten(1) for track in tracks], dim=1)
+
+
+def excerpts(frames: int) -> Example[Excerpt]:
+    """Random stretches of `frames` frames; a shorter clip whole."""
+
+    def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Excerpt:
+        motion, speech = clips.motion(index), clips.speech(index)
+        face = flat(motion)
+        start = int(torch.randint(max(len(face) - frames, 0) + 1, (1,), generator=generator))
+        face = face[start : start + frames]
+        rate = SAMPLE_RATE / motion.fps
+        waveform = speech.waveform[round(start * rate) : round((start + len(face)) * rate)]
+        return Excerpt(waveform, torch.tensor(len(waveform)), face, torch.tensor(len(face)))
+
+    return cut
+
+
+def whole() -> Example[Excerpt]:
+    """Clips as they are."""
+
+    def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Excerpt:
+        face, waveform = flat(clips.motion(index)), clips.speech(index).waveform
+        return Excerpt(waveform, torch.tensor(len(waveform)), face, torch.tensor(len(face)))
+
+    return cut

@@ -1,0 +1,66 @@
+"""What one training stage is: data, nothing runs here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Generic, Self, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.struct import S
+
+N = TypeVar("N", bound=nn.Module)
+"""The network a stage trains: each method's stages speak of its own class."""
+
+Losses = dict[str, Tensor]
+"""Named scalar terms, each already weighted: their sum is what is minimised."""
+
+
+def steady(progress: float) -> float:
+    """The learning rate as given, from first step to last."""
+    return 1.0
+
+
+def cosine(progress: float) -> float:
+    """Up over the first 2 % of the steps, then down along half a cosine to 1 %."""
+    if progress < 0.02:
+        return 0.01 + 0.99 * progress / 0.02
+    return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * (progress - 0.02) / 0.98))
+
+
+@dataclass(frozen=True)
+class Update(Generic[N, S]):
+    """One optimiser: which weights, and what they minimise."""
+
+    weights: Callable[[N], Iterable[nn.Parameter]]
+    losses: Callable[[N, S, torch.Generator], Losses]
+    lr: float = 1e-4
+    weight_decay: float = 0.0
+    """AdamW's; at 0 it is Adam."""
+    clip_norm: float | None = 1.0
+    start: int = 0
+    """First step at which this update runs (a critic may wait)."""
+
+
+@dataclass(frozen=True)
+class Stage(Generic[N, S]):
+    """A stage is its updates, run in order at every step. What no update trains is frozen, in eval mode."""
+
+    updates: tuple[Update[N, S], ...]
+    begin: Callable[[N, ClipSet], Example[S]]
+    """Once, before the first step: statistics of the data into the network's buffers, features of frozen
+    parts into memory. Returns how one training example is cut from the clips."""
+    steps: int
+    batch: int
+    ema: float | None = None
+    """Decay a step of the averaged weights that the stage leaves behind; None leaves the last ones."""
+    schedule: Callable[[float], float] = steady
+    """Share of the learning rate at a share of the steps."""
+
+    def with_rate(self, lr: float) -> Self:
+        """The same stage with every update at this learning rate."""
+        return replace(self, updates=tuple(replace(update, lr=lr) for update in self.updates))
