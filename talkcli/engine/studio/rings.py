@@ -1,0 +1,142 @@
+"""The loops of lids and lips: closed curves laid on the implicit skin, columns in step from ring to ring (see `head_mesh`)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from talkcli.engine.studio import anatomy
+from talkcli.engine.studio.sdf import Array, march
+
+EYE_COLUMNS = 36
+LIP_COLUMNS = 29
+"""from corner to corner, both counted"""
+MOUTH_HALF_WIDTH = 25.5
+
+
+@dataclass(frozen=True)
+class Loops:
+    """Nested closed loops of one opening, outermost first."""
+
+    points: Array
+    """[rings, columns, 3]"""
+    along: Array
+    """[columns] s of the eye, u of the mouth"""
+    upper: np.ndarray
+    """[columns] bool"""
+
+
+def on_skin(rows: Array, xy: Array) -> Array:
+    """The skin [n, 3] straight behind frontal positions xy [n, 2]."""
+    origins = np.column_stack([xy, np.zeros(len(xy))])
+    return march(rows, origins, np.tile([0.0, 0.0, 1.0], (len(xy), 1)), 160.0)
+
+
+def _normals(curve: Array, inside: Array, rounds: int) -> Array:
+    """Outward unit normals [n, 2] of a closed planar curve, smoothed along it."""
+    step = np.roll(curve, -1, 0) - np.roll(curve, 1, 0)
+    normal = np.stack([step[:, 1], -step[:, 0]], 1)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
+    if ((curve - inside) * normal).sum() < 0:
+        normal = -normal
+    for _ in range(rounds):
+        normal = np.roll(normal, 1, 0) + 2 * normal + np.roll(normal, -1, 0)
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    return normal
+
+
+def fissure() -> tuple[Array, np.ndarray, Array]:
+    """The opening between the left lids: frontal curve [n, 2] from the outer canthus over the upper lid and back, upper [n], s [n]."""
+    x, y = anatomy.EYE[:2]
+    inner, outer = np.array([x - 14.8, y - 1.6]), np.array([x + 14.6, y + 1.2])
+    column, half = np.arange(EYE_COLUMNS), EYE_COLUMNS // 2
+    upper = column < half
+    s = np.where(upper, 1 - column / half, (column - half) / half)
+    s = np.clip(0.5 - 0.275 * np.cos(np.pi * s) + 0.45 * (s - 0.5), 0, 1)
+    rise = np.where(upper, 5.6 * np.sin(np.pi * s**0.93) ** 0.78, -4.4 * np.sin(np.pi * s**1.12) ** 0.92)
+    curve = inner + (outer - inner) * s[:, None]
+    curve[:, 1] += rise
+    return curve, upper, s
+
+
+def eye_loops(rows: Array) -> Loops:
+    """The nine loops of the left eye. Lid skin lies on a sphere a little larger than the eyeball and centred behind it."""
+    eye, ball = anatomy.EYE, anatomy.EYE_RADIUS
+    lid_centre, lid_radius = eye + [0, 0, -2.7], 16.25
+    curve, upper, s = fissure()
+    normal = _normals(curve, eye[:2], 3)
+
+    def on_lid(xy: Array, radius: float) -> Array:
+        flat = ((xy - lid_centre[:2]) ** 2).sum(1)
+        return np.column_stack([xy, lid_centre[2] + np.sqrt(np.maximum(radius**2 - flat, 9.0))])
+
+    def on_ball(xy: Array, radius: float) -> Array:
+        ray = on_lid(xy, lid_radius) - eye
+        return eye + ray / np.linalg.norm(ray, axis=1, keepdims=True) * radius
+
+    belly = (1 - np.abs(2 * s - 1) ** 6)[:, None]
+    out = np.where(upper, 2.6, 2.2)
+    hidden = on_ball(curve + normal * 2.0, ball + 0.15)
+    touch = on_ball(curve, ball + 0.2)
+    inner_margin = touch * belly + (1 - belly) * (0.75 * on_lid(curve, lid_radius) + 0.25 * touch)
+    margin = on_lid(curve + normal * 0.75, lid_radius + 0.15)
+    lid = on_lid(curve + normal * out[:, None], lid_radius + 0.35)
+    tarsus = on_lid(curve + normal * (np.where(upper, 4.1, 3.7) * (0.7 + 0.3 * belly[:, 0]))[:, None], lid_radius + 0.3)
+    reach = np.where(upper, 5.6, 5.2) * (0.55 + 0.45 * belly[:, 0])
+    crease, sphere = on_skin(rows, curve + normal * reach[:, None]), on_lid(curve + normal * reach[:, None], lid_radius + 0.1)
+    crease[:, 2] = np.where(
+        upper,
+        np.minimum(crease[:, 2], sphere[:, 2]) * 0.6 + sphere[:, 2] * 0.4 - 0.9 * belly[:, 0],
+        crease[:, 2] * 0.6 + sphere[:, 2] * 0.4 - 0.2,
+    )
+    fold = on_skin(rows, curve + normal * (np.where(upper, 7.6, 8.2) * (0.65 + 0.35 * belly[:, 0]))[:, None])
+    fold[:, 2] += np.where(upper, 0.9 * belly[:, 0], 0)
+    sulcus = on_skin(rows, curve + normal * (np.where(upper, 10.0, 10.8) * (0.72 + 0.28 * belly[:, 0]))[:, None])
+    orbit = on_skin(rows, curve + normal * (np.where(upper, 12.8, 13.8) * (0.78 + 0.22 * belly[:, 0]))[:, None])
+    return Loops(np.stack([orbit, sulcus, fold, crease, tarsus, lid, margin, inner_margin, hidden]), s, upper)
+
+
+def lip_curves(u: Array) -> tuple[Array, Array, Array]:
+    """Heights of the slit, the upper and the lower vermilion border at u in -1..1, each [n] mm."""
+    a = np.abs(u)
+    slit = -44.6 - 0.9 * np.exp(-((u / 0.16) ** 2)) + 0.5 * np.exp(-(((a - 0.42) / 0.25) ** 2)) - 0.3 * a**3
+    bow = 1 + 0.13 * np.exp(-(((a - 0.27) / 0.14) ** 2)) - 0.13 * np.exp(-((u / 0.13) ** 2))
+    upper = slit + 7.4 * np.clip(1 - a**1.9, 0, 1) ** 0.85 * bow * 0.92
+    lower = slit - 9.3 * np.clip(1 - a**2.4, 0, 1) ** 0.8
+    return slit, upper, lower
+
+
+def mouth_loops(rows: Array) -> Loops:
+    """The fourteen loops of the mouth, from the cheek over the lips into the throat."""
+    u = np.cos(np.linspace(0, np.pi, LIP_COLUMNS))
+    u = np.sign(u) * np.abs(u) ** 0.92
+    u = np.concatenate([u, u[-2:0:-1]])
+    upper = np.arange(len(u)) < LIP_COLUMNS
+    slit_y, upper_y, lower_y = lip_curves(u)
+    border_y, x = np.where(upper, upper_y, lower_y), u * MOUTH_HALF_WIDTH
+    full, open_width = np.clip(1 - np.abs(u) ** 2.2, 0, 1) ** 0.7, 1 - np.abs(u) ** 8
+
+    def lip(fraction: float, upper_out: float, lower_out: float) -> Array:
+        y = slit_y + (border_y - slit_y) * fraction
+        points = on_skin(rows, np.stack([x, y], 1))
+        points[:, 2] += np.where(upper, upper_out, lower_out) * full - 1.2 * (1 - full) * (1 - min(fraction, 1))
+        return points
+
+    slit = lip(0.0, -0.2, -0.2)
+
+    def inside(up: float, down: float, back: float, width: float) -> Array:
+        points = slit * [width, 1, 1] + [0, 0, back]
+        points[:, 1] += np.where(upper, up, -down) * np.maximum(open_width, 0.25)
+        return points
+
+    border = np.stack([x, border_y], 1)
+    normal = _normals(border, np.array([0, -45.0]), 4)
+    skin = []
+    for up, down in ((9.2, 12.5), (6.6, 7.6), (3.6, 3.6)):
+        skin.append(on_skin(rows, border + normal * (np.where(upper, up, down) * (1 + 0.25 * (1 - full)))[:, None]))
+    red = [lip(1.16, 0.9, 0.6), lip(1.0, 1.75, 2.2), lip(0.72, 3.0, 4.3), lip(0.42, 3.3, 4.3), lip(0.16, 2.1, 2.2), slit]
+    mouth = [inside(1.2, 1.4, -4, 0.99), inside(6, 7, -7.5, 0.985), inside(11, 13, -14, 0.98)]
+    mouth += [inside(13, 16, -30, 0.86), inside(11, 13, -46, 0.55)]
+    return Loops(np.stack(skin + red + mouth), u, upper)
+
+
+MOUTH_FRACTION = np.array([2.4, 1.9, 1.45, 1.16, 1.0, 0.72, 0.42, 0.16, 0.0, -1.0, -2.0, -3.0, -4.0, -5.0])
