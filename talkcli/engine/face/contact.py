@@ -1,0 +1,44 @@
+"""Contact: what a linear face does not know: lips and lids touch, eyeballs are round, teeth are hard."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.face.eyelids import Eye, fitted_shapes, settle_lids
+from talkcli.engine.face.lips import Mouth, settle_lips
+from talkcli.engine.struct import TensorStruct
+
+
+class Contact(TensorStruct):
+    mouth: Mouth
+    left: Eye
+    right: Eye
+
+    def fitted(
+        self,
+        shapes: Float[Tensor, "shapes verts 3"],
+        names: tuple[str, ...],
+        template: Float[Tensor, "verts 3"],
+        neutral: Float[Tensor, "verts 3"],
+    ) -> Float[Tensor, "shapes verts 3"]:
+        """The shapes named `eye...` scaled to this face's lids and eyeballs, the others as they are."""
+        chosen = torch.tensor([name.startswith("eye") for name in names])
+        part = shapes[chosen]
+        for eye in (self.left, self.right):
+            part = fitted_shapes(part, eye, template, neutral)
+        return shapes.index_copy(0, chosen.nonzero()[:, 0], part)
+
+    def settled(
+        self,
+        vertices: Float[Tensor, "frames verts 3"],
+        template: Float[Tensor, "verts 3"],
+        neutral: Float[Tensor, "verts 3"],
+    ) -> Float[Tensor, "frames verts 3"]:
+        """Faces [before head pose, metres] with every touch resolved; a resting face stays as it is."""
+        out = vertices.clone()
+        settle_lips(out, self.mouth, neutral)
+        for eye in (self.left, self.right):
+            settle_lids(out, eye, template, neutral)
+        return out

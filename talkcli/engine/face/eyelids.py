@@ -1,0 +1,142 @@
+"""Eyelids lie on eyeballs: they slide round them, meet and never cross."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from talkcli.engine.struct import TensorStruct
+
+LID_RINGS = ("crease", "tarsus", "lid", "margin", "inner_margin", "hidden")
+"""The loops that slide; `margin` is the lid's outer edge, `inner_margin` touches the eyeball."""
+
+SLIDE = (0.15, 0.5, 0.85, 1.0, 1.0, 1.0)
+"""How much of a correction of its margin each loop follows."""
+
+CLEARANCE = (0.0012, 0.0012, 0.0010, 0.0008, 0.00025, 0.0002)
+"""Metres that each loop keeps from the eyeball, if it does so at rest."""
+
+SEAL = 0.08
+"""Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
+
+FOLLOW_UPPER = 0.7
+"""Share of a correction that the upper lid takes."""
+
+
+class Eye(TensorStruct):
+    """One eye: its lids' loops and its ball."""
+
+    rings: Int[Tensor, "rings columns"]
+    """LID_RINGS, each a closed loop with the same columns."""
+    upper: Bool[Tensor, " columns"]
+    opposite: Int[Tensor, " columns"]
+    """The column of the other lid that this one meets; the canthi meet themselves."""
+    lashes: Int[Tensor, " lash_verts"]
+    lash_columns: Int[Tensor, " lash_verts"]
+    """The column of the margin that each lash vertex rides on."""
+    ball: Int[Tensor, " ball_verts"]
+    centre: Float[Tensor, " 3"]
+    """Of the ball of the mean face, metres."""
+
+    def located(self, template: Tensor, neutral: Tensor) -> tuple[Tensor, float]:
+        """This face's eyeball: centre [3] metres and size relative to the mean face's."""
+        rest, mine = template[self.ball], neutral[self.ball]
+        spread = (mine - mine.mean(0)).norm(dim=1).mean() / (rest - rest.mean(0)).norm(dim=1).mean()
+        return mine.mean(0) + (self.centre - rest.mean(0)) * spread, float(spread)
+
+    def apertures(self, neutral: Tensor) -> Float[Tensor, " columns"]:
+        """How far apart the margins lie at rest, metres."""
+        margin = neutral[self.rings[LID_RINGS.index("margin")]]
+        return (margin - margin[self.opposite]).norm(dim=1)
+
+
+def fitted_shapes(
+    shapes: Float[Tensor, "shapes verts 3"], eye: Eye, template: Tensor, neutral: Tensor
+) -> Float[Tensor, "shapes verts 3"]:
+    """Shapes of the eye region scaled to this face's aperture, column by column, and to its eyeball."""
+    wide, mine = eye.apertures(template), eye.apertures(neutral)
+    ratio = ((mine + 5e-4) / (wide + 5e-4)).clamp(0.3, 3.0)
+    out = shapes.clone()
+    for ring, slide in zip(eye.rings, SLIDE, strict=True):
+        out[:, ring] *= (1 + (ratio - 1) * min(1.0, slide * 1.2))[:, None]
+    out[:, eye.lashes] *= ratio[eye.lash_columns, None]
+    out[:, eye.ball] *= eye.located(template, neutral)[1]
+    return out
+
+
+def settle_lids(
+    vertices: Float[Tensor, "frames verts 3"], eye: Eye, template: Tensor, neutral: Tensor
+) -> None:
+    """In place: round eyeballs, lids that slide on them, meet when nearly shut and stop where they meet."""
+    centre = eye.located(template, neutral)[0]
+    rest = neutral - centre
+    ball = vertices[:, eye.ball] - centre
+    radius = rest[eye.ball].norm(dim=1)
+    ball *= (radius / ball.norm(dim=2))[..., None]
+    vertices[:, eye.ball] = ball + centre
+
+    lids = vertices[:, eye.rings] - centre
+    lids = _lifted(_met(lids, rest[eye.rings], eye), rest[eye.rings], ball, rest[eye.ball])
+    lashes = vertices[:, eye.lashes] - centre
+    margin = LID_RINGS.index("margin")
+    before = vertices[:, eye.rings[margin]] - centre
+    lashes = lashes + (lids[:, margin] - before)[:, eye.lash_columns]
+    vertices[:, eye.rings] = lids + centre
+    vertices[:, eye.lashes] = lashes + centre
+
+
+def _elevation(points: Tensor) -> Tensor:
+    """Angle about the horizontal axis through the eyeball's centre, radians, up is positive."""
+    return torch.atan2(points[..., 1], points[..., 2])
+
+
+def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
+    """Lids [frames, rings, columns, 3] turned about the eyeball: no pair crossed, the nearly shut shut."""
+    turns = {}
+    for name in ("margin", "inner_margin"):
+        ring = LID_RINGS.index(name)
+        angle, calm = _elevation(lids[:, ring]), _elevation(rest[ring])
+        gap = torch.where(eye.upper, angle - angle[:, eye.opposite], angle[:, eye.opposite] - angle)
+        full = torch.where(eye.upper, calm - calm[eye.opposite], calm[eye.opposite] - calm)
+        seal = SEAL * full
+        shut = torch.minimum(((gap - seal) / (1 - SEAL)).clamp(min=0), gap.clamp(min=0))
+        shut = torch.where(gap < full, shut, gap)
+        own = eye.opposite == torch.arange(len(eye.opposite))
+        turn = torch.where(eye.upper, FOLLOW_UPPER, FOLLOW_UPPER - 1) * (shut - gap)
+        turns[name] = turn.masked_fill(own, 0.0)
+    inner = ("inner_margin", "hidden")
+    turn = torch.stack(
+        [
+            turns["inner_margin" if n in inner else "margin"] * k
+            for n, k in zip(LID_RINGS, SLIDE, strict=True)
+        ],
+        1,
+    )
+    x, y, z = lids.unbind(-1)
+    cos, sin = turn.cos(), turn.sin()
+    return torch.stack([x, y * cos + z * sin, z * cos - y * sin], -1)
+
+
+def _lifted(lids: Tensor, rest: Tensor, ball: Tensor, rest_ball: Tensor) -> Tensor:
+    """Lids pushed out along the radius where they would enter the eyeball or its cornea."""
+    pole = rest_ball[:, 2].argmax()
+    angles = (
+        torch.nn.functional.cosine_similarity(rest_ball, rest_ball[pole][None], dim=1).clamp(-1, 1).acos()
+    )
+    order = angles.argsort()
+    knots, radii = angles[order], rest_ball[order].norm(dim=1)
+
+    def surface(points: Tensor, gaze: Tensor) -> Tensor:
+        off = torch.nn.functional.cosine_similarity(points, gaze, dim=-1).clamp(-1, 1).acos()
+        right = torch.searchsorted(knots, off.contiguous()).clamp(1, len(knots) - 1)
+        low, high = knots[right - 1], knots[right]
+        part = ((off - low) / (high - low + 1e-9)).clamp(0, 1)
+        return torch.lerp(radii[right - 1], radii[right], part)
+
+    clear = torch.tensor(CLEARANCE)[:, None]
+    clear = torch.minimum(rest.norm(dim=-1) - surface(rest, rest_ball[pole].expand_as(rest)), clear)
+    gaze = ball[:, pole][:, None, None].expand_as(lids)
+    distance = lids.norm(dim=-1)
+    floor = surface(lids, gaze) + clear
+    return lids * (torch.maximum(distance, floor) / distance)[..., None]

@@ -1,0 +1,122 @@
+"""FaceModel: a head that can be anybody and pull any face, with the interface of FLAME."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.assets import asset
+from talkcli.engine.face.contact import Contact
+from talkcli.engine.face.eyelids import Eye
+from talkcli.engine.face.lips import Mouth
+from talkcli.engine.face.look import Wrinkles
+from talkcli.engine.face.rotations import matrix
+from talkcli.engine.face.skinning import joint_transforms, skinned
+from talkcli.engine.face.topology import Landmarks, Topology, landmark_points
+from talkcli.engine.struct import TensorStruct, load_struct
+
+JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
+PARENTS = (-1, 0, 1, 1, 1)
+"""The joint tree, the same as FLAME's but for FLAME's names."""
+
+
+class FaceModel(TensorStruct):
+    topology: Topology
+    template: Float[Tensor, "verts 3"]
+    """The mean neutral face, metres."""
+    identity: Float[Tensor, "n_identity verts 3"]
+    """Metres per standard deviation."""
+    shapes: Float[Tensor, "shapes verts 3"]
+    """Metres at weight 1, on the mean face."""
+    shape_names: tuple[str, ...]
+    """The 52 names of ARKit and our own extras; left is the subject's left."""
+    expression: Float[Tensor, "n_expression shapes"]
+    """Principal components of natural faces as mixtures of shapes, per standard deviation."""
+    joints: Float[Tensor, "joints 3"]
+    """JOINTS of the mean face, metres."""
+    weights: Float[Tensor, "verts joints"]
+    """Skinning shares, each row sums to 1."""
+    wrinkles: Wrinkles | None = None
+    joint_regressor: Float[Tensor, "joints verts"] | None = None
+    """Joints of a face as means of its vertices; without it every face has the mean face's joints."""
+    pose_correctives: Float[Tensor, "pose_features verts 3"] | None = None
+    """Metres per entry of the joints' rotations minus the identity, root left out (FLAME has them)."""
+    contact: Contact | None = None
+    """What touches what: lips, teeth, lids, eyeballs."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.shape_names) != len(self.shapes):
+            raise ValueError(f"FaceModel has {len(self.shapes)} shapes and {len(self.shape_names)} names")
+
+    def neutral(self, identity: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch verts 3"]:
+        """A person's face at rest, metres; the coefficients that are not given are 0."""
+        basis = self.identity[: identity.shape[-1]]
+        return self.template + (identity @ basis.flatten(1)).unflatten(-1, (-1, 3))
+
+    def joints_of(self, vertices: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch joints 3"]:
+        """Where the joints of a face lie, metres."""
+        if self.joint_regressor is None:
+            return self.joints.expand(*vertices.shape[:-2], -1, 3)
+        return self.joint_regressor @ vertices
+
+    def shapes_of(self, neutral: Float[Tensor, "verts 3"]) -> Float[Tensor, "shapes verts 3"]:
+        """The shapes as this face wears them: its own lids and eyeballs, metres at weight 1."""
+        if self.contact is None:
+            return self.shapes
+        return self.contact.fitted(self.shapes, self.shape_names, self.template, neutral)
+
+    def weight_vector(self, **named: float) -> Float[Tensor, " shapes"]:
+        """Shape weights from names: `jawOpen=0.4`; a name without its side stands for both."""
+        weights = torch.zeros(len(self.shape_names))
+        for name, value in named.items():
+            hits = [
+                i
+                for i, known in enumerate(self.shape_names)
+                if known in (name, name + "Left", name + "Right")
+            ]
+            if not hits:
+                raise KeyError(f"the face model has no shape {name}")
+            weights[hits] = value
+        return weights
+
+    def posed(
+        self,
+        identity: Float[Tensor, "*batch n"],
+        weights: Float[Tensor, "*batch shapes"],
+        jaw: Float[Tensor, "*batch 3"] | None = None,
+        neck: Float[Tensor, "*batch 3"] | None = None,
+        eyes: Float[Tensor, "*batch 2 3"] | None = None,
+        root: Float[Tensor, "*batch 3"] | None = None,
+    ) -> Float[Tensor, "*batch verts 3"]:
+        """Identity, then shapes, then joints (axis-angle, radians; `eyes` left then right): metres.
+
+        Linear as the papers have it: contact is the business of `geometry`.
+        """
+        shaped = self.neutral(identity) + (weights @ self.shapes.flatten(1)).unflatten(-1, (-1, 3))
+        batch = shaped.shape[:-2]
+        still = shaped.new_zeros(3)
+        eyes = still.expand(*batch, 2, 3) if eyes is None else eyes
+        turns = [still if turn is None else turn for turn in (root, neck, jaw)]
+        turns = [turn.expand(*batch, 3) for turn in (*turns, eyes[..., 0, :], eyes[..., 1, :])]
+        rotations = matrix(torch.stack(turns, -2))
+        joints = self.joints_of(shaped)
+        if self.pose_correctives is not None:
+            feature = (rotations[..., 1:, :, :] - torch.eye(3)).flatten(-3)
+            shaped = shaped + (feature @ self.pose_correctives.flatten(1)).unflatten(-1, (-1, 3))
+        return skinned(shaped, self.weights, joint_transforms(rotations, joints, PARENTS))
+
+    def landmarks(self, vertices: Float[Tensor, "*batch verts 3"], name: str = "ibug68") -> Tensor:
+        """Named landmarks on given vertices, [*batch, points, 3] metres."""
+        return landmark_points(vertices, self.topology, name)
+
+
+@functools.cache
+def load_face_model() -> FaceModel:
+    """The built-in head, `talk-head`; half precision on disk, single in memory."""
+    kinds = (FaceModel, Topology, Landmarks, Wrinkles, Contact, Mouth, Eye)
+    model: FaceModel = load_struct(asset("head.safetensors"), kinds)
+    return model.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)

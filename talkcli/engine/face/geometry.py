@@ -1,0 +1,193 @@
+"""Geometry: the one meeting of who and how; a motion on an avatar becomes vertices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import JOINTS, FaceModel, load_face_model
+from talkcli.engine.face.rotations import matrix
+from talkcli.engine.face.skinning import turned_about
+from talkcli.engine.motion import Codes, Coefficients, Motion, Shapes, Vertices
+
+RIG = "talk-head"
+"""What Avatar.rig says of an avatar that the built-in face model moves."""
+
+JAW_OPEN = 0.30
+"""Radians of jaw rotation that the shape jawOpen stands for at weight 1."""
+
+RIDGE = 1e-2
+"""Of the mean diagonal: keeps recovered weights small where shapes look alike."""
+
+CHUNK = 256
+"""Frames that are expanded at once."""
+
+
+class Rigged(NamedTuple):
+    """A face model worn by one avatar."""
+
+    model: FaceModel
+    shapes: Float[Tensor, "shapes verts 3"]
+    """As this face wears them."""
+    joints: Float[Tensor, "joints 3"]
+
+
+def rigged(avatar: Avatar) -> Rigged | None:
+    """The avatar's rig fitted to its neutral face; None for a bare mesh."""
+    if avatar.rig != RIG:
+        return None
+    model = load_face_model()
+    if len(avatar.neutral) != len(model.template):
+        raise BadInput(
+            f"Avatar {avatar.name} has {len(avatar.neutral)} vertices, its rig {RIG} {len(model.template)}.",
+            "Make the avatar again with this version.",
+        )
+    return Rigged(model, model.shapes_of(avatar.neutral), model.joints_of(avatar.neutral))
+
+
+def vertices(
+    motion: Motion, avatar: Avatar, start: int = 0, stop: int | None = None
+) -> Float[Tensor, "frames verts 3"]:
+    """Frames [start, stop) of the moving head, metres: face, contact, then head pose."""
+    rig = rigged(avatar)
+    return _posed(
+        avatar.neutral + _offsets(motion, avatar, rig, start, stop), motion, avatar, rig, start, stop
+    )
+
+
+def offsets(
+    motion: Motion, avatar: Avatar, start: int = 0, stop: int | None = None
+) -> Float[Tensor, "frames verts 3"]:
+    """Frames [start, stop) of what the face does, contact resolved, before head pose: metres from neutral."""
+    return _offsets(motion, avatar, rigged(avatar), start, stop)
+
+
+def chunks(motion: Motion, avatar: Avatar, size: int = CHUNK) -> Iterator[Float[Tensor, "frames verts 3"]]:
+    """All of `vertices`, a few frames at a time: an hour does not fit in memory at once."""
+    rig = rigged(avatar)
+    for start in range(0, len(motion), size):
+        moved = avatar.neutral + _offsets(motion, avatar, rig, start, start + size)
+        yield _posed(moved, motion, avatar, rig, start, start + size)
+
+
+def arkit_weights(
+    motion: Motion, avatar: Avatar, start: int = 0, stop: int | None = None
+) -> Float[Tensor, "frames shapes"]:
+    """The rig's shape weights in 0..1 that a motion stands for: read, or recovered by least squares."""
+    rig = rigged(avatar)
+    if rig is None:
+        raise BadInput(
+            f"Avatar {avatar.name} has no rig, so its motion has no shape weights.", f"Use one with {RIG}."
+        )
+    face = motion.face
+    match face:
+        case Coefficients():
+            weights = _named_weights(face, rig.model, start, stop)
+            opened = rig.model.weight_vector(jawOpen=1.0)
+            weights = weights + face.jaw[start:stop, :1] / JAW_OPEN * opened
+        case Shapes():
+            _check_count(face.basis.shape[1], avatar)
+            weights = face.weights[start:stop] @ _recovered(face.basis, rig)
+        case Vertices():
+            _check_count(face.offsets.shape[1], avatar)
+            weights = torch.cat([_recovered(part, rig) for part in face.offsets[start:stop].split(CHUNK)])
+        case Codes():
+            raise _no_mesh()
+    return weights.clamp(0, 1)
+
+
+def _offsets(
+    motion: Motion, avatar: Avatar, rig: Rigged | None, start: int, stop: int | None
+) -> Float[Tensor, "frames verts 3"]:
+    face = motion.face
+    match face:
+        case Vertices():
+            _check_count(face.offsets.shape[1], avatar)
+            moved = face.offsets[start:stop].clone()
+        case Shapes():
+            _check_count(face.basis.shape[1], avatar)
+            moved = (face.weights[start:stop] @ face.basis.flatten(1)).unflatten(1, (-1, 3))
+        case Coefficients():
+            if rig is None:
+                raise BadInput(
+                    f"This motion moves {RIG} but avatar {avatar.name} is a bare mesh.",
+                    "Give an avatar with a rig.",
+                )
+            weights = _named_weights(face, rig.model, start, stop)
+            moved = (weights @ rig.shapes.flatten(1)).unflatten(1, (-1, 3))
+            if face.jaw.any():
+                moved = _jaw_turned(avatar.neutral + moved, face.jaw[start:stop], rig) - avatar.neutral
+        case Codes():
+            raise _no_mesh()
+    if rig is None or rig.model.contact is None:
+        return moved
+    return (
+        rig.model.contact.settled(avatar.neutral + moved, rig.model.template, avatar.neutral) - avatar.neutral
+    )
+
+
+def _named_weights(face: Coefficients, model: FaceModel, start: int, stop: int | None) -> Tensor:
+    """Weights [frames, shapes] of the rig's shapes."""
+    values = face.expression[start:stop]
+    known = len(model.shapes) if face.space == "arkit" else len(model.expression)
+    if face.space not in ("arkit", "pca") or values.shape[1] > known:
+        raise BadInput(
+            f"This motion has {values.shape[1]} coefficients of space '{face.space}'; {RIG} has "
+            f"{len(model.shapes)} of 'arkit' and {len(model.expression)} of 'pca'.",
+            "Convert the motion, or animate again.",
+        )
+    if face.space == "pca":
+        return values @ model.expression[: values.shape[1]]
+    return torch.nn.functional.pad(values, (0, known - values.shape[1]))
+
+
+def _jaw_turned(moved: Tensor, jaw: Float[Tensor, "frames 3"], rig: Rigged) -> Tensor:
+    joint = JOINTS.index("jaw")
+    share, pivot = rig.model.weights[:, joint], rig.joints[joint]
+    return turned_about(moved, share, matrix(jaw), torch.zeros_like(jaw), pivot)
+
+
+def _posed(
+    moved: Tensor, motion: Motion, avatar: Avatar, rig: Rigged | None, start: int, stop: int | None
+) -> Tensor:
+    """The head turned about its neck joint: the shoulders of a rig stay, a bare mesh turns as a whole."""
+    if motion.head is None:
+        return moved
+    rotation = matrix(motion.head.rotation[start:stop])
+    translation = motion.head.translation[start:stop]
+    if rig is None:
+        low, high = avatar.neutral.amin(0), avatar.neutral.amax(0)
+        pivot = torch.stack(
+            [(low[0] + high[0]) / 2, low[1] + 0.15 * (high[1] - low[1]), (low[2] + high[2]) / 2]
+        )
+        return turned_about(moved, torch.ones(len(avatar.neutral)), rotation, translation, pivot)
+    share = rig.model.weights[:, 1:].sum(1)
+    return turned_about(moved, share, rotation, translation, rig.joints[JOINTS.index("neck")])
+
+
+def _recovered(moved: Float[Tensor, "rows verts 3"], rig: Rigged) -> Float[Tensor, "rows shapes"]:
+    """Ridge least squares of offsets on the rig's shapes."""
+    basis = rig.shapes.flatten(1)
+    gram = basis @ basis.mT
+    gram = gram + RIDGE * gram.diagonal().mean() * torch.eye(len(gram))
+    return torch.linalg.solve(gram, basis @ moved.flatten(1).mT).mT
+
+
+def _check_count(count: int, avatar: Avatar) -> None:
+    if count != len(avatar.neutral):
+        raise BadInput(
+            f"The motion moves {count} vertices but avatar {avatar.name} has {len(avatar.neutral)}.",
+            "Give the avatar that the motion was made for.",
+        )
+
+
+def _no_mesh() -> BadInput:
+    return BadInput(
+        "Codes of a Gaussian head have no mesh.", "Render them with the Gaussian head they were made for."
+    )

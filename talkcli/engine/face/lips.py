@@ -1,0 +1,121 @@
+"""Lips meet, press and never cross; they stay in front of the teeth."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from talkcli.engine.struct import TensorStruct
+
+LIP_RINGS = (
+    "near", "rim", "border", "red_outer", "red_middle", "red_inner", "slit", "behind", "vestibule", "gutter",
+)  # fmt: skip
+"""Loops round the mouth from the skin over the red of the lips to their inside; lips touch at the slit."""
+
+FOLLOW = (0.0, 0.05, 0.12, 0.3, 0.55, 0.85, 1.0, 1.0, 0.6, 0.2)
+"""How much of a correction at the slit each loop follows."""
+
+SEAL, REACH = 0.00025, 0.0015
+"""Metres: gaps under SEAL are shut, gaps over REACH are left alone."""
+
+TOOTH_CLEARANCE = 0.0005
+"""Metres between lip and tooth, if they are kept at rest."""
+
+
+class Mouth(TensorStruct):
+    """The mouth's loops and the teeth behind them."""
+
+    rings: Int[Tensor, "rings columns"]
+    """LIP_RINGS, each a closed loop with the same columns."""
+    upper: Bool[Tensor, " columns"]
+    opposite: Int[Tensor, " columns"]
+    """The column of the other lip that this one meets; the corners meet themselves."""
+    copies: Int[Tensor, "copies 2"]
+    """(copy, original): vertices of the lining that lie on the slit and go where it goes."""
+    upper_teeth: Int[Tensor, " upper_marks"]
+    """Foremost vertices of the upper arch, and of the lower one."""
+    lower_teeth: Int[Tensor, " lower_marks"]
+
+
+def settle_lips(vertices: Float[Tensor, "frames verts 3"], mouth: Mouth, neutral: Tensor) -> None:
+    """In place: no lip crosses the other or a tooth; over-closed lips press flat."""
+    lips = vertices[:, mouth.rings]
+    lips = _apart_from_teeth(lips, vertices, mouth, neutral)
+    lips = _met(lips, mouth)
+    vertices[:, mouth.rings] = lips
+    vertices[:, mouth.copies[:, 0]] = vertices[:, mouth.copies[:, 1]]
+
+
+def _met(lips: Tensor, mouth: Mouth) -> Tensor:
+    """Lips [frames, rings, columns, 3] moved to their midline where they cross, the red following softly."""
+    slit = lips[:, LIP_RINGS.index("slit")]
+    other = slit[:, mouth.opposite]
+    sign = torch.where(mouth.upper, 1.0, -1.0)
+    sign = torch.where(mouth.opposite == torch.arange(len(sign)), 0.0, sign)
+    gap = sign * (slit[..., 1] - other[..., 1])
+    apart = slit[..., 2] - other[..., 2]
+    shut = torch.where(gap < REACH, ((gap - SEAL) / (1 - SEAL / REACH)).clamp(min=0), gap)
+    facing = torch.exp(-((apart / 0.006) ** 2))
+    move = 0.5 * sign * (shut - gap) * facing
+    touch = ((REACH - gap) / REACH).clamp(0, 1) * facing * sign.abs()
+    slide = -0.5 * apart * touch
+    follow = torch.tensor(FOLLOW)[:, None]
+    squeezed = (-gap).clamp(min=0) * facing * sign.abs()
+    bulge = torch.tensor([0, 0, 0.06, 0.16, 0.18, 0.05, 0, 0, 0, 0])[:, None]
+    shift = torch.stack(
+        [
+            torch.zeros_like(move)[:, None].expand(-1, len(follow), -1),
+            move[:, None] * follow,
+            slide[:, None] * follow + squeezed[:, None] * bulge,
+        ],
+        -1,
+    )
+    return lips + shift
+
+
+def _apart_from_teeth(lips: Tensor, vertices: Tensor, mouth: Mouth, neutral: Tensor) -> Tensor:
+    """Lips pushed forward off the teeth, or past the biting edge where that is nearer."""
+    rings = slice(LIP_RINGS.index("red_inner"), LIP_RINGS.index("vestibule") + 1)
+    rest, inner = neutral[mouth.rings[rings]], lips[:, rings]
+    for marks, up in ((mouth.upper_teeth, True), (mouth.lower_teeth, False)):
+        still = neutral[marks]
+        turn, shift = _rigid(still, vertices[:, marks])
+        local = (inner - shift[:, None, None]) @ turn[:, None]
+        centre, axes = _arch(still)
+        edge = still[:, 1].min() if up else still[:, 1].max()
+        flat = torch.stack([(local[..., 0] - centre[0]), (local[..., 2] - centre[1])], -1)
+        length = (flat / axes).norm(dim=-1).clamp(min=1e-6)
+        calm = (torch.stack([rest[..., 0] - centre[0], rest[..., 2] - centre[1]], -1) / axes).norm(dim=-1)
+        size = axes.mean()
+        want = torch.minimum(calm, 1 + TOOTH_CLEARANCE / size)
+        inside = ((want - length) * size).clamp(min=0)
+        overlap = (local[..., 1] - edge if up else edge - local[..., 1]) + TOOTH_CLEARANCE
+        own = mouth.upper == up
+        past = (overlap > 0) & (inside > 0)
+        escape = past & ~own & (overlap < inside)
+        outward = flat * (torch.where(past & ~escape, want / length, torch.ones_like(length)) - 1)[..., None]
+        down = torch.where(escape, -overlap if up else overlap, torch.zeros_like(overlap))
+        push = torch.stack([outward[..., 0], down, outward[..., 1]], -1)
+        inner = inner + push @ turn.mT[:, None]
+    return torch.cat([lips[:, : rings.start], inner, lips[:, rings.stop :]], 1)
+
+
+def _rigid(still: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
+    """Rotation [frames, 3, 3] and shift [frames, 3] with moved = rotation @ still + shift (Kabsch 1976)."""
+    middle, middles = still.mean(0), moved.mean(1)
+    u, _, vh = torch.linalg.svd((moved - middles[:, None]).mT @ (still - middle))
+    flip = torch.linalg.det(u @ vh)
+    turn = (u * torch.stack([torch.ones_like(flip), torch.ones_like(flip), flip], -1)[:, None]) @ vh
+    return turn, middles - turn @ middle
+
+
+def _arch(marks: Tensor) -> tuple[Tensor, Tensor]:
+    """The ellipse through an arch's marks seen from above: centre [2] and half axes [2] in (x, z), metres."""
+    x, z = marks[:, 0] - marks[:, 0].mean(), marks[:, 2] * 10
+    x = x * 10
+    p, q, r = torch.linalg.lstsq(torch.stack([x**2, z**2, z], 1), torch.ones_like(x)[:, None]).solution[:, 0]
+    middle = -r / (2 * q)
+    scale = 1 + q * middle**2
+    axes = torch.stack([scale / p, scale / q]).clamp(min=1e-4).sqrt() / 10
+    return torch.stack([marks[:, 0].mean(), middle / 10]), axes
