@@ -1,0 +1,256 @@
+"""Sound: what any audio or video file sounds like, at its own rate, block by block."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soxr
+from jaxtyping import Float32
+
+from talkcli.engine.errors import BadInput
+
+Block = Float32[np.ndarray, "samples channels"]
+
+RATES = range(4_000, 768_001)
+"""Hertz. A header that claims another rate lies, or is no speech."""
+
+LONGEST = 12 * 3600
+"""Seconds; what a small file of compressed silence may unfold to."""
+
+LARGEST_PIPE = 16 << 30
+"""Bytes taken from a pipe before it is refused."""
+
+_BLOCK_BYTES = 1 << 20
+
+_SHORTEST_GAP, _LONGEST_GAP = 0.04, 600.0
+"""Seconds between what a file's clock says and what was decoded: less is rounding, more is a broken clock."""
+
+_SNDFILE = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"caff", b".snd")
+"""First bytes of uncompressed sound, which libsndfile reads; FFmpeg reads all else."""
+
+CONTAINERS = (
+    "aac,ac3,aiff,amr,ape,asf,asf_o,au,avi,caf,eac3,flac,flv,gxf,ivf,loas,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,"
+    "mpeg,mpegts,mpegtsraw,mxf,nut,ogg,rm,tta,voc,w64,wav,wv,xwma"
+)
+"""Demuxers that read one file and no other: no playlist, no concatenation, no device, no network."""
+
+OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
+"""How FFmpeg opens a stranger's file."""
+
+CONVERT = "Convert it to a WAV file, for instance with: ffmpeg -i INPUT OUTPUT.wav"
+
+
+@dataclass(frozen=True)
+class Sound:
+    name: str
+    """What to call it in a message."""
+    rate: int
+    """Hertz."""
+    channels: int
+    blocks: Iterator[Block]
+    """In [-1, 1]; to be taken once."""
+    notes: list[str]
+    """What was wrong and could be mended; complete when `blocks` is used up."""
+
+    def mono(self) -> Sound:
+        """The mean of all channels."""
+        mixed = (block.mean(1, dtype=np.float32, keepdims=True) for block in self.blocks)
+        return replace(self, channels=1, blocks=mixed)
+
+    def resampled(self, rate: int) -> Sound:
+        """The same at another rate, as a stream: equal whatever the size of the blocks."""
+        return self if rate == self.rate else replace(self, rate=rate, blocks=self._resampled(rate))
+
+    def _resampled(self, rate: int) -> Iterator[Block]:
+        stream = soxr.ResampleStream(self.rate, rate, self.channels, dtype="float32")
+        for block in self.blocks:
+            yield stream.resample_chunk(block)
+        yield stream.resample_chunk(np.zeros((0, self.channels), np.float32), last=True)
+
+
+@contextmanager
+def open_sound(path: Path | str) -> Iterator[Sound]:
+    """The sound of a file, of a pipe, or of stdin (`-`). BadInput, naming the file, if there is none."""
+    if str(path) == "-":
+        with _spooled(sys.stdin.buffer, "stdin") as file, _decoded(file, "stdin") as sound:
+            yield sound
+        return
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder, not a recording.", "Give a file in it.")
+        if not path.exists():
+            raise BadInput(f"{path} does not exist.", "Check the name.")
+        if not (path.is_file() or path.is_fifo()):
+            raise BadInput(f"{path} is a device, not a recording.", "Give a file.")
+        with path.open("rb") as raw:
+            if path.is_fifo():
+                with _spooled(raw, str(path)) as file, _decoded(file, str(path)) as sound:
+                    yield sound
+            else:
+                with _decoded(raw, str(path)) as sound:
+                    yield sound
+    except PermissionError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+
+
+@contextmanager
+def _spooled(pipe: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """A pipe's bytes in a nameless file on disk: decoders must seek, and memory must stay small."""
+    with tempfile.TemporaryFile() as file:
+        while block := pipe.read(_BLOCK_BYTES):
+            file.write(block)
+            if file.tell() > LARGEST_PIPE:
+                raise BadInput(f"{name} does not end.", "Give a file, or a shorter recording.")
+        file.seek(0)
+        yield file
+
+
+@contextmanager
+def _decoded(file: BinaryIO, name: str) -> Iterator[Sound]:
+    magic = file.read(4)
+    file.seek(0)
+    if not magic:
+        raise BadInput(f"{name} is empty.", "Record it again, or check how it was copied.")
+    opener = _open_sndfile if magic in _SNDFILE else _open_ffmpeg
+    with opener(file, name) as sound:
+        if sound.rate not in RATES:
+            raise BadInput(f"{name} claims {sound.rate} samples a second.", CONVERT)
+        yield replace(sound, blocks=_checked(sound))
+
+
+def _checked(sound: Sound) -> Iterator[Block]:
+    """The blocks, refused where a sample is not a number or the sound never ends."""
+    taken = 0
+    for block in sound.blocks:
+        if not np.isfinite(block).all():
+            first = int(np.flatnonzero(~np.isfinite(block).all(1))[0]) + taken
+            raise BadInput(
+                f"{sound.name} is damaged: the sample at {first / sound.rate:.3f} s is not a number.",
+                "Export it again as 16-bit PCM.",
+            )
+        taken += len(block)
+        if taken > LONGEST * sound.rate:
+            raise BadInput(f"{sound.name} is longer than {LONGEST // 3600} hours.", "Split it.")
+        yield block
+
+
+@contextmanager
+def _open_sndfile(file: BinaryIO, name: str) -> Iterator[Sound]:
+    """WAV, AIFF and their kin; FFmpeg has a try at what libsndfile refuses."""
+    import soundfile
+
+    try:
+        decoder = soundfile.SoundFile(file)
+    except (soundfile.LibsndfileError, RuntimeError, TypeError):
+        decoder = None
+    if decoder is None or not decoder.frames:  # a WAV written to a pipe may say that it holds nothing
+        if decoder is not None:
+            decoder.close()
+        file.seek(0)
+        with _open_ffmpeg(file, name) as sound:
+            yield sound
+        return
+    with decoder:
+        notes: list[str] = []
+        yield Sound(name, decoder.samplerate, decoder.channels, _sndfile_blocks(decoder, name, notes), notes)
+
+
+def _sndfile_blocks(decoder: Any, name: str, notes: list[str]) -> Iterator[Block]:
+    import soundfile
+
+    size = max(1, _BLOCK_BYTES // 4 // decoder.channels)
+    taken = 0
+    while True:
+        try:
+            block = decoder.read(size, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError:
+            break
+        if not len(block):
+            break
+        taken += len(block)
+        yield block
+    if missing := _missing_seconds(decoder, taken):
+        notes.append(
+            f"{name} breaks off after {taken / decoder.samplerate:.1f} s, {missing:.1f} s too early."
+        )
+
+
+def _missing_seconds(decoder: Any, taken: int) -> float:
+    """How much a header promises beyond what is there; 0 for a stream's header, which knows nothing."""
+    promised = decoder.frames - taken
+    for line in decoder.extra_info.splitlines():  # "data : 96000 (should be 47978)"
+        words = line.split()
+        if words[:2] == ["data", ":"] and "(should be" in line and words[2].isdigit():
+            claimed, there = int(words[2]), int(words[-1].rstrip(")"))
+            if claimed < 0x7FFF0000 and there:
+                promised = (claimed - there) * taken // there
+    return max(0, promised) / decoder.samplerate if promised > decoder.samplerate / 100 else 0.0
+
+
+@contextmanager
+def _open_ffmpeg(file: BinaryIO, name: str) -> Iterator[Sound]:
+    """MP3, FLAC, Ogg, M4A, MP4, MOV, WebM, Matroska and the other CONTAINERS."""
+    import av
+    from av.error import FFmpegError
+
+    try:
+        container = av.open(file, options=OPTIONS)
+    except (FFmpegError, ValueError, EOFError) as error:
+        raise BadInput(f"{name} is not a recording that can be read.", CONVERT) from error
+    with container:
+        stream = next(iter(container.streams.audio), None)
+        if stream is None or not stream.rate or not stream.channels:
+            raise BadInput(f"{name} has no sound.", "Give a recording with speech in it.")
+        notes: list[str] = []
+        blocks = _ffmpeg_blocks(container, stream, name, notes)
+        yield Sound(name, stream.rate, stream.channels, blocks, notes)
+
+
+def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> Iterator[Block]:
+    """Decoded to float; silence stands where the file's clock says that nothing was heard."""
+    import av
+    from av.error import FFmpegError
+
+    rate, channels = stream.rate, stream.channels
+    to_float = av.AudioResampler("flt", stream.layout.name, rate)
+    zero = (container.start_time or 0) / av.time_base
+    promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    taken = broken = 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (FFmpegError, ValueError):
+            break
+        if packet is None:
+            break
+        try:
+            frames = packet.decode()
+        except (FFmpegError, ValueError):
+            broken += 1
+            continue
+        for frame in frames:
+            gap = 0 if frame.time is None else round((frame.time - zero) * rate) - taken
+            if rate * _SHORTEST_GAP < gap < rate * _LONGEST_GAP:
+                yield from _silence(gap, rate, channels)
+                taken += gap
+            for piece in to_float.resample(frame):
+                taken += piece.samples
+                yield piece.to_ndarray().reshape(-1, channels)
+    if broken and taken:
+        notes.append(f"{name} is damaged in {broken} places, which are silent now.")
+    if taken and promised - taken / rate > 0.2:
+        notes.append(f"{name} breaks off after {taken / rate:.1f} of {promised:.1f} s.")
+
+
+def _silence(samples: int, rate: int, channels: int) -> Iterator[Block]:
+    for start in range(0, samples, rate):
+        yield np.zeros((min(rate, samples - start), channels), np.float32)

@@ -1,0 +1,67 @@
+"""Speech: one voice, mono, 16 kHz."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.errors import BadInput
+from talkcli.engine.sound import CONVERT, open_sound
+from talkcli.engine.struct import TensorStruct, replacing
+
+SAMPLE_RATE = 16_000
+"""Hertz: what every speech encoder here hears."""
+
+SHORTEST = 0.1
+"""Seconds: less than any sound of speech."""
+
+
+class Speech(TensorStruct):
+    waveform: Float[Tensor, " samples"]
+    """Mono, at SAMPLE_RATE; 1 is full scale."""
+    notes: tuple[str, ...] = ()
+    """What was wrong with the recording and could be mended."""
+
+    def __len__(self) -> int:
+        return len(self.waveform)
+
+    @property
+    def seconds(self) -> float:
+        return len(self) / SAMPLE_RATE
+
+    def frames(self, fps: Fraction | int) -> int:
+        """How many animation frames this speech fills, at least one: the only place that rounds."""
+        return max(1, round(Fraction(len(self), SAMPLE_RATE) * Fraction(fps)))
+
+
+def load_speech(path: Path | str) -> Speech:
+    """The sound of any audio or video file, or of WAV on stdin (`-`): all channels averaged, at SAMPLE_RATE.
+
+    Decoded and resampled block by block: beyond the result's own 64 kB a second it needs a few megabytes. A
+    recording that breaks off is used up to there, and says so in `notes`. BadInput for what is no recording,
+    is empty, is shorter than SHORTEST or holds samples that are not numbers.
+    """
+    samples = bytearray()
+    with open_sound(path) as sound:
+        for block in sound.mono().resampled(SAMPLE_RATE).blocks:
+            samples += block.tobytes()
+    waveform = np.frombuffer(samples, np.float32)
+    if not len(waveform):
+        raise BadInput(f"{sound.name} holds no sound.", CONVERT)
+    if len(waveform) < SHORTEST * SAMPLE_RATE:
+        length = f"{len(waveform) / SAMPLE_RATE * 1000:.1f} ms"
+        raise BadInput(f"{sound.name} is too short to speak: {length}.", f"Give at least {SHORTEST} s.")
+    return Speech(torch.from_numpy(waveform), tuple(sound.notes))
+
+
+def save_speech(speech: Speech, path: Path) -> None:
+    """A WAV file, 16-bit PCM at SAMPLE_RATE; louder than full scale is clipped."""
+    import soundfile
+
+    with replacing(path) as temporary:
+        soundfile.write(temporary, speech.waveform.numpy(), SAMPLE_RATE, subtype="PCM_16", format="WAV")
