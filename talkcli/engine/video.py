@@ -1,0 +1,204 @@
+"""Video: pictures and sound in one file, written and read through PyAV in constant memory."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
+from talkcli.engine.sound import CONVERT, OPTIONS, Block, Sound, open_sound
+from talkcli.engine.speech import SAMPLE_RATE, Speech
+from talkcli.engine.struct import replacing
+
+Image = UInt8[np.ndarray, "height width 3"]
+
+SOUND_RATE = 48_000
+"""Hertz: what every player and both codecs know."""
+
+_H264 = ("libx264", {"crf": "18", "preset": "veryfast"}, "aac")
+_VP9 = ("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "6"}, "libopus")
+
+FORMATS = {".mp4": _H264, ".m4v": _H264, ".mov": _H264, ".mkv": _H264, ".webm": _VP9}
+"""Suffix -> picture codec, its options, sound codec."""
+
+_BT709, _LIMITED = 1, 1
+"""FFmpeg's numbers for the colours of high-definition video and its range."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    width: int
+    height: int
+    fps: Fraction
+    """Average."""
+    seconds: float
+    has_sound: bool
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+def write_video(
+    frames: Iterable[Image],
+    fps: Fraction,
+    path: Path,
+    *,
+    speech: Speech | Path | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> int:
+    """Write pictures with their sound as they come; returns how many pictures.
+
+    Picture i stands at i / fps seconds exactly; the sound starts with the first picture and ends with the last.
+    A `speech` given as a file keeps that file's own bandwidth. An odd width or height is padded by one pixel.
+    The suffix says the format (FORMATS). All or nothing: a failure leaves no file.
+    """
+    import av
+
+    codec, options, sound_codec = FORMATS.get(path.suffix.lower(), ("", {}, ""))
+    if not codec:
+        raise BadUsage(f"{path} is no video format known here.", f"Known: {' '.join(FORMATS)}.")
+    if codec not in av.codecs_available:
+        raise MissingAsset(f"This build of PyAV has no {codec}.", "pip install --upgrade av")
+    flags = {"movflags": "+faststart"} if path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
+    with replacing(path.absolute()) as temporary, _heard(speech) as sound:
+        with av.open(str(temporary), "w", container_options=flags) as container:
+            container.metadata.update(metadata or {})
+            picture: Any = container.add_stream(codec, rate=fps, options=options)
+            picture.codec_context.time_base = 1 / fps
+            voice: Any = container.add_stream(sound_codec, rate=SOUND_RATE) if sound else None
+            if sound:
+                voice.layout = "stereo" if sound.channels == 2 else "mono"
+                voice.bit_rate = 96_000 * sound.channels
+            count = heard = 0
+            pieces = _pieces(sound.blocks, fps) if sound else itertools.repeat(None)
+            for image, piece in zip(frames, pieces, strict=False):
+                if not count:
+                    _set_size(picture, image)
+                container.mux(picture.encode(_video_frame(image, count, fps)))
+                if piece is not None and len(piece):
+                    container.mux(voice.encode(_audio_frame(piece, heard)))
+                    heard += len(piece)
+                count += 1
+            if not count:
+                raise ValueError("there are no frames to write")
+            for stream in container.streams:
+                container.mux(stream.encode())  # type: ignore[attr-defined]
+    return count
+
+
+@contextmanager
+def _heard(speech: Speech | Path | None) -> Iterator[Sound | None]:
+    """The sound at SOUND_RATE, mono or stereo."""
+    if speech is None:
+        yield None
+    elif isinstance(speech, Speech):
+        blocks = (part.numpy()[:, None] for part in speech.waveform.split(SAMPLE_RATE))
+        yield Sound("speech", SAMPLE_RATE, 1, blocks, []).resampled(SOUND_RATE)
+    else:
+        with open_sound(speech) as sound:
+            yield (sound if sound.channels <= 2 else sound.mono()).resampled(SOUND_RATE)
+
+
+def _pieces(blocks: Iterator[Block], fps: Fraction) -> Iterator[Block]:
+    """Sound cut at the ends of the pictures, without end: empty where the sound is over."""
+    rest, given = np.zeros((0, 1), np.float32), 0
+    for index in itertools.count(1):
+        wanted = index * SOUND_RATE * fps.denominator // fps.numerator - given
+        while len(rest) < wanted and (block := next(blocks, None)) is not None:
+            rest = np.concatenate([rest, block]) if len(rest) else block
+        yield rest[:wanted]
+        given += wanted
+        rest = rest[wanted:]
+
+
+def _set_size(stream: Any, image: Image) -> None:
+    height, width = image.shape[:2]
+    stream.width, stream.height = width + width % 2, height + height % 2
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    context.color_range = _LIMITED
+
+
+def _video_frame(image: Image, index: int, fps: Fraction) -> Any:
+    import av
+
+    odd = [(0, size % 2) for size in image.shape[:2]]
+    if any(extra for _, extra in odd):
+        image = np.pad(image, [*odd, (0, 0)], mode="edge")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+    frame.pts, frame.time_base = index, 1 / fps
+    return frame
+
+
+def _audio_frame(piece: Block, start: int) -> Any:
+    import av
+
+    layout = "stereo" if piece.shape[1] == 2 else "mono"
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece.T), format="fltp", layout=layout)
+    frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
+    return frame
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A container with pictures in it; BadInput if it has none."""
+    import av
+    from av.error import FFmpegError
+
+    if not path.is_file():
+        raise BadInput(f"{path} is not a file.", "Check the name.")
+    with path.open("rb") as file:
+        try:
+            container = av.open(file, options=OPTIONS)
+        except (FFmpegError, ValueError, EOFError) as error:
+            raise BadInput(f"{path} is not a video that can be read.", CONVERT) from error
+        with container:
+            if not container.streams.video:
+                raise BadInput(f"{path} has no pictures.", "Give a video.")
+            yield container
+
+
+def probe(path: Path) -> VideoInfo:
+    """What a video is, from its header. BadInput if it is none."""
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        return VideoInfo(
+            width=stream.width,
+            height=stream.height,
+            fps=Fraction(stream.average_rate or stream.guessed_rate or 25),
+            seconds=(container.duration or 0) / 1e6,
+            has_sound=bool(container.streams.audio),
+            metadata=dict(container.metadata),
+        )
+
+
+def read_pictures(path: Path) -> Iterator[tuple[Fraction, Image]]:
+    """Every picture with its time in seconds, exact for variable frame rates too; upright as it was filmed."""
+    from av.error import FFmpegError
+
+    with _opened(path) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        frames = container.decode(video=0)
+        while True:
+            try:
+                frame = next(frames, None)
+            except FFmpegError as error:
+                raise BadInput(f"{path} is damaged: {error.strerror}.", CONVERT) from error
+            if frame is None:
+                return
+            image = frame.to_ndarray(format="rgb24")
+            yield Fraction(frame.pts or 0) * frame.time_base, np.rot90(image, round(frame.rotation / 90))
+
+
+def read_frames(path: Path) -> Iterator[Image]:
+    """Every picture of a video, in order."""
+    for _, image in read_pictures(path):
+        yield image
