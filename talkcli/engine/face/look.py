@@ -9,6 +9,8 @@ from talkcli.engine.struct import TensorStruct
 
 RELIEF_UNIT = 1e-5
 """Metres of height per unit of a relief map."""
+HAEMOGLOBIN = (0.20, 1.0, 0.86)
+"""Absorption of blood in red, green and blue: albedo changes by exp(-HAEMOGLOBIN * blood) in linear light."""
 
 
 class Look(TensorStruct):
@@ -28,8 +30,10 @@ class Wrinkles(TensorStruct):
     names: tuple[str, ...]
     height: Int8[Tensor, "maps rows columns"]
     """Added relief at activation 1, in RELIEF_UNIT."""
-    blood: Int8[Tensor, "maps rows columns"]
-    """Added haemoglobin at activation 1, /127: reddens where positive, pales where negative."""
+    blood: Int8[Tensor, "maps blood_rows blood_columns"]
+    """Added haemoglobin at activation 1, /127: reddens where positive, pales where negative. It is smooth,
+    so a quarter of the height
+    maps' size is enough; read it with linear interpolation."""
     drivers: Float[Tensor, "maps shapes"]
     """Activation = clip(drivers @ shape weights, 0, 1.2)."""
 
