@@ -45,7 +45,9 @@ def test_phones_survive_the_file(tmp_path: Path) -> None:
     save_phones(HELLO, path)
     again = load_phones(path)
     assert torch.equal(again.indices, HELLO.indices)
-    assert torch.allclose(again.starts, HELLO.starts, atol=1e-4) and torch.allclose(again.ends, HELLO.ends, atol=1e-4)
+    assert torch.allclose(again.starts, HELLO.starts, atol=1e-4) and torch.allclose(
+        again.ends, HELLO.ends, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from fractions import Fraction
@@ -15,8 +16,9 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.struct import TensorStruct
 
 PHONES = (
-    "SIL", "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY",
-    "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH",
+    "SIL", "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH",
+    "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W",
+    "Y", "Z", "ZH",
 )  # fmt: skip
 """Silence first, then ARPAbet as in the CMU dictionary, without stress digits."""
 
@@ -104,6 +106,8 @@ def load_phones(path: Path) -> Phones:
     if unknown:
         raise BadInput(f"{path} speaks of {', '.join(unknown)}.", f"Phones are: {' '.join(PHONES)}.")
     times = [time for _, start, end in segments for time in (start, end)]
-    if any(later < earlier for earlier, later in zip(times, times[1:], strict=False)):
-        raise BadInput(f"{path} is not in time order.", "Each phone starts where or after the one before it ends.")
+    if any(later < earlier for earlier, later in itertools.pairwise(times)):
+        raise BadInput(
+            f"{path} is not in time order.", "Each phone starts where or after the one before it ends."
+        )
     return phones_of(segments)

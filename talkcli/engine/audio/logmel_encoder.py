@@ -1,0 +1,95 @@
+"""A small speech encoder of our own: log-mel features to phones, trained on the studio's voices alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talkcli.engine.audio.logmel import FEATURES, HOP, REACH, features
+from talkcli.engine.phones import PHONES
+from talkcli.engine.speech import SAMPLE_RATE
+
+TICKS = 50
+"""Ticks a second; tick k stands at k / TICKS seconds."""
+TICK = SAMPLE_RATE // TICKS
+CHUNK = 30 * SAMPLE_RATE
+"""Samples heard at a time when not training: on a fixed grid, streaming equals offline bit for bit."""
+
+
+@dataclass(frozen=True)
+class LogMelEncoderConfig:
+    width: int = 256
+    depth: int = 8
+    """Residual convolutions of three ticks; their dilations repeat 1 2 1 3 1 4 1 6."""
+    dropout: float = 0.1
+
+
+class Residual(nn.Module):
+    """One dilated convolution round which the signal may pass untouched."""
+
+    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.norm = nn.BatchNorm1d(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "batch width ticks"]) -> Float[Tensor, "batch width ticks"]:
+        return x + self.dropout(F.relu(self.norm(self.convolution(x))))
+
+
+class LogMelEncoder(nn.Module):
+    """Hears 16 kHz speech as phone logits, in the manner of a CTC head's letters.
+
+    A time-delay network (Waibel et al. 1989; Peddinti et al. 2015) on 40 normalised mel bands. It looks
+    0.46 s either way; level and colour of the sound come from 15 s either way (`logmel.normalise`).
+    """
+
+    def __init__(self, config: LogMelEncoderConfig = LogMelEncoderConfig()) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.enter = nn.Conv1d(FEATURES, width, 5, padding=2)
+        self.enter_norm = nn.BatchNorm1d(width)
+        self.halve = nn.Conv1d(width, width, 5, stride=2, padding=2)
+        self.halve_norm = nn.BatchNorm1d(width)
+        dilations = [(1, 2, 1, 3, 1, 4, 1, 6)[i % 8] for i in range(config.depth)]
+        self.blocks = nn.ModuleList([Residual(width, dilation, config.dropout) for dilation in dilations])
+        self.leave = nn.Conv1d(width, len(PHONES), 1)
+
+    def phones(self, heard: Float[Tensor, "batch spectra features"]) -> Float[Tensor, "batch ticks phones"]:
+        """Logits at 50 ticks a second from features at 100."""
+        x = F.relu(self.enter_norm(self.enter(heard.transpose(1, 2))))
+        x = F.relu(self.halve_norm(self.halve(x)))
+        for block in self.blocks:
+            x = block(x)
+        return self.leave(x).transpose(1, 2)
+
+    def listen(self, waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch ticks phones"]:
+        """Logits at TICKS a second, in chunks of constant memory when not training."""
+        if self.training or waveform.shape[1] <= CHUNK:
+            return self.phones(features(waveform))
+        context = (REACH + 100) * HOP
+        ticks = waveform.shape[1] // TICK + 1
+        heard = []
+        for start in range(0, waveform.shape[1], CHUNK):
+            first = max(0, start - context)
+            part = self.phones(features(waveform[:, first : start + CHUNK + context]))
+            skip = (start - first) // TICK
+            heard.append(part[:, skip : skip + CHUNK // TICK])
+        return torch.cat(heard, dim=1)[:, :ticks]
+
+    def forward(
+        self, waveform: Float[Tensor, "batch samples"], frames: int, fps: Fraction | float
+    ) -> Float[Tensor, "batch frames phones"]:
+        """Logits at motion frames, frame i at i / fps seconds, between the two nearest ticks."""
+        logits = self.listen(waveform)
+        at = (torch.arange(frames, dtype=torch.float64) / float(fps) * TICKS).clamp(max=logits.shape[1] - 1)
+        left = at.long()
+        right = (left + 1).clamp(max=logits.shape[1] - 1)
+        share = (at - left).to(logits)[None, :, None]
+        return logits[:, left] * (1 - share) + logits[:, right] * share
