@@ -91,9 +91,9 @@ class Espeak:
             self._library.espeak_SetParameter(parameter, round(value), 0)
 
     def say(self, text: str) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
-        """Samples at `rate` in [-1, 1], and (IPA, start, end) in seconds as espeak-ng books them; a pause is ""."""
-        self._samples, self._events = [], []
         """Samples at `rate` in [-1, 1], and (IPA, start, end) in seconds as booked; a pause is ""."""
+        self._samples, self._events = [], []
+        raw = text.encode()
         self._library.espeak_Synth(raw, len(raw) + 1, 0, 1, 0, _UTF8, None, None)
         self._library.espeak_Synchronize()
         if not self._samples:
