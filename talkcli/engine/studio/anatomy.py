@@ -10,7 +10,7 @@ from talkcli.engine.studio.sdf import Array, Primitives
 
 CENTRE = np.array([0.0, 5.0, 15.0])
 """Inside the skull; the head is star-shaped about it but for nostrils, lids and lips."""
-EYE = np.array([31.5, 22.0, 75.2])
+EYE = np.array([31.5, 22.0, 74.0])
 """Centre of the left eyeball."""
 EYE_RADIUS = 12.0
 
@@ -23,64 +23,86 @@ def head() -> Array:
     orbits(shape)
     nose(shape)
     mouth_and_chin(shape)
+    soft_tissue(shape)
     neck(shape)
     return shape.array()
 
 
 def skull(shape: Primitives) -> None:
-    """Cranium and forehead."""
+    """Cranium, forehead, temples."""
     shape.ellipsoid((0, 46, -8), (73, 82, 91), 1)
-    shape.ellipsoid((0, 58, 26), (60, 54, 64), 20, tilt=0.15)
-    shape.ellipsoid((44, 28, 42), (19, 36, 31), 20)
+    shape.ellipsoid((0, 60, 26), (61, 54, 66), 20, tilt=0.12)
+    shape.ellipsoid((45, 30, 40), (22, 38, 34), 22)
+    shape.bump((0, 66, 92), (34, 20, 30), 1.5)
 
 
 def lower_face(shape: Primitives) -> None:
     """Mid face, zygomatic arches, mandible, cheek fat."""
-    shape.ellipsoid((0, -12, 30), (58, 70, 58), 20)
-    shape.capsule((33, 0, 75), (60, 3, 38), 9, 8.5, 20)
-    shape.ellipsoid((46, -8, 16), (23, 50, 40), 24)
-    shape.capsule((13, -84, 72), (44, -62, 26), 9, 12, 20)
-    shape.capsule((44, -62, 26), (58, -4, 10), 12, 10, 24)
-    shape.ellipsoid((44, -34, 36), (15, 36, 30), 24)
-    shape.ellipsoid((32, -24, 62), (20, 28, 23), 22)
+    shape.ellipsoid((0, -10, 30), (57, 72, 57), 20)
+    shape.capsule((32, -2, 69.5), (60, 2, 38), 9, 8.5, 24)
+    shape.ellipsoid((46, -2, 14), (23, 40, 40), 26)
+    shape.capsule((12, -83, 74), (37, -62, 34), 12, 12, 26)
+    shape.capsule((37, -62, 34), (56, -4, 10), 12, 10, 30)
+    shape.ellipsoid((42, -34, 38), (15, 36, 30), 28)
+    shape.ellipsoid((30, -25, 60), (20, 29, 23), 26)
 
 
 def orbits(shape: Primitives) -> None:
     """Brow ridges, eye sockets, the swelling of the eyeballs."""
-    x, y, z = EYE
-    shape.capsule((5, 38, 89), (25, 42, 86), 6, 5.5, 16)
-    shape.capsule((25, 42, 86), (46, 36, 65), 5.5, 5, 18)
-    shape.ellipsoid((20, 22, 105), (9.5, 12, 18), 12, cut=True)
-    shape.ellipsoid((38, 29, 99), (13, 6.5, 11), 12, cut=True)
-    shape.ellipsoid((float(x), float(y), float(z) - 3.2), (16.6, 16.2, 16.2), 4.5)
+    x, y, z = (float(value) for value in EYE)
+    shape.capsule((6, 37, 89), (25, 41, 86), 5.5, 5.5, 20)
+    shape.capsule((25, 41, 86), (47, 35, 65), 5.5, 5, 20)
+    shape.ellipsoid((18.5, 20, 105.5), (8.5, 12, 16), 12, cut=True)
+    shape.ellipsoid((37, 29.5, 98), (14, 6, 8), 12, cut=True)
+    shape.ellipsoid((x, y, z - 3.2), (16.4, 16.0, 16.0), 7)
 
 
 def nose(shape: Primitives) -> None:
     """Bridge, tip, wings, nostrils, columella."""
-    shape.capsule((0, 29, 86), (0, 4, 96), 5.0, 5.6, 1, layer=1)
-    shape.capsule((0, 4, 96), (0, -11, 107), 5.6, 6.4, 8, layer=1)
-    shape.ellipsoid((0, -12, 109.2), (7.4, 7.2, 8.4), 5, layer=1)
-    shape.ellipsoid((4.4, -13.5, 107.8), (4.6, 5.0, 6.8), 5, layer=1)
-    shape.ellipsoid((7, 3, 83.5), (9, 25, 14.5), 12, layer=1)
-    shape.ellipsoid((11.4, -16.6, 99.6), (5.0, 6.0, 8.8), 6, layer=1, tilt=-0.25)
-    shape.capsule((0, -21, 100), (0, -18.5, 110.6), 3.0, 3.6, 4, layer=1)
-    shape.merge(1, 6.5)
-    shape.ellipsoid((6.3, -23.8, 104), (2.8, 4.6, 5.4), 2, cut=True, turn=-0.15)
+    shape.capsule((0, 31, 89), (0, 6, 101.5), 4.6, 5.2, 1, layer=1)
+    shape.capsule((0, 6, 101.5), (0, -11, 109.5), 5.2, 6.0, 8, layer=1)
+    shape.ellipsoid((0, -12.5, 110.4), (6.8, 6.8, 8.4), 5, layer=1)
+    shape.ellipsoid((4.2, -14, 108.6), (4.4, 4.8, 6.6), 5, layer=1)
+    shape.capsule((3.5, 20, 84), (8.5, -8, 92), 6.5, 7.6, 14, layer=1)
+    shape.ellipsoid((11.6, -16.4, 99.6), (4.6, 5.8, 8.4), 8, layer=1, tilt=-0.25)
+    shape.capsule((0, -21, 100.5), (0, -18.5, 111.4), 2.8, 3.4, 4, layer=1)
+    shape.merge(1, 10)
+    shape.ellipsoid((6.2, -24.0, 104.6), (2.7, 4.4, 5.4), 2, cut=True, turn=-0.15)
 
 
 def mouth_and_chin(shape: Primitives) -> None:
     """Dental arch under the lips, philtrum, mental fold, chin."""
-    shape.ellipsoid((0, -42, 71), (30, 29, 31.5), 14)
-    shape.ellipsoid((0, -79, 78), (16, 13, 17), 14)
-    shape.ellipsoid((0, -66, 40), (36, 20, 44), 20)
-    shape.capsule((0, -27, 108.6), (0, -35, 110.3), 1.8, 2.6, 4.5, cut=True)
-    shape.ellipsoid((0, -65, 106), (15, 3.4, 5.5), 8, cut=True)
+    shape.ellipsoid((0, -43, 69.5), (28.5, 29, 32), 18)
+    shape.ellipsoid((0, -82, 76), (17, 14, 17.5), 18)
+    shape.ellipsoid((0, -66, 40), (38, 22, 44), 24)
+    shape.capsule((0, -28, 109.4), (0, -35, 110.6), 1.7, 2.4, 4.5, cut=True)
+    shape.bump((0, -64, 96), (16, 5, 20), -2.6)
+    shape.bump((0, -84, 94), (13, 9, 20), 1.5)
+
+
+def soft_tissue(shape: Primitives) -> None:
+    """Fat pads and the shallow furrows between them: what keeps a face from looking carved."""
+    for centre, radii, height in (
+        ((42, 1, 74), (15, 11, 22), 1.6),
+        ((20, 11, 88), (8, 4, 12), -0.9),
+        ((31, 9, 86), (11, 4, 12), 0.5),
+        ((20, -25, 97), (4, 7, 14), -0.8),
+        ((25, -35, 92), (4, 8, 14), -0.9),
+        ((30, -27, 88), (8, 13, 14), 0.9),
+        ((31, -47, 84), (4, 5, 12), -0.9),
+        ((25, -59, 86), (8, 7, 12), -0.9),
+        ((49, -36, 55), (14, 16, 22), -1.8),
+        ((66, 40, 46), (12, 16, 22), -1.5),
+        ((36, -58, 60), (12, 10, 20), 0.8),
+    ):
+        shape.bump(centre, radii, height)
 
 
 def neck(shape: Primitives) -> None:
     """Neck, sternocleidomastoids, larynx, trapezius, shoulders and the top of the chest, in a layer of their own."""
-    shape.capsule((0, -20, -22), (0, -150, -36), 46, 50, 1, layer=2)
-    shape.capsule((46, -18, -18), (12, -168, 22), 10, 8, 14, layer=2)
-    shape.capsule((0, -108, 14), (0, -170, 14), 12, 11, 16, layer=2)
-    shape.ellipsoid((0, -228, -46), (178, 66, 60), 40, layer=2)
-    shape.merge(2, 22)
+    shape.capsule((0, -20, -24), (0, -150, -38), 44, 46, 1, layer=2)
+    shape.capsule((46, -22, -16), (11, -172, 22), 9, 8, 18, layer=2)
+    shape.capsule((0, -108, 10), (0, -172, 14), 12, 11, 18, layer=2)
+    shape.capsule((18, -90, -56), (120, -186, -50), 18, 26, 40, layer=2)
+    shape.ellipsoid((0, -236, -44), (182, 66, 62), 36, layer=2)
+    shape.merge(2, 26)

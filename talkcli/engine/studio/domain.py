@@ -48,8 +48,8 @@ def neck_directions() -> Array:
 
 def neck_dip(angle: Array) -> Array:
     """Elevation (radians, negative) of the neck loop at an azimuth from the front."""
-    front = 0.5 + 0.5 * np.cos(angle)
-    return np.deg2rad(-66 * front - 30 * (1 - front))
+    front = (0.5 + 0.5 * np.cos(angle)) ** 0.45
+    return np.deg2rad(-66 * front - 32 * (1 - front))
 
 
 @numba.njit(cache=True)

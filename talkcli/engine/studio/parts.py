@@ -7,7 +7,7 @@ from talkcli.engine.studio.patch import Array, Patch, grid, join
 
 EYE_ANGLES = (0.07, 0.14, 0.2, 0.27, 0.34, 0.41, 0.46, 0.5, 0.54, 0.6, 0.72, 0.92, 1.16, 1.45, 1.8)
 """rings of the eyeball from the pupil's centre back, radians; the iris ends at 0.5, the pupil at about 0.2"""
-IRIS_ANGLE, CORNEA_HEIGHT = 0.5, 0.9
+IRIS_ANGLE, CORNEA_HEIGHT = 0.5, 0.7
 BITE = -46.0
 """height of the upper incisors' edge"""
 
@@ -126,7 +126,7 @@ EAR_OUTLINE = (
 )  # fmt: skip
 EAR_ROWS = (0.0, 0.16, 0.3, 0.42, 0.52, 0.6, 0.68, 0.76, 0.83, 0.89, 0.94, 1.0)
 EAR_COLUMNS = 36
-EAR_ROOT = np.array([66.0, 2.0, 2.0])
+EAR_ROOT = np.array([69.0, 1.0, 3.0])
 
 
 def _closed_spline(points: Array, count: int) -> Array:
@@ -169,7 +169,7 @@ def ear() -> Patch:
     patch = grid(local, closed=True, first_pole=True)
     vertices = patch.vertices * [0.96, 0.96, 1]
     vertices[-1, 2] = front[0, 0, 2]
-    flare, lean = np.deg2rad(24), np.deg2rad(-11)
+    flare, lean = np.deg2rad(34), np.deg2rad(-11)
     forward = vertices[:, 0] * np.cos(lean) + vertices[:, 1] * np.sin(lean)
     up = vertices[:, 1] * np.cos(lean) - vertices[:, 0] * np.sin(lean)
     x = vertices[:, 2] * np.cos(flare) - (forward - 9) * np.sin(flare)

@@ -52,7 +52,7 @@ def fissure() -> tuple[Array, np.ndarray, Array]:
     upper = column < half
     s = np.where(upper, 1 - column / half, (column - half) / half)
     s = np.clip(0.5 - 0.275 * np.cos(np.pi * s) + 0.45 * (s - 0.5), 0, 1)
-    rise = np.where(upper, 5.6 * np.sin(np.pi * s**0.93) ** 0.78, -4.4 * np.sin(np.pi * s**1.12) ** 0.92)
+    rise = np.where(upper, 4.9 * np.sin(np.pi * s**0.93) ** 0.78, -5.0 * np.sin(np.pi * s**1.12) ** 0.92)
     curve = inner + (outer - inner) * s[:, None]
     curve[:, 1] += rise
     return curve, upper, s
@@ -61,37 +61,37 @@ def fissure() -> tuple[Array, np.ndarray, Array]:
 def eye_loops(rows: Array) -> Loops:
     """The nine loops of the left eye. Lid skin lies on a sphere a little larger than the eyeball and centred behind it."""
     eye, ball = anatomy.EYE, anatomy.EYE_RADIUS
-    lid_centre, lid_radius = eye + [0, 0, -2.7], 16.25
+    lid_centre, lid_radius = eye + [0, 0, -2.7], 16.1
     curve, upper, s = fissure()
     normal = _normals(curve, eye[:2], 3)
 
-    def on_lid(xy: Array, radius: float) -> Array:
-        flat = ((xy - lid_centre[:2]) ** 2).sum(1)
-        return np.column_stack([xy, lid_centre[2] + np.sqrt(np.maximum(radius**2 - flat, 9.0))])
+    def on_lid(xy: Array, lift: float) -> Array:
+        """On the lid's sphere, sliding onto the skin beside the canthi."""
+        flat = np.linalg.norm(xy - lid_centre[:2], axis=1)
+        sphere = lid_centre[2] + np.sqrt(np.maximum(lid_radius**2 - flat**2, 30.0)) + lift
+        skin = on_skin(rows, xy)[:, 2]
+        aside = np.clip((np.abs(xy[:, 0] - eye[0]) - 11.5) / 6.5, 0, 1) ** 1.5
+        return np.column_stack([xy, sphere * (1 - aside) + skin * aside])
 
     def on_ball(xy: Array, radius: float) -> Array:
-        ray = on_lid(xy, lid_radius) - eye
+        flat = np.minimum(np.linalg.norm(xy - lid_centre[:2], axis=1), 15.5)
+        ray = np.column_stack([xy, lid_centre[2] + np.sqrt(lid_radius**2 - flat**2)]) - eye
         return eye + ray / np.linalg.norm(ray, axis=1, keepdims=True) * radius
 
-    belly = (1 - np.abs(2 * s - 1) ** 6)[:, None]
-    out = np.where(upper, 2.6, 2.2)
-    hidden = on_ball(curve + normal * 2.0, ball + 0.15)
-    touch = on_ball(curve, ball + 0.2)
-    inner_margin = touch * belly + (1 - belly) * (0.75 * on_lid(curve, lid_radius) + 0.25 * touch)
-    margin = on_lid(curve + normal * 0.75, lid_radius + 0.15)
-    lid = on_lid(curve + normal * out[:, None], lid_radius + 0.35)
-    tarsus = on_lid(curve + normal * (np.where(upper, 4.1, 3.7) * (0.7 + 0.3 * belly[:, 0]))[:, None], lid_radius + 0.3)
-    reach = np.where(upper, 5.6, 5.2) * (0.55 + 0.45 * belly[:, 0])
-    crease, sphere = on_skin(rows, curve + normal * reach[:, None]), on_lid(curve + normal * reach[:, None], lid_radius + 0.1)
-    crease[:, 2] = np.where(
-        upper,
-        np.minimum(crease[:, 2], sphere[:, 2]) * 0.6 + sphere[:, 2] * 0.4 - 0.9 * belly[:, 0],
-        crease[:, 2] * 0.6 + sphere[:, 2] * 0.4 - 0.2,
-    )
-    fold = on_skin(rows, curve + normal * (np.where(upper, 7.6, 8.2) * (0.65 + 0.35 * belly[:, 0]))[:, None])
-    fold[:, 2] += np.where(upper, 0.9 * belly[:, 0], 0)
-    sulcus = on_skin(rows, curve + normal * (np.where(upper, 10.0, 10.8) * (0.72 + 0.28 * belly[:, 0]))[:, None])
-    orbit = on_skin(rows, curve + normal * (np.where(upper, 12.8, 13.8) * (0.78 + 0.22 * belly[:, 0]))[:, None])
+    def offset(up: float, down: float, corner: float) -> Array:
+        """The fissure grown by so many mm, less beside the canthi."""
+        return curve + normal * (np.where(upper, up, down) * (corner + (1 - corner) * belly))[:, None]
+
+    belly = 1 - np.abs(2 * s - 1) ** 6
+    bulge = np.where(upper, belly, 0.0)
+    hidden, touch = on_ball(curve + normal * 2.0, ball + 0.15), on_ball(curve, ball + 0.2)
+    inner_margin = touch * belly[:, None] + (1 - belly)[:, None] * (0.75 * on_lid(curve, 0.0) + 0.25 * touch)
+    margin, lid = on_lid(offset(0.75, 0.75, 1.0), 0.1), on_lid(offset(2.2, 2.2, 0.9), 0.25)
+    tarsus, crease = on_lid(offset(3.6, 3.8, 0.7), 0.2), on_lid(offset(4.7, 5.4, 0.62), -0.1)
+    crease[:, 2] += np.where(upper, -0.7 * belly, 0.5 * (on_skin(rows, crease[:, :2])[:, 2] - crease[:, 2]))
+    fold, sulcus, orbit = (on_skin(rows, offset(*size)) for size in ((6.0, 8.0, 0.64), (8.8, 10.8, 0.72), (12.2, 13.8, 0.78)))
+    fold[:, 2] += 0.9 * bulge
+    sulcus[:, 2] += 0.5 * bulge
     return Loops(np.stack([orbit, sulcus, fold, crease, tarsus, lid, margin, inner_margin, hidden]), s, upper)
 
 
@@ -100,8 +100,8 @@ def lip_curves(u: Array) -> tuple[Array, Array, Array]:
     a = np.abs(u)
     slit = -44.6 - 0.9 * np.exp(-((u / 0.16) ** 2)) + 0.5 * np.exp(-(((a - 0.42) / 0.25) ** 2)) - 0.3 * a**3
     bow = 1 + 0.13 * np.exp(-(((a - 0.27) / 0.14) ** 2)) - 0.13 * np.exp(-((u / 0.13) ** 2))
-    upper = slit + 7.4 * np.clip(1 - a**1.9, 0, 1) ** 0.85 * bow * 0.92
-    lower = slit - 9.3 * np.clip(1 - a**2.4, 0, 1) ** 0.8
+    upper = slit + 7.4 * np.clip(1 - a**1.6, 0, 1) ** 0.95 * bow * 0.92
+    lower = slit + 0.9 * np.exp(-((u / 0.16) ** 2)) - 9.3 * np.clip(1 - a**2.1, 0, 1) ** 0.92
     return slit, upper, lower
 
 

@@ -95,10 +95,10 @@ def _distance(rows: Array, x: float, y: float, z: float) -> float:  # pragma: no
 
 
 @numba.njit(cache=True)
-def _march(rows: Array, origins: Array, directions: Array, start: float, steps: int) -> Array:  # pragma: no cover
+def _march(rows: Array, origins: Array, directions: Array, start: Array, steps: int) -> Array:  # pragma: no cover
     points = np.empty_like(origins)
     for i in range(origins.shape[0]):
-        reach = start
+        reach = start[i]
         for _ in range(steps):
             ox, oy, oz = origins[i]
             dx, dy, dz = directions[i]
@@ -111,10 +111,11 @@ def _march(rows: Array, origins: Array, directions: Array, start: float, steps: 
     return points
 
 
-def march(rows: Array, origins: Array, directions: Array, start: float) -> Array:
+def march(rows: Array, origins: Array, directions: Array, start: float | Array) -> Array:
     """Where rays from outside meet the surface: points [n, 3], marched inward from `start` mm along each unit direction."""
     origins = np.ascontiguousarray(np.broadcast_to(origins, directions.shape))
-    return _march(rows, origins, np.ascontiguousarray(directions), start, 250)
+    begin = np.ascontiguousarray(np.broadcast_to(np.asarray(start, np.float64), len(directions)))
+    return _march(rows, origins, np.ascontiguousarray(directions), begin, 250)
 
 
 @numba.njit(cache=True)

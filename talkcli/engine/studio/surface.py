@@ -10,7 +10,9 @@ from talkcli.engine.studio.domain import CENTRE, Index, directions
 from talkcli.engine.studio.patch import Patch
 from talkcli.engine.studio.sdf import Array, march
 
-FOOT = np.array([0.0, -236.0, -44.0])
+NAPE, CHEST = np.array([0.0, -132.0, -30.0]), np.array([0.0, -228.0, -44.0])
+"""On the neck's axis where the shoulders begin; inside the chest."""
+FOOT = np.array([0.0, -250.0, -44.0])
 """The middle of the bottom of the bust."""
 NECK_RINGS = 15
 
@@ -70,15 +72,31 @@ def strip(upper: Index, lower: Index) -> Index:
 
 
 def neck_rings(rows: Array) -> Array:
-    """[NECK_RINGS, NECK_COLUMNS, 3] from under the jaw over the shoulders to the bottom."""
+    """[NECK_RINGS, NECK_COLUMNS, 3] from under the jaw down the neck (rays from its axis), then over the shoulders (rays from the chest)."""
     angle = (np.arange(domain.NECK_COLUMNS) + 0.5) / domain.NECK_COLUMNS * 2 * np.pi - np.pi
     dip = domain.neck_dip(angle)
+    column = NECK_RINGS // 2
     result = []
-    for t in (np.arange(NECK_RINGS) + 1) / NECK_RINGS:
-        slope, origin = dip * (1 - t) ** 1.4, CENTRE * (1 - t) + FOOT * t
-        ray = np.stack([np.sin(angle) * np.cos(slope), np.sin(slope), np.cos(angle) * np.cos(slope)], 1)
-        result.append(march(rows, origin, ray, 260.0))
+    for t in (np.arange(column) + 1) / column:
+        result.append(march(rows, CENTRE * (1 - t) + NAPE * t, _ray(angle, dip * (1 - t) ** 1.4), 230.0))
+    base = result[-1] - CHEST
+    rise, turn = np.arctan2(base[:, 1], np.hypot(base[:, 0], base[:, 2])), np.arctan2(base[:, 0], base[:, 2])
+    for t in (np.arange(NECK_RINGS - column) + 1) / (NECK_RINGS - column):
+        elevation = rise * (1 - t) - np.deg2rad(6) * t
+        below_chin = 108.0 / np.maximum(np.sin(elevation), 1e-3)
+        result.append(march(rows, CHEST, _ray(turn, elevation), np.minimum(280.0, below_chin)))
     return np.stack(result)
+
+
+def _from_centre(rows: Array, ray: Array) -> Array:
+    """The skin in directions from CENTRE; downward rays start above the shoulders."""
+    return march(rows, CENTRE, ray, np.minimum(190.0, 116.0 / np.maximum(-ray[:, 1], 0.01)))
+
+
+def _ray(azimuth: Array, elevation: Array) -> Array:
+    return np.stack(
+        [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)], 1
+    )
 
 
 def build() -> Surface:
@@ -89,7 +107,7 @@ def build() -> Surface:
     outer = [eye.points[0], right_eye[0], mouth.points[0]]
     plan = domain.triangulate(outer, edge_length(rows, eye.points[0], mouth.points[0]))
     slit = rings.MOUTH_FRACTION.tolist().index(0.0)
-    pieces = [march(rows, CENTRE, plan.free, 190.0), *outer, march(rows, CENTRE, domain.neck_directions(), 190.0)]
+    pieces = [_from_centre(rows, plan.free), *outer, _from_centre(rows, domain.neck_directions())]
     starts = np.cumsum([0] + [len(p) for p in pieces])
     eye_columns, mouth_columns, neck_columns = rings.EYE_COLUMNS, eye_count(mouth), domain.NECK_COLUMNS
     count = int(starts[-1])
