@@ -31,8 +31,6 @@ class Mouth(TensorStruct):
     upper: Bool[Tensor, " columns"]
     opposite: Int[Tensor, " columns"]
     """The column of the other lip that this one meets; the corners meet themselves."""
-    copies: Int[Tensor, "copies 2"]
-    """(copy, original): vertices of the lining that lie on the slit and go where it goes."""
     upper_teeth: Int[Tensor, " upper_marks"]
     """Foremost vertices of the upper arch, and of the lower one."""
     lower_teeth: Int[Tensor, " lower_marks"]
@@ -44,7 +42,6 @@ def settle_lips(vertices: Float[Tensor, "frames verts 3"], mouth: Mouth, neutral
     lips = _apart_from_teeth(lips, vertices, mouth, neutral)
     lips = _met(lips, mouth)
     vertices[:, mouth.rings] = lips
-    vertices[:, mouth.copies[:, 0]] = vertices[:, mouth.copies[:, 1]]
 
 
 def _met(lips: Tensor, mouth: Mouth) -> Tensor:
