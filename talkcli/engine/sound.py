@@ -246,7 +246,7 @@ def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> 
                 taken += piece.samples
                 yield piece.to_ndarray().reshape(-1, channels)
     if broken and taken:
-        notes.append(f"{name} is damaged in {broken} places, which are silent now.")
+        notes.append(f"{name} is damaged: packets that could not be read, now silent: {broken}.")
     if taken and promised - taken / rate > 0.2:
         notes.append(f"{name} breaks off after {taken / rate:.1f} of {promised:.1f} s.")
 

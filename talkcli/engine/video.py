@@ -54,7 +54,7 @@ def write_video(
 ) -> int:
     """Write pictures with their sound as they come; returns how many pictures.
 
-    Picture i stands at i / fps seconds exactly; the sound starts with the first picture and ends with the last.
+    Picture i stands at i / fps seconds exactly; the sound starts and ends with the pictures.
     A `speech` given as a file keeps that file's own bandwidth. An odd width or height is padded by one pixel.
     The suffix says the format (FORMATS). All or nothing: a failure leaves no file.
     """
@@ -66,29 +66,32 @@ def write_video(
     if codec not in av.codecs_available:
         raise MissingAsset(f"This build of PyAV has no {codec}.", "pip install --upgrade av")
     flags = {"movflags": "+faststart"} if path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
-    with replacing(path.absolute()) as temporary, _heard(speech) as sound:
-        with av.open(str(temporary), "w", container_options=flags) as container:
-            container.metadata.update(metadata or {})
-            picture: Any = container.add_stream(codec, rate=fps, options=options)
-            picture.codec_context.time_base = 1 / fps
-            voice: Any = container.add_stream(sound_codec, rate=SOUND_RATE) if sound else None
-            if sound:
-                voice.layout = "stereo" if sound.channels == 2 else "mono"
-                voice.bit_rate = 96_000 * sound.channels
-            count = heard = 0
-            pieces = _pieces(sound.blocks, fps) if sound else itertools.repeat(None)
-            for image, piece in zip(frames, pieces, strict=False):
-                if not count:
-                    _set_size(picture, image)
-                container.mux(picture.encode(_video_frame(image, count, fps)))
-                if piece is not None and len(piece):
-                    container.mux(voice.encode(_audio_frame(piece, heard)))
-                    heard += len(piece)
-                count += 1
+    with (
+        replacing(path.absolute()) as temporary,
+        _heard(speech) as sound,
+        av.open(str(temporary), "w", container_options=flags) as container,
+    ):
+        container.metadata.update(metadata or {})
+        picture: Any = container.add_stream(codec, rate=fps, options=options)
+        picture.codec_context.time_base = 1 / fps
+        voice: Any = container.add_stream(sound_codec, rate=SOUND_RATE) if sound else None
+        if sound:
+            voice.layout = "stereo" if sound.channels == 2 else "mono"
+            voice.bit_rate = 96_000 * sound.channels
+        count = heard = 0
+        pieces = _pieces(sound.blocks, fps) if sound else itertools.repeat(None)
+        for image, piece in zip(frames, pieces, strict=False):
             if not count:
-                raise ValueError("there are no frames to write")
-            for stream in container.streams:
-                container.mux(stream.encode())  # type: ignore[attr-defined]
+                _set_size(picture, image)
+            container.mux(picture.encode(_video_frame(image, count, fps)))
+            if piece is not None and len(piece):
+                container.mux(voice.encode(_audio_frame(piece, heard)))
+                heard += len(piece)
+            count += 1
+        if not count:
+            raise ValueError("there are no frames to write")
+        for stream in container.streams:
+            container.mux(stream.encode())  # type: ignore[attr-defined]
     return count
 
 
@@ -181,7 +184,7 @@ def probe(path: Path) -> VideoInfo:
 
 
 def read_pictures(path: Path) -> Iterator[tuple[Fraction, Image]]:
-    """Every picture with its time in seconds, exact for variable frame rates too; upright as it was filmed."""
+    """Every picture with its time in seconds, exact for variable frame rates too; upright."""
     from av.error import FFmpegError
 
     with _opened(path) as container:
