@@ -1,0 +1,88 @@
+"""What a talker must beat: a still face, a jaw that follows loudness, recognised phones and a viseme table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.face.articulation import articulate, onto_rig
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG
+from talkcli.engine.metrics.alignment import has_pocketsphinx, recognise
+from talkcli.engine.motion import Coefficients, Motion, Vertices
+from talkcli.engine.phones import Phones
+from talkcli.engine.speech import SAMPLE_RATE, Speech
+
+Hear = Callable[[Speech], Phones]
+"""A phone recogniser."""
+
+WIDEST_JAW = 0.6
+"""jawOpen at the clip's loud passages."""
+
+
+def template(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
+    """The neutral face, held."""
+    frames = speech.frames(fps)
+    if avatar.rig != RIG:
+        return Motion(fps, Vertices(torch.zeros(frames, *avatar.neutral.shape)))
+    return _rigged(torch.zeros(frames, len(load_face_model().shape_names)), fps)
+
+
+def loudness_jaw(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
+    """jawOpen in proportion to root mean square, full at its 95th percentile; mean of three frames."""
+    frames = speech.frames(fps)
+    level = frame_loudness(speech, frames, fps)
+    level = torch.nn.functional.avg_pool1d(level[None], 3, 1, 1, count_include_pad=False)[0]
+    loud = torch.quantile(level[:1_000_000], 0.95)
+    names = load_face_model().shape_names
+    weights = torch.zeros(frames, len(names))
+    if loud > 0:
+        weights[:, names.index("jawOpen")] = WIDEST_JAW * (level / loud).clamp(0, 1)
+    return _rigged(weights, fps)
+
+
+def viseme_table(hear: Hear, speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
+    """Recognised phones, each to its mouth targets, coarticulated as the aligned reference is."""
+    return spoken(hear(speech), speech.frames(fps), fps)
+
+
+def spoken(phones: Phones, frames: int, fps: Fraction) -> Motion:
+    """Phones as the neutral style says them, on the built-in rig."""
+    return _rigged(onto_rig(articulate(phones, frames, fps), load_face_model().shape_names), fps)
+
+
+def recogniser(
+    logits: Callable[[Speech], Float[Tensor, "ticks phones"]] | None, ticks: int
+) -> tuple[Hear, str]:
+    """The best phone recogniser at hand and its name: pocketsphinx, else the argmax path of `logits`."""
+    if has_pocketsphinx() or logits is None:
+        return recognise, "pocketsphinx"
+    return lambda speech: argmax_path(logits(speech), ticks), "own encoder, argmax"
+
+
+def argmax_path(logits: Float[Tensor, "ticks phones"], ticks: int) -> Phones:
+    """Runs of the likeliest phone at `ticks` a second; a single tick between two alike is one of them."""
+    best = logits.argmax(1)
+    if len(best) > 2:
+        blip = (best[:-2] == best[2:]) & (best[1:-1] != best[2:])
+        best[1:-1] = torch.where(blip, best[2:], best[1:-1])
+    runs, counts = torch.unique_consecutive(best, return_counts=True)
+    ends = counts.cumsum(0).double() / ticks
+    return Phones(runs, ends - counts / ticks, ends)
+
+
+def frame_loudness(speech: Speech, frames: int, fps: Fraction) -> Float[Tensor, " frames"]:
+    """Root mean square of the samples that belong to each frame."""
+    edges = torch.tensor([round(Fraction(i * SAMPLE_RATE) / fps) for i in range(frames + 1)])
+    power = torch.cat([torch.zeros(1, dtype=torch.float64), speech.waveform.double().square().cumsum(0)])
+    edges = edges.clamp(max=len(speech))
+    return ((power[edges[1:]] - power[edges[:-1]]) / (edges[1:] - edges[:-1]).clamp(min=1)).sqrt().float()
+
+
+def _rigged(weights: Float[Tensor, "frames shapes"], fps: Fraction) -> Motion:
+    return Motion(fps, Coefficients(weights, torch.zeros(len(weights), 3)))

@@ -1,0 +1,231 @@
+"""Scores: metrics over cases, each with its value, unit, counts and definition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from talkcli.engine.errors import BadInput, pick
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.metrics import timing
+from talkcli.engine.metrics.articulation import Heard, Tally
+from talkcli.engine.metrics.baselines import spoken
+from talkcli.engine.metrics.catalogue import METRICS, Metric
+from talkcli.engine.metrics.mouth import face_chunks, mouth_of, regions_of
+from talkcli.engine.metrics.pair import Pair, Regions, renumbered, support
+from talkcli.engine.motion import Motion
+from talkcli.engine.phones import Phones
+from talkcli.engine.speech import Speech
+
+
+@dataclass(frozen=True)
+class Case:
+    """One clip to score: a prediction and what is known of the truth."""
+
+    name: str
+    predicted: Motion
+    avatar: Avatar
+    reference: Motion | None = None
+    speech: Speech | None = None
+    phones: Phones | None = None
+    speaker: str = ""
+
+
+@dataclass(frozen=True)
+class Score:
+    metric: str
+    value: float
+    """Pooled as the definition says; not-a-number if no clip holds anything to measure."""
+    unit: str
+    pooled: str
+    """`frames`: over all frames or events of all clips. `clips`: the mean of the clips' own scores."""
+    per_frame: float
+    """The same pooled over frames or events."""
+    per_clip: float
+    """The same averaged over clips."""
+    count: int
+    events: str
+    """What was counted: 812 frames, 27 closures."""
+    clips: int
+    """Clips that had something to measure."""
+    dropped: int
+    """Frames at the ends of longer motions that had no counterpart."""
+    definition: str
+    source: str
+    better: str
+    each: dict[str, float] = field(default_factory=dict)
+    """Clip -> its own score."""
+
+
+def select(names: Sequence[str]) -> list[Metric]:
+    """Metrics by id, once each; `all` is every one. BadUsage for an unknown id."""
+    known = [*METRICS, "all"]
+    wanted = {pick(name, known, "metric") for name in names}
+    return [metric for id, metric in METRICS.items() if "all" in wanted or id in wanted]
+
+
+def evaluate(names: Sequence[str], cases: Iterable[Case], given: Regions | None = None) -> list[Score]:
+    """Scores in the order of METRICS.
+
+    With `all`, what a case cannot answer is left out; a metric asked for by name that cannot be answered is
+    BadInput. Cases are read one at a time.
+    """
+    metrics, lenient = select(names), "all" in names
+    tallies: dict[str, dict[str, Tally]] = {metric.id: {} for metric in metrics}
+    louds: list[timing.Loud] = []
+    dropped: dict[str, int] = {}
+    for case in cases:
+        regions = regions_of(case.avatar, given)
+        usable = []
+        for metric in metrics:
+            lack = lacking(metric, case, regions)
+            if lack is None:
+                usable.append(metric)
+            elif not lenient:
+                raise lack
+        found, loud = _measured(usable, case, regions)
+        louds += [loud] if loud else []
+        for id, tally in found.items():
+            tallies[id][case.name] = tally
+        if case.reference is not None:
+            dropped[case.name] = abs(len(case.predicted) - len(case.reference))
+    scores = []
+    for metric in metrics:
+        if metric.kind == "set":
+            if louds:
+                value = metric.measure(louds)
+                scores.append(_score(metric, {"all": (value, 1)}, len(louds), 0))
+        elif tallies[metric.id]:
+            cut = 0 if metric.kind == "heard" or metric.id.startswith("ldtw") else sum(dropped.values())
+            scores.append(_score(metric, tallies[metric.id], None, cut))
+    return scores
+
+
+def lacking(metric: Metric, case: Case, regions: Regions) -> BadInput | None:
+    """Why a case cannot answer a metric, with the way out; None if it can."""
+    for region in metric.regions:
+        if region not in regions.named:
+            return BadInput(
+                f"{metric.id} needs the region {region}, which {case.avatar.name} does not name.",
+                f"Give its vertex indices with --region {region}=FILE (.txt or .npy).",
+            )
+    if metric.kind == "heard":
+        if case.phones is None:
+            return BadInput(
+                f"{metric.id} needs to know what is said when in {case.name}.",
+                "Put x.phones.json or alignments.json beside the audio, or give --transcript (extra: align).",
+            )
+        return None
+    if case.reference is None:
+        return BadInput(
+            f"{metric.id} compares motions, and {case.name} has no reference.", "Give PRED and REF."
+        )
+    if case.predicted.fps != case.reference.fps:
+        ours, theirs = (f"{float(m.fps):.6g} fps" for m in (case.predicted, case.reference))
+        return BadInput(
+            f"{case.name}: the prediction has {ours}, the reference {theirs}.",
+            "Make one of them again at the other's rate: scores of resampled motion would not compare.",
+        )
+    if not len(case.predicted) or not len(case.reference):
+        return BadInput(f"{case.name} has no frames.", "Animate it again.")
+    if metric.kind == "set" and case.speech is None:
+        return BadInput(
+            f"{metric.id} needs the recording of {case.name}.", "Give the folder of audio with --audio."
+        )
+    return None
+
+
+def _measured(
+    metrics: Sequence[Metric], case: Case, regions: Regions
+) -> tuple[dict[str, Tally], timing.Loud | None]:
+    by_kind = {kind: [m for m in metrics if m.kind == kind] for kind in ("frame", "clip", "set", "heard")}
+    found: dict[str, Tally] = {}
+    loud = None
+    if by_kind["frame"] or by_kind["clip"] or by_kind["set"]:
+        sums, tracks = _frame_sums(by_kind["frame"], case, regions)
+        found |= sums
+        for metric in by_kind["clip"]:
+            value = float(metric.measure(tracks))
+            found[metric.id] = (value, 1) if math.isfinite(value) else (0.0, 0)
+        if by_kind["set"] and case.speech is not None:
+            lips = tracks.regions.named["lips"]
+            ours, theirs = (timing.lip_intensity(m[:, lips]) for m in (tracks.predicted, tracks.reference))
+            loud = timing.Loud(case.speaker, timing.loudness(case.speech.waveform), ours, theirs)
+    if by_kind["heard"]:
+        heard = listen(case, regions)
+        found |= {metric.id: metric.measure(heard) for metric in by_kind["heard"]}
+    return found, loud
+
+
+def listen(case: Case, regions: Regions | None = None) -> Heard:
+    """A case's mouth beside the mouth that its aligned phones ask for, both on the case's own head."""
+    assert case.phones is not None
+    mouth = mouth_of(case.predicted, case.avatar, regions)
+    asked = spoken(case.phones, len(case.predicted), case.predicted.fps)
+    head = case.avatar if case.avatar.rig else talking_head()
+    return Heard(mouth, case.phones, mouth_of(asked, head))
+
+
+def talking_head() -> Avatar:
+    """The built-in head's mean face."""
+    from talkcli.engine.face.face_model import load_face_model
+    from talkcli.engine.face.geometry import RIG
+
+    model = load_face_model()
+    lips = model.topology.regions["lips"]
+    return Avatar("mean", model.template, model.topology.faces, lips, RIG, torch.zeros(len(model.identity)))
+
+
+def _frame_sums(metrics: Sequence[Metric], case: Case, regions: Regions) -> tuple[dict[str, Tally], Pair]:
+    """Sums of the frame metrics over the common frames, and the regions' tracks over all frames."""
+    reference = case.reference
+    assert reference is not None
+    kept, verts = support(regions), len(case.avatar.neutral)
+    totals = {metric.id: 0.0 for metric in metrics}
+    common = min(len(case.predicted), len(reference))
+    tracks: tuple[list[Tensor], list[Tensor]] = ([], [])
+    ours, theirs = face_chunks(case.predicted, case.avatar), face_chunks(reference, case.avatar)
+    while True:
+        mine, true = next(ours, None), next(theirs, None)
+        for track, chunk in zip(tracks, (mine, true), strict=True):
+            track.extend([] if chunk is None else [chunk[:, kept]])
+        if mine is not None and true is not None:
+            pair = Pair(mine, true, case.avatar.neutral, regions, case.predicted.fps, verts)
+            for metric in metrics:
+                totals[metric.id] += float(metric.measure(pair).double().sum())
+        elif mine is None and true is None:
+            break
+    predicted, actual = (torch.cat(track) for track in tracks)
+    small = Pair(
+        predicted, actual, case.avatar.neutral[kept], renumbered(regions, kept), case.predicted.fps, verts
+    )
+    return {id: (total, common) for id, total in totals.items()}, small
+
+
+def _score(metric: Metric, tallies: dict[str, Tally], clips: int | None, dropped: int) -> Score:
+    full = {name: tally for name, tally in tallies.items() if tally[1]}
+    count = sum(tally[1] for tally in full.values())
+    finish = math.sqrt if metric.root else float
+    each = {name: finish(total / n) for name, (total, n) in full.items()}
+    per_frame = finish(sum(total for total, _ in full.values()) / count) if count else math.nan
+    per_clip = sum(each.values()) / len(each) if each else math.nan
+    return Score(
+        metric=metric.id,
+        value=per_frame if metric.pool == "frames" else per_clip,
+        unit=metric.unit,
+        pooled=metric.pool,
+        per_frame=per_frame,
+        per_clip=per_clip,
+        count=count if clips is None else clips,
+        events=metric.events,
+        clips=len(full) if clips is None else clips,
+        dropped=dropped,
+        definition=metric.definition,
+        source=metric.source,
+        better=metric.better,
+        each=each if clips is None else {},
+    )

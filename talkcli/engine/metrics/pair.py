@@ -1,0 +1,69 @@
+"""What the motion metrics compare: two motions of one face, and the vertices that they look at."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from talkcli.engine.struct import TensorStruct
+
+
+class Regions(TensorStruct):
+    """Vertex sets of one topology. Duplicates are kept: public masks have them and they weigh."""
+
+    lips: Int[Tensor, " lip_verts"] | None = None
+    upper_face: Int[Tensor, " upper_verts"] | None = None
+    """Forehead and eye region, for the FDD family."""
+    inner_lips: Int[Tensor, " 2"] | None = None
+    """Upper and lower inner lip on the midline (iBUG 62 and 66; FLAME 3531 and 3504)."""
+    outer_lips: Int[Tensor, " 2"] | None = None
+    """Upper and lower outer lip on the midline (iBUG 51 and 57)."""
+
+    @property
+    def named(self) -> dict[str, Tensor]:
+        """The sets that there are, empty ones left out."""
+        return {name: value for name, value in vars(self).items() if value is not None and len(value)}
+
+
+class Pair(TensorStruct):
+    """Predicted and reference geometry of one clip, metres, without head pose."""
+
+    predicted: Float[Tensor, "predicted_frames verts 3"]
+    reference: Float[Tensor, "reference_frames verts 3"]
+    neutral: Float[Tensor, "verts 3"]
+    regions: Regions
+    fps: Fraction
+    mesh_verts: int
+    """Vertices of the whole mesh; more than `verts` once the pair is restricted to its regions."""
+
+    @property
+    def frames(self) -> int:
+        """What both have: the longer one is cut at its end."""
+        return min(len(self.predicted), len(self.reference))
+
+    def common(self, region: str | None = None) -> tuple[Tensor, Tensor]:
+        """Predicted and reference [frames verts 3] over their common frames, of a region or of all."""
+        pick = slice(None) if region is None else getattr(self.regions, region)
+        return self.predicted[: self.frames, pick], self.reference[: self.frames, pick]
+
+    def error(self, region: str | None = None) -> Float[Tensor, "frames verts 3"]:
+        """Predicted minus reference."""
+        predicted, reference = self.common(region)
+        return predicted - reference
+
+
+def support(regions: Regions) -> Int[Tensor, " verts"]:
+    """Every vertex that some region uses, once, in order."""
+    return (
+        torch.cat(list(regions.named.values())).unique()
+        if regions.named
+        else torch.empty(0, dtype=torch.long)
+    )
+
+
+def renumbered(regions: Regions, kept: Int[Tensor, " verts"]) -> Regions:
+    """The same regions in a mesh that keeps only the (sorted) vertices `kept`."""
+    return Regions(**{name: torch.searchsorted(kept, value) for name, value in regions.named.items()})
