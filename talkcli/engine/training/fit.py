@@ -46,8 +46,8 @@ def fit(
 
     `state` is written every `every` steps and at the end, and read first if it is there: a crash loses at
     most `every` steps, and the resumed run takes the very steps of the uninterrupted one, since `generator`
-    (which `batches` must share) is saved too. Under `accelerate launch` each process takes its own batches and
-    the gradients are averaged.
+    (which `batches` must share) is saved too. Under `accelerate launch` each process takes its own batches
+    and the gradients are averaged.
     """
     team = _Team.joined(generator)
     device = team.device or device

@@ -1,0 +1,57 @@
+"""The roll of methods, read without importing any of them."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from talkcli.engine.errors import MissingAsset, Untrusted, pick
+
+if TYPE_CHECKING:
+    from talkcli.engine.methods.method import Method, Talker
+
+METHODS = {
+    "memorytalker": "talkcli.engine.methods.memorytalker",
+}
+
+
+def load_method(name: str) -> Method:
+    return importlib.import_module(METHODS[pick(name, METHODS, "method")]).METHOD
+
+
+def checkpoint_path(model: str) -> Path:
+    """The file behind `--model`: itself, or the bundled checkpoint of a method."""
+    from talkcli.engine.assets import assets_folder
+
+    if Path(model).is_file():
+        return Path(model)
+    path = assets_folder() / f"{pick(model, METHODS, 'model')}.ckpt"
+    if not path.is_file():
+        hint = f"Train one: talk train CLIPS --model {model} --output {model}.ckpt"
+        raise MissingAsset(f"No checkpoint of {model} is installed.", hint)
+    return path
+
+
+def open_talker(model: str, device: str = "cpu") -> Talker:
+    """A trained talker, ready to speak, from a checkpoint file or by the name of a method."""
+    from talkcli.engine.assets import sha256
+    from talkcli.engine.checkpoint import load_checkpoint
+    from talkcli.engine.config import from_values
+    from talkcli.engine.device import pick_device
+    from talkcli.engine.errors import BadUsage
+
+    path = checkpoint_path(model)
+    checkpoint = load_checkpoint(path)
+    if checkpoint.method not in METHODS:
+        hint = f"This version knows {', '.join(METHODS)}."
+        raise Untrusted(f"{path} is a checkpoint of the unknown method {checkpoint.method!r}.", hint)
+    method = load_method(checkpoint.method)
+    try:
+        talker = method.build(from_values(method.config, checkpoint.config))
+        talker.load_state_dict(checkpoint.weights)
+    except (RuntimeError, ValueError, TypeError, BadUsage) as error:
+        hint = "Train it again with this version."
+        raise Untrusted(f"{path} does not fit its own config: {str(error).splitlines()[0]}", hint) from error
+    talker.weights_sha256 = sha256(path)
+    return talker.to(pick_device(device)).eval()

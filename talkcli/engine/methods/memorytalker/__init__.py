@@ -1,0 +1,28 @@
+"""MemoryTalker (ICCV 2025): a memory of motions, addressed by speech, coloured by style."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.methods.memorytalker.motions import config_for
+from talkcli.engine.methods.memorytalker.stages import memorise, stylise
+from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
+from talkcli.engine.methods.method import Method
+from talkcli.engine.speech import Speech
+
+
+def capture(talker: MemoryTalker, speech: Speech, avatar: Avatar) -> Avatar:
+    """The same face with this voice's manner of speaking."""
+    return replace(avatar, styles={**avatar.styles, talker.method: talker.manner(speech)})
+
+
+METHOD = Method(
+    name="memorytalker",
+    paper="Kim et al., MemoryTalker: Personalized Speech-Driven 3D Facial Animation, ICCV 2025",
+    config=MemoryTalkerConfig,
+    build=MemoryTalker,
+    config_for=config_for,
+    stages={"memorise": memorise, "stylise": stylise},
+    capture=capture,
+)

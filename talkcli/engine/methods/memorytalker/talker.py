@@ -1,0 +1,289 @@
+"""MemoryTalker: speech as text, text as remembered motion, motion as a face (Kim et al., ICCV 2025).
+
+The symbols are the paper's: L letter logits, f_txt their projection, K the address that text gives, M the
+memory, f_m motion features, V the address that motion gives, f_s a voice's style, w_s its gains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from talkcli.engine.audio.encoder import HubertConfig, HubertEncoder, normalised
+from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG
+from talkcli.engine.generation.windows import blend
+from talkcli.engine.layers.attention import alignment_mask, padding_mask
+from talkcli.engine.layers.positions import periodic
+from talkcli.engine.layers.resampling import fitted, resampled, spliced
+from talkcli.engine.methods.memorytalker.memory import Memory
+from talkcli.engine.methods.memorytalker.style import Style
+from talkcli.engine.methods.method import Talker
+from talkcli.engine.motion import Coefficients, Motion, Shapes
+from talkcli.engine.speech import SAMPLE_RATE, Speech
+
+
+@dataclass(frozen=True)
+class MemoryTalkerConfig:
+    """As published for VOCASET; `commands/train` fits it to other data."""
+
+    verts: int = 5023
+    fps: int = 30
+    period: int = 30
+    """Frames after which the positions begin again."""
+    encoder: Literal["hubert", "logmel"] = "hubert"
+    hubert: HubertConfig = field(default_factory=HubertConfig)
+    logmel: LogMelEncoderConfig = field(default_factory=LogMelEncoderConfig)
+    double_rate: bool = False
+    """HuBERT at 50 a second and motion at 25: two letters a frame (BIWI)."""
+    slots: int = 32
+    """n, the number of letters."""
+    features: int = 96
+    """c"""
+    heads: int = 4
+    feed_forward: int = 192
+    layers: int = 1
+    dropout: float = 0.1
+    text_scaling: float = 16.0
+    """kappa of K."""
+    motion_scaling: float = 16.0
+    """kappa of V."""
+    reach: int = 0
+    """Frames on either side that the text projection sees as well."""
+    rig_shapes: tuple[str, ...] = ()
+    """Named shapes of the built-in rig that the talker moves; without them it moves vertices."""
+    components: int = 0
+    """Principal motions of the rig's shapes between which E_m and the output layer work."""
+
+    @property
+    def dims(self) -> int:
+        """Numbers that make one frame of motion."""
+        return self.components or len(self.rig_shapes) or 3 * self.verts
+
+
+class Decoder(nn.Module):
+    """D_m: self-attention over the whole window, cross-attention to each frame's own text."""
+
+    def __init__(self, config: MemoryTalkerConfig) -> None:
+        super().__init__()
+        self.period, self.memories = config.period, 2 if config.double_rate else 1
+        self.dropout = nn.Dropout(config.dropout)
+        layer = nn.TransformerDecoderLayer(
+            config.features, config.heads, config.feed_forward, config.dropout, batch_first=True
+        )
+        self.layers = nn.TransformerDecoder(layer, config.layers)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch frames features"],
+        text: Float[Tensor, "batch ticks features"],
+        frames: Int[Tensor, " batch"],
+    ) -> Float[Tensor, "batch frames features"]:
+        longest = x.shape[1]
+        x = self.dropout(x + periodic(longest, x.shape[2], self.period).to(x.device))
+        past_end = padding_mask(frames, longest) if bool((frames != longest).any()) else None
+        own_text = alignment_mask(longest, self.memories).to(x.device)
+        return self.layers(x, text, memory_mask=own_text, tgt_key_padding_mask=past_end)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the speech encoder makes of a batch."""
+
+    letters: Float[Tensor, "batch frames slots"]
+    """L, one a frame."""
+    text: Float[Tensor, "batch frames features"]
+    """f_txt"""
+    memory: Float[Tensor, "batch ticks features"]
+    """f_txt where the decoder's cross-attention looks: one or two a frame."""
+
+
+class MemoryTalker(Talker):
+    method = "memorytalker"
+    mixing: Tensor
+    """[dims, rig shapes]: each component as a mixture of the rig's named shapes."""
+
+    def __init__(self, config: MemoryTalkerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = (
+            HubertEncoder(config.hubert) if config.encoder == "hubert" else LogMelEncoder(config.logmel)
+        )
+        self.text = nn.Linear(config.slots * (2 * config.reach + 1), config.features)
+        self.motion = nn.Linear(config.dims, config.features)
+        self.memory = Memory(config.slots, config.features, config.text_scaling, config.motion_scaling)
+        self.fusion = nn.Linear(2 * config.features, config.features)
+        self.decoder = Decoder(config)
+        self.output = nn.Linear(config.features, config.dims)
+        self.style = Style(config.slots)
+        if config.rig_shapes:
+            self.register_buffer("mixing", torch.eye(config.dims, len(config.rig_shapes)))
+        for linear in (self.text, self.motion, self.fusion):
+            nn.init.xavier_uniform_(linear.weight)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def letters(
+        self,
+        waveform: Float[Tensor, "batch samples"],
+        samples: Int[Tensor, " batch"],
+        frames: Int[Tensor, " batch"],
+    ) -> tuple[Float[Tensor, "batch ticks slots"], Int[Tensor, " batch"]]:
+        """L: letter logits (phones, for the log-mel encoder) and how many each clip has."""
+        if isinstance(self.encoder, HubertEncoder):
+            return self.encoder(waveform, samples, frames, double=self.config.double_rate)
+        rows = [
+            self.encoder(sound[None, :n], count, self.config.fps)[0]
+            for sound, n, count in zip(waveform, samples.tolist(), frames.tolist(), strict=True)
+        ]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True), frames
+
+    def read(
+        self,
+        letters: Float[Tensor, "batch ticks slots"],
+        ticks: Int[Tensor, " batch"],
+        frames: Int[Tensor, " batch"],
+    ) -> Heard:
+        """f_txt = W_t L + b_t, where the decoder wants it."""
+        rows = [
+            self.text(spliced(row[None, :n], self.config.reach))
+            for row, n in zip(letters, ticks, strict=True)
+        ]
+        if not self.config.double_rate:
+            text = nn.utils.rnn.pad_sequence([row[0] for row in rows], batch_first=True)
+            return Heard(letters, text, text)
+        counts = frames.tolist()
+
+        def aligned(parts: list[Tensor], to: Callable[[Tensor, int], Tensor], times: int) -> Tensor:
+            fit = [to(part, times * count)[0] for part, count in zip(parts, counts, strict=True)]
+            return nn.utils.rnn.pad_sequence(fit, batch_first=True)
+
+        raw = [row[None, :n] for row, n in zip(letters, ticks, strict=True)]
+        return Heard(aligned(raw, resampled, 1), aligned(rows, resampled, 1), aligned(rows, fitted, 2))
+
+    def decode(
+        self, heard: Heard, f_m: Float[Tensor, "batch frames features"], frames: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frames features"]:
+        """D_m(fusion([f_txt ; f_m]))"""
+        return self.decoder(self.fusion(torch.cat([heard.text, f_m], dim=-1)), heard.memory, frames)
+
+    def speak(
+        self, heard: Heard, frames: Int[Tensor, " batch"], gain: Float[Tensor, "batch slots"] | None = None
+    ) -> Float[Tensor, "batch frames features"]:
+        """What the output layer turns into motion, from speech alone: f_key = K diag(w_s) M."""
+        f_key = self.memory.recall(self.memory.text_address(heard.letters), gain)
+        return self.decode(heard, f_key, frames)
+
+    def forward(
+        self,
+        waveform: Float[Tensor, "batch samples"],
+        samples: Int[Tensor, " batch"],
+        frames: Int[Tensor, " batch"],
+        gain: Float[Tensor, "batch slots"] | None = None,
+    ) -> Float[Tensor, "batch frames dims"]:
+        """Motion of whole clips of any lengths, none of which hears another."""
+        letters, ticks = self.letters(waveform, samples, frames)
+        return self.output(self.speak(self.read(letters, ticks, frames), frames, gain))
+
+    @torch.no_grad()
+    def manner(self, speech: Speech) -> Float[Tensor, " slots"]:
+        """w_s of a voice."""
+        device = self.output.weight.device
+        voice = normalised(speech.waveform).to(device)[None]
+        return self.style.gain(self.style.hear(voice, torch.tensor([len(speech)])))[0].cpu()
+
+    @torch.no_grad()
+    def animate(
+        self,
+        speech: Speech,
+        avatar: Avatar,
+        *,
+        seed: int = 0,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Motion:
+        """Speech of any length in windows of 20 periods that overlap by two; nothing here is random."""
+        config, device = self.config, self.output.weight.device
+        self._check(avatar)
+        frames = speech.frames(config.fps)
+        gain = self._gain(speech, avatar).to(device)[None]
+        hear = self._hearing(speech, frames)
+
+        def window(start: int, stop: int) -> Tensor:
+            count = torch.tensor([stop - start], device=device)
+            spoken = self.speak(hear(start, stop), count, gain)
+            progress(stop / frames)
+            return (self.output(spoken) if config.rig_shapes else spoken).cpu()
+
+        spoken = blend(window, frames, 20 * config.period, 2 * config.period)[0]
+        return Motion(Fraction(config.fps), self._face(spoken), provenance=self.signed(avatar, seed))
+
+    def _check(self, avatar: Avatar) -> None:
+        if self.config.rig_shapes and avatar.rig != RIG:
+            raise BadInput(
+                f"This model moves the rig {RIG}; avatar {avatar.name} has {avatar.rig or 'none'}.",
+                "Give an avatar with that rig, or a model trained on such a mesh.",
+            )
+        if not self.config.rig_shapes and len(avatar.neutral) != self.config.verts:
+            raise BadInput(
+                f"This model moves {self.config.verts} vertices; {avatar.name} has {len(avatar.neutral)}.",
+                "Give an avatar of the corpus that the model was trained on.",
+            )
+
+    def _gain(self, speech: Speech, avatar: Avatar) -> Float[Tensor, " slots"]:
+        """The avatar's own manner if it has one, else that of the voice."""
+        if self.method not in avatar.styles:
+            return self.manner(speech)
+        gain = avatar.styles[self.method]
+        if gain.shape != (self.config.slots,):
+            raise BadInput(
+                f"The style in {avatar.name} has {len(gain)} numbers, this model wants {self.config.slots}.",
+                "Make it again with this model: talk personalize VOICE.wav --model ...",
+            )
+        return gain
+
+    def _hearing(self, speech: Speech, frames: int) -> Callable[[int, int], Heard]:
+        """What is heard in frames [start, stop): HuBERT listens by windows, the log-mel encoder once."""
+        device, rate = self.output.weight.device, Fraction(SAMPLE_RATE, self.config.fps)
+        if isinstance(self.encoder, LogMelEncoder):
+            count = torch.tensor([frames], device=device)
+            sound = speech.waveform.to(device)[None]
+            letters, ticks = self.letters(sound, torch.tensor([len(speech)]), count)
+            whole = self.read(letters, ticks, count)
+            return lambda start, stop: Heard(*(part[:, start:stop] for part in vars(whole).values()))
+        sound = normalised(speech.waveform)
+
+        def part(start: int, stop: int) -> Heard:
+            piece = sound[round(start * rate) : None if stop == frames else round(stop * rate)].to(device)[
+                None
+            ]
+            count = torch.tensor([stop - start], device=device)
+            letters, ticks = self.letters(piece, torch.tensor([piece.shape[1]]), count)
+            return self.read(letters, ticks, count)
+
+        return part
+
+    def _face(self, spoken: Tensor) -> Coefficients | Shapes:
+        """Weights of the rig's shapes by name, or of the output layer's own columns."""
+        if not self.config.rig_shapes:
+            basis = torch.cat([self.output.weight.T, self.output.bias[None]]).unflatten(1, (-1, 3))
+            ones = torch.ones(len(spoken), 1)
+            return Shapes(torch.cat([spoken, ones], dim=1), basis.detach().cpu().clone())
+        names = load_face_model().shape_names
+        missing = [name for name in self.config.rig_shapes if name not in names]
+        if missing:
+            raise BadInput(
+                f"This model moves {missing[0]}, which the installed head lacks.",
+                "Train it again with: talk train CLIPS --config recipes/memorytalker.toml",
+            )
+        expression = torch.zeros(len(spoken), len(names))
+        expression[:, [names.index(name) for name in self.config.rig_shapes]] = spoken @ self.mixing.cpu()
+        return Coefficients(expression, torch.zeros(len(spoken), 3))

@@ -1,0 +1,76 @@
+"""What a method is: a value, not a base class."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from talkcli import __version__
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.errors import pick
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.motion import Motion
+from talkcli.engine.speech import Speech
+from talkcli.engine.training.fit import Step
+from talkcli.engine.training.stage import Stage
+
+
+class Talker(nn.Module, ABC):
+    """A network that can talk."""
+
+    method: ClassVar[str]
+    weights_sha256: str = ""
+    """Of the checkpoint file it was read from."""
+
+    @abstractmethod
+    def animate(
+        self,
+        speech: Speech,
+        avatar: Avatar,
+        *,
+        seed: int = 0,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Motion:
+        """The motion of `avatar` saying `speech`; `progress` is told the share done."""
+
+    def signed(self, avatar: Avatar, seed: int) -> str:
+        """Provenance of a motion: what made it, and that it is synthetic."""
+        made = {
+            "synthetic": True,
+            "program": f"talk {__version__}",
+            "model": self.method,
+            "weights_sha256": self.weights_sha256,
+            "avatar": avatar.name,
+            "seed": seed,
+        }
+        return json.dumps(made)
+
+
+@dataclass(frozen=True)
+class Method:
+    name: str
+    paper: str
+    config: type
+    """Frozen dataclass; its defaults are the paper's."""
+    build: Callable[[Any], Talker]
+    """config -> an untrained Talker."""
+    config_for: Callable[[ClipSet], Any]
+    """The config that fits this data (vertex count, shape names, frame rate)."""
+    stages: Mapping[str, Callable[[Any], Stage[Any, Any]]]
+    """In training order."""
+    adapt: Callable[[Any, Speech, torch.Generator], Iterator[Step]] | None = None
+    """Train on one person, in place (a Gaussian head needs it, a style does not)."""
+    capture: Callable[[Any, Speech, Avatar], Avatar] | None = None
+    """Write down who that person is."""
+
+    def stages_from(self, name: str | None) -> Mapping[str, Callable[[Any], Stage[Any, Any]]]:
+        """The named stage alone, or all of them."""
+        if name is None:
+            return self.stages
+        return {name: self.stages[pick(name, self.stages, f"stage of {self.name}")]}

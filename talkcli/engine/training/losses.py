@@ -1,0 +1,35 @@
+"""Terms that stages minimise: means over what is there, never over padding."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def present(frames: Int[Tensor, " batch"], longest: int) -> Bool[Tensor, "batch longest"]:
+    """True for the frames that a padded clip has."""
+    return torch.arange(longest, device=frames.device) < frames[:, None]
+
+
+def mean_square(
+    error: Float[Tensor, "batch frames dims"], frames: Int[Tensor, " batch"]
+) -> Float[Tensor, ""]:
+    """Over every number of every frame that is there."""
+    there = present(frames, error.shape[1])
+    return (error.square().sum(-1) * there).sum() / (there.sum() * error.shape[-1])
+
+
+def velocity(error: Float[Tensor, "batch frames dims"], frames: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
+    """Mean square of the first differences."""
+    return mean_square(error.diff(dim=1), (frames - 1).clamp(min=1))
+
+
+def triplet(
+    anchor: Float[Tensor, "batch features"],
+    same: Float[Tensor, "batch features"],
+    other: Float[Tensor, "batch features"],
+    margin: float,
+) -> Float[Tensor, ""]:
+    """Another's must lie farther than one's own, by a margin (Schroff et al. 2015, distances unsquared)."""
+    return torch.nn.functional.triplet_margin_loss(anchor, same, other, margin=margin)
