@@ -12,7 +12,8 @@ import torch
 from talkcli.engine.audio.encoder import HubertConfig
 from talkcli.engine.errors import BadInput, Untrusted
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.methods.memorytalker.original import config_of, from_original, read_original
+from talkcli.engine.methods.memorytalker import capture
+from talkcli.engine.methods.memorytalker.original import config_of, read_original, renamed
 from talkcli.engine.methods.memorytalker.stages import (
     Lesson,
     Triplet,
@@ -100,16 +101,177 @@ def test_losses_and_gradients_are_those_of_the_authors_code(stage):
     total = torch.stack(list(losses.values())).sum()
     torch.testing.assert_close(total, case["total_loss"], atol=1e-5, rtol=1e-5)
     total.backward()
-    theirs = from_names(case["grad_norm"])
+    theirs = {renamed(key): value for key, value in case["grad_norm"].items()}
     for name, parameter in talker.named_parameters():
         norm = None if parameter.grad is None else parameter.grad.norm().item()
         expected_norm = theirs.get(name)
         if not norm and not expected_norm:
             continue
-        assert norm == pytest.approx(expected_norm, rel=1e-3, abs=1e-7), name
+        assert norm == pytest.approx(expected_norm, rel=1e-4, abs=1e-8), name
 
 
-def from_names(norms):
-    from talkcli.engine.methods.memorytalker.original import renamed
+@needs_golden
+@pytest.mark.parametrize("name", ["s1_voca_infer", "s2_voca_infer", "s2_biwi_infer"])
+@pytest.mark.parametrize("spelling", ["parametrizations", "weight_g"])
+def test_every_published_tensor_finds_its_place(name, spelling):
+    keys = json.loads((GOLDEN / f"keys_{name}_base.json").read_text())
+    with torch.device("meta"):
+        state = {key: torch.empty(shape) for key, shape in keys.items()}
+    if spelling == "weight_g":
+        conv = "E_aud.hubert.encoder.pos_conv_embed.conv."
+        for number, letter in enumerate("gv"):
+            state[conv + f"weight_{letter}"] = state.pop(conv + f"parametrizations.weight.original{number}")
+    config = config_of(state)
+    biwi = "biwi" in name
+    assert (config.verts, config.fps, config.double_rate) == (
+        (23370, 25, True) if biwi else (5023, 30, False)
+    )
+    with torch.device("meta"):
+        ours = MemoryTalker(config).state_dict()
+    theirs = {renamed(key): value.shape for key, value in state.items() if key != "PPE.pe"}
+    without_style = {
+        key: value.shape for key, value in ours.items() if "s2" in name or not key.startswith("style.")
+    }
+    assert theirs == without_style
 
-    return {renamed(key): value for key, value in norms.items()}
+
+def test_a_checkpoint_that_runs_code_is_refused(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.system, ("true",)
+
+    path = tmp_path / "checkpoint_100.pth"
+    torch.save({"memory_net.M_m": Trap()}, path)
+    with pytest.raises(Untrusted):
+        read_original(path)
+    torch.save({"weights": torch.zeros(2)}, path)
+    with pytest.raises(BadInput):
+        read_original(path)
+
+
+TINY = MemoryTalkerConfig(
+    verts=10,
+    slots=32,
+    features=16,
+    feed_forward=32,
+    hubert=HubertConfig(
+        hidden=48, layers=2, heads=4, feed_forward=96, convolution=32, position_kernel=16, position_groups=4
+    ),
+)
+
+
+def tiny(**changes) -> MemoryTalker:
+    torch.manual_seed(0)
+    talker = MemoryTalker(replace(TINY, **changes)).eval()
+    torch.nn.init.normal_(talker.output.weight, std=0.1)
+    torch.nn.init.normal_(talker.output.bias, std=0.1)
+    return talker
+
+
+def face(**changes) -> Avatar:
+    values = {"name": "ada", "neutral": torch.zeros(10, 3), "lips": torch.tensor([1, 2])}
+    return Avatar(**{**values, "faces": torch.tensor([[0, 1, 2]]), **changes})
+
+
+def noise(seconds: float, key: int = 0) -> torch.Tensor:
+    return torch.randn(int(16_000 * seconds), generator=torch.Generator().manual_seed(key))
+
+
+@pytest.mark.parametrize("double_rate", [False, True])
+def test_no_clip_of_a_batch_hears_another(double_rate):
+    talker = tiny(double_rate=double_rate, fps=25 if double_rate else 30).double()
+    sounds = [noise(seconds).double() for seconds in (1.0, 2.3, 0.4)]
+    frames = torch.tensor([Speech(s).frames(talker.config.fps) for s in sounds])
+    samples = torch.tensor([len(s) for s in sounds])
+    with torch.no_grad():
+        gains = talker.style.gain(talker.style.hear(pad(sounds), samples))
+        together = talker(pad(sounds), samples, frames, gains)
+        for i, sound in enumerate(sounds):
+            gain = talker.style.gain(talker.style.hear(sound[None], samples[i : i + 1]))
+            alone = talker(sound[None], samples[i : i + 1], frames[i : i + 1], gain)
+            torch.testing.assert_close(together[i, : frames[i]], alone[0], atol=1e-10, rtol=0)
+
+
+def pad(sounds):
+    return torch.nn.utils.rnn.pad_sequence(sounds, batch_first=True)
+
+
+def test_an_untrained_talker_rests():
+    torch.manual_seed(0)
+    motion = MemoryTalker(TINY).eval().animate(Speech(noise(1.0)), face())
+    assert isinstance(motion.face, Shapes)
+    assert len(motion) == 30 and not (motion.face.weights @ motion.face.basis.flatten(1)).any()
+
+
+def test_a_short_clip_is_spoken_whole_and_a_long_one_seamlessly():
+    talker, sound = tiny(), noise(3.0)
+    motion = talker.animate(Speech(sound), face())
+    voice = (sound - sound.mean()) / sound.std(correction=0)
+    with torch.no_grad():
+        gain = talker.style.gain(talker.style.hear(voice[None], one(len(voice))))
+        whole = talker(voice[None], one(len(voice)), one(90), gain)[0]
+    assert isinstance(motion.face, Shapes) and motion.fps == Fraction(30)
+    torch.testing.assert_close(motion.face.weights @ motion.face.basis.flatten(1), whole, atol=1e-5, rtol=0)
+
+    long = talker.animate(Speech(noise(50.0)), face())
+    assert isinstance(long.face, Shapes) and len(long) == 1500
+    spoken = long.face.weights @ long.face.basis.flatten(1)
+    steps = spoken.diff(dim=0).abs().amax(1)
+    assert steps[538:602].max() <= steps.max() and torch.isfinite(spoken).all()
+
+
+def test_windows_begin_where_the_period_begins():
+    from talkcli.engine.generation.windows import spans
+
+    for fps in (25, 30):
+        assert all(start % fps == 0 for start, _ in spans(5000, 20 * fps, 2 * fps))
+
+
+def test_same_speech_same_motion_and_a_style_changes_it():
+    talker, speech = tiny(), Speech(noise(1.0))
+    first, second = (talker.animate(speech, face()).face for _ in range(2))
+    assert isinstance(first, Shapes) and isinstance(second, Shapes)
+    assert torch.equal(first.weights, second.weights)
+    styled = capture(talker, Speech(noise(1.5, 9)), face())
+    other = talker.animate(speech, styled).face
+    assert isinstance(other, Shapes) and not torch.equal(first.weights, other.weights)
+    assert torch.equal(styled.neutral, face().neutral)
+    again = talker.animate(speech, capture(talker, speech, face())).face
+    assert isinstance(again, Shapes) and torch.equal(first.weights, again.weights), (
+        "its own voice is the default"
+    )
+
+
+def test_what_does_not_fit_is_refused():
+    talker, speech = tiny(), Speech(noise(1.0))
+    with pytest.raises(BadInput, match="10 vertices"):
+        talker.animate(speech, face(neutral=torch.zeros(12, 3)))
+    with pytest.raises(BadInput, match="32"):
+        talker.animate(speech, face(styles={"memorytalker": torch.ones(7)}))
+
+
+def test_the_style_of_an_hour_is_heard_in_constant_memory_and_alike():
+    talker, voice = tiny(), noise(95.0)
+    with torch.no_grad():
+        parts = talker.style.hear(voice[None], one(len(voice)))
+        talker.style.train()
+        whole = talker.style.hear(voice[None], one(len(voice)))
+    assert (parts - whole).norm() < 0.02 * whole.norm()
+
+
+def test_the_memory_learns_only_from_its_own_terms():
+    talker = tiny().train()
+    m = torch.randn(2, 30, 30, generator=seed()) * 0.01
+    sound = torch.stack([noise(1.0, 1), noise(1.0, 2)])
+    samples, frames = torch.tensor([16_000, 16_000]), torch.tensor([30, 30])
+    losses = remember(
+        talker, Lesson(sound, samples, None, m, frames, torch.zeros(2, 1, dtype=torch.long)), seed()
+    )
+    slots = talker.memory.slots
+    (seen,) = torch.autograd.grad(losses["mse"] + losses["vel"], slots, retain_graph=True, allow_unused=True)
+    assert seen is None
+    (learns,) = torch.autograd.grad(losses["mem"] + losses["align"], slots, retain_graph=True)
+    assert learns.abs().sum() > 0
+    rest = [p for p in taught_weights(talker) if p is not slots]
+    grads = torch.autograd.grad(losses["mem"] + losses["align"], rest, allow_unused=True)
+    assert all(grad is None for grad in grads)

@@ -114,9 +114,9 @@ def _mel_filters() -> Tensor:
 
 def mel_decibels(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch mels spectra"]:
     """Power in MELS bands, 100 a second, in decibels with a floor at -100."""
-    window = torch.hann_window(WINDOW, device=waveform.device)
+    window = torch.hann_window(WINDOW).to(waveform)
     spectrum = torch.stft(
         waveform, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True
     )
-    power = spectrum.abs().square().transpose(1, 2) @ _mel_filters().to(waveform.device)
+    power = spectrum.abs().square().transpose(1, 2) @ _mel_filters().to(waveform)
     return 10.0 * power.clamp(min=1e-10).log10().transpose(1, 2)
