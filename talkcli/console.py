@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -143,6 +143,20 @@ def progress(items: Iterable[T], label: str, total: int | None = None, unit: str
             yield item
             speed = bar.tasks[0].speed
             bar.update(task, advance=1, rate=f"{speed:.3g} {unit}/s" if unit and speed else "")
+
+
+@contextmanager
+def share_done(label: str) -> Iterator[Callable[[float], None]]:
+    """A bar that is told the share done, 0 to 1; only on a terminal."""
+    if not _shows_progress():
+        yield lambda share: None
+        return
+    from rich import progress as bars
+
+    columns = [bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TaskProgressColumn()]
+    with bars.Progress(*columns, bars.TimeRemainingColumn(), console=_rich(True)) as bar:
+        task = bar.add_task(visible(label), total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,20 @@ def _known_device(device: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise typer.BadParameter(f"'{device}' is none of auto, cpu, cuda, cuda:N, mps.")
     return device
+
+
+def parse_fps(text: str) -> Fraction:
+    """A frame rate, exact: the decimals of television stand for its fractions."""
+    television = {"23.976": 24000, "23.98": 24000, "29.97": 30000, "47.952": 48000, "59.94": 60000}
+    try:
+        fps = Fraction(television[text], 1001) if text in television else Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        fps = Fraction(0)
+    if not 1 <= fps <= 240:
+        raise BadUsage(
+            f"'{text}' is not a frame rate.", "Give 1 to 240 frames a second: 25, 29.97, 30000/1001."
+        )
+    return fps
 
 
 def avatar_file(avatar: str) -> Path:
@@ -57,6 +72,15 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes to wor
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Change a setting by name; repeatable."),
+]
+Camera = Annotated[str, typer.Option("--camera", help="front, three-quarter, profile or orbit.")]
+Size = Annotated[str, typer.Option("--size", help="Of the picture, in pixels: 512 or 640x480.")]
+Background = Annotated[
+    str | None, typer.Option("--background", help="A colour (#202830, white) or a picture file.")
+]
+Renderer = Annotated[str, typer.Option("--renderer", help="numba (built in) or pyrender.")]
+Fps = Annotated[
+    str | None, typer.Option("--fps", help="Frames a second: 25, 29.97, 30000/1001; else the motion's own.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -76,41 +76,36 @@ class Sound:
 
 
 @contextmanager
-def open_sound(path: Path | str) -> Iterator[Sound]:
-    """The sound of a file, of a pipe, or of stdin (`-`). BadInput, naming the file, if there is none."""
-    if str(path) == "-":
-        with _spooled(sys.stdin.buffer, "stdin") as file, _decoded(file, "stdin") as sound:
-            yield sound
-        return
-    path = Path(path)
+def open_sound(path: Path) -> Iterator[Sound]:
+    """The sound of a file, a pipe, or stdin (`-`). BadInput, naming the file, if there is none."""
     try:
-        if path.is_dir():
-            raise BadInput(f"{path} is a folder, not a recording.", "Give a file in it.")
-        if not path.exists():
-            raise BadInput(f"{path} does not exist.", "Check the name.")
-        if not (path.is_file() or path.is_fifo()):
-            raise BadInput(f"{path} is a device, not a recording.", "Give a file.")
-        with path.open("rb") as raw:
-            if path.is_fifo():
-                with _spooled(raw, str(path)) as file, _decoded(file, str(path)) as sound:
-                    yield sound
-            else:
-                with _decoded(raw, str(path)) as sound:
-                    yield sound
+        with seekable(path) as there, there.open("rb") as file, _decoded(file, str(path)) as sound:
+            yield sound
     except PermissionError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
 @contextmanager
-def _spooled(pipe: BinaryIO, name: str) -> Iterator[BinaryIO]:
-    """A pipe's bytes in a nameless file on disk: decoders must seek, and memory must stay small."""
-    with tempfile.TemporaryFile() as file:
-        while block := pipe.read(_BLOCK_BYTES):
-            file.write(block)
-            if file.tell() > LARGEST_PIPE:
-                raise BadInput(f"{name} does not end.", "Give a file, or a shorter recording.")
-        file.seek(0)
-        yield file
+def seekable(path: Path) -> Iterator[Path]:
+    """The file itself; for a pipe, or stdin (`-`), a copy on disk while it is needed: decoders must seek."""
+    stdin = str(path) == "-"
+    if not stdin and path.is_file():
+        yield path
+        return
+    if not stdin and path.is_dir():
+        raise BadInput(f"{path} is a folder, not a recording.", "Give a file in it.")
+    if not stdin and not path.exists():
+        raise BadInput(f"{path} does not exist.", "Check the name.")
+    if not stdin and not path.is_fifo():
+        raise BadInput(f"{path} is a device, not a recording.", "Give a file.")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / ("stdin" if stdin else path.name)
+        with nullcontext(sys.stdin.buffer) if stdin else path.open("rb") as pipe, copy.open("wb") as file:
+            while block := pipe.read(_BLOCK_BYTES):
+                file.write(block)
+                if file.tell() > LARGEST_PIPE:
+                    raise BadInput(f"{path} does not end.", "Give a file, or a shorter recording.")
+        yield copy
 
 
 @contextmanager

@@ -39,8 +39,8 @@ class Speech(TensorStruct):
         return max(1, round(Fraction(len(self), SAMPLE_RATE) * Fraction(fps)))
 
 
-def load_speech(path: Path | str) -> Speech:
-    """The sound of any audio or video file, or of WAV on stdin (`-`): all channels averaged, at SAMPLE_RATE.
+def load_speech(path: Path) -> Speech:
+    """The sound of any audio or video file, or of stdin (`-`): all channels averaged, at SAMPLE_RATE.
 
     Decoded and resampled block by block: beyond the result's own 64 kB a second it needs a few megabytes. A
     recording that breaks off is used up to there, and says so in `notes`. BadInput for what is no recording,

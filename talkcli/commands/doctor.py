@@ -1,0 +1,58 @@
+"""talk doctor: what is installed, and what each missing thing unlocks."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from talkcli import __version__, console, options
+from talkcli.engine.errors import MissingAsset
+
+if TYPE_CHECKING:
+    from talkcli.engine.installation import Finding
+
+
+def run(json: options.Json = False) -> None:
+    """Say what is installed, what is missing, what it unlocks and how to get it.
+
+    Ends with 0 when `talk animate` works as it is, with 4 when something that it needs is missing.
+
+    \b
+    Examples:
+      talk doctor
+      talk doctor --json
+    """
+    with console.step("Looking around"):
+        from talkcli.engine.installation import findings
+
+        found = list(findings())
+    lacking = [finding.name for finding in found if finding.needed and finding.missing]
+    if json:
+        rows = [{**asdict(finding), "missing": finding.missing} for finding in found]
+        console.answer_json({"version": __version__, "works": not lacking, "lacking": lacking, "found": rows})
+    else:
+        console.answer(f"talk {__version__}, Python {platform.python_version()}, {platform.platform()}")
+        for section in dict.fromkeys(finding.section for finding in found):
+            console.answer("")
+            console.answer(f"{section}s" if section != "program" else "program")
+            for finding in found:
+                if finding.section == section:
+                    console.answer(_line(finding))
+        console.answer("")
+        if not lacking:
+            console.answer("talk animate works.")
+    if lacking:
+        if json:
+            raise typer.Exit(MissingAsset.exit_code)
+        raise MissingAsset(
+            f"talk animate lacks: {', '.join(lacking)}.", "See the lines marked 'missing' above."
+        )
+
+
+def _line(finding: Finding) -> str:
+    if finding.missing:
+        return f"  {'missing' if finding.needed else 'absent '}  {finding.name:<18} {finding.unlocks}: {finding.remedy}"
+    return f"  ok       {finding.name:<18} {finding.found}"

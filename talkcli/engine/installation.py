@@ -1,0 +1,161 @@
+"""Installation: what is here, what is missing, what each missing thing unlocks and how to get it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from talkcli.engine.assets import assets_folder, cache_folder, sha256
+from talkcli.engine.errors import TalkError
+
+EXTRAS = {
+    "hubert": (("transformers",), "paper-size models that hear with HuBERT"),
+    "film": (("moviepy",), "several motions side by side: talk render A B"),
+    "train": (("accelerate", "tensorboard"), "training on several GPUs, training curves"),
+    "studio": (("espeakng_loader",), "making recordings: talk prepare studio"),
+    "align": (("pocketsphinx",), "phones of a recording with its text, the recogniser baseline"),
+    "plot": (("matplotlib",), "talk evaluate --plot"),
+    "pyrender": (("pyrender",), "talk render --renderer pyrender"),
+}
+"""Extra of the package -> the modules it brings, and what they unlock."""
+
+DEFAULTS = ("head.safetensors", "memorytalker.ckpt", "ada.avatar")
+"""The assets that `talk animate` needs when it is told nothing."""
+
+_ENCODERS = {"libx264": "mp4", "aac": "sound in mp4", "libvpx-vp9": "webm", "libopus": "sound in webm"}
+
+_REINSTALL = "pip install --force-reinstall talkcli"
+
+
+@dataclass(frozen=True)
+class Finding:
+    section: str
+    name: str
+    found: str
+    """Version, size or place; empty if missing."""
+    unlocks: str = ""
+    remedy: str = ""
+    needed: bool = False
+    """Whether `talk animate` cannot do without it."""
+
+    @property
+    def missing(self) -> bool:
+        return not self.found
+
+
+def findings() -> Iterator[Finding]:
+    """Everything that `talk doctor` looks at."""
+    yield from _basics()
+    yield from _devices()
+    yield from _renderers()
+    yield from _encoders()
+    yield from _extras()
+    yield from _synthesisers()
+    yield from _assets()
+
+
+def _basics() -> Iterator[Finding]:
+    python = sys.version.split()[0]
+    yield Finding("program", "python", python, "everything", "Install Python 3.11 or later.", True)
+    for package in ("torch", "numpy", "numba", "av", "soundfile", "soxr", "safetensors"):
+        yield Finding("program", package, _version(package), "everything", f"pip install {package}", True)
+    try:
+        folder = cache_folder()
+        writable = str(folder) if os.access(folder, os.W_OK) else ""
+    except OSError:
+        writable = ""
+    yield Finding(
+        "program", "cache folder", writable, "a quick start", "Set TALK_CACHE to a folder of yours."
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _devices() -> Iterator[Finding]:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        yield Finding("device", "cpu", "", f"everything; torch does not start: {error}", _REINSTALL, True)
+        return
+    yield Finding("device", "cpu", f"{torch.get_num_threads()} threads", needed=True)
+    graphics = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    cuda = "A build of torch for CUDA and a driver for the card."
+    yield Finding("device", "cuda", ", ".join(graphics), "faster training", cuda)
+    mps = "available" if torch.backends.mps.is_available() else ""
+    yield Finding("device", "mps", mps, "faster training", "A Mac with Apple silicon.")
+
+
+def _renderers() -> Iterator[Finding]:
+    numba = _version("numba")
+    yield Finding("renderer", "numba", numba and f"built in, numba {numba}", "pictures", _REINSTALL, True)
+    pyrender = importlib.util.find_spec("pyrender")
+    yield Finding(
+        "renderer",
+        "pyrender",
+        "installed" if pyrender else "",
+        "a second opinion",
+        "pip install 'talkcli[pyrender]'",
+    )
+
+
+def _encoders() -> Iterator[Finding]:
+    try:
+        from av.codec import codecs_available
+    except (ImportError, OSError):
+        codecs_available = frozenset()
+    for codec, unlocks in _ENCODERS.items():
+        found = f"PyAV {_version('av')}" if codec in codecs_available else ""
+        needed = codec in ("libx264", "aac")
+        yield Finding("encoder", codec, found, unlocks, "pip install --upgrade av", needed)
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, (modules, unlocks) in EXTRAS.items():
+        there = all(importlib.util.find_spec(module) for module in modules)
+        yield Finding(
+            "extra", extra, "installed" if there else "", unlocks, f"pip install 'talkcli[{extra}]'"
+        )
+
+
+def _synthesisers() -> Iterator[Finding]:
+    espeak = shutil.which("espeak-ng") or (
+        "through espeakng-loader" if importlib.util.find_spec("espeakng_loader") else ""
+    )
+    unlocks = "voices for talk prepare studio"
+    yield Finding("synthesiser", "espeak-ng", espeak, unlocks, "apt install espeak-ng, or the extra studio")
+    yield Finding("synthesiser", "flite", shutil.which("flite") or "", unlocks, "apt install flite")
+
+
+def _assets() -> Iterator[Finding]:
+    folder = assets_folder()
+    there = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
+    names = {path.name for path in there}
+    for name in DEFAULTS:
+        if name not in names:
+            yield Finding("asset", name, "", "talk animate with its defaults", _REINSTALL, True)
+    for path in there:
+        size = f"{path.stat().st_size / 1e6:.2f} MB, {_licence(path)}, SHA-256 {sha256(path)}"
+        yield Finding("asset", str(path.relative_to(folder)), size, needed=path.name in DEFAULTS)
+
+
+def _licence(path: Path) -> str:
+    """A checkpoint says under what terms it stands; everything else bundled is this project's own."""
+    if path.suffix == ".ckpt":
+        from talkcli.engine.checkpoint import load_checkpoint
+
+        try:
+            return str(load_checkpoint(path).provenance.get("licence", "Apache-2.0"))
+        except TalkError as error:
+            return f"damaged ({error.message})"
+    return "Apache-2.0"
