@@ -54,5 +54,6 @@ def run(json: options.Json = False) -> None:
 
 def _line(finding: Finding) -> str:
     if finding.missing:
-        return f"  {'missing' if finding.needed else 'absent '}  {finding.name:<18} {finding.unlocks}: {finding.remedy}"
-    return f"  ok       {finding.name:<18} {finding.found}"
+        state = "missing" if finding.needed else "absent"
+        return f"  {state:<8} {finding.name:<18} {finding.unlocks}: {finding.remedy}"
+    return f"  {'ok':<8} {finding.name:<18} {finding.found}"

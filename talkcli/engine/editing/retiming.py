@@ -32,8 +32,8 @@ def at_rate(motion: Motion, fps: Fraction) -> Motion:
 
 def _face_seen(face: Face, seen: Callable[[Tensor], Tensor]) -> Face:
     match face:
-        case Vertices(offsets=offsets, wrinkles=wrinkles):
-            return Vertices(seen(offsets), None if wrinkles is None else seen(wrinkles))
+        case Vertices(offsets=offsets):
+            return Vertices(seen(offsets))
         case Shapes(weights=weights, basis=basis):
             return Shapes(seen(weights), basis)
         case Coefficients(expression=expression, jaw=jaw, space=space):
