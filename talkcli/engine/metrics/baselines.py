@@ -1,4 +1,4 @@
-"""What a talker must beat: a still face, a jaw that follows loudness, recognised phones and a viseme table."""
+"""What a talker must beat: a still face, a jaw that follows loudness, recognised phones and visemes."""
 
 from __future__ import annotations
 

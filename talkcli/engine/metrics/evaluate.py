@@ -68,13 +68,15 @@ def select(names: Sequence[str]) -> list[Metric]:
     return [metric for id, metric in METRICS.items() if "all" in wanted or id in wanted]
 
 
-def evaluate(names: Sequence[str], cases: Iterable[Case], given: Regions | None = None) -> list[Score]:
+def evaluate(
+    names: Sequence[str], cases: Iterable[Case], given: Regions | None = None, lenient: bool = False
+) -> list[Score]:
     """Scores in the order of METRICS.
 
-    With `all`, what a case cannot answer is left out; a metric asked for by name that cannot be answered is
-    BadInput. Cases are read one at a time.
+    With `all`, or `lenient`, what a case cannot answer is left out; else it is BadInput, as it is if nothing can
+    be answered. Cases are read one at a time.
     """
-    metrics, lenient = select(names), "all" in names
+    metrics, lenient = select(names), lenient or "all" in names
     tallies: dict[str, dict[str, Tally]] = {metric.id: {} for metric in metrics}
     louds: list[timing.Loud] = []
     dropped: dict[str, int] = {}
@@ -102,6 +104,11 @@ def evaluate(names: Sequence[str], cases: Iterable[Case], given: Regions | None 
         elif tallies[metric.id]:
             cut = 0 if metric.kind == "heard" or metric.id.startswith("ldtw") else sum(dropped.values())
             scores.append(_score(metric, tallies[metric.id], None, cut))
+    if not scores:
+        raise BadInput(
+            "There is nothing to measure: neither references nor phones.",
+            "Give reference motions, or recordings with their phones (--audio).",
+        )
     return scores
 
 

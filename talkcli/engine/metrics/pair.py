@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
+from typing import get_type_hints
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from talkcli.engine.errors import BadInput, BadUsage, pick
 from talkcli.engine.struct import TensorStruct
 
 
@@ -67,3 +72,35 @@ def support(regions: Regions) -> Int[Tensor, " verts"]:
 def renumbered(regions: Regions, kept: Int[Tensor, " verts"]) -> Regions:
     """The same regions in a mesh that keeps only the (sorted) vertices `kept`."""
     return Regions(**{name: torch.searchsorted(kept, value) for name, value in regions.named.items()})
+
+
+def read_indices(path: Path) -> Int[Tensor, " verts"]:
+    """Vertex indices from .npy, or from text with numbers between spaces, commas or line ends."""
+    try:
+        if path.suffix == ".npy":
+            values = np.load(path, allow_pickle=False)
+            if values.dtype.kind not in "iu":
+                raise ValueError(f"it holds {values.dtype}")
+        else:
+            values = np.array([int(word) for word in path.read_text().replace(",", " ").split()], np.int64)
+        if values.ndim != 1 or not values.size:
+            raise ValueError("it holds no list of numbers")
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"{path} is not a list of vertex indices: {error}.", "Write whole numbers, counted from 0."
+        ) from error
+    return torch.from_numpy(values.astype(np.int64))
+
+
+def read_regions(settings: Sequence[str]) -> Regions:
+    """Regions from `name=file` settings."""
+    known = list(get_type_hints(Regions))
+    found: dict[str, Tensor] = {}
+    for setting in settings:
+        name, sign, file = setting.partition("=")
+        if not sign:
+            raise BadUsage(f"'{setting}' is not NAME=FILE.", f"Regions: {', '.join(known)}.")
+        found[pick(name, known, "region")] = read_indices(Path(file))
+        if name.endswith("er_lips") and len(found[name]) != 2:
+            raise BadInput(f"{file} holds {len(found[name])} vertices.", f"{name} is two: upper, then lower.")
+    return Regions(**found)

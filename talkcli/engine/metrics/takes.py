@@ -1,0 +1,202 @@
+"""Takes: what there is to score, found on disk and read one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.metrics.alignment import ALIGNMENTS, align, phones_beside
+from talkcli.engine.metrics.evaluate import Case, talking_head
+from talkcli.engine.motion import Motion, load_motion
+from talkcli.engine.phones import Phones
+from talkcli.engine.speech import Speech, load_speech
+
+System = Callable[[Speech, Avatar, Fraction], Motion]
+"""Anything that answers speech with motion, at a wished frame rate if it has none of its own."""
+
+DEFAULT_FPS = Fraction(30)
+
+SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aac", ".opus", ".mp4", ".mov", ".mkv", ".webm")
+"""Suffixes that count as recordings when a folder is given."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """One recording, with the truth about it as far as it is known."""
+
+    name: str
+    audio: Path
+    phones: Phones | None = None
+    motion: Path | None = None
+    avatar: Path | None = None
+    speaker: str = ""
+
+
+def takes_of_clips(folder: Path, split: str | None = None) -> list[Take]:
+    """The clips of a prepared folder; with `split` None its test split if it has one, else all."""
+    clips = ClipSet(folder, split)
+    if split is None and clips.contents.splits.get("test"):
+        clips = ClipSet(folder, "test")
+    return [
+        Take(
+            clips.names[i],
+            clips.path(i, ".wav"),
+            clips.phones(i),
+            clips.path(i, ".motion"),
+            clips.path(i, "").with_name("avatar"),
+            clips.speaker(i),
+        )
+        for i in range(len(clips))
+    ]
+
+
+def takes_of_audio(paths: Sequence[Path], transcript: str | None = None) -> list[Take]:
+    """Recordings given one by one or as folders, each with its phones.
+
+    Phones come from x.phones.json or alignments.json beside x.wav, or by alignment: with `transcript` (words, text
+    file, or folder of x.txt), else with x.txt beside the recording. BadInput if none is there.
+    """
+    files = [file for path in paths for file in _recordings(path)]
+    return [Take(file.stem, file, _phones(file, transcript, alone=len(files) == 1)) for file in files]
+
+
+def _recordings(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.exists():
+        raise BadInput(f"{path} does not exist.", "Give recordings, or a folder of recordings.")
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in SOUNDS and file.is_file())
+    if not found:
+        raise BadInput(f"{path} has no recordings.", f"It looks for {' '.join(SOUNDS)}.")
+    return found
+
+
+def _phones(audio: Path, transcript: str | None, alone: bool) -> Phones:
+    words = _transcript(audio, transcript, alone)
+    known = phones_beside(audio) if transcript is None else None
+    if known is not None:
+        return known
+    if words is None:
+        raise BadInput(
+            f"Nothing says which phones {audio} holds.",
+            f"Put {audio.stem}.phones.json, {audio.stem}.txt or {ALIGNMENTS} beside it, or use --transcript.",
+        )
+    return align(load_speech(audio), words, str(audio))
+
+
+def _transcript(audio: Path, given: str | None, alone: bool) -> str | None:
+    """The words of a recording, or None."""
+    beside = audio.with_suffix(".txt")
+    if given is None:
+        return _words(beside) if beside.is_file() else None
+    try:
+        path = Path(given)
+        if path.is_dir():
+            return _words(path / beside.name)
+        if path.is_file() or path.suffix in (".txt", ".lab"):
+            return _words(path)
+    except OSError:  # words too long for a file name
+        pass
+    if not alone:
+        raise BadInput(
+            "One transcript cannot fit several recordings.", "Give a folder with one .txt for each of them."
+        )
+    return given
+
+
+def _words(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"{path} is not a transcript: {error}.", "Give a text file with what is said."
+        ) from error
+
+
+def performed(takes: Iterable[Take], system: System, avatar: Avatar | None = None) -> Iterator[Case]:
+    """Cases of a system that performs each take, at its reference's frame rate."""
+    for take in takes:
+        speech = load_speech(take.audio)
+        who = avatar or (load_avatar(take.avatar) if take.avatar else talking_head())
+        truth = load_motion(take.motion) if take.motion else None
+        motion = system(speech, who, truth.fps if truth else DEFAULT_FPS)
+        yield Case(take.name, motion, who, truth, speech, take.phones, take.speaker)
+
+
+def pairs(predicted: Path, reference: Path) -> list[tuple[str, Path, Path]]:
+    """(name, prediction, reference) of two motions, or of two folders of them.
+
+    In folders every prediction must have a reference of the same relative path, else of the same name.
+    """
+    if predicted.is_file() and reference.is_file():
+        return [(predicted.stem, predicted, reference)]
+    for path in (predicted, reference):
+        if not path.is_dir():
+            reason = "does not exist" if not path.exists() else "is no folder, and the other is"
+            raise BadInput(f"{path} {reason}.", "Give two motions, or two folders of motions.")
+    names = [file.relative_to(predicted) for file in sorted(predicted.rglob("*.motion"))]
+    if not names:
+        raise BadInput(f"{predicted} has no motions.", "Make some with: talk animate AUDIO -o NAME.motion")
+    by_name: dict[str, list[Path]] = {}
+    for file in sorted(reference.rglob("*.motion")):
+        by_name.setdefault(file.name, []).append(file)
+    rows = []
+    for name in names:
+        twins = by_name.get(name.name, [])
+        same = reference / name
+        if not same.is_file() and len(twins) != 1:
+            many = f"{len(twins)} references of that name" if twins else "no reference"
+            raise BadInput(f"{predicted / name} has {many} in {reference}.", f"It should be {same}.")
+        rows.append((str(name.with_suffix("")), predicted / name, same if same.is_file() else twins[0]))
+    return rows
+
+
+def compared(
+    rows: Iterable[tuple[str, Path, Path]], avatar: Avatar | None = None, takes: Sequence[Take] = ()
+) -> Iterator[Case]:
+    """Cases of predictions beside their references; recordings with the same name lend speech and phones."""
+    known = {take.name: take for take in takes}
+    for name, predicted, reference in rows:
+        who = avatar or _owner(predicted, reference)
+        yield _case(name, load_motion(predicted), who, load_motion(reference), known, reference)
+
+
+def heard(motions: Sequence[Path], takes: Sequence[Take], avatar: Avatar | None = None) -> Iterator[Case]:
+    """Cases of finished motions beside the recordings that they perform, without references."""
+    known = {take.name: take for take in takes}
+    alone = len(motions) == len(takes) == 1
+    for path in motions:
+        if not alone and path.stem not in known:
+            raise BadInput(f"{path} has no recording named {path.stem}.", "Give the recording with --audio.")
+        only = {path.stem: takes[0]} if alone else known
+        yield _case(path.stem, load_motion(path), avatar or _owner(path), None, only, path)
+
+
+def _case(
+    name: str, predicted: Motion, avatar: Avatar, truth: Motion | None, known: dict[str, Take], beside: Path
+) -> Case:
+    take = known.get(name) or known.get(Path(name).name) or _take_beside(beside)
+    speech = load_speech(take.audio) if take else None
+    phones = take.phones if take else None
+    return Case(name, predicted, avatar, truth, speech, phones, take.speaker if take else beside.parent.name)
+
+
+def _take_beside(motion: Path) -> Take | None:
+    """The wav of a prepared clip lies beside its motion."""
+    audio = motion.with_suffix(".wav")
+    return (
+        Take(motion.stem, audio, phones_beside(audio), speaker=motion.parent.name)
+        if audio.is_file()
+        else None
+    )
+
+
+def _owner(*motions: Path) -> Avatar:
+    """The avatar that lies beside a motion, as in a prepared folder; else the built-in head."""
+    beside = [path.with_name("avatar") for path in reversed(motions) if path.with_name("avatar").is_file()]
+    return load_avatar(beside[0]) if beside else talking_head()
