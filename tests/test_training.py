@@ -1,0 +1,186 @@
+"""The training loop, on a network of one layer."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from talkcli.engine.errors import TalkError, Untrusted
+from talkcli.engine.struct import TensorStruct
+from talkcli.engine.training.fit import fit
+from talkcli.engine.training.losses import mean_square, velocity
+from talkcli.engine.training.stage import Stage, Update, cosine
+
+
+class Pair(TensorStruct):
+    x: Float[Tensor, "batch 3"]
+    y: Float[Tensor, "batch 2"]
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+        self.learning = nn.Sequential(nn.Dropout(0.2), nn.Linear(4, 2))
+
+
+def learning(net: Net):
+    return net.learning.parameters()
+
+
+def square(net: Net, batch: Pair, generator: torch.Generator) -> dict[str, Tensor]:
+    jitter = torch.randn(batch.y.shape, generator=generator) * 0.01
+    return {"square": (net.learning(net.frozen(batch.x)) - batch.y + jitter).square().mean()}
+
+
+def pairs(generator: torch.Generator) -> Iterator[Pair]:
+    while True:
+        x = torch.randn(8, 3, generator=generator)
+        yield Pair(x, x[:, :2] * 0.5)
+
+
+STAGE = Stage((Update(learning, square, lr=0.05),), lambda net, clips: lambda *_: None, steps=20, batch=8)  # type: ignore[arg-type,return-value]
+
+
+def run(stage, steps=None, state=None, seed=3, every=5):
+    torch.manual_seed(0)
+    net, generator = Net(), torch.Generator().manual_seed(seed)
+    taken = []
+    for step in fit(net, stage, pairs(generator), generator=generator, state=state, every=every):
+        taken.append(step)
+        if len(taken) == steps:
+            break
+    return net, taken
+
+
+def same(one: nn.Module, two: nn.Module) -> bool:
+    return all(
+        torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_a_run_that_was_cut_off_ends_where_the_whole_one_ends(tmp_path, ema):
+    stage = replace(STAGE, ema=ema, schedule=cosine)
+    whole, steps = run(stage)
+    run(stage, steps=13, state=tmp_path / "state")
+    resumed, rest = run(stage, state=tmp_path / "state", seed=99)
+    assert [step.number for step in rest] == list(range(10, 20)), "a crash costs at most the interval"
+    assert [step.losses for step in rest] == [step.losses for step in steps[10:]]
+    assert same(whole, resumed)
+    done, nothing = run(stage, state=tmp_path / "state")
+    assert nothing == [] and same(done, whole), "a finished stage gives its weights at once"
+
+
+def test_the_state_of_another_run_is_refused(tmp_path):
+    run(STAGE, state=tmp_path / "state")
+    other = nn.Linear(2, 2)
+    generator = torch.Generator()
+    stage = Stage((Update(nn.Module.parameters, square),), STAGE.begin, steps=1, batch=1)
+    with pytest.raises(Untrusted, match="another training run"):
+        next(fit(other, stage, pairs(generator), generator=generator, state=tmp_path / "state"))  # type: ignore[arg-type,type-var]
+
+
+def test_only_what_is_trained_changes_and_frozen_parts_listen_in_eval_mode():
+    torch.manual_seed(0)
+    net, generator = Net(), torch.Generator().manual_seed(3)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    for _ in fit(net, STAGE, pairs(generator), generator=generator):
+        assert not any(module.training for module in net.frozen.modules())
+        assert all(module.training for module in net.learning.modules())
+        assert all(p.grad is None for p in net.frozen.parameters())
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, before[name]) == name.startswith("frozen"), name
+    assert not net.training and all(p.requires_grad for p in net.parameters())
+
+
+def test_training_leaves_the_callers_dice_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    run(replace(STAGE, steps=3))
+    torch.manual_seed(5)
+    generator = torch.Generator().manual_seed(1)
+    steps = fit(Net(), STAGE, pairs(generator), generator=generator)
+    torch.manual_seed(5)
+    next(steps)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_before_it_harms_the_weights(tmp_path):
+    def broken(net: Net, batch: Pair, generator: torch.Generator) -> dict[str, Tensor]:
+        losses = square(net, batch, generator)
+        return losses | {"broken": losses["square"] * (float("nan") if batch.x[0, 0] > 1 else 1)}
+
+    stage = replace(STAGE, updates=(Update(learning, broken, lr=0.05),), steps=100)
+    net, generator = Net(), torch.Generator().manual_seed(3)
+    with pytest.raises(TalkError, match="broken nan"):
+        for _ in fit(net, stage, pairs(generator), generator=generator):
+            pass
+    assert all(torch.isfinite(p).all() for p in net.parameters())
+
+
+def test_the_average_follows_the_weights():
+    last, _ = run(STAGE)
+    averaged, _ = run(replace(STAGE, ema=0.99))
+    assert not same(last, averaged)
+    losses = [run(replace(STAGE, steps=200, ema=ema))[1][-1].total for ema in (None, 0.99)]
+    assert losses[0] == losses[1], "training itself does not see the average"
+
+
+def test_an_update_may_wait():
+    stage = replace(STAGE, updates=(STAGE.updates[0], replace(STAGE.updates[0], start=5)), steps=7)
+    counted = []
+
+    def count(net: Net, batch: Pair, generator: torch.Generator) -> dict[str, Tensor]:
+        counted.append(1)
+        return square(net, batch, generator)
+
+    run(replace(stage, updates=(stage.updates[0], replace(stage.updates[1], losses=count))))
+    assert len(counted) == 2
+
+
+def test_the_cosine_rises_and_falls():
+    assert cosine(0.02) == pytest.approx(1) and cosine(0.0) == cosine(1.0) == pytest.approx(0.01)
+
+
+def test_padding_is_nobodys_error():
+    frames = torch.tensor([3, 5])
+    error = torch.ones(2, 5, 2)
+    error[0, 3:] = 100
+    assert mean_square(error, frames) == 1
+    assert velocity(error, frames) == 0
+
+
+TEAM = """
+import os
+import torch
+from torch import nn
+from test_training import STAGE, Net, pairs
+from talkcli.engine.training.fit import fit
+torch.manual_seed(0)
+net, generator = Net(), torch.Generator().manual_seed(3)
+for step in fit(net, STAGE, pairs(generator), generator=generator): pass
+torch.save(net.state_dict(), f"rank{os.environ['RANK']}.pt")
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_train_together_agree(tmp_path):
+    pytest.importorskip("accelerate")
+    (tmp_path / "team.py").write_text(TEAM)
+    here = Path(__file__).parent
+    environment = {"PYTHONPATH": f"{here}:{here.parent}", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*launch, "team.py"], cwd=tmp_path, check=True, env={**os.environ, **environment})
+    one, two = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    alone, _ = run(STAGE)
+    assert not all(torch.equal(one[name], value) for name, value in alone.state_dict().items())
