@@ -39,10 +39,10 @@ def skull(shape: Primitives) -> None:
 def lower_face(shape: Primitives) -> None:
     """Mid face, zygomatic arches, mandible, cheek fat."""
     shape.ellipsoid((0, -10, 30), (57, 72, 57), 20)
-    shape.capsule((32, -2, 69.5), (60, 2, 38), 9, 8.5, 24)
-    shape.ellipsoid((46, -2, 14), (23, 40, 40), 26)
+    shape.capsule((32, -2, 69.5), (57, 2, 39), 9, 8.5, 24)
+    shape.ellipsoid((43, -2, 14), (21.5, 40, 40), 26)
     shape.capsule((12, -83, 74), (37, -62, 34), 12, 12, 26)
-    shape.capsule((37, -62, 34), (56, -4, 10), 12, 10, 30)
+    shape.capsule((36, -62, 34), (53, -4, 10), 12, 10, 30)
     shape.ellipsoid((42, -34, 38), (15, 36, 30), 28)
     shape.ellipsoid((30, -25, 60), (20, 29, 23), 26)
 

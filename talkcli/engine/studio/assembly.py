@@ -34,7 +34,7 @@ def template() -> HeadMesh:
         "right_ear": left_ear.mirrored(),
         "left_lashes": left_lashes,
         "right_lashes": left_lashes.mirrored(),
-        "hair": hair.cap(rows),
+        "hair": hair.crop(rows)[0],
     }
     assert tuple(pieces) == PARTS
     return assemble(pieces, skin, roots)
@@ -97,7 +97,7 @@ def build_head(parameters: HeadParameters | None = None) -> HeadMesh:
 
 def recentred(eye: EyeRings, vertices: Array, ball: Index) -> EyeRings:
     """The rings of an eye whose ball has moved: centre and radius from the ball's equator."""
-    points = vertices[ball[10 * 28 : 15 * 28]]
+    points = vertices[ball[-1 - 4 * parts.EYE_COLUMNS : -1]]
     system = np.column_stack([2 * points, np.ones(len(points))])
     solution = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0]
     centre = solution[:3]

@@ -12,7 +12,7 @@ from talkcli.engine.studio.anatomy import CENTRE
 from talkcli.engine.studio.sdf import Array
 
 Index = NDArray[np.int64]
-NECK_COLUMNS = 72
+NECK_COLUMNS = 64
 SKIN_RADIUS = 92.0
 """Mean distance of the skin from CENTRE: turns edge lengths into angles."""
 POLE = np.array([0.0, -1.0, -0.35]) / np.hypot(1.0, 0.35)

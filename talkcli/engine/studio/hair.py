@@ -3,7 +3,7 @@
 import numpy as np
 
 from talkcli.engine.studio.domain import CENTRE
-from talkcli.engine.studio.patch import Array, Index, Patch, grid
+from talkcli.engine.studio.patch import Array, Index, Patch, grid, join
 from talkcli.engine.studio.rings import Loops
 from talkcli.engine.studio.sdf import march
 
@@ -45,22 +45,99 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
     return Patch(np.array(vertices), index, uv, index), np.array(roots)
 
 
+AZIMUTHS = (0, 0.3, 0.52, 0.68, 0.82, 0.98, 1.12, 1.24, 1.36, 1.46, 1.6, 1.9, 2.06, 2.25, 2.6, np.pi)
+EDGES = (54, 55, 55, 50, 41, 31, 18, 5, -3, 2, 17, 17, -4, -20, -30, -33)
+"""the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear, nape"""
+
+
 def hairline(azimuth: Array) -> Array:
     """Elevation (radians) where the hair ends, by azimuth from the front."""
-    a = np.abs(azimuth)
-    knots = np.array([0, 0.35, 0.75, 1.05, 1.3, 1.55, 1.9, 2.5, np.pi])
-    return np.deg2rad(np.interp(a, knots, [47, 46, 42, 27, 2, -6, -12, -30, -33]))
+    return np.deg2rad(np.interp(np.abs(azimuth), AZIMUTHS, EDGES))
 
 
-def cap(rows: Array) -> Patch:
-    """A thin shell of hair over the scalp that dips into the skin at the hairline."""
-    columns, bands = 56, 14
-    azimuth = np.arange(columns) / columns * 2 * np.pi
-    signed = (azimuth + np.pi) % (2 * np.pi) - np.pi
-    edge = hairline(signed)
-    rings = []
-    for t in (np.arange(bands) + 1) / bands:
+def ray(azimuth: Array, elevation: Array) -> Array:
+    """Unit directions [..., 3]."""
+    flat = np.cos(elevation)
+    return np.stack([np.sin(azimuth) * flat, np.sin(elevation), np.cos(azimuth) * flat], -1)
+
+
+def thickness(direction: Array, inward: Array) -> Array:
+    """How far the hair stands off the scalp, mm, at directions [n, 3], `inward` radians inside the hairline."""
+    top = np.clip(direction[:, 1], 0, 1) ** 1.5
+    front = np.clip(direction[:, 2], 0, 1) ** 2
+    full = 4.5 + 8.0 * top + 2.5 * front * top
+    return full * np.clip(inward / 0.4, 0, 1) ** 0.75
+
+
+def crop(rows: Array) -> tuple[Patch, Array]:
+    """Short hair: a shell over the scalp that dips into the skin at the hairline, and tapered locks that break its edge and outline; and
+    for each vertex [v, 3] the way and distance it stands off the scalp."""
+    shell, shell_rise = _shell(rows)
+    locks, locks_rise = _locks(rows)
+    halves = []
+    for patch, left, right in ((shell, 0.0, 0.62), (locks, 0.63, 1.0)):
+        halves.append(Patch(patch.vertices, patch.faces, patch.uv * [right - left, 1] + [left, 0], patch.uv_faces))
+    return join(halves), np.concatenate([shell_rise, locks_rise])
+
+
+def _shell(rows: Array) -> tuple[Patch, Array]:
+    columns, bands = 56, 11
+    azimuth = (np.arange(columns) + 0.5) / columns * 2 * np.pi - np.pi
+    edge, rng = hairline(azimuth), np.random.default_rng(5)
+    scalp, rise = [], []
+    for t in 1 - (1 - (np.arange(bands) + 1) / bands) ** 1.25:
         elevation = np.pi / 2 + (edge - np.pi / 2) * t
-        ray = np.stack([np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)], 1)
-        rings.append(march(rows, CENTRE, ray, 190.0) + ray * (9.0 * np.clip((1 - t) * 4, 0, 1) ** 0.6 - 1.2))
-    return grid(np.stack(rings), closed=True, first_pole=True)
+        way = ray(azimuth, elevation)
+        scalp.append(march(rows, CENTRE, way, 190.0))
+        stand = thickness(way, elevation - edge)
+        rise.append(way * (stand * (1 + rng.normal(0, 0.1, columns)) - 0.9)[:, None])
+    lift = np.stack(rise)
+    patch = grid(np.stack(scalp) + lift, closed=True, first_pole=True)
+    return patch, np.concatenate([lift.reshape(-1, 3), lift[0].mean(0, keepdims=True)])
+
+
+WHORL = np.array([0.12, 0.86, -0.5])
+"""where the hair's flow starts, behind the crown"""
+
+
+def _locks(rows: Array) -> tuple[Patch, Array]:
+    """Tapered ribbons in rows along the hairline, shorter and finer towards it."""
+    rng = np.random.default_rng(3)
+    seeds = []
+    for inset, count in ((0.02, 140), (0.07, 120), (0.13, 90), (0.21, 70)):
+        azimuth = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count * 2 * np.pi - np.pi
+        elevation = hairline(azimuth) + inset + rng.normal(0, 0.012, count)
+        seeds.append(np.column_stack([azimuth, elevation, np.full(count, inset)]))
+    root = np.concatenate(seeds)
+    way, inset = ray(root[:, 0], root[:, 1]), root[:, 2]
+    base = march(rows, CENTRE, way, 190.0)
+    flow = way - WHORL / np.linalg.norm(WHORL)
+    flow -= (flow * way).sum(1, keepdims=True) * way
+    flow /= np.linalg.norm(flow, axis=1, keepdims=True)
+    flow += rng.normal(0, 0.22, flow.shape)
+    across = np.cross(way, flow)
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    length = rng.uniform(8, 14, len(root)) * (0.75 + 0.35 * np.clip(way[:, 1], 0, 1)) * (0.75 + 2 * inset)
+    width = 1.5 + 6 * inset
+    stand = thickness(way, inset) + 0.2
+    points, rises = [], []
+    for along, half, up in ((0.0, 1.0, 0.0), (0.5, 0.75, 1.2), (1.0, 0.0, 0.4)):
+        direction = base + flow * (length * along)[:, None] - CENTRE
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        ground = march(rows, CENTRE, direction, 190.0)
+        falling = np.clip(1 - 0.65 * along, 0, 1)
+        lift = direction * (stand * falling + up)[:, None]
+        for side in (-1, 1) if half else (0,):
+            points.append(ground + lift + across * (width * half * side)[:, None])
+            rises.append(lift)
+    stacked, lifts = np.stack(points, 1), np.stack(rises, 1)
+    first = 5 * np.arange(len(root))[:, None, None]
+    faces = (np.array([[0, 1, 2], [2, 1, 3], [2, 3, 4]]) + first).reshape(-1, 3)
+    a, b, c = (stacked.reshape(-1, 3)[faces[:, i]] for i in range(3))
+    outward = (np.cross(b - a, c - a) * (a - CENTRE)).sum(1) > 0
+    faces = np.where(outward[:, None], faces, faces[:, [0, 2, 1]])
+    side = int(np.ceil(np.sqrt(len(root))))
+    cell = np.array([[0.08, 1.0], [0.92, 1.0], [0.2, 0.5], [0.8, 0.5], [0.5, 0.04]])
+    place = np.stack([np.arange(len(root)) % side, np.arange(len(root)) // side], 1)
+    uv = ((place[:, None] + cell * [1, 0.96]) / side).reshape(-1, 2)
+    return Patch(stacked.reshape(-1, 3), faces, uv, faces), lifts.reshape(-1, 3)

@@ -5,8 +5,9 @@ import numpy as np
 from talkcli.engine.studio.anatomy import EYE, EYE_RADIUS
 from talkcli.engine.studio.patch import Array, Patch, grid, join
 
-EYE_ANGLES = (0.07, 0.14, 0.2, 0.27, 0.34, 0.41, 0.46, 0.5, 0.54, 0.6, 0.72, 0.92, 1.16, 1.45, 1.8)
+EYE_ANGLES = (0.07, 0.14, 0.2, 0.27, 0.34, 0.41, 0.46, 0.5, 0.54, 0.6, 0.72, 0.92, 1.16, 1.45)
 """rings of the eyeball from the pupil's centre back, radians; the iris ends at 0.5, the pupil at about 0.2"""
+EYE_COLUMNS = 24
 IRIS_ANGLE, CORNEA_HEIGHT = 0.5, 0.7
 BITE = -46.0
 """height of the upper incisors' edge"""
@@ -15,7 +16,7 @@ BITE = -46.0
 def eyeball() -> Patch:
     """The left eyeball, looking ahead: a sphere with a corneal bulge, open behind; UV a disc round the pupil."""
     angle = np.array(EYE_ANGLES)
-    columns = 28
+    columns = EYE_COLUMNS
     turn = np.arange(columns) / columns * 2 * np.pi
     radius = EYE_RADIUS + CORNEA_HEIGHT * np.clip(1 - (angle / 0.56) ** 2, 0, 1) ** 1.3
     a, t = np.meshgrid(angle, turn, indexing="ij")
@@ -65,11 +66,12 @@ def crown(jaw: str, number: int, angle: float, width: float, height: float) -> P
     """One tooth of the left side: a superellipsoid, narrower at the gum, thinner at the edge."""
     half_width, depth, front = ARCHES[jaw]
     upper, incisor = jaw == "upper", number < 3
+    rows, columns = (6, 10) if number < 4 else (4, 8)
     tangent = np.array([half_width * np.cos(angle), 0, -depth * np.sin(angle)])
     outward = np.array([depth * np.sin(angle), 0, half_width * np.cos(angle)])
     tangent, outward = tangent / np.linalg.norm(tangent), outward / np.linalg.norm(outward)
     row, column = np.meshgrid(
-        np.linspace(0.16, np.pi - 0.16, 6 if number < 4 else 5), -np.arange(10) / 10 * 2 * np.pi, indexing="ij"
+        np.linspace(0.16, np.pi - 0.16, rows), -np.arange(columns) / columns * 2 * np.pi, indexing="ij"
     )
     y = power(np.cos(row), 0.62)
     across, out = power(np.sin(row), 0.45) * power(np.cos(column), 0.7), power(np.sin(row), 0.6) * power(np.sin(column), 0.8)
@@ -89,11 +91,11 @@ def gum(jaw: str) -> Patch:
     """The gum of one jaw: a tube along the arch, scalloped over the teeth."""
     half_width, depth, front = ARCHES[jaw]
     upper = jaw == "upper"
-    along = np.linspace(-1.62, 1.62, 44)
+    along = np.linspace(-1.62, 1.62, 33)
     centre = arch(along, half_width, depth, front)
     out = np.stack([depth * np.sin(along), 0 * along, half_width * np.cos(along)], -1)
     out /= np.linalg.norm(out, axis=1, keepdims=True)
-    turn = np.arange(10) / 10 * 2 * np.pi * (-1 if upper else 1)
+    turn = np.arange(8) / 8 * 2 * np.pi * (-1 if upper else 1)
     middle = BITE + 12.5 if upper else BITE - 9.8
     points = centre[:, None] + out[:, None] * (np.cos(turn) * 3.2 - 1.3)[None, :, None]
     edge = (np.sin(turn) < 0) if upper else (np.sin(turn) > 0)
@@ -125,8 +127,8 @@ EAR_OUTLINE = (
     (1, -32.5), (7.5, -27), (9.5, -17), (12, -7),
 )  # fmt: skip
 EAR_ROWS = (0.0, 0.16, 0.3, 0.42, 0.52, 0.6, 0.68, 0.76, 0.83, 0.89, 0.94, 1.0)
-EAR_COLUMNS = 36
-EAR_ROOT = np.array([69.0, 1.0, 3.0])
+EAR_COLUMNS = 33
+EAR_ROOT = np.array([67.5, 1.0, 1.0])
 
 
 def _closed_spline(points: Array, count: int) -> Array:

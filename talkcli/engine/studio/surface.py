@@ -14,7 +14,7 @@ NAPE, CHEST = np.array([0.0, -132.0, -30.0]), np.array([0.0, -228.0, -44.0])
 """On the neck's axis where the shoulders begin; inside the chest."""
 FOOT = np.array([0.0, -250.0, -44.0])
 """The middle of the bottom of the bust."""
-NECK_RINGS = 15
+NECK_RINGS = 12
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,20 @@ def strip(upper: Index, lower: Index) -> Index:
     return np.concatenate([np.stack([a, a_next, b], 1), np.stack([a_next, b_next, b], 1)])
 
 
-def neck_rings(rows: Array) -> Array:
-    """[NECK_RINGS, NECK_COLUMNS, 3] from under the jaw down the neck (rays from its axis), then over the shoulders (rays from the chest)."""
+def neck_rings(rows: Array, loop: Array) -> Array:
+    """[NECK_RINGS, NECK_COLUMNS, 3] from the neck loop down to a level ring (rays from the neck's axis), then over the shoulders (rays
+    from the chest)."""
     angle = (np.arange(domain.NECK_COLUMNS) + 0.5) / domain.NECK_COLUMNS * 2 * np.pi - np.pi
-    dip = domain.neck_dip(angle)
     column = NECK_RINGS // 2
+    middle = loop.mean(0) * [0, 1, 1]
+    base = march(rows, NAPE, _ray(angle, 0 * angle), 150.0)
     result = []
     for t in (np.arange(column) + 1) / column:
-        result.append(march(rows, CENTRE * (1 - t) + NAPE * t, _ray(angle, dip * (1 - t) ** 1.4), 230.0))
-    base = result[-1] - CHEST
+        origin = middle * (1 - t) + NAPE * t
+        aim = loop * (1 - t) + base * t - origin
+        length = np.linalg.norm(aim, axis=1, keepdims=True)
+        result.append(march(rows, origin, aim / length, length[:, 0] + 12.0))
+    base = base - CHEST
     rise, turn = np.arctan2(base[:, 1], np.hypot(base[:, 0], base[:, 2])), np.arctan2(base[:, 0], base[:, 2])
     for t in (np.arange(NECK_RINGS - column) + 1) / (NECK_RINGS - column):
         elevation = rise * (1 - t) - np.deg2rad(6) * t
@@ -122,7 +127,7 @@ def build() -> Surface:
     left = further(eye.points[1:], starts[1] + np.arange(eye_columns), eye_columns)
     right = further(right_eye[1:], starts[2] + np.arange(eye_columns), eye_columns)
     lips = further(mouth.points[1 : slit + 1], starts[3] + np.arange(mouth_columns), mouth_columns)
-    collar = further(neck_rings(rows), starts[4] + np.arange(neck_columns), neck_columns)
+    collar = further(neck_rings(rows, pieces[4]), starts[4] + np.arange(neck_columns), neck_columns)
     foot = count
     pieces.append(FOOT[None])
     faces = [plan.triangles]
