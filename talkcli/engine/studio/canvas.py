@@ -135,9 +135,7 @@ def make_canvas(head: HeadMesh, size: int) -> Canvas:
     covered = face.ravel() >= 0
     texels = np.flatnonzero(covered)
     face, weights = face.ravel()[texels], weights.reshape(-1, 3)[texels]
-    row, column = distance_transform_edt(
-        ~covered.reshape(size, size), return_distances=False, return_indices=True
-    )
+    row, column = _nearest(covered.reshape(size, size))
     order = np.cumsum(covered) - 1
     nearest = order[(row * size + column).ravel()].astype(np.int32)
 
@@ -157,7 +155,7 @@ def make_canvas(head: HeadMesh, size: int) -> Canvas:
         size=size,
         texels=texels,
         nearest=nearest,
-        part=np.median(part_of[triangle], axis=1).astype(np.int8),
+        part=part_of[triangle].max(1),
         position=bake(head.vertices),
         normal=normal,
         right=right[face],
@@ -169,6 +167,13 @@ def make_canvas(head: HeadMesh, size: int) -> Canvas:
         lid_s=rings[:, 4],
         lid_upper=rings[:, 5],
     )
+
+
+def _nearest(covered: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """[2, h, w] row and column of the nearest covered texel."""
+    indices = distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    assert isinstance(indices, np.ndarray)
+    return indices
 
 
 def _texel_steps(points: NDArray, corners: NDArray) -> tuple[Field, Field]:
