@@ -140,8 +140,11 @@ class ArticulationStyle:
     """Of the upper lip at rest in speech: speakers who show their teeth."""
 
 
+NEUTRAL = ArticulationStyle()
+
+
 def articulate(
-    phones: Phones, frames: int, fps: Fraction | float, style: ArticulationStyle = ArticulationStyle()
+    phones: Phones, frames: int, fps: Fraction | float, style: ArticulationStyle = NEUTRAL
 ) -> Float[Tensor, "frames mouth"]:
     """Weights of MOUTH_SHAPES at frames, frame i at i / fps seconds."""
     times = np.arange(frames) / float(fps) + style.lead
@@ -257,7 +260,7 @@ def _shapes(
     columns = {
         "jawOpen": jaw,
         "jawForward": 0.25 * pulled["funnel"] * style.protrusion * awake,
-        "mouthClose": seal * awake * (jaw + PRESS) + bitten * 0.35 * jaw,
+        "mouthClose": seal * (jaw + PRESS) + bitten * 0.35 * jaw,
         "mouthFunnel": funnel,
         "mouthPucker": pulled["pucker"] * style.protrusion * awake,
         "mouthStretchLeft": stretch * left,
@@ -268,10 +271,10 @@ def _shapes(
         "mouthUpperUpRight": (upper + 0.27 * bitten) * right,
         "mouthLowerDownLeft": lower * left,
         "mouthLowerDownRight": lower * right,
-        "mouthPressLeft": 0.5 * seal * awake,
-        "mouthPressRight": 0.5 * seal * awake,
-        "mouthRollLower": 0.2 * seal * awake + 0.6 * bitten,
-        "mouthRollUpper": 0.16 * seal * awake,
+        "mouthPressLeft": 0.5 * seal,
+        "mouthPressRight": 0.5 * seal,
+        "mouthRollLower": 0.2 * seal + 0.6 * bitten,
+        "mouthRollUpper": 0.16 * seal,
         "mouthShrugLower": 0.05 * bitten,
         "tongueUp": pulled["tongue"] * awake,
         "tongueOut": pulled["tip"] * awake,

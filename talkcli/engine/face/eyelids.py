@@ -77,7 +77,7 @@ def settle_lids(
     vertices[:, eye.ball] = ball + centre
 
     lids = vertices[:, eye.rings] - centre
-    lids = _lifted(_met(lids, rest[eye.rings], eye), rest[eye.rings], ball, rest[eye.ball])
+    lids = _met(_lifted(lids, rest[eye.rings], ball, rest[eye.ball]), rest[eye.rings], eye)
     lashes = vertices[:, eye.lashes] - centre
     margin = LID_RINGS.index("margin")
     before = vertices[:, eye.rings[margin]] - centre
@@ -93,29 +93,28 @@ def _elevation(points: Tensor) -> Tensor:
 
 def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
     """Lids [frames, rings, columns, 3] turned about the eyeball: no pair crossed, the nearly shut shut."""
-    turns = {}
+    canthus = eye.opposite == torch.arange(len(eye.opposite))
+    sign = torch.where(eye.upper, 1.0, -1.0).masked_fill(canthus, 0.0)
+    share = sign * torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
+    turns, touches = {}, {}
     for name in ("margin", "inner_margin"):
         ring = LID_RINGS.index(name)
         angle, calm = _elevation(lids[:, ring]), _elevation(rest[ring])
-        gap = torch.where(eye.upper, angle - angle[:, eye.opposite], angle[:, eye.opposite] - angle)
-        full = torch.where(eye.upper, calm - calm[eye.opposite], calm[eye.opposite] - calm)
+        gap, full = sign * (angle - angle[:, eye.opposite]), sign * (calm - calm[eye.opposite])
         seal = SEAL * full
-        shut = torch.minimum(((gap - seal) / (1 - SEAL)).clamp(min=0), gap.clamp(min=0))
-        shut = torch.where(gap < full, shut, gap)
-        own = eye.opposite == torch.arange(len(eye.opposite))
-        turn = torch.where(eye.upper, FOLLOW_UPPER, FOLLOW_UPPER - 1) * (shut - gap)
-        turns[name] = turn.masked_fill(own, 0.0)
-    inner = ("inner_margin", "hidden")
-    turn = torch.stack(
-        [
-            turns["inner_margin" if n in inner else "margin"] * k
-            for n, k in zip(LID_RINGS, SLIDE, strict=True)
-        ],
-        1,
-    )
+        shut = torch.where(gap < full, ((gap - seal) / (1 - SEAL)).clamp(min=0), gap)
+        turns[name] = share * (shut - gap)
+        touches[name] = (1 - shut / (seal + 1e-6)).clamp(0, 1) * sign.abs()
+    led = [turns["inner_margin" if name in ("inner_margin", "hidden") else "margin"] for name in LID_RINGS]
+    turn = torch.stack([lead * slide for lead, slide in zip(led, SLIDE, strict=True)], 1)
     x, y, z = lids.unbind(-1)
     cos, sin = turn.cos(), turn.sin()
-    return torch.stack([x, y * cos + z * sin, z * cos - y * sin], -1)
+    turned = torch.stack([x, y * cos + z * sin, z * cos - y * sin], -1)
+    for name, touch in touches.items():
+        ring = LID_RINGS.index(name)
+        own, other = turned[:, ring], turned[:, ring, eye.opposite]
+        turned[:, ring] = torch.lerp(own, (own + other) / 2, touch[..., None])
+    return turned
 
 
 def _lifted(lids: Tensor, rest: Tensor, ball: Tensor, rest_ball: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from talkcli.engine.face.edges import facing
 from talkcli.engine.struct import TensorStruct
 
 LIP_RINGS = (
@@ -16,8 +17,14 @@ LIP_RINGS = (
 FOLLOW = (0.0, 0.05, 0.12, 0.3, 0.55, 0.85, 1.0, 1.0, 0.6, 0.2)
 """How much of a correction at the slit each loop follows."""
 
+BULGE = (0.0, 0.0, 0.06, 0.16, 0.18, 0.05, 0.0, 0.0, 0.0, 0.0)
+"""How far each loop comes forward per metre that lips press into each other."""
+
 SEAL, REACH = 0.00025, 0.0015
 """Metres: gaps under SEAL are shut, gaps over REACH are left alone."""
+
+FACING, PAST = 0.0035, 0.007
+"""Metres: lips nearer in depth than FACING meet; further than PAST they slide past each other."""
 
 TOOTH_CLEARANCE = 0.0005
 """Metres between lip and tooth, if they are kept at rest."""
@@ -29,8 +36,8 @@ class Mouth(TensorStruct):
     rings: Int[Tensor, "rings columns"]
     """LIP_RINGS, each a closed loop with the same columns."""
     upper: Bool[Tensor, " columns"]
-    opposite: Int[Tensor, " columns"]
-    """The column of the other lip that this one meets; the corners meet themselves."""
+    corners: Bool[Tensor, " columns"]
+    """The two columns that belong to both lips."""
     upper_teeth: Int[Tensor, " upper_marks"]
     """Foremost vertices of the upper arch, and of the lower one."""
     lower_teeth: Int[Tensor, " lower_marks"]
@@ -40,35 +47,32 @@ def settle_lips(vertices: Float[Tensor, "frames verts 3"], mouth: Mouth, neutral
     """In place: no lip crosses the other or a tooth; over-closed lips press flat."""
     lips = vertices[:, mouth.rings]
     lips = _apart_from_teeth(lips, vertices, mouth, neutral)
-    lips = _met(lips, mouth)
+    lips = _met(lips, mouth, 0.5, SEAL)
+    lips = _met(lips, mouth, 1.0, 0.0)
     vertices[:, mouth.rings] = lips
 
 
-def _met(lips: Tensor, mouth: Mouth) -> Tensor:
-    """Lips [frames, rings, columns, 3] moved to their midline where they cross, the red following softly."""
+def _met(lips: Tensor, mouth: Mouth, share: float, seal: float) -> Tensor:
+    """Lips [frames, rings, columns, 3] moved by a share of their crossing each, the red following softly.
+
+    Half each brings them to their midline; lips that slid along each other do not meet column by column,
+    so that what is left is then mended by all of it. Gaps under `seal` are shut.
+    """
     slit = lips[:, LIP_RINGS.index("slit")]
-    other = slit[:, mouth.opposite]
     sign = torch.where(mouth.upper, 1.0, -1.0)
-    sign = torch.where(mouth.opposite == torch.arange(len(sign)), 0.0, sign)
-    gap = sign * (slit[..., 1] - other[..., 1])
-    apart = slit[..., 2] - other[..., 2]
-    shut = torch.where(gap < REACH, ((gap - SEAL) / (1 - SEAL / REACH)).clamp(min=0), gap)
-    facing = torch.exp(-((apart / 0.006) ** 2))
-    move = 0.5 * sign * (shut - gap) * facing
-    touch = ((REACH - gap) / REACH).clamp(0, 1) * facing * sign.abs()
-    slide = -0.5 * apart * touch
-    follow = torch.tensor(FOLLOW)[:, None]
-    squeezed = (-gap).clamp(min=0) * facing * sign.abs()
-    bulge = torch.tensor([0, 0, 0.06, 0.16, 0.18, 0.05, 0, 0, 0, 0])[:, None]
-    shift = torch.stack(
-        [
-            torch.zeros_like(move)[:, None].expand(-1, len(follow), -1),
-            move[:, None] * follow,
-            slide[:, None] * follow + squeezed[:, None] * bulge,
-        ],
-        -1,
-    )
-    return lips + shift
+    sign = sign.masked_fill(mouth.corners, 0.0)
+    other = facing(slit[..., 0], slit[..., 1:], mouth.upper, mouth.corners)
+    gap = sign * (slit[..., 1] - other[..., 0])
+    apart = slit[..., 2] - other[..., 1]
+    shut = torch.where(gap < REACH, ((gap - seal) / (1 - seal / REACH)).clamp(min=0), gap)
+    overlap = ((PAST - apart.abs()) / (PAST - FACING)).clamp(0, 1)
+    near = overlap * overlap * (3 - 2 * overlap) * sign.abs()
+    move = share * sign * (shut - gap) * near
+    slide = -0.5 * apart * ((REACH - gap) / REACH).clamp(0, 1) * near
+    pressed = (-gap).clamp(min=0) * near
+    follow, bulge = torch.tensor(FOLLOW)[:, None], torch.tensor(BULGE)[:, None]
+    up, out = move[:, None] * follow, slide[:, None] * follow + pressed[:, None] * bulge
+    return lips + torch.stack([torch.zeros_like(up), up, out], -1)
 
 
 def _apart_from_teeth(lips: Tensor, vertices: Tensor, mouth: Mouth, neutral: Tensor) -> Tensor:

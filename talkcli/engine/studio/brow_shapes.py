@@ -89,7 +89,7 @@ def cheek_shapes(sculpt: Deformer) -> dict[str, Array]:
         ]
         lower = np.zeros(len(x), bool)
         lower[mouth.rings[mouth.names.index("rim") :, ~mouth.upper]] = True
-        lower[mouth.rings[mouth.names.index("rim") :, mouth.u * side < 0.05]] = True
+        lower[mouth.rings[mouth.names.index("rim") :, (mouth.u * side < 0.05) | (mouth.u * side > 0.85)]] = True
         lower[sculpt.mesh.parts["cavity"]] = True
         far = (y > 46) | (y < -64) | (out < 1)
         still = _still(sculpt) | lower | sculpt.lid | (far & ~sculpt.lip)

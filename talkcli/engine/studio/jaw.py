@@ -29,14 +29,17 @@ def swinging(points: Array, angle: float) -> Array:
     return (points - HINGE) @ turn.T + HINGE - points
 
 
-def lip_share(u: Array, upper: np.ndarray) -> Array:
-    """Share [columns] of the jaw's movement along the lips: none under the nose, all over the chin, half at the corners."""
+def lip_share(u: Array, upper: np.ndarray, lateral: bool) -> Array:
+    """Share [columns] of the jaw's movement along the lips: none under the nose, all over the chin, half at the corners.
+
+    A lower lip that drops is round at the corners; one that slides sideways must not bunch up there.
+    """
     a = np.abs(u)
-    low = CORNER + (1 - CORNER) * (1 - a**2.4) ** 0.8
-    return np.where(upper, CORNER * a**2.6, low)
+    low = ramp(1 - a, 0, 0.7) if lateral else (1 - a**2.9) ** 0.75
+    return np.where(upper, CORNER * a**2.6, CORNER + (1 - CORNER) * low)
 
 
-def jaw_share(sculpt: Deformer) -> Array:
+def jaw_share(sculpt: Deformer, lateral: bool = False) -> Array:
     """Share [V] of the jaw's movement for every vertex of the sheet."""
     mesh, (x, y, z) = sculpt.mesh, sculpt.points.T
     a = np.abs(x)
@@ -52,7 +55,7 @@ def jaw_share(sculpt: Deformer) -> Array:
     hold((y < -64) & (y > -97) & (z > 68), 1.0)
     hold((y < -78) & (z > 42) & (z <= 68) & (y > -99) & (a < 34), 0.9)
     hold((a > 40) & (y < -50) & (y > -66) & (z > 10) & (z < 32), 0.55)
-    share = lip_share(mesh.mouth.u, mesh.mouth.upper)
+    share = lip_share(mesh.mouth.u, mesh.mouth.upper, lateral)
     for name in ("near", "rim", "border", "red_outer", "red_middle", "red_inner", "slit", "behind"):
         ring = mesh.mouth.ring(name)
         held[ring], value[ring] = name != "near", share
@@ -75,14 +78,20 @@ def riders(mesh: HeadMesh) -> dict[str, Array]:
 
 def jaw_shapes(sculpt: Deformer) -> dict[str, Array]:
     """jawOpen, jawForward, jawLeft and jawRight, [V, 3] mm, parts inside the mouth included."""
-    mesh, points = sculpt.mesh, sculpt.points
-    share = jaw_share(sculpt)
-    for part, own in riders(mesh).items():
-        share[mesh.parts[part]] = own
-    swing = np.deg2rad(4.5)
+    points, swing = sculpt.points, np.deg2rad(4.5)
+    share, sliding = _with_riders(sculpt, False), _with_riders(sculpt, True)
+    aside = np.array([1.0, 0, 0])
     return {
-        "jawOpen": share[:, None] * opening(points),
-        "jawForward": share[:, None] * np.array([0, -0.6, 6.0]),
-        "jawLeft": share[:, None] * (swinging(points, swing) + [1.0, 0, 0]),
-        "jawRight": share[:, None] * (swinging(points, -swing) - [1.0, 0, 0]),
+        "jawOpen": share * opening(points),
+        "jawForward": sliding * np.array([0, -0.6, 6.0]),
+        "jawLeft": sliding * (swinging(points, swing) + aside),
+        "jawRight": sliding * (swinging(points, -swing) - aside),
     }
+
+
+def _with_riders(sculpt: Deformer, lateral: bool) -> Array:
+    """Share [V, 1] of the jaw's movement for the whole head."""
+    share = jaw_share(sculpt, lateral)
+    for part, own in riders(sculpt.mesh).items():
+        share[sculpt.mesh.parts[part]] = own
+    return share[:, None]

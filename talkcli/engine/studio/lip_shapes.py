@@ -68,10 +68,10 @@ def _pairs(sculpt: Deformer) -> dict[str, Array]:
             return ramp(u * side, -0.35, 0.35) * (1 - np.abs(u) ** 5)
 
         def smile(u: Array, upper: Mask, f: float, side: int = side) -> tuple[Array, Array, Array]:
-            corner = near(u, -0.15)
-            lift = 8.5 * near(u, 0.05) + np.where(upper, 1.2, 0.2) * half(u)
-            thin = np.where(upper, -1.0, 1.2) * f * half(u)
-            return side * 8.5 * corner, lift + thin, -6.0 * near(u, 0.0) - 1.0 * half(u) * f
+            reach, rise = np.clip(u * side + 0.2, 0, 1.2) / 1.2, np.clip(u * side, 0, 1)
+            lift = 8.0 * rise**1.7 + 0.7 * half(u)
+            thin = np.where(upper, -0.8, 1.2) * f * half(u)
+            return side * 8.5 * reach**1.4, lift + thin, -6.0 * rise**1.5 - 1.0 * half(u) * f
 
         apple = _cheek(sculpt, side, -16, -2, 27, 43)
         shapes["mouthSmile" + name] = lip_shape(sculpt, smile, [(apple, np.array([side * 2.0, 4.2, 3.2]))], chin=True)
@@ -145,7 +145,7 @@ def _rounding(sculpt: Deformer) -> dict[str, Array]:
 
         return curve
 
-    pucker = oval((0.50, 0.5, 0.4), (0.64, 8.6, 10.0), (7.0, 8.5), 0.18)
+    pucker = oval((0.40, 0.3, 0.2), (0.60, 8.6, 10.0), (7.0, 8.5), 0.16)
     funnel = oval((0.56, 4.6, 5.6), (0.74, 11.5, 13.5), (6.0, 9.0), 0.22)
     return {"mouthPucker": lip_shape(sculpt, pucker), "mouthFunnel": lip_shape(sculpt, funnel, chin=True)}
 

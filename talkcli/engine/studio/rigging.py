@@ -71,7 +71,7 @@ def _mouth(head: HeadMesh) -> Mouth:
     return Mouth(
         _tensor(np.stack([mouth.ring(name) for name in LIP_RINGS])),
         torch.from_numpy(np.ascontiguousarray(mouth.upper)),
-        _tensor((columns - np.arange(columns)) % columns),
+        torch.from_numpy(np.arange(columns) % (columns // 2) == 0),
         _tensor(_foremost(head, "upper_teeth")),
         _tensor(_foremost(head, "lower_teeth")),
     )

@@ -125,7 +125,7 @@ def mouth_loops(rows: Array) -> Loops:
 
     def inside(up: float, down: float, back: float, width: float) -> Array:
         points = slit * [width, 1, 1] + [0, 0, back]
-        points[:, 1] += np.where(upper, up, -down) * np.maximum(open_width, 0.25)
+        points[:, 1] += np.where(upper, up, -down) * np.where(np.abs(u) < 1, np.maximum(open_width, 0.25), 0)
         return points
 
     border = np.stack([x, border_y], 1)
