@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import soundfile
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -26,7 +25,7 @@ from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.motion import Motion, load_motion, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
-from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
+from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech, save_speech
 from talkcli.engine.struct import S, TensorStruct, replacing, stack
 
 INDEX = "clips.json"
@@ -75,8 +74,7 @@ def save_clip(clip: Clip, folder: Path, name: str) -> None:
     avatar = path.parent / "avatar"
     if not avatar.exists():
         save_avatar(clip.avatar, avatar)
-    with replacing(_beside(path, ".wav")) as temporary:
-        soundfile.write(temporary, clip.speech.waveform.numpy(), SAMPLE_RATE, subtype="PCM_16")
+    save_speech(clip.speech, _beside(path, ".wav"))
     if clip.phones is not None:
         save_phones(clip.phones, _beside(path, ".phones.json"))
     save_motion(clip.motion, _beside(path, ".motion"))

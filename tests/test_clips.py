@@ -1,0 +1,114 @@
+"""Clips on disk: written whole, read lazily, cut into examples."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+from talkcli.engine.clips import (
+    Clip,
+    ClipSet,
+    Contents,
+    Excerpt,
+    excerpts,
+    flat,
+    has_clip,
+    load_contents,
+    padded,
+    save_clip,
+    save_contents,
+    whole,
+)
+from talkcli.engine.errors import BadInput, BadUsage
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.motion import Coefficients, Motion, Vertices
+from talkcli.engine.phones import phones_of
+from talkcli.engine.speech import SAMPLE_RATE, Speech
+from talkcli.engine.struct import stack
+
+FPS = Fraction(30)
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def avatar(name: str) -> Avatar:
+    return Avatar(name, torch.zeros(10, 3), torch.tensor([[0, 1, 2]]), torch.tensor([1, 2]))
+
+
+def clip(speaker: str, seconds: float = 2.0) -> Clip:
+    """Frame i of the face is i, and the sound is i / 1000 during frame i."""
+    frames = int(seconds * FPS)
+    offsets = torch.arange(frames).float()[:, None, None].expand(-1, 10, 3).clone()
+    at = torch.arange(int(seconds * SAMPLE_RATE)) * 30 // SAMPLE_RATE
+    phones = phones_of([("AA", 0.5, 1.0)])
+    return Clip(Speech(at.float() / 1000), Motion(FPS, Vertices(offsets)), avatar(speaker), phones)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for speaker in ("ada", "ben"):
+        for number, seconds in enumerate((2.0, 3.0)):
+            save_clip(clip(speaker, seconds), tmp_path, f"{speaker}/{number}.take")
+    splits = {"train": ["ada/0.take", "ada/1.take", "ben/0.take"], "test": ["ben/1.take"]}
+    save_contents(Contents(splits, "CC0-1.0", "this test"), tmp_path)
+    return tmp_path
+
+
+def test_a_clip_is_read_as_it_was_written(folder):
+    clips, wrote = ClipSet(folder, "train"), clip("ada")
+    assert (len(clips), clips.speaker(2), clips.speakers) == (3, "ben", {"ada": (0, 1), "ben": (2,)})
+    read = clips[0]
+    assert torch.equal(flat(read.motion), flat(wrote.motion)) and read.motion.fps == FPS
+    assert read.phones is not None and read.phones.segments == [("AA", 0.5, 1.0)]
+    torch.testing.assert_close(read.speech.waveform, wrote.speech.waveform, atol=1e-4, rtol=0)
+    assert read.avatar.name == "ada"
+    assert len(ClipSet(folder)) == 4 and load_contents(folder).licence == "CC0-1.0"
+
+
+def test_what_is_missing_is_named(folder, tmp_path):
+    with pytest.raises(BadUsage, match="tset"):
+        ClipSet(folder, "tset")
+    (folder / "ben" / "0.take.motion").unlink()
+    assert not has_clip(folder, "ben/0.take") and has_clip(folder, "ben/1.take")
+    with pytest.raises(BadInput, match=r"ben/0\.take"):
+        ClipSet(folder, "train")
+    (folder / "clips.json").write_text("{")
+    with pytest.raises(BadInput, match="damaged"):
+        ClipSet(folder)
+    with pytest.raises(BadInput, match=r"clips\.json"):
+        ClipSet(tmp_path / "nowhere")
+
+
+def test_sound_and_face_of_an_excerpt_belong_together(folder):
+    clips, dice = ClipSet(folder), generator()
+    for _ in range(20):
+        cut = excerpts(15)(clips, int(torch.randint(4, (), generator=dice)), dice)
+        first = round(float(cut.face[0, 0]))
+        assert cut.face[:, 0].tolist() == list(range(first, first + 15))
+        middles = [round((i + 0.5) * SAMPLE_RATE / 30) for i in range(15)]
+        assert (cut.waveform[middles] * 1000).round().tolist() == cut.face[:, 0].tolist()
+
+
+def test_a_clip_shorter_than_the_excerpt_comes_whole(folder):
+    cut = excerpts(1000)(ClipSet(folder), 0, generator())
+    assert int(cut.frames) == 60 and int(cut.samples) == 32_000
+
+
+def test_batches_pad_what_is_ragged_and_repeat_with_the_seed(folder):
+    clips = ClipSet(folder)
+    first, again = (next(clips.batches(whole(), 8, generator())) for _ in range(2))
+    assert torch.equal(first.waveform, again.waveform) and set(first.frames.tolist()) == {60, 90}
+    for face, frames in zip(first.face, first.frames, strict=True):
+        assert face[: int(frames), 0].tolist() == list(range(int(frames))) and not face[int(frames) :].any()
+
+
+def test_padding_leaves_equal_structs_alone():
+    one = Excerpt(torch.ones(4), torch.tensor(4), torch.ones(2, 3), torch.tensor(2))
+    assert torch.equal(stack(padded([one, one])).waveform, torch.ones(2, 4))
+
+
+def test_a_face_track_is_flat_side_by_side():
+    face = Coefficients(torch.zeros(5, 3), torch.ones(5, 3))
+    assert flat(Motion(FPS, face))[0].tolist() == [0, 0, 0, 1, 1, 1]
