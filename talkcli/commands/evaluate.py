@@ -313,10 +313,8 @@ def _show(scores: Table) -> None:
         clips = "" if score.events == "clips" else f", {score.clips} clips"
         rows.append([score.metric, score.unit or "-", *values, score.better, counts + clips])
     console.table(["metric", "unit", *found, "better", "n of " + next(iter(found))], rows)
-    console.table(
-        ["metric", "definition", "source", "mean over"],
-        ([score.metric, score.definition, score.source, score.pooled] for score in first),
-    )
+    for score in first:
+        console.answer(f"{score.metric}: {score.definition}; over {score.pooled}. {score.source}.")
     dropped = {name: max((score.dropped for score in row), default=0) for name, row in scores.items()}
     for name, count in dropped.items():
         if count:

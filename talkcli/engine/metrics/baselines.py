@@ -72,7 +72,8 @@ def argmax_path(logits: Float[Tensor, "ticks phones"], ticks: int) -> Phones:
         blip = (best[:-2] == best[2:]) & (best[1:-1] != best[2:])
         best[1:-1] = torch.where(blip, best[2:], best[1:-1])
     runs, counts = torch.unique_consecutive(best, return_counts=True)
-    ends = counts.cumsum(0).double() / ticks
+    counts = counts.double()
+    ends = counts.cumsum(0) / ticks
     return Phones(runs, ends - counts / ticks, ends)
 
 

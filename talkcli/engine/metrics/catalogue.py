@@ -86,7 +86,7 @@ _ALL = (
     _clip("mtm", timing.mtm, "frames", "kaist-ami", "inner_lips"),
     _clip("mtm/ms", timing.mtm_ms, "ms", "kaist-ami", "inner_lips"),
     _clip("mtm/signed", timing.mtm_signed, "ms", "talk", "inner_lips", better="nearest 0"),
-    _clip("jitter", motion.jitter, "m/s³", "talk", "lips"),
+    _clip("jitter", motion.jitter, "m/s³", "talk", "lips", better="nearest reference"),
     _clip("jitter/ratio", motion.jitter_ratio, "", "talk", "lips", better="nearest 1"),
     _clip("lip_speed/ratio", motion.lip_speed_ratio, "", "talk", "lips", better="nearest 1"),
     Metric("slcc", timing.slcc, "set", "", "kaist-ami", ("lips",), better="higher", events="clips"),

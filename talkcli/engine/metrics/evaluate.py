@@ -73,8 +73,8 @@ def evaluate(
 ) -> list[Score]:
     """Scores in the order of METRICS.
 
-    With `all`, or `lenient`, what a case cannot answer is left out; else it is BadInput, as it is if nothing can
-    be answered. Cases are read one at a time.
+    With `all`, or `lenient`, what a case cannot answer is left out; else it is BadInput, as it is if nothing
+    can be answered. Cases are read one at a time.
     """
     metrics, lenient = select(names), lenient or "all" in names
     tallies: dict[str, dict[str, Tally]] = {metric.id: {} for metric in metrics}
