@@ -8,7 +8,7 @@ import numpy as np
 from talkcli.engine.face.topology import MATERIALS
 from talkcli.engine.studio import anatomy, atlas, hair, parts, rings, surface
 from talkcli.engine.studio.head_mesh import PARTS, Array, EyeRings, HeadMesh, Index, MouthRings
-from talkcli.engine.studio.identity import HeadParameters, displacement
+from talkcli.engine.studio.identity import HeadParameters, basis
 from talkcli.engine.studio.patch import Patch
 
 
@@ -85,12 +85,19 @@ def mirror_of(points: Array, index: dict[str, Index]) -> Index:
     return result
 
 
+@cache
+def modes() -> Array:
+    """[modes, V, 3] mm per standard deviation, in the order of identity.MODE_NAMES."""
+    mean = template()
+    return basis(mean.vertices, mean.parts["hair"], hair.crop(anatomy.head())[1])
+
+
 def build_head(parameters: HeadParameters | None = None) -> HeadMesh:
     """The head of given parameters (None: the average head); all heads share faces, UV, parts and rings."""
     mean = template()
     if parameters is None:
         return mean
-    moved = mean.vertices + displacement(mean.vertices, parameters)
+    moved = mean.vertices + np.tensordot(parameters.values, modes(), 1)
     eyes = {side: recentred(rings_, moved, mean.parts[f"{side}_eye"]) for side, rings_ in mean.eyes.items()}
     return replace(mean, vertices=moved, eyes=eyes, parameters=parameters)
 

@@ -90,7 +90,7 @@ def _shell(rows: Array) -> tuple[Patch, Array]:
         way = ray(azimuth, elevation)
         scalp.append(march(rows, CENTRE, way, 190.0))
         stand = thickness(way, elevation - edge)
-        rise.append(way * (stand * (1 + rng.normal(0, 0.1, columns)) - 0.9)[:, None])
+        rise.append(way * (stand * (1 + rng.normal(0, 0.1, columns) * min(1.5 * t, 1.0)) - 0.9)[:, None])
     lift = np.stack(rise)
     patch = grid(np.stack(scalp) + lift, closed=True, first_pole=True)
     return patch, np.concatenate([lift.reshape(-1, 3), lift[0].mean(0, keepdims=True)])
@@ -104,7 +104,7 @@ def _locks(rows: Array) -> tuple[Patch, Array]:
     """Tapered ribbons in rows along the hairline, shorter and finer towards it."""
     rng = np.random.default_rng(3)
     seeds = []
-    for inset, count in ((0.02, 140), (0.07, 120), (0.13, 90), (0.21, 70)):
+    for inset, count in ((0.02, 120), (0.07, 105), (0.13, 75), (0.21, 50)):
         azimuth = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count * 2 * np.pi - np.pi
         elevation = hairline(azimuth) + inset + rng.normal(0, 0.012, count)
         seeds.append(np.column_stack([azimuth, elevation, np.full(count, inset)]))
