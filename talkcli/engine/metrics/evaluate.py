@@ -81,6 +81,7 @@ def evaluate(
     louds: list[timing.Loud] = []
     dropped: dict[str, int] = {}
     for case in cases:
+        _check(case)
         regions = regions_of(case.avatar, given)
         usable = []
         for metric in metrics:
@@ -112,6 +113,18 @@ def evaluate(
     return scores
 
 
+def _check(case: Case) -> None:
+    """BadInput for motions that nothing can measure."""
+    if case.reference is not None and case.predicted.fps != case.reference.fps:
+        ours, theirs = (f"{float(m.fps):.6g} fps" for m in (case.predicted, case.reference))
+        raise BadInput(
+            f"{case.name}: the prediction has {ours}, the reference {theirs}.",
+            "Make one of them again at the other's rate: scores of resampled motion would not compare.",
+        )
+    if not all(len(motion) for motion in (case.predicted, case.reference) if motion is not None):
+        raise BadInput(f"{case.name} has no frames.", "Animate it again.")
+
+
 def lacking(metric: Metric, case: Case, regions: Regions) -> BadInput | None:
     """Why a case cannot answer a metric, with the way out; None if it can."""
     for region in metric.regions:
@@ -131,14 +144,6 @@ def lacking(metric: Metric, case: Case, regions: Regions) -> BadInput | None:
         return BadInput(
             f"{metric.id} compares motions, and {case.name} has no reference.", "Give PRED and REF."
         )
-    if case.predicted.fps != case.reference.fps:
-        ours, theirs = (f"{float(m.fps):.6g} fps" for m in (case.predicted, case.reference))
-        return BadInput(
-            f"{case.name}: the prediction has {ours}, the reference {theirs}.",
-            "Make one of them again at the other's rate: scores of resampled motion would not compare.",
-        )
-    if not len(case.predicted) or not len(case.reference):
-        return BadInput(f"{case.name} has no frames.", "Animate it again.")
     if metric.kind == "set" and case.speech is None:
         return BadInput(
             f"{metric.id} needs the recording of {case.name}.", "Give the folder of audio with --audio."

@@ -100,7 +100,8 @@ def read_regions(settings: Sequence[str]) -> Regions:
         name, sign, file = setting.partition("=")
         if not sign:
             raise BadUsage(f"'{setting}' is not NAME=FILE.", f"Regions: {', '.join(known)}.")
-        found[pick(name, known, "region")] = read_indices(Path(file))
+        pick(name, known, "region")
+        found[name] = read_indices(Path(file))
         if name.endswith("er_lips") and len(found[name]) != 2:
             raise BadInput(f"{file} holds {len(found[name])} vertices.", f"{name} is two: upper, then lower.")
     return Regions(**found)
