@@ -219,7 +219,8 @@ def test_a_recording_without_phones_is_bad_input_with_a_way_out(tmp_path: Path) 
 
 
 def test_one_transcript_for_two_recordings_is_bad_input(tmp_path: Path) -> None:
-    wav(tmp_path / "a.wav"), wav(tmp_path / "b.wav")
+    for name in ("a.wav", "b.wav"):
+        wav(tmp_path / name)
     with pytest.raises(BadInput, match="One transcript"):
         takes_of_audio([tmp_path], "hello")
 
