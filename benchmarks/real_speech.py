@@ -1,0 +1,89 @@
+"""Every installed talker and the three baselines on human recordings with known phones, as a Markdown table.
+
+    python benchmarks/real_speech.py FOLDER [--plots FOLDER] [--model x.ckpt ...]
+
+FOLDER holds x.wav with x.phones.json, or one alignments.json; it is never part of the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from talkcli.engine.audio.logmel_encoder import TICKS
+from talkcli.engine.errors import MissingAsset
+from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.methods import METHODS, open_talker
+from talkcli.engine.metrics import baselines
+from talkcli.engine.metrics.catalogue import ARTICULATION, METRICS
+from talkcli.engine.metrics.evaluate import Case, Score, evaluate, listen
+from talkcli.engine.metrics.plots import Trace, save_plot
+from talkcli.engine.metrics.takes import DEFAULT_FPS, System, performed, takes_of_audio
+
+
+def systems(models: list[str]) -> dict[str, System]:
+    """Three baselines, and every talker that is installed."""
+    hear, how = baselines.recogniser(None, TICKS)
+    found: dict[str, System] = {
+        "template": baselines.template,
+        "loudness jaw": baselines.loudness_jaw,
+        f"visemes ({how})": partial(baselines.viseme_table, hear),
+    }
+    for name in models or METHODS:
+        try:
+            talker = open_talker(name)
+        except MissingAsset as error:
+            print(f"{name}: {error.message}")
+            continue
+        found[Path(name).stem] = lambda speech, avatar, _, talker=talker: talker.animate(speech, avatar)
+    return found
+
+
+def markdown(scores: dict[str, list[Score]]) -> str:
+    """Systems down, metrics across."""
+    first = next(iter(scores.values()))
+    units = [f"{score.metric}{f' ({score.unit})' if score.unit else ''}" for score in first]
+    lines = ["| system | " + " | ".join(units) + " |", "|---|" + "---:|" * len(first)]
+    lines += [
+        f"| {name} | " + " | ".join(f"{s.value:.3g}" for s in row) + " |" for name, row in scores.items()
+    ]
+    counts = ", ".join(f"{score.metric} {score.count} {score.events}" for score in first)
+    return "\n".join([*lines, "", f"n: {counts}; {first[0].clips} clips. Means over clips."])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--plots", type=Path, help="a folder for one picture of every recording")
+    parser.add_argument("--model", action="append", default=[], help="method name or checkpoint; repeatable")
+    parser.add_argument("--avatar", type=Path, help="whose face; else the mean face")
+    arguments = parser.parse_args()
+    takes = takes_of_audio([arguments.folder])
+    avatar = load_avatar(arguments.avatar) if arguments.avatar else None
+    scores: dict[str, list[Score]] = {}
+    said: dict[str, list[Case]] = {}
+    for name, system in systems(arguments.model).items():
+        said[name] = list(performed(takes, system, avatar))
+        scores[name] = evaluate(ARTICULATION, said[name])
+    ceiling = [
+        replace(case, predicted=baselines.spoken(case.phones, len(case.predicted), DEFAULT_FPS))
+        for case in said["template"]
+        if case.phones is not None
+    ]
+    scores["aligned phones (ceiling)"] = evaluate(ARTICULATION, ceiling)
+    print(markdown(scores))
+    print("\n" + "\n".join(f"- `{id}`: {METRICS[id].definition}" for id in ARTICULATION))
+    if arguments.plots is not None:
+        arguments.plots.mkdir(parents=True, exist_ok=True)
+        for index, case in enumerate(ceiling):
+            heard = {name: listen(cases[index]) for name, cases in said.items()}
+            assert case.speech is not None
+            save_plot(arguments.plots / f"{case.name}.png", [Trace(case.name, case.speech, heard)], {})
+
+
+if __name__ == "__main__":
+    main()
