@@ -25,6 +25,8 @@ class Talker(nn.Module, ABC):
     """A network that can talk."""
 
     method: ClassVar[str]
+    config: Any
+    """What it was built from."""
     weights_sha256: str = ""
     """Of the checkpoint file it was read from."""
 
@@ -62,14 +64,14 @@ class Method:
     """config -> an untrained Talker."""
     config_for: Callable[[ClipSet], Any]
     """The config that fits this data (vertex count, shape names, frame rate)."""
-    stages: Mapping[str, Callable[[Any], Stage[Any, Any]]]
-    """In training order."""
+    stages: Mapping[str, Callable[..., Stage[Any, Any] | None]]
+    """In training order; None where a config has nothing to learn in a stage."""
     adapt: Callable[[Any, Speech, torch.Generator], Iterator[Step]] | None = None
     """Train on one person, in place (a Gaussian head needs it, a style does not)."""
     capture: Callable[[Any, Speech, Avatar], Avatar] | None = None
     """Write down who that person is."""
 
-    def stages_from(self, name: str | None) -> Mapping[str, Callable[[Any], Stage[Any, Any]]]:
+    def stages_from(self, name: str | None) -> Mapping[str, Callable[..., Stage[Any, Any] | None]]:
         """The named stage alone, or all of them."""
         if name is None:
             return self.stages

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,7 @@ def fit(
     (which `batches` must share) is saved too. Under `accelerate launch` each process takes its own batches
     and the gradients are averaged.
     """
-    team = _Team.joined(generator)
+    team = _Team.joined()
     device = team.device or device
     network.to(device)
     groups = [list(update.weights(network)) for update in stage.updates]
@@ -62,6 +63,7 @@ def fit(
     average = {name: p.detach().clone() for name, p in network.named_parameters()} if stage.ema else {}
     run = _Run(network, optimisers, average, generator)
     first = run.load(state) if state is not None and state.exists() else 0
+    team.part(generator, first)
     try:
         for number in range(first, stage.steps):
             batch, seen = next(batches).to(device), {}
@@ -165,14 +167,19 @@ class _Run:
             ) from error
 
 
+def is_leader() -> bool:
+    """Whether this process writes what all of them trained."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @dataclass(frozen=True)
 class _Team:
     """The processes that train together; alone, every call is free."""
 
-    accelerator: object | None = None
+    accelerator: Any | None = None
 
     @classmethod
-    def joined(cls, generator: torch.Generator) -> _Team:
+    def joined(cls) -> _Team:
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls()
         try:
@@ -181,23 +188,27 @@ class _Team:
             raise MissingAsset(
                 "Several processes need accelerate.", "pip install 'talkcli[train]'"
             ) from error
-        accelerator = Accelerator()
-        generator.manual_seed(generator.initial_seed() + accelerator.process_index)
-        return cls(accelerator)
+        return cls(Accelerator())
+
+    def part(self, generator: torch.Generator, step: int) -> None:
+        """Dice of its own for every process but the first."""
+        if self.accelerator is not None and not self.leads:
+            rank: int = self.accelerator.process_index
+            generator.manual_seed(generator.initial_seed() + 1_000_003 * step + rank)
 
     @property
     def leads(self) -> bool:
-        return self.accelerator is None or self.accelerator.is_main_process  # type: ignore[attr-defined]
+        return self.accelerator is None or self.accelerator.is_main_process
 
     @property
     def device(self) -> torch.device | None:
-        return None if self.accelerator is None else self.accelerator.device  # type: ignore[attr-defined]
+        return None if self.accelerator is None else self.accelerator.device
 
     def average(self, group: Sequence[nn.Parameter]) -> None:
         """The mean gradient of all processes into each of them."""
         if self.accelerator is None:
             return
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in group]
-        flat = self.accelerator.reduce(torch.cat([g.flatten() for g in grads]), "mean")  # type: ignore[attr-defined]
+        flat = self.accelerator.reduce(torch.cat([g.flatten() for g in grads]), "mean")
         for parameter, part in zip(group, flat.split([p.numel() for p in group]), strict=True):
             parameter.grad = part.reshape(parameter.shape)

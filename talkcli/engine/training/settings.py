@@ -1,0 +1,84 @@
+"""What a training run would do, as plain values: from TOML, changed by name, and back to TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from talkcli.engine.errors import BadUsage, pick
+from talkcli.engine.training.stage import Stage, cosine, steady
+
+SCHEDULES = {"steady": steady, "cosine": cosine}
+
+Factory = Callable[..., Stage[Any, Any] | None]
+"""config, options by name -> stage; None where a config has nothing to learn in it."""
+
+_OF_STAGE = {"steps": int, "batch": int, "ema": float, "schedule": str}
+_OF_UPDATE = {"lr": float, "weight_decay": float, "clip_norm": float}
+
+
+def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> Stage[Any, Any] | None:
+    """The stage that `make` gives, its own options and everybody's (steps, lr ...) taken from `values`."""
+    options = {p.name for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    for key in values:
+        pick(key, {*options, *_OF_STAGE, *_OF_UPDATE}, f"setting of stage {name}")
+    stage = make(config, **{key: value for key, value in values.items() if key in options})
+    if stage is None:
+        return None
+    fields = {key: _as(kind, values[key], key) for key, kind in _OF_STAGE.items() if key in values}
+    if "schedule" in fields:
+        fields["schedule"] = SCHEDULES[pick(fields["schedule"], SCHEDULES, "schedule")]
+    rates = {key: _as(kind, values[key], key) for key, kind in _OF_UPDATE.items() if key in values}
+    updates = tuple(dataclasses.replace(update, **rates) for update in stage.updates)
+    return dataclasses.replace(stage, updates=updates, **fields)
+
+
+def values_of(stage: Stage[Any, Any], make: Factory, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `tuned` could be given to make this stage."""
+    known = inspect.signature(make).parameters.values()
+    options = {p.name: given.get(p.name, p.default) for p in known if p.kind is p.KEYWORD_ONLY}
+    schedule = next(name for name, function in SCHEDULES.items() if function is stage.schedule)
+    fields = {"steps": stage.steps, "batch": stage.batch, "ema": stage.ema, "schedule": schedule}
+    rates = {key: getattr(stage.updates[0], key) for key in _OF_UPDATE}
+    return {key: value for key, value in {**fields, **rates, **options}.items() if value is not None}
+
+
+def as_toml(values: Mapping[str, Any], at: str = "") -> str:
+    """Plain values and nested tables of them."""
+    plain = {k: v for k, v in values.items() if not isinstance(v, Mapping)}
+    tables = {k: v for k, v in values.items() if isinstance(v, Mapping)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    for key, table in tables.items():
+        lines += ["", f"[{at}{key}]", as_toml(table, f"{at}{key}.")]
+    return "\n".join(lines)
+
+
+def by_stage(settings: Mapping[str, Any], stages: Mapping[str, Factory], config: type) -> dict[str, Any]:
+    """Settings by table: `lr=1e-5` speaks to every stage, `features=64` to the config, `memorise.lr` to one."""
+    fields = {field.name for field in dataclasses.fields(config)}
+    sorted_out: dict[str, Any] = {"config": {}, **{name: {} for name in stages}}
+    for key, value in settings.items():
+        if key in sorted_out:
+            if not isinstance(value, Mapping):
+                raise BadUsage(f"{key} is a table of settings.", f"Write --set {key}.NAME=VALUE.")
+            sorted_out[key] |= value
+        elif key in fields:
+            sorted_out["config"][key] = value
+        else:
+            options = {p for make in stages.values() for p in inspect.signature(make).parameters}
+            pick(key, {*fields, *sorted_out, *_OF_STAGE, *_OF_UPDATE, *options - {"config"}}, "setting")
+            for name, make in stages.items():
+                if key in {*_OF_STAGE, *_OF_UPDATE, *inspect.signature(make).parameters}:
+                    sorted_out[name][key] = value
+    return sorted_out
+
+
+def _as(kind: type, value: Any, name: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise BadUsage(f"Setting {name} cannot be {value!r}.", f"It is a {kind.__name__}.")
+    return value

@@ -1,0 +1,135 @@
+"""talk train and talk personalize from the shell's side, on clips of ten vertices."""
+
+import json
+import tomllib
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from talkcli.app import app
+from talkcli.engine.checkpoint import load_checkpoint
+from talkcli.engine.clips import Clip, Contents, save_clip, save_contents
+from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
+from talkcli.engine.methods import open_talker
+from talkcli.engine.motion import Motion, Vertices
+from talkcli.engine.speech import Speech, save_speech
+
+pytest.importorskip("transformers")
+
+SMALL = [
+    "features=16", "feed_forward=32", "hubert.hidden=48", "hubert.layers=1", "hubert.heads=4",
+    "hubert.feed_forward=64", "hubert.convolution=16", "hubert.position_kernel=16",
+    "hubert.position_groups=4",
+]  # fmt: skip
+SETTINGS = [part for setting in SMALL for part in ("--set", setting)]
+
+
+def talk(*args: object, code: int = 0):
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    dice, names = torch.Generator().manual_seed(0), []
+    for speaker in ("ada", "ben"):
+        neutral = torch.rand(10, 3, generator=dice)
+        avatar = Avatar(speaker, neutral, torch.tensor([[0, 1, 2]]), torch.tensor([1, 2]))
+        for number in range(2):
+            offsets = torch.randn(30, 10, 3, generator=dice) * 1e-3
+            sound = Speech(torch.randn(16_000, generator=dice) * 0.1)
+            names.append(f"{speaker}/{number}")
+            save_clip(
+                Clip(sound, Motion(Fraction(30), Vertices(offsets)), avatar), tmp_path / "clips", names[-1]
+            )
+    save_contents(Contents({"train": names, "test": []}, "CC0-1.0", "this test"), tmp_path / "clips")
+    return tmp_path / "clips"
+
+
+def test_train_then_speak_in_somebodys_manner(clips, tmp_path):
+    out = tmp_path / "x.ckpt"
+    said = talk("train", clips, "-o", out, "--steps", 3, "--json", "--device", "cpu", *SETTINGS)
+    report = json.loads(said.stdout)
+    assert set(report["losses"]) == {"memorise", "stylise"}
+    made = load_checkpoint(out).provenance
+    assert made["data"]["licence"] == "CC0-1.0" and made["training"]["memorise"]["steps"] == 3
+    run = tomllib.loads((tmp_path / "x.run" / "settings.toml").read_text())
+    assert run["config"]["verts"] == 10 and run["stylise"]["lr"] == 5e-5
+    assert list((tmp_path / "x.run" / "log").rglob("events*")) and not list(tmp_path.rglob("*.state"))
+
+    voice, base, person = tmp_path / "voice.wav", tmp_path / "base.avatar", tmp_path / "ada.avatar"
+    save_speech(Speech(torch.randn(16_000) * 0.1), voice)
+    save_avatar(load_avatar(clips / "ada" / "avatar"), base)
+    talk("personalize", voice, "-m", out, "-a", base, "-o", person)
+    style = load_avatar(person).styles["memorytalker"]
+    assert style.shape == (32,) and torch.isfinite(style).all()
+    assert torch.equal(load_avatar(person).neutral, load_avatar(base).neutral)
+    talk("personalize", voice, "-m", out, "-a", base, "-o", person, code=2)
+
+
+def test_the_same_seed_trains_the_same_weights_and_a_stage_may_run_alone(clips, tmp_path):
+    for name in ("a", "b"):
+        options = ("--stage", "memorise", "--steps", 2, "--device", "cpu", "--seed", 5)
+        talk("train", clips, "-o", tmp_path / f"{name}.ckpt", *options, *SETTINGS)
+    a, b = (load_checkpoint(tmp_path / f"{name}.ckpt").weights for name in ("a", "b"))
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    options = ("--stage", "stylise", "--steps", 2, "--from", tmp_path / "a.ckpt")
+    talk("train", clips, "-o", tmp_path / "c.ckpt", *options)
+    c = load_checkpoint(tmp_path / "c.ckpt")
+    changed = {key for key, value in c.weights.items() if not torch.equal(value, a[key])}
+    assert changed and all(key.startswith("style.") for key in changed)
+    assert c.provenance["from"]["provenance"]["data"]["licence"] == "CC0-1.0"
+    assert open_talker(str(tmp_path / "c.ckpt"), "cpu").weights_sha256
+
+
+def test_an_unfinished_run_is_gone_on_with_only_when_asked(clips, tmp_path):
+    out, folder = tmp_path / "x.ckpt", tmp_path / "x.run"
+    options = ("train", clips, "-o", out, "--stage", "memorise", "--steps", 2, "--device", "cpu", *SETTINGS)
+    folder.mkdir()
+    (folder / "memorise.state").write_bytes(b"half")
+    assert "--resume" in talk(*options, code=2).stderr
+    assert "not a talk file" in talk(*options, "--resume", code=6).stderr
+    talk(*options, "--overwrite")
+    assert out.is_file()
+
+
+def test_settings_are_shown_and_can_be_given_back(clips, tmp_path):
+    shown = talk("train", clips, "--print-config", "--set", "lr=1e-3", "--set", "stylise.lr=2e-3", *SETTINGS)
+    values = tomllib.loads(shown.stdout)
+    assert (values["memorise"]["lr"], values["stylise"]["lr"]) == (1e-3, 2e-3)
+    assert values["config"]["hubert"]["hidden"] == 48 and not (tmp_path / "talk.run").exists()
+    (tmp_path / "mine.toml").write_text(shown.stdout)
+    again = talk("train", clips, "--print-config", "--config", tmp_path / "mine.toml")
+    assert tomllib.loads(again.stdout) == values
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (("--set", "lrr=1"), "lr"),
+        (("--set", "memorise.stepz=1"), "steps"),
+        (("--set", "features=wide"), "features"),
+        (("--set", "memorise.lr=fast"), "lr"),
+        (("--stage", "memorize"), "memorise"),
+        (("--model", "memorytaker"), "memorytalker"),
+        (("--set", "schedule=cosin"), "cosine"),
+    ],
+)
+def test_a_setting_that_does_not_exist_shows_its_neighbour(clips, options, said):
+    assert said in talk("train", clips, "--print-config", *SETTINGS, *options, code=2).stderr
+
+
+def test_one_speaker_teaches_no_style(clips, tmp_path):
+    save_contents(Contents({"train": ["ada/0", "ada/1"]}, "CC0-1.0", "this test"), clips)
+    said = talk(
+        "train", clips, "-o", tmp_path / "x.ckpt", "--stage", "stylise", "--steps", 1, *SETTINGS, code=3
+    )
+    assert "two speakers" in said.stderr
+
+
+def test_a_folder_without_clips_is_refused(tmp_path):
+    assert "talk prepare" in talk("train", tmp_path, "-o", tmp_path / "x.ckpt", code=3).stderr
