@@ -198,7 +198,7 @@ def _open_ffmpeg(file: BinaryIO, name: str) -> Iterator[Sound]:
 
     try:
         container = av.open(file, options=OPTIONS)
-    except (FFmpegError, ValueError, EOFError) as error:
+    except (FFmpegError, ValueError, EOFError, OSError) as error:
         raise BadInput(f"{name} is not a recording that can be read.", CONVERT) from error
     with container:
         stream = next(iter(container.streams.audio), None)
@@ -223,13 +223,13 @@ def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> 
     while True:
         try:
             packet = next(packets, None)
-        except (FFmpegError, ValueError):
+        except (FFmpegError, ValueError, OSError):
             break
         if packet is None:
             break
         try:
             frames = packet.decode()
-        except (FFmpegError, ValueError):
+        except (FFmpegError, ValueError, OSError):
             broken += 1
             continue
         for frame in frames:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
-from talkcli.engine.sound import CONVERT, OPTIONS, Block, Sound, open_sound
+from talkcli.engine.sound import OPTIONS, Block, Sound, open_sound
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.struct import replacing
 
@@ -28,6 +28,8 @@ _VP9 = ("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used"
 
 FORMATS = {".mp4": _H264, ".m4v": _H264, ".mov": _H264, ".mkv": _H264, ".webm": _VP9}
 """Suffix -> picture codec, its options, sound codec."""
+
+MEND = "Convert it, for instance with: ffmpeg -i INPUT OUTPUT.mp4"
 
 _BT709, _LIMITED = 1, 1
 """FFmpeg's numbers for the colours of high-definition video and its range."""
@@ -161,8 +163,8 @@ def _opened(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         try:
             container = av.open(file, options=OPTIONS)
-        except (FFmpegError, ValueError, EOFError) as error:
-            raise BadInput(f"{path} is not a video that can be read.", CONVERT) from error
+        except (FFmpegError, ValueError, EOFError, OSError) as error:
+            raise BadInput(f"{path} is not a video that can be read.", MEND) from error
         with container:
             if not container.streams.video:
                 raise BadInput(f"{path} has no pictures.", "Give a video.")
@@ -193,8 +195,8 @@ def read_pictures(path: Path) -> Iterator[tuple[Fraction, Image]]:
         while True:
             try:
                 frame = next(frames, None)
-            except FFmpegError as error:
-                raise BadInput(f"{path} is damaged: {error.strerror}.", CONVERT) from error
+            except (FFmpegError, OSError) as error:
+                raise BadInput(f"{path} is damaged: {error.strerror}.", MEND) from error
             if frame is None:
                 return
             image = frame.to_ndarray(format="rgb24")
