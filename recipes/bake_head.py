@@ -1,0 +1,26 @@
+"""Make the built-in head again: python recipes/bake_head.py
+
+Writes assets/head.safetensors, the same bytes every time on one machine; about a minute on one core.
+"""
+
+import time
+
+from talkcli.engine.assets import assets_folder
+from talkcli.engine.struct import save_struct
+from talkcli.engine.studio.head import assemble
+
+
+def main() -> None:
+    start = time.perf_counter()
+    model = assemble()
+    target = assets_folder() / "head.safetensors"
+    save_struct(model, target)
+    size = target.stat().st_size / 1e6
+    print(
+        f"{target}: {len(model.template)} vertices, {len(model.topology.faces)} faces, {len(model.identity)} identity components, "
+        f"{len(model.shapes)} shapes, {size:.1f} MB, {time.perf_counter() - start:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
