@@ -19,7 +19,7 @@ from talkcli.engine.errors import MissingAsset
 from talkcli.engine.phones import PHONES, Phones, phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.struct import TensorStruct
-from talkcli.engine.studio.espeak import espeak
+from talkcli.engine.studio.espeak import Request, espeak
 from talkcli.engine.studio.ipa import phone_of
 from talkcli.engine.studio.texts import PHRASES
 
@@ -53,7 +53,7 @@ class Voice:
     liveliness: float
     """How far the pitch moves, 1 is the synthesiser's own."""
     variant: str = ""
-    """espeak-ng's voice file: formants, breath, roughness."""
+    """espeak-ng's voice file: formants, roughness, source."""
 
     @property
     def text_language(self) -> str:
@@ -69,6 +69,9 @@ class Delivery:
     liveliness: float = 1.0
     rate: float = 1.0
     loudness: float = 1.0
+
+
+PLAIN = Delivery()
 
 
 class Utterance(TensorStruct):
@@ -101,7 +104,7 @@ def draw_voice(rng: np.random.Generator, foreign: float = 0.15, flite: float = 0
 
 
 def _variant(rng: np.random.Generator, high: bool, pitch: float) -> str:
-    """A voice file of espeak-ng: resonances, their strength and width, breath, roughness, and the source."""
+    """A voice file of espeak-ng: resonances, their strength and width, roughness, and the source."""
     size = float(rng.uniform(1.05, 1.3) if high else rng.uniform(0.86, 1.1))
     lines = [
         f"gender {'female' if high else 'male'}",
@@ -112,8 +115,6 @@ def _variant(rng: np.random.Generator, high: bool, pitch: float) -> str:
         lines.append(
             f"formant {formant} {frequency:.0f} {rng.uniform(60, 130):.0f} {rng.uniform(70, 180):.0f}"
         )
-    if rng.random() < 0.5:
-        lines.append("breath " + " ".join(str(rng.integers(0, 5)) for _ in range(8)))
     lines.append(f"roughness {rng.integers(0, 5)}")
     lines.append(f"voicing {rng.integers(70, 150)}")
     lines.append(f"consonants {rng.integers(70, 140)} {rng.integers(70, 140)}")
@@ -122,7 +123,7 @@ def _variant(rng: np.random.Generator, high: bool, pitch: float) -> str:
     return "\n".join(lines)
 
 
-def speak(voice: Voice, text: str, delivery: Delivery = Delivery()) -> Utterance:
+def speak(voice: Voice, text: str, delivery: Delivery = PLAIN) -> Utterance:
     """`text` in this voice, about -24 dB of full scale, with the time of every phone."""
     say = _flite if voice.synthesiser == "flite" else _espeak
     samples, rate, segments = say(voice, text, delivery)
@@ -150,18 +151,18 @@ def _joined(segments: list[tuple[str, float, float]]) -> list[tuple[str, float, 
 def _espeak(
     voice: Voice, text: str, delivery: Delivery
 ) -> tuple[np.ndarray, int, list[tuple[str, float, float]]]:
-    engine = espeak()
-    high = 50 * delivery.pitch / voice.tract  # playing faster raises the pitch: sing lower to end where asked
-    engine.choose(
+    request = Request(
+        text,
         voice.language,
         voice.variant,
-        speed=np.clip(165 * voice.rate * delivery.rate / voice.tract, 90, 320),
-        pitch=np.clip(high, 5, 95),
-        liveliness=np.clip(50 * voice.liveliness * delivery.liveliness, 5, 99),
+        speed=round(np.clip(165 * voice.rate * delivery.rate / voice.tract, 90, 320)),
+        # playing faster raises the pitch: sing lower to end where asked
+        pitch=round(np.clip(50 * delivery.pitch / voice.tract, 5, 95)),
+        liveliness=round(np.clip(50 * voice.liveliness * delivery.liveliness, 5, 99)),
     )
-    samples, phonemes = engine.say(text)
+    samples, rate, phonemes = espeak().say(request)
     segments = [(phone_of(ipa) or "SIL", start, end) for ipa, start, end in phonemes]
-    return samples, engine.rate, closures_found(samples, engine.rate, segments)
+    return samples, rate, closures_found(samples, rate, segments)
 
 
 def closures_found(

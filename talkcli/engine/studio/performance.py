@@ -1,0 +1,185 @@
+"""Performance: one speaker's manner and mood, on face, voice and head, round the words they say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.ndimage import gaussian_filter1d
+from torch import Tensor
+
+from talkcli.engine.editing.life import with_life
+from talkcli.engine.face.articulation import NEUTRAL, ArticulationStyle, articulate, onto_rig
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.motion import Coefficients, Head, Motion
+from talkcli.engine.studio.voices import PLAIN, Delivery, Utterance, Voice
+
+
+@dataclass(frozen=True)
+class Mood:
+    """What a feeling does at full intensity."""
+
+    face: Mapping[str, float] = field(default_factory=dict)
+    """Weights added to the rig's shapes; a name without its side stands for both."""
+    delivery: Delivery = PLAIN
+    opening: float = 1.0
+    """Factor on how far the mouth opens."""
+    head: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Degrees added to the head's rest: nod (down is positive), turn, tilt."""
+    movement: float = 1.0
+    """Factor on head movement."""
+
+
+MOODS: Mapping[str, Mood] = {
+    "neutral": Mood(),
+    "happy": Mood(
+        {"mouthSmile": 0.45, "cheekSquint": 0.4, "eyeSquint": 0.2, "browOuterUp": 0.12, "mouthUpperUp": 0.05},
+        Delivery(pitch=1.12, liveliness=1.35, rate=1.06, loudness=1.15),
+        opening=1.1, head=(-1.5, 0, 1.5), movement=1.3,
+    ),
+    "sad": Mood(
+        {"browInnerUp": 0.6, "mouthFrown": 0.4, "mouthShrugLower": 0.15, "eyeLookDown": 0.12},
+        Delivery(pitch=0.92, liveliness=0.55, rate=0.85, loudness=0.75),
+        opening=0.82, head=(5, 0, 2), movement=0.55,
+    ),
+    "angry": Mood(
+        {"browDown": 0.6, "noseSneer": 0.3, "eyeSquint": 0.25, "eyeWide": 0.1, "mouthFrown": 0.15},
+        Delivery(pitch=1.06, liveliness=1.3, rate=1.1, loudness=1.4),
+        opening=1.15, head=(3, 0, 0), movement=1.4,
+    ),
+    "surprised": Mood(
+        {"browInnerUp": 0.5, "browOuterUp": 0.6, "eyeWide": 0.5},
+        Delivery(pitch=1.2, liveliness=1.5, rate=1.03, loudness=1.15),
+        opening=1.15, head=(-3, 0, 0), movement=1.2,
+    ),
+    "afraid": Mood(
+        {"browInnerUp": 0.6, "browDown": 0.15, "eyeWide": 0.45, "mouthStretch": 0.25, "mouthFrown": 0.1},
+        Delivery(pitch=1.16, liveliness=0.8, rate=1.14, loudness=0.85),
+        opening=0.9, head=(-1.5, 0, -1.5), movement=0.8,
+    ),
+    "disgusted": Mood(
+        {"noseSneer": 0.55, "browDown": 0.35, "mouthUpperUp": 0.14, "mouthFrown": 0.25, "eyeSquint": 0.25},
+        Delivery(pitch=0.95, liveliness=0.85, rate=0.92, loudness=1.0),
+        opening=0.9, head=(-2, 3, 0), movement=0.8,
+    ),
+}  # fmt: skip
+"""Ekman's six and none."""
+
+_LIPS_APART = ("mouthUpperUp", "mouthStretch")
+"""Parts of a mood that give way when lips must meet."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one speaker performs."""
+
+    articulation: ArticulationStyle = NEUTRAL
+    smile: float = 0.0
+    """Weight of mouthSmile at rest."""
+    brows: float = 1.0
+    """Factor on the raises of the brows."""
+    head: float = 1.0
+    """Factor on head movement."""
+
+
+def draw_manner(voice: Voice, rng: np.random.Generator) -> Manner:
+    """A manner of which the voice betrays about two thirds: slow speakers articulate, lively ones move.
+
+    That is what makes style learnable from a voice alone, as MemoryTalker's second stage asks.
+    """
+
+    def mixed(heard: float) -> float:
+        return 0.8 * float(np.clip(heard, -2, 2)) + 0.6 * float(np.clip(rng.normal(), -2, 2))
+
+    slow = (1.03 - voice.rate) / 0.17
+    lively = (voice.liveliness - 1.05) / 0.3
+    high = math.log(voice.pitch / 140) / 0.35
+    short = (voice.tract - 1) / 0.08
+    return Manner(
+        ArticulationStyle(
+            strength=1 + 0.12 * mixed(slow),
+            jaw=1 + 0.12 * mixed(-short),
+            protrusion=1 + 0.15 * mixed(-high),
+            spread=1 + 0.15 * mixed(high),
+            asymmetry=float(np.clip(0.3 * rng.normal(), -0.7, 0.7)),
+            lead=float(np.clip(0.008 * rng.normal(), -0.02, 0.02)),
+            sharpness=1 + 0.10 * mixed(slow),
+            teeth=float(np.clip(0.4 * mixed(high), 0, 1)),
+        ),
+        smile=float(np.clip(0.04 + 0.05 * mixed(lively), 0, 0.15)),
+        brows=float(np.clip(1 + 0.35 * mixed(lively), 0.2, 2)),
+        head=float(np.clip(1 + 0.35 * mixed(lively), 0.3, 2)),
+    )
+
+
+def delivered(mood: str, intensity: float) -> Delivery:
+    """The delivery of a mood, a share of the way from neutral."""
+    full = MOODS[mood].delivery
+    return Delivery(**{name: 1 + intensity * (value - 1) for name, value in vars(full).items()})
+
+
+def perform(
+    utterance: Utterance,
+    avatar: Avatar,
+    manner: Manner,
+    mood: str,
+    intensity: float,
+    fps: Fraction,
+    seed: int,
+) -> Motion:
+    """The face and head of `avatar` while `utterance` is heard: the rig's named shapes and a head track."""
+    rng = np.random.default_rng([seed, 77])
+    names = load_face_model().shape_names
+    frames = utterance.speech.frames(fps)
+    spirit = MOODS[mood]
+    style = manner.articulation
+    opened = ArticulationStyle(
+        **(vars(style) | {"strength": style.strength * (1 + intensity * (spirit.opening - 1))})
+    )
+    weights = onto_rig(articulate(utterance.phones, frames, fps, opened), names)
+    met = (weights[:, names.index("mouthPressLeft")] / 0.5).clamp(0, 1)
+    swell = intensity * (1 + 0.15 * _wander(frames, fps, rng, seconds=1.2))
+    for name, weight in spirit.face.items():
+        share = swell * (1 - met) if name in _LIPS_APART else swell
+        _add(weights, names, name, weight * share)
+    _add(weights, names, "mouthSmile", manner.smile * (1 + 0.4 * _wander(frames, fps, rng, seconds=1.5)))
+    for name, weight in (("mouthPress", 0.03), ("mouthShrugLower", 0.03), ("mouthDimple", 0.03)):
+        _add(weights, names, name, weight * _wander(frames, fps, rng, seconds=0.8).clamp(min=0))
+    still = Motion(fps, Coefficients(weights.clamp(0, 1), torch.zeros(frames, 3)))
+    alive = with_life(still, utterance.speech, avatar, seed)
+    return _in_manner(alive, weights.clamp(0, 1), manner, spirit, intensity)
+
+
+def _in_manner(motion: Motion, before: Tensor, manner: Manner, mood: Mood, intensity: float) -> Motion:
+    """Head and brows of `with_life` scaled to the speaker, about the rest that the mood gives the head."""
+    assert isinstance(motion.face, Coefficients) and motion.head is not None
+    names = load_face_model().shape_names
+    brows = [i for i, name in enumerate(names) if name.startswith("brow")]
+    weights = motion.face.expression.clone()
+    raised = weights[:, brows] - before[:, brows]
+    weights[:, brows] = (before[:, brows] + manner.brows * raised).clamp(0, 1)
+    rest = intensity * torch.deg2rad(torch.tensor(mood.head))
+    scale = manner.head * (1 + intensity * (mood.movement - 1))
+    head = Head(motion.head.rotation * scale + rest, motion.head.translation * scale)
+    return Motion(motion.fps, Coefficients(weights, motion.face.jaw), head, motion.provenance)
+
+
+def _add(weights: Tensor, names: tuple[str, ...], name: str, track: Float[Tensor, " frames"]) -> None:
+    """`track` onto a shape, or onto both its sides."""
+    for column, known in enumerate(names):
+        if known in (name, name + "Left", name + "Right"):
+            weights[:, column] += track
+
+
+def _wander(frames: int, fps: Fraction, rng: np.random.Generator, seconds: float) -> Float[Tensor, " frames"]:
+    """Smooth chance of unit variance that changes its mind every few `seconds`."""
+    width = max(0.5, 0.5 * seconds * float(fps))
+    reach = math.ceil(4 * width)
+    noise = gaussian_filter1d(rng.normal(size=frames + 2 * reach), width)[reach : reach + frames]
+    return torch.from_numpy(noise * math.sqrt(2 * math.sqrt(math.pi) * width)).float()

@@ -1,0 +1,183 @@
+"""Recordings of the studio: speakers that never were, saying sentences with all that a corpus would hold."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import talkcli
+from talkcli.engine.audio.augment import breath
+from talkcli.engine.clips import Clip, Contents, has_clip, save_clip, save_contents
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG
+from talkcli.engine.motion import Motion
+from talkcli.engine.phones import phones_of
+from talkcli.engine.speech import SAMPLE_RATE, Speech
+from talkcli.engine.studio.performance import MOODS, Manner, delivered, draw_manner, perform
+from talkcli.engine.studio.texts import sentence
+from talkcli.engine.studio.voices import PLAIN, Delivery, Utterance, Voice, draw_voice, speak
+
+LICENCE = "CC0-1.0"
+SOURCE = "talk studio: texts of our own and of the public domain, spoken by espeak-ng and flite"
+
+FACE_SPREAD = 0.8
+"""Standard deviations of the rig's identity space that speakers differ by."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to record; the same plan always gives the same clips."""
+
+    speakers: int = 150
+    takes: int = 34
+    """Clips a speaker, about 4.5 s each."""
+    seed: int = 0
+    fps: int = 30
+    moods: float = 0.4
+    """Share of takes that are not neutral."""
+    foreign: float = 0.12
+    """Share of speakers of other languages than English."""
+    flite: float = 0.35
+    """Share of speakers with flite's voices (the others speak through espeak-ng)."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """speaker/clip."""
+        return tuple(f"s{s:04}/{take:03}" for s in range(self.speakers) for take in range(self.takes))
+
+
+@dataclass(frozen=True)
+class Speaker:
+    voice: Voice
+    manner: Manner
+    avatar: Avatar
+
+
+def split_of(speaker: int) -> str:
+    """Of ten speakers one validates and one tests; who tests says sentences nobody trains on."""
+    return {8: "val", 9: "test"}.get(speaker % 10, "train")
+
+
+def _sentence_split(text: str) -> str:
+    return {8: "val", 9: "test"}.get(zlib.crc32(text.encode()) % 10, "train")
+
+
+@cache
+def cast(plan: Plan, speaker: int) -> Speaker:
+    """Who the speaker is: a voice, a manner that goes with it, and a face."""
+    rng = np.random.default_rng([plan.seed, 11, speaker])
+    voice = draw_voice(rng, plan.foreign, plan.flite)
+    manner = draw_manner(voice, rng)
+    model = load_face_model()
+    drawn = np.clip(rng.normal(size=len(model.identity)), -2, 2) * FACE_SPREAD
+    identity = torch.from_numpy(drawn).float()
+    lips = model.topology.regions["lips"]
+    neutral = model.neutral(identity)
+    avatar = Avatar(f"s{speaker:04}", neutral, model.topology.faces, lips, rig=RIG, identity=identity)
+    return Speaker(voice, manner, avatar)
+
+
+def record(plan: Plan, name: str) -> Clip:
+    """One take: words, voice, face and head."""
+    number, take = int(name[1:5]), int(name[6:])
+    rng = np.random.default_rng([plan.seed, 12, number, take])
+    who = cast(plan, number)
+    mood, intensity = "neutral", 0.0
+    if rng.random() < plan.moods:
+        mood = list(MOODS)[1 + int(rng.integers(len(MOODS) - 1))]
+        intensity = float(rng.uniform(0.4, 1.0))
+    count = 2 if rng.random() < 0.3 else 1
+    texts = [_text(who.voice, split_of(number), rng) for _ in range(count)]
+    utterance = _in_studio([speak(who.voice, text, delivered(mood, intensity)) for text in texts], rng)
+    seed = int(rng.integers(2**31))
+    motion = perform(utterance, who.avatar, who.manner, mood, intensity, Fraction(plan.fps), seed)
+    made = {
+        "made_by": "talk studio", "version": talkcli.__version__, "synthetic": True, "seed": plan.seed,
+        "text": texts, "voice": {"synthesiser": who.voice.synthesiser, "language": who.voice.language},
+        "mood": mood, "intensity": round(intensity, 3), "licence": LICENCE,
+    }  # fmt: skip
+    motion = Motion(motion.fps, motion.face, motion.head, json.dumps(made, ensure_ascii=False))
+    return Clip(utterance.speech, motion, who.avatar, utterance.phones)
+
+
+def _text(voice: Voice, split: str, rng: np.random.Generator) -> str:
+    """A sentence that belongs to the split."""
+    for _ in range(200):
+        text = sentence(voice.text_language, rng)
+        if _sentence_split(text) == split:
+            return text
+    raise AssertionError(f"no sentence of {voice.text_language} for {split}")
+
+
+def _in_studio(parts: list[Utterance], rng: np.random.Generator) -> Utterance:
+    """Utterances in turn with silence round them, a breath now and then, and a room that is not dead."""
+    pieces: list[np.ndarray] = []
+    segments: list[tuple[str, float, float]] = []
+    now = 0
+
+    def silence(seconds: float) -> None:
+        nonlocal now
+        piece = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
+        if seconds > 0.35 and rng.random() < 0.4:
+            drawn = breath(rng.uniform(0.2, seconds - 0.1), rng) * rng.uniform(0.002, 0.02)
+            piece[: len(drawn)] += drawn
+        pieces.append(piece)
+        now += len(piece)
+
+    for part in parts:
+        silence(float(rng.uniform(0.2, 0.9)))
+        start = now / SAMPLE_RATE
+        segments += [(phone, a + start, b + start) for phone, a, b in part.phones.segments]
+        pieces.append(part.speech.waveform.numpy())
+        now += len(pieces[-1])
+    silence(float(rng.uniform(0.25, 0.8)))
+    waveform = np.concatenate(pieces)
+    waveform = waveform + rng.normal(0, 10 ** rng.uniform(-4.5, -3.5), len(waveform))
+    return Utterance(
+        Speech(torch.from_numpy(np.clip(waveform, -1, 1).astype(np.float32))), phones_of(segments)
+    )
+
+
+def _write(plan: Plan, folder: Path, name: str) -> float:
+    torch.set_num_threads(1)
+    clip = record(plan, name)
+    save_clip(clip, folder, name)
+    return clip.speech.seconds
+
+
+def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
+    """Write every clip that is not there yet, then clips.json; yields each name with its seconds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in plan.names if not has_clip(folder, name)]
+    if jobs == 1 or len(missing) < 2:
+        for name in missing:
+            yield name, _write(plan, folder, name)
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            waiting = {pool.submit(_write, plan, folder, name): name for name in missing}
+            try:
+                for done in as_completed(waiting):
+                    yield waiting[done], done.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for name in plan.names:
+        splits[split_of(int(name[1:5]))].append(name)
+    made = {"corpus": "studio", "version": talkcli.__version__} | asdict(plan)
+    save_contents(Contents(splits, LICENCE, SOURCE, made), folder)
+
+
+def record_one(text: str, voice: Voice, seed: int, delivery: Delivery = PLAIN) -> Utterance:
+    """A sentence alone, as it sounds in the studio."""
+    return _in_studio([speak(voice, text, delivery)], np.random.default_rng([seed, 13]))
