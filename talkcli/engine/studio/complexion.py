@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+GARMENTS = (
+    (0.055, 0.075, 0.11), (0.035, 0.035, 0.04), (0.17, 0.17, 0.18), (0.45, 0.44, 0.41),
+    (0.06, 0.09, 0.07), (0.13, 0.045, 0.05), (0.16, 0.12, 0.085), (0.09, 0.13, 0.19),
+)  # fmt: skip
+"""linear reflectances of cloth: navy, charcoal, grey, ecru, moss, wine, khaki, denim"""
+
 
 @dataclass(frozen=True)
 class SkinParameters:
@@ -35,8 +41,6 @@ class SkinParameters:
     hair_eumelanin: float = 0.7
     hair_pheomelanin: float = 0.15
     hair_grey: float = 0.0
-    hair_cover: float = 1.0
-    """of the scalp: 0 bald, 1 full"""
     brow_density: float = 0.6
     brow_thickness: float = 0.5
     brow_arch: float = 0.5
@@ -46,6 +50,8 @@ class SkinParameters:
     iris_yellow: float = 0.4
     pupil: float = 1.9
     """radius, mm"""
+    garment: tuple[float, float, float] = (0.055, 0.075, 0.11)
+    """linear reflectance of what they wear"""
     seed: int = 0
 
 
@@ -81,7 +87,6 @@ def sample_skin(
         hair_eumelanin=hair * (1 - 0.55 * red),
         hair_pheomelanin=float(np.clip(0.12 + 0.7 * red + rng.normal() * 0.06, 0, 1)),
         hair_grey=grey,
-        hair_cover=float(np.clip(1 - (male > 0.5) * max(0, age - 40) / 60 * rng.random(), 0.2, 1)),
         brow_density=float(np.clip(rng.normal(0.55 + 0.15 * male, 0.12), 0.25, 1)),
         brow_thickness=float(np.clip(rng.normal(0.35 + 0.3 * male, 0.13), 0.1, 1)),
         brow_arch=float(np.clip(rng.normal(0.6 - 0.35 * male, 0.2), 0, 1)),
@@ -89,5 +94,6 @@ def sample_skin(
         iris_melanin=iris,
         iris_yellow=float(rng.beta(2, 3)),
         pupil=float(rng.uniform(1.5, 2.3)),
+        garment=GARMENTS[int(rng.integers(len(GARMENTS)))],
         seed=int(rng.integers(1 << 30)),
     )

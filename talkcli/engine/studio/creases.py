@@ -89,7 +89,9 @@ def crease(
     position = canvas.position[ground.texels]
     low, high = line.min(0) - reach, line.max(0) + reach
     near = np.flatnonzero(((position > low) & (position < high)).all(1))
-    distance, index = KDTree(line).query(position[near], distance_upper_bound=reach)
+    distance, index = (
+        np.asarray(found) for found in KDTree(line).query(position[near], distance_upper_bound=reach)
+    )
     found = np.isfinite(distance)
     near, distance, index = near[found], distance[found], index[found]
     t = distance / width

@@ -63,8 +63,8 @@ def _iris(person: SkinParameters, off: np.ndarray, around: np.ndarray, seed: int
     ring = np.stack([np.cos(around), np.sin(around)], 1)
     fibre = noise.octaves(np.column_stack([ring * 6.5, t * 1.2]), 2, seed + 11)
     coarse = noise.octaves(np.column_stack([ring * 2.2, t * 2.5]), 2, seed + 12)
-    blue, green = from_srgb(np.array([112, 146, 172])), from_srgb(np.array([122, 130, 92]))
-    amber, brown = from_srgb(np.array([122, 78, 40])), from_srgb(np.array([62, 38, 24]))
+    blue, green = from_srgb(np.array([92, 118, 140])), from_srgb(np.array([100, 106, 74]))
+    amber, brown = from_srgb(np.array([106, 68, 36])), from_srgb(np.array([56, 35, 23]))
     base = blue * (1 - person.iris_yellow) + (0.55 * blue + 0.45 * green) * person.iris_yellow
     melanin = person.iris_melanin
     central = np.clip(smooth(t + 0.12 * coarse, 0.50, 0.15) * 1.1, 0, 1)
@@ -76,7 +76,7 @@ def _iris(person: SkinParameters, off: np.ndarray, around: np.ndarray, seed: int
     pigment = amber + (brown - amber) * np.clip(1.5 * melanin - 0.45, 0, 1)
     colour = base * (1 - amount[:, None]) + pigment * amount[:, None]
     light = 1 + 0.38 * fibre + 0.12 * coarse + 0.25 * np.exp(-(((t - 0.32) / 0.1) ** 2))
-    light *= 1 - 0.62 * smooth(t, 0.74, 1.0)
+    light *= 1 - 0.72 * smooth(t, 0.70, 0.98)
     return np.clip(colour * np.clip(light, 0.15, 2)[:, None], 0, 1)
 
 

@@ -11,6 +11,7 @@ from talkcli.engine.studio.assembly import template
 from talkcli.engine.studio.canvas import Canvas, make_canvas
 from talkcli.engine.studio.complexion import SkinParameters
 from talkcli.engine.studio.eyes_and_mouth import paint_eyes, paint_mouth
+from talkcli.engine.studio.garment import paint_garment
 from talkcli.engine.studio.paint import Paint
 from talkcli.engine.studio.painted_hair import paint_hair
 from talkcli.engine.studio.pigment import to_srgb
@@ -33,6 +34,7 @@ def bake_look(person: SkinParameters, canvas: Canvas | None = None, wrinkles: Wr
     paint = Paint.blank(len(canvas.texels))
     paint_skin(paint, canvas, person)
     paint_hair(paint, canvas, person)
+    paint_garment(paint, canvas, person)
     paint_eyes(paint, canvas, person)
     paint_mouth(paint, canvas, person)
     gloss = np.stack([paint.strength, paint.roughness], 1)

@@ -5,11 +5,15 @@ import numpy as np
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.canvas import Canvas, Field
 from talkcli.engine.studio.complexion import SkinParameters
+from talkcli.engine.studio.domain import CENTRE, SKIN_RADIUS
+from talkcli.engine.studio.hair import hairline
 from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint import Paint, Region
 from talkcli.engine.studio.pigment import hair_colour
 from talkcli.engine.studio.strands import grow, scatter
 
+LASH_PARTING = 22.0
+"""mm: lashes below this height are the lower lid's"""
 BROW_X = (8.0, 13.0, 20.0, 28.0, 36.0, 43.0, 50.0)
 BROW_Y = (36.6, 37.6, 39.2, 41.2, 42.2, 40.8, 36.6)
 BROW_HALF = (2.6, 3.7, 3.9, 3.4, 2.7, 1.9, 0.8)
@@ -27,7 +31,7 @@ def paint_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
 def _lay(paint: Paint, canvas: Canvas, cover: Field, shade: Field, colour: np.ndarray, height: float) -> None:
     where = np.flatnonzero(cover > 1e-3)
     paint.cover(where, np.clip(colour * shade[where, None], 0, 1), cover[where])
-    paint.finish(where, 0.42, 0.52, cover[where] * 0.8)
+    paint.finish(where, 0.22, 0.60, cover[where] * 0.8)
     paint.height[where] += height * cover[where]
 
 
@@ -91,8 +95,12 @@ def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
         colour * 0.7,
         0.0,
     )
+    skin = np.flatnonzero(np.abs(lid - 3.5) < 1.0)
     lashes = np.flatnonzero(canvas.within("left_lashes", "right_lashes"))
-    paint.colour[lashes] = colour * 0.6
+    lower = (canvas.position[lashes, 1] < LASH_PARTING)[:, None]
+    paint.colour[lashes] = np.where(
+        lower, colour * 0.5 + 0.45 * np.median(paint.colour[skin], 0), colour * 0.7
+    )
     paint.strength[lashes], paint.roughness[lashes] = 0.2, 0.6
 
 
@@ -133,36 +141,29 @@ def beard_zone(skin: Region, canvas: Canvas, seed: int) -> Field:
     return (below * neck * front * off_lips * np.clip(bare, 0, 1) * sparse).astype(np.float32)
 
 
-def hairline(skin: Region, person: SkinParameters) -> Field:
-    """[k] mm inside the scalp's border (negative on the face and neck): forehead, temples, sideburns, round
-    the ears, nape."""
-    angle = np.arctan2(skin.x, skin.z)
-    receding = person.male * np.clip((person.age - 25) / 50, 0, 1)
-    corner = np.exp(-(((angle - 0.55) / 0.22) ** 2))
-    edge = np.interp(
-        angle,
-        [0.0, 0.30, 0.52, 0.70, 0.86, 1.00, 1.20, 1.34, 1.50, 1.75, 2.10, 3.15],
-        [89.0, 88.0, 80.0, 66.0, 46.0, 30.0, 4.0, -12.0, 8.0, 6.0, -48.0, -62.0],
-    )
-    edge = edge + (5 * person.male + 14 * receding) * corner + 4 * receding * smooth(angle, 0.4, 0.0)
-    return (skin.y - edge).astype(np.float32)
+def inside_hairline(skin: Region) -> Field:
+    """[k] mm inside the border of the head's hair, negative on face and neck."""
+    ray = skin.position - CENTRE
+    flat = np.hypot(ray[:, 0], ray[:, 2])
+    elevation = np.arctan2(ray[:, 1], flat)
+    return ((elevation - hairline(np.arctan2(ray[:, 0], ray[:, 2]))) * SKIN_RADIUS).astype(np.float32)
 
 
 def scalp_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     """Short hair: a soft irregular border of single hairs, dense behind it, combed from the crown."""
     rng = np.random.default_rng([person.seed, 81])
     skin = Region.of(canvas, canvas.within("skin"))
-    inside = hairline(skin, person) + 3.0 * noise.octaves(skin.position / 8, 2, person.seed + 82)
-    thick = smooth(inside, -3.0, 10.0) * person.hair_cover
+    inside = inside_hairline(skin) + 2.5 * noise.octaves(skin.position / 8, 2, person.seed + 82)
+    thick = smooth(inside, -3.0, 7.0)
     colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
     whole = np.zeros(len(canvas.texels), np.float32)
-    whole[skin.texels] = 0.85 * smooth(inside, 1.0, 16.0) * person.hair_cover
+    whole[skin.texels] = 0.85 * smooth(inside, 0.0, 9.0)
     _lay(paint, canvas, whole, np.ones_like(whole), colour * 0.55, 0.0)
     flow = combed(canvas)
     density = np.zeros_like(whole)
-    density[skin.texels] = 0.9 * thick + 0.10 * smooth(inside, -7, -1) * person.hair_cover
+    density[skin.texels] = 0.9 * thick + 0.12 * smooth(inside, -6, 0)
     roots = scatter(canvas, density, rng)
-    length = rng.uniform(3, 8, len(roots))
+    length = rng.uniform(2.5, 7, len(roots))
     cover, shade = grow(
         canvas, roots, flow, length, 0.16, rng, canvas.within("skin"), spread=0.35, curl=0.5, contrast=0.4
     )

@@ -14,14 +14,14 @@ from talkcli.engine.face import look
 
 Array = NDArray[np.floating]
 FLOOR = 0.012
-DERMIS = np.array([0.903, 0.685, 0.577])
+DERMIS = np.array([0.898, 0.685, 0.575])
 """Reflectance of skin without melanin and with an average amount of blood."""
-EUMELANIN = np.array([1.0, 1.151, 1.163])
-YELLOW, YELLOW_SCALE = np.array([0.0, 0.444, 0.990]), 0.444
+EUMELANIN = np.array([1.0, 1.092, 1.075])
+YELLOW, YELLOW_SCALE = np.array([0.0, 0.508, 1.003]), 0.577
 HAEMOGLOBIN = np.array(look.HAEMOGLOBIN)
 """Oxygenated blood absorbs green most (542 and 577 nm), blue a little less, red hardly."""
-HAIR_EUMELANIN = np.array([2.9, 3.9, 5.2])
-HAIR_PHEOMELANIN = np.array([0.5, 1.7, 3.6])
+HAIR_EUMELANIN = np.array([4.2, 4.9, 5.7])
+HAIR_PHEOMELANIN = np.array([0.45, 1.5, 3.1])
 """Ratios after C. Donner and H. W. Jensen 2006; scaled to hair a few strands deep."""
 
 
@@ -36,8 +36,8 @@ def skin_colour(melanin: Array, blood: Array) -> Array:
 def hair_colour(eumelanin: float, pheomelanin: float, grey: float) -> Array:
     """Linear reflectance [3] of a strand: eumelanin 0 (white) .. 1 (black), pheomelanin 0 .. 1 (red), grey 0
     .. 1."""
-    strand = 0.62 * np.exp(-(eumelanin * HAIR_EUMELANIN + pheomelanin * HAIR_PHEOMELANIN) * 0.85) + 0.006
-    return strand * (1 - grey) + grey * np.array([0.42, 0.41, 0.40])
+    strand = 0.60 * np.exp(-(eumelanin * HAIR_EUMELANIN + pheomelanin * HAIR_PHEOMELANIN)) + 0.005
+    return strand * (1 - grey) + grey * np.array([0.30, 0.295, 0.29])
 
 
 def to_srgb(linear: Array) -> NDArray[np.uint8]:

@@ -10,6 +10,9 @@ from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint import Paint, Region
 from talkcli.engine.studio.pigment import skin_colour
 
+LIP_TINT = np.array([-0.03, -0.06, 0.10])
+"""the blood of lips is seen through less oxygen and no yellow: rose, not coral"""
+
 
 def paint_skin(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     """Colour, gloss and fine relief of skin, lips, lids and ears, without hair."""
@@ -23,17 +26,18 @@ def paint_skin(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     _lips(skin, canvas, person, red, melanin, blood)
     _lids(skin, canvas, melanin, blood)
     light = 1 + 0.03 * noise.octaves(skin.position / 1.3, 2, person.seed + 1)
-    paint.colour[texels] = skin_colour(np.clip(melanin, 0.02, 6), np.clip(blood, -0.4, 2.5)) * light[:, None]
+    colour = skin_colour(np.clip(melanin, 0.02, 6), np.clip(blood, -0.4, 2.5)) * light[:, None]
+    paint.colour[texels] = colour * (1 + red[:, None] * LIP_TINT)
     _surface(paint, skin, canvas, person, red)
 
 
 def vermilion(canvas: Canvas, skin: Region, seed: int) -> Field:
     """[k] 1 on the red of the lips, 0 on skin, with a soft uneven border."""
     lip, u = canvas.lip[skin.texels], canvas.lip_u[skin.texels]
-    wander = 0.05 * noise.octaves(skin.position / 1.6, 2, seed + 3) + 0.05 * noise.octaves(
+    wander = 0.03 * noise.octaves(skin.position / 1.6, 2, seed + 3) + 0.05 * noise.octaves(
         skin.position / 6, 1, seed + 4
     )
-    softness = 0.10 + 0.10 * np.abs(u) ** 3
+    softness = 0.13 + 0.10 * np.abs(u) ** 3
     return np.clip(0.5 + (1.0 + wander - lip) / (2 * softness), 0, 1).astype(np.float32)
 
 
@@ -60,7 +64,7 @@ def _flush(skin: Region, canvas: Canvas, person: SkinParameters, blood: Field) -
     ragged = 1 + 0.35 * noise.octaves(skin.position / 11, 3, person.seed + 21)
     warm = 0.25 + 0.75 * person.blush
     ears = canvas.within("left_ear", "right_ear")[skin.texels]
-    blood += 0.24 * warm * ragged * skin.blob((37, -9, 72), (19, 15, 32))
+    blood += 0.30 * warm * ragged * skin.blob((38, -9, 72), (18, 14, 32))
     blood += 0.20 * warm * ragged * skin.blob((0, -13, 113), (13, 10, 16))
     blood += 0.13 * skin.blob((16, -20, 97), (5, 6, 10))
     blood += 0.08 * warm * skin.blob((0, -80, 95), (16, 11, 20)) + 0.06 * skin.blob((0, 40, 92), (13, 12, 16))
@@ -68,11 +72,11 @@ def _flush(skin: Region, canvas: Canvas, person: SkinParameters, blood: Field) -
     blood += 0.22 * ears * ragged
     blood -= 0.07 * skin.blob((0, 68, 92), (46, 24, 45)) + 0.05 * skin.blob((0, -36, 106), (24, 9, 20))
     blood -= 0.05 * smooth(-skin.y, 92, 112)
-    blood += 0.10 * smooth(-skin.y, 135, 175) * (1 + noise.octaves(skin.position / 16, 3, person.seed + 22))
     vessel = np.abs(noise.octaves(skin.position / 3.4, 2, person.seed + 23))
     worn = np.clip((person.age - 25) / 45, 0.1, 1) * (0.4 + person.mottling)
     where = skin.blob((17, -18, 98), (7, 8, 12)) + 0.7 * skin.blob((36, -10, 72), (16, 12, 28))
     blood += 0.22 * worn * smooth(vessel, 0.07, 0.0) * where
+    blood *= 1 / (1 + 0.35 * person.melanin)
 
 
 def _spots(skin: Region, person: SkinParameters, melanin: Field, blood: Field) -> None:
@@ -124,6 +128,12 @@ def _darkness(skin: Region, canvas: Canvas, person: SkinParameters, melanin: Fie
     )
     melanin += (0.06 + 0.18 * person.melanin) * crease * (0.5 + shade)
     blood += 0.10 * crease
+    plate = (
+        smooth(canvas.lid[skin.texels], 3.4, 4.3)
+        * smooth(canvas.lid[skin.texels], 6.6, 5.6)
+        * canvas.lid_upper[skin.texels]
+    )
+    melanin += plate * (0.03 + 0.22 * person.melanin * (0.6 + shade))
     nostril = skin.blob((6.3, -20.5, 103), (3.6, 4.2, 5.5)) * smooth(-canvas.normal[skin.texels, 1], 0.1, 0.7)
     inside = smooth(nostril, 0.35, 0.8)
     melanin += 2.2 * inside
@@ -138,8 +148,9 @@ def _lips(
     across = np.stack([26 * u / 0.95, lip * 1.2, upper * 40], 1)
     folds = noise.octaves(across, 2, person.seed + 41)
     patch = noise.octaves(skin.position / 5, 2, person.seed + 42)
-    lip_melanin = person.melanin * (0.72 + 0.22 * upper) + person.lip_melanin * (0.8 + 0.5 * upper)
-    lip_blood = 0.42 + 0.62 * person.lip_blood + 0.12 * patch + 0.13 * folds + 0.10 * upper
+    lip_melanin = 0.06 + person.melanin * (0.80 + 0.25 * upper) + person.lip_melanin * (0.8 + 0.5 * upper)
+    lip_melanin = lip_melanin * (1 + 0.10 * patch)
+    lip_blood = 0.30 + 0.50 * person.lip_blood + 0.10 * patch + 0.12 * folds + 0.08 * upper
     inner = smooth(lip, 0.35, -0.1)
     lip_melanin = lip_melanin * (1 - 0.5 * inner) + 0.10 * smooth(folds, -0.2, -0.9)
     lip_blood = lip_blood + 0.30 * inner
@@ -159,10 +170,10 @@ def _lips(
 def _lids(skin: Region, canvas: Canvas, melanin: Field, blood: Field) -> None:
     """Pink wet margins and the caruncle in the inner corner."""
     lid, s, upper = (field[skin.texels] for field in (canvas.lid, canvas.lid_s, canvas.lid_upper))
-    margin = smooth(lid, 5.5, 6.6) * (1 - 0.55 * upper)
-    wet = smooth(lid, 6.2, 7.2)
-    blood += 0.20 * margin + 0.30 * wet
-    melanin += wet * (melanin * 0.45 - melanin)
+    margin = smooth(lid, 5.7, 6.6) * (1 - 0.6 * upper)
+    wet = smooth(lid, 6.4, 7.2)
+    blood += 0.14 * margin / (1 + melanin) + 0.28 * wet
+    melanin += wet * (np.minimum(melanin * 0.6, 0.4) - melanin)
     caruncle = smooth(s, 0.10, 0.02) * smooth(lid, 4.6, 6.2)
     blood += 0.45 * caruncle
     melanin += caruncle * (melanin * 0.5 - melanin)
@@ -176,24 +187,24 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     oily += 0.5 * skin.blob((0, -80, 98), (16, 12, 20)) + 0.45 * skin.blob((36, 2, 78), (16, 12, 24))
     oily = np.clip(oily, 0, 1)
     blotch = noise.octaves(skin.position / 5, 3, seed + 51)
-    strength = 0.40 + (0.12 + 0.35 * person.oil) * oily + 0.06 * blotch
-    roughness = 0.54 - 0.12 * person.oil * oily - 0.02 * blotch + 0.03 * np.clip((person.age - 50) / 30, 0, 1)
+    strength = 0.23 + (0.04 + 0.20 * person.oil) * oily + 0.05 * blotch
+    roughness = 0.58 - 0.10 * person.oil * oily - 0.02 * blotch + 0.03 * np.clip((person.age - 50) / 30, 0, 1)
     wet = smooth(lid, 6.0, 7.0)
-    strength += red * (0.58 - strength) + wet * 0.35
-    roughness += red * (0.42 - roughness) - wet * 0.25
+    strength += red * (0.42 - strength) + wet * 0.35
+    roughness += red * (0.46 - roughness) - wet * 0.25
     inner = red * smooth(lip, 0.3, 0.0)
-    strength += 0.25 * inner
-    roughness -= 0.12 * inner
+    strength += 0.20 * inner
+    roughness -= 0.10 * inner
 
     near, second, label = noise.cells(skin.position / 1.7, seed + 52)
     porous = person.pores * (
         0.35 + skin.blob((16, -10, 96), (18, 18, 26)) + 0.5 * skin.blob((0, 62, 94), (36, 20, 30))
     )
-    height = -0.09 * porous * smooth(near, 0.42, 0.10) * (0.4 + label)
+    height = -0.08 * porous * smooth(near, 0.42, 0.10) * (0.4 + label)
     height += 0.035 * smooth(second - near, 0.0, 0.25) * (0.6 + 0.01 * person.age)
-    height += 0.05 * noise.octaves(skin.position / 3.0, 2, seed + 53)
+    height += 0.03 * noise.octaves(skin.position / 3.0, 2, seed + 53)
     folds = noise.octaves(np.stack([26 * u / 1.0, lip * 0.9, upper * 40], 1), 2, seed + 41)
-    height = height * (1 - red) + red * 0.13 * folds
+    height = height * (1 - red) + red * 0.10 * folds
     paint.strength[texels], paint.roughness[texels] = strength, roughness
     paint.height[texels] = height
     paint.strength[texels] *= 1 - 0.5 * smooth(-height, 0.03, 0.10) * (1 - red)

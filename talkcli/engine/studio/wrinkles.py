@@ -161,8 +161,8 @@ def eye_corner(ground: Ground, skin: Region, side: str) -> Fold:
     rng, sign = _rng("eye" + side), _sign(side)
     lines = []
     for angle, start, length, depth in (
-        (0.72, 7.5, 10, 0.26), (0.42, 6.0, 15, 0.42), (0.10, 5.2, 17, 0.46), (-0.24, 5.6, 16, 0.44), (-0.55, 7.0, 15, 0.34),
-        (-0.80, 9.5, 10, 0.20),
+        (0.72, 7.5, 10, 0.26), (0.42, 6.0, 15, 0.42), (0.10, 5.2, 17, 0.46),
+        (-0.24, 5.6, 16, 0.44), (-0.55, 7.0, 15, 0.34), (-0.80, 9.5, 10, 0.20),
     ):  # fmt: skip
         bend = 0.22 * np.sign(angle) * rng.uniform(0.4, 1.2)
         reach = start + rng.uniform(-0.8, 0.8) + length * rng.uniform(0.75, 1.1) * np.array([0, 0.35, 0.7, 1])
