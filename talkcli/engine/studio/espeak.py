@@ -1,8 +1,8 @@
 """espeak-ng: text to samples with phonemes, in voices that we describe ourselves.
 
-The library keeps hidden state from one sentence to the next (flutter, noise), so that a sentence would sound
-a little different after another. Here it lives in a process of its own, which forks for every sentence: each is
-said by a library that has never spoken, and the same request always gives the same samples.
+The library keeps hidden state from one sentence to the next (flutter, noise), so that a sentence would
+sound a little different after another. Here it lives in a process of its own, which forks for every sentence:
+each is said by a library that has never spoken, and the same request always gives the same samples.
 """
 
 from __future__ import annotations
