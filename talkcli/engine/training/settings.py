@@ -57,7 +57,7 @@ def as_toml(values: Mapping[str, Any], at: str = "") -> str:
 
 
 def by_stage(settings: Mapping[str, Any], stages: Mapping[str, Factory], config: type) -> dict[str, Any]:
-    """Settings by table: `lr=1e-5` speaks to every stage, `features=64` to the config, `memorise.lr` to one."""
+    """Settings by table: `lr` speaks to every stage, `features` to the config, `memorise.lr` to one stage."""
     fields = {field.name for field in dataclasses.fields(config)}
     sorted_out: dict[str, Any] = {"config": {}, **{name: {} for name in stages}}
     for key, value in settings.items():

@@ -1,0 +1,150 @@
+"""Corpora as their authors distribute them, in miniature."""
+
+import os
+import pickle
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from talkcli.engine.clips import ClipSet, flat
+from talkcli.engine.corpora import CORPORA, biwi, convert, vocaset
+from talkcli.engine.corpora.foreign import load_arrays, load_faces, load_indices
+from talkcli.engine.errors import BadInput, MissingAsset, Untrusted
+from talkcli.engine.methods.memorytalker.motions import config_for
+from talkcli.engine.speech import Speech, save_speech
+
+FACES = [(0, 1, 2), (2, 1, 3)]
+
+
+def write_corpus(folder, names, verts, frames):
+    """Frame i stands i millimetres off the template."""
+    (folder / "wav").mkdir(parents=True)
+    (folder / "vertices_npy").mkdir()
+    dice = np.random.default_rng(0)
+    templates = {name.rpartition("_")[0]: dice.normal(size=(verts, 3)) for name in names}
+    (folder / "templates.pkl").write_bytes(pickle.dumps(templates, protocol=2))
+    for name in names:
+        vertices = templates[name.rpartition("_")[0]].reshape(-1) + np.arange(frames)[:, None] / 1000
+        np.save(folder / "vertices_npy" / f"{name}.npy", vertices.astype(np.float32))
+        save_speech(Speech(torch.zeros(16_000)), folder / "wav" / f"{name}.wav")
+    return templates
+
+
+def write_ply(path, binary=True):
+    style = "binary_little_endian" if binary else "ascii"
+    header = (
+        f"ply\nformat {style} 1.0\nelement vertex 1\nproperty float x\nproperty double y\n"
+        f"element face {len(FACES)}\nproperty list uchar int vertex_indices\nend_header\n"
+    )
+    if binary:
+        rows = b"".join(struct.pack("<B3i", 3, *face) for face in FACES)
+        path.write_bytes(header.encode() + struct.pack("<fd", 0, 0) + rows)
+    else:
+        path.write_text(header + "0 0\n" + "".join("3 {} {} {}\n".format(*face) for face in FACES))
+
+
+@pytest.fixture
+def voca(tmp_path):
+    names = [
+        "FaceTalk_170728_03272_TA_sentence01",
+        "FaceTalk_170811_03275_TA_sentence25",
+        "FaceTalk_170811_03275_TA_sentence05",
+        "FaceTalk_170731_00024_TA_sentence40",
+    ]
+    folder = tmp_path / "vocaset"
+    templates = write_corpus(folder, names, vocaset.VERTS, 60)
+    np.save(folder / "lips_coordinates.npy", np.array([1590, 1590, 1593]))
+    write_ply(folder / "FLAME_sample.ply")
+    return folder, templates
+
+
+def test_vocaset_becomes_clips_at_thirty_frames_a_second(voca, tmp_path):
+    raw, templates = voca
+    done = list(convert("vocaset", raw, tmp_path / "clips"))
+    assert len(done) == 3 and list(convert("vocaset", raw, tmp_path / "clips")) == [], (
+        "resumed, nothing is left"
+    )
+    clips = ClipSet(tmp_path / "clips")
+    assert {split: len(names) for split, names in clips.contents.splits.items()} == {
+        "train": 1,
+        "val": 1,
+        "test": 1,
+    }
+    clip = ClipSet(tmp_path / "clips", "train")[0]
+    assert len(clip.motion) == 30 and clip.motion.fps == 30
+    expected = torch.arange(0, 60, 2)[:, None].expand(-1, 3 * vocaset.VERTS) / 1000
+    torch.testing.assert_close(flat(clip.motion), expected, atol=1e-6, rtol=0)
+    theirs = torch.tensor(templates["FaceTalk_170728_03272_TA"], dtype=torch.float32)
+    assert torch.equal(clip.avatar.neutral, theirs) and clip.avatar.lips.tolist() == [1590, 1590, 1593]
+    assert clip.avatar.faces.tolist() == [list(face) for face in FACES]
+    config = config_for(clips)
+    assert (config.verts, config.fps, config.period, config.double_rate) == (5023, 30, 30, False)
+
+
+def test_biwi_becomes_clips_at_twenty_five_and_two_letters_a_frame(tmp_path):
+    raw = tmp_path / "biwi"
+    write_corpus(raw, ["F2_e01", "F2_e34", "M3_e38", "F1_e40", "F1_e05"], biwi.VERTS, 5)
+    (raw / "lve.txt").write_text("3, 5, 5,\n 7")
+    (raw / "BIWI_topology.obj").write_text("v 0 0 0\nf 1/1 2/2 3/3 4/4\n")
+    assert len(list(convert("biwi", raw, tmp_path / "clips"))) == 4
+    splits = ClipSet(tmp_path / "clips").contents.splits
+    assert splits == {"train": ["F2/e01"], "val": ["F2/e34"], "test": ["M3/e38"], "test-b": ["F1/e40"]}
+    config = config_for(ClipSet(tmp_path / "clips"))
+    assert (config.verts, config.fps, config.period, config.double_rate) == (23370, 25, 25, True)
+
+
+def test_the_published_splits_share_nobody():
+    people = [set(getattr(vocaset, name)) for name in ("_TRAIN", "_VAL", "_TEST")]
+    assert [len(group) for group in people] == [8, 2, 2] and len(set.union(*people)) == 12
+    assert not set(biwi._TRAIN) & set(biwi._STRANGERS) and len(biwi._TRAIN + biwi._STRANGERS) == 14
+
+
+def test_a_corpus_that_lacks_something_says_what(voca, tmp_path):
+    raw, _ = voca
+    (raw / "lips_coordinates.npy").unlink()
+    with pytest.raises(MissingAsset, match="lips_coordinates"):
+        list(convert("vocaset", raw, tmp_path / "clips"))
+    with pytest.raises(BadInput, match="outside"):
+        np.save(raw / "lips_coordinates.npy", np.array([9999]))
+        list(convert("vocaset", raw, tmp_path / "clips"))
+    np.save(raw / "lips_coordinates.npy", np.array([1]))
+    np.save(raw / "vertices_npy" / "FaceTalk_170728_03272_TA_sentence01.npy", np.zeros((4, 7)))
+    with pytest.raises(BadInput, match="15069"):
+        list(convert("vocaset", raw, tmp_path / "clips"))
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.system, ("true",)
+
+    path = tmp_path / "templates.pkl"
+    path.write_bytes(pickle.dumps({"ada": Trap()}))
+    with pytest.raises(Untrusted, match="system"):
+        load_arrays(path)
+    path.write_bytes(pickle.dumps(["no", "dict"]))
+    with pytest.raises(Untrusted):
+        load_arrays(path)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_faces_are_read_from_either_kind_of_ply(tmp_path, binary):
+    write_ply(tmp_path / "mesh.ply", binary)
+    assert load_faces(tmp_path / "mesh.ply").tolist() == [list(face) for face in FACES]
+    (tmp_path / "mesh.obj").write_text("f 1 2 3 4\n")
+    assert load_faces(tmp_path / "mesh.obj").tolist() == [[0, 1, 2], [0, 2, 3]]
+
+
+def test_a_list_of_vertices_must_be_one(tmp_path):
+    (tmp_path / "lve.txt").write_text("1 two")
+    with pytest.raises(BadInput):
+        load_indices(tmp_path / "lve.txt", 10)
+
+
+def test_every_corpus_on_the_roll_can_be_read():
+    import importlib
+
+    for module in map(importlib.import_module, CORPORA.values()):
+        assert callable(module.read) and callable(module.contents)
