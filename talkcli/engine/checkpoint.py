@@ -42,9 +42,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise BadInput(
             f"{path} holds a {header.get('kind')}, not a checkpoint.", "Train one with: talk train CLIPS"
         )
-    try:
-        return Checkpoint(header["method"], header["config"], weights, header["provenance"])
-    except KeyError as error:
+    method, config, provenance = (header.get(name) for name in ("method", "config", "provenance"))
+    if not (isinstance(method, str) and isinstance(config, dict) and isinstance(provenance, dict)):
         raise Untrusted(
-            f"{path} is damaged: {error} is missing.", "Fetch it again, or train it again."
-        ) from error
+            f"{path} is damaged: its method, config or provenance is missing.",
+            "Fetch it again, or train it again.",
+        )
+    return Checkpoint(method, config, weights, provenance)

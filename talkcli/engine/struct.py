@@ -84,6 +84,15 @@ def stack(structs: list[S]) -> S:
     return type(first)(**{name: pile(name) for name in vars(first)})
 
 
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a field may hold a value read from a file; the shapes of tensors are checked elsewhere."""
+    kinds = [typing.get_origin(member) or member for member in _members(hint)]
+    return any(
+        hasattr(kind, "dim_str") or isinstance(value, (float, int) if kind is float else kind)
+        for kind in kinds
+    )
+
+
 def _members(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
 
@@ -106,7 +115,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}{path.suffix}")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # what the user's umask gives; safetensors would make it private
         yield temporary
+        temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError as error:
         raise OutOfResources(
@@ -164,6 +176,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                     "Make the file again with this version.",
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise ValueError(f"{name} holds what is no number")
         return tensors, header
     except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
         reason = "it has no talk header" if isinstance(error, KeyError) else str(error)
@@ -207,10 +222,17 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
                 return {k: build(v) for k, v in value["mapping"].items()}
             kind = by_name[value["kind"]]
             hints = get_type_hints(kind)
-            return kind(**{k: build(v, hints[k]) for k, v in value["fields"].items()})
+            fields = {k: build(v, hints[k]) for k, v in value["fields"].items()}
+            for k, v in fields.items():
+                if not _fits(v, hints[k]):
+                    raise TypeError(f"{value['kind']}.{k} cannot be {v!r:.80}")
+            return kind(**fields)
         return tuple(value) if isinstance(value, list) else value
 
     try:
-        return build(header)
+        made = build(header)
+        if not isinstance(made, kinds[0]):
+            raise ValueError("its header describes no struct")
+        return made
     except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError, RecursionError) as error:
         raise Untrusted(f"{path} is damaged: {error}.", "Make it again, or fetch it again.") from error

@@ -28,6 +28,12 @@ class Avatar(TensorStruct):
     styles: Mapping[str, Tensor] = field(default_factory=dict)
     """Ways of speaking that `talk personalize` wrote, by method name."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, indices in (("faces", self.faces), ("lips", self.lips)):
+            if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < len(self.neutral):
+                raise ValueError(f"Avatar.{name} points outside its {len(self.neutral)} vertices")
+
 
 def save_avatar(avatar: Avatar, path: Path) -> None:
     save_struct(avatar, path)
