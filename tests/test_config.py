@@ -1,0 +1,102 @@
+"""Configs: changed by name, from TOML, with a neighbour for every misspelling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from talkcli.engine.config import from_values, load_toml, parse_settings, with_values
+from talkcli.engine.errors import BadInput, BadUsage
+
+
+@dataclass(frozen=True)
+class Inner:
+    width: int = 64
+    kind: Literal["a", "b"] = "a"
+
+
+@dataclass(frozen=True)
+class Outer:
+    lr: float = 1e-4
+    name: str = "x"
+    seed: int | None = None
+    flag: bool = False
+    sizes: tuple[int, ...] = (1, 2)
+    inner: Inner = field(default_factory=Inner)
+
+
+def test_settings_reach_nested_fields_and_leave_the_rest():
+    changed = with_values(
+        Outer(), parse_settings(["lr=5e-5", "inner.width=128", "flag=true", "sizes=[3, 4]"])
+    )
+    assert changed == Outer(lr=5e-5, flag=True, sizes=(3, 4), inner=Inner(width=128))
+
+
+def test_a_whole_number_is_a_fine_float_and_a_word_is_text():
+    assert with_values(Outer(), parse_settings(["lr=1", "name=hello world"])) == Outer(
+        lr=1.0, name="hello world"
+    )
+
+
+@pytest.mark.parametrize(
+    "pair, says", [("lrr=1", "'lr'"), ("inner.witdh=1", "'width'"), ("nonsense=1", "Known: ")]
+)
+def test_a_misspelt_name_shows_its_neighbour(pair, says):
+    with pytest.raises(BadUsage) as told:
+        with_values(Outer(), parse_settings([pair]))
+    assert says in told.value.hint
+
+
+@pytest.mark.parametrize(
+    "pair", ["lr=fast", "flag=1", "seed=1.5", "inner.kind=c", "inner=3", "inner.width=true"]
+)
+def test_a_value_of_another_type_is_refused(pair):
+    with pytest.raises(BadUsage):
+        with_values(Outer(), parse_settings([pair]))
+
+
+@pytest.mark.parametrize("pair", ["lr", "=3", " =3", ""])
+def test_what_is_no_setting_is_refused(pair):
+    with pytest.raises(BadUsage, match="is not a setting"):
+        parse_settings([pair])
+
+
+def test_from_values_is_the_inverse_of_asdict():
+    from dataclasses import asdict
+
+    config = Outer(lr=1e-3, seed=7, inner=Inner(8, "b"))
+    assert from_values(Outer, asdict(config)) == config
+
+
+@given(st.text(max_size=40))
+def test_no_setting_does_worse_than_bad_usage(text):
+    try:
+        with_values(Outer(), parse_settings([text, f"inner.{text}"]))
+    except BadUsage as told:
+        assert told.hint
+
+
+def test_later_settings_win():
+    assert parse_settings(["lr=1", "lr=2"]) == {"lr": 2}
+
+
+@pytest.mark.parametrize("content", [b"lr = ", b"\xff\xfe", b"lr = 1\nlr = 2"])
+def test_a_broken_file_is_named(content, tmp_path):
+    (tmp_path / "x.toml").write_bytes(content)
+    with pytest.raises(BadInput, match=r"x\.toml"):
+        load_toml(tmp_path / "x.toml")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BadInput, match="gone"):
+        load_toml(tmp_path / "gone.toml")
+
+
+def test_a_file_and_flags_are_the_same_settings(tmp_path):
+    (tmp_path / "x.toml").write_text("lr = 5e-5\n[inner]\nwidth = 8\n")
+    told: dict[str, Any] = parse_settings(["lr=5e-5", "inner.width=8"])
+    assert load_toml(tmp_path / "x.toml") == told

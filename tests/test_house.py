@@ -1,0 +1,222 @@
+"""The rules of the house, kept by reading the code."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from talkcli.app import VERBS, app
+
+REPOSITORY = Path(__file__).parent.parent
+ROOT = REPOSITORY / "talkcli"
+FILES = sorted(ROOT.rglob("*.py"))
+ENGINE = [path for path in FILES if path.is_relative_to(ROOT / "engine")]
+WRITTEN = sorted({*FILES, *(REPOSITORY / "tests").rglob("*.py"), *REPOSITORY.glob("recipes/**/*.py")})
+
+FLOORS = [
+    {"errors"},
+    {"struct", "config", "assets", "device", "sound"},
+    {"speech", "motion", "phones", "generation", "layers"},
+    {"face", "audio", "checkpoint", "video"},
+    {"clips", "installation"},
+    {"training", "rendering", "metrics", "editing"},
+    {"studio", "corpora"},
+    {"methods"},
+]
+"""A file of the engine imports its own room and lower floors, never a neighbour."""
+
+FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+
+FORBIDDEN = re.compile(r"^(utils?|helpers?|common|misc|base(_.*)?|.*_(manager|builder|factory))$")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def room(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[2] if parts[:2] == ["talkcli", "engine"] and len(parts) > 2 else None
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
+def test_no_file_outgrows_its_room(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
+def test_every_file_is_named_for_what_it_is(path):
+    assert not FORBIDDEN.match(path.stem)
+
+
+def test_every_room_has_its_floor():
+    rooms = {path.relative_to(ROOT / "engine").parts[0].removesuffix(".py") for path in ENGINE}
+    assert rooms - {"__init__"} == set(FLOOR) & rooms, "place it in FLOORS"
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=name_of)
+def test_arrows_point_down(path):
+    here = path.relative_to(ROOT / "engine").parts[0].removesuffix(".py")
+    for module in imports(path):
+        there = room(module)
+        if there in FLOOR and there != here:
+            assert FLOOR[there] < FLOOR[here], f"{here} imports {there}"
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=name_of)
+def test_the_engine_never_speaks(path):
+    above = (
+        "typer",
+        "rich",
+        "click",
+        "talkcli.commands",
+        "talkcli.console",
+        "talkcli.options",
+        "talkcli.app",
+    )
+    for module in imports(path):
+        assert not any(module == name or module.startswith(f"{name}.") for name in above), module
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    assert not any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
+
+
+def test_there_is_no_circle():
+    """Among the files themselves, whatever is imported inside functions counted too."""
+    modules = {".".join(path.relative_to(REPOSITORY).with_suffix("").parts): path for path in FILES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    edges = {
+        name: {module for module in imports(path) if module in modules and module != name}
+        for name, path in modules.items()
+    }
+    settled: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join([*trail[trail.index(name) :], name])
+        if name not in settled:
+            for other in edges[name]:
+                visit(other, (*trail, name))
+            settled.add(name)
+
+    for name in modules:
+        visit(name, ())
+
+
+def test_no_method_knows_another():
+    for path in (ROOT / "engine" / "methods").glob("*/*.py"):
+        for module in imports(path):
+            parts = module.split(".")
+            if parts[:3] == ["talkcli", "engine", "methods"] and len(parts) > 3:
+                assert parts[3] in (path.parent.name, "method"), f"{path} imports {module}"
+
+
+def test_the_rolls_load():
+    from talkcli.engine.methods import METHODS, load_method
+
+    assert {load_method(name).name for name in METHODS} == set(METHODS)
+    for verb in VERBS:
+        assert callable(importlib.import_module(f"talkcli.commands.{verb}").run)
+
+
+def test_every_command_file_is_a_verb():
+    files = {path.stem for path in (ROOT / "commands").glob("*.py")} - {"__init__"}
+    assert files == set(VERBS)
+
+
+def test_help_wakes_neither_torch_nor_numpy():
+    heavy = ("torch", "numpy", "av", "numba", "scipy", "soundfile", "safetensors", "jaxtyping")
+    code = f"import sys, talkcli.app; sys.exit(' '.join(set({heavy!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+
+
+def documented(text: str) -> list[list[str]]:
+    """The `talk` commands that stand on lines of their own, as words."""
+    import shlex
+
+    lines = [line.strip().removeprefix("$ ") for line in text.splitlines()]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("talk ")]
+
+
+def parses(words: list[str]) -> None:
+    """The words are options and arguments that the verb has; nothing runs."""
+    import typer
+
+    verb = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+    verb.make_context(words[0], list(words[1:]), resilient_parsing=False)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_help_has_two_examples_that_parse(verb):
+    shown = CliRunner().invoke(app, [verb, "--help"], terminal_width=200)
+    assert shown.exit_code == 0
+    examples = [words for words in documented(shown.output) if words[:1] == [verb]]
+    assert len(examples) >= 2, shown.output
+    for words in examples:
+        parses(words)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_the_options_that_all_share(verb):
+    shown = CliRunner().invoke(app, [verb, "--help"]).output
+    assert all(option in shown for option in ("--help", "--quiet", "--verbose", "--json"))
+
+
+def test_every_command_in_the_readme_parses():
+    blocks = re.findall(
+        r"```(?:sh|bash|console)?\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL
+    )
+    commands = [words for block in blocks for words in documented(block.replace("\\\n", " "))]
+    assert commands
+    for words in commands:
+        if words[0] in VERBS:
+            parses(words)
+        else:
+            assert words[0].startswith("-"), f"talk {words[0]} is no verb"
+
+
+def test_doctor_knows_every_extra():
+    from talkcli.engine.installation import EXTRAS
+
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(EXTRAS) == set(extras) - {"dev"}
+
+
+def test_every_dependency_is_pinned():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    pinned = dict(
+        line.split("==")
+        for line in (REPOSITORY / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    wanted = [
+        *project["dependencies"],
+        *(need for needs in project["optional-dependencies"].values() for need in needs),
+    ]
+    names = {re.match(r"[\w.-]+", need)[0].lower().replace("_", "-") for need in wanted}  # type: ignore[index]
+    assert names - {"talkcli"} <= set(pinned)
+    assert pinned["torch"] == "2.13.0"
+
+
+def test_the_versions_agree():
+    from talkcli import __version__
+
+    assert f"[{__version__}]" in (REPOSITORY / "CHANGELOG.md").read_text()
