@@ -11,13 +11,16 @@ from talkcli.engine.struct import TensorStruct
 LID_RINGS = ("crease", "tarsus", "lid", "margin", "inner_margin", "hidden")
 """The loops that slide; `margin` is the lid's outer edge, `inner_margin` touches the eyeball."""
 
+EDGES = ("margin", "inner_margin")
+"""The loops that meet those of the other lid."""
+
 SLIDE = (0.15, 0.5, 0.85, 1.0, 1.0, 1.0)
 """How much of a correction of its margin each loop follows."""
 
 CLEARANCE = (0.0012, 0.0012, 0.0010, 0.0008, 0.00025, 0.0002)
 """Metres that each loop keeps from the eyeball, if it does so at rest."""
 
-SEAL = 0.08
+SEAL = 0.1
 """Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
 
 FOLLOW_UPPER = 0.7
@@ -97,7 +100,7 @@ def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
     sign = torch.where(eye.upper, 1.0, -1.0).masked_fill(canthus, 0.0)
     share = sign * torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
     turns, touches = {}, {}
-    for name in ("margin", "inner_margin"):
+    for name in EDGES:
         ring = LID_RINGS.index(name)
         angle, calm = _elevation(lids[:, ring]), _elevation(rest[ring])
         gap, full = sign * (angle - angle[:, eye.opposite]), sign * (calm - calm[eye.opposite])
@@ -106,15 +109,33 @@ def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
         turns[name] = share * (shut - gap)
         touches[name] = (1 - shut / (seal + 1e-6)).clamp(0, 1) * sign.abs()
     led = [turns["inner_margin" if name in ("inner_margin", "hidden") else "margin"] for name in LID_RINGS]
-    turn = torch.stack([lead * slide for lead, slide in zip(led, SLIDE, strict=True)], 1)
-    x, y, z = lids.unbind(-1)
-    cos, sin = turn.cos(), turn.sin()
-    turned = torch.stack([x, y * cos + z * sin, z * cos - y * sin], -1)
+    turned = _turned(lids, torch.stack([lead * slide for lead, slide in zip(led, SLIDE, strict=True)], 1))
     for name, touch in touches.items():
         ring = LID_RINGS.index(name)
         own, other = turned[:, ring], turned[:, ring, eye.opposite]
-        turned[:, ring] = torch.lerp(own, (own + other) / 2, touch[..., None])
+        turned[:, ring] = _creased(torch.lerp(own, (own + other) / 2, touch[..., None]), rest[ring], touch)
     return turned
+
+
+def _turned(lids: Tensor, turn: Tensor) -> Tensor:
+    """Lids raised by angles [frames, rings, columns] about the eyeball's horizontal axis."""
+    x, y, z = lids.unbind(-1)
+    cos, sin = turn.cos(), turn.sin()
+    return torch.stack([x, y * cos + z * sin, z * cos - y * sin], -1)
+
+
+def _creased(edge: Tensor, rest: Tensor, touch: Tensor) -> Tensor:
+    """An edge [frames, columns, 3]; next to a canthus shut lids keep to the line that leads there."""
+    columns = edge.shape[1]
+    out = edge.clone()
+    for corner in (0, columns // 2):
+        beside, beyond = ([(corner + k) % columns, (corner - k) % columns] for k in (1, 2))
+        step = (rest[beside] - rest[corner]).norm(dim=1).mean() / (rest[beyond] - rest[corner]).norm(
+            dim=1
+        ).mean()
+        line = torch.lerp(edge[:, corner], edge[:, beyond].mean(1), step)[:, None]
+        out[:, beside] = torch.lerp(edge[:, beside], line, touch[:, beside, None])
+    return out
 
 
 def _lifted(lids: Tensor, rest: Tensor, ball: Tensor, rest_ball: Tensor) -> Tensor:

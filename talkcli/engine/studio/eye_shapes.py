@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from talkcli.engine.studio.deformer import Deformer
+from talkcli.engine.studio.deformer import Deformer, ramp
 from talkcli.engine.studio.head_mesh import Array, EyeRings
 
 TURN = {"LookUp": (-28.0, 0.0), "LookDown": (30.0, 0.0), "LookIn": (0.0, -36.0), "LookOut": (0.0, 38.0)}
 """degrees (about x, about y towards the temple) that the eyeball turns at weight 1"""
-MEETING = 0.16
-"""where shut lids meet: this share of the aperture above the lower lid"""
-UPPER_FOLLOW = {"orbit": 0.0, "sulcus": 0.05, "fold": 0.16, "crease": 0.42, "tarsus": 0.72, "lid": 0.92}
-LOWER_FOLLOW = {"orbit": 0.0, "sulcus": 0.2, "fold": 0.4, "crease": 0.62, "tarsus": 0.8, "lid": 0.93}
-"""how much of the margin's movement the loops outside it follow"""
+MEETING, CANTHUS = 0.16, 0.5
+"""where shut lids meet: this share of the aperture above the lower lid, in the middle and at the canthi"""
+FALLING = {"crease": 0.42, "tarsus": 0.72, "lid": 0.92}
+RAISED = {"crease": 0.75, "tarsus": 0.88, "lid": 0.96}
+LOWER = {"crease": 0.62, "tarsus": 0.8, "lid": 0.93}
+"""how much of the margin's movement the loops outside it follow: an upper lid that shuts or opens, a lower lid"""
 LIDS = {
     "Blink": (1.0, 1.0),
     "Wide": (-0.27, -0.10),
@@ -61,28 +62,23 @@ def _lids(sculpt: Deformer, eye: EyeRings, part: str, upper: float, lower: float
     points = sculpt.points
     held, values = np.zeros(len(points), bool), np.zeros_like(points)
     own = eye.opposite == np.arange(len(eye.s))
-    way = {}
-    for name in ("margin", "inner_margin"):
-        angle = _elevation(points[eye.ring(name)] - eye.centre)
-        high = np.where(eye.upper, angle, angle[eye.opposite])
-        low = np.where(eye.upper, angle[eye.opposite], angle)
-        meeting = low + MEETING * (high - low)
-        way[name] = np.where(own, 0.0, meeting - angle) * np.where(eye.upper, upper, lower)
-    for name, ring in zip(eye.names, eye.rings, strict=True):
-        rest = points[ring] - eye.centre
-        if name in UPPER_FOLLOW:
-            follow = np.where(eye.upper, UPPER_FOLLOW[name], LOWER_FOLLOW[name])
-            turn = way["margin"] * follow
-        else:
-            turn = way["margin" if name == "margin" else "inner_margin"]
-        moved = _rolled(rest, turn)
-        if name in ("orbit", "sulcus", "fold"):
-            continue
+    belly = 4 * eye.s * (1 - eye.s)
+    angle = {name: _elevation(points[eye.ring(name)] - eye.centre) for name in ("margin", "inner_margin")}
+    edge = angle["inner_margin"]
+    low, high = np.where(eye.upper, edge[eye.opposite], edge), np.where(eye.upper, edge, edge[eye.opposite])
+    meeting = low + (MEETING + (CANTHUS - MEETING) * (1 - ramp(belly, 0, 0.7))) * (high - low)
+    share = np.where(eye.upper, upper, lower * (1.0 if lower == 1 else ramp(belly, 0, 0.6)))
+    way = {name: np.where(own, 0.0, meeting - here) * share for name, here in angle.items()}
+    middle = 0.7 + 0.3 * ramp(belly, 0, 0.4)
+    for name in ("crease", "tarsus", "lid", "margin", "inner_margin", "hidden"):
+        ring = eye.ring(name)
+        turn = way["inner_margin" if name in ("inner_margin", "hidden") else "margin"]
+        if name in LOWER:
+            turn = turn * middle * np.where(eye.upper, (FALLING if upper > 0 else RAISED)[name], LOWER[name])
         held[ring] = True
-        values[ring] = moved - rest
-    x, y, z = points.T
+        values[ring] = _rolled(points[ring] - eye.centre, turn) - (points[ring] - eye.centre)
     distance = np.linalg.norm(points - eye.centre, axis=1)
-    result = sculpt.solve(held | (distance > (34 if squeeze else 28)) | sculpt.lip | (z < 40), values)
+    result = sculpt.solve(held | (distance > (34 if squeeze else 28)) | sculpt.lip | (points[:, 2] < 40), values)
     roots = sculpt.mesh.lashes_root
     left = len(sculpt.mesh.parts["left_lashes"])
     roots = roots[:left, 0] if part == "left" else roots[left:, 0]

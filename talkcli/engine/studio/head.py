@@ -9,6 +9,7 @@ from torch import Tensor
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.studio.assembly import modes, template
+from talkcli.engine.studio.expression_space import make_expression
 from talkcli.engine.studio.expressions import make_shapes
 from talkcli.engine.studio.head_mesh import Array, HeadMesh
 from talkcli.engine.studio.identity import HAIR_MODES, MODE_NAMES, sample
@@ -18,7 +19,7 @@ from talkcli.engine.studio.rigging import make_contact, make_joint_regressor, ma
 from talkcli.engine.studio.wrinkles import make_wrinkles
 
 NAME = "talk-head"
-PEOPLE, COMPONENTS, EXPRESSIONS = 2000, 60, 50
+PEOPLE, COMPONENTS = 2000, 60
 MILLIMETRE = 1e-3
 
 
@@ -55,26 +56,6 @@ def identity_space(head: HeadMesh) -> IdentitySpace:
     return IdentitySpace(mean, components, spread[order].cumsum() / spread.sum())
 
 
-def expression_space(shapes: Array, names: tuple[str, ...]) -> Array:
-    """[EXPRESSIONS, shapes]: principal components of random natural faces (a few shapes at a time, the two sides mostly together) in the
-    metric of the vertices, as mixtures of shapes per standard deviation."""
-    rng = np.random.default_rng(52)
-    count = 4000
-    active = rng.random((count, len(names))) < 0.14
-    weights = active * rng.beta(1.2, 1.8, (count, len(names)))
-    for i, name in enumerate(names):
-        if name.endswith("Right") and name.replace("Right", "Left") in names and not name.startswith(("mouthR", "jawR")):
-            left = names.index(name.replace("Right", "Left"))
-            weights[:, i] = 0.85 * weights[:, left] + 0.15 * weights[:, i]
-    flat = shapes.reshape(len(names), -1)
-    values, vectors = np.linalg.eigh(flat @ flat.T)
-    root = vectors * np.sqrt(np.clip(values, 0, None))
-    spread, axes = np.linalg.eigh(np.cov((weights @ root).T))
-    order = spread.argsort()[::-1][:EXPRESSIONS]
-    mixtures = (axes[:, order] * np.sqrt(spread[order])).T @ np.linalg.pinv(root)
-    return mixtures * np.sign(mixtures[np.arange(EXPRESSIONS), np.abs(mixtures).argmax(1)])[:, None]
-
-
 def make_topology(head: HeadMesh) -> Topology:
     """Everything about the head that is the same for everybody."""
     return Topology(
@@ -101,7 +82,7 @@ def assemble() -> FaceModel:
         identity=_single(basis * MILLIMETRE).half(),
         shapes=_single(shapes * MILLIMETRE).half(),
         shape_names=names,
-        expression=_single(expression_space(shapes, names)),
+        expression=_single(make_expression(head, names, shapes)),
         joints=_single(make_joints(head) * MILLIMETRE),
         weights=_single(make_weights(head)).half(),
         wrinkles=make_wrinkles(head, names),
