@@ -128,7 +128,7 @@ def test_a_mouth_is_read_in_millimetres_and_seconds() -> None:
     read = read_mouth(points, LIPS, Regions(lips=torch.arange(6), inner_lips=torch.tensor([4, 5])), FPS)
     assert read.opening.tolist() == pytest.approx([0.2 + k for k in range(10)], abs=1e-3)
     assert read.width.tolist() == pytest.approx([50.0] * 10)
-    assert read.speed.tolist() == pytest.approx([0.0] + [25 * 2 / 6] * 9, abs=1e-3)
+    assert read.speed.tolist() == pytest.approx([25 * 2 / 6] * 10, abs=1e-3)
     assert float(read.jerk.abs().max()) < 0.02 and float(read.protrusion.abs().max()) == 0
 
 

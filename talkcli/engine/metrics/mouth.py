@@ -39,7 +39,7 @@ class MouthTrack(TensorStruct):
     protrusion: Float[Tensor, " frames"]
     """How far forward of rest the lips are on average, mm."""
     speed: Float[Tensor, " frames"]
-    """Mean over the lips of the movement since the frame before, mm/s."""
+    """Mean over the lips of the movement from the frame before and to the frame after, mm/s."""
     jerk: Float[Tensor, " frames"]
     """Mean over the lips of the third difference, m/s^3; 0 in the first three frames."""
 
@@ -116,7 +116,7 @@ def read_mouth(
         opening=_opening(points, lips, rest, regions),
         width=MM * (lips[..., 0].amax(1) - lips[..., 0].amin(1)),
         protrusion=MM * (lips[..., 2] - rest[:, 2]).mean(1),
-        speed=MM * rate * _change(lips, 1),
+        speed=MM * rate * _both_sides(_change(lips, 1)),
         jerk=rate**3 * _change(lips, 3),
     )
 
@@ -127,6 +127,13 @@ def _opening(points: Tensor, lips: Tensor, rest: Tensor, regions: Regions) -> Fl
         return MM * (upper - lower).norm(dim=-1) * (upper[:, 1] > lower[:, 1])
     height = lips[..., 1].amax(1) - lips[..., 1].amin(1)
     return MM * (height - (rest[:, 1].max() - rest[:, 1].min())).clamp(min=0)
+
+
+def _both_sides(step: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
+    """The mean of the step to a frame and the step from it; the ends have one of them."""
+    if len(step) < 2:
+        return step
+    return torch.cat([step[1:2], (step[1:-1] + step[2:]) / 2, step[-1:]])
 
 
 def _change(lips: Float[Tensor, "frames verts 3"], order: int) -> Float[Tensor, " frames"]:

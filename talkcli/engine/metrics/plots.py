@@ -96,7 +96,7 @@ def _draw_opening(axis: Any, mouth: MouthTrack, label: str, **style: Any) -> Non
 
 
 def _draw_phones(wave: Any, lips: Any, heard: Heard) -> None:
-    for phone, start, end in heard.phones.segments:
+    for index, (phone, start, end) in enumerate(heard.phones.segments):
         if start >= MOST_SECONDS:
             break
         if phone == "SIL":
@@ -104,7 +104,8 @@ def _draw_phones(wave: Any, lips: Any, heard: Heard) -> None:
             continue
         if phone in BILABIALS:
             lips.axvspan(start, end, color="tab:red", alpha=0.18, linewidth=0)
-        wave.text((start + end) / 2, 1.0, phone, fontsize=5, ha="center", va="top",
+        height = 0.98 - 0.09 * (index % 2)
+        wave.text((start + end) / 2, height, phone, fontsize=5, ha="center", va="top",
                   transform=wave.get_xaxis_transform())  # fmt: skip
 
 
