@@ -30,15 +30,13 @@ class Contact(TensorStruct):
             part = fitted_shapes(part, eye, template, neutral)
         return shapes.index_copy(0, chosen.nonzero()[:, 0], part)
 
-    def settled(
+    def settle(
         self,
         vertices: Float[Tensor, "frames verts 3"],
         template: Float[Tensor, "verts 3"],
         neutral: Float[Tensor, "verts 3"],
-    ) -> Float[Tensor, "frames verts 3"]:
-        """Faces [before head pose, metres] with every touch resolved; a resting face stays as it is."""
-        out = vertices.clone()
-        settle_lips(out, self.mouth, neutral)
+    ) -> None:
+        """In place: faces (metres, before head pose) with every touch resolved; a resting face stays."""
+        settle_lips(vertices, self.mouth, neutral)
         for eye in (self.left, self.right):
-            settle_lids(out, eye, template, neutral)
-        return out
+            settle_lids(vertices, eye, template, neutral)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -38,8 +39,9 @@ class Rigged(NamedTuple):
     joints: Float[Tensor, "joints 3"]
 
 
+@functools.lru_cache(maxsize=8)
 def rigged(avatar: Avatar) -> Rigged | None:
-    """The avatar's rig fitted to its neutral face; None for a bare mesh."""
+    """The avatar's rig fitted to its neutral face; None for a bare mesh. Kept for the avatars last asked for."""
     if avatar.rig != RIG:
         return None
     model = load_face_model()
@@ -56,24 +58,22 @@ def vertices(
 ) -> Float[Tensor, "frames verts 3"]:
     """Frames [start, stop) of the moving head, metres: face, contact, then head pose."""
     rig = rigged(avatar)
-    return _posed(
-        avatar.neutral + _offsets(motion, avatar, rig, start, stop), motion, avatar, rig, start, stop
-    )
+    return _posed(_faces(motion, avatar, rig, start, stop), motion, avatar, rig, start, stop)
 
 
 def offsets(
     motion: Motion, avatar: Avatar, start: int = 0, stop: int | None = None
 ) -> Float[Tensor, "frames verts 3"]:
     """Frames [start, stop) of what the face does, contact resolved, before head pose: metres from neutral."""
-    return _offsets(motion, avatar, rigged(avatar), start, stop)
+    return _faces(motion, avatar, rigged(avatar), start, stop).sub_(avatar.neutral)
 
 
 def chunks(motion: Motion, avatar: Avatar, size: int = CHUNK) -> Iterator[Float[Tensor, "frames verts 3"]]:
     """All of `vertices`, a few frames at a time: an hour does not fit in memory at once."""
     rig = rigged(avatar)
     for start in range(0, len(motion), size):
-        moved = avatar.neutral + _offsets(motion, avatar, rig, start, start + size)
-        yield _posed(moved, motion, avatar, rig, start, start + size)
+        faces = _faces(motion, avatar, rig, start, start + size)
+        yield _posed(faces, motion, avatar, rig, start, start + size)
 
 
 def arkit_weights(
@@ -92,8 +92,7 @@ def arkit_weights(
             opened = rig.model.weight_vector(jawOpen=1.0)
             weights = weights + face.jaw[start:stop, :1] / JAW_OPEN * opened
         case Shapes():
-            _check_count(face.basis.shape[1], avatar)
-            weights = face.weights[start:stop] @ _recovered(face.basis, rig)
+            weights = face.weights[start:stop] @ _basis_weights(face, avatar)
         case Vertices():
             _check_count(face.offsets.shape[1], avatar)
             weights = torch.cat([_recovered(part, rig) for part in face.offsets[start:stop].split(CHUNK)])
@@ -102,34 +101,36 @@ def arkit_weights(
     return weights.clamp(0, 1)
 
 
-def _offsets(
+def _faces(
     motion: Motion, avatar: Avatar, rig: Rigged | None, start: int, stop: int | None
 ) -> Float[Tensor, "frames verts 3"]:
-    face = motion.face
+    """Vertices before head pose, in memory of their own."""
+    face, neutral = motion.face, avatar.neutral
     match face:
         case Vertices():
             _check_count(face.offsets.shape[1], avatar)
-            moved = face.offsets[start:stop].clone()
+            moved = neutral + face.offsets[start:stop]
         case Shapes():
             _check_count(face.basis.shape[1], avatar)
-            moved = (face.weights[start:stop] @ face.basis.flatten(1)).unflatten(1, (-1, 3))
+            moved = _mixed(neutral, face.weights[start:stop], face.basis)
         case Coefficients():
             if rig is None:
                 raise BadInput(
                     f"This motion moves {RIG} but avatar {avatar.name} is a bare mesh.",
                     "Give an avatar with a rig.",
                 )
-            weights = _named_weights(face, rig.model, start, stop)
-            moved = (weights @ rig.shapes.flatten(1)).unflatten(1, (-1, 3))
+            moved = _mixed(neutral, _named_weights(face, rig.model, start, stop), rig.shapes)
             if face.jaw.any():
-                moved = _jaw_turned(avatar.neutral + moved, face.jaw[start:stop], rig) - avatar.neutral
+                moved = _jaw_turned(moved, face.jaw[start:stop], rig)
         case Codes():
             raise _no_mesh()
-    if rig is None or rig.model.contact is None:
-        return moved
-    return (
-        rig.model.contact.settled(avatar.neutral + moved, rig.model.template, avatar.neutral) - avatar.neutral
-    )
+    if rig is not None and rig.model.contact is not None:
+        rig.model.contact.settle(moved, rig.model.template, neutral)
+    return moved
+
+
+def _mixed(neutral: Tensor, weights: Tensor, basis: Tensor) -> Float[Tensor, "frames verts 3"]:
+    return torch.addmm(neutral.flatten(), weights, basis.flatten(1)).unflatten(1, (-1, 3))
 
 
 def _named_weights(face: Coefficients, model: FaceModel, start: int, stop: int | None) -> Tensor:
@@ -177,6 +178,15 @@ def _recovered(moved: Float[Tensor, "rows verts 3"], rig: Rigged) -> Float[Tenso
     gram = basis @ basis.mT
     gram = gram + RIDGE * gram.diagonal().mean() * torch.eye(len(gram))
     return torch.linalg.solve(gram, basis @ moved.flatten(1).mT).mT
+
+
+@functools.lru_cache(maxsize=8)
+def _basis_weights(face: Shapes, avatar: Avatar) -> Float[Tensor, "basis shapes"]:
+    """What the basis of a motion is in the rig's shapes."""
+    rig = rigged(avatar)
+    assert rig is not None
+    _check_count(face.basis.shape[1], avatar)
+    return _recovered(face.basis, rig)
 
 
 def _check_count(count: int, avatar: Avatar) -> None:

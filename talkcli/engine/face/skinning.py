@@ -51,5 +51,5 @@ def turned_about(
     pivot: Float[Tensor, " 3"],
 ) -> Float[Tensor, "frames verts 3"]:
     """Vertices turned about one joint and shifted, each by its share."""
-    moved = (vertices - pivot) @ rotation.mT + (pivot + translation[:, None])
-    return torch.lerp(vertices, moved, share[:, None])
+    moved = torch.baddbmm((pivot + translation - rotation @ pivot)[:, None], vertices, rotation.mT)
+    return moved.sub_(vertices).mul_(share[:, None]).add_(vertices)
