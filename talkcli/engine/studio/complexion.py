@@ -62,7 +62,7 @@ def sample_skin(
     with the skin."""
     male = float(rng.random() < 0.5) if male is None else male
     age = float(rng.uniform(18, 75)) if age is None else age
-    melanin = float(np.exp(rng.uniform(np.log(0.05), np.log(2.6))))
+    melanin = float(np.exp(rng.uniform(np.log(0.10), np.log(2.4))))
     fairness = float(np.clip(1 - melanin / 0.5, 0, 1))
     hair = float(np.clip(1.0 - fairness * rng.beta(1.6, 1.6) * 0.95, 0.08, 1.0))
     red = float(rng.random() < 0.12 * fairness)
@@ -71,12 +71,12 @@ def sample_skin(
     bearded = male > 0.5 and rng.random() < 0.75
     return SkinParameters(
         melanin=melanin,
-        haemoglobin=float(np.clip(rng.normal(0.02, 0.07), -0.12, 0.25)),
+        haemoglobin=float(np.clip(rng.normal(0.03, 0.06), -0.06, 0.22)),
         age=age,
         male=male,
         freckles=float(np.clip(rng.normal(0.15 + 0.5 * red, 0.25), 0, 1) * fairness),
         moles=int(rng.poisson(4)),
-        mottling=float(rng.beta(2, 2) * (0.7 + age / 150)),
+        mottling=float(rng.beta(2, 2) * (0.55 + age / 250)),
         blush=float(rng.beta(2, 2)),
         shadow_under_eyes=float(rng.beta(2, 4) + 0.2 * (age > 50)),
         oil=float(rng.beta(2, 3)),

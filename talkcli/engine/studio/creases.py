@@ -62,14 +62,16 @@ def curve(points: list[tuple[float, float]], rng: np.random.Generator, wander: f
     return path + across * wander * noise.octaves(tremor, 2, int(rng.integers(1 << 20)))[:, None]
 
 
-def fading(count: int, rng: np.random.Generator, start: float = 0.25, stop: float = 0.35) -> NDArray:
+def fading(
+    count: int, rng: np.random.Generator, start: float = 0.25, stop: float = 0.35, uneven: float = 0.4
+) -> NDArray:
     """[count] a depth that fades over the first and the last share of a curve and is uneven between."""
     t = np.linspace(0, 1, count)
-    uneven = noise.octaves(
+    rough = noise.octaves(
         np.column_stack([t * count * SPACING / 7, np.full(count, rng.uniform(0, 99)), 0 * t]), 2, 5
     )
     ends = noise.smooth(t, -0.02, start) * noise.smooth(t, 1.02, 1 - stop)
-    return ends * np.clip(1 + 0.4 * uneven, 0.2, 1.5)
+    return ends * np.clip(1 + uneven * rough, 0.2, 1.5)
 
 
 def crease(
@@ -106,5 +108,5 @@ def crease(
 
 
 def _smoothed(depth: NDArray) -> NDArray:
-    kernel = np.hanning(9)[1:-1]
-    return np.convolve(np.pad(depth, 3, mode="edge"), kernel / kernel.sum(), "valid")
+    kernel = np.hanning(17)[1:-1]
+    return np.convolve(np.pad(depth, 7, mode="edge"), kernel / kernel.sum(), "valid")

@@ -44,7 +44,7 @@ def _sclera(
     person: SkinParameters, ray: np.ndarray, off: np.ndarray, around: np.ndarray, seed: int
 ) -> np.ndarray:
     old = np.clip((person.age - 20) / 60, 0, 1)
-    white = from_srgb(np.array([214 - 8 * old, 204 - 12 * old, 195 - 22 * old])) * (
+    white = from_srgb(np.array([206 - 8 * old, 195 - 12 * old, 186 - 22 * old])) * (
         1 - 0.10 * min(1.0, person.melanin)
     )
     colour = np.tile(white, (len(off), 1))
@@ -88,7 +88,7 @@ def paint_mouth(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     gums = Region.of(canvas, canvas.within("upper_gum", "lower_gum"))
     pink = from_srgb(np.array([182, 104, 100])) * (1 - 0.25 * min(1.0, person.melanin * 0.6))
     stipple = 1 + 0.10 * noise.octaves(gums.position / 0.9, 2, seed + 301)
-    paint.colour[gums.texels] = pink * (stipple * _depth(gums, 98, 62, 0.30))[:, None]
+    paint.colour[gums.texels] = pink * (stipple * _depth(gums, 96, 56, 0.6))[:, None]
     paint.strength[gums.texels], paint.roughness[gums.texels] = 0.7, 0.28
 
     tongue = Region.of(canvas, canvas.within("tongue"))
@@ -96,14 +96,14 @@ def paint_mouth(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     groove = np.exp(-((tongue.x / 1.6) ** 2)) * 0.18
     flesh = from_srgb(np.array([186, 106, 102]))
     paint.colour[tongue.texels] = (
-        flesh * ((1 + 0.13 * bumps - groove) * _depth(tongue, 92, 52, 0.16))[:, None]
+        flesh * ((1 + 0.13 * bumps - groove) * _depth(tongue, 90, 40, 0.45))[:, None]
     )
     paint.strength[tongue.texels], paint.roughness[tongue.texels] = 0.6, 0.36
     paint.height[tongue.texels] = 0.10 * bumps
 
     lining = Region.of(canvas, canvas.within("cavity"))
-    near = _depth(lining, 102, 66, 0.03)
-    flesh = from_srgb(np.array([150, 66, 62]))
+    near = _depth(lining, 98, 52, 0.14)
+    flesh = from_srgb(np.array([158, 74, 70]))
     paint.colour[lining.texels] = flesh * near[:, None] + 0.002
     paint.strength[lining.texels], paint.roughness[lining.texels] = 0.5 * near, 0.35
 
@@ -130,6 +130,6 @@ def _teeth(paint: Paint, canvas: Canvas, person: SkinParameters, jaw: str) -> No
     ridges = noise.octaves(teeth.position * np.array([0.9, 0.15, 0.9]), 2, person.seed + 311)
     cloud = noise.octaves(teeth.position / 3, 2, person.seed + 312)
     colour *= (1 + 0.03 * ridges + 0.03 * cloud)[:, None]
-    paint.colour[teeth.texels] = colour * _depth(teeth, 94, 62, 0.10)[:, None]
+    paint.colour[teeth.texels] = colour * _depth(teeth, 92, 58, 0.55)[:, None]
     paint.strength[teeth.texels], paint.roughness[teeth.texels] = 0.75, 0.22
     paint.height[teeth.texels] = 0.03 * ridges

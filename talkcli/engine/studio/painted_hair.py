@@ -99,7 +99,7 @@ def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     lashes = np.flatnonzero(canvas.within("left_lashes", "right_lashes"))
     lower = (canvas.position[lashes, 1] < LASH_PARTING)[:, None]
     paint.colour[lashes] = np.where(
-        lower, colour * 0.5 + 0.45 * np.median(paint.colour[skin], 0), colour * 0.7
+        lower, colour * 0.7 + 0.12 * np.median(paint.colour[skin], 0), colour * 0.7
     )
     paint.strength[lashes], paint.roughness[lashes] = 0.2, 0.6
 

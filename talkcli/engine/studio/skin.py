@@ -10,7 +10,7 @@ from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint import Paint, Region
 from talkcli.engine.studio.pigment import skin_colour
 
-LIP_TINT = np.array([-0.03, -0.06, 0.10])
+LIP_TINT = np.array([-0.03, -0.05, 0.06])
 """the blood of lips is seen through less oxygen and no yellow: rose, not coral"""
 
 
@@ -47,7 +47,8 @@ def _tone(skin: Region, person: SkinParameters) -> tuple[Field, Field]:
     clouds = noise.octaves(skin.position / 38, 2, seed + 11)
     patches = noise.octaves(skin.position / 9, 3, seed + 12)
     grain = noise.octaves(skin.position / 1.9, 2, seed + 13)
-    melanin = person.melanin * np.exp(0.05 * clouds + spread * (0.10 * patches + 0.08 * grain))
+    even = 1 / (1 + 0.5 * person.melanin)
+    melanin = person.melanin * np.exp(0.05 * clouds + spread * even * (0.10 * patches + 0.08 * grain))
     veins = noise.octaves(skin.position / 6, 3, seed + 14)
     speckle = noise.octaves(skin.position / 1.4, 2, seed + 15)
     blood = person.haemoglobin + 0.03 * clouds + spread * (0.07 * veins + 0.06 * speckle)
@@ -68,7 +69,7 @@ def _flush(skin: Region, canvas: Canvas, person: SkinParameters, blood: Field) -
     blood += 0.20 * warm * ragged * skin.blob((0, -13, 113), (13, 10, 16))
     blood += 0.13 * skin.blob((16, -20, 97), (5, 6, 10))
     blood += 0.08 * warm * skin.blob((0, -80, 95), (16, 11, 20)) + 0.06 * skin.blob((0, 40, 92), (13, 12, 16))
-    blood += 0.10 * skin.blob((31.5, 29, 86), (16, 6, 14)) + 0.07 * skin.blob((31, 10, 84), (15, 6, 14))
+    blood += 0.05 * skin.blob((31.5, 29, 86), (16, 6, 14)) + 0.07 * skin.blob((31, 10, 84), (15, 6, 14))
     blood += 0.22 * ears * ragged
     blood -= 0.07 * skin.blob((0, 68, 92), (46, 24, 45)) + 0.05 * skin.blob((0, -36, 106), (24, 9, 20))
     blood -= 0.05 * smooth(-skin.y, 92, 112)
@@ -108,7 +109,7 @@ def _spots(skin: Region, person: SkinParameters, melanin: Field, blood: Field) -
         melanin += rng.uniform(0.5, 1.4) * smooth(distance, radius * 1.25, radius * 0.5)
     for centre in skin.position[rng.choice(bare, rng.poisson(3))]:
         distance = np.linalg.norm(skin.position - centre, axis=1)
-        blood += rng.uniform(0.08, 0.22) * smooth(distance, rng.uniform(1.2, 2.2), 0.2)
+        blood += rng.uniform(0.06, 0.16) * smooth(distance, rng.uniform(0.9, 1.6), 0.2)
 
 
 def _darkness(skin: Region, canvas: Canvas, person: SkinParameters, melanin: Field, blood: Field) -> None:
@@ -126,14 +127,14 @@ def _darkness(skin: Region, canvas: Canvas, person: SkinParameters, melanin: Fie
         * smooth(canvas.lid[skin.texels], 4.8, 3.6)
         * canvas.lid_upper[skin.texels]
     )
-    melanin += (0.06 + 0.18 * person.melanin) * crease * (0.5 + shade)
-    blood += 0.10 * crease
+    melanin += 0.10 * person.melanin * crease * (0.4 + shade)
+    blood += 0.06 * crease
     plate = (
         smooth(canvas.lid[skin.texels], 3.4, 4.3)
         * smooth(canvas.lid[skin.texels], 6.6, 5.6)
         * canvas.lid_upper[skin.texels]
     )
-    melanin += plate * (0.03 + 0.22 * person.melanin * (0.6 + shade))
+    melanin += plate * (0.01 + 0.18 * person.melanin * (0.6 + shade))
     nostril = skin.blob((6.3, -20.5, 103), (3.6, 4.2, 5.5)) * smooth(-canvas.normal[skin.texels, 1], 0.1, 0.7)
     inside = smooth(nostril, 0.35, 0.8)
     melanin += 2.2 * inside
@@ -148,9 +149,9 @@ def _lips(
     across = np.stack([26 * u / 0.95, lip * 1.2, upper * 40], 1)
     folds = noise.octaves(across, 2, person.seed + 41)
     patch = noise.octaves(skin.position / 5, 2, person.seed + 42)
-    lip_melanin = 0.06 + person.melanin * (0.80 + 0.25 * upper) + person.lip_melanin * (0.8 + 0.5 * upper)
+    lip_melanin = 0.10 + person.melanin * (0.80 + 0.25 * upper) + person.lip_melanin * (0.8 + 0.5 * upper)
     lip_melanin = lip_melanin * (1 + 0.10 * patch)
-    lip_blood = 0.30 + 0.50 * person.lip_blood + 0.10 * patch + 0.12 * folds + 0.08 * upper
+    lip_blood = 0.28 + 0.40 * person.lip_blood + 0.10 * patch + 0.12 * folds + 0.08 * upper
     inner = smooth(lip, 0.35, -0.1)
     lip_melanin = lip_melanin * (1 - 0.5 * inner) + 0.10 * smooth(folds, -0.2, -0.9)
     lip_blood = lip_blood + 0.30 * inner
@@ -174,6 +175,7 @@ def _lids(skin: Region, canvas: Canvas, melanin: Field, blood: Field) -> None:
     wet = smooth(lid, 6.4, 7.2)
     blood += 0.14 * margin / (1 + melanin) + 0.28 * wet
     melanin += wet * (np.minimum(melanin * 0.6, 0.4) - melanin)
+    melanin += 0.10 * np.exp(-(((lid - 6.0) / 0.7) ** 2)) * (0.5 + melanin)
     caruncle = smooth(s, 0.10, 0.02) * smooth(lid, 4.6, 6.2)
     blood += 0.45 * caruncle
     melanin += caruncle * (melanin * 0.5 - melanin)
@@ -188,7 +190,7 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     oily = np.clip(oily, 0, 1)
     blotch = noise.octaves(skin.position / 5, 3, seed + 51)
     strength = 0.23 + (0.04 + 0.20 * person.oil) * oily + 0.05 * blotch
-    roughness = 0.58 - 0.10 * person.oil * oily - 0.02 * blotch + 0.03 * np.clip((person.age - 50) / 30, 0, 1)
+    roughness = 0.63 - 0.10 * person.oil * oily - 0.02 * blotch + 0.03 * np.clip((person.age - 50) / 30, 0, 1)
     wet = smooth(lid, 6.0, 7.0)
     strength += red * (0.42 - strength) + wet * 0.35
     roughness += red * (0.46 - roughness) - wet * 0.25

@@ -132,7 +132,7 @@ def forehead(ground: Ground, skin: Region) -> Iterable[Fold]:
             gap = rng.uniform(-14, 14)
             strength *= 1 - 0.7 * np.exp(-(((path[:, 0] - gap) / 4) ** 2))
         for name, window in windows.items():
-            heights[name] += crease(ground, path, strength * window(path[:, 0]), 1.25 + 0.12 * rng.random())
+            heights[name] += crease(ground, path, strength * window(path[:, 0]), 1.45 + 0.15 * rng.random())
     area = skin.blob((0, 66, 92), (60, 17, 60))
     outer = {"foreheadLeft": "browOuterUpLeft", "foreheadRight": "browOuterUpRight"}
     for name, window in windows.items():
@@ -208,15 +208,15 @@ def smile_line(ground: Ground, skin: Region, side: str) -> Fold:
     """The nasolabial fold with the cheek rolled up over it, and the flush of the cheek."""
     rng, sign = _rng("smile" + side), _sign(side)
     path = curve(
-        _flipped([(15.6, -13.5), (19.0, -20), (24.2, -28), (29.3, -36.5), (33.0, -45), (34.6, -52)], sign),
+        _flipped([(15.6, -13.5), (19.0, -20), (24.2, -28), (29.3, -36.5), (33.0, -46), (34.8, -57)], sign),
         rng,
         0.6,
     )
-    fold = crease(ground, path, 0.85 * fading(len(path), rng, 0.15, 0.4), 2.0, bulge=0.9, towards=(sign, 0.7))
-    path = curve(_flipped([(36.0, -37), (39.2, -44), (39.0, -52), (36.5, -58)], sign), rng, 0.6)
-    fold += crease(ground, path, 0.32 * fading(len(path), rng, 0.4, 0.4), 2.2, bulge=0.6, towards=(sign, 0.2))
+    fold = crease(ground, path, 0.85 * fading(len(path), rng, 0.1, 0.5, 0.1), 3.1, 0.75, (sign, 0.7))
+    path = curve(_flipped([(36.0, -37), (39.2, -44), (39.0, -52), (36.5, -58)], sign), rng, 0.3)
+    fold += crease(ground, path, 0.26 * fading(len(path), rng, 0.5, 0.5, 0.1), 3.4, 0.6, (sign, 0.2))
     flush = (
-        0.20 * skin.blob((38, -8, 74), (17, 13, 30)) * (1 + 0.3 * noise.octaves(skin.position / 10, 2, 401))
+        0.10 * skin.blob((38, -8, 74), (17, 13, 30)) * (1 + 0.3 * noise.octaves(skin.position / 10, 2, 401))
     )
     lips = (
         -0.10
@@ -237,9 +237,9 @@ def mouth_corner(ground: Ground, skin: Region, side: str) -> Fold:
     """The lines down from the corner of the mouth, and the dimple beside it."""
     rng, sign = _rng("corner" + side), _sign(side)
     path = curve(_flipped([(27.2, -47.5), (29.4, -53), (30.6, -60), (30.0, -67)], sign), rng, 0.5)
-    fold = crease(ground, path, 0.55 * fading(len(path), rng, 0.15, 0.5), 1.7, bulge=0.7, towards=(sign, 0.0))
+    fold = crease(ground, path, 0.50 * fading(len(path), rng, 0.3, 0.5, 0.15), 2.3, 0.7, (sign, 0.0))
     path = curve(_flipped([(30.5, -41.5), (32.0, -45.5), (31.4, -49.5)], sign), rng, 0.3)
-    fold += crease(ground, path, 0.50 * fading(len(path), rng, 0.3, 0.3), 1.5)
+    fold += crease(ground, path, 0.40 * fading(len(path), rng, 0.45, 0.45, 0.1), 2.0)
     blood = _on(ground, skin, -0.08 * skin.blob((30, -56, 88), (8, 12, 20)), sign)
     drivers = {
         f"mouthFrown{side}": 1.0,
