@@ -18,18 +18,31 @@ import torch
 import talkcli
 from talkcli.engine.audio.augment import breath
 from talkcli.engine.clips import Clip, Contents, has_clip, save_clip, save_contents
+from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
 from talkcli.engine.motion import Motion
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
+from talkcli.engine.struct import replacing
 from talkcli.engine.studio.performance import MOODS, Manner, delivered, draw_manner, perform
 from talkcli.engine.studio.texts import sentence
-from talkcli.engine.studio.voices import PLAIN, Delivery, Utterance, Voice, draw_voice, speak
+from talkcli.engine.studio.voices import (
+    PLAIN,
+    Delivery,
+    Utterance,
+    Voice,
+    draw_voice,
+    require_synthesisers,
+    speak,
+)
 
 LICENCE = "CC0-1.0"
 SOURCE = "talk studio: texts of our own and of the public domain, spoken by espeak-ng and flite"
+
+PLAN = "plan.json"
+"""Beside clips.json: what is being recorded."""
 
 FACE_SPREAD = 0.8
 """Standard deviations of the rig's identity space that speakers differ by."""
@@ -156,16 +169,34 @@ def _write(plan: Plan, folder: Path, name: str) -> float:
     return clip.speech.seconds
 
 
+def missing(plan: Plan, folder: Path, overwrite: bool = False) -> list[str]:
+    """The takes of the plan that the folder lacks; a folder of another plan is refused, or begun anew."""
+    require_synthesisers(plan.flite)
+    written = folder / PLAN
+    lines = json.dumps(asdict(plan) | {"version": talkcli.__version__}, indent=1) + "\n"
+    if overwrite:
+        for old in [*folder.glob("s[0-9]*/*.motion"), *folder.glob("s[0-9]*/avatar")]:
+            old.unlink()
+    elif written.is_file() and written.read_text(encoding="utf-8") != lines:
+        raise BadUsage(
+            f"{folder} holds recordings of another plan.",
+            f"Give another folder, or --overwrite; {written} says what it holds.",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(written) as temporary:
+        temporary.write_text(lines, encoding="utf-8")
+    return [name for name in plan.names if not has_clip(folder, name)]
+
+
 def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
     """Write every clip that is not there yet, then clips.json; yields each name with its seconds."""
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in plan.names if not has_clip(folder, name)]
-    if jobs == 1 or len(missing) < 2:
-        for name in missing:
+    names = missing(plan, folder)
+    if jobs == 1 or len(names) < 2:
+        for name in names:
             yield name, _write(plan, folder, name)
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            waiting = {pool.submit(_write, plan, folder, name): name for name in missing}
+            waiting = {pool.submit(_write, plan, folder, name): name for name in names}
             try:
                 for done in as_completed(waiting):
                     yield waiting[done], done.result()

@@ -79,6 +79,13 @@ class Utterance(TensorStruct):
     phones: Phones
 
 
+def require_synthesisers(flite: float) -> None:
+    """MissingAsset with the way to install it, if espeak-ng, or flite where it is wanted, is missing."""
+    espeak()
+    if flite > 0:
+        _flite_program()
+
+
 def draw_voice(rng: np.random.Generator, foreign: float = 0.15, flite: float = 0.35) -> Voice:
     """A new speaker; `foreign` and `flite` are the shares of other languages and of flite's voices."""
     kind = rng.random()
@@ -204,11 +211,6 @@ def closures_found(
 def _flite(
     voice: Voice, text: str, delivery: Delivery
 ) -> tuple[np.ndarray, int, list[tuple[str, float, float]]]:
-    program = shutil.which("flite")
-    if program is None:
-        raise MissingAsset(
-            "The studio needs flite for some of its voices.", "apt install flite   (or: brew install flite)"
-        )
     pitch = voice.pitch * delivery.pitch / voice.tract
     settings = {
         "duration_stretch": voice.tract / (voice.rate * delivery.rate),
@@ -218,10 +220,27 @@ def _flite(
     with tempfile.TemporaryDirectory(prefix="talk-flite-") as folder:
         path = Path(folder) / "said.wav"
         options = [word for key, value in settings.items() for word in ("--setf", f"{key}={value:.3f}")]
-        command = [program, "-voice", voice.language, "-psdur", *options, "-t", text, "-o", str(path)]
+        command = [
+            _flite_program(),
+            "-voice",
+            voice.language,
+            "-psdur",
+            *options,
+            "-t",
+            text,
+            "-o",
+            str(path),
+        ]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         samples, rate = soundfile.read(path, dtype="float32")
     return samples, rate, _flite_times(printed)
+
+
+def _flite_program() -> str:
+    program = shutil.which("flite")
+    if program is None:
+        raise MissingAsset("The studio needs flite for some of its voices.", "apt install flite")
+    return program
 
 
 def _flite_times(printed: str) -> list[tuple[str, float, float]]:

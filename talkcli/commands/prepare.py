@@ -1,0 +1,77 @@
+"""talk prepare: a raw corpus -> clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from talkcli import console, options
+from talkcli.engine.corpora import CORPORA
+from talkcli.engine.errors import BadUsage, pick
+
+STUDIO = "studio"
+
+
+def run(
+    corpus: Annotated[
+        str, typer.Argument(help=f"{STUDIO}, which needs no data, or one of: {', '.join(CORPORA)}.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="The raw corpus; for studio, the clips.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The folder of clips to write or to complete.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="What the studio records, in TOML: recipes/studio.toml.")
+    ] = None,
+    set_: options.Settings = None,
+    jobs: options.Jobs = 1,
+    seed: options.Seed = 0,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Bring a corpus into the one form that everything else reads.
+
+    The studio makes its own: speakers that never were, with the voices of espeak-ng and flite. A stopped run
+    goes on where it stopped when the same command is given again; only what is missing is made.
+
+    \b
+    Examples:
+      talk prepare studio clips/ --set speakers=20 --set takes=10 --jobs 2
+      talk prepare vocaset ~/data/vocaset -o clips/
+    """
+    pick(corpus, (STUDIO, *CORPORA), "corpus")
+    if corpus == STUDIO:
+        target = output or folder
+        total, made = _recorded(target, config, set_ or [], seed, jobs, overwrite)
+    elif output is None:
+        raise BadUsage("Where shall the clips go?", f"talk prepare {corpus} {folder} -o clips/")
+    elif config or set_:
+        raise BadUsage(f"{corpus} has no settings.", "Leave out --config and --set.")
+    else:
+        from talkcli.engine.corpora import convert
+
+        target, total, made = output, None, convert(corpus, folder, output)
+    count, seconds = 0, 0.0
+    for _, length in console.progress(made, f"Preparing {corpus}", total, "clips"):
+        count, seconds = count + 1, seconds + length
+    if json:
+        console.answer_json({"clips": str(target), "written": count, "seconds": round(seconds, 3)})
+    else:
+        console.say(f"{count} new clips, {seconds / 60:.1f} minutes")
+        console.answer(target)
+
+
+def _recorded(
+    target: Path, config: Path | None, settings: list[str], seed: int, jobs: int, overwrite: bool
+) -> tuple[int, Iterator[tuple[str, float]]]:
+    """How many takes are missing, and the studio at work on them."""
+    with console.step("Opening the studio"):
+        from talkcli.engine.config import load_toml, parse_settings, with_values
+        from talkcli.engine.studio.recording import Plan, missing, record_all
+
+    values: dict[str, Any] = load_toml(config) if config else {}
+    plan = with_values(Plan(), values | ({"seed": seed} if seed else {}) | parse_settings(settings))
+    return len(missing(plan, target, overwrite)), record_all(plan, target, jobs)

@@ -1,0 +1,80 @@
+"""The stage that teaches a log-mel encoder to hear phones, from clips that know when each is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from talkcli.engine.audio.augment import bend, elsewhere, hide
+from talkcli.engine.audio.logmel import HOP, fold, mel_power, normalise, with_slopes
+from talkcli.engine.audio.logmel_encoder import TICKS, LogMelEncoder
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.errors import BadInput
+from talkcli.engine.phones import SILENCE
+from talkcli.engine.speech import SAMPLE_RATE
+from talkcli.engine.struct import TensorStruct
+from talkcli.engine.training.stage import Losses, N, Stage, Update, cosine
+
+SPECTRA = 320
+"""Spectra of an example: 3.2 s."""
+SLACK = 100
+"""More that are cut, since a faster tempo uses them up."""
+PER_SECOND = SAMPLE_RATE // HOP
+PER_TICK = PER_SECOND // TICKS
+UNKNOWN = -1
+"""The phone of a tick that is padding."""
+
+
+class Heard(TensorStruct):
+    """Augmented features and what was said, alone or stacked."""
+
+    features: Float[Tensor, "*batch spectra features"]
+    phones: Int[Tensor, "*batch ticks"]
+
+
+def heard(clips: ClipSet, index: int, generator: torch.Generator) -> Heard:
+    """A stretch of a clip somewhere else: another room, throat, tempo, microphone."""
+    phones = clips.phones(index)
+    if phones is None:
+        raise BadInput(f"{clips.names[index]} has no phones.", "Listening is learnt from studio clips.")
+    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    speech = clips.speech(index).waveform.numpy()
+    spectra = len(speech) // HOP + 1
+    first = int(rng.integers(max(0, spectra - SPECTRA - SLACK) + 1))
+    wave = speech[first * HOP : (first + SPECTRA + SLACK) * HOP]
+    if rng.random() < 0.8:
+        wave = elsewhere(wave, rng)
+    power = mel_power(torch.from_numpy(wave)[None])[0].numpy()
+    said = phones.frames(PER_SECOND, first + len(power))[first:].numpy()
+    if rng.random() < 0.04:  # a stretch without speech
+        power, said = 1e-3 * power.mean() + 1e-6 * power, np.full_like(said, SILENCE)
+    power, said = bend(power, said, rng)
+    power, said = power[:SPECTRA], said[:SPECTRA]
+    floor = float(10 ** -rng.uniform(3, 5.5))
+    folded = fold(torch.from_numpy(power).float()[None])
+    levels = torch.from_numpy(hide(normalise(folded, floor)[0].numpy(), rng))
+    padding = SPECTRA - len(said)
+    known = F.pad(torch.from_numpy(said), (0, padding), value=UNKNOWN)[::PER_TICK]
+    return Heard(with_slopes(F.pad(levels, (0, 0, 0, padding))[None])[0], known)
+
+
+def listening(encoder: Callable[[N], LogMelEncoder], *, steps: int = 10_000) -> Stage[N, Heard]:
+    """Cross entropy of the phone at every tick, labels smoothed by 0.05; only `encoder` of the network learns.
+
+    24 examples a step, AdamW at 2e-3, in bfloat16 where the device multiplies it.
+    """
+
+    def losses(network: N, batch: Heard, generator: torch.Generator) -> Losses:
+        with torch.autocast(batch.features.device.type, torch.bfloat16):
+            logits = encoder(network).phones(batch.features)
+        flat = logits.float().flatten(0, 1)
+        loss = F.cross_entropy(flat, batch.phones.flatten(), ignore_index=UNKNOWN, label_smoothing=0.05)
+        return {"phones": loss}
+
+    update = Update[N, Heard](lambda network: encoder(network).parameters(), losses, 2e-3, weight_decay=0.02)
+    return Stage((update,), lambda network, clips: heard, steps, batch=24, ema=0.999, schedule=cosine)
