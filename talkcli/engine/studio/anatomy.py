@@ -38,12 +38,12 @@ def skull(shape: Primitives) -> None:
 
 def lower_face(shape: Primitives) -> None:
     """Mid face, zygomatic arches, mandible, cheek fat."""
-    shape.ellipsoid((0, -10, 30), (57, 72, 57), 20)
+    shape.ellipsoid((0, -10, 30), (56, 72, 57), 20)
     shape.capsule((32, -2, 69.5), (57, 2, 39), 9, 8.5, 24)
-    shape.ellipsoid((43, -2, 14), (21.5, 40, 40), 26)
-    shape.capsule((12, -83, 74), (37, -62, 34), 12, 12, 26)
-    shape.capsule((36, -62, 34), (53, -4, 10), 12, 10, 30)
-    shape.ellipsoid((42, -34, 38), (15, 36, 30), 28)
+    shape.ellipsoid((41, 0, 14), (20.5, 40, 40), 26)
+    shape.capsule((12, -84, 74), (32, -69, 38), 11.5, 11, 24)
+    shape.capsule((32, -69, 38), (50, -4, 10), 11, 9, 26)
+    shape.ellipsoid((38, -32, 38), (14, 34, 30), 28)
     shape.ellipsoid((30, -25, 60), (20, 29, 23), 26)
 
 
@@ -94,6 +94,7 @@ def soft_tissue(shape: Primitives) -> None:
         ((49, -36, 55), (14, 16, 22), -1.8),
         ((66, 40, 46), (12, 16, 22), -1.5),
         ((36, -58, 60), (12, 10, 20), 0.8),
+        ((30, -80, 58), (14, 9, 20), 2.0),
     ):
         shape.bump(centre, radii, height)
 
@@ -101,8 +102,8 @@ def soft_tissue(shape: Primitives) -> None:
 def neck(shape: Primitives) -> None:
     """Neck, sternocleidomastoids, larynx, trapezius, shoulders and the top of the chest, in a layer of their own."""
     shape.capsule((0, -20, -24), (0, -150, -38), 44, 46, 1, layer=2)
-    shape.capsule((46, -22, -16), (11, -172, 22), 9, 8, 18, layer=2)
-    shape.capsule((0, -108, 10), (0, -172, 14), 12, 11, 18, layer=2)
+    shape.capsule((46, -22, -16), (10, -162, 14), 9, 7, 20, layer=2)
+    shape.capsule((0, -108, 10), (0, -178, 8), 12, 13, 22, layer=2)
     shape.capsule((18, -90, -56), (120, -186, -50), 18, 26, 40, layer=2)
-    shape.ellipsoid((0, -236, -44), (182, 66, 62), 36, layer=2)
+    shape.ellipsoid((0, -236, -42), (182, 70, 64), 40, layer=2)
     shape.merge(2, 26)

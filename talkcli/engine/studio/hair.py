@@ -7,42 +7,34 @@ from talkcli.engine.studio.patch import Array, Index, Patch, grid, join
 from talkcli.engine.studio.rings import Loops
 from talkcli.engine.studio.sdf import march
 
-LASH_LENGTH = {True: 8.0, False: 4.2}
+LASH_LENGTH = {True: 6.5, False: 3.2}
 """upper, lower, mm"""
 
 
 def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
-    """The left eye's lashes, five-point blades curling off the margin ring; and for each vertex (margin column, percent of its length)."""
+    """The left eye's lashes, slim blades off the margin ring, denser above; and for each vertex (margin column, percent of its length)."""
     points, upper, s = eye.points[margin], eye.upper, eye.along
-    columns = [j for j in range(len(s)) if 0.05 < s[j] < 0.985]
-    vertices, faces, roots = [], [], []
-    rng = np.random.default_rng(7)
-    centre = points.mean(0)
-    for j in columns:
+    rng, centre = np.random.default_rng(7), points.mean(0)
+    vertices, roots = [], []
+    for j in range(len(s)):
         k = (j + 1) % len(s)
-        if upper[j] != upper[k] and 0.05 < s[j] < 0.95:
+        if not 0.06 < (s[j] + s[k]) / 2 < 0.985:
             continue
-        for part in (0.25, 0.75) if upper[j] else (0.5,):
-            base = points[j] * (1 - part) + points[k] * part
+        for part in (0.1, 0.36, 0.62, 0.88) if upper[j] else (0.25, 0.75):
+            share = part + rng.uniform(-0.1, 0.1)
+            base = points[j] * (1 - share) + points[k] * share
             along = points[k] - points[j]
             along /= np.linalg.norm(along) + 1e-9
-            fan = (base[0] - centre[0]) / 15.0
-            size = LASH_LENGTH[bool(upper[j])] * (0.75 + 0.3 * s[j]) * rng.uniform(0.85, 1.1)
-            lift = 1.0 if upper[j] else -1.0
-            out = np.array([0.45 * fan + rng.uniform(-0.12, 0.12), 0.1 * lift, 1.0])
-            rise = np.array([0.3 * fan, 0.95 * lift, 0.1])
-            first = len(vertices)
-            for t, half in ((0.0, 0.2), (0.55, 0.12)):
-                spine = base + size * (t * 0.72 * out + t**2 * 0.62 * rise) - [0, 0, 0.35 * (t == 0)]
-                vertices += [spine - half * along, spine + half * along]
-            vertices.append(base + size * (0.72 * out + 0.62 * rise))
-            roots += [(j, 0), (j, 0), (j, 55), (j, 55), (j, 100)]
-            faces += [(first, first + 1, first + 2), (first + 2, first + 1, first + 3), (first + 2, first + 3, first + 4)]
-    count = len(vertices) // 5
-    cell = np.array([[0.05, 0], [0.8, 0], [0.1, 0.55], [0.7, 0.55], [0.4, 1.0]])
-    uv = np.concatenate([(cell + [i, 0]) / [count, 1] for i in range(count)])
-    index = np.array(faces)
-    return Patch(np.array(vertices), index, uv, index), np.array(roots)
+            fan, lift = (base[0] - centre[0]) / 15.0, 1.0 if upper[j] else -1.0
+            size = LASH_LENGTH[bool(upper[j])] * (0.7 + 0.35 * s[j]) * rng.uniform(0.7, 1.1)
+            way = np.array([0.5 * fan + rng.uniform(-0.16, 0.16), 0.62 * lift, 0.72])
+            root = base - [0, 0, 0.3]
+            vertices += [root - 0.17 * along, root + 0.17 * along, base + size * way / np.linalg.norm(way)]
+            roots += [(j, 0), (j, 0), (j, 100)]
+    faces = np.arange(len(vertices)).reshape(-1, 3)
+    cell = np.array([[0.05, 0], [0.8, 0], [0.4, 1.0]])
+    uv = np.concatenate([(cell + [i, 0]) / [len(faces), 1] for i in range(len(faces))])
+    return Patch(np.array(vertices), faces, uv, faces), np.array(roots)
 
 
 AZIMUTHS = (0, 0.3, 0.52, 0.68, 0.82, 0.98, 1.12, 1.24, 1.36, 1.46, 1.6, 1.9, 2.06, 2.25, 2.6, np.pi)
@@ -81,19 +73,27 @@ def crop(rows: Array) -> tuple[Patch, Array]:
 
 
 def _shell(rows: Array) -> tuple[Patch, Array]:
-    columns, bands = 56, 11
+    columns, bands = 64, 13
     azimuth = (np.arange(columns) + 0.5) / columns * 2 * np.pi - np.pi
     edge, rng = hairline(azimuth), np.random.default_rng(5)
+    tufts = _smooth_noise(rng, columns)
     scalp, rise = [], []
     for t in 1 - (1 - (np.arange(bands) + 1) / bands) ** 1.25:
         elevation = np.pi / 2 + (edge - np.pi / 2) * t
         way = ray(azimuth, elevation)
         scalp.append(march(rows, CENTRE, way, 190.0))
         stand = thickness(way, elevation - edge)
-        rise.append(way * (stand * (1 + rng.normal(0, 0.1, columns) * min(1.5 * t, 1.0)) - 0.9)[:, None])
+        tufts = 0.8 * np.roll(tufts, 1) + 0.2 * tufts + 0.25 * _smooth_noise(rng, columns)
+        rise.append(way * (stand * (1 + 0.07 * tufts * min(2 * t, 1.0)) - 0.9)[:, None])
     lift = np.stack(rise)
     patch = grid(np.stack(scalp) + lift, closed=True, first_pole=True)
     return patch, np.concatenate([lift.reshape(-1, 3), lift[0].mean(0, keepdims=True)])
+
+
+def _smooth_noise(rng: np.random.Generator, count: int) -> Array:
+    """[count] unit noise round a circle."""
+    noise = rng.normal(size=count)
+    return 0.8 * (noise + 0.6 * np.roll(noise, 1) + 0.6 * np.roll(noise, -1))
 
 
 WHORL = np.array([0.12, 0.86, -0.5])
@@ -104,7 +104,7 @@ def _locks(rows: Array) -> tuple[Patch, Array]:
     """Tapered ribbons in rows along the hairline, shorter and finer towards it."""
     rng = np.random.default_rng(3)
     seeds = []
-    for inset, count in ((0.02, 120), (0.07, 105), (0.13, 75), (0.21, 50)):
+    for inset, count in ((0.015, 110), (0.05, 100), (0.10, 80)):
         azimuth = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count * 2 * np.pi - np.pi
         elevation = hairline(azimuth) + inset + rng.normal(0, 0.012, count)
         seeds.append(np.column_stack([azimuth, elevation, np.full(count, inset)]))
@@ -117,11 +117,11 @@ def _locks(rows: Array) -> tuple[Patch, Array]:
     flow += rng.normal(0, 0.22, flow.shape)
     across = np.cross(way, flow)
     across /= np.linalg.norm(across, axis=1, keepdims=True)
-    length = rng.uniform(8, 14, len(root)) * (0.75 + 0.35 * np.clip(way[:, 1], 0, 1)) * (0.75 + 2 * inset)
-    width = 1.5 + 6 * inset
-    stand = thickness(way, inset) + 0.2
+    length = rng.uniform(9, 17, len(root)) * (0.8 + 0.3 * np.clip(way[:, 1], 0, 1)) * (0.8 + 3 * inset)
+    width = 1.3 + 6 * inset
+    stand = thickness(way, inset) + 0.1
     points, rises = [], []
-    for along, half, up in ((0.0, 1.0, 0.0), (0.5, 0.75, 1.2), (1.0, 0.0, 0.4)):
+    for along, half, up in ((0.0, 1.0, 0.0), (0.5, 0.8, 0.9), (1.0, 0.0, 0.2)):
         direction = base + flow * (length * along)[:, None] - CENTRE
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         ground = march(rows, CENTRE, direction, 190.0)

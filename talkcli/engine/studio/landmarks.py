@@ -86,6 +86,7 @@ def _barycentric(corners: Array, place: Array) -> Array:
     """[n, 3] of one place in triangles [n, 3, 2]."""
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     whole = _cross(b - a, c - a)
+    whole = np.where(np.abs(whole) < 1e-12, 1e-12, whole)
     second, third = _cross(place - a, c - a) / whole, _cross(b - a, place - a) / whole
     return np.stack([1 - second - third, second, third], 1)
 

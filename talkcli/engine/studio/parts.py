@@ -9,7 +9,7 @@ EYE_ANGLES = (0.07, 0.14, 0.2, 0.27, 0.34, 0.41, 0.46, 0.5, 0.54, 0.6, 0.72, 0.9
 """rings of the eyeball from the pupil's centre back, radians; the iris ends at 0.5, the pupil at about 0.2"""
 EYE_COLUMNS = 24
 IRIS_ANGLE, CORNEA_HEIGHT = 0.5, 0.7
-BITE = -46.0
+BITE = -47.4
 """height of the upper incisors' edge"""
 
 
@@ -34,7 +34,7 @@ def arch(angle: Array, half_width: float, depth: float, front: float) -> Array:
     return np.stack([half_width * np.sin(angle), 0 * angle, front + depth * (np.cos(angle) - 1)], -1)
 
 
-ARCHES = {"upper": (25.5, 40.0, 94.5), "lower": (24.0, 38.0, 91.3)}
+ARCHES = {"upper": (25.5, 40.0, 92.8), "lower": (24.0, 38.0, 89.8)}
 WIDTHS = {"upper": (8.6, 6.7, 7.8, 7.0, 7.0, 10.0, 9.0), "lower": (5.4, 6.0, 7.0, 7.0, 7.0, 10.5, 10.0)}
 HEIGHTS = {"upper": (10.5, 9.2, 10.2, 8.6, 8.0, 7.5, 7.0), "lower": (8.8, 9.0, 10.0, 8.5, 8.0, 7.5, 7.0)}
 

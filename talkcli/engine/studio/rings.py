@@ -87,11 +87,11 @@ def eye_loops(rows: Array) -> Loops:
     hidden, touch = on_ball(curve + normal * 2.0, ball + 0.15), on_ball(curve, ball + 0.2)
     inner_margin = touch * belly[:, None] + (1 - belly)[:, None] * (0.75 * on_lid(curve, 0.0) + 0.25 * touch)
     margin, lid = on_lid(offset(0.75, 0.75, 1.0), 0.1), on_lid(offset(2.2, 2.2, 0.9), 0.25)
-    tarsus, crease = on_lid(offset(3.6, 3.8, 0.7), 0.2), on_lid(offset(4.7, 5.4, 0.62), -0.1)
+    tarsus, crease = on_lid(offset(3.2, 3.8, 0.7), 0.2), on_lid(offset(4.0, 5.4, 0.62), -0.2)
     crease[:, 2] += np.where(upper, -0.7 * belly, 0.5 * (on_skin(rows, crease[:, :2])[:, 2] - crease[:, 2]))
-    fold, sulcus, orbit = (on_skin(rows, offset(*size)) for size in ((6.0, 8.0, 0.64), (8.8, 10.8, 0.72), (12.2, 13.8, 0.78)))
-    fold[:, 2] += 0.9 * bulge
-    sulcus[:, 2] += 0.5 * bulge
+    fold, sulcus, orbit = (on_skin(rows, offset(*size)) for size in ((5.2, 8.0, 0.64), (8.2, 10.8, 0.72), (12.2, 13.8, 0.78)))
+    fold[:, 2] += 1.2 * bulge
+    sulcus[:, 2] += 1.2 * bulge
     return Loops(np.stack([orbit, sulcus, fold, crease, tarsus, lid, margin, inner_margin, hidden]), s, upper)
 
 
@@ -123,19 +123,22 @@ def mouth_loops(rows: Array) -> Loops:
 
     slit = lip(0.0, -0.2, -0.2)
 
-    def inside(up: float, down: float, back: float, width: float) -> Array:
-        points = slit * [width, 1, 1] + [0, 0, back]
-        points[:, 1] += np.where(upper, up, -down) * np.where(np.abs(u) < 1, np.maximum(open_width, 0.25), 0)
-        return points
+    def lining(width: float, up: float, down: float, front: tuple[float, float], corner: float) -> Array:
+        """A loop round the teeth: half width, height over and under the slit, z in the middle (above, below) and at the corners."""
+        reach = np.sqrt(np.clip(1 - np.abs(u) ** 2.5, 0, 1))
+        middle = np.where(upper, *front)
+        return np.stack([width * u, -45 + np.where(upper, up, -down) * reach, middle + (corner - middle) * u**2], 1)
 
+    behind = slit * [0.99, 1, 1] + [0, 0, -4]
+    behind[:, 1] += np.where(upper, 1.2, -1.4) * np.maximum(open_width, 0.25)
     border = np.stack([x, border_y], 1)
     normal = _normals(border, np.array([0, -45.0]), 4)
     skin = []
     for up, down in ((9.2, 12.5), (6.6, 7.6), (3.6, 3.6)):
         skin.append(on_skin(rows, border + normal * (np.where(upper, up, down) * (1 + 0.25 * (1 - full)))[:, None]))
     red = [lip(1.16, 0.9, 0.6), lip(1.0, 1.75, 2.2), lip(0.72, 3.0, 4.3), lip(0.42, 3.3, 4.3), lip(0.16, 2.1, 2.2), slit]
-    mouth = [inside(1.2, 1.4, -4, 0.99), inside(6, 7, -7.5, 0.985), inside(11, 13, -14, 0.98)]
-    mouth += [inside(13, 16, -30, 0.86), inside(11, 13, -46, 0.55)]
+    mouth = [behind, lining(27, 10, 11.5, (97, 95), 82), lining(31, 15, 16, (86, 85), 70)]
+    mouth += [lining(33, 17, 18, (64, 62), 54), lining(21, 12, 15, (38, 38), 38)]
     return Loops(np.stack(skin + red + mouth), u, upper)
 
 
