@@ -64,7 +64,7 @@ def heard(clips: ClipSet, index: int, generator: torch.Generator) -> Heard:
 
 
 def listening(encoder: Callable[[N], LogMelEncoder], *, steps: int = 10_000) -> Stage[N, Heard]:
-    """Cross entropy of the phone at every tick, labels smoothed by 0.05; only `encoder` of the network learns.
+    """Cross entropy of the phone at every tick, labels smoothed by 0.05; only the encoder learns.
 
     24 examples a step, AdamW at 2e-3, in bfloat16 where the device multiplies it.
     """
