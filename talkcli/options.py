@@ -76,7 +76,7 @@ Settings = Annotated[
 Camera = Annotated[str, typer.Option("--camera", help="front, three-quarter, profile or orbit.")]
 Size = Annotated[str, typer.Option("--size", help="Of the picture, in pixels: 512 or 640x480.")]
 Background = Annotated[
-    str | None, typer.Option("--background", help="A colour (#202830, white) or a picture file.")
+    str, typer.Option("--background", help="studio, black, white, grey, green, transparent or #rrggbb.")
 ]
 Renderer = Annotated[str, typer.Option("--renderer", help="numba (built in) or pyrender.")]
 Fps = Annotated[
