@@ -58,16 +58,7 @@ def cheek_shapes(sculpt: Deformer) -> dict[str, Array]:
     held[mouth.rings[mouth.names.index("rim") :]] = True
     held[sculpt.mesh.parts["cavity"]] = True
     away = _still(sculpt) | held
-
-    full = (a > 31) & (a < 43) & (y < -30) & (y > -54) & (z > 42) & skin
-    swell = _bump(a, 37, 8) * _bump(y, -42, 16)
-    puff = np.stack([np.sign(x) * 8.5 * swell, 0 * x, 5.0 * swell], 1)
-    above_lip = (a < 14) & (y < -26) & (y > -35) & (z > 88) & skin
-    shapes = {
-        "cheekPuff": sculpt.moved(
-            [(full, puff), (above_lip, np.array([0, 0, 1.6]))], away | (((y > 14) | ((a < 9) & (y > -26))) & ~held)
-        )
-    }
+    shapes = {"cheekPuff": _puff(sculpt)}
     for side, name in SIDES:
         eye = sculpt.mesh.eyes["left" if side > 0 else "right"]
         lids = np.zeros(len(x), bool)
@@ -95,3 +86,15 @@ def cheek_shapes(sculpt: Deformer) -> dict[str, Array]:
         still = _still(sculpt) | lower | sculpt.lid | (far & ~sculpt.lip)
         shapes["noseSneer" + name] = sculpt.moved(handles, still)
     return shapes
+
+
+def _puff(sculpt: Deformer) -> Array:
+    """Cheeks blown up, and a little the lips: a smooth swelling of skin and lining alike."""
+    x, y, z = sculpt.points.T
+    a = np.abs(x)
+    cheek = _bump(a, 37, 15) * _bump(y, -42, 21) * ramp(a, 15, 38) * ramp(z, 15, 50)
+    lips = _bump(a, 0, 20) * _bump(y, -44, 15) * ramp(z, 70, 95)
+    puff = np.stack([np.sign(x) * 8.0 * cheek, -0.5 * cheek, 4.5 * cheek + 1.5 * lips], 1)
+    on_sheet = np.zeros(len(x), bool)
+    on_sheet[sculpt.sheet] = True
+    return puff * on_sheet[:, None]

@@ -8,6 +8,8 @@ from talkcli.engine.studio.deformer import LINING, RED, Deformer, Mask, ramp
 from talkcli.engine.studio.head_mesh import Array
 from talkcli.engine.studio.jaw import opening
 
+SOFT = 0.4
+"""Share of a membrane in what follows the lips: a plate alone swells the cheeks when the mouth narrows."""
 Curve = Callable[[Array, Mask, float], tuple[Array | float, Array | float, Array | float]]
 """(u, upper, fraction of the ring) -> displacement in x, y, z, mm"""
 
@@ -31,7 +33,7 @@ def lip_shape(
     for name, follow in LINING.items():
         put(mouth.ring(name), values[mouth.slit] * follow)
     held[mesh.parts["cavity"]] = True
-    still = (y > 12) | (z < 20) | (y < -112) | sculpt.lid
+    still = (y > 12) | (z < 24) | (y < -112) | (a > 56) | sculpt.lid
     if not nose:
         still |= (a < 17) & (y > -27) & (z > 88)
     if not chin:
@@ -40,7 +42,7 @@ def lip_shape(
     for mask, value in handles or []:
         held |= mask
         values[mask] = np.broadcast_to(value, values.shape)[mask]
-    return sculpt.solve(held, values)
+    return (1 - SOFT) * sculpt.solve(held, values) + SOFT * sculpt.solve(held, values, stiff=False)
 
 
 def lip_shapes(sculpt: Deformer, jaw_open: Array) -> dict[str, Array]:
@@ -69,9 +71,9 @@ def _pairs(sculpt: Deformer) -> dict[str, Array]:
 
         def smile(u: Array, upper: Mask, f: float, side: int = side) -> tuple[Array, Array, Array]:
             reach, rise = np.clip(u * side + 0.2, 0, 1.2) / 1.2, np.clip(u * side, 0, 1)
-            lift = 8.0 * rise**1.7 + 0.7 * half(u)
+            lift = 8.0 * rise**1.45 + 0.7 * half(u)
             thin = np.where(upper, -0.8, 1.2) * f * half(u)
-            return side * 8.5 * reach**1.4, lift + thin, -6.0 * rise**1.5 - 1.0 * half(u) * f
+            return side * 8.0 * reach**1.4, lift + thin, -6.0 * rise**1.5 - 1.0 * half(u) * f
 
         apple = _cheek(sculpt, side, -16, -2, 27, 43)
         shapes["mouthSmile" + name] = lip_shape(sculpt, smile, [(apple, np.array([side * 2.0, 4.2, 3.2]))], chin=True)
@@ -145,7 +147,7 @@ def _rounding(sculpt: Deformer) -> dict[str, Array]:
 
         return curve
 
-    pucker = oval((0.40, 0.3, 0.2), (0.60, 8.6, 10.0), (7.0, 8.5), 0.16)
+    pucker = oval((0.40, 0.0, 0.0), (0.60, 8.6, 10.0), (7.0, 8.5), 0.16)
     funnel = oval((0.56, 4.6, 5.6), (0.74, 11.5, 13.5), (6.0, 9.0), 0.22)
     return {"mouthPucker": lip_shape(sculpt, pucker), "mouthFunnel": lip_shape(sculpt, funnel, chin=True)}
 

@@ -5,7 +5,7 @@ import numpy as np
 from talkcli.engine.studio.anatomy import EYE, EYE_RADIUS
 from talkcli.engine.studio.patch import Array, Patch, grid, join
 
-EYE_ANGLES = (0.07, 0.14, 0.2, 0.27, 0.34, 0.41, 0.46, 0.5, 0.54, 0.6, 0.72, 0.92, 1.16, 1.45)
+EYE_ANGLES = (0.07, 0.14, 0.2, 0.27, 0.34, 0.41, 0.46, 0.5, 0.54, 0.6, 0.78, 1.1, 1.55, 2.1)
 """rings of the eyeball from the pupil's centre back, radians; the iris ends at 0.5, the pupil at about 0.2"""
 EYE_COLUMNS = 24
 IRIS_ANGLE, CORNEA_HEIGHT = 0.5, 0.7
@@ -24,7 +24,7 @@ def eyeball() -> Patch:
     patch = grid(ball, closed=True, first_pole=True)
     vertices = patch.vertices + EYE
     vertices[-1] = EYE + [0, 0, EYE_RADIUS + CORNEA_HEIGHT]
-    disc = (a / angle[-1])[..., None] * np.stack([np.cos(t), np.sin(t)], -1)
+    disc = ((a / angle[-1]) ** 0.7)[..., None] * np.stack([np.cos(t), np.sin(t)], -1)
     uv = np.concatenate([0.5 + 0.5 * disc.reshape(-1, 2), [[0.5, 0.5]]])
     return Patch(vertices, patch.faces, uv, patch.faces)
 
