@@ -1,0 +1,47 @@
+"""numba with its cache where this user can write: a source install may be read-only."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+
+import numba
+
+from talkcli.engine.assets import cache_folder
+
+FREE = {"contract", "arcp", "nsz", "afn", "reassoc"}
+
+
+def _can_cache() -> bool:
+    """Point numba at a folder for this state of the sources: it does not see changes in what it inlines."""
+    if not numba.config.CACHE_DIR:  # type: ignore[attr-defined]
+        sources = sorted(Path(__file__).parent.glob("*.py"))
+        state = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
+        try:
+            folder = cache_folder() / "numba" / hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return False
+        numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    return True
+
+
+_CACHE = _can_cache()
+_kernel = functools.partial(numba.njit, cache=_CACHE, nogil=True, error_model="numpy", _nrt=False)
+"""Kernels borrow their arrays and make none: counting references would cost more than their arithmetic."""
+
+exact = _kernel()
+"""IEEE arithmetic in the order written: the same result on every machine."""
+
+fast = _kernel(fastmath=FREE)
+"""Free to reorder: for colours, which are rounded to bytes anyway."""
+
+inlined = _kernel(fastmath=FREE, forceinline=True)
+"""As `fast`, and melted into its caller."""
+
+
+def is_cached(*kernels: object) -> bool:
+    """Whether every kernel has been compiled on this machine before."""
+    indices = [Path(kernel._cache._cache_file._index_path) for kernel in kernels]  # type: ignore[attr-defined]
+    return _CACHE and all(index.is_file() for index in indices)

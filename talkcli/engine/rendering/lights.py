@@ -1,0 +1,43 @@
+"""The photographer's lights: a warm key, a cool fill, two rims from behind, and a soft room."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class LightRig(NamedTuple):
+    directions: Array
+    """[lights, 3] unit, towards each light: key, fill, left rim, right rim"""
+    colours: Array
+    """[lights, 3] linear; a white Lambert surface that faces a light of 1 looks 1"""
+    softbox: Array
+    """[2, 3] the axes of the key's rectangle, for its image in the eyes"""
+    room: Array
+    """[2, 3] light of the room from above and from below"""
+
+
+def _unit(x: float, y: float, z: float) -> Array:
+    return np.array([x, y, z]) / math.hypot(x, y, z)
+
+
+DIRECTIONS = np.stack(
+    [_unit(-0.52, 0.58, 0.72), _unit(0.85, 0.12, 0.52), _unit(0.80, 0.42, -0.62), _unit(-0.86, 0.36, -0.52)]
+)
+COLOURS = np.array([[1.20, 1.12, 1.02], [0.24, 0.27, 0.31], [0.75, 0.77, 0.82], [0.50, 0.53, 0.58]])
+ROOM = np.array([[0.30, 0.325, 0.36], [0.17, 0.145, 0.125]])
+
+
+def light_rig(turn: float) -> LightRig:
+    """The studio turned about the vertical by so many radians."""
+    c, s = math.cos(turn), math.sin(turn)
+    rotation = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    directions = DIRECTIONS @ rotation.T
+    across = np.cross([0.0, 1.0, 0.0], directions[0])
+    across /= np.linalg.norm(across)
+    return LightRig(directions, COLOURS, np.stack([across, np.cross(directions[0], across)]), ROOM)

@@ -1,0 +1,196 @@
+"""What light cannot reach: the room baked on the neutral face; every frame, the key and into the mouth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkcli.engine.rendering.compiled import fast
+from talkcli.engine.rendering.rasterize import SUBSAMPLE, rasterize
+
+Array = NDArray[np.float32]
+DIRECTIONS = 96
+"""From which the bake looks at the head."""
+
+MOUTH_CORNERS = 8
+"""At most, of the opening's polygon on either lip."""
+
+BAKE, SHADOW = 256, 224
+"""Samples along a side of the depth pictures."""
+
+LIFT = 0.0012
+"""Metres along the normal from which a vertex looks for the light: it must not shade itself."""
+
+BOUNCED, DEEP = 0.015, 0.6
+"""Light that wanders in the mouth: what it adds to the direct share, the power that lifts what is faint."""
+
+OPEN_LIPS = 0.006
+"""Metres between the lips at which they no longer shade each other."""
+
+
+def bake_occlusion(
+    vertices: Array, normals: Array, faces: NDArray[np.uint32], two_sided: NDArray[np.bool_]
+) -> Array:
+    """The share [V] of an even sky, weighted by the cosine, that each vertex sees."""
+    every = np.ones_like(two_sided)
+    depth = np.empty((BAKE, BAKE), np.float32)
+    ids = np.empty((BAKE, BAKE), np.int32)
+    seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
+    visible = np.empty(len(vertices), np.float32)
+    golden = math.pi * (3 - math.sqrt(5))
+    for i in range(DIRECTIONS):
+        y = 1 - 2 * (i + 0.5) / DIRECTIONS
+        around = math.sqrt(1 - y * y)
+        direction = np.array([around * math.cos(golden * i), y, around * math.sin(golden * i)])
+        cosine = np.clip(normals @ direction, 0, None)
+        shadows(vertices, normals, faces, every, direction, ids, depth, visible)
+        seen += cosine * visible
+        total += cosine
+    return (seen / np.maximum(total, 1e-9)).astype(np.float32)
+
+
+def shadows(
+    vertices: Array,
+    normals: Array,
+    faces: NDArray[np.uint32],
+    two_sided: NDArray[np.bool_],
+    direction: NDArray[np.float64],
+    ids: NDArray[np.int32],
+    depth: Array,
+    visible: Array,
+) -> None:
+    """Fill visible [V]: how much of a soft light in that direction each vertex sees.
+
+    ids and depth [n, n] are scratch.
+    """
+    up = np.array([0.0, 1.0, 0.0]) if abs(direction[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    across = np.cross(up, direction)
+    across /= np.linalg.norm(across)
+    axes = np.stack([across, np.cross(direction, across), direction])
+    centre = np.empty(3)
+    reach = enclose(vertices, centre)
+    snapped, nearness = np.empty((len(vertices), 2), np.int64), np.empty(len(vertices))
+    look_along(vertices, axes, centre, reach, len(depth), snapped, nearness)
+    rasterize(snapped, nearness, faces, two_sided, ids, depth)
+    look_up(vertices, normals, axes, centre, reach, depth, visible)
+
+
+@fast
+def enclose(vertices, centre):
+    """Set centre [3] to the middle of the vertices' box; return a little more than half its diagonal."""
+    diagonal = 0.0
+    for axis in range(3):
+        low, high = vertices[0, axis], vertices[0, axis]
+        for i in range(len(vertices)):
+            low, high = min(low, vertices[i, axis]), max(high, vertices[i, axis])
+        centre[axis] = (float(low) + high) / 2
+        diagonal += (float(high) - low) ** 2
+    return math.sqrt(diagonal) / 2 + 0.01
+
+
+@fast
+def look_along(vertices, axes, centre, reach, size, snapped, nearness):
+    """A parallel projection on size x size samples; nearness grows towards the light, from 1 to 3."""
+    for i in range(len(vertices)):
+        x, y, z = vertices[i, 0] - centre[0], vertices[i, 1] - centre[1], vertices[i, 2] - centre[2]
+        a = (axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z) / reach
+        b = (axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z) / reach
+        c = (axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z) / reach
+        snapped[i, 0] = int(np.rint((1 + a) * 0.5 * size * SUBSAMPLE))
+        snapped[i, 1] = int(np.rint((1 - b) * 0.5 * size * SUBSAMPLE))
+        nearness[i] = 2 + c
+
+
+@fast
+def look_up(vertices, normals, axes, centre, reach, depth, visible):
+    """Share of 5 x 5 depth samples round each lifted vertex that do not lie in front of it."""
+    size = len(depth)
+    for i in range(len(vertices)):
+        facing = normals[i, 0] * axes[2, 0] + normals[i, 1] * axes[2, 1] + normals[i, 2] * axes[2, 2]
+        visible[i] = 0.0
+        if facing < -0.45:
+            continue
+        x = vertices[i, 0] + LIFT * normals[i, 0] - centre[0]
+        y = vertices[i, 1] + LIFT * normals[i, 1] - centre[1]
+        z = vertices[i, 2] + LIFT * normals[i, 2] - centre[2]
+        a = (1 + (axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z) / reach) * 0.5 * size - 0.5
+        b = (1 - (axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z) / reach) * 0.5 * size - 0.5
+        near = 2 + (axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z) / reach + LIFT / reach
+        column, row = int(np.floor(a)), int(np.floor(b))
+        fx, fy = a - column, b - row
+        total, lit = 0.0, 0.0
+        for dy in range(-2, 4):
+            wy = 1 - fy if dy == -2 else (fy if dy == 3 else 1.0)
+            v = min(max(row + dy, 0), size - 1)
+            for dx in range(-2, 4):
+                w = wy * (1 - fx if dx == -2 else (fx if dx == 3 else 1.0))
+                u = min(max(column + dx, 0), size - 1)
+                total += w
+                behind = (depth[v, u] - near) * reach
+                lit += w * (1.0 if behind <= 0 else max(0.0, 1 - behind / LIFT))
+        visible[i] = lit / total
+
+
+@fast
+def light_mouth(vertices, normals, pairs, inside, lips, lip_pair, rim, occlusion):
+    """Overwrite occlusion [V] in the mouth by the light that comes in, lift it on lips that part.
+
+    The opening is a polygon of sky; a point gets Lambert's formula for it. `rim` [2 * MOUTH_CORNERS, 3] is
+    scratch.
+    """
+    count = len(pairs)
+    if count == 0:
+        return
+    for q in range(len(lips)):
+        upper, lower = pairs[lip_pair[q], 0], pairs[lip_pair[q], 1]
+        gap = 0.0
+        for axis in range(3):
+            gap += (vertices[upper, axis] - vertices[lower, axis]) ** 2
+        parted = min(np.sqrt(gap) / OPEN_LIPS, 1.0)
+        v = lips[q]
+        occlusion[v] += max(0.8 - occlusion[v], 0.0) * parted
+    step = max(1, (count + MOUTH_CORNERS - 1) // MOUTH_CORNERS)
+    corners = 0
+    for k in range(0, count, step):
+        for axis in range(3):
+            rim[corners, axis] = vertices[pairs[k, 0], axis]
+        corners += 1
+    half = corners
+    for k in range(half):
+        source = (half - 1 - k) * step
+        for axis in range(3):
+            rim[corners, axis] = vertices[pairs[source, 1], axis]
+        corners += 1
+    outward = _outward(vertices, rim[:corners], inside)
+    for q in range(len(inside)):
+        v = inside[q]
+        total = 0.0
+        for k in range(corners):
+            j = k + 1 if k + 1 < corners else 0
+            ax, ay, az = rim[k, 0] - vertices[v, 0], rim[k, 1] - vertices[v, 1], rim[k, 2] - vertices[v, 2]
+            bx, by, bz = rim[j, 0] - vertices[v, 0], rim[j, 1] - vertices[v, 1], rim[j, 2] - vertices[v, 2]
+            cx, cy, cz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+            sine = np.sqrt(cx * cx + cy * cy + cz * cz)
+            if sine > 1e-12:
+                angle = np.arctan2(sine, ax * bx + ay * by + az * bz)
+                total += angle * (normals[v, 0] * cx + normals[v, 1] * cy + normals[v, 2] * cz) / sine
+        occlusion[v] = min((max(outward * total / (2 * math.pi), 0.0) + BOUNCED) ** DEEP, 1.0)
+
+
+@fast
+def _outward(vertices, rim, inside):
+    """1 if the rim runs counter-clockwise seen from outside the mouth, else -1."""
+    total = 0.0
+    for axis in range(3):
+        p, q = (axis + 1) % 3, (axis + 2) % 3
+        area, out = 0.0, 0.0
+        for k in range(len(rim)):
+            j = k + 1 if k + 1 < len(rim) else 0
+            area += rim[k, p] * rim[j, q] - rim[k, q] * rim[j, p]
+            out += rim[k, axis] / len(rim)
+        for k in range(len(inside)):
+            out -= vertices[inside[k], axis] / len(inside)
+        total += area * out
+    return 1.0 if total >= 0 else -1.0

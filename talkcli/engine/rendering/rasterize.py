@@ -1,0 +1,149 @@
+"""Which triangle is seen at every sample, and where in it: exact coverage, perspective-correct weights.
+
+Vertices are snapped to 1/256 sample, edges are integers, and a sample on a shared edge belongs to exactly one
+triangle (the top-left rule): a closed mesh has neither holes nor double samples. A face that reaches behind
+the camera is dropped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkcli.engine.rendering.compiled import exact, inlined
+
+SUBSAMPLE = 256
+"""Steps per sample that vertices are snapped to."""
+
+NEAR = 0.01
+"""Metres in front of the camera that a vertex must be."""
+
+REACH = float(1 << 30)
+"""The largest snapped coordinate: edge products stay below 2^62."""
+
+
+@exact
+def project(vertices, view, focal, width, height, snapped, nearness):
+    """Snapped sample coordinates [verts, 2] and 1 / distance [verts], 0 where a vertex cannot be drawn."""
+    for i in range(len(vertices)):
+        x, y, z = vertices[i, 0], vertices[i, 1], vertices[i, 2]
+        cx = view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3]
+        cy = view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3]
+        distance = -(view[2, 0] * x + view[2, 1] * y + view[2, 2] * z + view[2, 3])
+        nearness[i] = 0.0
+        if distance < NEAR:
+            continue
+        sx = np.rint((width * 0.5 + focal * cx / distance) * SUBSAMPLE)
+        sy = np.rint((height * 0.5 - focal * cy / distance) * SUBSAMPLE)
+        if abs(sx) < REACH and abs(sy) < REACH:
+            snapped[i, 0], snapped[i, 1], nearness[i] = int(sx), int(sy), 1.0 / distance
+
+
+@exact
+def rasterize(snapped, nearness, faces, two_sided, ids, depth):
+    """Fill ids [height, width] (-1: nothing) and the nearness there; the lower face number wins a tie.
+
+    Faces are counter-clockwise from outside; the other side is drawn where `two_sided`.
+    """
+    height, width = ids.shape
+    ids[:] = -1
+    depth[:] = 0.0
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        if nearness[a] <= 0 or nearness[b] <= 0 or nearness[c] <= 0:
+            continue
+        ax, ay, bx, by, cx, cy = (
+            snapped[a, 0],
+            snapped[a, 1],
+            snapped[b, 0],
+            snapped[b, 1],
+            snapped[c, 0],
+            snapped[c, 1],
+        )
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area == 0 or (area > 0 and not two_sided[f]):
+            continue
+        na, nb, nc = nearness[a], nearness[b], nearness[c]
+        if area < 0:
+            bx, by, cx, cy, nb, nc, area = cx, cy, bx, by, nc, nb, -area
+        x0, x1 = max(0, (min(ax, bx, cx) + 127) >> 8), min(width - 1, (max(ax, bx, cx) - 128) >> 8)
+        y0, y1 = max(0, (min(ay, by, cy) + 127) >> 8), min(height - 1, (max(ay, by, cy) - 128) >> 8)
+        if x0 > x1 or y0 > y1:
+            continue
+        px, py = x0 * 256 + 128, y0 * 256 + 128
+        ea = (cx - bx) * (py - by) - (cy - by) * (px - bx) - _excluded(cx - bx, cy - by)
+        eb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx) - _excluded(ax - cx, ay - cy)
+        ec = (bx - ax) * (py - ay) - (by - ay) * (px - ax) - _excluded(bx - ax, by - ay)
+        ea_x, eb_x, ec_x = (by - cy) * 256, (cy - ay) * 256, (ay - by) * 256
+        ea_y, eb_y, ec_y = (cx - bx) * 256, (ax - cx) * 256, (bx - ax) * 256
+        across = ((nb - na) * (cy - ay) - (nc - na) * (by - ay)) / area
+        down = ((nc - na) * (bx - ax) - (nb - na) * (cx - ax)) / area
+        for y in range(y0, y1 + 1):
+            wa, wb, wc = ea, eb, ec
+            row = na + down * (y * 256 + 128 - ay) - across * (ax - 128)
+            for x in range(x0, x1 + 1):
+                if (wa | wb | wc) >= 0:
+                    near = np.float32(row + across * (x * 256))
+                    if near > depth[y, x]:
+                        depth[y, x], ids[y, x] = near, f
+                wa, wb, wc = wa + ea_x, wb + eb_x, wc + ec_x
+            ea, eb, ec = ea + ea_y, eb + eb_y, ec + ec_y
+
+
+@exact
+def _excluded(dx, dy):
+    """1 if samples on this edge belong to the neighbour, 0 for a top or left edge."""
+    return 0 if dy < 0 or (dy == 0 and dx > 0) else 1
+
+
+@inlined
+def weights_at(snapped, nearness, a, b, c, px, py):
+    """Perspective-correct weights of a face's corners at a snapped point, also outside the face."""
+    ax, ay = float(snapped[a, 0] - px), float(snapped[a, 1] - py)
+    bx, by = float(snapped[b, 0] - px), float(snapped[b, 1] - py)
+    cx, cy = float(snapped[c, 0] - px), float(snapped[c, 1] - py)
+    wa = (bx * cy - by * cx) * nearness[a]
+    wb = (cx * ay - cy * ax) * nearness[b]
+    wc = (ax * by - ay * bx) * nearness[c]
+    scale = 1.0 / (wa + wb + wc)
+    return wa * scale, wb * scale, wc * scale
+
+
+@exact
+def barycentrics(snapped, nearness, faces, ids, weights):
+    """Perspective-correct corner weights [height, width, 3] of what rasterize saw, 0 where it saw nothing."""
+    for y in range(ids.shape[0]):
+        for x in range(ids.shape[1]):
+            f = ids[y, x]
+            if f < 0:
+                weights[y, x] = 0.0
+                continue
+            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+            wa, wb, wc = weights_at(snapped, nearness, a, b, c, x * 256 + 128, y * 256 + 128)
+            weights[y, x, 0], weights[y, x, 1], weights[y, x, 2] = wa, wb, wc
+
+
+def see(
+    vertices: NDArray[np.float32],
+    faces: NDArray[np.uint32],
+    view: NDArray[np.float64],
+    focal: float,
+    width: int,
+    height: int,
+    two_sided: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Face number [height, width] (-1: none) and corner weights [height, width, 3] at every pixel centre."""
+    snapped, nearness = np.zeros((len(vertices), 2), np.int64), np.zeros(len(vertices))
+    project(vertices, view, focal, width, height, snapped, nearness)
+    ids, depth = np.empty((height, width), np.int32), np.empty((height, width), np.float32)
+    rasterize(
+        snapped,
+        nearness,
+        faces,
+        np.zeros(len(faces), np.bool_) if two_sided is None else two_sided,
+        ids,
+        depth,
+    )
+    weights = np.empty((height, width, 3), np.float32)
+    barycentrics(snapped, nearness, faces, ids, weights)
+    return ids, weights

@@ -1,0 +1,142 @@
+"""From a motion and an avatar to pictures, one by one, in constant memory."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import local
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from talkcli.engine.errors import pick
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG, arkit_weights, vertices
+from talkcli.engine.face.look import Wrinkles, activations
+from talkcli.engine.motion import Motion
+from talkcli.engine.rendering.acting_skin import blend, wrinkle_maps
+from talkcli.engine.rendering.camera import Camera, look_at
+from talkcli.engine.rendering.compiled import is_cached
+from talkcli.engine.rendering.occlusion import light_mouth, look_up
+from talkcli.engine.rendering.painting import develop, paint, survey
+from talkcli.engine.rendering.picture import Image, Painter
+from talkcli.engine.rendering.rasterize import project, rasterize
+from talkcli.engine.rendering.surface import surface_of, vertex_normals
+
+RENDERERS = ("numba", "pyrender")
+CHUNK = 32
+"""Frames whose vertices are in memory at once."""
+
+
+def frames(
+    motion: Motion,
+    avatar: Avatar,
+    camera: Camera,
+    renderer: str = "numba",
+    background: str = "studio",
+    *,
+    wrinkles: bool = True,
+    workers: int | None = None,
+) -> Iterator[Image]:
+    """The pictures of a motion, uint8 [height, width, 3], or 4 on a transparent background.
+
+    The same bytes for any number of `workers` (threads; by default the cores). `wrinkles=False`: the skin keeps
+    its resting relief and colour. What is wrong is said at the call, before the first picture.
+    """
+    pick(renderer, RENDERERS, "renderer")
+    if renderer == "pyrender":
+        from talkcli.engine.rendering.pyrender_renderer import open_window
+
+        return open_window(avatar, camera, background).shots(_moments(motion, avatar, camera, None))
+    acting = _acting(avatar) if wrinkles else None
+    vertices(motion, avatar, 0, 1)
+    topology = load_face_model().topology if avatar.rig == RIG else None
+    surface, maps = surface_of(avatar, topology), wrinkle_maps(acting)
+    first = Painter(surface, camera.width, camera.height, background, maps)
+
+    def another() -> Painter:
+        return Painter(surface, camera.width, camera.height, background, maps)
+
+    return _drawn(_moments(motion, avatar, camera, acting), first, another, workers or _cores())
+
+
+def _cores() -> int:
+    """Of those this process may use, as many as numba was told to."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, int(os.environ.get("NUMBA_NUM_THREADS") or allowed))
+
+
+def _acting(avatar: Avatar) -> Wrinkles | None:
+    if avatar.rig != RIG or avatar.look is None:
+        return None
+    return load_face_model().wrinkles
+
+
+Moment = tuple[NDArray[np.float32], NDArray[np.float64], float, "NDArray[np.float32] | None"]
+"""Vertices, view, focal length and wrinkle activations of one frame."""
+
+
+def _moments(motion: Motion, avatar: Avatar, camera: Camera, wrinkles: Wrinkles | None) -> Iterator[Moment]:
+    for start in range(0, len(motion), CHUNK):
+        places = vertices(motion, avatar, start, start + CHUNK).numpy()
+        active: Float[torch.Tensor, "frames maps"] | None = None
+        if wrinkles is not None:
+            active = activations(wrinkles, arkit_weights(motion, avatar, start, start + CHUNK))
+        for i, shape in enumerate(places):
+            view = camera.view(start + i).double().numpy()
+            acts = None if active is None else active[i].numpy()
+            yield np.ascontiguousarray(shape, np.float32), view, camera.focal, acts
+
+
+def _drawn(
+    moments: Iterator[Moment], first: Painter, another: Callable[[], Painter], workers: int
+) -> Iterator[Image]:
+    """Pictures in order, drawn by threads that run at most two frames each ahead."""
+    if workers == 1:
+        yield from (first.draw(*moment) for moment in moments)
+        return
+    own = local()
+
+    def draw(moment: Moment) -> Image:
+        if not hasattr(own, "painter"):
+            own.painter = another()
+        return own.painter.draw(*moment)
+
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: collections.deque[Future[Image]] = collections.deque()
+        try:
+            waiting.extend(pool.submit(draw, moment) for moment in itertools.islice(moments, 2 * workers))
+            while waiting:
+                image = waiting.popleft().result()
+                waiting.extend(pool.submit(draw, moment) for moment in itertools.islice(moments, 1))
+                yield image
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def is_compiled() -> bool:
+    """Whether the first picture comes at once; if not, `compile_renderer` takes a quarter of a minute."""
+    return is_cached(blend, develop, light_mouth, look_up, paint, project, rasterize, survey, vertex_normals)
+
+
+def compile_renderer() -> None:
+    """Draw one small picture, so that every kernel is compiled and kept for the next time."""
+    corners = torch.tensor([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.1]])
+    faces = torch.tensor([[0, 1, 3], [1, 2, 3], [2, 0, 3]])
+    surface = surface_of(Avatar("pyramid", corners, faces, torch.tensor([0])), None)
+    wrinkles = Wrinkles(
+        ("all",),
+        torch.ones(1, 8, 8, dtype=torch.int8),
+        torch.ones(1, 8, 8, dtype=torch.int8),
+        torch.ones(1, 1),
+    )
+    painter = Painter(surface, 16, 16, maps=wrinkle_maps(wrinkles))
+    view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
+    painter.draw(corners.numpy(), view, 50.0, np.ones(1, np.float32))

@@ -1,0 +1,147 @@
+"""Surface: everything about an avatar that the renderer works out once."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.look import Look, Wrinkles
+from talkcli.engine.face.topology import MATERIALS, Topology
+from talkcli.engine.rendering.compiled import fast
+from talkcli.engine.rendering.occlusion import bake_occlusion
+from talkcli.engine.rendering.textures import albedo_levels, detail_levels
+
+SKIN, EYE, TEETH, GUM, TONGUE, CAVITY, LASH, HAIR = range(len(MATERIALS))
+CLAY = len(MATERIALS)
+"""What a mesh without a look is made of."""
+
+CLAY_LOOK = Look(
+    torch.tensor([[[196, 186, 176]]], dtype=torch.uint8),
+    torch.tensor([[[64, 150]]], dtype=torch.uint8),
+    torch.zeros(1, 1, dtype=torch.int8),
+)
+
+
+class Surface(NamedTuple):
+    """Arrays that the kernels read; texture rows count from the top."""
+
+    faces: NDArray[np.uint32]
+    uv: NDArray[np.float32]
+    """[F, 3, 2] of every face's corners, v downwards"""
+    materials: NDArray[np.uint8]
+    two_sided: NDArray[np.bool_]
+    corner_starts: NDArray[np.int64]
+    """[V + 1] where each vertex's faces begin in corner_faces"""
+    corner_faces: NDArray[np.uint32]
+    albedo: NDArray[np.uint16]
+    albedo_levels: NDArray[np.int64]
+    detail: NDArray[np.int16]
+    detail_levels: NDArray[np.int64]
+    coarser: float
+    """Levels that the detail's first one is coarser than the albedo's"""
+    occlusion: NDArray[np.float32]
+    """[V] share of the room's light that reaches the neutral face"""
+    curvature: NDArray[np.float32]
+    """[V] 1/m"""
+    pairs: NDArray[np.int64]
+    """[pairs, 2] inner-lip vertices, upper and lower"""
+    inside: NDArray[np.int64]
+    """Vertices inside the mouth, lit through its opening"""
+    lips: NDArray[np.int64]
+    """Vertices of the lips"""
+    lip_pair: NDArray[np.int64]
+    """The pair nearest to each of them"""
+
+
+def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | None = None) -> Surface:
+    """`topology` is the rig's; without it, or without a look, the avatar is clay."""
+    faces = avatar.faces.numpy().astype(np.uint32)
+    vertices = avatar.neutral.numpy().astype(np.float32)
+    look = CLAY_LOOK if topology is None or avatar.look is None else avatar.look
+    if topology is None:
+        uv, materials = np.zeros((len(faces), 3, 2), np.float32), np.full(len(faces), CLAY, np.uint8)
+    else:
+        uv = topology.uv.numpy()[topology.uv_faces.numpy()].astype(np.float32)
+        materials = topology.materials.numpy().astype(np.uint8)
+        if avatar.look is None:
+            materials = np.full(len(faces), CLAY, np.uint8)
+    uv = np.ascontiguousarray(np.stack([uv[..., 0], 1 - uv[..., 1]], -1), np.float32)
+    two_sided = (materials == LASH) | (materials == HAIR) | (materials == CLAY)
+    order = np.argsort(faces.ravel(), kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(faces.ravel(), minlength=len(vertices)))])
+    corners = (order // 3).astype(np.int32)
+    normals = np.empty_like(vertices)
+    vertex_normals(vertices, faces, starts, corners, np.empty((len(faces), 3), np.float32), normals)
+    pairs, inside, lips, lip_pair = _mouth(vertices, faces, topology)
+    return Surface(
+        faces, uv, materials, two_sided, starts, corners,
+        *albedo_levels(look.albedo.numpy()), *detail_levels(look),
+        math.log2(look.albedo.shape[1] / look.relief.shape[1]),
+        bake_occlusion(vertices, normals, faces, two_sided), _curvature(vertices, normals, faces),
+        pairs, inside, lips, lip_pair,
+    )  # fmt: skip
+
+
+def _mouth(
+    vertices: NDArray[np.float32], faces: NDArray[np.uint32], topology: Topology | None
+) -> tuple[NDArray[np.int64], ...]:
+    none = np.zeros(0, np.int64)
+    if topology is None or not len(topology.lip_pairs):
+        return none.reshape(0, 2), none, none, none
+    pairs = topology.lip_pairs.numpy().astype(np.int64)
+    wet = np.isin(topology.materials.numpy(), (TEETH, GUM, TONGUE, CAVITY))
+    inside = np.setdiff1d(faces[wet], faces[~wet]).astype(np.int64)
+    lips = topology.regions["lips"].numpy().astype(np.int64)
+    middle = vertices[pairs].mean(1)
+    return pairs, inside, lips, np.abs(vertices[lips, None, 0] - middle[None, :, 0]).argmin(1)
+
+
+def _curvature(
+    vertices: NDArray[np.float32], normals: NDArray[np.float32], faces: NDArray[np.uint32]
+) -> NDArray[np.float32]:
+    """How fast the normal turns, 1/m, averaged over each vertex's edges and then over its neighbours."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
+    turn = np.linalg.norm(normals[edges[:, 0]] - normals[edges[:, 1]], axis=1) / np.maximum(length, 2e-4)
+    count = np.maximum(np.bincount(edges.ravel(), minlength=len(vertices)), 1)
+
+    def gathered(value: NDArray) -> NDArray:
+        total = np.bincount(edges[:, 0], value[0], len(vertices)) + np.bincount(
+            edges[:, 1], value[1], len(vertices)
+        )
+        return total / count
+
+    own = gathered(np.stack([turn, turn]))
+    for _ in range(2):
+        own = gathered(np.stack([own[edges[:, 1]], own[edges[:, 0]]]))
+    return own.astype(np.float32)
+
+
+@fast
+def vertex_normals(vertices, faces, corner_starts, corner_faces, across, normals):
+    """Unit normals [V, 3], each the area-weighted mean of its faces'; `across` [F, 3] is scratch."""
+    for f in range(len(faces)):
+        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, az = (
+            vertices[j, 0] - vertices[i, 0],
+            vertices[j, 1] - vertices[i, 1],
+            vertices[j, 2] - vertices[i, 2],
+        )
+        bx, by, bz = (
+            vertices[k, 0] - vertices[i, 0],
+            vertices[k, 1] - vertices[i, 1],
+            vertices[k, 2] - vertices[i, 2],
+        )
+        across[f, 0], across[f, 1], across[f, 2] = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    for v in range(len(vertices)):
+        x, y, z = 0.0, 0.0, 0.0
+        for c in range(corner_starts[v], corner_starts[v + 1]):
+            f = corner_faces[c]
+            x, y, z = x + across[f, 0], y + across[f, 1], z + across[f, 2]
+        scale = 1.0 / max(np.sqrt(x * x + y * y + z * z), 1e-20)
+        normals[v, 0], normals[v, 1], normals[v, 2] = x * scale, y * scale, z * scale
