@@ -23,7 +23,7 @@ FEATURES = 3 * BANDS
 """Level, slope and curvature of each band."""
 
 REACH = 1500
-"""Spectra on either side (15 s) that say how loud and how bright the recording is."""
+"""Spectra on either side (15 s) that say how loud the recording is; and as many again, what colour it has."""
 FLOOR = 10**-4.5
 """Power under the recording's mean that is taken for silence (45 dB)."""
 HUSH = 1e-9
@@ -88,7 +88,7 @@ def with_slopes(levels: Float[Tensor, "batch frames bands"]) -> Float[Tensor, "b
     """Levels, their slope and their curvature over time."""
 
     def slope(x: Tensor) -> Tensor:
-        return F.pad(x[:, 2:] - x[:, :-2], (0, 0, 1, 1))
+        return F.pad(x[:, 2:] - x[:, :-2], (0, 0, 1, 1))[:, : x.shape[1]]
 
     first = slope(levels)
     return torch.cat([levels, first, slope(first)], dim=2)

@@ -17,7 +17,9 @@ from talkcli.engine.speech import SAMPLE_RATE
 TICKS = 50
 """Ticks a second; tick k stands at k / TICKS seconds."""
 TICK = SAMPLE_RATE // TICKS
-CHUNK = 30 * SAMPLE_RATE
+EDGE = 100
+"""Spectra on either side of a chunk that the network hears with it."""
+CHUNK = 60 * SAMPLE_RATE
 """Samples heard at a time when not training: on a fixed grid, streaming equals offline bit for bit."""
 
 
@@ -46,7 +48,7 @@ class LogMelEncoder(nn.Module):
     """Hears 16 kHz speech as phone logits, in the manner of a CTC head's letters.
 
     A time-delay network (Waibel et al. 1989; Peddinti et al. 2015) on 40 normalised mel bands. It looks
-    0.46 s either way; level and colour of the sound come from 15 s either way (`logmel.normalise`).
+    0.46 s either way; level and colour of the sound come from 15 and 30 s either way (`logmel.normalise`).
     """
 
     def __init__(self, config: LogMelEncoderConfig = LogMelEncoderConfig()) -> None:
@@ -73,15 +75,15 @@ class LogMelEncoder(nn.Module):
         """Logits at TICKS a second, in chunks of constant memory when not training."""
         if self.training or waveform.shape[1] <= CHUNK:
             return self.phones(features(waveform))
-        context = (REACH + 100) * HOP
-        ticks = waveform.shape[1] // TICK + 1
+        size, context = CHUNK // HOP, 2 * REACH + EDGE
         heard = []
-        for start in range(0, waveform.shape[1], CHUNK):
-            first = max(0, start - context)
-            part = self.phones(features(waveform[:, first : start + CHUNK + context]))
-            skip = (start - first) // TICK
-            heard.append(part[:, skip : skip + CHUNK // TICK])
-        return torch.cat(heard, dim=1)[:, :ticks]
+        for start in range(0, waveform.shape[1] // HOP + 1, size):
+            first, near = max(0, start - context), max(0, start - EDGE)
+            spectra = features(waveform[:, first * HOP : (start + size + context) * HOP])
+            part = self.phones(spectra[:, near - first : start - first + size + EDGE])
+            skip = (start - near) // 2
+            heard.append(part[:, skip : skip + size // 2])
+        return torch.cat(heard, dim=1)[:, : waveform.shape[1] // TICK + 1]
 
     def forward(
         self, waveform: Float[Tensor, "batch samples"], frames: int, fps: Fraction | float

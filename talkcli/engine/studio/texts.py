@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -248,7 +249,7 @@ def _fill(pattern: str, rng: np.random.Generator) -> str:
                 words.append(_pick(rng, ["this", "that", "some", "every"]))
             case _:
                 words.append(part)
-    return "".join(words)
+    return re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", "".join(words))
 
 
 def sentence(language: str, rng: np.random.Generator) -> str:
