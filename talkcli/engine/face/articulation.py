@@ -188,6 +188,8 @@ def _dominance(
     pull = np.zeros((len(times), len(CONTROLS)))
     weight = np.full((len(times), len(CONTROLS)), 1e-6)
     for phone, start, stop in segments:
+        if phone == "SIL" and stop - start <= REST_AFTER:
+            continue
         centre, half = (start + stop) / 2, (stop - start) / 2
         first, last = np.searchsorted(times, (start - 0.5, stop + 0.5))
         near = times[first:last]
