@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.memorytalker.motions import config_for
-from talkcli.engine.methods.memorytalker.stages import memorise, stylise
+from talkcli.engine.methods.memorytalker.stages import listen, memorise, stylise
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.methods.method import Method
 from talkcli.engine.speech import Speech
@@ -23,6 +23,6 @@ METHOD = Method(
     config=MemoryTalkerConfig,
     build=MemoryTalker,
     config_for=config_for,
-    stages={"memorise": memorise, "stylise": stylise},
+    stages={"listen": listen, "memorise": memorise, "stylise": stylise},
     capture=capture,
 )

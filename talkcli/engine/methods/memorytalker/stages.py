@@ -19,6 +19,8 @@ from talkcli.engine.methods.memorytalker.motions import fit_mixing, targets
 from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct
+from talkcli.engine.training.listening import Heard as HeardPhones
+from talkcli.engine.training.listening import listening
 from talkcli.engine.training.losses import mean_square, present, triplet, velocity
 from talkcli.engine.training.stage import Losses, Stage, Update
 
@@ -197,6 +199,18 @@ def triplets(clips: ClipSet, lesson: Example[Lesson], seconds: float) -> Example
 
 EPOCHS = 100 * 320
 """The paper's hundred epochs of VOCASET's training clips, one clip a step."""
+
+
+def listen(config: MemoryTalkerConfig) -> Stage[MemoryTalker, HeardPhones] | None:
+    """Stage 0 of the log-mel encoder, which nobody trained before us: phones, from clips that know them."""
+    if config.encoder == "hubert":
+        return None
+
+    def encoder(network: MemoryTalker) -> LogMelEncoder:
+        assert isinstance(network.encoder, LogMelEncoder)
+        return network.encoder
+
+    return listening(encoder)
 
 
 def memorise(config: MemoryTalkerConfig, *, excerpt: int = 0, views: int = 0) -> Stage[MemoryTalker, Lesson]:

@@ -63,6 +63,8 @@ class MemoryTalkerConfig:
     """Named shapes of the built-in rig that the talker moves; without them it moves vertices."""
     components: int = 0
     """Principal motions of the rig's shapes between which E_m and the output layer work."""
+    window: int = 20
+    """Periods that are spoken at a time; windows overlap by two."""
 
     @property
     def dims(self) -> int:
@@ -154,21 +156,22 @@ class MemoryTalker(Talker):
         frames: Int[Tensor, " batch"],
     ) -> Heard:
         """f_txt = W_t L + b_t, where the decoder wants it."""
-        rows = [
-            self.text(spliced(row[None, :n], self.config.reach))
-            for row, n in zip(letters, ticks, strict=True)
-        ]
+
+        def each(x: Tensor, make: Callable[[Tensor, int], Tensor]) -> Tensor:
+            """`make` of all clips at once where they are equally long, else of each alone."""
+            if bool((ticks == x.shape[1]).all()) and bool((frames == frames[0]).all()):
+                return make(x, int(frames[0]))
+            parts = [
+                make(row[None, :n], int(count))[0] for row, n, count in zip(x, ticks, frames, strict=True)
+            ]
+            return nn.utils.rnn.pad_sequence(parts, batch_first=True)
+
+        text = each(letters, lambda part, count: self.text(spliced(part, self.config.reach)))
         if not self.config.double_rate:
-            text = nn.utils.rnn.pad_sequence([row[0] for row in rows], batch_first=True)
             return Heard(letters, text, text)
-        counts = frames.tolist()
-
-        def aligned(parts: list[Tensor], to: Callable[[Tensor, int], Tensor], times: int) -> Tensor:
-            fit = [to(part, times * count)[0] for part, count in zip(parts, counts, strict=True)]
-            return nn.utils.rnn.pad_sequence(fit, batch_first=True)
-
-        raw = [row[None, :n] for row, n in zip(letters, ticks, strict=True)]
-        return Heard(aligned(raw, resampled, 1), aligned(rows, resampled, 1), aligned(rows, fitted, 2))
+        return Heard(
+            each(letters, resampled), each(text, resampled), each(text, lambda part, n: fitted(part, 2 * n))
+        )
 
     def decode(
         self, heard: Heard, f_m: Float[Tensor, "batch frames features"], frames: Int[Tensor, " batch"]
@@ -210,7 +213,7 @@ class MemoryTalker(Talker):
         seed: int = 0,
         progress: Callable[[float], None] = lambda share: None,
     ) -> Motion:
-        """Speech of any length in windows of 20 periods that overlap by two; nothing here is random."""
+        """Speech of any length in overlapping windows that begin with a period; nothing here is random."""
         config, device = self.config, self.output.weight.device
         self._check(avatar)
         frames = speech.frames(config.fps)
@@ -223,7 +226,7 @@ class MemoryTalker(Talker):
             progress(stop / frames)
             return (self.output(spoken) if config.rig_shapes else spoken).cpu()
 
-        spoken = blend(window, frames, 20 * config.period, 2 * config.period)[0]
+        spoken = blend(window, frames, config.window * config.period, 2 * config.period)[0]
         return Motion(Fraction(config.fps), self._face(spoken), provenance=self.signed(avatar, seed))
 
     def _check(self, avatar: Avatar) -> None:
