@@ -76,7 +76,8 @@ Settings = Annotated[
 Camera = Annotated[str, typer.Option("--camera", help="front, three-quarter, profile or orbit.")]
 Size = Annotated[str, typer.Option("--size", help="Of the picture, in pixels: 512 or 640x480.")]
 Background = Annotated[
-    str, typer.Option("--background", help="studio, black, white, grey, green, transparent or #rrggbb.")
+    str,
+    typer.Option("--background", help="studio, transparent, a colour (white, #202830) or a picture file."),
 ]
 Renderer = Annotated[str, typer.Option("--renderer", help="numba (built in) or pyrender.")]
 Fps = Annotated[

@@ -1,0 +1,257 @@
+"""talk animate: speech -> video and motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from talkcli import console, options
+from talkcli.engine.errors import BadInput, BadUsage, TalkError, pick
+
+if TYPE_CHECKING:
+    from talkcli.engine.face.avatar import Avatar
+    from talkcli.engine.methods.method import Talker
+    from talkcli.engine.motion import Motion
+
+SOUNDS = {
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".mp3",
+    ".m4a",
+    ".aac",
+    ".aif",
+    ".aiff",
+    ".wma",
+    ".amr",
+    ".caf",
+}
+FILMS = {".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".3gp", ".mpg", ".mpeg", ".ts", ".flv"}
+"""What of a folder is taken for a recording."""
+
+
+@dataclass(frozen=True)
+class Task:
+    audio: Path
+    """`-` is stdin."""
+    outputs: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """How a video of the motion looks."""
+
+    camera: str
+    size: str
+    background: str
+    renderer: str
+
+
+def run(
+    audio: Annotated[
+        list[Path], typer.Argument(help="Recordings of speech, or a folder of them; - is WAV on stdin.")
+    ],
+    model: options.Model = "memorytalker",
+    avatar: options.Avatar = "ada",
+    output: options.Output = None,
+    style: Annotated[
+        Path | None,
+        typer.Option("--style", help="A recording of the voice whose manner of speaking to take."),
+    ] = None,
+    life: Annotated[
+        bool, typer.Option("--life/--no-life", help="Blinks, glances and head movement beside the mouth.")
+    ] = True,
+    camera: options.Camera = "front",
+    size: options.Size = "512",
+    background: options.Background = "studio",
+    renderer: options.Renderer = "numba",
+    fps: options.Fps = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Make a face speak: a recording in, a video and its motion out.
+
+    Without --output, hello.wav becomes hello.mp4 and hello.motion beside it. With it, the suffix chooses:
+    .mp4 .webm .motion .glb and whatever else `talk render` writes; for several recordings it is a folder.
+
+    \b
+    Examples:
+      talk animate hello.wav
+      talk animate interview.m4a --avatar ada --camera three-quarter -o interview.mp4
+      talk animate takes/ --output animated/ --seed 7 --json
+    """
+    tasks = list(_tasks(audio, output))
+    rate = options.parse_fps(fps) if fps else None
+    face = options.avatar_file(avatar)
+    for task in tasks:
+        for path in task.outputs:
+            console.claim(path, overwrite, inputs=(task.audio, face, *([style] if style else [])))
+
+    with console.step("Loading the model"):
+        from talkcli.engine.face.avatar import load_avatar
+        from talkcli.engine.methods import open_talker
+
+        talker = open_talker(model, device)
+        person = load_avatar(face)
+    look = Picture(camera, size, background, renderer)
+    if any(path.suffix.lower() != ".motion" for task in tasks for path in task.outputs):
+        _check(look, person)
+    if style is not None:
+        person = _in_the_manner_of(style, person, talker)
+    results, faults = [], []
+    for task in tasks:
+        try:
+            results.append(_animate(task, talker, person, look, rate, life, seed))
+        except TalkError as error:
+            if len(tasks) == 1:
+                raise
+            console.fail(error.message, error.hint)
+            faults.append(error)
+            continue
+        if not json:
+            for path in task.outputs:
+                console.answer(path)
+    if json:
+        console.answer_json({"results": results, "failed": [error.message for error in faults]})
+    if faults:
+        raise typer.Exit(faults[0].exit_code)
+
+
+def _tasks(audio: list[Path], output: Path | None) -> Iterator[Task]:
+    """What becomes what; BadUsage where two recordings would become the same file."""
+    recordings = [found for given in audio for found in _recordings(given)]
+    folder = output is not None and (output.is_dir() or not output.suffix)
+    if output is not None and not folder and len(recordings) > 1:
+        raise BadUsage(
+            f"{len(recordings)} recordings cannot all become {output}.", "Give a folder with --output."
+        )
+    if output is not None and folder and not output.is_dir():
+        raise BadUsage(
+            f"There is no folder {output}.", f"Give a file name with a suffix, or: mkdir '{output}'"
+        )
+    taken: dict[Path, Path] = {}
+    for recording in recordings:
+        if output is not None and not folder:
+            outputs = (output,)
+        else:
+            name = "speech" if str(recording) == "-" else recording.stem
+            where = output or (Path() if str(recording) == "-" else recording.parent)
+            if recording.suffix.lower() == ".mp4" and not folder:
+                name += ".talk"  # beside its own source
+            outputs = (where / f"{name}.mp4", where / f"{name}.motion")
+        for path in outputs:
+            if path in taken:
+                raise BadUsage(
+                    f"{taken[path]} and {recording} would both become {path}.", "Animate them one by one."
+                )
+            taken[path] = recording
+        yield Task(recording, outputs)
+
+
+def _recordings(given: Path) -> list[Path]:
+    """The file itself, or the recordings in a folder; videos that stand beside their motion are our own."""
+    if str(given) == "-" or not given.is_dir():
+        return [given]
+    found = [
+        path
+        for path in sorted(given.iterdir())
+        if path.suffix.lower() in SOUNDS
+        or (path.suffix.lower() in FILMS and not path.with_suffix(".motion").exists())
+    ]
+    if not found:
+        raise BadInput(f"The folder {given} holds no recordings.", "Give audio files, or a folder of them.")
+    return found
+
+
+def _check(look: Picture, person: Avatar) -> None:
+    """Refuse what cannot be drawn before the network runs, and have the renderer ready."""
+    from talkcli.engine.rendering.backdrop import TRANSPARENT, backdrop
+    from talkcli.engine.rendering.camera import parse_size, portrait
+    from talkcli.engine.rendering.render import RENDERERS, compile_renderer, is_compiled
+
+    pick(look.renderer, RENDERERS, "renderer")
+    portrait(person, look.camera, parse_size(look.size))
+    backdrop(look.background, 16, 16)
+    if look.background == TRANSPARENT:
+        raise BadUsage(
+            "A video cannot be transparent.",
+            "Animate to a .motion; then: talk render FILE.motion --background transparent -o FILE.png/",
+        )
+    if look.renderer == "numba" and not is_compiled():
+        with console.step("Compiling the renderer (once)"):
+            compile_renderer()
+
+
+def _in_the_manner_of(style: Path, person: Avatar, talker: Talker) -> Avatar:
+    from talkcli.engine.methods import load_method
+    from talkcli.engine.speech import load_speech
+
+    capture = load_method(talker.method).capture
+    if capture is None:
+        raise BadUsage(f"{talker.method} takes no --style.", "Leave --style out.")
+    return capture(talker, load_speech(style), person)
+
+
+def _animate(
+    task: Task, talker: Talker, person: Avatar, look: Picture, rate: Fraction | None, life: bool, seed: int
+) -> dict[str, Any]:
+    """One recording to its outputs, all of them or none."""
+    from talkcli.engine.editing.life import with_life
+    from talkcli.engine.editing.retiming import at_rate
+    from talkcli.engine.sound import seekable
+    from talkcli.engine.speech import load_speech
+
+    with seekable(task.audio) as recording:
+        with console.step(f"Listening to {task.audio}"):
+            speech = load_speech(recording)
+        for note in speech.notes:
+            console.warn(note)
+        with console.share_done(f"Animating {task.audio}") as told:
+            motion = talker.animate(speech, person, seed=seed, progress=told)
+        if rate is not None:
+            motion = at_rate(motion, rate)
+        if life:
+            motion = with_life(motion, speech, person, seed)
+        for path in task.outputs:
+            _write(motion, person, path, look, recording)
+    return {
+        "audio": task.audio,
+        "outputs": list(task.outputs),
+        "frames": len(motion),
+        "fps": str(motion.fps),
+        "seconds": motion.seconds,
+        "notes": list(speech.notes),
+    }
+
+
+def _write(motion: Motion, person: Avatar, path: Path, look: Picture, recording: Path) -> None:
+    """The motion in the form that the suffix says."""
+    if path.suffix == ".motion":
+        from talkcli.engine.motion import save_motion
+
+        save_motion(motion, path)
+        return
+    from talkcli.engine.video import FORMATS, write_video
+
+    if path.suffix.lower() in FORMATS:
+        from talkcli.engine.rendering.camera import parse_size, portrait
+        from talkcli.engine.rendering.render import frames
+
+        camera = portrait(person, look.camera, parse_size(look.size), float(motion.fps))
+        shown = frames(motion, person, camera, look.renderer, look.background)
+        told = {"title": f"{person.name}, synthetic", "comment": motion.provenance}
+        bar = console.progress(shown, f"Rendering {path}", len(motion), "frames")
+        write_video(bar, motion.fps, path, speech=recording, metadata=told)
+        return
+    from talkcli.engine.rendering.export import WRITERS
+
+    WRITERS[pick(path.suffix, WRITERS, "output format")](motion, person, path)

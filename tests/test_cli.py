@@ -1,0 +1,300 @@
+"""The program from outside: names, streams, exit codes, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from talkcli import __version__, console
+from talkcli.app import VERBS, app
+from talkcli.engine.errors import BadUsage, OutOfResources
+from talkcli.engine.motion import load_motion
+from talkcli.engine.speech import load_speech
+from talkcli.engine.video import probe, read_frames
+
+TALK = [sys.executable, "-m", "talkcli"]
+
+
+@pytest.fixture
+def bare(untaught, bare_face):
+    """Options for the smallest talker there is, in a small picture."""
+    return ["-m", untaught, "-a", bare_face, "--size", "64"]
+
+
+def test_version_and_help_answer(talk):
+    assert talk("--version").stdout == f"talk {__version__}\n"
+    shown = talk("--help").stdout
+    assert all(verb in shown for verb in VERBS)
+
+
+def test_an_unknown_verb_or_option_is_usage(talk):
+    talk("sing", code=2)
+    talk("animate", "--loud", code=2)
+    talk("animate", code=2)
+
+
+def test_a_recording_becomes_a_film_and_its_motion_beside_it(talk, hello, bare):
+    said = talk("animate", hello, *bare)
+    film, motion = hello.with_suffix(".mp4"), hello.with_suffix(".motion")
+    assert said.stdout.splitlines() == [str(film), str(motion)]
+    assert sorted(os.listdir(hello.parent)) == ["hello.motion", "hello.mp4", "hello.wav"]
+    info = probe(film)
+    assert (info.width, info.height, info.fps, info.has_sound) == (64, 64, Fraction(30), True)
+    assert len(load_motion(motion)) == 30 == len(list(read_frames(film)))
+
+
+def test_every_output_says_that_it_is_synthetic_and_what_made_it(talk, hello, bare, untaught):
+    from talkcli.engine.assets import sha256
+
+    talk("animate", hello, *bare, "--seed", 7)
+    told = json.loads(load_motion(hello.with_suffix(".motion")).provenance)
+    assert told["synthetic"] is True and told["seed"] == 7 and told["avatar"] == "bare"
+    assert told["model"] == "memorytalker" and told["weights_sha256"] == sha256(untaught)
+    assert __version__ in told["program"]
+    metadata = probe(hello.with_suffix(".mp4")).metadata
+    assert json.loads(metadata["comment"]) == told and "synthetic" in metadata["title"]
+
+
+def test_the_suffix_of_the_output_decides(talk, hello, bare):
+    talk("animate", hello, *bare, "-o", hello.parent / "x.motion")
+    assert sorted(os.listdir(hello.parent)) == ["hello.wav", "x.motion"]
+    said = talk("animate", hello, *bare, "-o", hello.parent / "x.xyz", code=2)
+    assert ".mp4" in said.stderr and not (hello.parent / "x.xyz").exists()
+
+
+def test_stdin_is_a_recording_too(hello, bare, untaught):
+    words = [*TALK, "animate", "-", *map(str, bare)]
+    done = subprocess.run(words, input=hello.read_bytes(), capture_output=True, cwd=hello.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().splitlines() == ["speech.mp4", "speech.motion"]
+    assert len(load_motion(hello.parent / "speech.motion")) == 30
+    assert load_speech(hello.parent / "speech.mp4").seconds == pytest.approx(1, abs=0.03)
+
+
+def test_several_recordings_and_folders(talk, hello, bare):
+    folder = hello.parent / "takes"
+    folder.mkdir()
+    for name in ("a.wav", "b.wav"):
+        (folder / name).write_bytes(hello.read_bytes())
+    (folder / "notes.txt").write_text("no recording")
+    out = hello.parent / "out"
+    out.mkdir()
+    said = talk("animate", hello, folder, *bare, "-o", out, "--json")
+    assert sorted(os.listdir(out)) == sorted(
+        f"{x}.{y}" for x in ("a", "b", "hello") for y in ("mp4", "motion")
+    )
+    assert [row["frames"] for row in json.loads(said.stdout)["results"]] == [30, 30, 30]
+
+
+def test_a_folder_is_animated_twice_without_eating_its_own_films(talk, hello, bare):
+    talk("animate", hello.parent, *bare)
+    talk("animate", hello.parent, *bare, "--overwrite")
+    assert sorted(os.listdir(hello.parent)) == ["hello.motion", "hello.mp4", "hello.wav"]
+
+
+def test_one_bad_recording_does_not_stop_the_others(talk, hello, bare):
+    bad = hello.parent / "bad.wav"
+    bad.write_bytes(b"no sound")
+    said = talk("animate", bad, hello, *bare, "--json", code=3)
+    told = json.loads(said.stdout)
+    assert len(told["results"]) == 1 and "bad.wav" in told["failed"][0] and "bad.wav" in said.stderr
+    assert hello.with_suffix(".mp4").exists()
+
+
+def test_two_recordings_never_become_one_file(talk, hello, bare):
+    (hello.parent / "hello.flac").write_bytes(b"x")
+    said = talk("animate", hello, hello.with_suffix(".flac"), *bare, code=2)
+    assert "would both become" in said.stderr
+    assert "cannot all become" in talk("animate", hello, hello, *bare, "-o", "x.mp4", code=2).stderr
+
+
+def test_a_film_is_never_replaced_by_its_own_animation(talk, hello, bare):
+    talk("animate", hello, *bare)
+    film = hello.with_suffix(".mp4")
+    before = film.read_bytes()
+    talk("animate", film, *bare)
+    assert (hello.parent / "hello.talk.mp4").exists() and film.read_bytes() == before
+    said = talk("animate", film, *bare, "-o", film, "--overwrite", code=2)
+    assert "is an input" in said.stderr and film.read_bytes() == before
+
+
+def test_nothing_is_overwritten_silently(talk, hello, bare):
+    hello.with_suffix(".motion").write_bytes(b"precious")
+    said = talk("animate", hello, *bare, code=2)
+    assert "--overwrite" in said.stderr and not hello.with_suffix(".mp4").exists()
+    assert hello.with_suffix(".motion").read_bytes() == b"precious"
+    talk("animate", hello, *bare, "--overwrite")
+    assert len(load_motion(hello.with_suffix(".motion"))) == 30
+
+
+def test_same_seed_same_motion_and_another_seed_another_life(talk, hello, bare):
+    outs = [hello.parent / f"{name}.motion" for name in "abc"]
+    for out, seed in zip(outs, (1, 1, 2), strict=True):
+        talk("animate", hello, *bare, "-o", out, "--seed", seed)
+    a, b, c = (load_motion(out) for out in outs)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    assert a.head is not None and b.head is not None and c.head is not None
+    assert not torch.equal(a.head.rotation, c.head.rotation)
+
+
+def test_no_life_leaves_the_network_bare(talk, hello, bare):
+    talk("animate", hello, *bare, "-o", hello.parent / "x.motion", "--no-life")
+    assert load_motion(hello.parent / "x.motion").head is None
+
+
+@pytest.mark.parametrize(
+    "told, fps",
+    [("25", Fraction(25)), ("29.97", Fraction(30000, 1001)), ("24000/1001", Fraction(24000, 1001))],
+)
+def test_a_frame_rate_is_exact(told, fps, talk, hello, bare):
+    talk("animate", hello, *bare, "--fps", told)
+    assert load_motion(hello.with_suffix(".motion")).fps == fps == probe(hello.with_suffix(".mp4")).fps
+
+
+@pytest.mark.parametrize("told", ["0", "-25", "fast", "1/0", "1000", "nan", "inf"])
+def test_a_frame_rate_that_is_none_is_usage(told, talk, hello, bare):
+    assert "frame rate" in talk("animate", hello, *bare, f"--fps={told}", code=2).stderr
+
+
+MISSPELT = (
+    "--model memorytalkr, --avatar nobody, --device gpu, --size 0, "
+    "--camera fron, --renderer pen, --background plaid"
+)
+
+
+@pytest.mark.parametrize("words", MISSPELT.split(", "))
+def test_a_misspelt_value_names_the_known_ones(words, talk, hello, bare):
+    said = talk("animate", hello, *bare, *words.split(), code=2)
+    assert words.split()[1] in said.stderr
+    assert sorted(os.listdir(hello.parent)) == ["hello.wav"]
+
+
+def test_json_is_one_object_and_quiet_is_quiet(talk, hello, bare):
+    said = talk("animate", hello, *bare, "--json", "-q")
+    told = json.loads(said.stdout)
+    assert told["failed"] == [] and told["results"][0]["outputs"] == [
+        str(hello.with_suffix(".mp4")),
+        str(hello.with_suffix(".motion")),
+    ]
+    assert said.stderr == ""
+
+
+def test_progress_is_for_terminals_only(talk, hello, bare):
+    assert talk("animate", hello, *bare).stderr == ""
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(name="two words")
+@example(name='it\'s; rm -rf ~ && "x" $(y) `z`')
+@example(name="line\nbreak\ttab")
+@example(name="-o")
+@example(name="--help")
+@example(name="[bold]x[i]:smile:")
+@example(name="file:http:x")
+@example(name="%s%d*?")
+@given(
+    name=st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
+)
+def test_any_file_name_works(name, untaught, bare_face, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("names")
+    source = folder / f"{name}.wav"
+    soundfile.write(source, torch.zeros(3200).numpy(), 16_000, format="WAV")
+    words = ["animate", "-m", untaught, "-a", bare_face, "-o", folder / f"{name}.motion", "--", source]
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    assert sorted(os.listdir(folder)) == sorted([f"{name}.wav", f"{name}.motion"])
+    assert result.stdout.count("\n") == 1  # one line an answer, whatever is in the name
+
+
+def test_names_with_dots_go_where_they_point(talk, hello, bare, monkeypatch):
+    inner = hello.parent / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    talk("animate", "../hello.wav", *bare, "-o", "../inner/../x.motion")
+    assert sorted(os.listdir(hello.parent)) == ["hello.wav", "inner", "x.motion"] and os.listdir(inner) == []
+
+
+def started(words: list[object], folder: Path) -> subprocess.Popen[bytes]:
+    """The program at work, its temporary file already there."""
+    process = subprocess.Popen(
+        [*TALK, *map(str, words)], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    for _ in range(1200):
+        if any(path.name.startswith(".") for path in folder.iterdir()):
+            break
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    return process
+
+
+@pytest.mark.parametrize("how, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_render_leaves_nothing(how, code, tmp_path, untaught, bare_face):
+    wave = torch.rand(16_000 * 300).numpy() * 0.1
+    soundfile.write(tmp_path / "long.wav", wave, 16_000)
+    process = started(["animate", "long.wav", "-m", untaught, "-a", bare_face], tmp_path)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    assert b"Traceback" not in err and out == b""
+    assert os.listdir(tmp_path) == ["long.wav"]
+
+
+def test_a_reader_that_leaves_is_no_fault(hello, bare):
+    """talk ... | head"""
+    shell = ["sh", "-c", '"$@" | true', "sh", *TALK, "animate", str(hello), *map(str, bare), "--json"]
+    done = subprocess.run(shell, capture_output=True)
+    assert b"Traceback" not in done.stderr and b"bug" not in done.stderr
+
+
+def test_a_bug_is_owned_and_its_traceback_is_for_verbose(talk, hello, bare, monkeypatch):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a [bold]mistake[/bold]")
+
+    monkeypatch.setattr("talkcli.engine.speech.load_speech", broken)
+    said = talk("animate", hello, *bare, code=1)
+    assert "bug" in said.stderr and "a [bold]mistake[/bold]" in said.stderr and "Traceback" not in said.stderr
+    assert "Traceback" in talk("animate", hello, *bare, "-v", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [(MemoryError(), 5), (OSError(28, "No space left on device", "x"), 5), (KeyboardInterrupt(), 130)],
+)
+def test_what_the_machine_lacks_is_said(error, code, talk, hello, bare, monkeypatch):
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("talkcli.engine.speech.load_speech", broken)
+    said = talk("animate", hello, *bare, code=code)
+    assert said.stderr.startswith("error: ") and "bug" not in said.stderr
+
+
+def test_claims_are_checked_before_any_work(tmp_path):
+    (tmp_path / "there").touch()
+    with pytest.raises(BadUsage, match="exists already"):
+        console.claim(tmp_path / "there", overwrite=False)
+    with pytest.raises(BadUsage, match="is a folder"):
+        console.claim(tmp_path, overwrite=True)
+    with pytest.raises(OutOfResources, match="does not exist"):
+        console.claim(tmp_path / "nowhere" / "x", overwrite=False)
+    with pytest.raises(OutOfResources, match="Cannot write"):
+        console.claim(tmp_path / ("x" * 300), overwrite=False)
+    assert console.claim(tmp_path / "there", overwrite=True) == tmp_path / "there"
+
+
+def test_what_is_shown_is_one_line_whatever_the_name():
+    assert console.visible("a\nb\x1b[31m\udcff") == "a\\nb\\x1b[31m\\udcff"
+    assert console.visible("schön [bold] :smile:") == "schön [bold] :smile:"
