@@ -21,9 +21,9 @@ LARGEST = 100_000_000
 
 
 def backdrop(name: str, width: int, height: int) -> NDArray[np.float32] | None:
-    """Display light [height, width, 3] of `studio`, a colour by name or #rrggbb, or a picture file, cropped to fit.
+    """Display light [height, width, 3]; None for `transparent`.
 
-    None for `transparent`.
+    `name`: `studio`, a colour by its name or as #rrggbb, or a picture file, which is cropped to fit.
     """
     text = name.strip()
     if text == TRANSPARENT:

@@ -266,10 +266,11 @@ def paint(
 
 
 @fast
-def develop(total, ids, encode, background, out):
+def develop(total, ids, encode, background, bare_picture, out):
     """Fill out [height, width, 3 or 4] from total; a fourth channel is how much of the pixel is covered.
 
-    background [height, width, 3] in display light; encode: sRGB 0..255 at 4096 steps of display light.
+    background [height, width, 3] in display light, bare_picture the same as bytes; encode: sRGB 0..255 at
+    4096 steps of display light.
     """
     height, width, channels = out.shape
     for y in range(height):
@@ -277,6 +278,10 @@ def develop(total, ids, encode, background, out):
             bare = 0
             for s in range(4):
                 bare += ids[2 * y + (s >> 1), 2 * x + (s & 1)] < 0
+            if bare == 4:
+                for channel in range(channels):
+                    out[y, x, channel] = bare_picture[y, x, channel]
+                continue
             at = np.uint64(y * width + x)
             red, green, blue = total[at, 0], total[at, 1], total[at, 2]
             if channels == 4:
@@ -294,6 +299,16 @@ def develop(total, ids, encode, background, out):
             out[y, x, 0] = coded(red, encode, noise)
             out[y, x, 1] = coded(green, encode, noise)
             out[y, x, 2] = coded(blue, encode, noise)
+
+
+@fast
+def expose(encode, background, out):
+    """Fill out [height, width, 3] with the background alone; see `develop`."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            noise = grain(x, y)
+            for channel in range(3):
+                out[y, x, channel] = coded(background[y, x, channel], encode, noise)
 
 
 @inlined

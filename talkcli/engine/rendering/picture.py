@@ -11,7 +11,7 @@ from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend, wrinkle_map
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, light_mouth, shadows
-from talkcli.engine.rendering.painting import develop, paint, survey
+from talkcli.engine.rendering.painting import develop, expose, paint, survey
 from talkcli.engine.rendering.rasterize import project, rasterize
 from talkcli.engine.rendering.shading import BATCH, FIELDS
 from talkcli.engine.rendering.surface import Surface, vertex_normals
@@ -41,6 +41,9 @@ class Painter:
         behind = backdrop(background, width, height)
         self.backdrop = np.zeros((height, width, 3), np.float32) if behind is None else behind
         self.channels = 4 if behind is None else 3
+        self.bare = np.zeros((height, width, self.channels), np.uint8)
+        if behind is not None:
+            expose(ENCODE, behind, self.bare)
         self.batches = np.zeros((3, FIELDS * BATCH))
         self.where, self.share = np.zeros((3, BATCH), np.int64), np.zeros((3, BATCH))
         self.lit = (np.zeros(BATCH), np.zeros(BATCH), np.zeros(BATCH))
@@ -103,5 +106,5 @@ class Painter:
             focal,
             self.batches, self.where, self.share, self.lit, self.face, self.near, self.total,
         )  # fmt: skip
-        develop(self.total, self.ids, ENCODE, self.backdrop, out)
+        develop(self.total, self.ids, ENCODE, self.backdrop, self.bare, out)
         return out

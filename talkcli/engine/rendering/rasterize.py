@@ -80,12 +80,16 @@ def rasterize(snapped, nearness, faces, two_sided, ids, depth):
         down = ((nc - na) * (bx - ax) - (nb - na) * (cx - ax)) / area
         for y in range(y0, y1 + 1):
             wa, wb, wc = ea, eb, ec
+            entered = False
             row = na + down * (y * 256 + 128 - ay) - across * (ax - 128)
             for x in range(x0, x1 + 1):
                 if (wa | wb | wc) >= 0:
+                    entered = True
                     near = np.float32(row + across * (x * 256))
                     if near > depth[y, x]:
                         depth[y, x], ids[y, x] = near, f
+                elif entered:
+                    break
                 wa, wb, wc = wa + ea_x, wb + eb_x, wc + ec_x
             ea, eb, ec = ea + ea_y, eb + eb_y, ec + ec_y
 

@@ -24,7 +24,7 @@ from talkcli.engine.rendering.acting_skin import blend, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.compiled import is_cached
 from talkcli.engine.rendering.occlusion import light_mouth, look_up
-from talkcli.engine.rendering.painting import develop, paint, survey
+from talkcli.engine.rendering.painting import develop, expose, paint, survey
 from talkcli.engine.rendering.picture import Image, Painter
 from talkcli.engine.rendering.rasterize import project, rasterize
 from talkcli.engine.rendering.surface import surface_of, vertex_normals
@@ -46,8 +46,8 @@ def frames(
 ) -> Iterator[Image]:
     """The pictures of a motion, uint8 [height, width, 3], or 4 on a transparent background.
 
-    The same bytes for any number of `workers` (threads; by default the cores). `wrinkles=False`: the skin keeps
-    its resting relief and colour. What is wrong is said at the call, before the first picture.
+    The same bytes for any number of `workers` (threads; by default the cores). `wrinkles=False`: the skin
+    does not act. What is wrong is said at the call, before the first picture.
     """
     pick(renderer, RENDERERS, "renderer")
     if renderer == "pyrender":
@@ -123,7 +123,9 @@ def _drawn(
 
 def is_compiled() -> bool:
     """Whether the first picture comes at once; if not, `compile_renderer` takes a quarter of a minute."""
-    return is_cached(blend, develop, light_mouth, look_up, paint, project, rasterize, survey, vertex_normals)
+    return is_cached(
+        blend, develop, expose, light_mouth, look_up, paint, project, rasterize, survey, vertex_normals
+    )
 
 
 def compile_renderer() -> None:

@@ -17,8 +17,8 @@ NORMAL, VIEW, ACROSS, ALBEDO = 0, 3, 6, 9
 STRENGTH, ROUGHNESS, SHELTER, KEY, SOFTNESS = 12, 13, 14, 15, 16
 FIELDS = 17
 """Three numbers each: normal and way to the eye, of any length; slope of the relief (or way of a hair) along
-the surface; linear albedo. One each: strength and roughness of what it reflects; share of the room and of the key
-that is seen; how far light wanders under the surface, metres times curvature."""
+the surface; linear albedo. One each: strength and roughness of what it reflects; share of the room and of the
+key that is seen; how far light wanders under the surface, metres times curvature."""
 
 STEEPEST = 1.3
 """Slope at which relief is cut off."""

@@ -1,0 +1,178 @@
+"""WRITERS: a motion on an avatar for other programs; PICTURES: frames as files that are no video."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+from PIL import Image
+
+from talkcli.engine.errors import BadInput, OutOfResources
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG, arkit_weights, chunks
+from talkcli.engine.motion import Motion
+from talkcli.engine.struct import replacing
+
+Picture = np.ndarray
+"""uint8 [height, width, 3 or 4]"""
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A temporary sibling folder that becomes `path` when the block succeeds and vanishes otherwise."""
+    temporary = path.with_name(f".{path.name[:100]}.writing")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        yield temporary
+        if path.is_dir():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutOfResources(
+            f"Cannot write {path}: {error.strerror or error}.", "Give another --output."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
+    """vertices float32 [frames, verts, 3] metres; faces int32 [faces, 3]; fps [2]: numerator, denominator."""
+    import zipfile
+
+    shape = (len(motion), len(avatar.neutral), 3)
+    rest = {
+        "faces": avatar.faces.numpy().astype(np.int32),
+        "fps": np.array([motion.fps.numerator, motion.fps.denominator], np.int64),
+    }
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", allowZip64=True) as archive:
+        for name, array in rest.items():
+            with archive.open(f"{name}.npy", "w") as entry:
+                npy.write_array(entry, array)
+        with archive.open("vertices.npy", "w", force_zip64=True) as entry:
+            head = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            npy.write_array_header_1_0(entry, head)
+            for part in chunks(motion, avatar):
+                entry.write(part.numpy().astype("<f4").tobytes())
+
+
+def write_obj(motion: Motion, avatar: Avatar, path: Path) -> None:
+    """A folder of 000000.obj, ...: metres, with the rig's texture coordinates."""
+    coordinates, corners = _texture_coordinates(avatar)
+    tail = "".join(f"vt {u:.6f} {v:.6f}\n" for u, v in coordinates)
+    faces = avatar.faces.numpy() + 1
+    if corners is None:
+        tail += "".join(f"f {a} {b} {c}\n" for a, b, c in faces)
+    else:
+        pairs = zip(faces, corners + 1, strict=True)
+        tail += "".join(
+            "f " + " ".join(f"{v}/{t}" for v, t in zip(*pair, strict=True)) + "\n" for pair in pairs
+        )
+    with replacing_folder(path) as folder:
+        for number, vertices in enumerate(_each(motion, avatar)):
+            head = "".join(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in vertices)
+            (folder / f"{number:06d}.obj").write_text(head + tail, encoding="ascii")
+
+
+def write_ply(motion: Motion, avatar: Avatar, path: Path) -> None:
+    """A folder of 000000.ply, ...: binary little-endian, metres."""
+    faces = np.empty(len(avatar.faces), np.dtype([("count", "u1"), ("corners", "<i4", 3)]))
+    faces["count"], faces["corners"] = 3, avatar.faces.numpy()
+    head = (
+        "ply\nformat binary_little_endian 1.0\ncomment metres\n"
+        f"element vertex {len(avatar.neutral)}\nproperty float x\nproperty float y\nproperty float z\n"
+        f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
+    ).encode()
+    with replacing_folder(path) as folder:
+        for number, vertices in enumerate(_each(motion, avatar)):
+            body = vertices.astype("<f4").tobytes() + faces.tobytes()
+            (folder / f"{number:06d}.ply").write_bytes(head + body)
+
+
+def write_csv(motion: Motion, avatar: Avatar, path: Path) -> None:
+    """ARKit weights a frame, as face-capture programs write them: Timecode, BlendshapeCount, names."""
+    if avatar.rig != RIG:
+        raise BadInput(
+            f"Avatar {avatar.name} has no rig, so its motion has no ARKit weights.", f"Use one with {RIG}."
+        )
+    names = load_face_model().shape_names[:52]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name in names)])
+        for start in range(0, len(motion), 256):
+            rows = arkit_weights(motion, avatar, start, start + 256)[:, : len(names)].tolist()
+            for number, row in enumerate(rows, start):
+                writer.writerow([_timecode(number, motion.fps), len(names), *(f"{w:.6f}" for w in row)])
+
+
+WRITERS: dict[str, Callable[[Motion, Avatar, Path], None]] = {
+    ".npz": write_npz,
+    ".obj": write_obj,
+    ".ply": write_ply,
+    ".csv": write_csv,
+}
+
+
+def write_png(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
+    """A folder of 000000.png, ..., and fps.json."""
+    with replacing_folder(path) as folder:
+        for number, frame in enumerate(frames):
+            Image.fromarray(frame).save(folder / f"{number:06d}.png", compress_level=3)
+        (folder / "fps.json").write_text(json.dumps({"fps": str(fps)}), encoding="utf-8")
+
+
+def write_gif(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
+    """A GIF that loops. Its clock has hundredths: a frame may come a tick early or late, but none drifts."""
+    step = max(1, -(-fps.numerator // (50 * fps.denominator)))
+    kept = (frame for number, frame in enumerate(frames) if number % step == 0)
+    with replacing(path) as temporary:
+        pages = (
+            Image.fromarray(frame).convert("RGB").quantize(256, dither=Image.Dither.NONE) for frame in kept
+        )
+        first = next(pages)
+        ticks = (round(100 * step * (n + 1) / fps) - round(100 * step * n / fps) for n in range(1 << 30))
+        pages = list(pages)
+        first.save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=pages,
+            duration=[10 * tick for tick, _ in zip(ticks, range(1 + len(pages)), strict=False)],
+            loop=0,
+            disposal=1,
+        )
+
+
+PICTURES: dict[str, Callable[[Iterable[Picture], Fraction, Path], None]] = {
+    ".png": write_png,
+    ".gif": write_gif,
+}
+FOLDERS = {".png", ".obj", ".ply"}
+"""Suffixes of outputs that are folders."""
+
+
+def _each(motion: Motion, avatar: Avatar) -> Iterator[np.ndarray]:
+    for part in chunks(motion, avatar, 32):
+        yield from part.numpy()
+
+
+def _texture_coordinates(avatar: Avatar) -> tuple[np.ndarray, np.ndarray | None]:
+    if avatar.rig != RIG:
+        return np.zeros((0, 2)), None
+    topology = load_face_model().topology
+    return topology.uv.numpy(), topology.uv_faces.numpy()
+
+
+def _timecode(number: int, fps: Fraction) -> str:
+    """hours:minutes:seconds:frame.fraction, as face-capture programs count."""
+    seconds, rest = divmod(Fraction(number) / fps, 1)
+    frame = rest * fps
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{float(frame):06.3f}"

@@ -1,0 +1,119 @@
+"""The same pictures through pyrender (extra `pyrender`, OpenGL by OSMesa): a second opinion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkcli.engine.errors import BadUsage, MissingAsset
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG
+from talkcli.engine.rendering.backdrop import backdrop
+from talkcli.engine.rendering.camera import Camera
+from talkcli.engine.rendering.lights import COLOURS, DIRECTIONS
+from talkcli.engine.rendering.surface import CLAY_LOOK
+from talkcli.engine.rendering.textures import encoded
+
+INSTALL = "pip install 'talkcli[pyrender]', and the system library OSMesa: apt install libosmesa6"
+BRIGHTNESS = 2.6
+"""pyrender's lights for ours."""
+
+
+def _pyrender() -> Any:
+    os.environ.setdefault("PYOPENGL_PLATFORM", "osmesa")
+    try:
+        import pyrender
+    except (ImportError, AttributeError, OSError) as error:
+        raise MissingAsset(f"--renderer pyrender cannot start: {error}.", INSTALL) from error
+    return pyrender
+
+
+class Window:
+    """A scene of one avatar before one camera. Keep it to one thread; call `close` at the end."""
+
+    def __init__(self, avatar: Avatar, camera: Camera, background: str) -> None:
+        behind = backdrop(background, camera.width, camera.height)
+        if behind is None:
+            raise BadUsage("pyrender has no transparent background.", "Leave --renderer or --background out.")
+        self._behind = np.rint(encoded(behind)).astype(np.uint8)
+        self._library = pyrender = _pyrender()
+        topology = load_face_model().topology if avatar.rig == RIG else None
+        corners = avatar.faces if topology is None else topology.uv_faces
+        self._faces = corners.numpy().astype(np.uint32)
+        self._owner = np.zeros(int(corners.max()) + 1, np.int64)
+        self._owner[corners.numpy().ravel()] = avatar.faces.numpy().ravel()
+        self._plain = avatar.faces.numpy()
+        uv = np.zeros((len(self._owner), 2)) if topology is None else topology.uv.numpy()
+        self._uv = uv[: len(self._owner)].astype(np.float32)
+        look = CLAY_LOOK if topology is None or avatar.look is None else avatar.look
+        texture = pyrender.Texture(source=look.albedo.numpy(), source_channels="RGB")
+        self._material = pyrender.MetallicRoughnessMaterial(
+            baseColorTexture=texture, metallicFactor=0.0, roughnessFactor=0.6, doubleSided=True
+        )
+        self._scene = pyrender.Scene(bg_color=[0, 0, 0, 0], ambient_light=[0.3, 0.3, 0.3])
+        lens = pyrender.IntrinsicsCamera(
+            camera.focal, camera.focal, camera.width / 2, camera.height / 2, znear=0.01, zfar=100
+        )
+        self._eye = self._scene.add(lens)
+        for direction, colour in zip(DIRECTIONS, COLOURS, strict=True):
+            strength = float(colour.max())
+            lamp = pyrender.DirectionalLight(color=colour / strength, intensity=BRIGHTNESS * strength)
+            self._scene.add(lamp, pose=_aimed(direction))
+        self._node: Any = None
+        try:
+            self._screen = pyrender.OffscreenRenderer(camera.width, camera.height)
+        except Exception as error:  # OpenGL's faults have no common type
+            raise MissingAsset(f"--renderer pyrender finds no OpenGL: {error}.", INSTALL) from error
+
+    def shot(
+        self, vertices: NDArray[np.float32], view: NDArray[np.float64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """The picture [height, width, 3], and where the head covers it [height, width]."""
+        pyrender = self._library
+        edges = vertices[self._plain[:, 1:]] - vertices[self._plain[:, :1]]
+        across = np.cross(edges[:, 0], edges[:, 1])
+        normals = np.zeros_like(vertices)
+        for corner in range(3):
+            np.add.at(normals, self._plain[:, corner], across)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+        part = pyrender.Primitive(
+            positions=vertices[self._owner], normals=normals[self._owner], texcoord_0=self._uv,
+            indices=self._faces, material=self._material,
+        )  # fmt: skip
+        if self._node is not None:
+            self._scene.remove_node(self._node)
+        self._node = self._scene.add(pyrender.Mesh([part]))
+        self._scene.set_pose(self._eye, np.linalg.inv(view))
+        colour, depth = self._screen.render(self._scene, flags=pyrender.RenderFlags.SKIP_CULL_FACES)
+        seen = depth > 0
+        return np.where(seen[..., None], colour[..., :3], self._behind), seen
+
+    def shots(self, moments: Iterator[Any]) -> Iterator[NDArray[np.uint8]]:
+        """One picture a moment (vertices, view, ...), and then the end of the window."""
+        try:
+            for vertices, view, *_ in moments:
+                yield self.shot(vertices, view)[0]
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._screen.delete()
+
+
+def open_window(avatar: Avatar, camera: Camera, background: str = "studio") -> Window:
+    """MissingAsset if pyrender or OSMesa is not installed."""
+    return Window(avatar, camera, background)
+
+
+def _aimed(direction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The pose of a lamp that shines from that direction."""
+    across = np.cross([0.0, 1.0, 0.0], direction)
+    across /= np.linalg.norm(across)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([across, np.cross(direction, across), direction], 1)
+    return pose
