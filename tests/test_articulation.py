@@ -15,18 +15,16 @@ from talkcli.engine.phones import PHONES, Phones, phones_of
 
 def said(words: str, each: float = 0.1, start: float = 0.5) -> Phones:
     """Phones of equal length after half a second of silence."""
-    return phones_of(
-        (phone, start + i * each, start + (i + 1) * each) for i, phone in enumerate(words.split())
-    )
+    names = words.split()
+    return phones_of((phone, start + i * each, start + (i + 1) * each) for i, phone in enumerate(names))
 
 
 def babble(seed: int) -> Phones:
     rng = np.random.default_rng(seed)
     names = rng.choice(PHONES, 60)
     times = np.cumsum(np.concatenate([[0.2], rng.uniform(0.02, 0.2, 60)]))
-    return phones_of(
-        (str(n), float(a), float(b)) for n, (a, b) in zip(names, itertools.pairwise(times), strict=True)
-    )
+    spans = zip(names, itertools.pairwise(times), strict=True)
+    return phones_of((str(name), float(start), float(end)) for name, (start, end) in spans)
 
 
 def of(weights: torch.Tensor, name: str) -> torch.Tensor:

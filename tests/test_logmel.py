@@ -95,8 +95,8 @@ def test_elsewhere_keeps_the_timing_and_obeys_the_seed() -> None:
     first, again, other = (elsewhere(wave, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert first.shape == wave.shape and first.dtype == np.float32
-    envelopes = [np.sqrt(np.convolve(w**2, np.ones(800), "same")) for w in (wave, first)]
-    assert np.corrcoef(*envelopes)[0, 1] > 0.5
+    before, after = (np.sqrt(np.convolve(w**2, np.ones(800), "same")) for w in (wave, first))
+    assert np.corrcoef(before, after)[0, 1] > 0.5
 
 
 @pytest.mark.parametrize("seed", range(20))

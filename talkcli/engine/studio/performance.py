@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -139,9 +140,8 @@ def perform(
     frames = utterance.speech.frames(fps)
     spirit = MOODS[mood]
     style = manner.articulation
-    opened = ArticulationStyle(
-        **(vars(style) | {"strength": style.strength * (1 + intensity * (spirit.opening - 1))})
-    )
+    opening = style.strength * (1 + intensity * (spirit.opening - 1))
+    opened = dataclasses.replace(style, strength=opening)
     weights = onto_rig(articulate(utterance.phones, frames, fps, opened), names)
     met = (weights[:, names.index("mouthPressLeft")] / 0.5).clamp(0, 1)
     swell = intensity * (1 + 0.15 * _wander(frames, fps, rng, seconds=1.2))

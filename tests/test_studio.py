@@ -1,0 +1,161 @@
+"""Studio recordings: the same plan gives the same clips, whole, split and resumable."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import vertices
+from talkcli.engine.motion import Coefficients
+from talkcli.engine.studio.espeak import has_espeak
+from talkcli.engine.studio.performance import MOODS, delivered, draw_manner
+from talkcli.engine.studio.recording import Plan, record, record_all, split_of
+from talkcli.engine.studio.voices import PLAIN, draw_voice
+from talkcli.engine.training.fit import fit
+from talkcli.engine.training.listening import UNKNOWN, heard, listening
+
+pytestmark = pytest.mark.skipif(
+    not has_espeak() or shutil.which("flite") is None, reason="espeak-ng and flite are not installed"
+)
+
+SMALL = Plan(speakers=2, takes=2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("studio")
+    list(record_all(SMALL, folder))
+    return folder
+
+
+def test_same_plan_same_clip_in_any_order() -> None:
+    first, *_ = record(SMALL, "s0001/001"), record(SMALL, "s0000/000")
+    again = record(SMALL, "s0001/001")
+    assert torch.equal(first.speech.waveform, again.speech.waveform)
+    assert isinstance(first.motion.face, Coefficients) and isinstance(again.motion.face, Coefficients)
+    assert torch.equal(first.motion.face.expression, again.motion.face.expression)
+    assert torch.equal(first.avatar.neutral, again.avatar.neutral)
+
+
+def test_a_clip_is_whole(clips: Path) -> None:
+    clipset = ClipSet(clips)
+    assert sorted(clipset.names) == ["s0000/000", "s0000/001", "s0001/000", "s0001/001"]
+    for index in range(len(clipset)):
+        clip = clipset[index]
+        assert len(clip.motion) == clip.speech.frames(30)
+        assert clip.motion.head is not None and clip.phones is not None
+        assert clip.phones.seconds <= clip.speech.seconds
+        assert json.loads(clip.motion.provenance)["synthetic"] is True
+        assert clip.avatar.rig == "talk-head" and clip.avatar.identity is not None
+
+
+def test_lips_touch_on_every_closure_and_rest_in_silence(clips: Path) -> None:
+    pairs = load_face_model().topology.lip_pairs
+    for clip in (ClipSet(clips)[0], ClipSet(clips)[2]):
+        assert clip.phones is not None
+        points = vertices(clip.motion, clip.avatar)
+        gap = (points[:, pairs[:, 0]] - points[:, pairs[:, 1]]).norm(dim=2).median(dim=1).values
+        for phone, start, end in clip.phones.segments:
+            near = gap[max(0, int(30 * start) - 1) : int(30 * end) + 2]
+            if phone in ("P", "B", "M"):
+                assert near.min() < 3e-4, (phone, start)
+            if phone == "SIL" and end - start > 0.4:
+                assert gap[int(30 * start) + 5 : int(30 * end) - 4].max() < 5e-4, (phone, start)
+        assert gap.max() > 4e-3
+
+
+def test_splits_share_neither_speaker_nor_sentence() -> None:
+    said: dict[str, set[str]] = {"train": set(), "val": set(), "test": set()}
+    plan = Plan(speakers=10, takes=4, foreign=0.0, moods=0.0)
+    for speaker in (0, 8, 9):
+        for take in range(4):
+            made = record(plan, f"s{speaker:04}/{take:03}").motion.provenance
+            said[split_of(speaker)].update(json.loads(made)["text"])
+    assert all(said.values())
+    assert (
+        not said["train"] & said["test"]
+        and not said["train"] & said["val"]
+        and not said["val"] & said["test"]
+    )
+
+
+def test_a_stopped_run_goes_on_with_what_is_missing(clips: Path) -> None:
+    lost = clips / "s0001" / "000.motion"
+    before = lost.read_bytes()
+    lost.unlink()
+    assert [name for name, _ in record_all(SMALL, clips)] == ["s0001/000"]
+    assert lost.read_bytes() == before
+    assert list(record_all(SMALL, clips)) == []
+
+
+def test_two_processes_make_the_same_clips(clips: Path, tmp_path: Path) -> None:
+    assert len(list(record_all(SMALL, tmp_path, jobs=2))) == 4
+    for made in clips.glob("*/*.*"):
+        assert made.read_bytes() == (tmp_path / made.relative_to(clips)).read_bytes()
+
+
+def test_a_folder_of_another_plan_is_refused(clips: Path) -> None:
+    with pytest.raises(BadUsage, match="another plan"):
+        list(record_all(Plan(speakers=2, takes=2, seed=4), clips))
+
+
+def test_manner_is_heard_in_the_voice() -> None:
+    """Slow speakers articulate more: what makes a style learnable from a voice."""
+    rng = np.random.default_rng(0)
+    voices = [draw_voice(rng) for _ in range(400)]
+    manners = [draw_manner(voice, rng) for voice in voices]
+    strength = np.array([manner.articulation.strength for manner in manners])
+    rate = np.array([voice.rate for voice in voices])
+    assert np.corrcoef(rate, strength)[0, 1] < -0.5
+    assert 0.05 < strength.std() < 0.25
+
+
+def test_moods_reach_voice_and_face() -> None:
+    assert delivered("neutral", 1.0) == PLAIN
+    assert delivered("sad", 0.5).rate == pytest.approx((1 + MOODS["sad"].delivery.rate) / 2)
+    known = load_face_model().shape_names
+    for mood in MOODS.values():
+        assert all(any(shape in (name, name + "Left") for shape in known) for name in mood.face)
+
+
+def test_prepare_writes_clips_and_refuses_nonsense(talk, tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    done = talk("prepare", "studio", folder, "--set", "speakers=1", "--set", "takes=1", "--json")
+    assert json.loads(done.stdout)["written"] == 1
+    assert len(ClipSet(folder)) == 1
+    assert talk("prepare", "studio", folder, "--set", "speakers=1", "--set", "takes=1", "-q").stdout.strip()
+    assert "another plan" in talk("prepare", "studio", folder, "--set", "speakers=2", code=2).stderr
+    assert "speakers" in talk("prepare", "studio", folder, "--set", "speeckers=2", code=2).stderr
+    assert "Known" in talk("prepare", "studioo", folder, code=2).stderr
+    assert "-o" in talk("prepare", "vocaset", folder, code=2).stderr
+
+
+def test_examples_carry_the_phone_of_each_tick(clips: Path) -> None:
+    example = heard(ClipSet(clips), 0, torch.Generator().manual_seed(1))
+    assert example.features.shape == (320, 120) and example.phones.shape == (160,)
+    assert example.phones.min() >= UNKNOWN and example.phones.max() > 0
+    again = heard(ClipSet(clips), 0, torch.Generator().manual_seed(1))
+    assert torch.equal(example.features, again.features)
+
+
+def _itself(network: LogMelEncoder) -> LogMelEncoder:
+    return network
+
+
+def test_listening_learns(clips: Path) -> None:
+    torch.manual_seed(0)
+    encoder = LogMelEncoder(LogMelEncoderConfig(width=24, depth=1))
+    clipset, generator = ClipSet(clips), torch.Generator().manual_seed(0)
+    stage = listening(_itself, steps=14)
+    batches = clipset.batches(stage.begin(encoder, clipset), 6, generator)
+    losses = [step.total for step in fit(encoder, stage, batches, generator=generator)]
+    assert losses[-1] < 0.9 * losses[0]
