@@ -81,7 +81,7 @@ def sample_skin(
         shadow_under_eyes=float(rng.beta(2, 4) + 0.2 * (age > 50)),
         oil=float(rng.beta(2, 3)),
         pores=float(rng.beta(2, 2)),
-        lip_blood=float(rng.beta(2.5, 2) - 0.15 * male),
+        lip_blood=float(np.clip(rng.beta(2.5, 2) - 0.25 * male, 0, 1)),
         lip_melanin=float(np.clip(rng.normal(0.1, 0.08), 0, 0.3)),
         stubble=float(rng.beta(1.1, 1.8)) if bearded else 0.0,
         hair_eumelanin=hair * (1 - 0.55 * red),

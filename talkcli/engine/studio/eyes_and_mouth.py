@@ -44,7 +44,7 @@ def _sclera(
     person: SkinParameters, ray: np.ndarray, off: np.ndarray, around: np.ndarray, seed: int
 ) -> np.ndarray:
     old = np.clip((person.age - 20) / 60, 0, 1)
-    white = from_srgb(np.array([206 - 8 * old, 195 - 12 * old, 186 - 22 * old])) * (
+    white = from_srgb(np.array([204 - 8 * old, 196 - 12 * old, 189 - 22 * old])) * (
         1 - 0.10 * min(1.0, person.melanin)
     )
     colour = np.tile(white, (len(off), 1))
@@ -52,7 +52,7 @@ def _sclera(
     warp = ray * 3 + 0.5 * noise.octaves(ray * 4, 2, seed + 1)[:, None]
     vein = smooth(np.abs(noise.octaves(warp * np.array([1.0, 2.2, 1.0]), 2, seed + 2)), 0.06, 0.0) * outer
     fine = smooth(np.abs(noise.octaves(warp * 2.3, 2, seed + 3)), 0.07, 0.0) * outer
-    pink = np.clip(0.10 * outer + 0.18 * smooth(off, 0.9, 1.5) + 0.30 * vein + 0.16 * fine, 0, 0.8)[:, None]
+    pink = np.clip(0.05 * outer + 0.14 * smooth(off, 0.9, 1.5) + 0.26 * vein + 0.14 * fine, 0, 0.8)[:, None]
     colour *= np.exp(-pink * np.array([0.12, 1.0, 0.9]))
     return colour * (1 - 0.12 * smooth(off, 0.75, 1.3))[:, None]
 
@@ -63,7 +63,7 @@ def _iris(person: SkinParameters, off: np.ndarray, around: np.ndarray, seed: int
     ring = np.stack([np.cos(around), np.sin(around)], 1)
     fibre = noise.octaves(np.column_stack([ring * 6.5, t * 1.2]), 2, seed + 11)
     coarse = noise.octaves(np.column_stack([ring * 2.2, t * 2.5]), 2, seed + 12)
-    blue, green = from_srgb(np.array([92, 118, 140])), from_srgb(np.array([100, 106, 74]))
+    blue, green = from_srgb(np.array([86, 106, 122])), from_srgb(np.array([94, 98, 70]))
     amber, brown = from_srgb(np.array([106, 68, 36])), from_srgb(np.array([56, 35, 23]))
     base = blue * (1 - person.iris_yellow) + (0.55 * blue + 0.45 * green) * person.iris_yellow
     melanin = person.iris_melanin

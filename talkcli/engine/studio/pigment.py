@@ -47,7 +47,7 @@ def to_srgb(linear: Array) -> NDArray[np.uint8]:
     return (encoded * 255 + 0.5).astype(np.uint8)
 
 
-def from_srgb(encoded: Array) -> Array:
+def from_srgb(encoded: NDArray) -> Array:
     """Encoded 0..255 to linear 0..1."""
     value = np.asarray(encoded, np.float64) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
