@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv as tables
 import dataclasses
 import io
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -302,19 +303,26 @@ def _draw(path: Path, scores: Table, kept: Mapping[str, Sequence[Case]], regions
     console.say(f"Wrote {path}")
 
 
+ARROWS = {"lower": "↓", "higher": "↑", "nearest 0": "→ 0", "nearest 1": "→ 1", "nearest reference": ""}
+"""Which way is better."""
+
+
 def _show(scores: Table) -> None:
-    """Metrics down, systems across; what they mean below."""
+    """Metrics down, systems across; counts and definitions below."""
     first = next(iter(scores.values()))
     found = {name: {score.metric: score for score in row} for name, row in scores.items()}
     rows = []
     for score in first:
-        values = [f"{row[score.metric].value:.4g}" if score.metric in row else "-" for row in found.values()]
-        counts = f"{score.count} {score.events}"
-        clips = "" if score.events == "clips" else f", {score.clips} clips"
-        rows.append([score.metric, score.unit or "-", *values, score.better, counts + clips])
-    console.table(["metric", "unit", *found, "better", "n of " + next(iter(found))], rows)
+        values = [row[score.metric].value if score.metric in row else math.nan for row in found.values()]
+        cells = ["-" if math.isnan(value) else f"{value:.4g}" for value in [*values, score.reference]]
+        rows.append([f"{score.metric} {ARROWS[score.better]}", score.unit, *cells])
+    console.table(["metric", "unit", *found, "reference"], rows)
     for score in first:
-        console.answer(f"{score.metric}: {score.definition}; over {score.pooled}. {score.source}.")
+        counted = "" if score.events == "clips" else f"{score.count} {score.events} in "
+        over = "mean over clips" if score.pooled == "clips" else f"over all {score.events}"
+        console.answer(
+            f"{score.metric}: {score.definition}; {over}; {counted}{score.clips} clips. [{score.source}]"
+        )
     dropped = {name: max((score.dropped for score in row), default=0) for name, row in scores.items()}
     for name, count in dropped.items():
         if count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -57,6 +57,8 @@ class Score:
     definition: str
     source: str
     better: str
+    reference: float = math.nan
+    """The same of the reference itself: the true motion, or the articulation that the phones ask for."""
     each: dict[str, float] = field(default_factory=dict)
     """Clip -> its own score."""
 
@@ -78,6 +80,7 @@ def evaluate(
     """
     metrics, lenient = select(names), lenient or "all" in names
     tallies: dict[str, dict[str, Tally]] = {metric.id: {} for metric in metrics}
+    truths: dict[str, dict[str, Tally]] = {metric.id: {} for metric in metrics}
     louds: list[timing.Loud] = []
     dropped: dict[str, int] = {}
     for case in cases:
@@ -90,10 +93,11 @@ def evaluate(
                 usable.append(metric)
             elif not lenient:
                 raise lack
-        found, loud = _measured(usable, case, regions)
+        found, true, loud = _measured(usable, case, regions)
         louds += [loud] if loud else []
-        for id, tally in found.items():
-            tallies[id][case.name] = tally
+        for all_of, one in ((tallies, found), (truths, true)):
+            for id, tally in one.items():
+                all_of[id][case.name] = tally
         if case.reference is not None:
             dropped[case.name] = abs(len(case.predicted) - len(case.reference))
     scores = []
@@ -101,10 +105,10 @@ def evaluate(
         if metric.kind == "set":
             if louds:
                 value = metric.measure(louds)
-                scores.append(_score(metric, {"all": (value, 1)}, len(louds), 0))
+                scores.append(replace(_score(metric, {"all": (value, 1)}, {}, 0), clips=len(louds), each={}))
         elif tallies[metric.id]:
             cut = 0 if metric.kind == "heard" or metric.id.startswith("ldtw") else sum(dropped.values())
-            scores.append(_score(metric, tallies[metric.id], None, cut))
+            scores.append(_score(metric, tallies[metric.id], truths[metric.id], cut))
     if not scores:
         raise BadInput(
             "There is nothing to measure: neither references nor phones.",
@@ -153,24 +157,33 @@ def lacking(metric: Metric, case: Case, regions: Regions) -> BadInput | None:
 
 def _measured(
     metrics: Sequence[Metric], case: Case, regions: Regions
-) -> tuple[dict[str, Tally], timing.Loud | None]:
+) -> tuple[dict[str, Tally], dict[str, Tally], timing.Loud | None]:
+    """Each metric's tally, that of the reference where it means something, and what SLCC compares."""
     by_kind = {kind: [m for m in metrics if m.kind == kind] for kind in ("frame", "clip", "set", "heard")}
     found: dict[str, Tally] = {}
+    true: dict[str, Tally] = {}
     loud = None
     if by_kind["frame"] or by_kind["clip"] or by_kind["set"]:
         sums, tracks = _frame_sums(by_kind["frame"], case, regions)
         found |= sums
         for metric in by_kind["clip"]:
-            value = float(metric.measure(tracks))
-            found[metric.id] = (value, 1) if math.isfinite(value) else (0.0, 0)
+            found[metric.id] = _finite(float(metric.measure(tracks)))
+            if metric.better == "nearest reference":
+                true[metric.id] = _finite(float(metric.measure(tracks.swapped)))
         if by_kind["set"] and case.speech is not None:
             lips = tracks.regions.named["lips"]
             ours, theirs = (timing.lip_intensity(m[:, lips]) for m in (tracks.predicted, tracks.reference))
             loud = timing.Loud(case.speaker, timing.loudness(case.speech.waveform), ours, theirs)
     if by_kind["heard"]:
         heard = listen(case, regions)
-        found |= {metric.id: metric.measure(heard) for metric in by_kind["heard"]}
-    return found, loud
+        asked = Heard(heard.reference or heard.mouth, heard.phones, heard.reference)
+        for metric in by_kind["heard"]:
+            found[metric.id], true[metric.id] = metric.measure(heard), metric.measure(asked)
+    return found, true, loud
+
+
+def _finite(value: float) -> Tally:
+    return (value, 1) if math.isfinite(value) else (0.0, 0)
 
 
 def listen(case: Case, regions: Regions | None = None) -> Heard:
@@ -218,13 +231,19 @@ def _frame_sums(metrics: Sequence[Metric], case: Case, regions: Regions) -> tupl
     return {id: (total, common) for id, total in totals.items()}, small
 
 
-def _score(metric: Metric, tallies: dict[str, Tally], clips: int | None, dropped: int) -> Score:
-    full = {name: tally for name, tally in tallies.items() if tally[1]}
-    count = sum(tally[1] for tally in full.values())
+def _pooled(metric: Metric, tallies: dict[str, Tally]) -> tuple[float, float, dict[str, float]]:
+    """Over all frames or events, over clips, and clip by clip."""
+    count = sum(n for _, n in tallies.values())
     finish = math.sqrt if metric.root else float
-    each = {name: finish(total / n) for name, (total, n) in full.items()}
-    per_frame = finish(sum(total for total, _ in full.values()) / count) if count else math.nan
-    per_clip = sum(each.values()) / len(each) if each else math.nan
+    each = {name: finish(total / n) for name, (total, n) in tallies.items() if n}
+    if not each:
+        return math.nan, math.nan, {}
+    return finish(sum(total for total, _ in tallies.values()) / count), sum(each.values()) / len(each), each
+
+
+def _score(metric: Metric, tallies: dict[str, Tally], truths: dict[str, Tally], dropped: int) -> Score:
+    per_frame, per_clip, each = _pooled(metric, tallies)
+    true = _pooled(metric, truths)
     return Score(
         metric=metric.id,
         value=per_frame if metric.pool == "frames" else per_clip,
@@ -232,12 +251,13 @@ def _score(metric: Metric, tallies: dict[str, Tally], clips: int | None, dropped
         pooled=metric.pool,
         per_frame=per_frame,
         per_clip=per_clip,
-        count=count if clips is None else clips,
+        count=sum(n for _, n in tallies.values()),
         events=metric.events,
-        clips=len(full) if clips is None else clips,
+        clips=len(each),
         dropped=dropped,
         definition=metric.definition,
         source=metric.source,
         better=metric.better,
-        each=each if clips is None else {},
+        reference=true[0] if metric.pool == "frames" else true[1],
+        each=each,
     )

@@ -183,7 +183,7 @@ def jitter(pair: Pair) -> Tensor:
 
 def jitter_ratio(pair: Pair) -> Tensor:
     """jitter of predicted over jitter of reference"""
-    return jitter(pair) / jitter(_swapped(pair))
+    return jitter(pair) / jitter(pair.swapped)
 
 
 def lip_speed_ratio(pair: Pair) -> Tensor:
@@ -203,7 +203,3 @@ def _gap(points: Float[Tensor, "frames 2 3"]) -> PerFrame:
 def _swing(points: Float[Tensor, "frames verts 3"], pair: Pair) -> Tensor:
     neutral = pair.neutral[_indices(pair, "upper_face")]
     return (points - neutral).square().sum(-1).double().std(0, correction=0).mean()
-
-
-def _swapped(pair: Pair) -> Pair:
-    return Pair(pair.reference, pair.predicted, pair.neutral, pair.regions, pair.fps, pair.mesh_verts)

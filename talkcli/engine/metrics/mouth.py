@@ -12,15 +12,12 @@ from torch import Tensor
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import vertices
+from talkcli.engine.face.geometry import RIG, chunks
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.metrics.motion import MM
 from talkcli.engine.metrics.pair import Regions, renumbered, support
 from talkcli.engine.motion import Motion
 from talkcli.engine.struct import TensorStruct
-
-CHUNK = 256
-"""Frames whose vertices are in memory at once."""
 
 FLAME_VERTS = 5023
 FLAME_INNER_LIPS = (3531, 3504)
@@ -50,7 +47,7 @@ class MouthTrack(TensorStruct):
 def regions_of(avatar: Avatar, given: Regions | None = None) -> Regions:
     """The vertex sets of an avatar: what is `given`, else the built-in head's topology, else its own lips."""
     known = Regions(lips=avatar.lips)
-    if avatar.rig == "talk-head":
+    if avatar.rig == RIG:
         known = _named_regions(load_face_model().topology, avatar)
     elif len(avatar.neutral) == FLAME_VERTS:
         known = Regions(lips=avatar.lips, inner_lips=torch.tensor(FLAME_INNER_LIPS))
@@ -79,10 +76,8 @@ def still_head(motion: Motion) -> Motion:
 
 
 def face_chunks(motion: Motion, avatar: Avatar) -> Iterator[Float[Tensor, "frames verts 3"]]:
-    """Vertices without head pose, CHUNK frames at a time, lips in contact as they are drawn."""
-    motion = still_head(motion)
-    for start in range(0, len(motion), CHUNK):
-        yield vertices(motion, avatar, start, min(start + CHUNK, len(motion)))
+    """Vertices without head pose, a few frames at a time, lips in contact as they are drawn."""
+    return chunks(still_head(motion), avatar)
 
 
 def region_track(

@@ -49,6 +49,11 @@ class Pair(TensorStruct):
         """What both have: the longer one is cut at its end."""
         return min(len(self.predicted), len(self.reference))
 
+    @property
+    def swapped(self) -> Pair:
+        """The reference in the prediction's place."""
+        return Pair(self.reference, self.predicted, self.neutral, self.regions, self.fps, self.mesh_verts)
+
     def common(self, region: str | None = None) -> tuple[Tensor, Tensor]:
         """Predicted and reference [frames verts 3] over their common frames, of a region or of all."""
         pick = slice(None) if region is None else getattr(self.regions, region)

@@ -51,7 +51,7 @@ def _figure_class() -> Any:
 def save_plot(path: Path, traces: Sequence[Trace], scores: Mapping[str, Sequence[Score]]) -> None:
     """Openings of the first MOST_TRACES clips, then bars of every metric, system beside system."""
     traces = traces[:MOST_TRACES]
-    ids = list(dict.fromkeys(score.metric for row in scores.values() for score in row))
+    ids = list(dict.fromkeys(score.metric for row in scores.values() for score in row if score.clips))
     columns = 4
     bar_rows = -(-len(ids) // columns)
     figure = _figure_class()(figsize=(14, 3.0 * len(traces) + 2.4 * bar_rows + 0.6), layout="constrained")
@@ -111,9 +111,10 @@ def _draw_phones(wave: Any, lips: Any, heard: Heard) -> None:
 
 def _draw_bars(axis: Any, id: str, scores: Mapping[str, Sequence[Score]]) -> None:
     found = {name: score for name, row in scores.items() for score in row if score.metric == id}
-    values = [0.0 if score.value != score.value else score.value for score in found.values()]
-    axis.bar(range(len(found)), values, color=[f"C{i}" for i in range(len(found))])
+    axis.bar(range(len(found)), [score.value for score in found.values()], color=[f"C{i}" for i in range(10)])
     axis.set_xticks(range(len(found)), [name.split(" ")[0] for name in found], fontsize=6)
     axis.tick_params(axis="y", labelsize=6)
     score = next(iter(found.values()))
+    if score.reference == score.reference:
+        axis.axhline(score.reference, color="0.4", linewidth=0.8, linestyle="--")
     axis.set_title(f"{id}{f', {score.unit}' if score.unit else ''} ({score.better} is better)", fontsize=7)
