@@ -1,0 +1,57 @@
+"""talk doctor: what is here, what is missing, and the exit code that scripts read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from talkcli import __version__
+from talkcli.engine import installation
+from talkcli.engine.assets import assets_folder, sha256
+
+
+def test_doctor_is_content_where_the_default_path_works(talk):
+    said = talk("doctor")
+    assert "talk animate works." in said.stdout and __version__ in said.stdout
+
+
+def test_json_holds_every_finding(talk):
+    told = json.loads(talk("doctor", "--json").stdout)
+    assert told["works"] is True and told["lacking"] == [] and told["version"] == __version__
+    sections = {row["section"] for row in told["found"]}
+    assert sections == {"program", "device", "renderer", "encoder", "extra", "synthesiser", "asset"}
+    for row in told["found"]:
+        assert row["found"] or (row["unlocks"] and row["remedy"]), row
+
+
+def test_every_asset_is_listed_with_its_sum_and_licence():
+    rows = {row.name: row.found for row in installation.findings() if row.section == "asset"}
+    for name in installation.DEFAULTS:
+        path = next(assets_folder().rglob(name))
+        found = rows[str(path.relative_to(assets_folder()))]
+        assert sha256(path) in found and "Apache-2.0" in found
+
+
+def test_a_missing_asset_is_exit_code_4(talk, monkeypatch, tmp_path):
+    monkeypatch.setattr(installation, "assets_folder", lambda: tmp_path)
+    said = talk("doctor", code=4)
+    assert all(name in said.stderr for name in installation.DEFAULTS)
+    told = json.loads(talk("doctor", "--json", code=4).stdout)
+    assert told["works"] is False and set(told["lacking"]) == set(installation.DEFAULTS)
+
+
+def test_a_missing_extra_says_how_to_get_it_and_is_no_fault(talk, monkeypatch):
+    monkeypatch.setitem(installation.EXTRAS, "film", (("no_such_module",), "several motions side by side"))
+    said = talk("doctor")
+    assert any(
+        line.split()[:2] == ["absent", "film"] and "pip install" in line for line in said.stdout.splitlines()
+    )
+
+
+@pytest.mark.parametrize("codec", ["libx264", "aac"])
+def test_a_missing_encoder_is_exit_code_4(codec, talk, monkeypatch):
+    import av.codec
+
+    monkeypatch.setattr(av.codec, "codecs_available", av.codec.codecs_available - {codec})
+    assert codec in talk("doctor", code=4).stderr
