@@ -317,12 +317,12 @@ def test_chunks_and_regions_change_no_score() -> None:
     pair = flame()
     who = Avatar("flame", pair.neutral, torch.tensor([[0, 1, 2]]), pair.regions.named["lips"])
     ours, theirs = (
-        Motion(Fraction(30), Vertices((points - pair.neutral).repeat(8, 1, 1)))
+        Motion(Fraction(30), Vertices((points - pair.neutral).repeat(7, 1, 1)))
         for points in (pair.predicted[:41], pair.reference)
     )
     whole = Pair(
-        pair.predicted[:41].repeat(8, 1, 1),
-        pair.reference.repeat(8, 1, 1),
+        pair.predicted[:41].repeat(7, 1, 1),
+        pair.reference.repeat(7, 1, 1),
         pair.neutral,
         pair.regions,
         pair.fps,

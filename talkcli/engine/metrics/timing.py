@@ -18,6 +18,9 @@ from talkcli.engine.metrics.pair import Pair
 MTM_SIGMA = 2.0
 """Frames of Gaussian smoothing before extrema are sought (kaist-ami)."""
 
+_ROWS = 32
+"""Predicted frames whose lips are compared with every reference frame at once."""
+
 Path = list[tuple[int, int]]
 
 
@@ -68,12 +71,12 @@ def ldtw_total(pair: Pair) -> Tensor:
 def lip_cost(pair: Pair, squared: bool = False) -> np.ndarray:
     """Mean lip distance (or squared distance) of every predicted frame to every reference frame."""
     lips = pair.regions.named["lips"]
-    predicted, reference = pair.predicted[:, lips], pair.reference[:, lips]
+    predicted, reference = (motion[:, lips].transpose(0, 1) for motion in (pair.predicted, pair.reference))
     rows = []
-    for frame in predicted:
-        distance = (frame - reference).square().sum(-1)
-        rows.append((distance if squared else distance.sqrt()).mean(1))
-    return torch.stack(rows).double().numpy()
+    for part in predicted.split(_ROWS, dim=1):
+        distance = torch.cdist(part, reference, compute_mode="donot_use_mm_for_euclid_dist")
+        rows.append((distance.square() if squared else distance).mean(0))
+    return torch.cat(rows).double().numpy()
 
 
 def extremum_lags(predicted: np.ndarray, reference: np.ndarray) -> list[int]:
