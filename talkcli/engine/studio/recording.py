@@ -22,6 +22,7 @@ from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
+from talkcli.engine.face.look import Look
 from talkcli.engine.motion import Motion
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
@@ -63,6 +64,8 @@ class Plan:
     """Share of speakers of other languages than English."""
     flite: float = 0.35
     """Share of speakers with flite's voices (the others speak through espeak-ng)."""
+    looks: bool = False
+    """Paint each speaker's skin into the avatar: half a minute and 5 MB a speaker."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,8 +100,20 @@ def cast(plan: Plan, speaker: int) -> Speaker:
     identity = torch.from_numpy(drawn).float()
     lips = model.topology.regions["lips"]
     neutral = model.neutral(identity)
-    avatar = Avatar(f"s{speaker:04}", neutral, model.topology.faces, lips, rig=RIG, identity=identity)
+    look = _painted(voice, rng) if plan.looks else None
+    avatar = Avatar(f"s{speaker:04}", neutral, model.topology.faces, lips, RIG, identity, look)
     return Speaker(voice, manner, avatar)
+
+
+def _painted(voice: Voice, rng: np.random.Generator) -> Look:
+    """A skin that goes with the voice."""
+    from talkcli.engine.studio.complexion import sample_skin
+    from talkcli.engine.studio.looks import (
+        bake_look,  # builds the head's surface: seconds, for those who want it
+    )
+
+    skin = sample_skin(rng, male=float(voice.pitch < 150))
+    return bake_look(skin, wrinkles=load_face_model().wrinkles)
 
 
 def record(plan: Plan, name: str) -> Clip:
