@@ -36,6 +36,8 @@ SOUNDS = {
 FILMS = {".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".3gp", ".mpg", ".mpeg", ".ts", ".flv"}
 """What of a folder is taken for a recording."""
 
+MOTION = ".motion"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -81,7 +83,7 @@ def run(
     """Make a face speak: a recording in, a video and its motion out.
 
     Without --output, hello.wav becomes hello.mp4 and hello.motion beside it. With it, the suffix chooses:
-    .mp4 .webm .motion .glb and whatever else `talk render` writes; for several recordings it is a folder.
+    .motion, or what `talk render` writes (.mp4 .webm .gif .csv ...); for several recordings it is a folder.
 
     \b
     Examples:
@@ -103,8 +105,9 @@ def run(
         talker = open_talker(model, device)
         person = load_avatar(face)
     look = Picture(camera, size, background, renderer)
-    if any(path.suffix.lower() != ".motion" for task in tasks for path in task.outputs):
-        _check(look, person)
+    suffixes = {path.suffix.lower() for task in tasks for path in task.outputs}
+    if suffixes != {MOTION}:
+        _check(look, person, suffixes)
     if style is not None:
         person = _in_the_manner_of(style, person, talker)
     results, faults = [], []
@@ -147,7 +150,7 @@ def _tasks(audio: list[Path], output: Path | None) -> Iterator[Task]:
             where = output or (Path() if str(recording) == "-" else recording.parent)
             if recording.suffix.lower() == ".mp4" and not folder:
                 name += ".talk"  # beside its own source
-            outputs = (where / f"{name}.mp4", where / f"{name}.motion")
+            outputs = (where / f"{name}.mp4", where / f"{name}{MOTION}")
         for path in outputs:
             if path in taken:
                 raise BadUsage(
@@ -165,29 +168,33 @@ def _recordings(given: Path) -> list[Path]:
         path
         for path in sorted(given.iterdir())
         if path.suffix.lower() in SOUNDS
-        or (path.suffix.lower() in FILMS and not path.with_suffix(".motion").exists())
+        or (path.suffix.lower() in FILMS and not path.with_suffix(MOTION).exists())
     ]
     if not found:
         raise BadInput(f"The folder {given} holds no recordings.", "Give audio files, or a folder of them.")
     return found
 
 
-def _check(look: Picture, person: Avatar) -> None:
-    """Refuse what cannot be drawn before the network runs, and have the renderer ready."""
+def _check(look: Picture, person: Avatar, suffixes: set[str]) -> None:
+    """Refuse what cannot be written or drawn before the network runs, and have the renderer ready."""
     from talkcli.engine.rendering.backdrop import TRANSPARENT, backdrop
     from talkcli.engine.rendering.camera import parse_size, portrait
+    from talkcli.engine.rendering.export import PICTURES, WRITERS
     from talkcli.engine.rendering.render import RENDERERS, compile_renderer, is_compiled
+    from talkcli.engine.video import FORMATS
 
+    known = {MOTION, *FORMATS, *PICTURES, *WRITERS}
+    for suffix in suffixes:
+        pick(suffix, known, "output format")
+    if not suffixes & {*FORMATS, *PICTURES}:
+        return
     pick(look.renderer, RENDERERS, "renderer")
     portrait(person, look.camera, parse_size(look.size))
     backdrop(look.background, 16, 16)
-    if look.background == TRANSPARENT:
-        raise BadUsage(
-            "A video cannot be transparent.",
-            "Animate to a .motion; then: talk render FILE.motion --background transparent -o FILE.png/",
-        )
+    if look.background == TRANSPARENT and suffixes & set(FORMATS):
+        raise BadUsage("A video cannot be transparent.", "Give --output with the suffix .png.")
     if look.renderer == "numba" and not is_compiled():
-        with console.step("Compiling the renderer (once)"):
+        with console.step("Compiling the renderer, once"):
             compile_renderer()
 
 
@@ -235,23 +242,26 @@ def _animate(
 
 def _write(motion: Motion, person: Avatar, path: Path, look: Picture, recording: Path) -> None:
     """The motion in the form that the suffix says."""
-    if path.suffix == ".motion":
+    suffix = path.suffix.lower()
+    if suffix == MOTION:
         from talkcli.engine.motion import save_motion
 
         save_motion(motion, path)
         return
-    from talkcli.engine.video import FORMATS, write_video
+    from talkcli.engine.rendering.camera import parse_size, portrait
+    from talkcli.engine.rendering.export import PICTURES, WRITERS
+    from talkcli.engine.rendering.render import frames
+    from talkcli.engine.video import write_video
 
-    if path.suffix.lower() in FORMATS:
-        from talkcli.engine.rendering.camera import parse_size, portrait
-        from talkcli.engine.rendering.render import frames
-
-        camera = portrait(person, look.camera, parse_size(look.size), float(motion.fps))
-        shown = frames(motion, person, camera, look.renderer, look.background)
-        told = {"title": f"{person.name}, synthetic", "comment": motion.provenance}
-        bar = console.progress(shown, f"Rendering {path}", len(motion), "frames")
-        write_video(bar, motion.fps, path, speech=recording, metadata=told)
+    if suffix in WRITERS:
+        with console.step(f"Writing {path}"):
+            WRITERS[suffix](motion, person, path)
         return
-    from talkcli.engine.rendering.export import WRITERS
-
-    WRITERS[pick(path.suffix, WRITERS, "output format")](motion, person, path)
+    camera = portrait(person, look.camera, parse_size(look.size), float(motion.fps))
+    shown = frames(motion, person, camera, look.renderer, look.background)
+    bar = console.progress(shown, f"Rendering {path}", len(motion), "frames")
+    if suffix in PICTURES:
+        PICTURES[suffix](bar, motion.fps, path)
+    else:
+        told = {"title": f"{person.name}, synthetic", "comment": motion.provenance}
+        write_video(bar, motion.fps, path, speech=recording, metadata=told)
