@@ -1,0 +1,178 @@
+"""talk render: motion -> pictures, meshes, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from talkcli import console, options
+from talkcli.engine.errors import BadUsage
+
+if TYPE_CHECKING:
+    from talkcli.engine.face.avatar import Avatar
+    from talkcli.engine.motion import Motion
+
+MESHES = (".npz", ".obj", ".ply", ".csv")
+FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+PICTURES = (".png", ".gif")
+FOLDERS = (".png", ".obj", ".ply")
+"""Suffixes, and which of them are folders with a file a frame."""
+
+
+def run(
+    motion: Annotated[list[Path], typer.Argument(help="One .motion, or several to show side by side.")],
+    avatar: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--avatar", "-a", help="Whose face: an .avatar file or a bundled name; one, or one each."
+        ),
+    ] = None,
+    output: options.Output = None,
+    audio: Annotated[Path | None, typer.Option("--audio", help="The sound of the film.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="What to write under a motion; repeat in order.")
+    ] = None,
+    camera: options.Camera = "front",
+    size: options.Size = "512",
+    background: options.Background = "studio",
+    renderer: options.Renderer = "numba",
+    wrinkles: Annotated[
+        bool, typer.Option("--wrinkles/--no-wrinkles", help="Skin that folds and flushes with expression.")
+    ] = True,
+    fps: options.Fps = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Show a motion: a film, pictures, meshes or ARKit weights, by the suffix of --output.
+
+    .mp4 .mov .mkv .webm .gif films; .png a folder of pictures, which may be transparent; .obj .ply folders of
+    meshes; .npz all vertices; .csv ARKit weights.
+
+    \b
+    Examples:
+      talk render hello.motion --audio hello.wav -o hello.mp4 --camera three-quarter
+      talk render mine.motion theirs.motion --label mine --label theirs -o both.mp4
+    """
+    output = output or motion[0].with_suffix(".mp4")
+    suffix = output.suffix.lower()
+    _check(motion, avatar, label, audio, output, suffix, background)
+    sources = [*motion, *([audio] if audio else [])]
+    faces = [options.avatar_file(name) for name in avatar or ["ada"]]
+    if suffix in FOLDERS and output.is_dir():
+        if not overwrite:
+            raise BadUsage(
+                f"{output} exists already.", "Give --overwrite to replace it, or another --output."
+            )
+    else:
+        console.claim(output, overwrite, inputs=(*sources, *faces))
+    rate = options.parse_fps(fps) if fps else None
+
+    with console.step("Loading"):
+        from talkcli.engine.editing.retiming import at_rate
+        from talkcli.engine.face.avatar import load_avatar
+        from talkcli.engine.motion import load_motion
+
+        people = [load_avatar(face) for face in faces]
+        people = people * len(motion) if len(people) == 1 else people
+        motions = [load_motion(path) for path in motion]
+        motions = [at_rate(track, rate) for track in motions] if rate else motions
+    if suffix in MESHES:
+        from talkcli.engine.rendering.export import WRITERS
+
+        with console.step(f"Writing {output}"):
+            WRITERS[suffix](motions[0], people[0], output)
+        count, rate = len(motions[0]), motions[0].fps
+        shown = {}
+    else:
+        if renderer == "numba":
+            _compile()
+        names = label or ([path.stem for path in motion] if len(motion) > 1 else [""])
+        shots, count, rate = _shots(motions, people, names, camera, size, background, renderer, wrinkles)
+        bar = console.progress(shots, f"Rendering {output}", count, "frames")
+        if suffix in FILMS:
+            from talkcli.engine.video import write_video
+
+            told = {"title": f"{people[0].name}, synthetic", "comment": motions[0].provenance}
+            write_video(bar, rate, output, speech=audio, metadata=told)
+        else:
+            from talkcli.engine.rendering.export import PICTURES as writers
+
+            writers[suffix](bar, rate, output)
+        shown = {"camera": camera, "size": size, "renderer": renderer}
+    if json:
+        told = {"output": output, "frames": count, "fps": str(rate), "seconds": float(count / rate), **shown}
+        console.answer_json(told)
+    else:
+        console.answer(output)
+
+
+def _check(
+    motion: list[Path],
+    avatar: list[str] | None,
+    label: list[str] | None,
+    audio: Path | None,
+    output: Path,
+    suffix: str,
+    background: str | None,
+) -> None:
+    """Refuse options that contradict each other, before anything heavy is imported."""
+    known = (*FILMS, *PICTURES, *MESHES)
+    if suffix not in known:
+        raise BadUsage(f"{output} has no suffix that is known here.", f"Known: {' '.join(known)}.")
+    if len(motion) > 1 and suffix in MESHES:
+        raise BadUsage(f"{len(motion)} motions cannot share one {suffix}.", "Write them one by one.")
+    if label and len(label) != len(motion):
+        raise BadUsage(f"{len(label)} labels for {len(motion)} motions.", "Give --label once for each.")
+    if avatar and len(avatar) not in (1, len(motion)):
+        raise BadUsage(f"{len(avatar)} avatars for {len(motion)} motions.", "Give one, or one for each.")
+    if audio and suffix not in FILMS:
+        raise BadUsage(f"A {suffix} has no sound.", f"Leave --audio out, or write one of {' '.join(FILMS)}.")
+    if background == "transparent" and (suffix != ".png" or len(motion) > 1):
+        raise BadUsage("Only .png, of one motion, can be transparent.", "Give another --background.")
+
+
+def _compile() -> None:
+    from talkcli.engine.rendering.render import compile_renderer, is_compiled
+
+    if not is_compiled():
+        with console.step("Compiling the renderer, once"):
+            compile_renderer()
+
+
+def _shots(
+    motions: list[Motion],
+    people: list[Avatar],
+    names: list[str],
+    camera: str,
+    size: str,
+    background: str | None,
+    renderer: str,
+    wrinkles: bool,
+) -> tuple[Iterator[Any], int, Any]:
+    """The pictures, how many, and their rate."""
+    from talkcli.engine.rendering.camera import parse_size, portrait
+    from talkcli.engine.rendering.render import frames
+    from talkcli.engine.rendering.side_by_side import Film, side_by_side
+
+    films = [
+        Film(
+            frames(
+                track,
+                person,
+                portrait(person, camera, parse_size(size), float(track.fps)),
+                renderer,
+                background or "studio",
+                wrinkles=wrinkles,
+            ),
+            len(track),
+            track.fps,
+            name,
+        )
+        for track, person, name in zip(motions, people, names, strict=True)
+    ]
+    if len(films) == 1 and not films[0].label:
+        return films[0].frames, films[0].length, films[0].fps
+    return side_by_side(films)
