@@ -40,7 +40,7 @@ def test_every_closure_is_reached_at_every_frame_rate(seed: int, fps: int) -> No
     for phone, start, end in phones.segments:
         if phone in ("P", "B", "M"):
             near = slice(int(np.ceil((start - 0.025) * fps)), int((end + 0.025) * fps) + 1)
-            assert over[near].max() > 0.05, (phone, start, end)
+            assert over[near].max() > 0.03, (phone, start, end)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -106,7 +106,7 @@ def test_weak_articulation_still_closes() -> None:
     weak = dataclasses.replace(NEUTRAL, strength=0.6)
     full, less = (articulate(said("AA P AA"), 40, 30, style) for style in (NEUTRAL, weak))
     assert of(less, "jawOpen").max() < 0.7 * of(full, "jawOpen").max()
-    assert (of(less, "mouthClose") - of(less, "jawOpen")).max() > 0.09
+    assert (of(less, "mouthClose") - of(less, "jawOpen")).max() > 0.05
 
 
 def test_asymmetry_is_a_matter_of_sides() -> None:

@@ -114,7 +114,9 @@ SEAL_RAMP = 0.06
 REST_AFTER = 0.08
 """Silences up to this are spoken through; the mouth shuts in longer ones."""
 REST_RAMP = 0.12
-PRESS = 0.10
+MEETING = 0.22
+"""Weight of mouthPress while lips meet: firm, and still lips."""
+PRESS = 0.06
 """How far P, B, M drive the lips past touching, in units of mouthClose; contact holds them at the skin."""
 
 
@@ -262,7 +264,7 @@ def _shapes(
     columns = {
         "jawOpen": jaw,
         "jawForward": 0.25 * pulled["funnel"] * style.protrusion * awake,
-        "mouthClose": seal * (jaw + PRESS) + bitten * 0.35 * jaw,
+        "mouthClose": seal * (jaw + PRESS) + free * (0.4 * bite + 0.5 * pulled["pucker"]) * jaw,
         "mouthFunnel": funnel,
         "mouthPucker": pulled["pucker"] * style.protrusion * awake,
         "mouthStretchLeft": stretch * left,
@@ -273,10 +275,10 @@ def _shapes(
         "mouthUpperUpRight": (upper + 0.27 * bitten) * right,
         "mouthLowerDownLeft": lower * left,
         "mouthLowerDownRight": lower * right,
-        "mouthPressLeft": 0.5 * seal,
-        "mouthPressRight": 0.5 * seal,
-        "mouthRollLower": 0.2 * seal + 0.6 * bitten,
-        "mouthRollUpper": 0.16 * seal,
+        "mouthPressLeft": MEETING * seal,
+        "mouthPressRight": MEETING * seal,
+        "mouthRollLower": 0.08 * seal + 0.6 * bitten,
+        "mouthRollUpper": 0.05 * seal,
         "mouthShrugLower": 0.05 * bitten,
         "tongueUp": pulled["tongue"] * awake,
         "tongueOut": pulled["tip"] * awake,

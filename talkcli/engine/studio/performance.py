@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from talkcli.engine.editing.life import with_life
-from talkcli.engine.face.articulation import NEUTRAL, ArticulationStyle, articulate, onto_rig
+from talkcli.engine.face.articulation import MEETING, NEUTRAL, ArticulationStyle, articulate, onto_rig
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.motion import Coefficients, Head, Motion
@@ -143,7 +143,7 @@ def perform(
     opening = style.strength * (1 + intensity * (spirit.opening - 1))
     opened = dataclasses.replace(style, strength=opening)
     weights = onto_rig(articulate(utterance.phones, frames, fps, opened), names)
-    met = (weights[:, names.index("mouthPressLeft")] / 0.5).clamp(0, 1)
+    met = (weights[:, names.index("mouthPressLeft")] / MEETING).clamp(0, 1)
     swell = intensity * (1 + 0.15 * _wander(frames, fps, rng, seconds=1.2))
     for name, weight in spirit.face.items():
         share = swell * (1 - met) if name in _LIPS_APART else swell
