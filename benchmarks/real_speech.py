@@ -25,12 +25,9 @@ from talkcli.engine.metrics.takes import DEFAULT_FPS, System, performed, takes_o
 
 def systems(models: list[str]) -> dict[str, System]:
     """Three baselines, and every talker that is installed."""
-    hear, how = baselines.recogniser(None, TICKS)
-    found: dict[str, System] = {
-        "template": baselines.template,
-        "loudness jaw": baselines.loudness_jaw,
-        f"visemes ({how})": partial(baselines.viseme_table, hear),
-    }
+    found: dict[str, System] = {"template": baselines.template, "loudness jaw": baselines.loudness_jaw}
+    if recogniser := baselines.recogniser(None, TICKS):
+        found[f"visemes ({recogniser[1]})"] = partial(baselines.viseme_table, recogniser[0])
     for name in models or METHODS:
         try:
             talker = open_talker(name)

@@ -178,9 +178,14 @@ def _systems(
         console.say("The other baselines need the built-in head and are left out.")
     else:
         logits = next((found for found in (_logits(talker) for _, talker, _ in talkers) if found), None)
-        hear, how = baselines.recogniser(logits, TICKS)
+        found = baselines.recogniser(logits, TICKS)
         yield "loudness jaw", baselines.loudness_jaw
-        yield f"visemes ({how})", partial(baselines.viseme_table, hear)
+        if found is None:
+            console.say(
+                "The viseme baseline needs pocketsphinx: pip install 'talkcli[align]'. It is left out."
+            )
+        else:
+            yield f"visemes ({found[1]})", partial(baselines.viseme_table, found[0])
     for name, _, system in talkers:
         yield name, system
 

@@ -21,6 +21,9 @@ from talkcli.engine.speech import SAMPLE_RATE, Speech
 Hear = Callable[[Speech], Phones]
 """A phone recogniser."""
 
+Logits = Callable[[Speech], Float[Tensor, "ticks phones"]]
+"""What a speech encoder makes of a recording."""
+
 WIDEST_JAW = 0.6
 """jawOpen at the clip's loud passages."""
 
@@ -56,12 +59,12 @@ def spoken(phones: Phones, frames: int, fps: Fraction) -> Motion:
     return _rigged(onto_rig(articulate(phones, frames, fps), load_face_model().shape_names), fps)
 
 
-def recogniser(
-    logits: Callable[[Speech], Float[Tensor, "ticks phones"]] | None, ticks: int
-) -> tuple[Hear, str]:
+def recogniser(logits: Logits | None, ticks: int) -> tuple[Hear, str] | None:
     """The best phone recogniser at hand and its name: pocketsphinx, else the argmax path of `logits`."""
-    if has_pocketsphinx() or logits is None:
+    if has_pocketsphinx():
         return recognise, "pocketsphinx"
+    if logits is None:
+        return None
     return lambda speech: argmax_path(logits(speech), ticks), "own encoder, argmax"
 
 
