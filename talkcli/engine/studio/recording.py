@@ -39,7 +39,7 @@ from talkcli.engine.studio.voices import (
     speak,
 )
 
-LICENCE = "CC0-1.0"
+LICENCE = "Apache-2.0"
 SOURCE = "talk studio: texts of our own and of the public domain, spoken by espeak-ng and flite"
 
 PLAN = "plan.json"
