@@ -76,9 +76,11 @@ def _met(lips: Tensor, mouth: Mouth, share: float, seal: float) -> Tensor:
 
 
 def _apart_from_teeth(lips: Tensor, vertices: Tensor, mouth: Mouth, neutral: Tensor) -> Tensor:
-    """Lips pushed forward off the teeth, or past the biting edge where that is nearer."""
+    """Lips pushed forward off the teeth, or past the biting edge where that is nearer; not at the corners."""
     rings = slice(LIP_RINGS.index("red_inner"), LIP_RINGS.index("vestibule") + 1)
     rest, inner = neutral[mouth.rings[rings]], lips[:, rings]
+    span = neutral[mouth.rings[LIP_RINGS.index("slit")], 0]
+    firm = (4 * (1 - (span - span.mean()).abs() / (span - span.mean()).abs().max())).clamp(max=1)[:, None]
     for marks, up in ((mouth.upper_teeth, True), (mouth.lower_teeth, False)):
         still = neutral[marks]
         turn, shift = _rigid(still, vertices[:, marks])
@@ -97,7 +99,7 @@ def _apart_from_teeth(lips: Tensor, vertices: Tensor, mouth: Mouth, neutral: Ten
         escape = past & ~own & (overlap < inside)
         outward = flat * (torch.where(past & ~escape, want / length, torch.ones_like(length)) - 1)[..., None]
         down = torch.where(escape, -overlap if up else overlap, torch.zeros_like(overlap))
-        push = torch.stack([outward[..., 0], down, outward[..., 1]], -1)
+        push = torch.stack([outward[..., 0], down, outward[..., 1]], -1) * firm
         inner = inner + push @ turn.mT[:, None]
     return torch.cat([lips[:, : rings.start], inner, lips[:, rings.stop :]], 1)
 
@@ -112,11 +114,11 @@ def _rigid(still: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _arch(marks: Tensor) -> tuple[Tensor, Tensor]:
-    """The ellipse through an arch's marks seen from above: centre [2] and half axes [2] in (x, z), metres."""
-    x, z = marks[:, 0] - marks[:, 0].mean(), marks[:, 2] * 10
-    x = x * 10
-    p, q, r = torch.linalg.lstsq(torch.stack([x**2, z**2, z], 1), torch.ones_like(x)[:, None]).solution[:, 0]
-    middle = -r / (2 * q)
-    scale = 1 + q * middle**2
-    axes = torch.stack([scale / p, scale / q]).clamp(min=1e-4).sqrt() / 10
-    return torch.stack([marks[:, 0].mean(), middle / 10]), axes
+    """The ellipse through an arch's marks seen from above: centre [2] and half axes [2] in (x, z), metres.
+
+    Its centre lies between the hindmost marks: a free centre is badly determined by half an ellipse.
+    """
+    centre = torch.stack([marks[:, 0].mean(), marks[:, 2].min() - 0.001])
+    squares = (100 * (marks[:, [0, 2]] - centre)) ** 2
+    inverse = torch.linalg.lstsq(squares, torch.ones(len(marks), 1)).solution[:, 0]
+    return centre, inverse.clamp(min=1e-2).rsqrt() / 100

@@ -147,7 +147,7 @@ def _rounding(sculpt: Deformer) -> dict[str, Array]:
 
         return curve
 
-    pucker = oval((0.40, 0.0, 0.0), (0.60, 8.6, 10.0), (7.0, 8.5), 0.16)
+    pucker = oval((0.46, 0.0, 0.0), (0.60, 8.6, 10.0), (7.0, 8.5), 0.16)
     funnel = oval((0.56, 4.6, 5.6), (0.74, 11.5, 13.5), (6.0, 9.0), 0.22)
     return {"mouthPucker": lip_shape(sculpt, pucker), "mouthFunnel": lip_shape(sculpt, funnel, chin=True)}
 
