@@ -10,9 +10,21 @@ import pytest
 import torch
 
 from talkcli.engine.audio.encoder import HubertConfig
+from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.errors import BadInput, Untrusted
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.methods.memorytalker import capture
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG
+from talkcli.engine.methods import checkpoint_path, open_talker
+from talkcli.engine.methods.memorytalker import METHOD, capture
+from talkcli.engine.methods.memorytalker.motions import (
+    fit_mixing,
+    importance,
+    shape_weights,
+    targets,
+    unmixed,
+)
 from talkcli.engine.methods.memorytalker.original import config_of, read_original, renamed
 from talkcli.engine.methods.memorytalker.stages import (
     Lesson,
@@ -23,8 +35,10 @@ from talkcli.engine.methods.memorytalker.stages import (
     taught_weights,
 )
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
-from talkcli.engine.motion import Shapes
+from talkcli.engine.metrics.mouth import mouth_of
+from talkcli.engine.motion import Coefficients, Motion, Shapes
 from talkcli.engine.speech import Speech
+from talkcli.engine.training.fit import fit
 
 GOLDEN = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "golden" / "memorytalker"
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden numbers are not here")
@@ -129,6 +143,7 @@ def test_every_published_tensor_finds_its_place(name, spelling):
     with torch.device("meta"):
         ours = MemoryTalker(config).state_dict()
     theirs = {renamed(key): value.shape for key, value in state.items() if key != "PPE.pe"}
+    ours.pop("style.learnt")
     without_style = {
         key: value.shape for key, value in ours.items() if "s2" in name or not key.startswith("style.")
     }
@@ -163,6 +178,7 @@ TINY = MemoryTalkerConfig(
 def tiny(**changes) -> MemoryTalker:
     torch.manual_seed(0)
     talker = MemoryTalker(replace(TINY, **changes)).eval()
+    talker.style.learnt.fill_(True)
     torch.nn.init.normal_(talker.output.weight, std=0.1)
     torch.nn.init.normal_(talker.output.bias, std=0.1)
     return talker
@@ -242,6 +258,14 @@ def test_same_speech_same_motion_and_a_style_changes_it():
     )
 
 
+def test_before_the_second_stage_there_is_no_style():
+    talker, speech = tiny(), Speech(noise(1.0))
+    talker.style.learnt.fill_(False)
+    assert torch.equal(talker.manner(speech), torch.ones(32))
+    with pytest.raises(BadInput, match="not to imitate"):
+        capture(talker, speech, face())
+
+
 def test_what_does_not_fit_is_refused():
     talker, speech = tiny(), Speech(noise(1.0))
     with pytest.raises(BadInput, match="10 vertices"):
@@ -275,3 +299,101 @@ def test_the_memory_learns_only_from_its_own_terms():
     rest = [p for p in taught_weights(talker) if p is not slots]
     grads = torch.autograd.grad(losses["mem"] + losses["align"], rest, allow_unused=True)
     assert all(grad is None for grad in grads)
+
+
+def rig_config(**changes) -> MemoryTalkerConfig:
+    values = {
+        "encoder": "logmel",
+        "logmel": LogMelEncoderConfig(width=16, depth=2),
+        "slots": 40,
+        "text_scaling": 1.0,
+        "features": 16,
+        "feed_forward": 32,
+        "reach": 2,
+        "rig_shapes": ("jawOpen", "mouthFunnel", "mouthPucker", "mouthClose"),
+        "components": 3,
+        "window": 4,
+    }
+    return MemoryTalkerConfig(**{**values, **changes})
+
+
+def studio_clips(folder: Path) -> ClipSet:
+    """Two speakers of the rig who open their mouths when it is loud."""
+    model, names, dice = load_face_model(), [], torch.Generator().manual_seed(0)
+    for speaker in ("ada", "ben"):
+        lips = model.topology.regions["lips"]
+        avatar = Avatar(speaker, model.template, model.topology.faces, lips, rig=RIG)
+        for number in range(2):
+            loud = torch.rand(45, generator=dice)
+            sound = torch.randn(24_000, generator=dice) * loud.repeat_interleave(534)[:24_000] * 0.2
+            weights = torch.zeros(45, len(model.shapes))
+            weights[:, model.shape_names.index("jawOpen")] = loud
+            weights[:, model.shape_names.index("mouthPucker")] = loud.flip(0) * 0.3
+            weights[:, model.shape_names.index("eyeBlinkLeft")] = 1.0
+            motion = Motion(Fraction(30), Coefficients(weights, torch.zeros(45, 3)))
+            names.append(f"{speaker}/{number}")
+            save_clip(Clip(Speech(sound), motion, avatar), folder, names[-1])
+    save_contents(Contents({"train": names}, "CC0-1.0", "this test"), folder)
+    return ClipSet(folder)
+
+
+def test_the_starter_learns_and_speaks_in_the_rigs_own_shapes(tmp_path):
+    clips = studio_clips(tmp_path)
+    torch.manual_seed(0)
+    talker = MemoryTalker(rig_config())
+    for name, options in (("memorise", {"excerpt": 30, "views": 1}), ("stylise", {"seconds": 1.0})):
+        stage = METHOD.stages[name](talker.config, **options)
+        assert stage is not None
+        stage = replace(stage, steps=30, batch=4).with_rate(5e-3)
+        generator = seed()
+        batches = clips.batches(stage.begin(talker, clips), stage.batch, generator)
+        steps = [step.losses["mse"] for step in fit(talker, stage, batches, generator=generator)]
+        assert sum(steps[-5:]) < sum(steps[:5])
+    motion = talker.animate(clips.speech(0), clips.avatar(0))
+    assert isinstance(motion.face, Coefficients) and motion.face.space == "arkit"
+    moved = motion.face.expression.abs().amax(0) > 0
+    moving = {name for name, moves in zip(load_face_model().shape_names, moved, strict=True) if moves}
+    assert moving <= set(talker.config.rig_shapes) and "jawOpen" in moving
+    with pytest.raises(BadInput, match="rig"):
+        talker.animate(clips.speech(0), face())
+
+
+def test_principal_motions_lose_nothing_that_moves_and_keep_rest_at_zero(tmp_path):
+    clips = studio_clips(tmp_path)
+    talker = MemoryTalker(rig_config(components=2))
+    fit_mixing(talker, clips)
+    tracks = shape_weights(clips.motion(0), talker.config.rig_shapes)
+    components = targets(talker, clips)[0]
+    torch.testing.assert_close(components @ talker.mixing, tracks, atol=1e-4, rtol=0)
+    everything = torch.cat(targets(talker, clips))
+    assert everything[:, 0].square().mean() == pytest.approx(1, rel=1e-3)
+    assert not unmixed(
+        torch.zeros(1, 4), talker, importance(load_face_model(), talker.config.rig_shapes)
+    ).any()
+
+
+def test_long_speech_in_windows_is_seamless_on_the_rig(tmp_path):
+    torch.manual_seed(0)
+    talker = MemoryTalker(rig_config(window=4)).eval()
+    torch.nn.init.normal_(talker.output.weight, std=0.3)
+    avatar = studio_clips(tmp_path).avatar(0)
+    told: list[float] = []
+    face = talker.animate(Speech(noise(21.0) * 0.1), avatar, progress=told.append).face
+    assert isinstance(face, Coefficients) and len(face.expression) == 630
+    assert told == sorted(told) and told[-1] == 1.0 and len(told) > 5
+    whole = MemoryTalker(replace(talker.config, window=40)).eval()
+    whole.load_state_dict(talker.state_dict())
+    other = whole.animate(Speech(noise(21.0) * 0.1), avatar).face
+    assert isinstance(other, Coefficients)
+    assert (face.expression - other.expression).abs().max() < 0.5 * other.expression.abs().max()
+
+
+def test_the_bundled_talker_is_small_and_rests_in_silence():
+    path = checkpoint_path("memorytalker")
+    assert path.stat().st_size < 12e6
+    talker = open_talker("memorytalker")
+    model = load_face_model()
+    avatar = Avatar("mean", model.template, model.topology.faces, model.topology.regions["lips"], rig=RIG)
+    silence = Speech(torch.randn(64_000, generator=seed()) * 1e-4)
+    track = mouth_of(talker.animate(silence, avatar), avatar)
+    assert track.opening.max() < 1.0 and track.speed.max() < 15.0, "millimetres, millimetres a second"

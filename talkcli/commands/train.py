@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from talkcli.engine.methods.method import Method, Talker
     from talkcli.engine.training.stage import Stage
 
+LARGE = 4096
+"""Numbers in a tensor that --half stores in half precision; smaller ones cost nothing."""
+
 
 def run(
     clips: Annotated[Path, typer.Argument(help="Folder that `talk prepare` wrote.")],
@@ -33,6 +36,7 @@ def run(
         Path | None, typer.Option("--config", help="Settings in TOML, such as a file of recipes/.")
     ] = None,
     set_: options.Settings = None,
+    half: Annotated[bool, typer.Option("--half", help="Store large weights in half precision.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of each stage.")] = None,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show what would run, as TOML, and stop.")
@@ -73,6 +77,7 @@ def run(
         values = load_toml(config) if config else {}
         method = load_method(values.pop("model", model))
         seed = seed or values.pop("seed", 0)
+        half = values.pop("half", False) or half
         values.pop("seed", None)
         sections = by_stage(values, method.stages, method.config)
         for name, changes in by_stage(parse_settings(set_ or []), method.stages, method.config).items():
@@ -90,7 +95,7 @@ def run(
     folder.mkdir(exist_ok=True)
     (folder / "settings.toml").write_text(as_toml(shown) + "\n", encoding="utf-8")
     last = {name: _learn(talker, plan, name, clipset, folder, seed, device) for name, plan in plans.items()}
-    _save(method, talker, clipset, shown, last, output, start)
+    _save(method, talker, clipset, shown | {"half": half}, last, output, start)
     for state in folder.glob("*.state"):
         state.unlink()
     if json:
@@ -238,4 +243,9 @@ def _save(
     if start is not None:
         earlier = {"sha256": sha256(start), "provenance": load_checkpoint(start).provenance}
         provenance["from"] = earlier
-    save_checkpoint(method.name, talker.config, talker.state_dict(), provenance, output)
+    weights = talker.state_dict()
+    if settings["half"]:
+        weights = {
+            k: v.half() if v.is_floating_point() and v.numel() > LARGE else v for k, v in weights.items()
+        }
+    save_checkpoint(method.name, talker.config, weights, provenance, output)

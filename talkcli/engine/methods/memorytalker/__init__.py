@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.memorytalker.motions import config_for
 from talkcli.engine.methods.memorytalker.stages import listen, memorise, stylise
@@ -14,6 +15,9 @@ from talkcli.engine.speech import Speech
 
 def capture(talker: MemoryTalker, speech: Speech, avatar: Avatar) -> Avatar:
     """The same face with this voice's manner of speaking."""
+    if not talker.style.learnt:
+        hint = "Train on with: talk train CLIPS --stage stylise --from CHECKPOINT"
+        raise BadInput("This model has learnt to speak but not to imitate.", hint)
     return replace(avatar, styles={**avatar.styles, talker.method: talker.manner(speech)})
 
 

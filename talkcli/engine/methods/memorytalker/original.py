@@ -59,7 +59,9 @@ def from_original(state: Mapping[str, Any], config: MemoryTalkerConfig | None = 
         raise BadInput("These are not MemoryTalker's weights.", "Give checkpoint_*.pth or ckpt_*.pth.")
     weights = {renamed(key): value for key, value in state.items() if key != _TABLE}
     talker = MemoryTalker(config or config_of(state))
-    if not any(key.startswith("style.") for key in weights):
+    if any(key.startswith("style.") for key in weights):
+        weights["style.learnt"] = torch.tensor(True)
+    else:
         weights |= {key: value for key, value in talker.state_dict().items() if key.startswith("style.")}
     try:
         talker.load_state_dict(weights)

@@ -129,8 +129,8 @@ def taught_weights(network: MemoryTalker) -> Iterable[nn.Parameter]:
 def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> Example[Lesson]:
     """Whole clips, or random excerpts of so many frames.
 
-    A log-mel encoder listens to every clip beforehand, and to `views` more versions of it from other rooms
-    and microphones, since the voices of a corpus are cleaner than those that will come.
+    A log-mel encoder listens to every clip beforehand: as it is, or to `views` versions of it in other rooms,
+    since the voices of a corpus are cleaner than those that will come.
     """
     motions, encoder = targets(network, clips), network.encoder
     heard = _letters(network, encoder, clips, motions, views) if isinstance(encoder, LogMelEncoder) else None
@@ -162,7 +162,7 @@ def _letters(
     heard = []
     for index, motion in enumerate(motions):
         wave = clips.speech(index).waveform.numpy()
-        versions = [wave, *(elsewhere(wave, np.random.default_rng([index, view])) for view in range(views))]
+        versions = [elsewhere(wave, np.random.default_rng([index, view])) for view in range(views)] or [wave]
         sounds = (torch.from_numpy(version).to(device)[None] for version in versions)
         heard.append([encoder(sound, len(motion), network.config.fps)[0].half().cpu() for sound in sounds])
     return heard
@@ -230,6 +230,7 @@ def stylise(
     """Stage 2 as published: Adam at 5e-5 on the style encoder; all else is frozen, in eval mode."""
 
     def begin(network: MemoryTalker, clips: ClipSet) -> Example[Triplet]:
+        network.style.learnt.fill_(True)
         return triplets(clips, lessons(network, clips, excerpt, views), seconds)
 
     weights: Callable[[MemoryTalker], Iterable[nn.Parameter]] = lambda network: network.style.parameters()  # noqa: E731

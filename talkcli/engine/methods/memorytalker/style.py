@@ -54,8 +54,12 @@ class SpeakerEncoder(nn.Module):
 class Style(nn.Module):
     """Waveform -> f_s -> w_s."""
 
+    learnt: Tensor
+    """Whether stage 2 has begun: until then there is no style, and all gains are one."""
+
     def __init__(self, slots: int) -> None:
         super().__init__()
+        self.register_buffer("learnt", torch.tensor(False))
         self.speaker = SpeakerEncoder()
         self.to_style = nn.Linear(256, slots)
         self.to_scale = nn.Linear(slots, 1, bias=False)

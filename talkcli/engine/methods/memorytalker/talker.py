@@ -200,6 +200,8 @@ class MemoryTalker(Talker):
     @torch.no_grad()
     def manner(self, speech: Speech) -> Float[Tensor, " slots"]:
         """w_s of a voice."""
+        if not self.style.learnt:
+            return torch.ones(self.config.slots)
         device = self.output.weight.device
         voice = normalised(speech.waveform).to(device)[None]
         return self.style.gain(self.style.hear(voice, torch.tensor([len(speech)])))[0].cpu()
