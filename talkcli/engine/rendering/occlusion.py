@@ -30,11 +30,9 @@ OPEN_LIPS = 0.006
 """Metres between the lips at which they no longer shade each other."""
 
 
-def bake_occlusion(
-    vertices: Array, normals: Array, faces: NDArray[np.uint32], two_sided: NDArray[np.bool_]
-) -> Array:
+def bake_occlusion(vertices: Array, normals: Array, spacing: Array, faces: NDArray[np.uint32]) -> Array:
     """The share [V] of an even sky, weighted by the cosine, that each vertex sees."""
-    every = np.ones_like(two_sided)
+    every = np.ones(len(faces), np.bool_)
     depth = np.empty((BAKE, BAKE), np.float32)
     ids = np.empty((BAKE, BAKE), np.int32)
     seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
@@ -45,7 +43,7 @@ def bake_occlusion(
         around = math.sqrt(1 - y * y)
         direction = np.array([around * math.cos(golden * i), y, around * math.sin(golden * i)])
         cosine = np.clip(normals @ direction, 0, None)
-        shadows(vertices, normals, faces, every, direction, ids, depth, visible)
+        shadows(vertices, normals, spacing, faces, every, direction, ids, depth, visible)
         seen += cosine * visible
         total += cosine
     return (seen / np.maximum(total, 1e-9)).astype(np.float32)
@@ -54,6 +52,7 @@ def bake_occlusion(
 def shadows(
     vertices: Array,
     normals: Array,
+    spacing: Array,
     faces: NDArray[np.uint32],
     two_sided: NDArray[np.bool_],
     direction: NDArray[np.float64],
@@ -74,7 +73,7 @@ def shadows(
     snapped, nearness = np.empty((len(vertices), 2), np.int64), np.empty(len(vertices))
     look_along(vertices, axes, centre, reach, len(depth), snapped, nearness)
     rasterize(snapped, nearness, faces, two_sided, ids, depth)
-    look_up(vertices, normals, axes, centre, reach, depth, visible)
+    look_up(vertices, normals, spacing, axes, centre, reach, depth, visible)
 
 
 @fast
@@ -104,8 +103,8 @@ def look_along(vertices, axes, centre, reach, size, snapped, nearness):
 
 
 @fast
-def look_up(vertices, normals, axes, centre, reach, depth, visible):
-    """Share of 5 x 5 depth samples round each lifted vertex that do not lie in front of it."""
+def look_up(vertices, normals, spacing, axes, centre, reach, depth, visible):
+    """Share of 5 x 5 depth samples round each lifted vertex, as far apart as vertices are, behind it."""
     size = len(depth)
     for i in range(len(vertices)):
         facing = normals[i, 0] * axes[2, 0] + normals[i, 1] * axes[2, 1] + normals[i, 2] * axes[2, 2]
@@ -120,13 +119,14 @@ def look_up(vertices, normals, axes, centre, reach, depth, visible):
         near = 2 + (axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z) / reach + LIFT / reach
         column, row = int(np.floor(a)), int(np.floor(b))
         fx, fy = a - column, b - row
+        stride = max(1, int(spacing[i] * size / (8 * reach)))
         total, lit = 0.0, 0.0
         for dy in range(-2, 4):
             wy = 1 - fy if dy == -2 else (fy if dy == 3 else 1.0)
-            v = min(max(row + dy, 0), size - 1)
+            v = min(max(row + dy * stride, 0), size - 1)
             for dx in range(-2, 4):
                 w = wy * (1 - fx if dx == -2 else (fx if dx == 3 else 1.0))
-                u = min(max(column + dx, 0), size - 1)
+                u = min(max(column + dx * stride, 0), size - 1)
                 total += w
                 behind = (depth[v, u] - near) * reach
                 lit += w * (1.0 if behind <= 0 else max(0.0, 1 - behind / LIFT))

@@ -33,6 +33,9 @@ ALIKE = 0.75
 SCATTER = 0.0032
 """Metres that red light wanders in skin."""
 
+TIGHTEST = 140.0
+"""1/m: curvature beyond which light wanders no further."""
+
 BLOOD = (0.06, 0.30, 0.26)
 """Share of red, green, blue that blood at 1 takes."""
 
@@ -112,7 +115,8 @@ def collect(f, px, py, surface, wrinkles, snapped, nearness, points, facts, eye,
     )
     softness = 0.0
     if kind == SKIN:
-        softness = max(wa * points[a, 8] + wb * points[b, 8] + wc * points[c, 8], 0.0) * SCATTER
+        curvature = wa * points[a, 8] + wb * points[b, 8] + wc * points[c, 8]
+        softness = min(max(curvature, 0.0), TIGHTEST) * SCATTER
     elif kind < LASH:
         softness = 0.3
     across, down, height = (
@@ -141,8 +145,6 @@ def collect(f, px, py, surface, wrinkles, snapped, nearness, points, facts, eye,
             blue * (1 - BLOOD[2] * blood),
         )
     shelter *= min(max(1 + HOLLOW * height, 0.55), 1.08)
-    if kind == HAIR:
-        across, down = 0.0, 1.0
     batch[(NORMAL + 0) * BATCH + i], batch[(NORMAL + 1) * BATCH + i], batch[(NORMAL + 2) * BATCH + i] = (
         nx,
         ny,
@@ -154,9 +156,15 @@ def collect(f, px, py, surface, wrinkles, snapped, nearness, points, facts, eye,
         green,
         blue,
     )
-    batch[(ACROSS + 0) * BATCH + i] = across * facts[f, 0] + down * facts[f, 3]
-    batch[(ACROSS + 1) * BATCH + i] = across * facts[f, 1] + down * facts[f, 4]
-    batch[(ACROSS + 2) * BATCH + i] = across * facts[f, 2] + down * facts[f, 5]
+    if kind == HAIR:
+        way = surface.strands
+        batch[(ACROSS + 0) * BATCH + i] = wa * way[a, 0] + wb * way[b, 0] + wc * way[c, 0]
+        batch[(ACROSS + 1) * BATCH + i] = wa * way[a, 1] + wb * way[b, 1] + wc * way[c, 1]
+        batch[(ACROSS + 2) * BATCH + i] = wa * way[a, 2] + wb * way[b, 2] + wc * way[c, 2]
+    else:
+        batch[(ACROSS + 0) * BATCH + i] = across * facts[f, 0] + down * facts[f, 3]
+        batch[(ACROSS + 1) * BATCH + i] = across * facts[f, 1] + down * facts[f, 4]
+        batch[(ACROSS + 2) * BATCH + i] = across * facts[f, 2] + down * facts[f, 5]
     batch[STRENGTH * BATCH + i] = 0.0 if kind == LASH else strength / (255.0 * FINE)
     batch[ROUGHNESS * BATCH + i] = max(rough / (255.0 * FINE), 0.12)
     batch[SHELTER * BATCH + i], batch[KEY * BATCH + i], batch[SOFTNESS * BATCH + i] = shelter, key, softness

@@ -84,7 +84,15 @@ class Painter:
         vertex_normals(vertices, s.faces, s.corner_starts, s.corner_faces, self.across, self.normals)
         rig = light_rig(math.atan2(view[2, 0], view[2, 2]) / 2)
         shadows(
-            vertices, self.normals, s.faces, s.two_sided, rig.directions[0], self.dark, self.shadow, self.key
+            vertices,
+            self.normals,
+            s.spacing,
+            s.faces,
+            s.two_sided,
+            rig.directions[0],
+            self.dark,
+            self.shadow,
+            self.key,
         )
         points[:, :3], points[:, 3:6], points[:, 6], points[:, 7] = (
             vertices,

@@ -242,7 +242,8 @@ def shade_hair(count, batch, rig, red, green, blue):
     """Hair along ACROSS: a white sheen, a wider coloured one, and soft body."""
     for i in range(count):
         normal, view = facing(batch, i)
-        albedo, strand = three(batch, ALBEDO, i), unit(three(batch, ACROSS, i))
+        albedo, strand = three(batch, ALBEDO, i), three(batch, ACROSS, i)
+        strand = unit(plus(strand, normal, -dot(strand, normal)))
         shelter, key = batch[SHELTER * BATCH + i], batch[KEY * BATCH + i]
         white, tint, falls = sheen(strand, view, light(rig, 0))
         rim_white, rim_tint, _ = sheen(strand, view, light(rig, 2))

@@ -28,7 +28,7 @@ class Film:
 
 
 def side_by_side(films: Sequence[Film]) -> tuple[Iterator[Picture], int, Fraction]:
-    """The joint pictures, how many, their rate (the highest of all); a film that ends holds its last frame."""
+    """The joint pictures, how many, their rate (the highest); a film that ends holds its last frame."""
     try:
         from moviepy import CompositeVideoClip, ImageClip, VideoClip, clips_array
     except ImportError as error:

@@ -48,6 +48,10 @@ class Surface(NamedTuple):
     """[V] share of the room's light that reaches the neutral face"""
     curvature: NDArray[np.float32]
     """[V] 1/m"""
+    spacing: NDArray[np.float32]
+    """[V] mean distance to the neighbours, metres"""
+    strands: NDArray[np.float32]
+    """[V, 3] which way hair lies on the neutral face, unit; 0 where there is none"""
     pairs: NDArray[np.int64]
     """[pairs, 2] inner-lip vertices, upper and lower"""
     inside: NDArray[np.int64]
@@ -77,13 +81,14 @@ def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | N
     corners = (order // 3).astype(np.int32)
     normals = np.empty_like(vertices)
     vertex_normals(vertices, faces, starts, corners, np.empty((len(faces), 3), np.float32), normals)
+    spacing, curvature = _neighbourhood(vertices, normals, faces)
     pairs, inside, lips, lip_pair = _mouth(vertices, faces, topology)
     return Surface(
         faces, uv, materials, two_sided, starts, corners,
         *albedo_levels(look.albedo.numpy()), *detail_levels(look),
         math.log2(look.albedo.shape[1] / look.relief.shape[1]),
-        bake_occlusion(vertices, normals, faces, two_sided), _curvature(vertices, normals, faces),
-        pairs, inside, lips, lip_pair,
+        bake_occlusion(vertices, normals, spacing, faces), curvature, spacing,
+        _strands(vertices, faces, uv, materials), pairs, inside, lips, lip_pair,
     )  # fmt: skip
 
 
@@ -101,25 +106,42 @@ def _mouth(
     return pairs, inside, lips, np.abs(vertices[lips, None, 0] - middle[None, :, 0]).argmin(1)
 
 
-def _curvature(
+def _neighbourhood(
     vertices: NDArray[np.float32], normals: NDArray[np.float32], faces: NDArray[np.uint32]
-) -> NDArray[np.float32]:
-    """How fast the normal turns, 1/m, averaged over each vertex's edges and then over its neighbours."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean length of each vertex's edges, metres; how fast the normal turns along them, 1/m, smoothed."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
     turn = np.linalg.norm(normals[edges[:, 0]] - normals[edges[:, 1]], axis=1) / np.maximum(length, 2e-4)
     count = np.maximum(np.bincount(edges.ravel(), minlength=len(vertices)), 1)
 
-    def gathered(value: NDArray) -> NDArray:
-        total = np.bincount(edges[:, 0], value[0], len(vertices)) + np.bincount(
-            edges[:, 1], value[1], len(vertices)
-        )
-        return total / count
+    def gathered(here: NDArray, there: NDArray) -> NDArray:
+        first = np.bincount(edges[:, 0], here, len(vertices))
+        return (first + np.bincount(edges[:, 1], there, len(vertices))) / count
 
-    own = gathered(np.stack([turn, turn]))
+    curvature = gathered(turn, turn)
     for _ in range(2):
-        own = gathered(np.stack([own[edges[:, 1]], own[edges[:, 0]]]))
-    return own.astype(np.float32)
+        curvature = gathered(curvature[edges[:, 1]], curvature[edges[:, 0]])
+    return gathered(length, length).astype(np.float32), curvature.astype(np.float32)
+
+
+def _strands(
+    vertices: NDArray[np.float32],
+    faces: NDArray[np.uint32],
+    uv: NDArray[np.float32],
+    materials: NDArray[np.uint8],
+) -> NDArray[np.float32]:
+    """Hair lies along v: the gradient of v, averaged over each vertex's hair faces."""
+    hair = materials == HAIR
+    corners, places = faces[hair], vertices[faces[hair]].astype(np.float64)
+    first, second = places[:, 1] - places[:, 0], places[:, 2] - places[:, 0]
+    normal = np.cross(first, second)
+    rise = uv[hair, 1:, 1] - uv[hair, :1, 1]
+    gradient = rise[:, :1] * np.cross(second, normal) + rise[:, 1:] * np.cross(normal, first)
+    total = np.zeros(vertices.shape)
+    for corner in range(3):
+        np.add.at(total, corners[:, corner], gradient)
+    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)).astype(np.float32)
 
 
 @fast
