@@ -45,7 +45,7 @@ def _sclera(
 ) -> np.ndarray:
     old = np.clip((person.age - 20) / 60, 0, 1)
     white = from_srgb(np.array([204 - 8 * old, 196 - 12 * old, 189 - 22 * old])) * (
-        1 - 0.10 * min(1.0, person.melanin)
+        1 - 0.08 * min(2.0, person.melanin)
     )
     colour = np.tile(white, (len(off), 1))
     outer = smooth(off, 0.62, 1.2)

@@ -84,8 +84,9 @@ def brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
 def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     """The roots of the lashes darken the outer edge of the lids; the lashes themselves are geometry."""
     lid, s, upper = canvas.lid, canvas.lid_s, canvas.lid_upper
-    edge = np.exp(-(((lid - 6.0) / 0.35) ** 2)) * smooth(s, 0.10, 0.25) * canvas.within("skin")
-    amount = edge * (0.25 + 0.6 * upper * (0.5 + 0.7 * person.lash_strength))
+    reach = np.where(lid < 6.15, 0.35 + 0.45 * upper, 0.3)
+    edge = np.exp(-(((lid - 6.15) / reach) ** 2)) * smooth(s, 0.06, 0.22) * canvas.within("skin")
+    amount = edge * (0.22 + upper * (0.30 + 0.55 * person.lash_strength))
     colour = hair_colour(min(1.0, 0.25 + 0.85 * person.hair_eumelanin), 0.1, 0.0)
     _lay(
         paint,
@@ -168,7 +169,7 @@ def scalp_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
         canvas, roots, flow, length, 0.16, rng, canvas.within("skin"), spread=0.35, curl=0.5, contrast=0.4
     )
     _lay(paint, canvas, cover * 0.92, shade, colour, 0.25)
-    cap(paint, canvas, person, colour)
+    cap(paint, canvas, person)
 
 
 def combed(canvas: Canvas) -> Field:
@@ -183,28 +184,24 @@ def combed(canvas: Canvas) -> Field:
     return (away + 0.35 * swirl + 0.35 * wave * swirl).astype(np.float32)
 
 
-def cap(paint: Paint, canvas: Canvas, person: SkinParameters, colour: np.ndarray) -> None:
-    """The hair's own surface, if the head wears one: locks and strands along the comb."""
-    texels = np.flatnonzero(canvas.within("hair"))
-    if not len(texels):
-        return
+def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """The hair's own surface: locks along the comb, dark at the roots, some of them grey."""
+    own = canvas.within("hair")
+    texels = np.flatnonzero(own)
     rng = np.random.default_rng([person.seed, 84])
-    locks = noise.octaves(canvas.position[texels] / 7, 3, person.seed + 85)
-    paint.colour[texels] = colour * (0.62 + 0.18 * locks)[:, None]
-    paint.strength[texels], paint.roughness[texels] = 0.35, 0.55
-    density = np.where(canvas.within("hair"), 0.7, 0.0)
-    roots = scatter(canvas, density, rng)
-    length = rng.uniform(8, 22, len(roots))
-    cover, shade = grow(
-        canvas,
-        roots,
-        combed(canvas),
-        length,
-        0.28,
-        rng,
-        canvas.within("hair"),
-        spread=0.22,
-        curl=0.4,
-        contrast=0.45,
-    )
-    _lay(paint, canvas, cover * 0.85, shade * 1.15, colour, 0.45)
+    dark = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, 0.0)
+    grey = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, 1.0)
+    shade = 0.55 + 0.12 * noise.octaves(canvas.position[texels] / 7, 3, person.seed + 85)
+    paint.colour[texels] = (dark + (grey - dark) * 0.7 * person.hair_grey) * shade[:, None]
+    paint.strength[texels], paint.roughness[texels] = 0.3, 0.6
+    flow = combed(canvas)
+    for width, density, long in ((1.5, 0.020, 34.0), (0.7, 0.10, 26.0)):
+        for colour, share in ((dark, 1 - person.hair_grey), (grey, person.hair_grey)):
+            if share <= 0.02:
+                continue
+            roots = scatter(canvas, np.where(own, density * share, 0.0), rng)
+            length = long * rng.uniform(0.5, 1.1, len(roots))
+            cover, tint = grow(
+                canvas, roots, flow, length, width, rng, own, spread=0.16, curl=0.3, contrast=0.55
+            )
+            _lay(paint, canvas, cover * 0.85, tint * 1.15, colour, 0.3)

@@ -70,7 +70,7 @@ def _flush(skin: Region, canvas: Canvas, person: SkinParameters, blood: Field) -
     blood += 0.13 * skin.blob((16, -20, 97), (5, 6, 10))
     blood += 0.08 * warm * skin.blob((0, -80, 95), (16, 11, 20)) + 0.06 * skin.blob((0, 40, 92), (13, 12, 16))
     blood += 0.05 * skin.blob((31.5, 29, 86), (16, 6, 14)) + 0.07 * skin.blob((31, 10, 84), (15, 6, 14))
-    blood += 0.22 * ears * ragged
+    blood += 0.11 * ears * ragged
     blood -= 0.07 * skin.blob((0, 68, 92), (46, 24, 45)) + 0.05 * skin.blob((0, -36, 106), (24, 9, 20))
     blood -= 0.05 * smooth(-skin.y, 92, 112)
     vessel = np.abs(noise.octaves(skin.position / 3.4, 2, person.seed + 23))
@@ -134,7 +134,8 @@ def _darkness(skin: Region, canvas: Canvas, person: SkinParameters, melanin: Fie
         * smooth(canvas.lid[skin.texels], 6.6, 5.6)
         * canvas.lid_upper[skin.texels]
     )
-    melanin += plate * (0.01 + 0.18 * person.melanin * (0.6 + shade))
+    melanin += plate * (0.06 + 0.20 * person.melanin * (0.6 + shade))
+    blood -= 0.12 * plate
     nostril = skin.blob((6.3, -20.5, 103), (3.6, 4.2, 5.5)) * smooth(-canvas.normal[skin.texels, 1], 0.1, 0.7)
     inside = smooth(nostril, 0.35, 0.8)
     melanin += 2.2 * inside
@@ -175,7 +176,7 @@ def _lids(skin: Region, canvas: Canvas, melanin: Field, blood: Field) -> None:
     wet = smooth(lid, 6.4, 7.2)
     blood += 0.14 * margin / (1 + melanin) + 0.28 * wet
     melanin += wet * (np.minimum(melanin * 0.6, 0.4) - melanin)
-    melanin += 0.10 * np.exp(-(((lid - 6.0) / 0.7) ** 2)) * (0.5 + melanin)
+    melanin += 0.16 * np.exp(-(((lid - 6.3) / 0.7) ** 2)) * (0.6 + melanin)
     caruncle = smooth(s, 0.10, 0.02) * smooth(lid, 4.6, 6.2)
     blood += 0.45 * caruncle
     melanin += caruncle * (melanin * 0.5 - melanin)
@@ -189,7 +190,7 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     oily += 0.5 * skin.blob((0, -80, 98), (16, 12, 20)) + 0.45 * skin.blob((36, 2, 78), (16, 12, 24))
     oily = np.clip(oily, 0, 1)
     blotch = noise.octaves(skin.position / 5, 3, seed + 51)
-    strength = 0.23 + (0.04 + 0.20 * person.oil) * oily + 0.05 * blotch
+    strength = 0.20 + (0.03 + 0.18 * person.oil) * oily + 0.05 * blotch
     roughness = 0.63 - 0.10 * person.oil * oily - 0.02 * blotch + 0.03 * np.clip((person.age - 50) / 30, 0, 1)
     wet = smooth(lid, 6.0, 7.0)
     strength += red * (0.42 - strength) + wet * 0.35
