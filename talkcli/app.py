@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import functools
 import importlib
-import importlib.util
 import inspect
 import signal
 import sys
@@ -124,7 +123,5 @@ def _talk(
     """Speech-driven 3D talking avatars: audio in, animation or video out."""
 
 
-for _name in VERBS:
-    if importlib.util.find_spec(f"talkcli.commands.{_name}"):
-        _module = importlib.import_module(f"talkcli.commands.{_name}")
-        app.command(name=_name)(_mendable(_module.run))
+for _verb in VERBS:
+    app.command(name=_verb)(_mendable(importlib.import_module(f"talkcli.commands.{_verb}").run))

@@ -181,8 +181,11 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, bare, hello):
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
         "sys.argv[0] = 'talk'; from talkcli.app import app; app()"
     )
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     words = ["animate", tmp_path / "long.wav", *bare, "-o", tmp_path / "x.mp4"]
-    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, env=path
+    )
     assert done.returncode == 5, done.stderr
     assert "x.mp4" in done.stderr and "Traceback" not in done.stderr
     assert os.listdir(tmp_path) == ["long.wav"]

@@ -26,6 +26,7 @@ from talkcli.engine.speech import load_speech
 from talkcli.engine.video import probe, read_frames
 
 TALK = [sys.executable, "-m", "talkcli"]
+PATH = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_the_suffix_of_the_output_decides(talk, hello, bare):
 
 def test_stdin_is_a_recording_too(hello, bare, untaught):
     words = [*TALK, "animate", "-", *map(str, bare)]
-    done = subprocess.run(words, input=hello.read_bytes(), capture_output=True, cwd=hello.parent)
+    done = subprocess.run(words, input=hello.read_bytes(), capture_output=True, cwd=hello.parent, env=PATH)
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode().splitlines() == ["speech.mp4", "speech.motion"]
     assert len(load_motion(hello.parent / "speech.motion")) == 30
@@ -230,7 +231,7 @@ def test_names_with_dots_go_where_they_point(talk, hello, bare, monkeypatch):
 def started(words: list[object], folder: Path) -> subprocess.Popen[bytes]:
     """The program at work, its temporary file already there."""
     process = subprocess.Popen(
-        [*TALK, *map(str, words)], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*TALK, *map(str, words)], cwd=folder, env=PATH, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     for _ in range(1200):
         if any(path.name.startswith(".") for path in folder.iterdir()):
@@ -254,8 +255,8 @@ def test_an_interrupted_render_leaves_nothing(how, code, tmp_path, untaught, bar
 
 def test_a_reader_that_leaves_is_no_fault(hello, bare):
     """talk ... | head"""
-    shell = ["sh", "-c", '"$@" | true', "sh", *TALK, "animate", str(hello), *map(str, bare), "--json"]
-    done = subprocess.run(shell, capture_output=True)
+    shell = ["sh", "-c", '"$@" | true', "sh", *TALK, "animate", str(hello), *map(str, bare), "-o", "x.motion"]
+    done = subprocess.run(shell, capture_output=True, env=PATH, cwd=hello.parent)
     assert b"Traceback" not in done.stderr and b"bug" not in done.stderr
 
 

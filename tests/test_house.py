@@ -219,9 +219,3 @@ def test_every_dependency_is_pinned():
     names = {re.match(r"[\w.-]+", need)[0].lower().replace("_", "-") for need in wanted}  # type: ignore[index]
     assert names - {"talkcli"} <= set(pinned)
     assert pinned["torch"] == "2.13.0"
-
-
-def test_the_versions_agree():
-    from talkcli import __version__
-
-    assert f"[{__version__}]" in (REPOSITORY / "CHANGELOG.md").read_text()

@@ -55,5 +55,5 @@ def run(json: options.Json = False) -> None:
 def _line(finding: Finding) -> str:
     if finding.missing:
         state = "missing" if finding.needed else "absent"
-        return f"  {state:<8} {finding.name:<18} {finding.unlocks}: {finding.remedy}"
-    return f"  {'ok':<8} {finding.name:<18} {finding.found}"
+        return f"  {state:<8} {finding.name:<24} {finding.unlocks}: {finding.remedy}"
+    return f"  {'ok':<8} {finding.name:<24} {finding.found}"

@@ -139,14 +139,19 @@ def _synthesisers() -> Iterator[Finding]:
 
 def _assets() -> Iterator[Finding]:
     folder = assets_folder()
-    there = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
+    there = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".md")
     names = {path.name for path in there}
     for name in DEFAULTS:
         if name not in names:
             yield Finding("asset", name, "", "talk animate with its defaults", _REINSTALL, True)
     for path in there:
         size = f"{path.stat().st_size / 1e6:.2f} MB, {_licence(path)}, SHA-256 {sha256(path)}"
-        yield Finding("asset", str(path.relative_to(folder)), size, needed=path.name in DEFAULTS)
+        yield Finding("asset", path.name, size, needed=path.name in DEFAULTS)
+    clips = folder / "clips"
+    if (clips / "clips.json").is_file():
+        count = len(list(clips.rglob("*.wav")))
+        index = f"of the index {sha256(clips / 'clips.json')}"
+        yield Finding("asset", "clips/", f"{count} recordings, {_licence(clips)}, SHA-256 {index}")
 
 
 def _licence(path: Path) -> str:
