@@ -17,8 +17,9 @@ def main() -> None:
     save_struct(model, target)
     size = target.stat().st_size / 1e6
     print(
-        f"{target}: {len(model.template)} vertices, {len(model.topology.faces)} faces, {len(model.identity)} identity components, "
-        f"{len(model.shapes)} shapes, {size:.1f} MB, {time.perf_counter() - start:.0f} s"
+        f"{target}: {len(model.template)} vertices, {len(model.topology.faces)} faces, "
+        f"{len(model.identity)} identity components, {len(model.shapes)} shapes, "
+        f"{size:.1f} MB, {time.perf_counter() - start:.0f} s"
     )
 
 

@@ -1,7 +1,9 @@
 """Find MediaPipe's 468 points on the built-in head: python recipes/fit_landmarks.py canonical_face_model.obj
 
-The canonical face comes with MediaPipe (mediapipe/modules/face_geometry/data, Apache-2.0). Writes assets/mediapipe_landmarks.csv: one
-place in the head's UV square a line. To be run again when the head's UV layout changes, before recipes/bake_head.py.
+The canonical face comes with MediaPipe (mediapipe/modules/face_geometry/data, Apache-2.0). Writes
+assets/mediapipe_landmarks.csv: one
+place in the head's UV square a line. To be run again when the head's UV layout changes, before
+recipes/bake_head.py.
 """
 
 import sys

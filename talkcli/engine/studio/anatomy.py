@@ -1,6 +1,8 @@
-"""The template's anatomy as primitives: skull, mandible, soft tissue, nose, neck and shoulders of an average adult, in millimetres.
+"""The template's anatomy as primitives: skull, mandible, soft tissue, nose, neck and shoulders of an average
+adult, in millimetres.
 
-Proportions follow anthropometric means (head breadth 150, length 190, bizygomatic 136, bigonial 112, fissure 31, intercanthal 33, nose width
+Proportions follow anthropometric means (head breadth 150, length 190, bizygomatic 136, bigonial 112, fissure
+31, intercanthal 33, nose width
 35, mouth width 51); the numbers below are positions in the frame of `head_mesh`.
 """
 
@@ -10,7 +12,7 @@ from talkcli.engine.studio.sdf import Array, Primitives
 
 CENTRE = np.array([0.0, 5.0, 15.0])
 """Inside the skull; the head is star-shaped about it but for nostrils, lids and lips."""
-EYE = np.array([31.5, 22.0, 74.0])
+EYE = np.array([31.5, 22.0, 71.6])
 """Centre of the left eyeball."""
 EYE_RADIUS = 12.0
 
@@ -39,21 +41,21 @@ def skull(shape: Primitives) -> None:
 def lower_face(shape: Primitives) -> None:
     """Mid face, zygomatic arches, mandible, cheek fat."""
     shape.ellipsoid((0, -10, 30), (56, 72, 57), 20)
-    shape.capsule((32, -2, 69.5), (57, 2, 39), 9, 8.5, 24)
+    shape.capsule((32, -3, 66.5), (57, 2, 39), 9, 8.5, 24)
     shape.ellipsoid((41, 0, 14), (20.5, 40, 40), 26)
-    shape.capsule((12, -84, 74), (32, -69, 38), 11.5, 11, 24)
-    shape.capsule((32, -69, 38), (50, -4, 10), 11, 9, 26)
+    shape.capsule((12, -84, 74), (29, -69, 40), 11.5, 10, 24)
+    shape.capsule((29, -69, 40), (50, -4, 10), 10, 9, 26)
     shape.ellipsoid((38, -32, 38), (14, 34, 30), 28)
-    shape.ellipsoid((30, -25, 60), (20, 29, 23), 26)
+    shape.ellipsoid((30, -25, 58.5), (20, 29, 23), 26)
 
 
 def orbits(shape: Primitives) -> None:
     """Brow ridges, eye sockets, the swelling of the eyeballs."""
     x, y, z = (float(value) for value in EYE)
-    shape.capsule((6, 37, 89), (25, 41, 86), 5.5, 5.5, 20)
-    shape.capsule((25, 41, 86), (47, 35, 65), 5.5, 5, 20)
-    shape.ellipsoid((18.5, 20, 105.5), (8.5, 12, 16), 12, cut=True)
-    shape.ellipsoid((37, 29.5, 98), (14, 6, 8), 12, cut=True)
+    shape.capsule((6, 37, 88), (25, 41, 84.5), 5.5, 5.5, 20)
+    shape.capsule((25, 41, 84.5), (47, 35, 64), 5.5, 5, 20)
+    shape.ellipsoid((18.5, 20, 103), (8.5, 11, 14.5), 12, cut=True)
+    shape.ellipsoid((37, 29.5, 95.5), (14, 6, 7), 12, cut=True)
     shape.ellipsoid((x, y, z - 3.2), (16.4, 16.0, 16.0), 7)
 
 
@@ -94,13 +96,15 @@ def soft_tissue(shape: Primitives) -> None:
         ((49, -36, 55), (14, 16, 22), -1.8),
         ((66, 40, 46), (12, 16, 22), -1.5),
         ((36, -58, 60), (12, 10, 20), 0.8),
-        ((30, -80, 58), (14, 9, 20), 2.0),
+        ((28, -82, 60), (13, 9, 20), 2.4),
     ):
         shape.bump(centre, radii, height)
 
 
 def neck(shape: Primitives) -> None:
-    """Neck, sternocleidomastoids, larynx, trapezius, shoulders and the top of the chest, in a layer of their own."""
+    """Neck, sternocleidomastoids, larynx, trapezius, shoulders and the top of the chest, in a layer of their
+    own.
+    """
     shape.capsule((0, -20, -24), (0, -150, -38), 44, 46, 1, layer=2)
     shape.capsule((46, -22, -16), (10, -162, 14), 9, 7, 20, layer=2)
     shape.capsule((0, -108, 10), (0, -178, 8), 12, 13, 22, layer=2)

@@ -59,29 +59,37 @@ def assemble(pieces: dict[str, Patch], skin: surface.Surface, roots: Index) -> H
     points = np.concatenate(vertices)
     lining = index["cavity"][:-1].reshape(-1, columns)
     mouth = MouthRings(
-        np.concatenate([skin.mouth, lining]), rings.MOUTH_FRACTION, skin.mouth_loops.along, skin.mouth_loops.upper
+        np.concatenate([skin.mouth, lining]),
+        rings.MOUTH_FRACTION,
+        skin.mouth_loops.along,
+        skin.mouth_loops.upper,
     )
     eyes = {
-        side: EyeRings(loops, skin.eye_loops.along, skin.eye_loops.upper, anatomy.EYE * [sign, 1, 1], anatomy.EYE_RADIUS)
+        side: EyeRings(
+            loops, skin.eye_loops.along, skin.eye_loops.upper, anatomy.EYE * [sign, 1, 1], anatomy.EYE_RADIUS
+        )
         for side, sign, loops in (("left", 1, skin.eyes[0]), ("right", -1, skin.eyes[1]))
     }
-    followed = [np.column_stack([eyes[side].ring("margin")[roots[:, 0]], roots[:, 1]]) for side in ("left", "right")]
+    followed = [
+        np.column_stack([eyes[side].ring("margin")[roots[:, 0]], roots[:, 1]]) for side in ("left", "right")
+    ]
     return HeadMesh(
         points, np.concatenate(faces), np.concatenate(uv), np.concatenate(uv_faces),
-        atlas.materials(pieces, MATERIALS), index, mouth, eyes, np.concatenate(followed), mirror_of(points, index),
+        atlas.materials(pieces, MATERIALS), index, mouth, eyes, np.concatenate(followed),
+        mirror_of(points, index),
         HeadParameters.of(),
     )  # fmt: skip
 
 
 def mirror_of(points: Array, index: dict[str, Index]) -> Index:
     """The vertex at the mirrored place, searched within the mirrored part."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     result = np.arange(len(points))
     for name, own in index.items():
         other = name.replace("left", "RIGHT").replace("right", "left").replace("RIGHT", "right")
         twin = index[other]
-        result[own] = twin[cKDTree(points[twin]).query(points[own] * [-1, 1, 1])[1]]
+        result[own] = twin[KDTree(points[twin]).query(points[own] * [-1, 1, 1])[1]]
     return result
 
 

@@ -1,4 +1,6 @@
-"""One UV square for every part, without overlaps: the skin on a cylinder cut down the back, the rest on islands below it."""
+"""One UV square for every part, without overlaps: the skin on a cylinder cut down the back, the rest on
+islands below it.
+"""
 
 import numpy as np
 
@@ -30,13 +32,18 @@ NECK_TOP, NECK_SPAN = 0.24, 0.98
 
 def pack(parts: dict[str, Patch]) -> dict[str, Patch]:
     """Every part moved to its island."""
-    return {name: placed(patch, BOXES[name], 0.002 if "lashes" in name else 0.004) for name, patch in parts.items()}
+    return {
+        name: placed(patch, BOXES[name], 0.002 if "lashes" in name else 0.004)
+        for name, patch in parts.items()
+    }
 
 
 def skin_with_uv(surface: Surface) -> Patch:
-    """The skin with UV filling the unit square: azimuth across (the face widened), elevation up, the neck below.
+    """The skin with UV filling the unit square: azimuth across (the face widened), elevation up, the neck
+    below.
 
-    Loops inside the outermost one of an eye or the mouth shrink in the plane towards the line of the opening, so overhanging lids and
+    Loops inside the outermost one of an eye or the mouth shrink in the plane towards the line of the opening,
+    so overhanging lids and
     lips cannot overlap. The crown is a pole; the cut runs down the back.
     """
     skin = surface.skin
@@ -56,7 +63,9 @@ def skin_with_uv(surface: Surface) -> Patch:
     depth = polar / np.interp(azimuth, wrapped, np.tile(rim_polar[order], 3))
     height = np.interp(depth, [0, 0.3, 0.86, 1.0], [1, 0.87, 0.34, NECK_TOP])
     columns, foot = domain.NECK_COLUMNS, len(vertices) - 1
-    collar = foot - np.arange(columns * ((foot - _collar_start(surface)) // columns), 0, -1).reshape(-1, columns)
+    collar = foot - np.arange(columns * ((foot - _collar_start(surface)) // columns), 0, -1).reshape(
+        -1, columns
+    )
     azimuth[collar] = rim_azimuth
     height[collar] = np.linspace(NECK_TOP, 0.02, len(collar) + 1)[1:, None]
     height[foot] = 0.0
@@ -78,7 +87,9 @@ def _collar_start(surface: Surface) -> int:
 def _spread(azimuth: Array) -> Array:
     """Azimuth in half turns (-1..1, and a little beyond at the cut) to a position across, front widened."""
     a = np.abs(azimuth)
-    return np.sign(azimuth) * np.where(a < 0.4, a / 0.4 * FACE_SHARE, FACE_SHARE + (a - 0.4) / 0.6 * (1 - FACE_SHARE))
+    return np.sign(azimuth) * np.where(
+        a < 0.4, a / 0.4 * FACE_SHARE, FACE_SHARE + (a - 0.4) / 0.6 * (1 - FACE_SHARE)
+    )
 
 
 def _cut(skin: Patch, azimuth: Array, height: Array, surface: Surface, crown: int, foot: int) -> Patch:
@@ -116,7 +127,9 @@ def _openings(uv: Array, vertex: Index, surface: Surface) -> Array:
         reach = 0.12 + 0.76 * along[:, None]
         line = start + (stop - start) * reach
         points = surface.skin.vertices[loops]
-        length = np.concatenate([np.zeros((1, points.shape[1])), np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=2), 0)])
+        length = np.concatenate(
+            [np.zeros((1, points.shape[1])), np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=2), 0)]
+        )
         left = 1 - 0.96 * length / length[-1]
         uv[where[loops]] = line + (rim - line) * left[..., None]
     return uv
@@ -131,5 +144,3 @@ def materials(parts: dict[str, Patch], names: tuple[str, ...]) -> np.ndarray:
         material = kind.get(name) or ends[name.split("_")[1]]
         result.append(np.full(len(patch.faces), names.index(material), np.int8))
     return np.concatenate(result)
-
-

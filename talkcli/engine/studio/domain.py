@@ -1,4 +1,6 @@
-"""Triangles for the skin between the loops: a symmetric, graded Delaunay mesh in a stereographic plane that sees the whole head but the neck."""
+"""Triangles for the skin between the loops: a symmetric, graded Delaunay mesh in a stereographic plane that
+sees the whole head but the neck.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +8,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay, KDTree
 
 from talkcli.engine.studio.anatomy import CENTRE
 from talkcli.engine.studio.sdf import Array
@@ -40,7 +42,9 @@ def from_plane(plane: Array) -> Array:
 
 
 def neck_directions() -> Array:
-    """[NECK_COLUMNS, 3] the loop under jaw and skull where the neck begins, from the back (right side first) round the front."""
+    """[NECK_COLUMNS, 3] the loop under jaw and skull where the neck begins, from the back (right side first)
+    round the front.
+    """
     angle = (np.arange(NECK_COLUMNS) + 0.5) / NECK_COLUMNS * 2 * np.pi - np.pi
     dip = neck_dip(angle)
     return np.stack([np.sin(angle) * np.cos(dip), np.sin(dip), np.cos(angle) * np.cos(dip)], 1)
@@ -104,7 +108,9 @@ class Domain:
 
 
 def triangulate(loops: list[Array], size: Callable[[Array], Array], seed: int = 0) -> Domain:
-    """A graded mesh between `loops` (closed, points [n, 3], pairwise mirrored) and the neck; `size` gives edge lengths in mm at directions."""
+    """A graded mesh between `loops` (closed, points [n, 3], pairwise mirrored) and the neck; `size` gives
+    edge lengths in mm at directions.
+    """
     rng = np.random.default_rng(seed)
     rims = [directions(loop) for loop in loops] + [neck_directions()]
     fixed = np.concatenate(rims)
@@ -116,7 +122,7 @@ def triangulate(loops: list[Array], size: Callable[[Array], Array], seed: int = 
         outside = ~_contains(outer, plane)
         for hole in holes:
             outside |= _contains(hole, plane)
-        return ~outside & (cKDTree(fixed).query(direction)[0] > margin * size(direction) / SKIN_RADIUS)
+        return ~outside & (KDTree(fixed).query(direction)[0] > margin * size(direction) / SKIN_RADIUS)
 
     midline, angle = [], np.deg2rad(-64)
     while angle < np.deg2rad(180 + 28):
@@ -160,7 +166,7 @@ def _keep_clear(free: Array, rims: list[Array], holes: list[Array], midline: int
     closed = [to_plane(rim) for rim in rims]
     start, stop = np.concatenate(closed), np.concatenate([np.roll(rim, -1, 0) for rim in closed])
     centre, radius = (start + stop) / 2, np.linalg.norm(stop - start, axis=1) / 2 * 1.12
-    tree = cKDTree(centre)
+    tree = KDTree(centre)
     for _ in range(3):
         for i, near in enumerate(tree.query_ball_point(plane, radius.max())):
             for j in near:
@@ -192,7 +198,9 @@ def _delaunay(free: Array, fixed: Array, holes: list[Array], outer: Array) -> In
     return triangles
 
 
-def _relax(free: Array, fixed: Array, triangles: Index, size: Callable[[Array], Array], midline: int) -> Array:
+def _relax(
+    free: Array, fixed: Array, triangles: Index, size: Callable[[Array], Array], midline: int
+) -> Array:
     """One half step towards the mean of the neighbours, long edges (for their place) pulling harder."""
     points = np.concatenate([free, fixed])
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])

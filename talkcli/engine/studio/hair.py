@@ -12,7 +12,9 @@ LASH_LENGTH = {True: 6.5, False: 3.2}
 
 
 def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
-    """The left eye's lashes, slim blades off the margin ring, denser above; and for each vertex (margin column, percent of its length)."""
+    """The left eye's lashes, slim blades off the margin ring, denser above; and for each vertex (margin
+    column, percent of its length).
+    """
     points, upper, s = eye.points[margin], eye.upper, eye.along
     rng, centre = np.random.default_rng(7), points.mean(0)
     vertices, roots = [], []
@@ -33,13 +35,15 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
             roots += [(j, 0), (j, 0), (j, 100)]
     faces = np.arange(len(vertices)).reshape(-1, 3)
     cell = np.array([[0.05, 0], [0.8, 0], [0.4, 1.0]])
-    uv = np.concatenate([(cell + [i, 0]) / [len(faces), 1] for i in range(len(faces))])
+    uv = np.concatenate([(cell + np.array([i, 0])) / [len(faces), 1] for i in range(len(faces))])
     return Patch(np.array(vertices), faces, uv, faces), np.array(roots)
 
 
 AZIMUTHS = (0, 0.3, 0.52, 0.68, 0.82, 0.98, 1.12, 1.24, 1.36, 1.46, 1.6, 1.9, 2.06, 2.25, 2.6, np.pi)
 EDGES = (54, 55, 55, 50, 41, 31, 18, 5, -3, 2, 17, 17, -4, -20, -30, -33)
-"""the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear, nape"""
+"""the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear,
+nape
+"""
 
 
 def hairline(azimuth: Array) -> Array:
@@ -54,7 +58,7 @@ def ray(azimuth: Array, elevation: Array) -> Array:
 
 
 def thickness(direction: Array, inward: Array) -> Array:
-    """How far the hair stands off the scalp, mm, at directions [n, 3], `inward` radians inside the hairline."""
+    """How far hair stands off the scalp, mm, at directions [n, 3], `inward` radians inside the hairline."""
     top = np.clip(direction[:, 1], 0, 1) ** 1.5
     front = np.clip(direction[:, 2], 0, 1) ** 2
     full = 4.5 + 8.0 * top + 2.5 * front * top
@@ -62,13 +66,16 @@ def thickness(direction: Array, inward: Array) -> Array:
 
 
 def crop(rows: Array) -> tuple[Patch, Array]:
-    """Short hair: a shell over the scalp that dips into the skin at the hairline, and tapered locks that break its edge and outline; and
+    """Short hair: a shell over the scalp that dips into the skin at the hairline, and tapered locks that
+    break its edge and outline; and
     for each vertex [v, 3] the way and distance it stands off the scalp."""
     shell, shell_rise = _shell(rows)
     locks, locks_rise = _locks(rows)
     halves = []
     for patch, left, right in ((shell, 0.0, 0.62), (locks, 0.63, 1.0)):
-        halves.append(Patch(patch.vertices, patch.faces, patch.uv * [right - left, 1] + [left, 0], patch.uv_faces))
+        halves.append(
+            Patch(patch.vertices, patch.faces, patch.uv * [right - left, 1] + [left, 0], patch.uv_faces)
+        )
     return join(halves), np.concatenate([shell_rise, locks_rise])
 
 

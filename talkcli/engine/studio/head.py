@@ -1,4 +1,6 @@
-"""The built-in head as a FaceModel: mesh, identity basis, shapes, rig, landmarks and wrinkles, ready to be saved."""
+"""The built-in head as a FaceModel: mesh, identity basis, shapes, rig, landmarks and wrinkles, ready to be
+saved.
+"""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,10 @@
-"""The space of faces: named modes, each a smooth displacement of the template, in standard deviations of a broad population.
+"""The space of faces: named modes, each a smooth displacement of the template, in standard deviations of a
+broad population.
 
-Displacements are linear in the parameters, so a basis holds them exactly; their gradients are kept small, so no triangle turns over within
-the population's range. Most modes are fields over space (`modes`), so every part rides along; eyeballs only ever move as rigid bodies
+Displacements are linear in the parameters, so a basis holds them exactly; their gradients are kept small, so
+no triangle turns over within
+the population's range. Most modes are fields over space (`modes`), so every part rides along; eyeballs only
+ever move as rigid bodies
 or grow as spheres, and the lids next to them move with them or along the ball.
 """
 
@@ -15,6 +18,7 @@ from talkcli.engine.studio.anatomy import EYE, EYE_RADIUS
 from talkcli.engine.studio.modes import FIELDS
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 LID_MODES = ("eye_size", "fissure_width", "fissure_height", "eye_tilt", "epicanthus")
 HAIR_MODES = ("hair_volume", "hair_top", "hair_sides", "hair_fringe")
 MODE_NAMES = (*FIELDS, *LID_MODES, *HAIR_MODES)
@@ -43,8 +47,9 @@ def smooth(x: Array, start: float, stop: float) -> Array:
     return t * t * (3 - 2 * t)
 
 
-def basis(points: Array, hair: Array, hair_rise: Array) -> Array:
-    """Every mode's displacement [modes, v, 3] of the template's points [v, 3]; `hair` indexes those of the hair, which stand off the scalp by
+def basis(points: Array, hair: Index, hair_rise: Array) -> Array:
+    """Every mode's displacement [modes, v, 3] of the template's points [v, 3]; `hair` indexes those of the
+    hair, which stand off the scalp by
     `hair_rise` [hair, 3]."""
     result = np.zeros((len(MODE_NAMES), len(points), 3))
     for row, name in enumerate(FIELDS):
@@ -104,32 +109,87 @@ def _hair(name: str, points: Array) -> Array:
     """How much a hair mode lengthens hair at points [v], a share of its standing."""
     top = smooth(points[:, 1], 70, 120)
     front = smooth(points[:, 2], 40, 85) * smooth(points[:, 1], 50, 90)
-    return {"hair_volume": 0.25 + 0 * top, "hair_top": 0.4 * top, "hair_sides": 0.35 * (1 - top), "hair_fringe": 0.45 * front}[name]
+    return {
+        "hair_volume": 0.25 + 0 * top,
+        "hair_top": 0.4 * top,
+        "hair_sides": 0.35 * (1 - top),
+        "hair_fringe": 0.45 * front,
+    }[name]
 
 
 SEX: Mapping[str, float] = {
-    "brow_ridge": 0.9, "glabella": 0.5, "jaw_width": 0.8, "chin_width": 0.6, "chin_height": 0.6, "chin_projection": 0.3, "nose_length": 0.4,
-    "nose_width": 0.4, "bridge_height": 0.2, "upper_lip": -0.35, "lower_lip": -0.3, "neck_width": 1.1, "larynx": 0.9, "shoulder_width": 1.2,
-    "trapezius": 0.7, "forehead_slope": -0.5, "brow_height": -0.6, "cheek_fat": -0.3, "eye_size": -0.35, "fissure_height": -0.3,
-    "skull_width": 0.3, "skull_length": 0.3, "face_height": 0.5, "orbit_depth": 0.4, "zygoma_width": 0.2, "tip_rotation": -0.3,
-    "hair_sides": -0.4, "ear_size": 0.3,
-}  # fmt: skip
+    "brow_ridge": 0.9,
+    "glabella": 0.5,
+    "jaw_width": 0.8,
+    "chin_width": 0.6,
+    "chin_height": 0.6,
+    "chin_projection": 0.3,
+    "nose_length": 0.4,
+    "nose_width": 0.4,
+    "bridge_height": 0.2,
+    "upper_lip": -0.35,
+    "lower_lip": -0.3,
+    "neck_width": 1.1,
+    "larynx": 0.9,
+    "shoulder_width": 1.2,
+    "trapezius": 0.7,
+    "forehead_slope": -0.5,
+    "brow_height": -0.6,
+    "cheek_fat": -0.3,
+    "eye_size": -0.35,
+    "fissure_height": -0.3,
+    "skull_width": 0.3,
+    "skull_length": 0.3,
+    "face_height": 0.5,
+    "orbit_depth": 0.4,
+    "zygoma_width": 0.2,
+    "tip_rotation": -0.3,
+    "hair_sides": -0.4,
+    "ear_size": 0.3,
+}
 """mean of a mode for men, the opposite for women, in its standard deviations"""
 AGE: Mapping[str, float] = {
-    "jowl": 0.9, "nasolabial_fold": 0.8, "eye_bag": 0.7, "lid_fold": 0.6, "upper_lip": -0.4, "lower_lip": -0.2, "ear_size": 0.4, "ear_lobe": 0.5,
-    "nose_length": 0.2, "tip_rotation": -0.4, "throat": 0.5, "temple_hollow": 0.5, "cheek_hollow": 0.3, "corner_height": -0.5,
-    "philtrum_length": 0.4, "double_chin": 0.3, "hair_top": -0.4, "hair_fringe": -0.4, "fissure_height": -0.3,
-}  # fmt: skip
+    "jowl": 0.9,
+    "nasolabial_fold": 0.8,
+    "eye_bag": 0.7,
+    "lid_fold": 0.6,
+    "upper_lip": -0.4,
+    "lower_lip": -0.2,
+    "ear_size": 0.4,
+    "ear_lobe": 0.5,
+    "nose_length": 0.2,
+    "tip_rotation": -0.4,
+    "throat": 0.5,
+    "temple_hollow": 0.5,
+    "cheek_hollow": 0.3,
+    "corner_height": -0.5,
+    "philtrum_length": 0.4,
+    "double_chin": 0.3,
+    "hair_top": -0.4,
+    "hair_fringe": -0.4,
+    "fissure_height": -0.3,
+}
 """shift of a mode per standard deviation of age"""
 BUILD: Mapping[str, float] = {
-    "weight": 1.0, "cheek_fat": 0.6, "double_chin": 0.6, "cheek_hollow": -0.5, "neck_width": 0.5, "jaw_width": 0.2, "temple_hollow": -0.3,
-    "face_width": 0.3, "shoulder_width": 0.3,
-}  # fmt: skip
+    "weight": 1.0,
+    "cheek_fat": 0.6,
+    "double_chin": 0.6,
+    "cheek_hollow": -0.5,
+    "neck_width": 0.5,
+    "jaw_width": 0.2,
+    "temple_hollow": -0.3,
+    "face_width": 0.3,
+    "shoulder_width": 0.3,
+}
 """shift of a mode per standard deviation of body mass"""
 
 
-def sample(rng: np.random.Generator, sex: float | None = None, age: float | None = None, build: float | None = None) -> HeadParameters:
-    """A person drawn at random; sex -1 (female) .. 1 (male), age and build in standard deviations, any of them drawn when None."""
+def sample(
+    rng: np.random.Generator, sex: float | None = None, age: float | None = None, build: float | None = None
+) -> HeadParameters:
+    """A person drawn at random; sex -1 (female) .. 1 (male), age and build in standard deviations, any of
+    them drawn when None.
+    """
     sex = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.0)) if sex is None else sex
     age = float(np.clip(rng.normal(), -1.5, 2.0)) if age is None else age
     build = float(np.clip(rng.normal(), -1.5, 2.0)) if build is None else build

@@ -1,12 +1,13 @@
 """Landmarks of the built-in head: the 468 MediaPipe points and the 68 iBUG ones as places in its UV square.
 
-The places were found once by `recipes/fit_landmarks.py`, which bends MediaPipe's canonical face onto the template; only UV is kept.
+The places were found once by `recipes/fit_landmarks.py`, which bends MediaPipe's canonical face onto the
+template; only UV is kept.
 """
 
 import numpy as np
 import torch
 from scipy.interpolate import RBFInterpolator
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from talkcli.engine.assets import asset
 from talkcli.engine.face.topology import Landmarks
@@ -20,7 +21,8 @@ IBUG_FROM_MEDIAPIPE = (
     33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
     61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
 )  # fmt: skip
-"""The MediaPipe point at each iBUG landmark, jaw, brows, nose, eyes, lips; the subject's right comes first."""
+"""The MediaPipe point at each iBUG landmark, jaw, brows, nose, eyes, lips; the subject's right comes first.
+"""
 OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 """MediaPipe's lip contours: over the upper lip from the right corner to the left, back along the lower"""
@@ -28,20 +30,28 @@ RIGHT_LIDS = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 14
 LEFT_LIDS = (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249)
 """lid margins from the outer canthus over the upper lid to the inner one and back"""
 SPOTS: dict[int, tuple[float, float]] = {
-    4: (0, -13), 2: (0, -25.5), 168: (0, 29), 6: (0, 21), 197: (0, 5), 164: (0, -31), 152: (0, -94.5), 18: (0, -60), 200: (0, -76),
-    10: (0, 79), 9: (0, 40), 94: (0, -22), 129: (-16.6, -14), 358: (16.6, -14), 98: (-10, -23), 327: (10, -23),
+    4: (0, -13), 2: (0, -25.5), 168: (0, 29), 6: (0, 21), 197: (0, 5), 164: (0, -31),
+    152: (0, -94.5), 18: (0, -60),
+    200: (0, -76),
+    10: (0, 79), 9: (0, 40), 94: (0, -22), 129: (-16.6, -14), 358: (16.6, -14), 98: (-10, -23),
+    327: (10, -23),
     105: (-29, 43), 334: (29, 43), 107: (-10, 37), 336: (10, 37), 70: (-50, 37), 300: (50, 37),
 }  # fmt: skip
 """frontal positions on the template of points that anchor the fit"""
 
 
 def fit(head: HeadMesh, canonical: Array) -> Array:
-    """UV [468, 2] of the canonical face's points [468, 3] on the head: similarity, then a thin bend on anchors, then the nearest skin; lips
+    """UV [468, 2] of the canonical face's points [468, 3] on the head: similarity, then a thin bend on
+    anchors, then the nearest skin; lips
     and lids lie exactly on the head's own loops."""
     exact = _loop_places(head)
     vertices, skin = head.vertices, _front_skin(head)
-    anchors = {point: weight @ vertices[corner] for point, (corner, weight) in exact.items() if point not in INNER_LIPS}
-    front = cKDTree(vertices[skin][:, :2])
+    anchors = {
+        point: weight @ vertices[corner]
+        for point, (corner, weight) in exact.items()
+        if point not in INNER_LIPS
+    }
+    front = KDTree(vertices[skin][:, :2])
     for point, spot in SPOTS.items():
         near = skin[front.query(spot, k=4)[1]]
         anchors[point] = vertices[near[vertices[near, 2].argmax()]]
@@ -66,7 +76,7 @@ def locate(head: HeadMesh, uv: Array) -> Landmarks:
     """Places in UV [n, 2] as points on triangles of the skin."""
     triangles = np.flatnonzero(head.materials == 0)
     corners = head.uv[head.uv_faces[triangles]]
-    near = cKDTree(corners.mean(1)).query(uv, k=40)[1]
+    near = np.asarray(KDTree(corners.mean(1)).query(uv, k=40)[1])
     found, weights = np.zeros(len(uv), np.int64), np.zeros((len(uv), 3))
     for i, place in enumerate(uv):
         weight = _barycentric(corners[near[i]], place)
@@ -145,7 +155,9 @@ def _nearest(vertices: Array, faces: Index, chosen: Index, place: Array) -> tupl
     best, result = np.inf, (int(near[0]), np.full(3, 1 / 3))
     for triangle in near:
         corners = vertices[faces[triangle]]
-        weight = np.linalg.lstsq(np.vstack([corners.T, 1e3 * np.ones(3)]), np.append(place, 1e3), rcond=None)[0]
+        weight = np.linalg.lstsq(np.vstack([corners.T, 1e3 * np.ones(3)]), np.append(place, 1e3), rcond=None)[
+            0
+        ]
         weight = np.clip(weight, 0, None)
         weight /= weight.sum()
         distance = float(((weight @ corners - place) ** 2).sum())

@@ -1,6 +1,8 @@
-"""The modes of the identity space as fields over the template's space: Gaussian pushes and stretches, in mm per standard deviation.
+"""The modes of the identity space as fields over the template's space: Gaussian pushes and stretches, in mm
+per standard deviation.
 
-A field is a sum of terms; each term is mirrored to the right side unless it is a skew. Amplitudes follow the spread of adult anthropometry
+A field is a sum of terms; each term is mirrored to the right side unless it is a skew. Amplitudes follow the
+spread of adult anthropometry
 (about half of a breadth's standard deviation on each side).
 """
 
@@ -68,16 +70,25 @@ FIELDS: dict[str, Field] = {
     "occiput": (Push((0, 30, -98), (60, 45, 40), (0, 0, -3.5)),),
     "temple_hollow": (Push((64, 40, 48), (16, 20, 26), (-1.8, 0, -0.4)),),
     # brow and orbit
-    "brow_ridge": (Push((14, 38, 96), (14, 8, 20), (0, -0.3, 1.6)), Push((38, 40, 84), (14, 8, 20), (0.3, 0, 1.2))),
+    "brow_ridge": (
+        Push((14, 38, 96), (14, 8, 20), (0, -0.3, 1.6)),
+        Push((38, 40, 84), (14, 8, 20), (0.3, 0, 1.2)),
+    ),
     "brow_height": (Push((26, 42, 88), (26, 10, 24), (0, 1.8, 0)),),
     "glabella": (Push((0, 36, 96), (11, 9, 20), (0, 0, 1.3)),),
-    "orbit_depth": (Push((34, 33, 88), (15, 6.5, 18), (0, 0.2, -1.3)), Push((17, 26, 88), (6, 8, 14), (0, 0, -0.8))),
+    "orbit_depth": (
+        Push((34, 33, 88), (15, 6.5, 18), (0, 0.2, -1.3)),
+        Push((17, 26, 88), (6, 8, 14), (0, 0, -0.8)),
+    ),
     # eyes: rigid moves of the whole eye region
     "eye_spacing": (Push((31.5, 22, 74), (24, 22, 36), (1.3, 0, 0)),),
     "eye_height": (Push((31.5, 22, 74), (26, 26, 36), (0, 1.3, 0)),),
     "eye_depth": (Push((31.5, 22, 74), (24, 20, 36), (0, 0, 1.1)),),
     "lid_fold": (Push((33, 31.5, 86), (14, 4.5, 12), (0, -1.1, 0.7)),),
-    "eye_bag": (Push((31, 10, 86), (12, 4.5, 14), (0, -0.3, 1.0)), Push((29, 4, 84), (13, 4, 14), (0, 0, -0.6))),
+    "eye_bag": (
+        Push((31, 10, 86), (12, 4.5, 14), (0, -0.3, 1.0)),
+        Push((29, 4, 84), (13, 4, 14), (0, 0, -0.6)),
+    ),
     # nose
     "nose_length": (
         Push((0, -16, 108), (18, 17, 26), (0, -2.0, 0)),
@@ -90,7 +101,10 @@ FIELDS: dict[str, Field] = {
     "nasion_depth": (Push((0, 27, 96), (11, 9, 18), (0, 0, -1.1)),),
     "tip_rotation": (Push((0, -15, 114), (11, 9, 12), (0, 1.6, 0.3)),),
     "tip_projection": (Push((0, -13, 113), (14, 14, 20), (0, 0, 1.8)),),
-    "tip_width": (Push((6, -13, 110), (5.5, 8, 10), (0.8, 0, 0)), Push((0, -12, 114), (9, 8, 9), (0, 0, -0.3))),
+    "tip_width": (
+        Push((6, -13, 110), (5.5, 8, 10), (0.8, 0, 0)),
+        Push((0, -12, 114), (9, 8, 9), (0, 0, -0.3)),
+    ),
     "nostril_height": (Push((14, -20, 100), (7, 6, 12), (0, 0.9, 0)),),
     "columella": (Push((0, -23, 110), (6, 5, 10), (0, -0.8, 0.2)),),
     # cheeks
@@ -107,20 +121,32 @@ FIELDS: dict[str, Field] = {
     "midface_length": (Push((0, -65, 60), (110, 48, 110), (0, -3.0, 0)),),
     "maxilla_forward": (Push((0, -42, 92), (34, 24, 40), (0, 0, 2.0)),),
     "philtrum_length": (Push((0, -46, 96), (34, 15, 40), (0, -1.3, 0)),),
-    "philtrum_depth": (Push((0, -31, 107), (3.5, 6, 10), (0, 0, -0.5)), Push((5, -31, 106), (3, 6, 10), (0, 0, 0.35))),
+    "philtrum_depth": (
+        Push((0, -31, 107), (3.5, 6, 10), (0, 0, -0.5)),
+        Push((5, -31, 106), (3, 6, 10), (0, 0, 0.35)),
+    ),
     "mouth_width": (Push((25, -45, 90), (15, 15, 26), (1.7, 0, -0.4)),),
     "upper_lip": (Push((0, -38.0, 104), (20, 4.8, 14), (0, 0.85, 0.55)),),
     "lower_lip": (Push((0, -53, 102), (19, 5.2, 14), (0, -0.95, 0.6)),),
     "lip_protrusion": (Push((0, -46, 106), (25, 13, 14), (0, 0, 1.3)),),
-    "cupids_bow": (Push((6.5, -37, 104), (4.5, 3.5, 10), (0, 0.45, 0.1)), Push((0, -37.5, 104), (3.2, 3.5, 10), (0, -0.35, 0))),
+    "cupids_bow": (
+        Push((6.5, -37, 104), (4.5, 3.5, 10), (0, 0.45, 0.1)),
+        Push((0, -37.5, 104), (3.2, 3.5, 10), (0, -0.35, 0)),
+    ),
     "corner_height": (Push((27, -46, 88), (11, 11, 18), (0, 1.0, 0)),),
-    "jaw_width": (Push((52, -58, 32), (26, 34, 40), (3.2, 0, 0)), Push((34, -72, 56), (20, 24, 32), (1.6, 0, 0))),
+    "jaw_width": (
+        Push((52, -58, 32), (26, 34, 40), (3.2, 0, 0)),
+        Push((34, -72, 56), (20, 24, 32), (1.6, 0, 0)),
+    ),
     "gonion_height": (Push((48, -62, 30), (24, 22, 32), (0, 3.0, 0)),),
     "jaw_forward": (Push((0, -80, 74), (55, 36, 60), (0, 0, 2.2)),),
     "chin_height": (Push((0, -92, 78), (42, 24, 50), (0, -2.6, 0)),),
     "chin_width": (Push((16, -84, 82), (13, 16, 26), (1.6, 0, 0)),),
     "chin_projection": (Push((0, -84, 90), (22, 15, 26), (0, -0.3, 2.2)),),
-    "chin_cleft": (Push((0, -84, 95), (3.2, 8, 12), (0, 0, -0.6)), Push((7, -84, 93), (5, 8, 12), (0, 0, 0.35))),
+    "chin_cleft": (
+        Push((0, -84, 95), (3.2, 8, 12), (0, 0, -0.6)),
+        Push((7, -84, 93), (5, 8, 12), (0, 0, 0.35)),
+    ),
     "jowl": (Push((32, -70, 64), (13, 13, 24), (1.1, -1.9, 0.5)),),
     "double_chin": (Push((0, -96, 52), (30, 20, 28), (0, -3.2, 1.6)),),
     "face_width": (Stretch((0, -15, 40), (120, 80, 90), (0.028, 0, 0)),),

@@ -14,7 +14,7 @@ BITE = -47.4
 
 
 def eyeball() -> Patch:
-    """The left eyeball, looking ahead: a sphere with a corneal bulge, open behind; UV a disc round the pupil."""
+    """The left eyeball looking ahead: a sphere with a corneal bulge, open behind. UV a disc."""
     angle = np.array(EYE_ANGLES)
     columns = EYE_COLUMNS
     turn = np.arange(columns) / columns * 2 * np.pi
@@ -23,7 +23,7 @@ def eyeball() -> Patch:
     ball = np.stack([np.sin(a) * np.cos(t), np.sin(a) * np.sin(t), np.cos(a)], -1) * radius[:, None, None]
     patch = grid(ball, closed=True, first_pole=True)
     vertices = patch.vertices + EYE
-    vertices[-1] = EYE + [0, 0, EYE_RADIUS + CORNEA_HEIGHT]
+    vertices[-1] = EYE + np.array([0, 0, EYE_RADIUS + CORNEA_HEIGHT])
     disc = ((a / angle[-1]) ** 0.7)[..., None] * np.stack([np.cos(t), np.sin(t)], -1)
     uv = np.concatenate([0.5 + 0.5 * disc.reshape(-1, 2), [[0.5, 0.5]]])
     return Patch(vertices, patch.faces, uv, patch.faces)
@@ -53,7 +53,14 @@ def teeth(jaw: str) -> Patch:
     both = [tooth.mirrored() for tooth in left[::-1]] + left
     cells = []
     for i, tooth in enumerate(both):
-        cells.append(Patch(tooth.vertices, tooth.faces, tooth.uv * [0.94, 1] / [14, 1] + [(i + 0.03) / 14, 0], tooth.uv_faces))
+        cells.append(
+            Patch(
+                tooth.vertices,
+                tooth.faces,
+                tooth.uv * [0.94, 1] / [14, 1] + [(i + 0.03) / 14, 0],
+                tooth.uv_faces,
+            )
+        )
     return join(cells)
 
 
@@ -74,13 +81,19 @@ def crown(jaw: str, number: int, angle: float, width: float, height: float) -> P
         np.linspace(0.16, np.pi - 0.16, rows), -np.arange(columns) / columns * 2 * np.pi, indexing="ij"
     )
     y = power(np.cos(row), 0.62)
-    across, out = power(np.sin(row), 0.45) * power(np.cos(column), 0.7), power(np.sin(row), 0.6) * power(np.sin(column), 0.8)
+    across, out = (
+        power(np.sin(row), 0.45) * power(np.cos(column), 0.7),
+        power(np.sin(row), 0.6) * power(np.sin(column), 0.8),
+    )
     gum = (y + 1) / 2 if upper else (1 - y) / 2
     thick = 3.2 * (0.45 + 0.55 * gum) if incisor else 4.6 * (0.85 + 0.15 * gum)
     shift = (0.5 if number == 1 else -0.4 if number == 2 else 0.0) if upper else 0.0
     edge = BITE if upper else BITE + 0.7
     centre = edge + (height / 2 if upper else -height / 2) + shift
-    points = arch(np.array(angle), half_width, depth, front) + (across * width / 2 * (1 - 0.18 * gum**2))[..., None] * tangent
+    points = (
+        arch(np.array(angle), half_width, depth, front)
+        + (across * width / 2 * (1 - 0.18 * gum**2))[..., None] * tangent
+    )
     points = points + (out * thick)[..., None] * outward
     points[..., 1] = centre + y * height / 2
     points[..., 2] -= 0.21 * (y + 1) if upper else 0.21 * (1 - y)
@@ -99,9 +112,15 @@ def gum(jaw: str) -> Patch:
     middle = BITE + 12.5 if upper else BITE - 9.8
     points = centre[:, None] + out[:, None] * (np.cos(turn) * 3.2 - 1.3)[None, :, None]
     edge = (np.sin(turn) < 0) if upper else (np.sin(turn) > 0)
-    points[..., 1] = middle + 5.0 * np.sin(turn) + (1.0 if upper else -1.0) * np.cos(along * 16)[:, None] * edge
+    points[..., 1] = (
+        middle + 5.0 * np.sin(turn) + (1.0 if upper else -1.0) * np.cos(along * 16)[:, None] * edge
+    )
     patch = grid(points, closed=True, first_pole=True, last_pole=True)
-    return patch if _volume(patch) > 0 else Patch(patch.vertices, patch.faces[:, [0, 2, 1]], patch.uv, patch.uv_faces[:, [0, 2, 1]])
+    return (
+        patch
+        if _volume(patch) > 0
+        else Patch(patch.vertices, patch.faces[:, [0, 2, 1]], patch.uv, patch.uv_faces[:, [0, 2, 1]])
+    )
 
 
 def _volume(patch: Patch) -> float:
@@ -116,14 +135,22 @@ def tongue() -> Patch:
     width = 20 * np.clip(s * 3.2, 0, 1) ** 0.5 * (1 - 0.12 * s)
     thick = 7.5 * np.clip(s * 3, 0, 1) ** 0.5 + 4 * s
     x, above = width * np.cos(t), np.sin(t) > 0
-    y = thick * np.sin(t) * np.where(above, 0.75, 1) - 1.6 * np.exp(-((x / 3.5) ** 2)) * above * np.clip(s * 4, 0, 1)
+    y = thick * np.sin(t) * np.where(above, 0.75, 1) - 1.6 * np.exp(-((x / 3.5) ** 2)) * above * np.clip(
+        s * 4, 0, 1
+    )
     points = np.stack([x, y - 54 + 7 * np.sin(s * 2.3), 87 - 54 * s], -1)
     patch = grid(points, closed=True, first_pole=True, last_pole=True)
-    return patch if _volume(patch) > 0 else Patch(patch.vertices, patch.faces[:, [0, 2, 1]], patch.uv, patch.uv_faces[:, [0, 2, 1]])
+    return (
+        patch
+        if _volume(patch) > 0
+        else Patch(patch.vertices, patch.faces[:, [0, 2, 1]], patch.uv, patch.uv_faces[:, [0, 2, 1]])
+    )
 
 
 EAR_OUTLINE = (
-    (11, 2), (12.5, 12), (11, 23), (4, 30.5), (-7, 31.5), (-16, 26), (-20.5, 14), (-20, 1), (-15.5, -12), (-10.5, -22), (-6, -30),
+    (11, 2), (12.5, 12), (11, 23), (4, 30.5), (-7, 31.5), (-16, 26), (-20.5, 14), (-20, 1), (-15.5, -12),
+    (-10.5, -22),
+    (-6, -30),
     (1, -32.5), (7.5, -27), (9.5, -17), (12, -7),
 )  # fmt: skip
 EAR_ROWS = (0.0, 0.16, 0.3, 0.42, 0.52, 0.6, 0.68, 0.76, 0.83, 0.89, 0.94, 1.0)
@@ -146,7 +173,9 @@ def _bell(x: Array, centre: float, width: float) -> Array:
 
 
 def ear() -> Patch:
-    """The left ear: helix, antihelix, concha, tragus and lobe as a height over a planar outline, its rim sunk into the head."""
+    """The left ear: helix, antihelix, concha, tragus and lobe as a height over a planar outline, its rim sunk
+    into the head.
+    """
     outline = _closed_spline(np.array(EAR_OUTLINE, float), EAR_COLUMNS)
     centre = np.array([1.0, -4.0])
     spoke = outline - centre
@@ -158,7 +187,9 @@ def ear() -> Patch:
     rim = np.clip(1 - lobe - 0.9 * _bell(phi, 0, 0.75), 0, 1)
     height = 2.0 + rim * (3.6 * _bell(r, 0.93, 0.06) + 1.5 * _bell(r, 1.0, 0.05) - 2.2 * _bell(r, 0.81, 0.07))
     ridge = np.clip(_bell(phi, 2.9, 1.25) + _bell(phi, -2.9, 0.55), 0, 1)
-    height += 4.2 * ridge * _bell(r, 0.6, 0.09) * (1 + 0.1 * np.sin(2 * phi)) + 2.2 * _bell(phi, 1.65, 0.35) * _bell(r, 0.62, 0.12)
+    height += 4.2 * ridge * _bell(r, 0.6, 0.09) * (1 + 0.1 * np.sin(2 * phi)) + 2.2 * _bell(
+        phi, 1.65, 0.35
+    ) * _bell(r, 0.62, 0.12)
     height -= 9.5 * np.clip(1 - r / 0.56, 0, 1) ** 0.6 * (1 - 0.35 * np.clip((b - 8) / 10, 0, 1)) * (1 - lobe)
     height += 3.4 * _bell(b, 3, 2.2) * _bell(a, 5, 6) * np.clip(2 * r, 0, 1) * (r < 0.8)
     height += 5.0 * _bell(a, 8.6, 3.2) * _bell(b, -6, 4.6) + 3.4 * _bell(a, -4, 3.4) * _bell(b, -15.5, 3.0)
@@ -181,5 +212,7 @@ def ear() -> Patch:
     radius = np.concatenate([np.repeat((np.arange(rows) + 1) / rows, EAR_COLUMNS), [0]])
     disc = np.concatenate([np.tile(phase, rows), [0]])
     uv = 0.5 + 0.5 * radius[:, None] * np.stack([np.cos(disc), np.sin(disc)], 1)
-    turned = patch.faces if _volume(Patch(world, patch.faces, uv, patch.faces)) > 0 else patch.faces[:, [0, 2, 1]]
+    turned = (
+        patch.faces if _volume(Patch(world, patch.faces, uv, patch.faces)) > 0 else patch.faces[:, [0, 2, 1]]
+    )
     return Patch(world, turned, uv, turned)

@@ -1,4 +1,6 @@
-"""A patch: one piece of the head with its own vertices, triangles and UV square; pieces are packed into one mesh and one atlas."""
+"""A patch: one piece of the head with its own vertices, triangles and UV square; pieces are packed into one
+mesh and one atlas.
+"""
 
 from dataclasses import dataclass
 
@@ -20,7 +22,12 @@ class Patch:
 
     def mirrored(self) -> "Patch":
         """The same piece on the other side of the head."""
-        return Patch(self.vertices * [-1, 1, 1], self.faces[:, [0, 2, 1]], self.uv * [-1, 1] + [1, 0], self.uv_faces[:, [0, 2, 1]])
+        return Patch(
+            self.vertices * [-1, 1, 1],
+            self.faces[:, [0, 2, 1]],
+            self.uv * [-1, 1] + [1, 0],
+            self.uv_faces[:, [0, 2, 1]],
+        )
 
 
 def join(patches: list[Patch]) -> Patch:
@@ -42,7 +49,8 @@ def placed(patch: Patch, box: tuple[float, float, float, float], margin: float =
 
 
 def grid(points: Array, closed: bool, first_pole: bool = False, last_pole: bool = False) -> Patch:
-    """A patch from points [rows, columns, 3]; seen from outside rows run down and columns to the right. `closed` joins the last column to
+    """A patch from points [rows, columns, 3]; seen from outside rows run down and columns to the right.
+    `closed` joins the last column to
     the first (with a UV seam); a pole closes the first or last row by one vertex at its mean."""
     rows, columns = points.shape[:2]
     wide = columns + 1 if closed else columns
@@ -54,7 +62,9 @@ def grid(points: Array, closed: bool, first_pole: bool = False, last_pole: bool 
         return np.concatenate([np.stack([a, a + below, b], 1), np.stack([b, a + below, b + below], 1)])
 
     vertices, faces, uv_faces = points.reshape(-1, 3), quads(columns), quads(wide)
-    u, v = np.meshgrid(np.arange(wide) / (wide - 1), 1 - (np.arange(rows) + first_pole) / (rows - 1 + first_pole + last_pole))
+    u, v = np.meshgrid(
+        np.arange(wide) / (wide - 1), 1 - (np.arange(rows) + first_pole) / (rows - 1 + first_pole + last_pole)
+    )
     uv = np.stack([u.ravel(), v.ravel()], 1)
     around, step = np.arange(wide - 1), np.arange(1, wide)
     middle = (around + 0.5) / (wide - 1)
@@ -67,7 +77,11 @@ def grid(points: Array, closed: bool, first_pole: bool = False, last_pole: bool 
     if last_pole:
         pole, start, uv_start = len(vertices), (rows - 1) * columns, (rows - 1) * wide
         vertices = np.concatenate([vertices, points[-1].mean(0, keepdims=True)])
-        faces = np.concatenate([faces, np.stack([np.full(wide - 1, pole), start + step % columns, start + around], 1)])
-        uv_faces = np.concatenate([uv_faces, np.stack([len(uv) + around, uv_start + step, uv_start + around], 1)])
+        faces = np.concatenate(
+            [faces, np.stack([np.full(wide - 1, pole), start + step % columns, start + around], 1)]
+        )
+        uv_faces = np.concatenate(
+            [uv_faces, np.stack([len(uv) + around, uv_start + step, uv_start + around], 1)]
+        )
         uv = np.concatenate([uv, np.stack([middle, np.zeros(wide - 1)], 1)])
     return Patch(vertices, faces, uv, uv_faces)

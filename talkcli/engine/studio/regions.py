@@ -8,8 +8,10 @@ LIPS = ("rim", "border", "red_outer", "red_middle", "red_inner", "slit")
 
 
 def make_regions(head: HeadMesh) -> dict[str, Index]:
-    """Regions by name. Skin regions overlap where people's words do: lips, eyes (lids and what surrounds them), nose, upper_face (all that is
-    above the mouth, scalp and ears left out), jaw (chin and jaw line), face, ears, neck, scalp; and the parts."""
+    """Regions by name. Skin regions overlap where people's words do: lips, eyes (lids and what surrounds
+    them), nose, upper_face (all that is
+    above the mouth, scalp and ears left out), jaw (chin and jaw line), face, ears, neck, scalp; and the
+    parts."""
     skin = head.parts["skin"]
     x, y, z = head.vertices[skin].T
     lateral = np.abs(x)
@@ -18,8 +20,14 @@ def make_regions(head: HeadMesh) -> dict[str, Index]:
     face = (z > 20) & (y > -98) & (y < 90)
     not_lips = ~np.isin(skin, lips)
     nose = (lateral < 20) & (y > -27) & (y < 32) & (z > 84 + 0.25 * lateral) & ~np.isin(skin, eyes)
-    both = {name: np.concatenate([head.parts[f"{a}_{name}"] for a in ("upper", "lower")]) for name in ("teeth", "gum")}
-    sides = {name: np.concatenate([head.parts[f"{a}_{name}"] for a in ("left", "right")]) for name in ("ear", "lashes")}
+    both = {
+        name: np.concatenate([head.parts[f"{a}_{name}"] for a in ("upper", "lower")])
+        for name in ("teeth", "gum")
+    }
+    sides = {
+        name: np.concatenate([head.parts[f"{a}_{name}"] for a in ("left", "right")])
+        for name in ("ear", "lashes")
+    }
     return {
         "face": skin[face],
         "lips": lips,

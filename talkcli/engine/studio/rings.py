@@ -1,4 +1,6 @@
-"""The loops of lids and lips: closed curves laid on the implicit skin, columns in step from ring to ring (see `head_mesh`)."""
+"""The loops of lids and lips: closed curves laid on the implicit skin, columns in step from ring to ring (see
+`head_mesh`).
+"""
 
 from dataclasses import dataclass
 
@@ -45,7 +47,9 @@ def _normals(curve: Array, inside: Array, rounds: int) -> Array:
 
 
 def fissure() -> tuple[Array, np.ndarray, Array]:
-    """The opening between the left lids: frontal curve [n, 2] from the outer canthus over the upper lid and back, upper [n], s [n]."""
+    """The opening between the left lids: frontal curve [n, 2] from the outer canthus over the upper lid and
+    back, upper [n], s [n].
+    """
     x, y = anatomy.EYE[:2]
     inner, outer = np.array([x - 14.8, y - 1.6]), np.array([x + 14.6, y + 1.2])
     column, half = np.arange(EYE_COLUMNS), EYE_COLUMNS // 2
@@ -59,9 +63,11 @@ def fissure() -> tuple[Array, np.ndarray, Array]:
 
 
 def eye_loops(rows: Array) -> Loops:
-    """The nine loops of the left eye. Lid skin lies on a sphere a little larger than the eyeball and centred behind it."""
+    """The nine loops of the left eye. Lid skin lies on a sphere a little larger than the eyeball and centred
+    behind it.
+    """
     eye, ball = anatomy.EYE, anatomy.EYE_RADIUS
-    lid_centre, lid_radius = eye + [0, 0, -2.7], 16.1
+    lid_centre, lid_radius = eye + np.array([0, 0, -2.7]), 16.1
     curve, upper, s = fissure()
     normal = _normals(curve, eye[:2], 3)
 
@@ -83,15 +89,17 @@ def eye_loops(rows: Array) -> Loops:
         return curve + normal * (np.where(upper, up, down) * (corner + (1 - corner) * belly))[:, None]
 
     belly = 1 - np.abs(2 * s - 1) ** 6
-    bulge = np.where(upper, belly, 0.0)
     hidden, touch = on_ball(curve + normal * 2.0, ball + 0.15), on_ball(curve, ball + 0.2)
     inner_margin = touch * belly[:, None] + (1 - belly)[:, None] * (0.75 * on_lid(curve, 0.0) + 0.25 * touch)
     margin, lid = on_lid(offset(0.75, 0.75, 1.0), 0.1), on_lid(offset(2.2, 2.2, 0.9), 0.25)
     tarsus, crease = on_lid(offset(3.2, 3.8, 0.7), 0.2), on_lid(offset(4.0, 5.4, 0.62), -0.2)
     crease[:, 2] += np.where(upper, -0.7 * belly, 0.5 * (on_skin(rows, crease[:, :2])[:, 2] - crease[:, 2]))
-    fold, sulcus, orbit = (on_skin(rows, offset(*size)) for size in ((5.2, 8.0, 0.64), (8.2, 10.8, 0.72), (12.2, 13.8, 0.78)))
-    fold[:, 2] += 1.2 * bulge
-    sulcus[:, 2] += 1.2 * bulge
+    fold, sulcus, orbit = (
+        on_skin(rows, offset(*size)) for size in ((5.2, 8.0, 0.64), (8.2, 10.8, 0.72), (12.2, 13.8, 0.78))
+    )
+    for ring, share, ahead in ((fold, 0.7, 2.0), (sulcus, 0.35, 5.0)):
+        lidded = on_lid(ring[:, :2], ahead)[:, 2]
+        ring[:, 2] += np.where(upper, share * belly * (lidded - ring[:, 2]), 0)
     return Loops(np.stack([orbit, sulcus, fold, crease, tarsus, lid, margin, inner_margin, hidden]), s, upper)
 
 
@@ -117,26 +125,41 @@ def mouth_loops(rows: Array) -> Loops:
 
     def lip(fraction: float, upper_out: float, lower_out: float) -> Array:
         y = slit_y + (border_y - slit_y) * fraction
-        points = on_skin(rows, np.stack([x, y], 1))
-        points[:, 2] += np.where(upper, upper_out, lower_out) * full - 1.2 * (1 - full) * (1 - min(fraction, 1))
+        points = on_skin(rows, np.stack([x * (1 + 0.2 * max(fraction - 1, 0)), y], 1))
+        points[:, 2] += np.where(upper, upper_out, lower_out) * full - 1.2 * (1 - full) * (
+            1 - min(fraction, 1)
+        )
         return points
 
     slit = lip(0.0, -0.2, -0.2)
 
     def lining(width: float, up: float, down: float, front: tuple[float, float], corner: float) -> Array:
-        """A loop round the teeth: half width, height over and under the slit, z in the middle (above, below) and at the corners."""
+        """A loop round the teeth: half width, height over and under the slit, z in the middle (above, below)
+        and at the corners.
+        """
         reach = np.sqrt(np.clip(1 - np.abs(u) ** 2.5, 0, 1))
         middle = np.where(upper, *front)
-        return np.stack([width * u, -45 + np.where(upper, up, -down) * reach, middle + (corner - middle) * u**2], 1)
+        return np.stack(
+            [width * u, -45 + np.where(upper, up, -down) * reach, middle + (corner - middle) * u**2], 1
+        )
 
     behind = slit * [0.99, 1, 1] + [0, 0, -4]
-    behind[:, 1] += np.where(upper, 1.2, -1.4) * np.maximum(open_width, 0.25)
+    behind[:, 1] += np.where(upper, 1.2, -1.4) * np.where(np.abs(u) < 1, np.maximum(open_width, 0.25), 0)
     border = np.stack([x, border_y], 1)
     normal = _normals(border, np.array([0, -45.0]), 4)
     skin = []
     for up, down in ((9.2, 12.5), (6.6, 7.6), (3.6, 3.6)):
-        skin.append(on_skin(rows, border + normal * (np.where(upper, up, down) * (1 + 0.25 * (1 - full)))[:, None]))
-    red = [lip(1.16, 0.9, 0.6), lip(1.0, 1.75, 2.2), lip(0.72, 3.0, 4.3), lip(0.42, 3.3, 4.3), lip(0.16, 2.1, 2.2), slit]
+        skin.append(
+            on_skin(rows, border + normal * (np.where(upper, up, down) * (1 + 0.25 * (1 - full)))[:, None])
+        )
+    red = [
+        lip(1.16, 0.9, 0.6),
+        lip(1.0, 1.75, 2.2),
+        lip(0.72, 3.0, 4.3),
+        lip(0.42, 3.3, 4.3),
+        lip(0.16, 2.1, 2.2),
+        slit,
+    ]
     mouth = [behind, lining(27, 10, 11.5, (97, 95), 82), lining(31, 15, 16, (86, 85), 70)]
     mouth += [lining(33, 17, 18, (64, 62), 54), lining(21, 12, 15, (38, 38), 38)]
     return Loops(np.stack(skin + red + mouth), u, upper)

@@ -1,6 +1,7 @@
 """An implicit head: signed distance by smooth unions of anatomical primitives, in millimetres.
 
-Smooth minimum after I. Quilez ("smooth minimum", polynomial); ellipsoids use his first-order bound. The field is symmetric in x.
+Smooth minimum after I. Quilez ("smooth minimum", polynomial); ellipsoids use his first-order bound. The field
+is symmetric in x.
 A primitive is one row of 13 numbers: kind, layer, sign, blend, nine parameters.
 """
 
@@ -23,13 +24,27 @@ class Primitives:
     rows: list[list[float]] = field(default_factory=list)
 
     def ellipsoid(
-        self, centre: Point, radii: Point, blend: float, layer: int = 0, cut: bool = False, tilt: float = 0.0, turn: float = 0.0
+        self,
+        centre: Point,
+        radii: Point,
+        blend: float,
+        layer: int = 0,
+        cut: bool = False,
+        tilt: float = 0.0,
+        turn: float = 0.0,
     ) -> None:
         """An ellipsoid, tilted about x and turned about z (radians); `cut` subtracts it."""
         self.rows.append([ELLIPSOID, layer, -1 if cut else 1, blend, *centre, *radii, tilt, turn, 0])
 
     def capsule(
-        self, start: Point, end: Point, start_radius: float, end_radius: float, blend: float, layer: int = 0, cut: bool = False
+        self,
+        start: Point,
+        end: Point,
+        start_radius: float,
+        end_radius: float,
+        blend: float,
+        layer: int = 0,
+        cut: bool = False,
     ) -> None:
         """A segment with a radius that runs from one value to another."""
         self.rows.append([CAPSULE, layer, -1 if cut else 1, blend, *start, *end, start_radius, end_radius, 0])
@@ -95,7 +110,9 @@ def _distance(rows: Array, x: float, y: float, z: float) -> float:  # pragma: no
 
 
 @numba.njit(cache=True)
-def _march(rows: Array, origins: Array, directions: Array, start: Array, steps: int) -> Array:  # pragma: no cover
+def _march(
+    rows: Array, origins: Array, directions: Array, start: Array, steps: int
+) -> Array:  # pragma: no cover
     points = np.empty_like(origins)
     for i in range(origins.shape[0]):
         reach = start[i]
@@ -112,7 +129,9 @@ def _march(rows: Array, origins: Array, directions: Array, start: Array, steps: 
 
 
 def march(rows: Array, origins: Array, directions: Array, start: float | Array) -> Array:
-    """Where rays from outside meet the surface: points [n, 3], marched inward from `start` mm along each unit direction."""
+    """Where rays from outside meet the surface: points [n, 3], marched inward from `start` mm along each unit
+    direction.
+    """
     origins = np.ascontiguousarray(np.broadcast_to(origins, directions.shape))
     begin = np.ascontiguousarray(np.broadcast_to(np.asarray(start, np.float64), len(directions)))
     return _march(rows, origins, np.ascontiguousarray(directions), begin, 250)

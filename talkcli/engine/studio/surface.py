@@ -1,9 +1,11 @@
-"""The skin and the lining of the mouth: loops and free triangles laid on the implicit head, with neck, shoulders and UV."""
+"""The skin and the lining of the mouth: loops and free triangles laid on the implicit head, with neck,
+shoulders and UV.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from talkcli.engine.studio import anatomy, domain, rings
 from talkcli.engine.studio.domain import CENTRE, Index, directions
@@ -36,8 +38,8 @@ def edge_length(rows: Array, eye: Array, mouth: Array) -> "SizeField":
     spots = [(0, -20), (5, -23), (10, -20), (14, -18), (5, -16), (12, -12), (0, -12), (0, -26)]
     brow = [(8, 38), (20, 42), (32, 44), (44, 38), (0, 20), (0, 0)]
 
-    def tree(points: Array) -> cKDTree:
-        return cKDTree(directions(points))
+    def tree(points: Array) -> KDTree:
+        return KDTree(directions(points))
 
     return SizeField(
         tree(rings.on_skin(rows, np.array(spots, float))),
@@ -50,9 +52,9 @@ def edge_length(rows: Array, eye: Array, mouth: Array) -> "SizeField":
 class SizeField:
     """Edge length in mm at directions [n, 3]."""
 
-    nose: cKDTree
-    openings: cKDTree
-    brow: cKDTree
+    nose: KDTree
+    openings: KDTree
+    brow: KDTree
 
     def __call__(self, direction: Array) -> Array:
         folded = direction * np.sign(direction[:, :1] + 1e-12) ** [1, 0, 0]
@@ -72,7 +74,8 @@ def strip(upper: Index, lower: Index) -> Index:
 
 
 def neck_rings(rows: Array, loop: Array) -> Array:
-    """[NECK_RINGS, NECK_COLUMNS, 3] from the neck loop down to a level ring (rays from the neck's axis), then over the shoulders (rays
+    """[NECK_RINGS, NECK_COLUMNS, 3] from the neck loop down to a level ring (rays from the neck's axis), then
+    over the shoulders (rays
     from the chest)."""
     angle = (np.arange(domain.NECK_COLUMNS) + 0.5) / domain.NECK_COLUMNS * 2 * np.pi - np.pi
     column = NECK_RINGS // 2
@@ -138,7 +141,14 @@ def build() -> Surface:
     last = collar[-1]
     faces.append(np.stack([last, np.roll(last, -1), np.full(len(last), foot)], 1)[:, [1, 0, 2]])
     vertices, triangles = np.concatenate(pieces), np.concatenate(faces)
-    return Surface(Patch(vertices, triangles, np.zeros((0, 2)), triangles), cavity(mouth.points[slit:]), (left, right), lips, eye, mouth)
+    return Surface(
+        Patch(vertices, triangles, np.zeros((0, 2)), triangles),
+        cavity(mouth.points[slit:]),
+        (left, right),
+        lips,
+        eye,
+        mouth,
+    )
 
 
 def eye_count(loops: rings.Loops) -> int:
@@ -157,4 +167,9 @@ def cavity(loops: Array) -> Patch:
     angle = np.arange(n) / n * 2 * np.pi
     radius = np.linspace(1, 0.15, len(loops))
     uv = (0.5 + 0.5 * radius[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], 1)).reshape(-1, 2)
-    return Patch(np.concatenate([loops.reshape(-1, 3), cap[None]]), triangles, np.concatenate([uv, [[0.5, 0.5]]]), triangles)
+    return Patch(
+        np.concatenate([loops.reshape(-1, 3), cap[None]]),
+        triangles,
+        np.concatenate([uv, [[0.5, 0.5]]]),
+        triangles,
+    )
