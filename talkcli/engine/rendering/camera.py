@@ -21,9 +21,11 @@ FOV = math.radians(16)
 """Of the shorter side: a portrait lens, so that noses keep their size."""
 
 ORBIT_SECONDS = 12
-MARGIN = 1.06
-EYES_FROM_TOP = 0.42
-"""Where a portrait puts the eyes, of the picture's height."""
+MARGIN = 1.08
+"""Of free space round the head, as a factor."""
+
+EYES_FROM_CROWN = 0.40
+"""Where a portrait puts the eyes, of what it shows of the head and neck."""
 
 MAX_SIZE = 8192
 """Pixels along one side."""
@@ -68,41 +70,40 @@ def portrait(
     """Head and neck of an avatar; framed by its neutral face, so that the picture does not breathe."""
     degrees = PRESETS[pick(preset, PRESETS, "camera")]
     width, height = size
-    points = avatar.neutral
-    low, high = _window(avatar)
-    head = points[points[:, 1] > (low + high) / 2] if avatar.rig else points
-    pivot = (head.amin(0) + head.amax(0)) / 2
-    wide = MARGIN * 2 * _half_width(head - pivot, degrees, preset == "orbit") * height / width
-    tall = max(high - low, wide)
-    centre = (high - tall / 2) if avatar.rig and tall == high - low else (high + low) / 2
     focal = min(width, height) / 2 / math.tan(FOV / 2)
-    distance = tall * focal / height
     turns = [math.radians(degrees)]
     if preset == "orbit":
         count = max(2, round(ORBIT_SECONDS * fps))
         turns = [math.radians(degrees) * math.sin(2 * math.pi * i / count) for i in range(count)]
-    target = torch.stack([pivot[0], torch.tensor(centre), pivot[2]])
     ways = torch.tensor([[math.sin(turn), 0.0, math.cos(turn)] for turn in turns])
+    points = avatar.neutral
+    target = (points.amin(0) + points.amax(0)) / 2
+    if avatar.rig is not None:
+        low, high = _window(avatar)
+        points = points[points[:, 1] > (low + high) / 2]
+        target = (points.amin(0) + points.amax(0)) / 2
+        target[1] = (low + high) / 2
+        edges = torch.tensor([[float(target[0]), edge, float(target[2])] for edge in (low, high)])
+        points = torch.cat([points, edges])
+    distance = max(
+        _distance(points - target, way, focal, width, height) for way in ways[:: max(1, len(ways) // 24)]
+    )
     return Camera(
         torch.stack([look_at(target + distance * way, target) for way in ways]), focal, width, height
     )
 
 
 def _window(avatar: Avatar) -> tuple[float, float]:
-    """The lowest and highest point, metres, that a portrait shows."""
+    """The lowest and highest point of a rigged head, metres, that a portrait shows."""
     low, high = float(avatar.neutral[:, 1].min()), float(avatar.neutral[:, 1].max())
-    margin = (MARGIN - 1) * (high - low)
-    if avatar.rig is None:
-        return low - margin, high + margin
     regions = load_face_model().topology.regions
     eyes = float(avatar.neutral[torch.cat([regions["left_eye"], regions["right_eye"]]), 1].mean())
-    top = high + margin
-    return max(top - (top - eyes) / EYES_FROM_TOP, low + margin), top
+    return max(high - (high - eyes) / EYES_FROM_CROWN, low + 0.06 * (high - low)), high
 
 
-def _half_width(points: Float[Tensor, "verts 3"], degrees: float, swings: bool) -> float:
-    """How far the points reach sideways, seen from so many degrees aside, or from all round."""
-    if swings:
-        return float(points[:, [0, 2]].norm(dim=1).max())
-    turn = math.radians(degrees)
-    return float((points[:, 0] * math.cos(turn) - points[:, 2] * math.sin(turn)).abs().max())
+def _distance(points: Float[Tensor, "n 3"], way: Tensor, focal: float, width: int, height: int) -> float:
+    """How far away a camera in that direction stands to see all the points and a margin."""
+    across = points[:, 0] * way[2] - points[:, 2] * way[0]
+    wide = 2 * MARGIN * focal * across.abs() / width
+    tall = 2 * MARGIN * focal * points[:, 1].abs() / height
+    return float((points @ way + torch.maximum(wide, tall)).max())

@@ -1,0 +1,91 @@
+"""Cameras: what they frame, how they turn."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.rendering.camera import PRESETS, Camera, look_at, parse_size, portrait
+
+
+@pytest.fixture
+def box() -> Avatar:
+    """A box that is 16 cm wide, 24 cm tall and 20 cm deep, away from the origin."""
+    corners = torch.tensor([[x, y, z] for x in (-0.08, 0.08) for y in (0.0, 0.24) for z in (-0.1, 0.1)])
+    return Avatar(
+        "box", corners + torch.tensor([0.3, 1.5, -0.2]), torch.tensor([[0, 1, 2]]), torch.tensor([0])
+    )
+
+
+def pixels(points: torch.Tensor, camera: Camera, frame: int = 0) -> torch.Tensor:
+    """Where points are seen, [points, 2]: x to the right, y downwards."""
+    view = camera.view(frame)
+    seen = points @ view[:3, :3].mT + view[:3, 3]
+    middle = torch.tensor([camera.width / 2, camera.height / 2])
+    return middle + camera.focal * seen[:, :2] * torch.tensor([1.0, -1.0]) / -seen[:, 2:]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("size", [(512, 512), (640, 360), (360, 640)])
+def test_every_preset_shows_all_of_a_bare_mesh_and_fills_most_of_the_picture(box, preset, size):
+    camera = portrait(box, preset, size)
+    assert (camera.width, camera.height) == size
+    for frame in range(0, len(camera.views), 10):
+        seen = pixels(box.neutral, camera, frame) / torch.tensor(size)
+        assert (seen > 0).all() and (seen < 1).all()
+        assert (seen.amax(0) - seen.amin(0)).max() > 0.6
+
+
+def test_the_subjects_left_is_on_the_right_of_the_front_view(box):
+    seen = pixels(box.neutral, portrait(box))
+    left, right = box.neutral[:, 0] > 0.3, box.neutral[:, 0] < 0.3
+    assert seen[left, 0].min() > seen[right, 0].max()
+    high, low = box.neutral[:, 1] > 1.6, box.neutral[:, 1] < 1.6
+    assert seen[high, 1].max() < seen[low, 1].min()
+
+
+def test_profile_looks_along_the_subjects_side():
+    view = portrait(
+        Avatar("x", torch.rand(9, 3), torch.tensor([[0, 1, 2]]), torch.tensor([0])), "profile"
+    ).view(0)
+    back = view[2, :3]
+    assert torch.allclose(back, torch.tensor([1.0, 0.0, 0.0]), atol=1e-6)
+
+
+def test_an_orbit_moves_and_comes_back(box):
+    camera = portrait(box, "orbit", fps=25)
+    steps = (camera.views[1:] - camera.views[:-1]).flatten(1).norm(dim=1)
+    assert steps.max() < 0.05 and steps.max() > 1e-3
+    assert (camera.view(0) - camera.view(len(camera.views) - 1)).abs().max() < steps.max() * 1.5
+    assert torch.equal(camera.view(3), camera.view(3 + len(camera.views)))
+
+
+def test_looking_at_a_target_puts_it_in_the_middle():
+    target = torch.tensor([0.1, -0.3, 0.2])
+    view = look_at(torch.tensor([1.0, 0.5, 2.0]), target)
+    seen = view[:3, :3] @ target + view[:3, 3]
+    assert seen[:2].abs().max() < 1e-6 and seen[2] < 0
+    assert torch.allclose(view[:3, :3] @ view[:3, :3].mT, torch.eye(3), atol=1e-6)
+    assert math.isclose(float(torch.linalg.det(view[:3, :3])), 1, abs_tol=1e-6)
+
+
+def test_sizes_are_one_number_or_two():
+    assert parse_size("512") == (512, 512)
+    assert parse_size("640x480") == (640, 480) == parse_size(" 640 X 480 ")
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "12", "640x", "1e3", "99999", "512x512x3", "large"])
+def test_a_size_that_is_none_says_how_to_write_one(text):
+    with pytest.raises(BadUsage) as caught:
+        parse_size(text)
+    assert "640x480" in caught.value.hint
+
+
+def test_an_unknown_preset_names_its_neighbour(box):
+    with pytest.raises(BadUsage) as caught:
+        portrait(box, "frnt")
+    assert "front" in caught.value.hint

@@ -1,0 +1,300 @@
+"""The renderer: what is seen where, and how it looks."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
+from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.motion import Coefficients, Motion, Vertices
+from talkcli.engine.rendering.acting_skin import wrinkle_maps
+from talkcli.engine.rendering.backdrop import backdrop
+from talkcli.engine.rendering.camera import Camera, look_at, portrait
+from talkcli.engine.rendering.picture import Painter
+from talkcli.engine.rendering.rasterize import NEAR, SUBSAMPLE, see
+from talkcli.engine.rendering.render import compile_renderer, frames, is_compiled
+from talkcli.engine.rendering.surface import surface_of
+from procedural_head import ball, painted_ball
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled():
+    compile_renderer()
+
+
+def plainly(vertices, faces, view, focal, width, height, two_sided):
+    """The rasteriser as one would write it on paper: every sample against every face."""
+    seen = vertices.astype(np.float64) @ view[:3, :3].T + view[:3, 3]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = np.rint((width * 0.5 + focal * seen[:, 0] / -seen[:, 2]) * SUBSAMPLE)
+        y = np.rint((height * 0.5 - focal * seen[:, 1] / -seen[:, 2]) * SUBSAMPLE)
+        near = 1 / -seen[:, 2]
+    drawn = -seen[:, 2] >= NEAR
+    ids = np.full((height, width), -1, np.int32)
+    depth = np.zeros((height, width))
+    weights = np.zeros((height, width, 3))
+    py, px = np.mgrid[0:height, 0:width] * SUBSAMPLE + SUBSAMPLE // 2
+    for number, face in enumerate(faces):
+        if not drawn[face].all():
+            continue
+        corners = np.stack([x[face], y[face]], 1).astype(np.int64)
+        (ax, ay), (bx, by), (cx, cy) = corners
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area == 0 or (area > 0 and not two_sided[number]):
+            continue
+        inside, edges = np.ones((height, width), bool), []
+        for start, end in ((1, 2), (2, 0), (0, 1)):
+            (sx, sy), (ex, ey) = corners[start], corners[end]
+            edge = ((ex - sx) * (py - sy) - (ey - sy) * (px - sx)) * np.sign(area)
+            dx, dy = (ex - sx) * np.sign(area), (ey - sy) * np.sign(area)
+            top_or_left = dy < 0 or (dy == 0 and dx > 0)
+            inside &= edge >= 0 if top_or_left else edge > 0
+            edges.append(edge)
+        share = np.stack(edges, -1) / abs(area)
+        here = share @ near[face]
+        wins = inside & (here > depth * (1 + 1e-7))
+        ids[wins], depth[wins] = number, here[wins]
+        weights[wins] = (share * near[face] / here[..., None])[wins]
+    return ids, weights
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), behind=st.booleans())
+def test_ids_and_barycentrics_equal_the_plain_rasteriser(seed, behind):
+    rng = np.random.default_rng(seed)
+    vertices = rng.normal(0, 0.25, (24, 3)).astype(np.float32)
+    faces = np.stack([rng.permutation(24)[:3] for _ in range(30)]).astype(np.uint32)
+    two_sided = rng.random(30) < 0.5
+    eye = torch.tensor([0.2, 0.1, 0.25 if behind else 1.5])
+    view = look_at(eye, torch.zeros(3)).double().numpy()
+    ids, weights = see(vertices, faces, view, 60.0, 48, 40, two_sided)
+    expected, plain = plainly(vertices, faces, view, 60.0, 48, 40, two_sided)
+    assert np.array_equal(ids, expected)
+    assert np.allclose(weights, plain, atol=1e-5)
+
+
+def test_a_closed_mesh_has_no_holes_and_shared_edges_are_drawn_once():
+    vertices, faces, _ = ball()
+    view = look_at(torch.tensor([0.3, 0.2, 1.0]), torch.zeros(3)).double().numpy()
+    turned = faces.numpy().astype(np.uint32)
+    count = np.zeros((80, 80), int)
+    for face in turned:
+        count += see(vertices.numpy(), face[None], view, 300.0, 80, 80)[0] >= 0
+    assert set(np.unique(count)) == {0, 1}
+    rows, columns = np.nonzero(count)
+    for row in np.unique(rows):
+        span = np.sort(columns[rows == row])
+        assert len(span) == span[-1] - span[0] + 1
+
+
+def test_weights_are_perspective_correct():
+    vertices = np.array([[-1, -1, 0.5], [1, -1, -4], [0, 1, -1]], np.float32)
+    view = look_at(torch.tensor([0.0, 0.0, 2.0]), torch.zeros(3)).double().numpy()
+    ids, weights = see(vertices, np.array([[0, 1, 2]], np.uint32), view, 40.0, 64, 64)
+    rows, columns = np.nonzero(ids == 0)
+    places = weights[rows, columns] @ vertices @ view[:3, :3].T + view[:3, 3]
+    assert np.abs(32 + 40 * places[:, 0] / -places[:, 2] - (columns + 0.5)).max() < 0.02
+    assert np.abs(32 - 40 * places[:, 1] / -places[:, 2] - (rows + 0.5)).max() < 0.02
+
+
+def test_faces_behind_the_camera_are_dropped():
+    vertices = np.array([[-1, -1, 0], [1, -1, 0], [0, 1, 3]], np.float32)
+    view = look_at(torch.tensor([0.0, 0.0, 2.0]), torch.zeros(3)).double().numpy()
+    assert (see(vertices, np.array([[0, 1, 2]], np.uint32), view, 40.0, 32, 32)[0] == -1).all()
+
+
+VIEW = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
+FOCAL = 280.0
+
+
+def drawn(avatar, topology, background="black", maps=None, active=None, size=64) -> np.ndarray:
+    painter = Painter(surface_of(avatar, topology), size, size, background, maps)
+    return painter.draw(avatar.neutral.numpy(), VIEW, FOCAL, active)
+
+
+def test_a_second_frame_leaves_nothing_behind():
+    avatar, topology, wrinkles = painted_ball()
+    painter = Painter(surface_of(avatar, topology), 64, 64, maps=wrinkle_maps(wrinkles))
+    still, acting = np.zeros(2, np.float32), np.ones(2, np.float32)
+    first = painter.draw(avatar.neutral.numpy(), VIEW, FOCAL, still)
+    other = painter.draw(avatar.neutral.numpy() * np.float32(1.1), VIEW, FOCAL, acting)
+    again = painter.draw(avatar.neutral.numpy(), VIEW, FOCAL, still)
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("material", ["skin", "eye", "teeth", "tongue", "hair", "lash"])
+def test_every_material_is_lit_from_the_keys_side_and_never_black_nor_burnt(material):
+    picture = drawn(*painted_ball(material)[:2]).astype(float)
+    seen = picture.max(-1) > 0
+    left, right = picture[:, :32][seen[:, :32]].mean(), picture[:, 32:][seen[:, 32:]].mean()
+    assert left > right * 1.02
+    assert seen.mean() > 0.4
+    assert np.median(picture[seen]) > 25 and (picture[seen] == 255).mean() < 0.05
+
+
+def test_dark_skin_is_darker_but_keeps_its_highlight():
+    light = drawn(*painted_ball(albedo=(224, 178, 155))[:2]).astype(float)
+    dark = drawn(*painted_ball(albedo=(86, 54, 41))[:2]).astype(float)
+    assert np.median(dark[light > 30]) < 0.6 * np.median(light[light > 30])
+    assert dark.max() > 2 * np.median(dark[light > 30])
+
+
+def test_skin_is_redder_where_light_fades():
+    picture = drawn(*painted_ball(albedo=(190, 190, 190))[:2], size=128).astype(float)
+    bright = picture[..., 0] > 0.8 * picture[..., 0].max()
+    fading = (picture[..., 0] > 40) & (picture[..., 0] < 0.55 * picture[..., 0].max())
+    ratio = picture[..., 0] / np.maximum(picture[..., 1], 1)
+    assert ratio[fading].max() > ratio[bright].mean() + 0.03
+
+
+def test_wrinkles_fold_and_blood_flushes():
+    avatar, topology, wrinkles = painted_ball()
+    maps = wrinkle_maps(wrinkles)
+
+    def look(*active: float) -> np.ndarray:
+        return drawn(avatar, topology, maps=maps, active=np.array(active, np.float32)).astype(float)
+
+    rest = look(0, 0)
+    assert np.array_equal(rest, drawn(avatar, topology).astype(float))
+    assert np.abs(look(1, 0) - rest).max() > 10
+    flushed = look(0, 1) - rest
+    assert flushed[..., 1].min() < -10 and flushed[..., 1].min() < flushed[..., 0].min()
+
+
+def test_wrinkle_maps_blend_linearly():
+    avatar, topology, wrinkles = painted_ball()
+    painter = Painter(surface_of(avatar, topology), 16, 16, maps=wrinkle_maps(wrinkles))
+    painter.draw(avatar.neutral.numpy(), VIEW, 50.0, np.array([0.5, 0.25], np.float32))
+    expected = 0.5 * wrinkles.height[0].numpy() * 2.0
+    assert np.allclose(painter.creases[..., 2], expected)
+    assert np.allclose(painter.creases[..., 3], 0.25 * wrinkles.blood[1].numpy())
+
+
+def test_an_edge_covers_a_pixel_by_quarters():
+    alpha = drawn(*painted_ball()[:2], background="transparent")[..., 3]
+    assert set(np.unique(alpha)) == {0, 64, 128, 191, 255}
+
+
+def test_a_mesh_without_a_look_is_clay_from_both_sides():
+    vertices, faces, _ = ball()
+    half = faces[vertices[faces].mean(1)[:, 2] < 0.02]
+    for turned in (half, half.flip(1)):
+        avatar = Avatar("bowl", vertices, turned, torch.tensor([0]))
+        picture = drawn(avatar, None).astype(float)
+        assert (picture.max(-1) > 20).mean() > 0.4
+        grey = picture[picture.max(-1) > 60]
+        assert np.abs(grey[:, 0] - grey[:, 2]).max() < 60
+
+
+def test_a_transparent_picture_covers_as_much_as_is_seen():
+    avatar, topology, _ = painted_ball()
+    clear, solid = drawn(avatar, topology, "transparent"), drawn(avatar, topology, "black")
+    assert clear.shape == (64, 64, 4)
+    assert (clear[..., 3] == 0).any() and (clear[..., 3] == 255).any()
+    full = clear[..., 3] == 255
+    assert np.abs(clear[..., :3][full].astype(int) - solid[full].astype(int)).max() <= 1
+
+
+def test_backgrounds_are_colours_or_pictures(tmp_path):
+    from PIL import Image
+
+    assert np.allclose(backdrop("white", 4, 4), 1)
+    assert np.array_equal(backdrop("#ff0000", 2, 2), np.broadcast_to([1, 0, 0], (2, 2, 3)))  # type: ignore[arg-type]
+    Image.new("RGB", (30, 10), (0, 255, 0)).save(tmp_path / "lawn.png")
+    assert np.allclose(backdrop(str(tmp_path / "lawn.png"), 8, 8), [0, 1, 0])  # type: ignore[arg-type]
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(BadInput):
+        backdrop(str(tmp_path / "broken.png"), 8, 8)
+    with pytest.raises(BadUsage) as caught:
+        backdrop("#12345", 8, 8)
+    assert "#202830" in caught.value.hint
+
+
+def wobbling(count: int, verts: int, scale: float = 2e-3) -> Motion:
+    offsets = scale * torch.randn(count, verts, 3, generator=torch.Generator().manual_seed(0))
+    return Motion(Fraction(25), Vertices(offsets))
+
+
+def test_any_number_of_workers_draws_the_same_frames(bare_face):
+    avatar = load_avatar(bare_face)
+    motion, camera = wobbling(9, 12), portrait(avatar, "orbit", (48, 48))
+    one = list(frames(motion, avatar, camera, workers=1))
+    three = list(frames(motion, avatar, camera, workers=3))
+    assert len(one) == 9 and all(np.array_equal(a, b) for a, b in zip(one, three, strict=True))
+    assert not np.array_equal(one[0], one[5])
+
+
+def test_frames_stream(bare_face):
+    avatar = load_avatar(bare_face)
+    shots = frames(wobbling(5000, 12), avatar, portrait(avatar, size=(32, 32)), workers=2)
+    assert next(shots).shape == (32, 32, 3)
+    shots.close()  # type: ignore[attr-defined]
+
+
+def test_turning_head_and_camera_together_moves_nothing_but_light(bare_face):
+    avatar = load_avatar(bare_face)
+    camera = portrait(avatar, size=(64, 64))
+    turn = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
+    turned = dataclasses.replace(avatar, neutral=avatar.neutral @ turn.mT)
+    views = camera.views.clone()
+    views[0, :3, :3] = views[0, :3, :3] @ turn.mT
+    aside = Camera(views, camera.focal, camera.width, camera.height)
+
+    def covered(who: Avatar, by: Camera) -> np.ndarray:
+        return next(frames(wobbling(1, 12, 0.0), who, by, background="transparent", workers=1))[..., 3]
+
+    assert np.array_equal(covered(avatar, camera), covered(turned, aside))
+
+
+def test_what_cannot_be_drawn_is_said_at_the_call(bare_face):
+    avatar = load_avatar(bare_face)
+    camera = portrait(avatar, size=(32, 32))
+    with pytest.raises(BadInput):
+        frames(wobbling(2, 13), avatar, camera)
+    with pytest.raises(BadInput):
+        frames(Motion(Fraction(25), Coefficients(torch.zeros(2, 52), torch.zeros(2, 3))), avatar, camera)
+    with pytest.raises(BadUsage):
+        frames(wobbling(2, 12), avatar, camera, renderer="povray")
+
+
+def test_kernels_are_kept_for_the_next_time():
+    assert is_compiled() or not os.access(os.path.expanduser("~"), os.W_OK)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pyrender") is None, reason="pyrender is not installed")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("preset", ["front", "three-quarter", "profile"])
+def test_pyrender_sees_the_same_silhouette(preset):
+    from talkcli.engine.rendering.pyrender_renderer import open_window
+
+    vertices, faces, _ = ball()
+    avatar = Avatar("egg", vertices * torch.tensor([0.8, 1.3, 1.0]), faces, torch.tensor([0]))
+    camera = portrait(avatar, preset, (256, 192))
+    view = camera.view(0).double().numpy()
+    try:
+        window = open_window(avatar, camera)
+    except MissingAsset as missing:
+        pytest.skip(missing.message)
+    picture, theirs = window.shot(avatar.neutral.numpy(), view)
+    window.close()
+    ids, _ = see(
+        avatar.neutral.numpy(),
+        faces.numpy().astype(np.uint32),
+        view,
+        camera.focal,
+        256,
+        192,
+        np.ones(len(faces), bool),
+    )
+    ours = ids >= 0
+    assert (ours & theirs).sum() / (ours | theirs).sum() > 0.995
+    assert picture.shape == (192, 256, 3) and picture[theirs].mean() > 20
