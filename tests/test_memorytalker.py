@@ -341,14 +341,16 @@ def test_the_starter_learns_and_speaks_in_the_rigs_own_shapes(tmp_path):
     clips = studio_clips(tmp_path)
     torch.manual_seed(0)
     talker = MemoryTalker(rig_config())
-    for name, options in (("memorise", {"excerpt": 30, "views": 1}), ("stylise", {"seconds": 1.0})):
+    options = {"excerpt": 30, "views": 1}
+    for name, rate in (("memorise", 5e-3), ("stylise", 3e-4)):
         stage = METHOD.stages[name](talker.config, **options)
         assert stage is not None
-        stage = replace(stage, steps=30, batch=4).with_rate(5e-3)
+        stage = replace(stage, steps=30, batch=4).with_rate(rate)
         generator = seed()
         batches = clips.batches(stage.begin(talker, clips), stage.batch, generator)
         steps = [step.losses["mse"] for step in fit(talker, stage, batches, generator=generator)]
-        assert sum(steps[-5:]) < sum(steps[:5])
+        assert name == "stylise" or sum(steps[-5:]) < 0.7 * sum(steps[:5])
+    assert talker.style.learnt
     motion = talker.animate(clips.speech(0), clips.avatar(0))
     assert isinstance(motion.face, Coefficients) and motion.face.space == "arkit"
     moved = motion.face.expression.abs().amax(0) > 0

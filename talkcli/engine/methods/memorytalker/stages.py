@@ -168,8 +168,11 @@ def _letters(
     return heard
 
 
-def triplets(clips: ClipSet, lesson: Example[Lesson], seconds: float) -> Example[Triplet]:
-    """The same speaker's other clip and anybody else's, drawn anew; whole (0) or up to so many seconds."""
+def triplets(clips: ClipSet, lesson: Example[Lesson], seconds: float, rooms: bool) -> Example[Triplet]:
+    """The same speaker's other clip and anybody else's, drawn anew; whole (0) or up to so many seconds.
+
+    With `rooms` every voice is heard in another room, so that a manner is not mistaken for a microphone.
+    """
     if len(clips.speakers) < 2:
         raise BadInput(f"Style needs two speakers; {clips.folder} has one.", "Prepare more speakers.")
 
@@ -177,7 +180,11 @@ def triplets(clips: ClipSet, lesson: Example[Lesson], seconds: float) -> Example
         waveform = clips.speech(index).waveform
         length = min(len(waveform), int(seconds * SAMPLE_RATE) or len(waveform))
         start = int(torch.randint(len(waveform) - length + 1, (1,), generator=generator))
-        return Voice(normalised(waveform)[start : start + length], torch.tensor(length))
+        piece = waveform[start : start + length]
+        if rooms:
+            dice = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+            piece = torch.from_numpy(elsewhere(piece.numpy(), dice))
+        return Voice(normalised(piece), torch.tensor(length))
 
     def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Triplet:
         own = clips.speaker(index)
@@ -231,7 +238,7 @@ def stylise(
 
     def begin(network: MemoryTalker, clips: ClipSet) -> Example[Triplet]:
         network.style.learnt.fill_(True)
-        return triplets(clips, lessons(network, clips, excerpt, views), seconds)
+        return triplets(clips, lessons(network, clips, excerpt, views), seconds, rooms=views > 0)
 
     weights: Callable[[MemoryTalker], Iterable[nn.Parameter]] = lambda network: network.style.parameters()  # noqa: E731
     return Stage((Update(weights, imitate, lr=5e-5, clip_norm=None),), begin, steps=EPOCHS, batch=1)

@@ -70,6 +70,14 @@ class Style(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+        self._begin_at_one()
+
+    @torch.no_grad()
+    def _begin_at_one(self) -> None:
+        """Every voice begins with gains near one, so that stage 2 begins where stage 1 ended."""
+        self.to_style.weight.mul_(0.01)
+        self.to_style.bias.fill_(1.0)
+        self.to_scale.weight.fill_((1.0 + math.exp(-1.0)) / self.to_style.out_features)
 
     def hear(
         self, waveform: Float[Tensor, "batch samples"], samples: Int[Tensor, " batch"]
