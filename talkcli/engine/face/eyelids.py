@@ -23,6 +23,9 @@ CLEARANCE = (0.0012, 0.0012, 0.0010, 0.0008, 0.00025, 0.0002)
 SEAL = 0.1
 """Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
 
+TOGETHER = 0.3
+"""Fraction of the aperture over which a closing lid's two edges fall into step."""
+
 FOLLOW_UPPER = 0.7
 """Share of a correction that the upper lid takes."""
 
@@ -99,22 +102,36 @@ def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
     canthus = eye.opposite == torch.arange(len(eye.opposite))
     sign = torch.where(eye.upper, 1.0, -1.0).masked_fill(canthus, 0.0)
     share = sign * torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
-    turns, touches = {}, {}
+    gaps, fulls = {}, {}
     for name in EDGES:
         ring = LID_RINGS.index(name)
         angle, calm = _elevation(lids[:, ring]), _elevation(rest[ring])
-        gap, full = sign * (angle - angle[:, eye.opposite]), sign * (calm - calm[eye.opposite])
-        seal = SEAL * full
-        shut = torch.where(gap < full, ((gap - seal) / (1 - SEAL)).clamp(min=0), gap)
-        turns[name] = share * (shut - gap)
-        touches[name] = (1 - shut / (seal + 1e-6)).clamp(0, 1) * sign.abs()
+        gaps[name], fulls[name] = sign * (angle - angle[:, eye.opposite]), sign * (calm - calm[eye.opposite])
+    parts = [gaps[name] / fulls[name].clamp(min=1e-3) for name in EDGES]
+    openness = _zipped(torch.minimum(*parts).masked_fill(canthus, 1.0))
+    left = ((openness - SEAL) / (1 - SEAL)).clamp(min=0)
+    step = ((1 - openness) / TOGETHER).clamp(0, 1)
+    turns = {n: share * step * (left * fulls[n] - gaps[n]) for n in EDGES}
+    touch = (1 - left / (1.5 * SEAL)).clamp(0, 1) * sign.abs()
     led = [turns["inner_margin" if name in ("inner_margin", "hidden") else "margin"] for name in LID_RINGS]
     turned = _turned(lids, torch.stack([lead * slide for lead, slide in zip(led, SLIDE, strict=True)], 1))
-    for name, touch in touches.items():
+    for name in EDGES:
         ring = LID_RINGS.index(name)
         own, other = turned[:, ring], turned[:, ring, eye.opposite]
         turned[:, ring] = _creased(torch.lerp(own, (own + other) / 2, touch[..., None]), rest[ring], touch)
     return turned
+
+
+def _zipped(openness: Tensor) -> Tensor:
+    """Openness [frames, columns] where a column near a canthus is no wider open than its inner neighbours."""
+    columns = openness.shape[1]
+    out = openness.clone()
+    for corner in (0, columns // 2):
+        for way in (1, -1):
+            for k in (3, 2, 1):
+                here, inner = (corner + way * k) % columns, (corner + way * (k + 1)) % columns
+                out[:, here] = torch.minimum(out[:, here], out[:, inner])
+    return out
 
 
 def _turned(lids: Tensor, turn: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ def tongue_shapes(sculpt: Deformer) -> dict[str, Array]:
         return out
 
     return {
-        "tongueOut": placed(-0.32 * x * tip, 4.5 * tip - 0.45 * (y - floor) * tip, 27 * front**1.2),
+        "tongueOut": placed(-0.3 * x * tip, 7.5 * tip - 0.5 * (y - floor) * tip, 26 * front**1.2),
         "tongueUp": placed(-0.12 * x * tip, 8.5 * tip**1.5 - 0.3 * (y - floor) * tip, 1.0 * tip),
         "tongueBack": placed(0 * x, 8.0 * hump - 1.5 * tip, -3.0 * ramp(front, 0.0, 0.8)),
     }
