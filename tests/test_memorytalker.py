@@ -8,23 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from talkcli.engine.audio.encoder import HubertConfig
-from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.encoder import HubertConfig, HubertEncoder
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
-from talkcli.engine.errors import BadInput, Untrusted
+from talkcli.engine.errors import BadInput, BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
-from talkcli.engine.methods import checkpoint_path, open_talker
 from talkcli.engine.methods.memorytalker import METHOD, capture
-from talkcli.engine.methods.memorytalker.motions import (
-    fit_mixing,
-    importance,
-    shape_weights,
-    targets,
-    unmixed,
-)
 from talkcli.engine.methods.memorytalker.original import config_of, read_original, renamed
 from talkcli.engine.methods.memorytalker.stages import (
     Lesson,
@@ -35,10 +25,8 @@ from talkcli.engine.methods.memorytalker.stages import (
     taught_weights,
 )
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
-from talkcli.engine.metrics.mouth import mouth_of
-from talkcli.engine.motion import Coefficients, Motion, Shapes
+from talkcli.engine.motion import Motion, Shapes, Vertices
 from talkcli.engine.speech import Speech
-from talkcli.engine.training.fit import fit
 
 GOLDEN = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "golden" / "memorytalker"
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden numbers are not here")
@@ -175,6 +163,17 @@ TINY = MemoryTalkerConfig(
 )
 
 
+HUBERT_JSON = {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 96,
+    "conv_dim": [32] * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+}
+
+
 def tiny(**changes) -> MemoryTalker:
     torch.manual_seed(0)
     talker = MemoryTalker(replace(TINY, **changes)).eval()
@@ -283,6 +282,35 @@ def test_the_style_of_an_hour_is_heard_in_constant_memory_and_alike():
     assert (parts - whole).norm() < 0.02 * whole.norm()
 
 
+def test_paper_size_begins_with_a_pretrained_hubert(tmp_path):
+    source = hubert_of(tiny())
+    (tmp_path / "config.json").write_text(json.dumps(HUBERT_JSON))
+    save_file(source.state_dict(), tmp_path / "model.safetensors")
+    torch.manual_seed(9)
+    talker = MemoryTalker(TINY)
+    stage = METHOD.stages["memorise"](TINY, hubert=str(tmp_path))
+    assert stage is not None
+    stage.begin(talker, vertex_clips(tmp_path / "clips"))
+    ours = hubert_of(talker).state_dict()
+    assert all(torch.equal(value, ours[name]) for name, value in source.state_dict().items())
+    with pytest.raises(BadUsage, match="other sizes"):
+        stage.begin(
+            MemoryTalker(replace(TINY, hubert=replace(TINY.hubert, layers=1))), ClipSet(tmp_path / "clips")
+        )
+
+
+def hubert_of(talker: MemoryTalker) -> torch.nn.Module:
+    assert isinstance(talker.encoder, HubertEncoder)
+    return talker.encoder.hubert
+
+
+def vertex_clips(folder: Path) -> ClipSet:
+    clip = Clip(Speech(noise(1.0)), Motion(Fraction(30), Vertices(torch.zeros(30, 10, 3))), face())
+    save_clip(clip, folder, "ada/one")
+    save_contents(Contents({"train": ["ada/one"]}, "CC0-1.0", "this test"), folder)
+    return ClipSet(folder)
+
+
 def test_the_memory_learns_only_from_its_own_terms():
     talker = tiny().train()
     m = torch.randn(2, 30, 30, generator=seed()) * 0.01
@@ -299,103 +327,3 @@ def test_the_memory_learns_only_from_its_own_terms():
     rest = [p for p in taught_weights(talker) if p is not slots]
     grads = torch.autograd.grad(losses["mem"] + losses["align"], rest, allow_unused=True)
     assert all(grad is None for grad in grads)
-
-
-def rig_config(**changes) -> MemoryTalkerConfig:
-    values = {
-        "encoder": "logmel",
-        "logmel": LogMelEncoderConfig(width=16, depth=2),
-        "slots": 40,
-        "text_scaling": 1.0,
-        "features": 16,
-        "feed_forward": 32,
-        "reach": 2,
-        "rig_shapes": ("jawOpen", "mouthFunnel", "mouthPucker", "mouthClose"),
-        "components": 3,
-        "window": 4,
-    }
-    return MemoryTalkerConfig(**{**values, **changes})
-
-
-def studio_clips(folder: Path) -> ClipSet:
-    """Two speakers of the rig who open their mouths when it is loud."""
-    model, names, dice = load_face_model(), [], torch.Generator().manual_seed(0)
-    for speaker in ("ada", "ben"):
-        lips = model.topology.regions["lips"]
-        avatar = Avatar(speaker, model.template, model.topology.faces, lips, rig=RIG)
-        for number in range(2):
-            loud = torch.rand(45, generator=dice)
-            sound = torch.randn(24_000, generator=dice) * loud.repeat_interleave(534)[:24_000] * 0.2
-            weights = torch.zeros(45, len(model.shapes))
-            weights[:, model.shape_names.index("jawOpen")] = loud
-            weights[:, model.shape_names.index("mouthPucker")] = loud.flip(0) * 0.3
-            weights[:, model.shape_names.index("eyeBlinkLeft")] = 1.0
-            motion = Motion(Fraction(30), Coefficients(weights, torch.zeros(45, 3)))
-            names.append(f"{speaker}/{number}")
-            save_clip(Clip(Speech(sound), motion, avatar), folder, names[-1])
-    save_contents(Contents({"train": names}, "CC0-1.0", "this test"), folder)
-    return ClipSet(folder)
-
-
-def test_the_starter_learns_and_speaks_in_the_rigs_own_shapes(tmp_path):
-    clips = studio_clips(tmp_path)
-    torch.manual_seed(0)
-    talker = MemoryTalker(rig_config())
-    options = {"excerpt": 30, "views": 1}
-    for name, rate in (("memorise", 5e-3), ("stylise", 3e-4)):
-        stage = METHOD.stages[name](talker.config, **options)
-        assert stage is not None
-        stage = replace(stage, steps=30, batch=4).with_rate(rate)
-        generator = seed()
-        batches = clips.batches(stage.begin(talker, clips), stage.batch, generator)
-        steps = [step.losses["mse"] for step in fit(talker, stage, batches, generator=generator)]
-        assert name == "stylise" or sum(steps[-5:]) < 0.7 * sum(steps[:5])
-    assert talker.style.learnt
-    motion = talker.animate(clips.speech(0), clips.avatar(0))
-    assert isinstance(motion.face, Coefficients) and motion.face.space == "arkit"
-    moved = motion.face.expression.abs().amax(0) > 0
-    moving = {name for name, moves in zip(load_face_model().shape_names, moved, strict=True) if moves}
-    assert moving <= set(talker.config.rig_shapes) and "jawOpen" in moving
-    with pytest.raises(BadInput, match="rig"):
-        talker.animate(clips.speech(0), face())
-
-
-def test_principal_motions_lose_nothing_that_moves_and_keep_rest_at_zero(tmp_path):
-    clips = studio_clips(tmp_path)
-    talker = MemoryTalker(rig_config(components=2))
-    fit_mixing(talker, clips)
-    tracks = shape_weights(clips.motion(0), talker.config.rig_shapes)
-    components = targets(talker, clips)[0]
-    torch.testing.assert_close(components @ talker.mixing, tracks, atol=1e-4, rtol=0)
-    everything = torch.cat(targets(talker, clips))
-    assert everything[:, 0].square().mean() == pytest.approx(1, rel=1e-3)
-    assert not unmixed(
-        torch.zeros(1, 4), talker, importance(load_face_model(), talker.config.rig_shapes)
-    ).any()
-
-
-def test_long_speech_in_windows_is_seamless_on_the_rig(tmp_path):
-    torch.manual_seed(0)
-    talker = MemoryTalker(rig_config(window=4)).eval()
-    torch.nn.init.normal_(talker.output.weight, std=0.3)
-    avatar = studio_clips(tmp_path).avatar(0)
-    told: list[float] = []
-    face = talker.animate(Speech(noise(21.0) * 0.1), avatar, progress=told.append).face
-    assert isinstance(face, Coefficients) and len(face.expression) == 630
-    assert told == sorted(told) and told[-1] == 1.0 and len(told) > 5
-    whole = MemoryTalker(replace(talker.config, window=40)).eval()
-    whole.load_state_dict(talker.state_dict())
-    other = whole.animate(Speech(noise(21.0) * 0.1), avatar).face
-    assert isinstance(other, Coefficients)
-    assert (face.expression - other.expression).abs().max() < 0.5 * other.expression.abs().max()
-
-
-def test_the_bundled_talker_is_small_and_rests_in_silence():
-    path = checkpoint_path("memorytalker")
-    assert path.stat().st_size < 12e6
-    talker = open_talker("memorytalker")
-    model = load_face_model()
-    avatar = Avatar("mean", model.template, model.topology.faces, model.topology.regions["lips"], rig=RIG)
-    silence = Speech(torch.randn(64_000, generator=seed()) * 1e-4)
-    track = mouth_of(talker.animate(silence, avatar), avatar)
-    assert track.opening.max() < 1.0 and track.speed.max() < 15.0, "millimetres, millimetres a second"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,10 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from talkcli.engine.audio.augment import elsewhere
-from talkcli.engine.audio.encoder import HubertEncoder, normalised
+from talkcli.engine.audio.encoder import HubertEncoder, load_hubert, normalised
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.clips import ClipSet, Example
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.methods.memorytalker.motions import fit_mixing, targets
 from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker, MemoryTalkerConfig
@@ -220,15 +221,33 @@ def listen(config: MemoryTalkerConfig) -> Stage[MemoryTalker, HeardPhones] | Non
     return listening(encoder)
 
 
-def memorise(config: MemoryTalkerConfig, *, excerpt: int = 0, views: int = 0) -> Stage[MemoryTalker, Lesson]:
-    """Stage 1 as published: Adam at 1e-4, whole clips one by one."""
+def memorise(
+    config: MemoryTalkerConfig, *, excerpt: int = 0, views: int = 0, hubert: str = ""
+) -> Stage[MemoryTalker, Lesson]:
+    """Stage 1 as published: Adam at 1e-4, whole clips one by one.
+
+    `hubert` is the folder of the pretrained HuBERT to begin with; without it HuBERT begins untaught.
+    """
 
     def begin(network: MemoryTalker, clips: ClipSet) -> Example[Lesson]:
+        if hubert:
+            _take_over(network, load_hubert(Path(hubert)))
         fit_mixing(network, clips)
         return lessons(network, clips, excerpt, views)
 
     update = Update(taught_weights, remember, lr=1e-4, clip_norm=None)
     return Stage((update,), begin, steps=EPOCHS, batch=1)
+
+
+def _take_over(network: MemoryTalker, pretrained: HubertEncoder) -> None:
+    """HuBERT as somebody else trained it, under letters of our own."""
+    if not isinstance(network.encoder, HubertEncoder):
+        raise BadUsage("This model does not hear with HuBERT.", "Leave memorise.hubert out.")
+    try:
+        network.encoder.hubert.load_state_dict(pretrained.hubert.state_dict())
+    except RuntimeError as error:
+        hint = "Set hubert.hidden, hubert.layers ... to its sizes."
+        raise BadUsage("That HuBERT has other sizes than this model's.", hint) from error
 
 
 def stylise(

@@ -259,11 +259,16 @@ class MemoryTalker(Talker):
         """What is heard in frames [start, stop): HuBERT listens by windows, the log-mel encoder once."""
         device, rate = self.output.weight.device, Fraction(SAMPLE_RATE, self.config.fps)
         if isinstance(self.encoder, LogMelEncoder):
-            count = torch.tensor([frames], device=device)
-            sound = speech.waveform.to(device)[None]
-            letters, ticks = self.letters(sound, torch.tensor([len(speech)]), count)
-            whole = self.read(letters, ticks, count)
-            return lambda start, stop: Heard(*(part[:, start:stop] for part in vars(whole).values()))
+            reach, sound = self.config.reach, speech.waveform.to(device)[None]
+            letters, _ = self.letters(sound, torch.tensor([len(speech)]), torch.tensor([frames]))
+
+            def near(start: int, stop: int) -> Heard:
+                low, high = max(0, start - reach), min(frames, stop + reach)
+                count = torch.tensor([high - low], device=device)
+                heard = self.read(letters[:, low:high], count, count)
+                return Heard(*(part[:, start - low : stop - low] for part in vars(heard).values()))
+
+            return near
         sound = normalised(speech.waveform)
 
         def part(start: int, stop: int) -> Heard:
