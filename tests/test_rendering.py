@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from procedural_head import ball, painted_ball
 
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar, load_avatar
@@ -23,7 +24,6 @@ from talkcli.engine.rendering.picture import Painter
 from talkcli.engine.rendering.rasterize import NEAR, SUBSAMPLE, see
 from talkcli.engine.rendering.render import compile_renderer, frames, is_compiled
 from talkcli.engine.rendering.surface import surface_of
-from procedural_head import ball, painted_ball
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -207,7 +207,7 @@ def test_a_transparent_picture_covers_as_much_as_is_seen():
 def test_backgrounds_are_colours_or_pictures(tmp_path):
     from PIL import Image
 
-    assert np.allclose(backdrop("white", 4, 4), 1)
+    assert np.allclose(backdrop("white", 4, 4), 1)  # type: ignore[arg-type]
     assert np.array_equal(backdrop("#ff0000", 2, 2), np.broadcast_to([1, 0, 0], (2, 2, 3)))  # type: ignore[arg-type]
     Image.new("RGB", (30, 10), (0, 255, 0)).save(tmp_path / "lawn.png")
     assert np.allclose(backdrop(str(tmp_path / "lawn.png"), 8, 8), [0, 1, 0])  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ def wrinkle_maps(wrinkles: Wrinkles | None) -> WrinkleMaps:
     for height, blood in zip(wrinkles.height.numpy(), wrinkles.blood.numpy(), strict=True):
         across, down = slopes(height.astype(np.float32))
         channels = np.stack([2 * across, 2 * down, 2.0 * height, enlarged(blood, height.shape)], -1)
-        used = channels.any(-1)
+        used = (channels != 0).any(-1)
         rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
         if len(rows) == 0:
             boxes.append((start, 0, 0, 0, 0))
@@ -50,7 +50,9 @@ def wrinkle_maps(wrinkles: Wrinkles | None) -> WrinkleMaps:
 def enlarged(blood: NDArray[np.int8], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """The smaller blood map read with linear interpolation at the size of the height map."""
     factors = [wide / narrow for wide, narrow in zip(shape, blood.shape, strict=True)]
-    return zoom(blood.astype(np.float32), factors, order=1, mode="nearest", grid_mode=True)
+    return np.asarray(
+        zoom(blood.astype(np.float32), factors, order=1, mode="nearest", grid_mode=True), np.float32
+    )
 
 
 @fast

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numba
 
@@ -28,7 +29,8 @@ def _can_cache() -> bool:
 
 
 _CACHE = _can_cache()
-_kernel = functools.partial(numba.njit, cache=_CACHE, nogil=True, error_model="numpy", _nrt=False)
+_njit: Any = numba.njit
+_kernel = functools.partial(_njit, cache=_CACHE, nogil=True, error_model="numpy", _nrt=False)
 """Kernels borrow their arrays and make none: counting references would cost more than their arithmetic."""
 
 exact = _kernel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import Image
 
-from talkcli.engine.errors import BadInput, OutOfResources
+from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, arkit_weights, chunks
@@ -28,7 +29,10 @@ Picture = np.ndarray
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """A temporary sibling folder that becomes `path` when the block succeeds and vanishes otherwise."""
-    temporary = path.with_name(f".{path.name[:100]}.writing")
+    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}")
+    foreign = next((file for file in path.glob("*") if file.suffix not in (path.suffix, ".json")), None)
+    if foreign is not None:
+        raise BadUsage(f"{path} holds other files, such as {foreign.name}.", "Give another --output.")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()

@@ -37,7 +37,7 @@ class Surface(NamedTuple):
     two_sided: NDArray[np.bool_]
     corner_starts: NDArray[np.int64]
     """[V + 1] where each vertex's faces begin in corner_faces"""
-    corner_faces: NDArray[np.uint32]
+    corner_faces: NDArray[np.int32]
     albedo: NDArray[np.uint16]
     albedo_levels: NDArray[np.int64]
     detail: NDArray[np.int16]

@@ -37,7 +37,8 @@ def pyramid(image: Array) -> list[Array]:
         if last.shape[1] % 2 and last.shape[1] > 1:
             last = np.concatenate([last, last[:, -1:]], 1)
         rows = last if last.shape[0] == 1 else (last[::2] + last[1::2]) / 2
-        levels.append(rows if rows.shape[1] == 1 else (rows[:, ::2] + rows[:, 1::2]) / 2)
+        half = rows if rows.shape[1] == 1 else (rows[:, ::2] + rows[:, 1::2]) / 2
+        levels.append(half.astype(np.float32))
     return levels
 
 
@@ -65,7 +66,8 @@ def detail_levels(look: Look) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
 def slopes(height: Array) -> tuple[Array, Array]:
     """Central differences per texel, across (u) and down (row)."""
     padded = np.pad(height, 1, mode="edge")
-    return (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2, (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
+    across, down = padded[1:-1, 2:] - padded[1:-1, :-2], padded[2:, 1:-1] - padded[:-2, 1:-1]
+    return (across / 2).astype(np.float32), (down / 2).astype(np.float32)
 
 
 METRES, HALVES = RELIEF_UNIT / FINE, RELIEF_UNIT / 2

@@ -1,0 +1,129 @@
+"""Writers: what other programs read back is what was written, all of it or nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
+from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG, vertices
+from talkcli.engine.motion import Coefficients, Motion, Vertices
+from talkcli.engine.rendering.export import FOLDERS, PICTURES, WRITERS
+
+FPS = Fraction(30000, 1001)
+
+
+@pytest.fixture
+def avatar(bare_face) -> Avatar:
+    return load_avatar(bare_face)
+
+
+@pytest.fixture
+def motion() -> Motion:
+    return Motion(FPS, Vertices(0.01 * torch.randn(5, 12, 3, generator=torch.Generator().manual_seed(1))))
+
+
+def test_npz_holds_every_vertex(motion, avatar, tmp_path):
+    WRITERS[".npz"](motion, avatar, tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as read:
+        assert np.array_equal(read["vertices"], vertices(motion, avatar).numpy())
+        assert np.array_equal(read["faces"], avatar.faces.numpy())
+        assert Fraction(*read["fps"].tolist()) == FPS
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".ply"])
+def test_meshes_read_back(motion, avatar, tmp_path, suffix):
+    trimesh = pytest.importorskip("trimesh")
+    WRITERS[suffix](motion, avatar, tmp_path / f"a{suffix}")
+    files = sorted((tmp_path / f"a{suffix}").iterdir())
+    assert [file.name for file in files] == [f"{n:06d}{suffix}" for n in range(5)]
+    expected = vertices(motion, avatar).numpy()
+    for file, places in zip(files, expected, strict=True):
+        mesh = trimesh.load(file, process=False)
+        assert np.allclose(mesh.vertices, places, atol=1e-6)
+        assert np.array_equal(mesh.faces, avatar.faces.numpy())
+
+
+def test_csv_holds_the_arkit_weights(tmp_path):
+    model = load_face_model()
+    weights = torch.stack([model.weight_vector(jawOpen=0.1 * i) for i in range(6)])
+    person = Avatar(
+        "x", model.template, model.topology.faces, model.topology.regions["lips"], RIG, torch.zeros(1)
+    )
+    WRITERS[".csv"](
+        Motion(Fraction(25), Coefficients(weights, torch.zeros(6, 3))), person, tmp_path / "a.csv"
+    )
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6 and rows[0]["BlendshapeCount"] == "52"
+    assert [float(row["JawOpen"]) for row in rows] == pytest.approx([0.1 * i for i in range(6)])
+    assert rows[5]["Timecode"] == "00:00:00:05.000"
+    assert sum(key[0].isupper() for key in rows[0]) == 54
+
+
+def test_csv_of_a_bare_mesh_says_why_not(motion, avatar, tmp_path):
+    with pytest.raises(BadInput, match="no rig"):
+        WRITERS[".csv"](motion, avatar, tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def pictures(count: int = 6, channels: int = 3) -> list[np.ndarray]:
+    return [np.full((8, 12, channels), 40 * n, np.uint8) for n in range(count)]
+
+
+def test_png_is_a_folder_of_frames(tmp_path):
+    PICTURES[".png"](iter(pictures(channels=4)), FPS, tmp_path / "a.png")
+    for number, expected in enumerate(pictures(channels=4)):
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png" / f"{number:06d}.png")), expected)
+    assert Fraction(json.loads((tmp_path / "a.png" / "fps.json").read_text())["fps"]) == FPS
+
+
+def test_gif_keeps_time(tmp_path):
+    PICTURES[".gif"](iter(pictures(6)), Fraction(30), tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as film:
+        shown = 0
+        for number in range(film.n_frames):  # type: ignore[attr-defined]
+            film.seek(number)
+            shown += film.info["duration"]
+            assert abs(shown - 1000 * (number + 1) / 30) < 10
+        assert film.n_frames == 6  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("suffix", sorted(WRITERS.keys() - {".csv"}))
+def test_a_failure_leaves_nothing_and_keeps_what_was_there(motion, tmp_path, suffix, bare_face):
+    whole = load_avatar(bare_face)
+    path = tmp_path / f"a{suffix}"
+    WRITERS[suffix](motion, whole, path)
+    before = sorted(tmp_path.rglob("*"))
+    wrong = Motion(FPS, Vertices(torch.zeros(3, 7, 3)))
+    with pytest.raises(BadInput):
+        WRITERS[suffix](wrong, whole, path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_holds_other_things_is_not_replaced(motion, avatar, tmp_path):
+    mine = tmp_path / "a.obj"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    with pytest.raises(BadUsage, match=r"thesis\.txt"):
+        WRITERS[".obj"](motion, avatar, mine)
+    assert (mine / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("suffix", sorted(WRITERS.keys() - {".csv"}))
+def test_a_missing_folder_is_said(motion, avatar, suffix):
+    with pytest.raises(OutOfResources, match="nowhere"):
+        WRITERS[suffix](motion, avatar, Path("/nowhere/at/all") / f"a{suffix}")
+
+
+def test_folders_are_known():
+    assert FOLDERS.issubset(WRITERS.keys() | PICTURES.keys())
