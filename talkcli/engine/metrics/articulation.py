@@ -26,9 +26,12 @@ SHORTEST_SILENCE = 0.2
 SILENCE_MARGIN = 0.06
 """Seconds at either end of a silence that belong to the speech around it."""
 OPEN_SHARE = 0.5
+LONGEST_LAG = 0.2
+"""Seconds either way in which lag is sought."""
 
 BILABIALS = ("P", "B", "M")
 OPEN_VOWELS = ("AA", "AE", "AW", "AY")
+VOWELS = (*OPEN_VOWELS, "AH", "AO", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
 ROUNDED = ("UW", "UH", "OW", "AO", "OY", "W")
 
 Tally = tuple[float, int]
@@ -118,6 +121,39 @@ def correlation(heard: Heard) -> Tally:
         return 0.0, 0
     count = min(len(heard.mouth), len(heard.reference))
     return pearson(heard.mouth.opening[:count], heard.reference.opening[:count]), int(count > 1)
+
+
+def shut_vowels(heard: Heard) -> Tally:
+    """share of vowels in whose middle frame lip opening is below 1 mm: closures that nothing asks for"""
+    rate, count = float(heard.mouth.fps), len(heard.mouth)
+    middles = [round((a + b) / 2 * rate) for phone, a, b in heard.phones.segments if phone in VOWELS]
+    middles = [at for at in middles if at < count]
+    return float((heard.mouth.opening[middles] < CLOSED_MM).sum()), len(middles)
+
+
+def lag(heard: Heard) -> Tally:
+    """milliseconds by which lip opening comes after the reference's, where they correlate best within 0.2 s
+
+    Between frames by the parabola through the three best shifts; a mouth that never moves has no lag.
+    """
+    reach = round(LONGEST_LAG * float(heard.mouth.fps))
+    if heard.reference is None or len(heard.mouth) < 4 * reach:
+        return 0.0, 0
+    count = min(len(heard.mouth), len(heard.reference))
+    ours, theirs = heard.mouth.opening[:count], heard.reference.opening[:count]
+    shifts = list(range(-reach, reach + 1))
+    found = [
+        pearson(ours[max(k, 0) : count + min(k, 0)], theirs[max(-k, 0) : count + min(-k, 0)]) for k in shifts
+    ]
+    best = max(range(len(found)), key=found.__getitem__)
+    if found[best] <= 0:
+        return 0.0, 0
+    fine = 0.0
+    if 0 < best < len(found) - 1:
+        before, after = found[best - 1], found[best + 1]
+        bend = before - 2 * found[best] + after
+        fine = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return (shifts[best] + fine) / float(heard.mouth.fps) * 1000, 1
 
 
 def pearson(ours: Float[Tensor, " frames"], theirs: Float[Tensor, " frames"]) -> float:
