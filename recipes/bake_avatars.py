@@ -39,7 +39,7 @@ PEOPLE: Mapping[str, tuple[HeadParameters, SkinParameters]] = {
         ),
         SkinParameters(
             melanin=0.24, haemoglobin=0.05, age=29, freckles=0.15, moles=5, mottling=0.4, oil=0.3, pores=0.4,
-            lip_blood=0.5, hair_eumelanin=0.70, hair_pheomelanin=0.25, brow_thickness=0.42, brow_arch=0.55,
+            lip_blood=0.5, hair_eumelanin=0.62, hair_pheomelanin=0.25, brow_thickness=0.42, brow_arch=0.55,
             lash_strength=0.6, iris_melanin=0.45, iris_yellow=0.5, garment=(0.055, 0.075, 0.11), seed=11,
         ),
     ),
@@ -64,7 +64,7 @@ PEOPLE: Mapping[str, tuple[HeadParameters, SkinParameters]] = {
         ),
         SkinParameters(
             melanin=0.32, haemoglobin=0.07, age=50, male=1.0, moles=5, mottling=0.55, blush=0.6, pores=0.7,
-            lip_blood=0.2, stubble=0.45, hair_eumelanin=0.85, hair_grey=0.35, brow_density=0.7,
+            lip_blood=0.2, stubble=0.45, hair_eumelanin=0.85, hair_grey=0.28, brow_density=0.7,
             brow_thickness=0.65, brow_arch=0.25, lash_strength=0.4, iris_melanin=0.2, iris_yellow=0.3,
             garment=(0.035, 0.035, 0.04), seed=37,
         ),

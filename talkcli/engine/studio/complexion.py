@@ -62,8 +62,8 @@ def sample_skin(
     with the skin."""
     male = float(rng.random() < 0.5) if male is None else male
     age = float(rng.uniform(18, 75)) if age is None else age
-    melanin = float(np.exp(rng.uniform(np.log(0.10), np.log(2.4))))
-    fairness = float(np.clip(1 - melanin / 0.5, 0, 1))
+    melanin = float(np.exp(rng.uniform(np.log(0.17), np.log(2.4))))
+    fairness = float(np.clip(1.25 - melanin / 0.5, 0, 1))
     hair = float(np.clip(1.0 - fairness * rng.beta(1.6, 1.6) * 0.95, 0.08, 1.0))
     red = float(rng.random() < 0.12 * fairness)
     iris = float(np.clip(1.0 - fairness * rng.beta(1.1, 0.9) * 1.05, 0.0, 1.0))
@@ -71,7 +71,7 @@ def sample_skin(
     bearded = male > 0.5 and rng.random() < 0.75
     return SkinParameters(
         melanin=melanin,
-        haemoglobin=float(np.clip(rng.normal(0.03, 0.06), -0.06, 0.22)),
+        haemoglobin=float(np.clip(rng.normal(0.05, 0.05), -0.02, 0.22)),
         age=age,
         male=male,
         freckles=float(np.clip(rng.normal(0.15 + 0.5 * red, 0.25), 0, 1) * fairness),

@@ -88,7 +88,7 @@ def paint_mouth(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     gums = Region.of(canvas, canvas.within("upper_gum", "lower_gum"))
     pink = from_srgb(np.array([182, 104, 100])) * (1 - 0.25 * min(1.0, person.melanin * 0.6))
     stipple = 1 + 0.10 * noise.octaves(gums.position / 0.9, 2, seed + 301)
-    paint.colour[gums.texels] = pink * (stipple * _depth(gums, 96, 56, 0.6))[:, None]
+    paint.colour[gums.texels] = pink * (stipple * _depth(gums, 96, 56, 0.8))[:, None]
     paint.strength[gums.texels], paint.roughness[gums.texels] = 0.7, 0.28
 
     tongue = Region.of(canvas, canvas.within("tongue"))
@@ -96,13 +96,13 @@ def paint_mouth(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     groove = np.exp(-((tongue.x / 1.6) ** 2)) * 0.18
     flesh = from_srgb(np.array([186, 106, 102]))
     paint.colour[tongue.texels] = (
-        flesh * ((1 + 0.13 * bumps - groove) * _depth(tongue, 90, 40, 0.45))[:, None]
+        flesh * ((1 + 0.13 * bumps - groove) * _depth(tongue, 90, 40, 0.75))[:, None]
     )
     paint.strength[tongue.texels], paint.roughness[tongue.texels] = 0.6, 0.36
     paint.height[tongue.texels] = 0.10 * bumps
 
     lining = Region.of(canvas, canvas.within("cavity"))
-    near = _depth(lining, 98, 52, 0.14)
+    near = _depth(lining, 98, 52, 0.5)
     flesh = from_srgb(np.array([158, 74, 70]))
     paint.colour[lining.texels] = flesh * near[:, None] + 0.002
     paint.strength[lining.texels], paint.roughness[lining.texels] = 0.5 * near, 0.35
@@ -118,7 +118,7 @@ def _teeth(paint: Paint, canvas: Canvas, person: SkinParameters, jaw: str) -> No
     if not len(teeth.texels):
         return
     up = 1.0 if jaw == "upper" else -1.0
-    edge = -46.0 if jaw == "upper" else -45.3
+    edge = -47.4 if jaw == "upper" else -46.7
     crown = np.clip((teeth.y - edge) * up / 9.5, 0, 1)
     old = np.clip((person.age - 20) / 60, 0, 1)
     enamel = from_srgb(np.array([226 - 10 * old, 216 - 16 * old, 198 - 30 * old]))

@@ -195,13 +195,15 @@ def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     paint.colour[texels] = (dark + (grey - dark) * 0.7 * person.hair_grey) * shade[:, None]
     paint.strength[texels], paint.roughness[texels] = 0.3, 0.6
     flow = combed(canvas)
-    for width, density, long in ((1.5, 0.020, 34.0), (0.7, 0.10, 26.0)):
-        for colour, share in ((dark, 1 - person.hair_grey), (grey, person.hair_grey)):
-            if share <= 0.02:
-                continue
-            roots = scatter(canvas, np.where(own, density * share, 0.0), rng)
-            length = long * rng.uniform(0.5, 1.1, len(roots))
-            cover, tint = grow(
-                canvas, roots, flow, length, width, rng, own, spread=0.16, curl=0.3, contrast=0.55
-            )
-            _lay(paint, canvas, cover * 0.85, tint * 1.15, colour, 0.3)
+    mixed = dark + (grey - dark) * person.hair_grey
+    for width, density, long, colour, share in (
+        (1.5, 0.020, 34.0, mixed, 1.0),
+        (0.7, 0.10, 26.0, dark, 1 - person.hair_grey),
+        (0.7, 0.10, 26.0, grey, person.hair_grey),
+    ):
+        if share <= 0.02:
+            continue
+        roots = scatter(canvas, np.where(own, density * share, 0.0), rng)
+        length = long * rng.uniform(0.5, 1.1, len(roots))
+        cover, tint = grow(canvas, roots, flow, length, width, rng, own, spread=0.16, curl=0.3, contrast=0.6)
+        _lay(paint, canvas, cover * 0.8, tint * 1.2, colour, 0.3)

@@ -37,7 +37,7 @@ def hair_colour(eumelanin: float, pheomelanin: float, grey: float) -> Array:
     """Linear reflectance [3] of a strand: eumelanin 0 (white) .. 1 (black), pheomelanin 0 .. 1 (red), grey 0
     .. 1."""
     strand = 0.60 * np.exp(-(eumelanin * HAIR_EUMELANIN + pheomelanin * HAIR_PHEOMELANIN)) + 0.005
-    return strand * (1 - grey) + grey * np.array([0.22, 0.217, 0.212])
+    return strand * (1 - grey) + grey * np.array([0.19, 0.187, 0.182])
 
 
 def to_srgb(linear: Array) -> NDArray[np.uint8]:
