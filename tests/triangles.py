@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 
 def crossings(points: NDArray, faces: NDArray, depth: float) -> NDArray[np.int64]:
@@ -12,7 +12,7 @@ def crossings(points: NDArray, faces: NDArray, depth: float) -> NDArray[np.int64
     corners = points[faces]
     middles = corners.mean(1)
     radii = np.linalg.norm(corners - middles[:, None], axis=2).max(1)
-    first, second = cKDTree(middles).query_pairs(2 * radii.max(), output_type="ndarray").T
+    first, second = KDTree(middles).query_pairs(2 * radii.max(), output_type="ndarray").T
     near = np.linalg.norm(middles[first] - middles[second], axis=1) < radii[first] + radii[second]
     low, high = corners.min(1), corners.max(1)
     near &= ((low[first] <= high[second]) & (low[second] <= high[first])).all(1)

@@ -41,7 +41,7 @@ class Rigged(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def rigged(avatar: Avatar) -> Rigged | None:
-    """The avatar's rig fitted to its neutral face; None for a bare mesh. Kept for the avatars last asked for."""
+    """The avatar's rig fitted to its neutral face; None for a bare mesh. The last ones are kept."""
     if avatar.rig != RIG:
         return None
     model = load_face_model()

@@ -14,7 +14,7 @@ def _bump(x: Array, centre: float, width: float) -> Array:
 
 def _still(sculpt: Deformer) -> Mask:
     """Hair, back of the head, neck."""
-    x, y, z = sculpt.points.T
+    _, y, z = sculpt.points.T
     return (y > 96) | (z < 10) | (y < -112)
 
 
@@ -28,7 +28,7 @@ def _brow(sculpt: Deformer, side: int) -> tuple[Mask, Array]:
 
 def brow_shapes(sculpt: Deformer) -> dict[str, Array]:
     """browDown, browOuterUp per side and browInnerUp, [V, 3] mm."""
-    x, y, z = sculpt.points.T
+    x, y, _ = sculpt.points.T
     shapes: dict[str, Array] = {}
     below = sculpt.lid | (y < 16) | _still(sculpt)
     for side, name in SIDES:
@@ -52,7 +52,6 @@ def brow_shapes(sculpt: Deformer) -> dict[str, Array]:
 def cheek_shapes(sculpt: Deformer) -> dict[str, Array]:
     """cheekPuff, cheekSquint and noseSneer, [V, 3] mm."""
     x, y, z = sculpt.points.T
-    a = np.abs(x)
     skin = ~sculpt.lip & ~sculpt.lid
     mouth, held = sculpt.mesh.mouth, np.zeros(len(x), bool)
     held[mouth.rings[mouth.names.index("rim") :]] = True
@@ -80,7 +79,9 @@ def cheek_shapes(sculpt: Deformer) -> dict[str, Array]:
         ]
         lower = np.zeros(len(x), bool)
         lower[mouth.rings[mouth.names.index("rim") :, ~mouth.upper]] = True
-        lower[mouth.rings[mouth.names.index("rim") :, (mouth.u * side < 0.05) | (mouth.u * side > 0.85)]] = True
+        lower[mouth.rings[mouth.names.index("rim") :, (mouth.u * side < 0.05) | (mouth.u * side > 0.85)]] = (
+            True
+        )
         lower[sculpt.mesh.parts["cavity"]] = True
         far = (y > 46) | (y < -64) | (out < 1)
         still = _still(sculpt) | lower | sculpt.lid | (far & ~sculpt.lip)

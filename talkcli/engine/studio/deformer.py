@@ -1,6 +1,7 @@
-"""Deformer: skin and mouth lining as one elastic sheet; a few named places are moved and the rest follows smoothly.
+"""Deformer: skin and mouth lining as one elastic sheet; a few places are moved and the rest follows smoothly.
 
-Displacements are biharmonic (thin plate): they minimise the squared graph Laplacian under the given values, after Botsch and Kobbelt 2004.
+Displacements are biharmonic (thin plate): they minimise the squared graph Laplacian under the given values,
+after Botsch and Kobbelt 2004.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.sparse.linalg import SuperLU, splu
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from talkcli.engine.studio.head_mesh import Array, HeadMesh, Index
 
@@ -49,7 +50,7 @@ class Deformer:
         return self.mesh.vertices
 
     def solve(self, held: Mask, values: Array, stiff: bool = True) -> Array:
-        """Displacements [V, k] that take `values` where `held` and are smooth elsewhere on the sheet; 0 off it."""
+        """Displacements [V, k]: `values` where `held`, smooth elsewhere on the sheet, 0 off it."""
         system = self.plate if stiff else self.membrane
         on_sheet = np.zeros(len(held), bool)
         on_sheet[self.sheet] = True
@@ -64,7 +65,7 @@ class Deformer:
         return out
 
     def moved(self, handles: list[tuple[Mask, Array]], still: Mask) -> Array:
-        """Displacements [V, 3] where each handle (mask, values [3] or [V, 3]) moves and `still` stays; later handles win."""
+        """Displacements [V, 3] where handles (mask, values [3] or [V, 3]) move and `still` stays."""
         held, values = still.copy(), np.zeros_like(self.points)
         for mask, value in handles:
             held = held | mask
@@ -74,7 +75,7 @@ class Deformer:
     def ridden(self, displacement: Array, part: str, count: int = 4) -> Array:
         """Displacements of a part that lies on the skin, from the nearest skin vertices."""
         skin, own = self.mesh.parts["skin"], self.mesh.parts[part]
-        distance, nearest = cKDTree(self.points[skin]).query(self.points[own], k=count)
+        distance, nearest = KDTree(self.points[skin]).query(self.points[own], k=count)
         share = 1 / (distance + 0.5)
         return (displacement[skin[nearest]] * (share / share.sum(1, keepdims=True))[..., None]).sum(1)
 
@@ -86,10 +87,14 @@ def deformer(mesh: HeadMesh) -> Deformer:
     inside = np.zeros(count, bool)
     inside[sheet] = True
     faces = mesh.faces[inside[mesh.faces].all(1)]
-    edges = np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1), axis=0)
+    edges = np.unique(
+        np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1), axis=0
+    )
     a, b = edges.T
     stiffness = 1 / np.maximum(np.linalg.norm(mesh.vertices[a] - mesh.vertices[b], axis=1), 0.6)
-    graph = sparse.coo_matrix((np.r_[stiffness, stiffness], (np.r_[a, b], np.r_[b, a])), (count, count)).tocsr()
+    graph = sparse.coo_matrix(
+        (np.r_[stiffness, stiffness], (np.r_[a, b], np.r_[b, a])), (count, count)
+    ).tocsr()
     degree = np.asarray(graph.sum(1)).ravel()
     membrane = (sparse.diags(degree) - graph).tocsc()
     mass = sparse.diags(1 / np.maximum(degree, 1e-9))

@@ -1,4 +1,4 @@
-"""The space of natural faces: principal components of faces that people pull, as mixtures of the named shapes."""
+"""The space of natural faces: principal components of faces that people pull, as mixtures of shapes."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from talkcli.engine.studio.head_mesh import Array, HeadMesh
 MOUTHS: Mapping[str, Mapping[str, float]] = {
     "PP": {"mouthPress": 0.6, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},
     "FF": {"jawOpen": 0.06, "mouthRollLower": 0.7, "mouthUpperUp": 0.3},
-    "TH": {"jawOpen": 0.14, "tongueOut": 0.3, "mouthLowerDown": 0.2, "mouthUpperUp": 0.15},
+    "TH": {"jawOpen": 0.14, "tongueOut": 0.35, "tongueUp": 0.45, "mouthLowerDown": 0.2, "mouthUpperUp": 0.15},
     "DD": {"jawOpen": 0.16, "tongueUp": 0.9, "mouthLowerDown": 0.25, "mouthUpperUp": 0.1},
     "kk": {"jawOpen": 0.2, "tongueBack": 0.9, "mouthLowerDown": 0.15},
     "CH": {"jawOpen": 0.08, "mouthFunnel": 0.7, "mouthPucker": 0.15},
@@ -18,12 +18,24 @@ MOUTHS: Mapping[str, Mapping[str, float]] = {
     "aa": {"jawOpen": 0.75, "mouthLowerDown": 0.2},
     "ah": {"jawOpen": 0.45, "mouthUpperUp": 0.1, "mouthLowerDown": 0.15},
     "E": {"jawOpen": 0.3, "mouthStretch": 0.25, "mouthLowerDown": 0.2},
-    "ih": {"jawOpen": 0.12, "mouthStretch": 0.45, "mouthSmile": 0.25, "mouthLowerDown": 0.45, "mouthUpperUp": 0.3},
+    "ih": {
+        "jawOpen": 0.12,
+        "mouthStretch": 0.45,
+        "mouthSmile": 0.25,
+        "mouthLowerDown": 0.45,
+        "mouthUpperUp": 0.3,
+    },
     "oh": {"jawOpen": 0.32, "mouthFunnel": 0.7},
     "ou": {"jawOpen": 0.12, "mouthPucker": 0.95},
     "closed": {"jawOpen": 0.35, "mouthClose": 0.35},
     "smile": {"mouthSmile": 0.9, "cheekSquint": 0.6},
-    "grin": {"mouthSmile": 1.0, "cheekSquint": 0.8, "mouthUpperUp": 0.35, "mouthLowerDown": 0.25, "jawOpen": 0.08},
+    "grin": {
+        "mouthSmile": 1.0,
+        "cheekSquint": 0.8,
+        "mouthUpperUp": 0.35,
+        "mouthLowerDown": 0.25,
+        "jawOpen": 0.08,
+    },
     "dimple": {"mouthDimple": 0.8, "mouthPress": 0.3},
     "frown": {"mouthFrown": 0.8, "mouthShrugLower": 0.5},
     "pout": {"mouthShrugLower": 0.9, "mouthShrugUpper": 0.4},
@@ -66,7 +78,7 @@ def named_weights(face: Mapping[str, float], names: tuple[str, ...]) -> Array:
 
 
 def natural_faces(names: tuple[str, ...], count: int, seed: int = 0) -> Array:
-    """Weights [count, shapes] in 0..1: a mouth, half of another, an upper face, each uneven and a little lopsided."""
+    """Weights [count, shapes] in 0..1: a mouth, half of another, an upper face; uneven, a little lopsided."""
     rng = np.random.default_rng(seed)
     mouths = np.stack([named_weights(face, names) for face in MOUTHS.values()])
     uppers = np.stack([named_weights(face, names) for face in UPPER_FACES.values()])
@@ -83,8 +95,8 @@ def natural_faces(names: tuple[str, ...], count: int, seed: int = 0) -> Array:
 def make_expression(head: HeadMesh, names: tuple[str, ...], shapes: Array, count: int = 50) -> Array:
     """[count, shapes]: principal components of natural faces about the neutral one, per standard deviation.
 
-    Components are taken over weighted vertex positions, so they order movements by what is seen; signs are fixed
-    by the largest entry.
+    Components are taken over weighted vertex positions, so they order movements by what is seen; signs are
+    fixed by the largest entry.
     """
     share = np.zeros(len(head.vertices))
     for part, value in SKIN_SHARE.items():

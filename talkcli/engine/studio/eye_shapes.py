@@ -12,7 +12,7 @@ MEETING, CANTHUS = 0.16, 0.5
 FALLING = {"crease": 0.42, "tarsus": 0.72, "lid": 0.92}
 RAISED = {"crease": 0.75, "tarsus": 0.88, "lid": 0.96}
 LOWER = {"crease": 0.62, "tarsus": 0.8, "lid": 0.93}
-"""how much of the margin's movement the loops outside it follow: an upper lid that shuts or opens, a lower lid"""
+"""how much of the margin's movement the loops outside it follow: upper lid shutting, opening; lower lid"""
 LIDS = {
     "Blink": (1.0, 1.0),
     "Wide": (-0.27, -0.10),
@@ -29,7 +29,9 @@ def eye_shapes(sculpt: Deformer) -> dict[str, Array]:
     for side, name in ((1, "Left"), (-1, "Right")):
         eye = sculpt.mesh.eyes[name.lower()]
         for kind, (upper, lower) in LIDS.items():
-            shapes[f"eye{kind}{name}"] = _lids(sculpt, eye, name.lower(), upper, lower, squeeze=kind == "Squint")
+            shapes[f"eye{kind}{name}"] = _lids(
+                sculpt, eye, name.lower(), upper, lower, squeeze=kind == "Squint"
+            )
         for kind, (pitch, out) in TURN.items():
             shape = shapes.setdefault(f"eye{kind}{name}", np.zeros_like(sculpt.points))
             ball = sculpt.mesh.parts[f"{name.lower()}_eye"]
@@ -78,7 +80,9 @@ def _lids(sculpt: Deformer, eye: EyeRings, part: str, upper: float, lower: float
         held[ring] = True
         values[ring] = _rolled(points[ring] - eye.centre, turn) - (points[ring] - eye.centre)
     distance = np.linalg.norm(points - eye.centre, axis=1)
-    result = sculpt.solve(held | (distance > (34 if squeeze else 28)) | sculpt.lip | (points[:, 2] < 40), values)
+    result = sculpt.solve(
+        held | (distance > (34 if squeeze else 28)) | sculpt.lip | (points[:, 2] < 40), values
+    )
     roots = sculpt.mesh.lashes_root
     left = len(sculpt.mesh.parts["left_lashes"])
     roots = roots[:left, 0] if part == "left" else roots[left:, 0]

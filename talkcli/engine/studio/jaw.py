@@ -30,7 +30,7 @@ def swinging(points: Array, angle: float) -> Array:
 
 
 def lip_share(u: Array, upper: np.ndarray, lateral: bool) -> Array:
-    """Share [columns] of the jaw's movement along the lips: none under the nose, all over the chin, half at the corners.
+    """Share [columns] of the jaw's movement along the lips: none above, all below, half at the corners.
 
     A lower lip that drops is round at the corners; one that slides sideways must not bunch up there.
     """

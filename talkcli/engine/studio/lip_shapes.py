@@ -15,7 +15,11 @@ Curve = Callable[[Array, Mask, float], tuple[Array | float, Array | float, Array
 
 
 def lip_shape(
-    sculpt: Deformer, curve: Curve, handles: list[tuple[Mask, Array]] | None = None, chin: bool = False, nose: bool = False
+    sculpt: Deformer,
+    curve: Curve,
+    handles: list[tuple[Mask, Array]] | None = None,
+    chin: bool = False,
+    nose: bool = False,
 ) -> Array:
     """Displacements [V, 3] of a lip shape; the chin and the nose's base stay unless said to be free."""
     mesh, mouth, (x, y, z) = sculpt.mesh, sculpt.mesh.mouth, sculpt.points.T
@@ -54,7 +58,9 @@ def lip_shapes(sculpt: Deformer, jaw_open: Array) -> dict[str, Array]:
 
 def _cheek(sculpt: Deformer, side: int, low: float, high: float, near: float, far: float) -> Mask:
     x, y, z = sculpt.points.T
-    return (x * side > near) & (x * side < far) & (y > low) & (y < high) & (z > 52) & ~sculpt.lip & ~sculpt.lid
+    return (
+        (x * side > near) & (x * side < far) & (y > low) & (y < high) & (z > 52) & ~sculpt.lip & ~sculpt.lid
+    )
 
 
 def _pairs(sculpt: Deformer) -> dict[str, Array]:
@@ -76,7 +82,9 @@ def _pairs(sculpt: Deformer) -> dict[str, Array]:
             return side * 8.0 * reach**1.4, lift + thin, -6.0 * rise**1.5 - 1.0 * half(u) * f
 
         apple = _cheek(sculpt, side, -16, -2, 27, 43)
-        shapes["mouthSmile" + name] = lip_shape(sculpt, smile, [(apple, np.array([side * 2.0, 4.2, 3.2]))], chin=True)
+        shapes["mouthSmile" + name] = lip_shape(
+            sculpt, smile, [(apple, np.array([side * 2.0, 4.2, 3.2]))], chin=True
+        )
 
         def frown(u: Array, upper: Mask, f: float, side: int = side) -> tuple[Array, Array, Array]:
             return side * 1.5 * near(u, 0.0), -8.0 * near(u, 0.15) + 0.6 * half(u), -1.5 * near(u, 0.2)
@@ -111,10 +119,16 @@ def _pairs(sculpt: Deformer) -> dict[str, Array]:
             return 0 * u, (6.4 - 0.9 * f) * high, (-1.0 + 0.6 * f) * high
 
         beside_nose = (x * side > 15) & (x * side < 27) & (y > -26) & (y < -15) & (z > 75) & ~sculpt.lip
-        shapes["mouthUpperUp" + name] = lip_shape(sculpt, upper_up, [(beside_nose, np.array([side * 0.6, 2.8, 1.4]))])
+        shapes["mouthUpperUp" + name] = lip_shape(
+            sculpt, upper_up, [(beside_nose, np.array([side * 0.6, 2.8, 1.4]))]
+        )
 
         def sideways(u: Array, upper: Mask, f: float, side: int = side) -> tuple[Array, Array, Array]:
-            return side * 8.5 + 0 * u, 1.2 * side * u, -3.0 * ramp(u * side, 0, 1) + 1.0 * ramp(-u * side, 0, 1)
+            return (
+                side * 8.5 + 0 * u,
+                1.2 * side * u,
+                -3.0 * ramp(u * side, 0, 1) + 1.0 * ramp(-u * side, 0, 1),
+            )
 
         shapes["mouth" + name] = lip_shape(sculpt, sideways, chin=True)
     return shapes
@@ -128,7 +142,10 @@ def _rounding(sculpt: Deformer) -> dict[str, Array]:
     middle = float(slit[:, 1].mean())
 
     def oval(
-        inner: tuple[float, float, float], outer: tuple[float, float, float], forward: tuple[float, float], corner: float
+        inner: tuple[float, float, float],
+        outer: tuple[float, float, float],
+        forward: tuple[float, float],
+        corner: float,
     ) -> Curve:
         """Slit and border as ovals (half width as a share of the mouth's, height above, height below; mm)."""
 

@@ -11,7 +11,7 @@ from talkcli.engine.studio.head_mesh import Array, HeadMesh, Index
 from talkcli.engine.studio.jaw import HINGE, jaw_share, riders
 
 NECK = np.array([0.0, -58.0, -18.0])
-"""Where head and neck turn, mm: the middle of the cervical spine, between the jaw's angles and a little below."""
+"""Where head and neck turn, mm: the middle of the cervical spine, a little below the jaw's angles."""
 
 
 def make_joints(head: HeadMesh) -> Array:
@@ -25,7 +25,9 @@ def make_weights(head: HeadMesh) -> Array:
     x, y, z = head.vertices.T
     front = ramp(z, -30, 40)
     head_share = ramp(y, -168, -98) * (1 - front) + ramp(y, -150, -92) * front
-    head_share[np.concatenate([part for name, part in head.parts.items() if name not in ("skin", "hair")])] = 1.0
+    head_share[
+        np.concatenate([part for name, part in head.parts.items() if name not in ("skin", "hair")])
+    ] = 1.0
     jaw = jaw_share(deformer(head))
     for part, share in riders(head).items():
         jaw[head.parts[part]] = share
@@ -42,7 +44,9 @@ def make_joint_regressor(head: HeadMesh) -> Array:
     lateral = np.abs(x)
     places: list[Index] = [
         head.parts["skin"][y[head.parts["skin"]] < -120],
-        head.parts["skin"][(y[head.parts["skin"]] < -20) & (y[head.parts["skin"]] > -110) & (z[head.parts["skin"]] < 40)],
+        head.parts["skin"][
+            (y[head.parts["skin"]] < -20) & (y[head.parts["skin"]] > -110) & (z[head.parts["skin"]] < 40)
+        ],
         np.flatnonzero((lateral > 45) & (np.abs(y - 1) < 25) & (np.abs(z - 11) < 30)),
         head.parts["left_eye"],
         head.parts["right_eye"],

@@ -13,7 +13,7 @@ def tongue_shapes(sculpt: Deformer) -> dict[str, Array]:
     x, y, z = points.T
     front = np.clip((z - z.min()) / (z.max() - z.min()), 0, 1)
     floor = np.median(y[front > 0.75])
-    tip = ramp(front, 0.35, 1.0)
+    tip, flat = ramp(front, 0.35, 1.0), ramp(front, 0.1, 0.6)
     hump = np.exp(-(((front - 0.45) / 0.28) ** 2))
 
     def placed(dx: Array, dy: Array, dz: Array) -> Array:
@@ -22,7 +22,7 @@ def tongue_shapes(sculpt: Deformer) -> dict[str, Array]:
         return out
 
     return {
-        "tongueOut": placed(-0.3 * x * tip, 7.5 * tip - 0.5 * (y - floor) * tip, 26 * front**1.2),
+        "tongueOut": placed(-0.3 * x * flat, 7.7 * flat - 0.62 * (y - floor) * flat, 26 * front**1.2),
         "tongueUp": placed(-0.12 * x * tip, 8.5 * tip**1.5 - 0.3 * (y - floor) * tip, 1.0 * tip),
         "tongueBack": placed(0 * x, 8.0 * hump - 1.5 * tip, -3.0 * ramp(front, 0.0, 0.8)),
     }
