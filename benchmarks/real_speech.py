@@ -27,7 +27,7 @@ def systems(models: list[str]) -> dict[str, System]:
     """Three baselines, and every talker that is installed."""
     found: dict[str, System] = {"template": baselines.template, "loudness jaw": baselines.loudness_jaw}
     if recogniser := baselines.recogniser(None, TICKS):
-        found[f"visemes ({recogniser[1]})"] = partial(baselines.viseme_table, recogniser[0])
+        found[f"{recogniser[1]} + visemes"] = partial(baselines.viseme_table, recogniser[0])
     for name in models or METHODS:
         try:
             talker = open_talker(name)

@@ -187,7 +187,7 @@ def test_recordings_score_the_baselines(tmp_path: Path) -> None:
     assert found["template", "stillness"]["value"] == found["template", "closure"]["value"] == 1
     assert found["template", "correlation"]["value"] == found["template", "opening_range"]["value"] == 0
     assert found["loudness jaw", "opening_range"]["value"] > 3
-    assert {system.split(" ")[0] for system, _ in found} >= {"template", "loudness", "visemes"}
+    assert any(system.endswith("+ visemes") for system, _ in found)
     assert found["template", "closure"]["events"] == "closures" and found["template", "closure"]["count"] == 1
 
 

@@ -185,7 +185,7 @@ def _systems(
                 "The viseme baseline needs pocketsphinx: pip install 'talkcli[align]'. It is left out."
             )
         else:
-            yield f"visemes ({found[1]})", partial(baselines.viseme_table, found[0])
+            yield f"{found[1]} + visemes", partial(baselines.viseme_table, found[0])
     for name, _, system in talkers:
         yield name, system
 
@@ -316,12 +316,16 @@ def _show(scores: Table) -> None:
     """Metrics down, systems across; counts and definitions below."""
     first = next(iter(scores.values()))
     found = {name: {score.metric: score for score in row} for name, row in scores.items()}
+    known = any(not math.isnan(score.reference) for score in first)
     rows = []
     for score in first:
         values = [row[score.metric].value if score.metric in row else math.nan for row in found.values()]
-        cells = ["-" if math.isnan(value) else f"{value:.4g}" for value in [*values, score.reference]]
+        cells = [
+            "-" if math.isnan(value) else f"{value:.4g}"
+            for value in [*values, *([score.reference] if known else [])]
+        ]
         rows.append([f"{score.metric} {ARROWS[score.better]}", score.unit, *cells])
-    console.table(["metric", "unit", *found, "reference"], rows)
+    console.table(["metric", "unit", *found, *(["reference"] if known else [])], rows)
     for score in first:
         counted = "" if score.events == "clips" else f"{score.count} {score.events} in "
         over = "mean over clips" if score.pooled == "clips" else f"over all {score.events}"

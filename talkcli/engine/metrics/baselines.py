@@ -65,7 +65,7 @@ def recogniser(logits: Logits | None, ticks: int) -> tuple[Hear, str] | None:
         return recognise, "pocketsphinx"
     if logits is None:
         return None
-    return lambda speech: argmax_path(logits(speech), ticks), "own encoder, argmax"
+    return lambda speech: argmax_path(logits(speech), ticks), "own encoder"
 
 
 def argmax_path(logits: Float[Tensor, "ticks phones"], ticks: int) -> Phones:
