@@ -324,8 +324,9 @@ def _show(scores: Table) -> None:
             "-" if math.isnan(value) else f"{value:.4g}"
             for value in [*values, *([score.reference] if known else [])]
         ]
-        rows.append([f"{score.metric} {ARROWS[score.better]}", score.unit, *cells])
-    console.table(["metric", "unit", *found, *(["reference"] if known else [])], rows)
+        unit = f" {score.unit}" if score.unit else ""
+        rows.append([f"{score.metric}{unit} {ARROWS[score.better]}", *cells])
+    console.table(["metric", *found, *(["reference"] if known else [])], rows)
     for score in first:
         counted = "" if score.events == "clips" else f"{score.count} {score.events} in "
         over = "mean over clips" if score.pooled == "clips" else f"over all {score.events}"
