@@ -327,7 +327,8 @@ def _show(scores: Table) -> None:
         unit = f" {score.unit}" if score.unit else ""
         rows.append([f"{score.metric}{unit} {ARROWS[score.better]}", *cells])
     console.table(["metric", *found, *(["reference"] if known else [])], rows)
-    for score in first:
+    for id in (score.metric for score in first):
+        score = max((row[id] for row in found.values() if id in row), key=lambda score: score.clips)
         counted = "" if score.events == "clips" else f"{score.count} {score.events} in "
         over = "mean over clips" if score.pooled == "clips" else f"over all {score.events}"
         console.answer(
