@@ -53,10 +53,6 @@ class Canvas:
         """[n] whether a texel belongs to one of the named parts."""
         return np.isin(self.part, [PARTS.index(name) for name in parts])
 
-    def only(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Indices into the n texels."""
-        return np.flatnonzero(chosen)
-
     def image(self, values: NDArray) -> NDArray:
         """[n, ...] -> [size, size, ...], gutters filled with their nearest texel."""
         return values[self.nearest].reshape(self.size, self.size, *values.shape[1:])

@@ -126,7 +126,7 @@ def _teeth(paint: Paint, canvas: Canvas, person: SkinParameters, jaw: str) -> No
     blend = smooth(crown, 0.35, 1.0)[:, None]
     colour = enamel * (1 - blend) + neck * blend
     clear = smooth(crown, 0.16, 0.0) * (teeth.z > 84)
-    colour *= 1 - clear[:, None] * np.array([0.16, 0.12, 0.05])
+    colour *= 1 - clear[:, None] * np.array([0.10, 0.08, 0.05])
     ridges = noise.octaves(teeth.position * np.array([0.9, 0.15, 0.9]), 2, person.seed + 311)
     cloud = noise.octaves(teeth.position / 3, 2, person.seed + 312)
     colour *= (1 + 0.03 * ridges + 0.03 * cloud)[:, None]

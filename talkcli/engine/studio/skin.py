@@ -161,9 +161,9 @@ def _lips(
     roll = np.exp(-(((lip - 1.17) / 0.09) ** 2)) * (1 - red) * smooth(np.abs(u), 0.95, 0.6)
     blood -= 0.06 * roll
     melanin *= 1 - 0.08 * roll
-    corner = np.exp(-(((np.abs(u) - 1) / 0.09) ** 2)) * smooth(lip, 1.9, 0.8) * (lip > -0.5)
+    corner = np.exp(-(((np.abs(u) - 1) / 0.09) ** 2)) * smooth(lip, 1.3, 0.85) * (lip > -0.5)
     melanin += (0.08 + 0.25 * person.melanin) * corner
-    blood += 0.15 * corner
+    blood += 0.07 * corner
     slit = smooth(lip, 0.06, -0.25)
     blood += 0.9 * slit
     melanin += 0.35 * slit
