@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from talkcli.engine.studio.domain import CENTRE
+from talkcli.engine.studio.domain import CENTRE, directions
 from talkcli.engine.studio.patch import Array, Index, Patch, grid, join
 from talkcli.engine.studio.rings import Loops
 from talkcli.engine.studio.sdf import march
@@ -65,10 +65,27 @@ def thickness(direction: Array, inward: Array) -> Array:
     return full * np.clip(inward / 0.4, 0, 1) ** 0.75
 
 
+COLLAR, EAR_TOP = -72.0, 62.0
+"""heights between which long hair hangs, mm"""
+
+
+def hang(points: Array) -> Array:
+    """How hair [v, 3] moves when it grows from a crop half way to a bob: at the sides and behind, down and
+    clear of the ears."""
+    way = directions(points)
+    azimuth = np.arctan2(way[:, 0], way[:, 2])
+    aside = np.abs(azimuth)
+    edge = CENTRE[1] + 88.0 * np.sin(hairline(azimuth))
+    t = np.clip((aside - 0.92) / 0.4, 0, 1)
+    low = np.clip((EAR_TOP - points[:, 1]) / (EAR_TOP - edge), 0, 1.2) ** 1.2 * t * t * (3 - 2 * t)
+    clear = 17.0 * np.sin(aside) ** 2 + 20.0 * np.exp(-(((aside - 1.96) / 0.42) ** 2)) * (2 - low)
+    way = np.stack([clear * np.sign(azimuth), np.minimum(COLLAR - edge, 0), -6.0 * (aside > 2.2)], 1)
+    return 0.5 * low[:, None] * way
+
+
 def crop(rows: Array) -> tuple[Patch, Array]:
     """Short hair: a shell over the scalp that dips into the skin at the hairline, and tapered locks that
-    break its edge and outline; and
-    for each vertex [v, 3] the way and distance it stands off the scalp."""
+    break its edge; and for each vertex [v, 3] the way and distance it stands off the scalp."""
     shell, shell_rise = _shell(rows)
     locks, locks_rise = _locks(rows)
     halves = []
@@ -128,7 +145,7 @@ def _locks(rows: Array) -> tuple[Patch, Array]:
     width = 1.3 + 6 * inset
     stand = thickness(way, inset) + 0.1
     points, rises = [], []
-    for along, half, up in ((0.0, 1.0, 0.0), (0.5, 0.8, 0.9), (1.0, 0.0, 0.2)):
+    for along, half, up in ((0.0, 1.0, -0.9), (0.5, 0.8, 0.5), (1.0, 0.0, 0.2)):
         direction = base + flow * (length * along)[:, None] - CENTRE
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         ground = march(rows, CENTRE, direction, 190.0)

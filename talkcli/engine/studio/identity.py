@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.studio.anatomy import EYE, EYE_RADIUS
+from talkcli.engine.studio.hair import hang
 from talkcli.engine.studio.modes import FIELDS
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 LID_MODES = ("eye_size", "fissure_width", "fissure_height", "eye_tilt", "epicanthus")
-HAIR_MODES = ("hair_volume", "hair_top", "hair_sides", "hair_fringe")
+HAIR_MODES = ("hair_length", "hair_volume", "hair_top", "hair_sides", "hair_fringe")
 MODE_NAMES = (*FIELDS, *LID_MODES, *HAIR_MODES)
 RIGID_RADIUS, FREE_RADIUS = 14.5, 27.0
 """mm from an eye's centre: within, fields act as at the centre; beyond, freely"""
@@ -49,15 +50,17 @@ def smooth(x: Array, start: float, stop: float) -> Array:
 
 def basis(points: Array, hair: Index, hair_rise: Array) -> Array:
     """Every mode's displacement [modes, v, 3] of the template's points [v, 3]; `hair` indexes those of the
-    hair, which stand off the scalp by
-    `hair_rise` [hair, 3]."""
+    hair, which stand off the scalp by `hair_rise` [hair, 3]."""
     result = np.zeros((len(MODE_NAMES), len(points), 3))
     for row, name in enumerate(FIELDS):
         result[row] = _field(name, points)
     for row, name in enumerate(LID_MODES, len(FIELDS)):
         result[row] = _lids(name, points)
     for row, name in enumerate(HAIR_MODES, len(FIELDS) + len(LID_MODES)):
-        result[row][hair] = hair_rise * _hair(name, points[hair])[:, None]
+        if name == "hair_length":
+            result[row][hair] = hang(points[hair])
+        else:
+            result[row][hair] = hair_rise * _hair(name, points[hair])[:, None]
     return result
 
 
@@ -120,7 +123,7 @@ def _hair(name: str, points: Array) -> Array:
 SEX: Mapping[str, float] = {
     "brow_ridge": 0.9,
     "glabella": 0.5,
-    "jaw_width": 0.8,
+    "jaw_width": 1.0,
     "chin_width": 0.6,
     "chin_height": 0.6,
     "chin_projection": 0.3,
@@ -145,6 +148,7 @@ SEX: Mapping[str, float] = {
     "zygoma_width": 0.2,
     "tip_rotation": -0.3,
     "hair_sides": -0.4,
+    "hair_length": -0.9,
     "ear_size": 0.3,
 }
 """mean of a mode for men, the opposite for women, in its standard deviations"""
@@ -193,8 +197,10 @@ def sample(
     sex = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.0)) if sex is None else sex
     age = float(np.clip(rng.normal(), -1.5, 2.0)) if age is None else age
     build = float(np.clip(rng.normal(), -1.5, 2.0)) if build is None else build
-    values = np.clip(rng.normal(size=len(MODE_NAMES)), -2.2, 2.2) * 0.8
+    values = np.clip(rng.normal(size=len(MODE_NAMES)), -2.2, 2.2) * 0.9
     for shifts, amount in ((SEX, sex), (AGE, age), (BUILD, build)):
         for name, shift in shifts.items():
             values[MODE_NAMES.index(name)] += shift * amount
+    long = MODE_NAMES.index("hair_length")
+    values[long] = np.clip(values[long], -0.1, 1.8)
     return HeadParameters(np.clip(values, -2.6, 2.6))

@@ -1,0 +1,93 @@
+"""Look at the built-in head: python recipes/contact_sheet.py FOLDER [SEED]
+
+Writes people.png (12 random identities, front and three-quarter) and faces.png (12 expressions of one of
+the bundled avatars). A few minutes on one core, most of it paint.
+"""
+
+import sys
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from talkcli.engine.assets import asset
+from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG
+from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.rendering.camera import portrait
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.studio.assembly import build_head
+from talkcli.engine.studio.complexion import sample_skin
+from talkcli.engine.studio.identity import sample
+from talkcli.engine.studio.looks import bake_look
+
+SIZE = 320
+FACES: Mapping[str, Mapping[str, float]] = {
+    "neutral": {},
+    "aa": {"jawOpen": 0.75, "mouthLowerDown": 0.2},
+    "ee": {
+        "jawOpen": 0.12,
+        "mouthStretch": 0.45,
+        "mouthSmile": 0.25,
+        "mouthLowerDown": 0.45,
+        "mouthUpperUp": 0.3,
+    },
+    "oh": {"jawOpen": 0.32, "mouthFunnel": 0.7},
+    "oo": {"jawOpen": 0.12, "mouthPucker": 0.95},
+    "m": {"mouthPress": 0.6, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},
+    "f": {"jawOpen": 0.06, "mouthRollLower": 0.7, "mouthUpperUp": 0.3},
+    "smile": {"mouthSmile": 0.9, "cheekSquint": 0.6, "eyeSquint": 0.3, "mouthUpperUp": 0.2},
+    "blink": {"eyeBlink": 1.0},
+    "surprise": {"browInnerUp": 0.9, "browOuterUp": 0.8, "eyeWide": 0.8, "jawOpen": 0.4},
+    "angry": {"browDown": 1.0, "noseSneer": 0.6, "mouthPress": 0.4, "eyeSquint": 0.4},
+    "sad": {"browInnerUp": 1.0, "mouthFrown": 0.8, "mouthShrugLower": 0.5, "eyeLookDown": 0.3},
+}
+
+
+def stranger(rng: np.random.Generator) -> Avatar:
+    """Somebody at random, face and skin of one sex and age."""
+    model = load_face_model()
+    male, age = float(rng.random() < 0.5), float(rng.uniform(20, 72))
+    head = sample(rng, sex=(2 * male - 1) * rng.uniform(0.5, 1.0), age=(age - 42) / 18)
+    return Avatar(
+        name="stranger",
+        neutral=torch.from_numpy(build_head(head).vertices / 1000).float(),
+        faces=model.topology.faces,
+        lips=model.topology.regions["lips"],
+        rig=RIG,
+        look=bake_look(sample_skin(rng, male, age), wrinkles=model.wrinkles),
+    )
+
+
+def pictures(avatar: Avatar, faces: Mapping[str, Mapping[str, float]], preset: str) -> list[np.ndarray]:
+    """One picture [SIZE, SIZE, 3] for each face."""
+    model = load_face_model()
+    weights = torch.stack([model.weight_vector(**face) for face in faces.values()])
+    motion = Motion(Fraction(25), Coefficients(weights, torch.zeros(len(weights), 3), "arkit"), None, "{}")
+    return list(frames(motion, avatar, portrait(avatar, preset, (SIZE, SIZE))))
+
+
+def sheet(rows: list[list[np.ndarray]], path: Path) -> None:
+    Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows])).save(path)
+    print(path)
+
+
+def main() -> None:
+    folder, seed = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    neutral = {"neutral": FACES["neutral"]}
+    people = [stranger(rng) for _ in range(12)]
+    front = [pictures(person, neutral, "front")[0] for person in people]
+    aside = [pictures(person, neutral, "three-quarter")[0] for person in people]
+    sheet([front[:6], aside[:6], front[6:], aside[6:]], folder / "people.png")
+    faces = pictures(load_avatar(asset("ada.avatar")), FACES, "three-quarter")
+    sheet([faces[:6], faces[6:]], folder / "faces.png")
+
+
+if __name__ == "__main__":
+    main()
