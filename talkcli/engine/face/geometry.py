@@ -23,8 +23,8 @@ RIG = "talk-head"
 JAW_OPEN = 0.30
 """Radians of jaw rotation that the shape jawOpen stands for at weight 1."""
 
-RIDGE = 1e-2
-"""Of the mean diagonal: keeps recovered weights small where shapes look alike."""
+RIDGE = 1e-3
+"""Of each shape's own size: keeps recovered weights small where shapes look alike."""
 
 CHUNK = 256
 """Frames that are expanded at once."""
@@ -176,7 +176,7 @@ def _recovered(moved: Float[Tensor, "rows verts 3"], rig: Rigged) -> Float[Tenso
     """Ridge least squares of offsets on the rig's shapes."""
     basis = rig.shapes.flatten(1)
     gram = basis @ basis.mT
-    gram = gram + RIDGE * gram.diagonal().mean() * torch.eye(len(gram))
+    gram = gram + RIDGE * gram.diagonal().diag()
     return torch.linalg.solve(gram, basis @ moved.flatten(1).mT).mT
 
 
