@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-import sys
+import shlex
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -186,7 +186,9 @@ def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> Path:
         if path.exists() and not overwrite:
             raise BadUsage(f"{path} exists already.", "Give --overwrite to replace it, or another --output.")
         if not path.parent.is_dir():
-            raise OutOfResources(f"The folder {path.parent} does not exist.", f"mkdir -p '{path.parent}'")
+            raise OutOfResources(
+                f"The folder {path.parent} does not exist.", f"mkdir -p {shlex.quote(str(path.parent))}"
+            )
     except OSError as error:
         raise OutOfResources(
             f"Cannot write {path}: {error.strerror}.", "Give another name with --output."
@@ -194,8 +196,3 @@ def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> Path:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutOfResources(f"The folder {path.parent} cannot be written.", "Give another --output.")
     return path
-
-
-def is_piped() -> bool:
-    """Whether stdin comes from a file or another program, so that reading it will not wait for a person."""
-    return not sys.stdin.isatty()

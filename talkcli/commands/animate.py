@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -104,6 +105,7 @@ def run(
 
         talker = open_talker(model, device)
         person = load_avatar(face)
+    console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
     look = Picture(camera, size, background, renderer)
     suffixes = {path.suffix.lower() for task in tasks for path in task.outputs}
     if suffixes != {MOTION}:
@@ -139,7 +141,8 @@ def _tasks(audio: list[Path], output: Path | None) -> Iterator[Task]:
         )
     if output is not None and folder and not output.is_dir():
         raise BadUsage(
-            f"There is no folder {output}.", f"Give a file name with a suffix, or: mkdir '{output}'"
+            f"There is no folder {output}.",
+            f"Give a file name with a suffix, or: mkdir {shlex.quote(str(output))}",
         )
     taken: dict[Path, Path] = {}
     for recording in recordings:
