@@ -20,12 +20,13 @@ from talkcli.engine.studio.looks import bake_look
 
 
 def person(sex: float, age: float, **modes: float) -> HeadParameters:
-    """A face from sex (-1 female .. 1 male), age in standard deviations, and what is its own."""
+    """A face from sex (-1 female .. 1 male), age in standard deviations, and what is its own; short hair."""
     values: dict[str, float] = {}
     traits: tuple[tuple[Mapping[str, float], float], ...] = ((SEX, sex), (AGE, age), (modes, 1.0))
     for shifts, amount in traits:
         for name, shift in shifts.items():
             values[name] = values.get(name, 0.0) + shift * amount
+    values["hair_length"] = modes.get("hair_length", 0.0)
     return HeadParameters.of(**values)
 
 
@@ -35,7 +36,7 @@ PEOPLE: Mapping[str, tuple[HeadParameters, SkinParameters]] = {
             -0.8, 0.0,
             jaw_width=-0.9, face_width=-0.4, chin_width=-0.5, cheek_hollow=0.4, zygoma_forward=0.5,
             eye_size=0.3, nose_width=-0.5, tip_width=-0.5, upper_lip=0.5, lower_lip=0.5,
-            nose_skew=0.3, mouth_skew=-0.4, eye_skew=0.3, hair_volume=0.6, hair_top=0.5,
+            nose_skew=0.3, mouth_skew=-0.4, eye_skew=0.3, hair_length=1.6, hair_volume=0.4,
         ),
         SkinParameters(
             melanin=0.24, haemoglobin=0.05, age=29, freckles=0.15, moles=5, mottling=0.4, oil=0.3, pores=0.4,
