@@ -145,7 +145,7 @@ def _locks(rows: Array) -> tuple[Patch, Array]:
     width = 1.3 + 6 * inset
     stand = thickness(way, inset) + 0.1
     points, rises = [], []
-    for along, half, up in ((0.0, 1.0, -0.9), (0.5, 0.8, 0.5), (1.0, 0.0, 0.2)):
+    for along, half, up in ((0.0, 1.0, -2.6), (0.5, 0.85, 0.4), (1.0, 0.0, 0.2)):
         direction = base + flow * (length * along)[:, None] - CENTRE
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         ground = march(rows, CENTRE, direction, 190.0)
