@@ -34,7 +34,7 @@ def test_the_wheel_animates_from_any_folder(installed: Path, tmp_path: Path) -> 
     speech = installed / "talkcli" / "assets" / "hello.wav"
     command = [sys.executable, "-m", "talkcli", "animate", str(speech), "-o", "hello.motion"]
     environment = {**os.environ, "PYTHONPATH": str(installed), "TALK_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (elsewhere / "hello.motion").stat().st_size > 10_000
 
@@ -42,7 +42,6 @@ def test_the_wheel_animates_from_any_folder(installed: Path, tmp_path: Path) -> 
 def test_the_installed_code_is_the_wheels_own(installed: Path) -> None:
     code = "import talkcli, talkcli.engine.assets as a; print(talkcli.__file__, a.assets_folder())"
     environment = {**os.environ, "PYTHONPATH": str(installed)}
-    said = subprocess.run(
-        [sys.executable, "-c", code], cwd=installed, env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, cwd=installed, env=environment, capture_output=True, text=True).stdout
     assert said.count(str(installed)) == 2
