@@ -8,6 +8,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from talkcli.engine.assets import asset
+from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG
 from talkcli.engine.face.look import Look, Wrinkles, activations
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.assembly import template
@@ -269,3 +273,13 @@ def test_blood_leaves_pressed_lips_and_fills_smiling_cheeks(wrinkles: Wrinkles) 
 def test_every_map_has_a_driver_that_is_a_shape(wrinkles: Wrinkles) -> None:
     assert (wrinkles.drivers.max(1).values > 0.3).all()
     assert (wrinkles.drivers >= 0).all()
+
+
+@pytest.mark.parametrize("name", ["ada", "noor", "emil"])
+def test_bundled_avatars_fit_the_bundled_head(name: str) -> None:
+    model, avatar = load_face_model(), load_avatar(asset(f"{name}.avatar"))
+    assert avatar.rig == RIG and avatar.identity is not None and avatar.look is not None
+    assert torch.equal(avatar.faces, model.topology.faces)
+    assert torch.allclose(avatar.neutral, model.neutral(avatar.identity), atol=1e-4)
+    assert avatar.look.albedo.shape == (1024, 1024, 3)
+    assert avatar.look.relief.shape == avatar.look.gloss.shape[:2] == (512, 512)
