@@ -218,9 +218,9 @@ def test_lips_close_over_an_open_jaw_for_everybody():
 
 
 def test_components_code_natural_faces_with_unit_deviation():
-    shapes = model().shapes[:, model().topology.regions["face"].long()].flatten(1)
-    components = model().expression @ shapes
-    faces = torch.from_numpy(natural_faces(SHAPE_NAMES, 400, seed=3)).float() @ shapes
+    shapes = model().shapes[:, model().topology.regions["face"].long()].flatten(1).double()
+    components = model().expression.double() @ shapes
+    faces = torch.from_numpy(natural_faces(SHAPE_NAMES, 400, seed=3)) @ shapes
     codes = torch.linalg.lstsq(components.T, faces.T).solution.T
     assert len(components) == 50
     assert (faces - codes @ components).norm() < 0.01 * faces.norm()

@@ -23,8 +23,8 @@ CLEARANCE = (0.0012, 0.0012, 0.0010, 0.0008, 0.00025, 0.0002)
 SEAL = 0.1
 """Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
 
-TOGETHER = 0.3
-"""Fraction of the aperture over which a closing lid's two edges fall into step."""
+TOGETHER = 1.6
+"""Apertures over which a closing lid's two edges fall into step; touching makes the rest exact."""
 
 FOLLOW_UPPER = 0.7
 """Share of a correction that the upper lid takes."""
@@ -112,7 +112,7 @@ def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
     left = ((openness - SEAL) / (1 - SEAL)).clamp(min=0)
     step = ((1 - openness) / TOGETHER).clamp(0, 1)
     turns = {n: share * step * (left * fulls[n] - gaps[n]) for n in EDGES}
-    touch = (1 - left / (1.5 * SEAL)).clamp(0, 1) * sign.abs()
+    touch = (1 - left / SEAL).clamp(0, 1) * sign.abs()
     led = [turns["inner_margin" if name in ("inner_margin", "hidden") else "margin"] for name in LID_RINGS]
     turned = _turned(lids, torch.stack([lead * slide for lead, slide in zip(led, SLIDE, strict=True)], 1))
     for name in EDGES:

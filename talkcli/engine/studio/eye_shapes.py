@@ -69,7 +69,7 @@ def _lids(sculpt: Deformer, eye: EyeRings, part: str, upper: float, lower: float
     edge = angle["inner_margin"]
     low, high = np.where(eye.upper, edge[eye.opposite], edge), np.where(eye.upper, edge, edge[eye.opposite])
     meeting = low + (MEETING + (CANTHUS - MEETING) * (1 - ramp(belly, 0, 0.7))) * (high - low)
-    share = np.where(eye.upper, upper, lower * (1.0 if lower == 1 else ramp(belly, 0, 0.6)))
+    share = np.where(eye.upper, upper, lower * (1.0 if lower == 1 else ramp(belly, 0.1, 0.8)))
     way = {name: np.where(own, 0.0, meeting - here) * share for name, here in angle.items()}
     middle = 0.7 + 0.3 * ramp(belly, 0, 0.4)
     for name in ("crease", "tarsus", "lid", "margin", "inner_margin", "hidden"):

@@ -77,7 +77,7 @@ def _pairs(sculpt: Deformer) -> dict[str, Array]:
 
         def smile(u: Array, upper: Mask, f: float, side: int = side) -> tuple[Array, Array, Array]:
             reach, rise = np.clip(u * side + 0.2, 0, 1.2) / 1.2, np.clip(u * side, 0, 1)
-            lift = 8.0 * rise**1.9 + 0.7 * half(u)
+            lift = 8.0 * rise**1.6 + 0.7 * half(u)
             thin = np.where(upper, -0.8, 1.2) * f * half(u)
             return side * 8.0 * reach**1.4, lift + thin, -6.0 * rise**1.5 - 1.0 * half(u) * f
 
