@@ -67,7 +67,7 @@ def plainly(vertices, faces, view, focal, width, height, two_sided):
     return ids, weights
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6), behind=st.booleans())
 def test_ids_and_barycentrics_equal_the_plain_rasteriser(seed, behind):
     rng = np.random.default_rng(seed)

@@ -72,7 +72,8 @@ def shadows(
     reach = enclose(vertices, centre)
     snapped, nearness = np.empty((len(vertices), 2), np.int64), np.empty(len(vertices))
     look_along(vertices, axes, centre, reach, len(depth), snapped, nearness)
-    rasterize(snapped, nearness, faces, two_sided, ids, depth)
+    order = np.arange(len(faces), dtype=np.uint32)
+    rasterize(snapped, nearness, faces, two_sided, order, 0, ids, depth)
     look_up(vertices, normals, spacing, axes, centre, reach, depth, visible)
 
 

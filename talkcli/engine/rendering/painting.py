@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from talkcli.engine.rendering.compiled import fast, inlined
-from talkcli.engine.rendering.rasterize import SUBSAMPLE, weights_at
+from talkcli.engine.rendering.rasterize import SUBSAMPLE, rasterize, weights_at
 from talkcli.engine.rendering.shading import (
     ACROSS,
     ALBEDO,
@@ -25,7 +25,7 @@ from talkcli.engine.rendering.shading import (
     shade_hair,
 )
 from talkcli.engine.rendering.surface import EYE, HAIR, LASH, SKIN
-from talkcli.engine.rendering.textures import FINE, HALVES, METRES, blended_colour, corner, five
+from talkcli.engine.rendering.textures import FINE, HALVES, METRES, WHITE, colour, corner, five
 
 ALIKE = 0.75
 """Cosine between two faces of one smooth surface."""
@@ -109,7 +109,8 @@ def collect(f, px, py, surface, wrinkles, snapped, nearness, points, facts, eye,
     u = wa * surface.uv[f, 0, 0] + wb * surface.uv[f, 1, 0] + wc * surface.uv[f, 2, 0]
     v = wa * surface.uv[f, 0, 1] + wb * surface.uv[f, 1, 1] + wc * surface.uv[f, 2, 1]
     lod = facts[f, 9]
-    red, green, blue = blended_colour(surface.albedo, surface.albedo_levels, lod, u, v)
+    red, green, blue = colour(surface.albedo, surface.albedo_levels, lod, u, v)
+    red, green, blue = red / WHITE, green / WHITE, blue / WHITE
     across, down, height, strength, rough = five(
         surface.detail, surface.detail_levels, lod - surface.coarser, u, v
     )
@@ -182,7 +183,7 @@ def kin(f, near, g, far, surface, facts, reach):
 
 @inlined
 def settle(program, count, batch, rig, lit, where, share, total):
-    """Shade a batch and add it to total [pixels, 3]."""
+    """Shade a batch and add it to total [pixels, 4]."""
     red, green, blue = lit
     if program == 0:
         shade_body(count, batch, rig, red, green, blue)
@@ -199,44 +200,36 @@ def settle(program, count, batch, rig, lit, where, share, total):
 
 @fast
 def paint(
-    surface,
-    rig,
-    wrinkles,
-    snapped,
-    nearness,
-    ids,
-    depth,
-    points,
-    facts,
-    eye,
-    focal,
-    batches,
-    where,
-    share,
-    lit,
-    face,
-    near,
-    total,
-):
-    """Add what ids and depth [2 height, 2 width] saw to total [pixels, 3], display light.
+    surface, rig, wrinkles, snapped, nearness, starts, order, points, facts, eye, focal, width, height,
+    ids, depth, batches, where, share, lit, face, near, total,
+):  # fmt: skip
+    """Fill total [pixels, 4]: display light times how much of the pixel is covered, and that.
 
-    points [V, 9]: place, normal, share of the room and of the key seen, curvature; focal in pixels;
-    batches [3, FIELDS * BATCH], where and share [3, BATCH], lit (three of [BATCH]), face and near [4]:
-    scratch.
+    Two samples make a pixel along each side; snapped and nearness are the vertices among samples, starts and
+    order the faces in bands of as many rows as ids and depth [rows, 2 width] have. points [V, 9]: place,
+    normal, share of the room and of the key seen, curvature; focal in pixels. ids, depth, batches [3, FIELDS *
+    BATCH], where and share [3, BATCH], lit (three of [BATCH]), face and near [4]: scratch.
     """
+    total[:] = 0.0
     reach = NEIGHBOURLY / focal
-    height, width = ids.shape[0] // 2, ids.shape[1] // 2
+    rows = len(ids)
     bodies, eyes, hairs = 0, 0, 0
     for y in range(height):
+        here = (2 * y) % rows
+        if here == 0:
+            k = (2 * y) // rows
+            seen = order[starts[k] : starts[k + 1]]
+            rasterize(snapped, nearness, surface.faces, surface.two_sided, seen, 2 * y, ids, depth)
         for x in range(width):
-            covered = False
+            covered = 0
             for s in range(4):
-                face[s] = ids[2 * y + (s >> 1), 2 * x + (s & 1)]
-                covered |= face[s] >= 0
+                face[s] = ids[here + (s >> 1), 2 * x + (s & 1)]
+                covered += face[s] >= 0
             if not covered:
                 continue
+            total[y * width + x, 3] = 0.25 * covered
             for s in range(4):
-                near[s] = depth[2 * y + (s >> 1), 2 * x + (s & 1)]
+                near[s] = depth[here + (s >> 1), 2 * x + (s & 1)]
             for s in range(4):
                 if face[s] < 0:
                     continue
@@ -274,7 +267,7 @@ def paint(
 
 
 @fast
-def develop(total, ids, encode, background, bare_picture, out):
+def develop(total, encode, background, bare_picture, out):
     """Fill out [height, width, 3 or 4] from total; a fourth channel is how much of the pixel is covered.
 
     background [height, width, 3] in display light, bare_picture the same as bytes; encode: sRGB 0..255 at
@@ -283,26 +276,20 @@ def develop(total, ids, encode, background, bare_picture, out):
     height, width, channels = out.shape
     for y in range(height):
         for x in range(width):
-            bare = 0
-            for s in range(4):
-                bare += ids[2 * y + (s >> 1), 2 * x + (s & 1)] < 0
-            if bare == 4:
+            at = np.uint64(y * width + x)
+            covered = total[at, 3]
+            if covered == 0:
                 for channel in range(channels):
                     out[y, x, channel] = bare_picture[y, x, channel]
                 continue
-            at = np.uint64(y * width + x)
             red, green, blue = total[at, 0], total[at, 1], total[at, 2]
             if channels == 4:
-                out[y, x, 3] = int((4 - bare) * 63.75 + 0.5)
-                scale = 4.0 / max(4 - bare, 1)
-                red, green, blue = red * scale, green * scale, blue * scale
-            elif bare:
-                part = 0.25 * bare
-                red, green, blue = (
-                    red + part * background[y, x, 0],
-                    green + part * background[y, x, 1],
-                    blue + part * background[y, x, 2],
-                )
+                out[y, x, 3] = int(covered * 255 + 0.5)
+                red, green, blue = red / covered, green / covered, blue / covered
+            elif covered < 1:
+                red += (1 - covered) * background[y, x, 0]
+                green += (1 - covered) * background[y, x, 1]
+                blue += (1 - covered) * background[y, x, 2]
             noise = grain(x, y)
             out[y, x, 0] = coded(red, encode, noise)
             out[y, x, 1] = coded(green, encode, noise)

@@ -12,12 +12,15 @@ from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, light_mouth, shadows
 from talkcli.engine.rendering.painting import develop, expose, paint, survey
-from talkcli.engine.rendering.rasterize import project, rasterize
+from talkcli.engine.rendering.rasterize import band, project
 from talkcli.engine.rendering.shading import BATCH, FIELDS
 from talkcli.engine.rendering.surface import Surface, vertex_normals
 from talkcli.engine.rendering.textures import encoded
 
 Image = NDArray[np.uint8]
+BAND = 64
+"""Rows of samples that are drawn together: few enough for a fast memory."""
+
 ENCODE = encoded(np.linspace(0, 1, 4096, dtype=np.float32)).astype(np.float64)
 
 
@@ -48,12 +51,12 @@ class Painter:
         self.where, self.share = np.zeros((3, BATCH), np.int64), np.zeros((3, BATCH))
         self.lit = (np.zeros(BATCH), np.zeros(BATCH), np.zeros(BATCH))
         self.face, self.near = np.zeros(4, np.int64), np.zeros(4)
-        self.total = np.zeros((height * width, 3), np.float32)
+        self.total = np.zeros((height * width, 4), np.float32)
         self.snapped, self.nearness = np.zeros((verts, 2), np.int64), np.zeros(verts)
-        self.ids, self.depth = (
-            np.empty((2 * height, 2 * width), np.int32),
-            np.empty((2 * height, 2 * width), np.float32),
-        )
+        bands = -(-2 * height // BAND)
+        self.ids, self.depth = np.empty((BAND, 2 * width), np.int32), np.empty((BAND, 2 * width), np.float32)
+        self.starts, self.cursor = np.zeros(bands + 1, np.int64), np.zeros(bands, np.int64)
+        self.order = np.zeros(2 * faces, np.uint32)
         self.dark, self.shadow = np.empty((SHADOW, SHADOW), np.int32), np.empty((SHADOW, SHADOW), np.float32)
         self.points = np.zeros((verts, 9), np.float32)
         self.points[:, 8] = surface.curvature
@@ -78,9 +81,9 @@ class Painter:
         vertices [V, 3] metres; view [4, 4] world to camera; focal in pixels; active: activation of each map.
         """
         s, points = self.surface, self.points
-        height, width = len(self.ids), self.ids.shape[1]
-        project(vertices, view, 2 * focal, width, height, self.snapped, self.nearness)
-        rasterize(self.snapped, self.nearness, s.faces, s.two_sided, self.ids, self.depth)
+        height, width = self.backdrop.shape[:2]
+        project(vertices, view, 2 * focal, 2 * width, 2 * height, self.snapped, self.nearness)
+        self._sort(2 * height)
         vertex_normals(vertices, s.faces, s.corner_starts, s.corner_faces, self.across, self.normals)
         rig = light_rig(math.atan2(view[2, 0], view[2, 2]) / 2)
         shadows(
@@ -106,13 +109,24 @@ class Painter:
         if active is not None and len(self.maps.boxes):
             blend(self.maps, active, self.creases, self.touched)
         eye = -view[:3, :3].T @ view[:3, 3]
-        out = np.empty((height // 2, width // 2, self.channels), np.uint8)
+        out = np.empty((height, width, self.channels), np.uint8)
         wrinkles = (self.creases.reshape(-1, 4), self.crease_levels)
-        self.total[:] = 0
         paint(
-            s, rig, wrinkles, self.snapped, self.nearness, self.ids, self.depth, points, self.facts, eye,
-            focal,
-            self.batches, self.where, self.share, self.lit, self.face, self.near, self.total,
+            s, rig, wrinkles, self.snapped, self.nearness, self.starts, self.order, points, self.facts, eye,
+            focal, width, height, self.ids, self.depth, self.batches, self.where, self.share, self.lit,
+            self.face, self.near, self.total,
         )  # fmt: skip
-        develop(self.total, self.ids, ENCODE, self.backdrop, self.bare, out)
+        develop(self.total, ENCODE, self.backdrop, self.bare, out)
         return out
+
+    def _sort(self, height: int) -> None:
+        """Faces into bands; their list grows when a face comes near."""
+        s = self.surface
+        for _ in range(2):
+            needed = band(
+                self.snapped, self.nearness, s.faces, s.two_sided, height, BAND, self.starts, self.cursor,
+                self.order,
+            )  # fmt: skip
+            if needed <= len(self.order):
+                break
+            self.order = np.zeros(needed, np.uint32)

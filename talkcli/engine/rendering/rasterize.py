@@ -40,15 +40,64 @@ def project(vertices, view, focal, width, height, snapped, nearness):
 
 
 @exact
-def rasterize(snapped, nearness, faces, two_sided, ids, depth):
-    """Fill ids [height, width] (-1: nothing) and the nearness there; the lower face number wins a tie.
+def rows_of(snapped, nearness, faces, two_sided, height, f):
+    """The first and last row of samples that a face may cover; none (1, 0) if it is not drawn."""
+    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    if nearness[a] <= 0 or nearness[b] <= 0 or nearness[c] <= 0:
+        return 1, 0
+    ax, ay, bx, by, cx, cy = (
+        snapped[a, 0],
+        snapped[a, 1],
+        snapped[b, 0],
+        snapped[b, 1],
+        snapped[c, 0],
+        snapped[c, 1],
+    )
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    if area == 0 or (area > 0 and not two_sided[f]):
+        return 1, 0
+    return max(0, (min(ay, by, cy) + 127) >> 8), min(height - 1, (max(ay, by, cy) - 128) >> 8)
 
-    Faces are counter-clockwise from outside; the other side is drawn where `two_sided`.
+
+@exact
+def band(snapped, nearness, faces, two_sided, height, rows, starts, cursor, order):
+    """Sort faces by the bands of `rows` rows that they touch: order[starts[k] : starts[k + 1]] touch band k.
+
+    Within a band they keep their order. Returns how long `order` must be; if it is shorter, it is not filled.
+    starts [bands + 1] and cursor [bands] are overwritten.
     """
-    height, width = ids.shape
+    starts[:] = 0
+    for f in range(len(faces)):
+        first, last = rows_of(snapped, nearness, faces, two_sided, height, f)
+        if first <= last:
+            for k in range(first // rows, last // rows + 1):
+                starts[k + 1] += 1
+    for k in range(len(cursor)):
+        starts[k + 1] += starts[k]
+        cursor[k] = starts[k]
+    if starts[len(cursor)] > len(order):
+        return starts[len(cursor)]
+    for f in range(len(faces)):
+        first, last = rows_of(snapped, nearness, faces, two_sided, height, f)
+        if first <= last:
+            for k in range(first // rows, last // rows + 1):
+                order[cursor[k]] = f
+                cursor[k] += 1
+    return starts[len(cursor)]
+
+
+@exact
+def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
+    """Fill ids [rows, width] (-1: nothing) and the nearness there, from row `top` of the picture on.
+
+    `order`: the faces that may be seen; of two at the same place the earlier wins. Faces are counter-
+    clockwise from outside; the other side is drawn where `two_sided`.
+    """
+    rows, width = ids.shape
     ids[:] = -1
     depth[:] = 0.0
-    for f in range(len(faces)):
+    for number in range(len(order)):
+        f = order[number]
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         if nearness[a] <= 0 or nearness[b] <= 0 or nearness[c] <= 0:
             continue
@@ -67,7 +116,7 @@ def rasterize(snapped, nearness, faces, two_sided, ids, depth):
         if area < 0:
             bx, by, cx, cy, nb, nc, area = cx, cy, bx, by, nc, nb, -area
         x0, x1 = max(0, (min(ax, bx, cx) + 127) >> 8), min(width - 1, (max(ax, bx, cx) - 128) >> 8)
-        y0, y1 = max(0, (min(ay, by, cy) + 127) >> 8), min(height - 1, (max(ay, by, cy) - 128) >> 8)
+        y0, y1 = max(top, (min(ay, by, cy) + 127) >> 8), min(top + rows - 1, (max(ay, by, cy) - 128) >> 8)
         if x0 > x1 or y0 > y1:
             continue
         px, py = x0 * 256 + 128, y0 * 256 + 128
@@ -86,8 +135,8 @@ def rasterize(snapped, nearness, faces, two_sided, ids, depth):
                 if (wa | wb | wc) >= 0:
                     entered = True
                     near = np.float32(row + across * (x * 256))
-                    if near > depth[y, x]:
-                        depth[y, x], ids[y, x] = near, f
+                    if near > depth[y - top, x]:
+                        depth[y - top, x], ids[y - top, x] = near, f
                 elif entered:
                     break
                 wa, wb, wc = wa + ea_x, wb + eb_x, wc + ec_x
@@ -140,14 +189,8 @@ def see(
     snapped, nearness = np.zeros((len(vertices), 2), np.int64), np.zeros(len(vertices))
     project(vertices, view, focal, width, height, snapped, nearness)
     ids, depth = np.empty((height, width), np.int32), np.empty((height, width), np.float32)
-    rasterize(
-        snapped,
-        nearness,
-        faces,
-        np.zeros(len(faces), np.bool_) if two_sided is None else two_sided,
-        ids,
-        depth,
-    )
+    both = np.zeros(len(faces), np.bool_) if two_sided is None else two_sided
+    rasterize(snapped, nearness, faces, both, np.arange(len(faces), dtype=np.uint32), 0, ids, depth)
     weights = np.empty((height, width, 3), np.float32)
     barycentrics(snapped, nearness, faces, ids, weights)
     return ids, weights

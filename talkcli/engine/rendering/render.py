@@ -26,7 +26,7 @@ from talkcli.engine.rendering.compiled import is_cached
 from talkcli.engine.rendering.occlusion import light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint, survey
 from talkcli.engine.rendering.picture import Image, Painter
-from talkcli.engine.rendering.rasterize import project, rasterize
+from talkcli.engine.rendering.rasterize import band, project, rasterize
 from talkcli.engine.rendering.surface import surface_of, vertex_normals
 
 RENDERERS = ("numba", "pyrender")
@@ -124,7 +124,7 @@ def _drawn(
 def is_compiled() -> bool:
     """Whether the first picture comes at once; if not, `compile_renderer` takes a quarter of a minute."""
     return is_cached(
-        blend, develop, expose, light_mouth, look_up, paint, project, rasterize, survey, vertex_normals
+        band, blend, develop, expose, light_mouth, look_up, paint, project, rasterize, survey, vertex_normals
     )
 
 

@@ -10,7 +10,7 @@ import math
 
 from talkcli.engine.rendering.compiled import fast, inlined
 
-BATCH = 512
+BATCH = 256
 """Points that are shaded together."""
 
 NORMAL, VIEW, ACROSS, ALBEDO = 0, 3, 6, 9
@@ -52,8 +52,7 @@ def three(batch, field, i):
 @inlined
 def facing(batch, i):
     """Unit normal, turned no further away than the eye can see, and unit way to the eye."""
-    view = unit(three(batch, VIEW, i))
-    normal = unit(three(batch, NORMAL, i))
+    view, normal = unit(three(batch, VIEW, i)), three(batch, NORMAL, i)
     return unit(plus(normal, view, max(0.05 - dot(normal, view), 0.0))), view
 
 
@@ -161,9 +160,9 @@ def toned(colour):
 
 
 @inlined
-def reflected(channel, rig, hard, side, edge, glance, rise):
-    """One channel of what shares of the key, the fill, the first rim and the room throw back."""
-    lights = hard * rig.colours[0, channel] + side * rig.colours[1, channel] + edge * rig.colours[2, channel]
+def reflected(channel, rig, hard, edge, glance, rise):
+    """One channel of what shares of the key, the first rim and the room throw back."""
+    lights = hard * rig.colours[0, channel] + edge * rig.colours[2, channel]
     return lights + glance * around(rig, channel, rise)
 
 
@@ -181,15 +180,14 @@ def shade_body(count, batch, rig, red, green, blue):
         out = diffuse(rig, albedo, soft, shelter, key, batch[SOFTNESS * BATCH + i])
         strength = 2 * batch[STRENGTH * BATCH + i]
         hard = strength * gloss(sharp, view, light(rig, 0), roughness) * key
-        side = strength * gloss(sharp, view, light(rig, 1), roughness) * shelter
         edge = strength * gloss(sharp, view, light(rig, 2), roughness) * shelter * 0.5
         mirror = mirrored(sharp, view)
         glance = strength * fresnel(max(dot(sharp, view), 0.0)) * (1 - 0.8 * roughness) * shelter * shelter
         out = toned(
             (
-                out[0] + reflected(0, rig, hard, side, edge, glance, mirror[1]),
-                out[1] + reflected(1, rig, hard, side, edge, glance, mirror[1]),
-                out[2] + reflected(2, rig, hard, side, edge, glance, mirror[1]),
+                out[0] + reflected(0, rig, hard, edge, glance, mirror[1]),
+                out[1] + reflected(1, rig, hard, edge, glance, mirror[1]),
+                out[2] + reflected(2, rig, hard, edge, glance, mirror[1]),
             )
         )
         red[i], green[i], blue[i] = out[0], out[1], out[2]

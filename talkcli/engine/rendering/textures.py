@@ -1,4 +1,4 @@
-"""Texture pyramids: every level half the size of the one before, read with one or two bilinear looks."""
+"""Texture pyramids: every level half the size of the one before, read with a bilinear look."""
 
 from __future__ import annotations
 
@@ -93,8 +93,15 @@ def corner(levels, level, u, v):
 
 
 @inlined
-def colour(texels, levels, level, u, v):
-    """Three channels, bilinear."""
+def level_for(levels, lod):
+    """The nearest level, with a leaning to the sharper."""
+    return np.uint64(min(max(lod + 0.3, 0.0), len(levels) - 1.0))
+
+
+@inlined
+def colour(texels, levels, lod, u, v):
+    """Linear red, green, blue times WHITE, of the nearest level, bilinear."""
+    level = level_for(levels, lod)
     a, b, c, d, wa, wb, wc, wd = corner(levels, level, u, v)
     return (
         wa * texels[a, 0] + wb * texels[b, 0] + wc * texels[c, 0] + wd * texels[d, 0],
@@ -104,23 +111,9 @@ def colour(texels, levels, level, u, v):
 
 
 @inlined
-def blended_colour(texels, levels, lod, u, v):
-    """Linear red, green, blue 0..1, trilinear."""
-    last = len(levels) - 1
-    lod = min(max(lod, 0.0), float(last))
-    level = np.uint64(lod)
-    between = lod - level
-    r, g, b = colour(texels, levels, level, u, v)
-    if between > 0.05 and level < last:
-        r1, g1, b1 = colour(texels, levels, level + np.uint64(1), u, v)
-        r, g, b = r + between * (r1 - r), g + between * (g1 - g), b + between * (b1 - b)
-    return r / WHITE, g / WHITE, b / WHITE
-
-
-@inlined
 def five(texels, levels, lod, u, v):
     """Five channels of the nearest level, bilinear."""
-    level = np.uint64(min(max(lod + 0.5, 0.0), float(len(levels) - 1)))
+    level = level_for(levels, lod)
     a, b, c, d, wa, wb, wc, wd = corner(levels, level, u, v)
     return (
         wa * texels[a, 0] + wb * texels[b, 0] + wc * texels[c, 0] + wd * texels[d, 0],
