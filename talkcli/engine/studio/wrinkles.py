@@ -315,10 +315,10 @@ def neck(ground: Ground, skin: Region) -> Fold:
     cords = (
         np.exp(-(((skin.x - 15 - 0.10 * (-95 - skin.y)) / 3.6) ** 2))
         * smooth(-skin.y, 96, 112)
-        * smooth(skin.y, -175, -140)
+        * smooth(skin.y, -143, -126)
     )
     front = smooth(skin.z, 0, 25)
-    hollow = skin.blob((6, -125, 40), (7, 20, 60)) * smooth(-skin.y, 98, 112)
+    hollow = skin.blob((6, -120, 40), (7, 14, 60)) * smooth(-skin.y, 98, 112)
     height = _on(ground, skin, (1.0 * cords - 0.4 * hollow) * front)
     blood = _on(ground, skin, 0.12 * cords * front)
     drivers = {f"{name}{side}": 0.5 for name in ("mouthStretch",) for side in ("Left", "Right")}
