@@ -128,7 +128,7 @@ def _locks(rows: Array) -> tuple[Patch, Array]:
     """Tapered ribbons in rows along the hairline, shorter and finer towards it."""
     rng = np.random.default_rng(3)
     seeds = []
-    for inset, count in ((0.015, 110), (0.05, 100), (0.10, 80)):
+    for inset, count in ((0.012, 120), (0.035, 100), (0.07, 70)):
         azimuth = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count * 2 * np.pi - np.pi
         elevation = hairline(azimuth) + inset + rng.normal(0, 0.012, count)
         seeds.append(np.column_stack([azimuth, elevation, np.full(count, inset)]))
@@ -141,16 +141,15 @@ def _locks(rows: Array) -> tuple[Patch, Array]:
     flow += rng.normal(0, 0.22, flow.shape)
     across = np.cross(way, flow)
     across /= np.linalg.norm(across, axis=1, keepdims=True)
-    length = rng.uniform(9, 17, len(root)) * (0.8 + 0.3 * np.clip(way[:, 1], 0, 1)) * (0.8 + 3 * inset)
-    width = 1.3 + 6 * inset
-    stand = thickness(way, inset) + 0.1
+    length = rng.uniform(9, 17, len(root)) * (0.8 + 0.3 * np.clip(way[:, 1], 0, 1)) * (0.8 + 5 * inset)
+    width = 1.3 + 9 * inset
     points, rises = [], []
-    for along, half, up in ((0.0, 1.0, -2.6), (0.5, 0.85, 0.4), (1.0, 0.0, 0.2)):
+    for along, half, up in ((0.0, 1.0, -0.6), (0.5, 0.8, 0.35), (1.0, 0.0, 0.45)):
         direction = base + flow * (length * along)[:, None] - CENTRE
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         ground = march(rows, CENTRE, direction, 190.0)
-        falling = np.clip(1 - 0.65 * along, 0, 1)
-        lift = direction * (stand * falling + up)[:, None]
+        inward = np.arcsin(direction[:, 1]) - hairline(np.arctan2(direction[:, 0], direction[:, 2]))
+        lift = direction * (thickness(direction, inward) + up)[:, None]
         for side in (-1, 1) if half else (0,):
             points.append(ground + lift + across * (width * half * side)[:, None])
             rises.append(lift)

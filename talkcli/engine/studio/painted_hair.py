@@ -191,7 +191,7 @@ def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     rng = np.random.default_rng([person.seed, 84])
     dark = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, 0.0)
     grey = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, 1.0)
-    shade = 0.55 + 0.12 * noise.octaves(canvas.position[texels] / 7, 3, person.seed + 85)
+    shade = 0.74 + 0.12 * noise.octaves(canvas.position[texels] / 7, 3, person.seed + 85)
     paint.colour[texels] = (dark + (grey - dark) * 0.7 * person.hair_grey) * shade[:, None]
     paint.strength[texels], paint.roughness[texels] = 0.3, 0.6
     flow = combed(canvas)
