@@ -46,8 +46,9 @@ def markdown(scores: dict[str, list[Score]]) -> str:
     lines += [
         f"| {name} | " + " | ".join(f"{s.value:.3g}" for s in row) + " |" for name, row in scores.items()
     ]
-    counts = ", ".join(f"{score.metric} {score.count} {score.events}" for score in first)
-    return "\n".join([*lines, "", f"n: {counts}; {first[0].clips} clips. Means over clips."])
+    most = [max(column, key=lambda score: score.count) for column in zip(*scores.values(), strict=True)]
+    counts = ", ".join(f"{score.metric} {score.count} {score.events}" for score in most)
+    return "\n".join([*lines, "", f"n: {counts}. Means over clips."])
 
 
 def main() -> None:
