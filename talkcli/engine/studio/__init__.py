@@ -1,1 +1,1 @@
-"""The synthetic capture studio: a procedural person and what she says, for the bundled talkers to learn from."""
+"""The synthetic capture studio: a procedural person and what she says, for the bundled talkers to learn."""
