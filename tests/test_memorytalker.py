@@ -83,7 +83,7 @@ def test_losses_and_gradients_are_those_of_the_authors_code(stage):
     m = given["vertice"] - given["template"]
     lips = given.get("lip_indices", torch.zeros(0, dtype=torch.long))[None]
     audio = given["audio"]
-    lesson = Lesson(audio, one(audio.shape[1]), None, m, one(m.shape[1]), lips)
+    lesson = Lesson(audio, one(audio.shape[1]), None, m, one(m.shape[1]), None, lips)
     trained = list(taught_weights(talker)) if stage == 1 else list(talker.style.parameters())
     for parameter in talker.parameters():
         parameter.requires_grad_(any(parameter is p for p in trained))
@@ -317,7 +317,7 @@ def test_the_memory_learns_only_from_its_own_terms():
     sound = torch.stack([noise(1.0, 1), noise(1.0, 2)])
     samples, frames = torch.tensor([16_000, 16_000]), torch.tensor([30, 30])
     losses = remember(
-        talker, Lesson(sound, samples, None, m, frames, torch.zeros(2, 1, dtype=torch.long)), seed()
+        talker, Lesson(sound, samples, None, m, frames, None, torch.zeros(2, 1, dtype=torch.long)), seed()
     )
     slots = talker.memory.slots
     (seen,) = torch.autograd.grad(losses["mse"] + losses["vel"], slots, retain_graph=True, allow_unused=True)

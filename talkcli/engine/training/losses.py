@@ -13,11 +13,14 @@ def present(frames: Int[Tensor, " batch"], longest: int) -> Bool[Tensor, "batch 
 
 
 def mean_square(
-    error: Float[Tensor, "batch frames dims"], frames: Int[Tensor, " batch"]
+    error: Float[Tensor, "batch frames dims"],
+    frames: Int[Tensor, " batch"],
+    weight: Float[Tensor, "batch frames"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Over every number of every frame that is there."""
+    """Over every number of every frame that is there, some frames weighing more than others."""
     there = present(frames, error.shape[1])
-    return (error.square().sum(-1) * there).sum() / (there.sum() * error.shape[-1])
+    share = there if weight is None else there * weight
+    return (error.square().sum(-1) * share).sum() / (share.sum() * error.shape[-1])
 
 
 def velocity(error: Float[Tensor, "batch frames dims"], frames: Int[Tensor, " batch"]) -> Float[Tensor, ""]:

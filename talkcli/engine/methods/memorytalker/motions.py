@@ -84,6 +84,18 @@ def targets(network: MemoryTalker, clips: ClipSet) -> list[Float[Tensor, "frames
     return [unmixed(shape_weights(clips.motion(i), names), network, form) for i in range(len(clips))]
 
 
+def lip_gap(network: MemoryTalker) -> Float[Tensor, " dims"] | None:
+    """What each component opens the middle of the lips by, metres; None off the rig."""
+    names = network.config.rig_shapes
+    if not names:
+        return None
+    model = load_face_model()
+    pairs = model.topology.lip_pairs
+    upper, lower = pairs[len(pairs) // 3 : len(pairs) - len(pairs) // 3].unbind(1)
+    chosen = model.shapes[[model.shape_names.index(name) for name in names]]
+    return network.mixing.cpu() @ (chosen[:, upper, 1] - chosen[:, lower, 1]).mean(1)
+
+
 SPOKEN = ("jaw", "mouth", "tongue", "cheek")
 """Beginnings of the names of shapes that speech moves; eyes and brows live a life of their own."""
 

@@ -16,7 +16,7 @@ from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.methods.memorytalker.motions import fit_mixing, targets
+from talkcli.engine.methods.memorytalker.motions import fit_mixing, lip_gap, targets
 from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct
@@ -27,6 +27,11 @@ from talkcli.engine.training.stage import Losses, Stage, Update
 
 LAMBDA_1 = LAMBDA_2 = 0.01
 """Weights of the memory's terms and of the style's."""
+SHUT, SHUT_WEIGHT = 1e-3, 5.0
+"""On the rig, frames whose lips are nearer than so many metres weigh so much: a gap where lips should meet is
+seen at once."""
+PRESSED, PRESSED_WEIGHT = -5e-4, 15.0
+"""Lips pressed together, as on P, B and M: fewer frames still, and the ones that are read from lips."""
 MARGIN = 1.0
 """Of the triplets."""
 
@@ -41,6 +46,8 @@ class Lesson(TensorStruct):
     """Of the frozen log-mel encoder."""
     motion: Float[Tensor, "*batch frames dims"]
     frames: Int[Tensor, "*batch"]
+    weight: Float[Tensor, "*batch frames"] | None
+    """How much each frame counts in L_mse; None as published, all alike."""
     lips: Int[Tensor, "*batch lip_verts"]
     """Vertices of L_lip, as the corpus lists them."""
 
@@ -78,7 +85,7 @@ def remember(network: MemoryTalker, lesson: Lesson, generator: torch.Generator) 
     log_v = memory.motion_address(f_m.detach())
     divergence = (log_k.exp() * (log_k - log_v)).sum(-1) * present(frames, m.shape[1])
     return {
-        "mse": mean_square(predicted, frames) + mean_square(taught, frames),
+        "mse": mean_square(predicted, frames, lesson.weight) + mean_square(taught, frames, lesson.weight),
         "vel": velocity(predicted, frames) + velocity(taught, frames),
         "mem": LAMBDA_1 * mean_square(memory.reconstruct(log_v) - f_m.detach(), frames),
         "align": LAMBDA_1 * divergence.sum() / len(m),
@@ -95,7 +102,7 @@ def imitate(network: MemoryTalker, batch: Triplet, generator: torch.Generator) -
     error = network.output(spoken) - lesson.motion
     compared = triplet(style.compare(f_s), style.compare(f_same), style.compare(f_other), MARGIN)
     return {
-        "mse": mean_square(error, lesson.frames),
+        "mse": mean_square(error, lesson.frames, lesson.weight),
         "vel": velocity(error, lesson.frames),
         "lip": LAMBDA_2 * mean_square(at_lips(network, error, lesson.lips), lesson.frames),
         "style": LAMBDA_2 * compared,
@@ -134,6 +141,7 @@ def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> 
     since the voices of a corpus are cleaner than those that will come.
     """
     motions, encoder = targets(network, clips), network.encoder
+    gap = lip_gap(network)
     heard = _letters(network, encoder, clips, motions, views) if isinstance(encoder, LogMelEncoder) else None
     fps, lips = network.config.fps, clips.avatar(0).lips
 
@@ -142,15 +150,21 @@ def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> 
         length = min(len(motion), excerpt or len(motion))
         start = int(torch.randint(len(motion) - length + 1, (1,), generator=generator))
         count, motion = torch.tensor(length), motion[start : start + length]
+        weight = None if gap is None else _weight(motion @ gap)
         if heard is not None:
             view = heard[index][int(torch.randint(len(heard[index]), (1,), generator=generator))]
             letters = view[start : start + length].float()
-            return Lesson(None, torch.tensor(0), letters, motion, count, lips)
+            return Lesson(None, torch.tensor(0), letters, motion, count, weight, lips)
         waveform = normalised(clips.speech(index).waveform)
         waveform = waveform[round(start * SAMPLE_RATE / fps) : round((start + length) * SAMPLE_RATE / fps)]
-        return Lesson(waveform, torch.tensor(len(waveform)), None, motion, count, lips)
+        return Lesson(waveform, torch.tensor(len(waveform)), None, motion, count, weight, lips)
 
     return cut
+
+
+def _weight(gap: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
+    weight = torch.where(gap < SHUT, SHUT_WEIGHT, 1.0)
+    return torch.where(gap < PRESSED, PRESSED_WEIGHT, weight)
 
 
 @torch.no_grad()
