@@ -2,8 +2,8 @@
 adult, in millimetres.
 
 Proportions follow anthropometric means (head breadth 150, length 190, bizygomatic 136, bigonial 112, fissure
-31, intercanthal 33, nose width
-35, mouth width 51); the numbers below are positions in the frame of `head_mesh`.
+31, intercanthal 33, nose width 35, mouth width 51); the numbers below are positions in the frame of
+`head_mesh`.
 """
 
 import numpy as np
@@ -103,8 +103,7 @@ def soft_tissue(shape: Primitives) -> None:
 
 def neck(shape: Primitives) -> None:
     """Neck, sternocleidomastoids, larynx, trapezius, shoulders and the top of the chest, in a layer of their
-    own.
-    """
+    own."""
     shape.capsule((0, -20, -24), (0, -150, -38), 44, 46, 1, layer=2)
     shape.capsule((46, -22, -16), (10, -162, 14), 9, 7, 20, layer=2)
     shape.capsule((0, -108, 10), (0, -178, 8), 12, 13, 22, layer=2)

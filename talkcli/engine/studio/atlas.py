@@ -1,6 +1,5 @@
 """One UV square for every part, without overlaps: the skin on a cylinder cut down the back, the rest on
-islands below it.
-"""
+islands below it."""
 
 import numpy as np
 
@@ -43,8 +42,7 @@ def skin_with_uv(surface: Surface) -> Patch:
     below.
 
     Loops inside the outermost one of an eye or the mouth shrink in the plane towards the line of the opening,
-    so overhanging lids and
-    lips cannot overlap. The crown is a pole; the cut runs down the back.
+    so overhanging lids and lips cannot overlap. The crown is a pole; the cut runs down the back.
     """
     skin = surface.skin
     vertices = skin.vertices

@@ -1,6 +1,5 @@
 """Triangles for the skin between the loops: a symmetric, graded Delaunay mesh in a stereographic plane that
-sees the whole head but the neck.
-"""
+sees the whole head but the neck."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,8 +42,7 @@ def from_plane(plane: Array) -> Array:
 
 def neck_directions() -> Array:
     """[NECK_COLUMNS, 3] the loop under jaw and skull where the neck begins, from the back (right side first)
-    round the front.
-    """
+    round the front."""
     angle = (np.arange(NECK_COLUMNS) + 0.5) / NECK_COLUMNS * 2 * np.pi - np.pi
     dip = neck_dip(angle)
     return np.stack([np.sin(angle) * np.cos(dip), np.sin(dip), np.cos(angle) * np.cos(dip)], 1)
@@ -109,8 +107,7 @@ class Domain:
 
 def triangulate(loops: list[Array], size: Callable[[Array], Array], seed: int = 0) -> Domain:
     """A graded mesh between `loops` (closed, points [n, 3], pairwise mirrored) and the neck; `size` gives
-    edge lengths in mm at directions.
-    """
+    edge lengths in mm at directions."""
     rng = np.random.default_rng(seed)
     rims = [directions(loop) for loop in loops] + [neck_directions()]
     fixed = np.concatenate(rims)

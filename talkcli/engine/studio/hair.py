@@ -13,8 +13,7 @@ LASH_LENGTH = {True: 6.5, False: 3.2}
 
 def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
     """The left eye's lashes, slim blades off the margin ring, denser above; and for each vertex (margin
-    column, percent of its length).
-    """
+    column, percent of its length)."""
     points, upper, s = eye.points[margin], eye.upper, eye.along
     rng, centre = np.random.default_rng(7), points.mean(0)
     vertices, roots = [], []
@@ -42,8 +41,7 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
 AZIMUTHS = (0, 0.3, 0.52, 0.68, 0.82, 0.98, 1.12, 1.24, 1.36, 1.46, 1.6, 1.9, 2.06, 2.25, 2.6, np.pi)
 EDGES = (54, 55, 55, 50, 41, 31, 18, 5, -3, 2, 17, 17, -4, -20, -30, -33)
 """the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear,
-nape
-"""
+nape"""
 
 
 def hairline(azimuth: Array) -> Array:

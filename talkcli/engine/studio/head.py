@@ -1,6 +1,5 @@
 """The built-in head as a FaceModel: mesh, identity basis, shapes, rig, landmarks and wrinkles, ready to be
-saved.
-"""
+saved."""
 
 from dataclasses import dataclass
 

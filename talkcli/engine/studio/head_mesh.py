@@ -1,35 +1,26 @@
-"""HeadMesh: the built-in head before it is baked, in millimetres, with the names that animation and painting
-need.
+"""HeadMesh: the built-in head before it is baked, in millimetres, with the names animation and painting need.
 
 The interface of this folder. Axes: x to the subject's LEFT, y up, z out of the face. The eyes' centres are
-near (+-31.5, 22, 75), the lip
-slit near y = -45, the chin's lowest point near y = -93, the crown near y = 131, the ears' roots near x =
-+-70. The closed, neutral face.
+near (+-31.5, 22, 72), the lip slit near y = -45, the chin's lowest point near y = -98, the crown near y =
+128, the ears' roots near x = +-67. The closed, neutral face.
 
 Everybody builds on these facts, which hold for every identity because vertices, faces and UV never change:
 
-* `parts` names disjoint vertex sets that together are the whole mesh (`PARTS`): "skin" (with lips, lids and
-  the neck), "cavity" (the lining of
-  the mouth, from just behind the slit), "left_eye", "right_eye", "upper_teeth", "lower_teeth", "upper_gum",
-    "lower_gum",
-    "tongue",
-  "left_ear", "right_ear", "left_lashes", "right_lashes", "hair".
-* `mouth.rings[k]` is a closed loop of vertices round the mouth, outermost first (`mouth.names`); every ring
-  has the same columns: column j lies at
-  `mouth.u[j]` in -1..1 (+1 the LEFT corner) and belongs to the upper lip where `mouth.upper[j]`.
-    `mouth.fraction[k]` is > 1 outside the
-  vermilion, 1 on its border, 0 on the slit, negative inside. `mouth.slit` = the slit ring, where the lips
-    touch: `mouth.pairs` [27, 2] are its
-  (upper, lower) vertices that coincide when closed. The two corner columns (|u| = 1) are one vertex each,
-    upper and lower at once.
+* `parts` names disjoint vertex sets that together are the whole mesh (`PARTS`): "skin" has lips, lids, neck
+  and shoulders; "cavity" is the lining of the mouth, from just behind the slit.
+* `mouth.rings[k]` is a closed loop of vertices round the mouth, outermost first (`mouth.names`). Every ring
+  has the same columns: column j lies at `mouth.u[j]` in -1..1 (+1 the LEFT corner) and belongs to the upper
+  lip where `mouth.upper[j]`. `mouth.fraction[k]` is > 1 outside the vermilion, 1 on its border, 0 on the
+  slit, negative inside. `mouth.slit` is where the lips touch: `mouth.pairs` [27, 2] are its (upper, lower)
+  vertices that coincide when closed. The two corner columns (|u| = 1) are one vertex each, upper and lower at
+  once.
 * `eyes["left"].rings[k]` is a closed loop round one eye, outermost first (`names`): orbit, sulcus, fold,
-  crease (of the upper lid), tarsus, lid,
-  margin (outer edge, lashes grow here), inner_margin (touches the eyeball), hidden (under the lid). Column j:
-    `s[j]` 0 at the inner canthus .. 1 at
-  the outer, `upper[j]`, `opposite[j]` the column of the other lid with the same s. `centre` [3] and `radius`:
-    the eyeball (a sphere plus cornea).
-* `lashes_root` [lash vertices, 2]: the margin-ring vertex (outer) each lash vertex rides on, and how far
-  along the lash it is, in percent.
+  crease (of the upper lid), tarsus, lid, margin (outer edge, lashes grow here), inner_margin (touches the
+  eyeball), hidden (under the lid). Column j: `s[j]` 0 at the inner canthus .. 1 at the outer, `upper[j]`,
+  `opposite[j]` the column of the other lid with the same s. `centre` [3] and `radius`: the eyeball, a sphere
+  plus cornea.
+* `lashes_root` [lash vertices, 2]: the margin vertex each lash vertex rides on, and how far along the lash it
+  is, in percent.
 * `mirror[v]` is the vertex at the mirrored place.
 """
 
@@ -81,8 +72,7 @@ class MouthRings:
     @property
     def pairs(self) -> Index:
         """[27, 2] (upper, lower) slit vertices that coincide when the mouth is closed, from the left to the
-        right corner
-        """
+        right corner"""
         n = len(self.u) // 2
         return np.stack([self.slit[1:n], self.slit[:n:-1]], 1)
 

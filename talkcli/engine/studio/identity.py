@@ -2,10 +2,9 @@
 broad population.
 
 Displacements are linear in the parameters, so a basis holds them exactly; their gradients are kept small, so
-no triangle turns over within
-the population's range. Most modes are fields over space (`modes`), so every part rides along; eyeballs only
-ever move as rigid bodies
-or grow as spheres, and the lids next to them move with them or along the ball.
+no triangle turns over within the population's range. Most modes are fields over space (`modes`), so every
+part rides along; eyeballs only ever move as rigid bodies or grow as spheres, and the lids next to them move
+with them or along the ball.
 """
 
 from collections.abc import Mapping
@@ -192,8 +191,7 @@ def sample(
     rng: np.random.Generator, sex: float | None = None, age: float | None = None, build: float | None = None
 ) -> HeadParameters:
     """A person drawn at random; sex -1 (female) .. 1 (male), age and build in standard deviations, any of
-    them drawn when None.
-    """
+    them drawn when None."""
     sex = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.0)) if sex is None else sex
     age = float(np.clip(rng.normal(), -1.5, 2.0)) if age is None else age
     build = float(np.clip(rng.normal(), -1.5, 2.0)) if build is None else build

@@ -42,8 +42,7 @@ SPOTS: dict[int, tuple[float, float]] = {
 
 def fit(head: HeadMesh, canonical: Array) -> Array:
     """UV [468, 2] of the canonical face's points [468, 3] on the head: similarity, then a thin bend on
-    anchors, then the nearest skin; lips
-    and lids lie exactly on the head's own loops."""
+    anchors, then the nearest skin; lips and lids lie exactly on the head's own loops."""
     exact = _loop_places(head)
     vertices, skin = head.vertices, _front_skin(head)
     anchors = {

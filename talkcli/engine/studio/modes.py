@@ -2,8 +2,7 @@
 per standard deviation.
 
 A field is a sum of terms; each term is mirrored to the right side unless it is a skew. Amplitudes follow the
-spread of adult anthropometry
-(about half of a breadth's standard deviation on each side).
+spread of adult anthropometry (about half of a breadth's standard deviation on each side).
 """
 
 from dataclasses import dataclass

@@ -174,8 +174,7 @@ def _bell(x: Array, centre: float, width: float) -> Array:
 
 def ear() -> Patch:
     """The left ear: helix, antihelix, concha, tragus and lobe as a height over a planar outline, its rim sunk
-    into the head.
-    """
+    into the head."""
     outline = _closed_spline(np.array(EAR_OUTLINE, float), EAR_COLUMNS)
     centre = np.array([1.0, -4.0])
     spoke = outline - centre

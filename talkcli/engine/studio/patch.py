@@ -1,6 +1,5 @@
 """A patch: one piece of the head with its own vertices, triangles and UV square; pieces are packed into one
-mesh and one atlas.
-"""
+mesh and one atlas."""
 
 from dataclasses import dataclass
 
@@ -50,8 +49,8 @@ def placed(patch: Patch, box: tuple[float, float, float, float], margin: float =
 
 def grid(points: Array, closed: bool, first_pole: bool = False, last_pole: bool = False) -> Patch:
     """A patch from points [rows, columns, 3]; seen from outside rows run down and columns to the right.
-    `closed` joins the last column to
-    the first (with a UV seam); a pole closes the first or last row by one vertex at its mean."""
+    `closed` joins the last column to the first (with a UV seam); a pole closes the first or last row by one
+    vertex at its mean."""
     rows, columns = points.shape[:2]
     wide = columns + 1 if closed else columns
     row, column = (a.ravel() for a in np.meshgrid(np.arange(rows - 1), np.arange(wide - 1), indexing="ij"))

@@ -9,9 +9,8 @@ LIPS = ("rim", "border", "red_outer", "red_middle", "red_inner", "slit")
 
 def make_regions(head: HeadMesh) -> dict[str, Index]:
     """Regions by name. Skin regions overlap where people's words do: lips, eyes (lids and what surrounds
-    them), nose, upper_face (all that is
-    above the mouth, scalp and ears left out), jaw (chin and jaw line), face, ears, neck, scalp; and the
-    parts."""
+    them), nose, upper_face (all that is above the mouth, scalp and ears left out), jaw (chin and jaw line),
+    face, ears, neck, scalp; and the parts."""
     skin = head.parts["skin"]
     x, y, z = head.vertices[skin].T
     lateral = np.abs(x)

@@ -1,6 +1,5 @@
 """The loops of lids and lips: closed curves laid on the implicit skin, columns in step from ring to ring (see
-`head_mesh`).
-"""
+`head_mesh`)."""
 
 from dataclasses import dataclass
 
@@ -48,8 +47,7 @@ def _normals(curve: Array, inside: Array, rounds: int) -> Array:
 
 def fissure() -> tuple[Array, np.ndarray, Array]:
     """The opening between the left lids: frontal curve [n, 2] from the outer canthus over the upper lid and
-    back, upper [n], s [n].
-    """
+    back, upper [n], s [n]."""
     x, y = anatomy.EYE[:2]
     inner, outer = np.array([x - 14.8, y - 1.6]), np.array([x + 14.6, y + 1.2])
     column, half = np.arange(EYE_COLUMNS), EYE_COLUMNS // 2
@@ -64,8 +62,7 @@ def fissure() -> tuple[Array, np.ndarray, Array]:
 
 def eye_loops(rows: Array) -> Loops:
     """The nine loops of the left eye. Lid skin lies on a sphere a little larger than the eyeball and centred
-    behind it.
-    """
+    behind it."""
     eye, ball = anatomy.EYE, anatomy.EYE_RADIUS
     lid_centre, lid_radius = eye + np.array([0, 0, -2.7]), 16.1
     curve, upper, s = fissure()
@@ -135,8 +132,7 @@ def mouth_loops(rows: Array) -> Loops:
 
     def lining(width: float, up: float, down: float, front: tuple[float, float], corner: float) -> Array:
         """A loop round the teeth: half width, height over and under the slit, z in the middle (above, below)
-        and at the corners.
-        """
+        and at the corners."""
         reach = np.sqrt(np.clip(1 - np.abs(u) ** 2.5, 0, 1))
         middle = np.where(upper, *front)
         return np.stack(

@@ -1,8 +1,7 @@
 """An implicit head: signed distance by smooth unions of anatomical primitives, in millimetres.
 
 Smooth minimum after I. Quilez ("smooth minimum", polynomial); ellipsoids use his first-order bound. The field
-is symmetric in x.
-A primitive is one row of 13 numbers: kind, layer, sign, blend, nine parameters.
+is symmetric in x. A primitive is one row of 13 numbers: kind, layer, sign, blend, nine parameters.
 """
 
 from dataclasses import dataclass, field
@@ -130,8 +129,7 @@ def _march(
 
 def march(rows: Array, origins: Array, directions: Array, start: float | Array) -> Array:
     """Where rays from outside meet the surface: points [n, 3], marched inward from `start` mm along each unit
-    direction.
-    """
+    direction."""
     origins = np.ascontiguousarray(np.broadcast_to(origins, directions.shape))
     begin = np.ascontiguousarray(np.broadcast_to(np.asarray(start, np.float64), len(directions)))
     return _march(rows, origins, np.ascontiguousarray(directions), begin, 250)

@@ -1,6 +1,5 @@
 """The skin and the lining of the mouth: loops and free triangles laid on the implicit head, with neck,
-shoulders and UV.
-"""
+shoulders and UV."""
 
 from dataclasses import dataclass
 
@@ -75,8 +74,7 @@ def strip(upper: Index, lower: Index) -> Index:
 
 def neck_rings(rows: Array, loop: Array) -> Array:
     """[NECK_RINGS, NECK_COLUMNS, 3] from the neck loop down to a level ring (rays from the neck's axis), then
-    over the shoulders (rays
-    from the chest)."""
+    over the shoulders (rays from the chest)."""
     angle = (np.arange(domain.NECK_COLUMNS) + 0.5) / domain.NECK_COLUMNS * 2 * np.pi - np.pi
     column = NECK_RINGS // 2
     middle = loop.mean(0) * [0, 1, 1]
