@@ -207,8 +207,8 @@ def paint(
 
     Two samples make a pixel along each side; snapped and nearness are the vertices among samples, starts and
     order the faces in bands of as many rows as ids and depth [rows, 2 width] have. points [V, 9]: place,
-    normal, share of the room and of the key seen, curvature; focal in pixels. ids, depth, batches [3, FIELDS *
-    BATCH], where and share [3, BATCH], lit (three of [BATCH]), face and near [4]: scratch.
+    normal, share of the room and of the key seen, curvature; focal in pixels. Scratch: ids, depth, batches
+    [3, FIELDS * BATCH], where and share [3, BATCH], lit (three of [BATCH]), face and near [4].
     """
     total[:] = 0.0
     reach = NEIGHBOURLY / focal
@@ -290,10 +290,9 @@ def develop(total, encode, background, bare_picture, out):
                 red += (1 - covered) * background[y, x, 0]
                 green += (1 - covered) * background[y, x, 1]
                 blue += (1 - covered) * background[y, x, 2]
-            noise = grain(x, y)
-            out[y, x, 0] = coded(red, encode, noise)
-            out[y, x, 1] = coded(green, encode, noise)
-            out[y, x, 2] = coded(blue, encode, noise)
+            out[y, x, 0] = coded(red, encode, 0.5)
+            out[y, x, 1] = coded(green, encode, 0.5)
+            out[y, x, 2] = coded(blue, encode, 0.5)
 
 
 @fast

@@ -130,13 +130,14 @@ def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
         for y in range(y0, y1 + 1):
             wa, wb, wc = ea, eb, ec
             entered = False
+            nearest, owner = depth[y - top], ids[y - top]
             row = na + down * (y * 256 + 128 - ay) - across * (ax - 128)
             for x in range(x0, x1 + 1):
                 if (wa | wb | wc) >= 0:
                     entered = True
                     near = np.float32(row + across * (x * 256))
-                    if near > depth[y - top, x]:
-                        depth[y - top, x], ids[y - top, x] = near, f
+                    if near > nearest[x]:
+                        nearest[x], owner[x] = near, f
                 elif entered:
                     break
                 wa, wb, wc = wa + ea_x, wb + eb_x, wc + ec_x
