@@ -44,7 +44,7 @@ def from_values(kind: type[C], values: Mapping[str, Any]) -> C:
 
 
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
-    """`["lr=5e-5", "encoder.width=64"]` -> `{"lr": 5e-5, "encoder": {"width": 64}}`; TOML values, else text."""
+    """`["lr=5e-5", "encoder.width=64"]` -> `{"lr": 5e-5, "encoder": {"width": 64}}`; TOML or text."""
     settings: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
