@@ -49,6 +49,8 @@ def wrinkle_maps(wrinkles: Wrinkles | None) -> WrinkleMaps:
 
 def enlarged(blood: NDArray[np.int8], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """The smaller blood map read with linear interpolation at the size of the height map."""
+    if not blood.any():
+        return np.zeros(shape, np.float32)
     factors = [wide / narrow for wide, narrow in zip(shape, blood.shape, strict=True)]
     return np.asarray(
         zoom(blood.astype(np.float32), factors, order=1, mode="nearest", grid_mode=True), np.float32

@@ -11,7 +11,7 @@ from talkcli.engine.rendering.compiled import fast
 from talkcli.engine.rendering.rasterize import SUBSAMPLE, rasterize
 
 Array = NDArray[np.float32]
-DIRECTIONS = 96
+DIRECTIONS = 64
 """From which the bake looks at the head."""
 
 MOUTH_CORNERS = 8
