@@ -69,15 +69,15 @@ def flat_canvas(size: int, texel: float) -> Canvas:
     )  # fmt: skip
 
 
-def test_tones_are_those_of_people() -> None:
+def test_pigments_give_the_tones_they_were_fitted_to() -> None:
     melanin = np.array([0.11, 0.3, 0.59, 1.1, 2.19])
-    measured = np.array([(232, 198, 176), (214, 172, 145), (188, 141, 115), (150, 106, 83), (94, 63, 50)])
+    chosen = np.array([(232, 198, 176), (214, 172, 145), (188, 141, 115), (150, 106, 83), (94, 63, 50)])
     made = to_srgb(skin_colour(melanin, np.zeros(5))).astype(int)
-    assert np.abs(made - measured).max() <= 4
+    assert np.abs(made - chosen).max() <= 4
 
 
 def test_skin_is_never_orange() -> None:
-    """Hue and chroma in CIELAB stay within what is measured on people, whatever the melanin and blood of
+    """Hue and chroma in CIELAB stay in the brown range that we chose for people, whatever the pigments of
     plain skin."""
     melanin, blood = (a.ravel() for a in np.meshgrid(np.geomspace(0.05, 3, 40), np.linspace(-0.06, 0.35, 20)))
     linear = skin_colour(melanin, blood)
