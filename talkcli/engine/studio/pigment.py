@@ -1,8 +1,8 @@
 """Colour of skin, hair and eyes from their pigments, by Beer-Lambert absorption in linear red, green and
 blue.
 
-The coefficients are fitted (log least squares, residual below 1 sRGB step) to eight tones that we chose, from very
-light to very dark skin. A grey floor, light that never enters the skin, keeps dark skin brown where pure
+The coefficients are fitted (log least squares, residual below 1 sRGB step) to eight tones that we chose, from
+very light to very dark skin. A grey floor, light that never enters the skin, keeps dark skin brown where pure
 absorption would turn it orange; a saturating yellow part stands for pheomelanin and carotene, which colour
 light skin first.
 """
