@@ -225,6 +225,16 @@ def test_a_rate_that_lies_is_refused_before_anything_is_allocated(rate, tmp_path
     tracemalloc.stop()
 
 
+def test_a_codec_that_nobody_knows_is_refused(tmp_path):
+    path = tmp_path / "x.wav"
+    soundfile.write(path, tone(16_000), 16_000)
+    data = bytearray(path.read_bytes())
+    data[20:22] = b"\x00\x2c"
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match=r"x\.wav"):
+        load_speech(path)
+
+
 def test_a_playlist_reaches_nothing_else(tmp_path):
     """FFmpeg would follow these; here they are no recordings."""
     soundfile.write(tmp_path / "secret.wav", tone(16_000), 16_000)

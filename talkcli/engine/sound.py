@@ -203,7 +203,8 @@ def _open_ffmpeg(file: BinaryIO, name: str) -> Iterator[Sound]:
     except (FFmpegError, ValueError, EOFError, OSError) as error:
         raise BadInput(f"{name} is not a recording that can be read.", CONVERT) from error
     with container:
-        stream = next(iter(container.streams.audio), None)
+        known = (stream for stream in container.streams.audio if stream.codec_context is not None)
+        stream = next(known, None)
         if stream is None or not stream.rate or not stream.channels:
             raise BadInput(f"{name} has no sound.", "Give a recording with speech in it.")
         notes: list[str] = []

@@ -166,7 +166,7 @@ def _opened(path: Path) -> Iterator[Any]:
         except (FFmpegError, ValueError, EOFError, OSError) as error:
             raise BadInput(f"{path} is not a video that can be read.", MEND) from error
         with container:
-            if not container.streams.video:
+            if not container.streams.video or container.streams.video[0].codec_context is None:
                 raise BadInput(f"{path} has no pictures.", "Give a video.")
             yield container
 
