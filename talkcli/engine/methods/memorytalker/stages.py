@@ -30,7 +30,7 @@ LAMBDA_1 = LAMBDA_2 = 0.01
 SHUT, SHUT_WEIGHT = 1e-3, 5.0
 """On the rig, frames whose lips are nearer than so many metres weigh so much: a gap where lips should meet is
 seen at once."""
-PRESSED, PRESSED_WEIGHT = -5e-4, 15.0
+PRESSED, PRESSED_WEIGHT = -5e-4, 30.0
 """Lips pressed together, as on P, B and M: fewer frames still, and the ones that are read from lips."""
 MARGIN = 1.0
 """Of the triplets."""
