@@ -27,7 +27,7 @@ BRIGHTNESS = 2.6
 def _pyrender() -> Any:
     os.environ.setdefault("PYOPENGL_PLATFORM", "osmesa")
     try:
-        import pyrender
+        import pyrender  # pyright: ignore[reportMissingImports]
     except (ImportError, AttributeError, OSError) as error:
         raise MissingAsset(f"--renderer pyrender cannot start: {error}.", INSTALL) from error
     return pyrender
