@@ -19,7 +19,7 @@ import typer
 from talkcli import __version__, console, options
 from talkcli.engine.errors import OutOfResources, TalkError
 
-VERBS = ("animate", "render", "personalize", "prepare", "train", "evaluate", "doctor")
+VERBS = ("animate", "render", "personalize", "prepare", "train", "evaluate", "models", "doctor")
 """In the order of --help; each is talkcli/commands/VERB.py with `run`, whose docstring is its help."""
 
 INTERRUPTED = 130

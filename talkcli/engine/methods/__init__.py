@@ -33,6 +33,14 @@ def checkpoint_path(model: str) -> Path:
     return path
 
 
+def installed() -> dict[str, Path]:
+    """The bundled checkpoints by method name."""
+    from talkcli.engine.assets import assets_folder
+
+    paths = {name: assets_folder() / f"{name}.ckpt" for name in METHODS}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
 def open_talker(model: str, device: str = "cpu") -> Talker:
     """A trained talker, ready to speak, from a checkpoint file or by the name of a method."""
     from talkcli.engine.assets import sha256

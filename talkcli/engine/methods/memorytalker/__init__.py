@@ -7,6 +7,7 @@ from dataclasses import replace
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.memorytalker.motions import config_for
+from talkcli.engine.methods.memorytalker.original import read_original
 from talkcli.engine.methods.memorytalker.stages import listen, memorise, stylise
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.methods.method import Method
@@ -29,4 +30,5 @@ METHOD = Method(
     config_for=config_for,
     stages={"listen": listen, "memorise": memorise, "stylise": stylise},
     capture=capture,
+    original=read_original,
 )

@@ -1,0 +1,60 @@
+"""talk models: what is installed is told, and the authors' checkpoints become ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from talkcli.engine.audio.encoder import HubertConfig
+from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.memorytalker.original import _NAMES
+from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> tuple[Path, MemoryTalker]:
+    """A checkpoint as the authors save theirs, and the talker whose weights it holds."""
+    torch.manual_seed(0)
+    hubert = HubertConfig(
+        hidden=48, layers=2, feed_forward=96, convolution=32, position_kernel=16, position_groups=4
+    )
+    talker = MemoryTalker(MemoryTalkerConfig(verts=5, hubert=hubert))
+    state = {}
+    for key, value in talker.state_dict().items():
+        for pattern, ours in _NAMES.items():
+            if key.startswith(ours):
+                state[re.sub(r"[\\^$]", "", pattern) + key.removeprefix(ours)] = value
+                break
+    path = tmp_path / "ckpt_100.pth"
+    torch.save(state, path)
+    return path, talker
+
+
+def test_the_bundled_starter_is_listed_with_its_licence(talk) -> None:
+    (starter,) = json.loads(talk("models", "--json").stdout)["models"]
+    assert starter["model"] == "memorytalker" and starter["licence"] == "Apache-2.0"
+    assert starter["megabytes"] < 12 and len(starter["sha256"]) == 64
+
+
+def test_an_imported_checkpoint_opens_with_the_same_weights(talk, published, tmp_path: Path) -> None:
+    path, talker = published
+    talk("models", "import", "memorytalker", path, "-o", tmp_path / "ours.ckpt")
+    opened = open_talker(str(tmp_path / "ours.ckpt")).state_dict()
+    for key, value in talker.state_dict().items():
+        if key != "style.learnt":
+            assert torch.equal(opened[key], value), key
+
+
+def test_a_pickle_with_code_is_refused(talk, tmp_path: Path) -> None:
+    class Harmful:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "harmed",))
+
+    torch.save({"weights": Harmful()}, tmp_path / "evil.pth")
+    said = talk("models", "import", "memorytalker", tmp_path / "evil.pth", "-o", tmp_path / "x.ckpt", code=6)
+    assert "evil.pth" in said.stderr
+    assert not (tmp_path / "harmed").exists() and not (tmp_path / "x.ckpt").exists()
