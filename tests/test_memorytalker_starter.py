@@ -81,7 +81,8 @@ def test_the_starter_learns_and_speaks_in_the_rigs_own_shapes(tmp_path):
     for name, rate in (("memorise", 5e-3), ("stylise", 3e-4)):
         stage = METHOD.stages[name](talker.config, **options)
         assert stage is not None
-        stage = replace(stage, steps=30, batch=4).with_rate(rate)
+        updates = tuple(replace(update, lr=rate) for update in stage.updates)
+        stage = replace(stage, steps=30, batch=4, updates=updates)
         generator = seed()
         batches = clips.batches(stage.begin(talker, clips), stage.batch, generator)
         steps = [step.losses["mse"] for step in fit(talker, stage, batches, generator=generator)]

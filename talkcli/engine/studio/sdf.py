@@ -133,12 +133,3 @@ def march(rows: Array, origins: Array, directions: Array, start: float | Array) 
     origins = np.ascontiguousarray(np.broadcast_to(origins, directions.shape))
     begin = np.ascontiguousarray(np.broadcast_to(np.asarray(start, np.float64), len(directions)))
     return _march(rows, origins, np.ascontiguousarray(directions), begin, 250)
-
-
-@numba.njit(cache=True)
-def distances(rows: Array, points: Array) -> Array:  # pragma: no cover
-    """Signed distance [n] of points [n, 3]; negative inside."""
-    result = np.empty(points.shape[0])
-    for i in range(points.shape[0]):
-        result[i] = _distance(rows, points[i, 0], points[i, 1], points[i, 2])
-    return result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Generic, Self, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +60,3 @@ class Stage(Generic[N, S]):
     """Decay a step of the averaged weights that the stage leaves behind; None leaves the last ones."""
     schedule: Callable[[float], float] = steady
     """Share of the learning rate at a share of the steps."""
-
-    def with_rate(self, lr: float) -> Self:
-        """The same stage with every update at this learning rate."""
-        return replace(self, updates=tuple(replace(update, lr=lr) for update in self.updates))
