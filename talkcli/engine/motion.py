@@ -51,6 +51,24 @@ class Codes(TensorStruct):
     codes: Float[Tensor, "frames n_code"]
 
 
+class Textures(TensorStruct):
+    """A skin that changes: each frame's texture is the neutral one times exp(weights @ basis).
+
+    A mixture, so that an hour of it is small. The ratio is of sRGB values, as cameras give them.
+    """
+
+    weights: Float[Tensor, "frames parts"]
+    basis: Float[Tensor, "parts 3 rows columns"]
+    """Logarithms of ratios in red, green and blue over the UV square, row 0 at the top (v = 1)."""
+
+
+def ratios(
+    textures: Textures, start: int = 0, stop: int | None = None
+) -> Float[Tensor, "frames 3 rows columns"]:
+    """Frames [start, stop): texture divided by neutral texture, sRGB values."""
+    return (textures.weights[start:stop] @ textures.basis.flatten(1)).exp().unflatten(1, textures.basis.shape[1:])
+
+
 Face = Vertices | Shapes | Coefficients | Codes
 
 
@@ -59,6 +77,8 @@ class Motion(TensorStruct):
     """Frames a second, exact: 30000/1001 does not drift."""
     face: Face
     head: Head | None = None
+    texture: Textures | None = None
+    """How the skin changes, where the method says so."""
     provenance: str = "{}"
     """JSON: which model, weights (SHA-256), avatar, seed and version made it, and that it is synthetic."""
 
@@ -68,6 +88,8 @@ class Motion(TensorStruct):
             raise ValueError(f"Motion.fps must be positive, got {self.fps}")
         if self.head is not None and len(self.head.rotation) != len(self):
             raise ValueError(f"Motion.head has {len(self.head.rotation)} frames, the face {len(self)}")
+        if self.texture is not None and len(self.texture.weights) != len(self):
+            raise ValueError(f"Motion.texture has {len(self.texture.weights)} frames, the face {len(self)}")
 
     def __len__(self) -> int:
         match self.face:
@@ -89,4 +111,4 @@ def save_motion(motion: Motion, path: Path) -> None:
 
 
 def load_motion(path: Path) -> Motion:
-    return load_struct(path, (Motion, Head, Vertices, Shapes, Coefficients, Codes))
+    return load_struct(path, (Motion, Head, Textures, Vertices, Shapes, Coefficients, Codes))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import istft, lfilter, stft
 
@@ -24,8 +25,8 @@ def _loudness(wave: Wave) -> float:
 
 def through_microphone(wave: Wave, rng: np.random.Generator) -> Wave:
     """Tilt, a few broad peaks and dips, sometimes a telephone's band."""
-    size = 1 << (len(wave) - 1).bit_length()
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    size = next_fast_len(len(wave), real=True)
+    hertz = rfftfreq(size, 1 / SAMPLE_RATE)
     gain = rng.normal(0, 4) * np.log2((hertz + 50) / 1000) / 2
     for _ in range(int(rng.integers(1, 4))):
         centre, width = np.exp(rng.uniform(np.log(100), np.log(7000))), rng.uniform(0.2, 1.0)
@@ -34,30 +35,30 @@ def through_microphone(wave: Wave, rng: np.random.Generator) -> Wave:
         gain -= np.maximum(0, hertz - rng.uniform(3000, 6500)) / 300
     if rng.random() < 0.25:
         gain -= np.maximum(0, rng.uniform(80, 350) - hertz) / 10
-    shaped = np.fft.irfft(np.fft.rfft(wave, size) * 10 ** (gain / 20), size)[: len(wave)]
-    return shaped.astype(np.float32)
+    shaped = irfft(rfft(wave, size) * (10 ** (gain / 20)).astype(np.float32), size)
+    return np.asarray(shaped)[: len(wave)]
 
 
 def in_room(wave: Wave, rng: np.random.Generator) -> Wave:
     """Direct sound and a decaying tail of noise, 0.1 to 0.7 s to -60 dB."""
     length = int(rng.uniform(0.1, 0.7) * SAMPLE_RATE)
-    response = rng.normal(size=length) * np.exp(-6.9 * np.arange(length) / length)
+    response = rng.standard_normal(length, np.float32) * np.exp(-6.9 * np.arange(length) / length)
     response *= rng.uniform(0.1, 0.7) / np.sqrt(np.square(response).sum())
     response[0] = 1.0
-    size = 1 << (len(wave) + length - 1).bit_length()
-    wet = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(response, size), size)[: len(wave)]
-    return wet.astype(np.float32)
+    size = next_fast_len(len(wave) + length, real=True)
+    wet = irfft(rfft(wave, size) * rfft(response.astype(np.float32), size), size)
+    return np.asarray(wet)[: len(wave)]
 
 
 def with_noise(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) -> Wave:
     """White to brown noise, or the murmur of `babble`, 5 to 45 dB below."""
-    noise = rng.normal(size=len(wave))
+    noise = rng.standard_normal(len(wave), np.float32)
     kind = rng.random()
     if kind < 0.6:
-        size = 1 << (len(wave) - 1).bit_length()
-        hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-        colour = np.maximum(hertz, 30) ** -rng.uniform(0, 1.2)
-        noise = np.fft.irfft(np.fft.rfft(noise, size) * colour, size)[: len(wave)]
+        size = next_fast_len(len(wave), real=True)
+        hertz = rfftfreq(size, 1 / SAMPLE_RATE)
+        colour = np.maximum(hertz, 30).astype(np.float32) ** np.float32(-rng.uniform(0, 1.2))
+        noise = np.asarray(irfft(rfft(noise, size) * colour, size))[: len(wave)]
     elif kind < 0.8 and babble is not None and len(babble):
         noise = np.resize(babble, len(wave)).astype(np.float64)
     level = _loudness(wave) * 10 ** (-rng.uniform(5, 45) / 20)
@@ -98,15 +99,44 @@ def elsewhere(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) 
 def breath(seconds: float, rng: np.random.Generator) -> Wave:
     """Air drawn in before speaking: shaped noise that swells and fades, for silences."""
     count = max(64, int(seconds * SAMPLE_RATE))
-    size = 1 << (count - 1).bit_length()
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    size = next_fast_len(count, real=True)
+    hertz = rfftfreq(size, 1 / SAMPLE_RATE)
     colour = sum(
         rng.uniform(0.3, 1) * np.exp(-0.5 * ((hertz - rng.uniform(low, high)) / rng.uniform(150, 600)) ** 2)
         for low, high in ((300, 900), (900, 2200), (2200, 4500), (4000, 7000))
     )
-    noise = np.fft.irfft(np.fft.rfft(rng.normal(size=count), size) * colour, size)[:count]
+    noise = irfft(rfft(rng.normal(size=count), size) * colour, size)[:count]
     swell = np.sin(np.pi * np.linspace(0, 1, count) ** rng.uniform(0.6, 2.0))
     return (noise / (np.abs(noise).max() + 1e-9) * swell).astype(np.float32)
+
+
+def wordless(samples: int, rng: np.random.Generator) -> Wave:
+    """What sounds when nobody speaks: hiss or rumble that swells, a hum, knocks, a few notes; one or several."""
+    seconds, wave = np.arange(samples) / SAMPLE_RATE, np.zeros(samples)
+    for kind in rng.permutation(4)[: int(rng.integers(1, 3))]:
+        if kind == 0:
+            size = next_fast_len(samples, real=True)
+            colour = np.maximum(rfftfreq(size, 1 / SAMPLE_RATE), 30) ** -rng.uniform(0, 1.2)
+            part = irfft(rfft(rng.normal(size=samples), size) * colour, size)[:samples]
+            part *= 1 + rng.uniform(0, 1) * np.sin(2 * np.pi * (rng.uniform(0.1, 2) * seconds + rng.random()))
+        elif kind == 1:
+            hertz, overtones = rng.uniform(45, 130), np.arange(1, 12)
+            strengths = rng.random(11) / overtones
+            part = strengths @ np.sin(2 * np.pi * hertz * overtones[:, None] * seconds)
+        elif kind == 2:
+            part = np.zeros(samples)
+            part[rng.integers(0, samples, int(rng.integers(1, 12)))] = rng.normal(size=1)
+            ring = np.exp(-np.arange(800) / rng.uniform(20, 300)) * rng.normal(size=800)
+            part = np.convolve(part, ring)[:samples]
+        else:
+            pitch = 110 * 2 ** (rng.integers(0, 36, 64) / 12)
+            turns = np.cumsum(np.repeat(pitch, int(rng.uniform(0.1, 0.5) * SAMPLE_RATE))[:samples])
+            part = np.zeros(samples)
+            part[: len(turns)] = np.sin(2 * np.pi * turns / SAMPLE_RATE) + 0.3 * np.sin(
+                6 * np.pi * turns / SAMPLE_RATE
+            )
+        wave += part / (np.abs(part).max() + 1e-9) * rng.uniform(0.2, 1)
+    return (wave * rng.uniform(0.02, 0.3)).astype(np.float32)
 
 
 def bend(

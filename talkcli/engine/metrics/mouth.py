@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import torch
@@ -72,7 +73,7 @@ def _named_regions(topology: Topology, avatar: Avatar) -> Regions:
 
 def still_head(motion: Motion) -> Motion:
     """The motion without its head pose: metrics look at the face."""
-    return motion if motion.head is None else Motion(motion.fps, motion.face, None, motion.provenance)
+    return motion if motion.head is None else replace(motion, head=None)
 
 
 def face_chunks(motion: Motion, avatar: Avatar) -> Iterator[Float[Tensor, "frames verts 3"]]:

@@ -167,7 +167,7 @@ def _in_manner(motion: Motion, before: Tensor, manner: Manner, mood: Mood, inten
     rest = intensity * torch.deg2rad(torch.tensor(mood.head))
     scale = manner.head * (1 + intensity * (mood.movement - 1))
     head = Head(motion.head.rotation * scale + rest, motion.head.translation * scale)
-    return Motion(motion.fps, Coefficients(weights, motion.face.jaw), head, motion.provenance)
+    return dataclasses.replace(motion, face=Coefficients(weights, motion.face.jaw), head=head)
 
 
 def _add(weights: Tensor, names: tuple[str, ...], name: str, track: Float[Tensor, " frames"]) -> None:

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import cache
 from multiprocessing import get_context
@@ -135,7 +135,7 @@ def record(plan: Plan, name: str) -> Clip:
         "text": texts, "voice": {"synthesiser": who.voice.synthesiser, "language": who.voice.language},
         "mood": mood, "intensity": round(intensity, 3), "licence": LICENCE,
     }  # fmt: skip
-    motion = Motion(motion.fps, motion.face, motion.head, json.dumps(made, ensure_ascii=False))
+    motion = replace(motion, provenance=json.dumps(made, ensure_ascii=False))
     return Clip(utterance.speech, motion, who.avatar, utterance.phones)
 
 

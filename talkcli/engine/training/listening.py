@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from talkcli.engine.audio.augment import bend, elsewhere, hide
+from talkcli.engine.audio.augment import bend, elsewhere, hide, wordless
 from talkcli.engine.audio.logmel import HOP, fold, mel_power, normalise, with_slopes
 from talkcli.engine.audio.logmel_encoder import TICKS, LogMelEncoder
 from talkcli.engine.clips import ClipSet
@@ -26,6 +26,8 @@ SLACK = 100
 """More that are cut, since a faster tempo uses them up."""
 PER_SECOND = SAMPLE_RATE // HOP
 PER_TICK = PER_SECOND // TICKS
+SILENT = 0.04
+"""Share of the examples in which something sounds and nobody speaks."""
 UNKNOWN = -1
 """The phone of a tick that is padding."""
 
@@ -47,10 +49,15 @@ def heard(clips: ClipSet, index: int, generator: torch.Generator) -> Heard:
     spectra = len(speech) // HOP + 1
     first = int(rng.integers(max(0, spectra - SPECTRA - SLACK) + 1))
     wave = speech[first * HOP : (first + SPECTRA + SLACK) * HOP]
+    silent = rng.random() < SILENT
+    if silent:
+        wave = wordless(len(wave), rng)
     if rng.random() < 0.8:
         wave = elsewhere(wave, rng)
     power = mel_power(torch.from_numpy(wave)[None])[0].numpy()
     said = phones.frames(PER_SECOND, first + len(power))[first:].numpy()
+    if silent:
+        said = np.full_like(said, SILENCE)
     if rng.random() < 0.04:  # a stretch without speech
         power, said = 1e-3 * power.mean() + 1e-6 * power, np.full_like(said, SILENCE)
     power, said = bend(power, said, rng)

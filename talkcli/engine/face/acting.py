@@ -1,0 +1,51 @@
+"""Acting skin: what the rig's wrinkles and blood do to a texture, as a camera would see it."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import arkit_weights
+from talkcli.engine.face.look import HAEMOGLOBIN, RELIEF_UNIT, Wrinkles, activations
+from talkcli.engine.motion import Motion, Textures
+
+GAMMA = 2.2
+"""Of sRGB, roughly: what a factor of light is in values is its root."""
+DEPTH = 3e-4
+"""Metres below its surroundings at which a fold keeps 1/e of its light."""
+SURROUNDINGS = 17
+"""Texels of the height map over which the surroundings are a mean."""
+
+
+def worn_textures(motion: Motion, avatar: Avatar, size: int) -> Textures:
+    """How the built-in skin changes under a motion of its rig, in size x size maps."""
+    wrinkles = load_face_model().wrinkles
+    active = activations(wrinkles, arkit_weights(motion, avatar))
+    return Textures(active, skin_ratios(size))
+
+
+@functools.lru_cache(maxsize=4)
+def skin_ratios(size: int) -> Float[Tensor, "maps 3 size size"]:
+    """Logarithm of the ratio of sRGB values at activation 1 of each wrinkle map of the built-in head."""
+    return _ratios(load_face_model().wrinkles, size)
+
+
+def _ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size size"]:
+    """Blood absorbs, folds lie in their own shade and ridges stand in the light."""
+    height = wrinkles.height.float()[:, None] * RELIEF_UNIT
+    around = height
+    for _ in range(2):
+        around = F.avg_pool2d(
+            around, SURROUNDINGS, stride=1, padding=SURROUNDINGS // 2, count_include_pad=False
+        )
+    shade = F.interpolate((height - around) / DEPTH, size=(size, size), mode="area")
+    blood = wrinkles.blood.float()[:, None] / 127
+    blood = F.interpolate(blood, size=(size, size), mode="bilinear", align_corners=False)
+    absorbed = torch.tensor(HAEMOGLOBIN)[:, None, None] * blood
+    return (shade - absorbed) / GAMMA
