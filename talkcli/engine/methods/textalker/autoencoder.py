@@ -1,0 +1,276 @@
+"""The autoencoder of UV maps: a grid of latents, each snapped to the nearest code, makes a map (VQ-GAN).
+
+One architecture for motion and for wrinkles, with weights of their own. Layout, names and order of the blocks
+are those of the published checkpoints, which are CodeFormer's (Zhou et al. 2022), whose network is that of
+Esser et al. 2021.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talkcli.engine.errors import BadInput
+
+COMMITMENT = 1.0
+CODEBOOK = 0.25
+"""Weights of the two halves of the codebook loss, as published: beta is on the codes, not on the encoder."""
+
+DECAY = 0.99
+"""Of the running use of a code, a step."""
+
+TEXELS = 1 << 18
+"""Texels generated at a time when nothing is to be learnt: caches stay warm and memory small."""
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """As published for maps of 512."""
+
+    size: int = 512
+    channels: int = 3
+    width: int = 64
+    """Channels at full size; `multipliers` of it at every halving."""
+    multipliers: tuple[int, ...] = (1, 2, 2, 4, 4, 8)
+    blocks: int = 2
+    """Residual blocks a level."""
+    attention: tuple[int, ...] = (16,)
+    """Sizes at which every residual block is followed by attention; the innermost has it anyway."""
+    latent: int = 16
+    """Channels of the grid of latents."""
+    codes: int = 1024
+    groups: int = 32
+    """Of a group norm; as many of them as divide its channels."""
+    restart: float = 0.0
+    """A code used less than this part of the average moves onto a latent (Dhariwal et al. 2020, appendix B);
+    0, as published, leaves codes alone. The first batch places them all."""
+
+    @property
+    def grid(self) -> int:
+        """The side of the grid of latents."""
+        return self.size >> (len(self.multipliers) - 1)
+
+    @property
+    def dims(self) -> int:
+        """Numbers that make one map's latents."""
+        return self.latent * self.grid**2
+
+
+class Residual(nn.Module):
+    """Two convolutions around which what came in is carried."""
+
+    def __init__(self, inputs: int, outputs: int, groups: int) -> None:
+        super().__init__()
+        self.norm1 = norm(inputs, groups)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm2 = norm(outputs, groups)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.conv_out = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o h w"]:
+        y = self.conv1(F.silu(self.norm1(x)))
+        return self.conv_out(x) + self.conv2(F.silu(self.norm2(y)))
+
+
+class Attention(nn.Module):
+    """Every place of a grid looks at every other, with one head."""
+
+    def __init__(self, width: int, groups: int) -> None:
+        super().__init__()
+        self.norm = norm(width, groups)
+        self.q, self.k, self.v, self.proj_out = (nn.Conv2d(width, width, 1) for _ in range(4))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        y = self.norm(x)
+        q, k, v = (conv(y).flatten(2).mT[:, None] for conv in (self.q, self.k, self.v))
+        seen = F.scaled_dot_product_attention(q, k, v)[:, 0].mT
+        return x + self.proj_out(seen.unflatten(2, x.shape[2:]))
+
+
+class Down(nn.Module):
+    """Half the size: the extra row and column are on the right and at the bottom."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, stride=2)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h//2 w//2"]:
+        return self.conv(F.pad(x, (0, 1, 0, 1)))
+
+
+class Up(nn.Module):
+    """Twice the size."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 2*h 2*w"]:
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class Chain(nn.Module):
+    """Blocks in a row, the last norm and convolution in float32 whatever the rest is computed in.
+
+    Eight bits of mantissa would draw a map in steps that a mouth shows.
+    """
+
+    def __init__(self, blocks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o h2 w2"]:
+        *body, last_norm, last_conv = self.blocks
+        for block in body:
+            x = block(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return last_conv(last_norm(x.float()))
+
+
+class Quantised(NamedTuple):
+    """Latents snapped to their codes."""
+
+    latents: Float[Tensor, "b latent g g"]
+    """The codes; gradients pass to what was snapped."""
+    indices: Int[Tensor, "b g g"]
+    loss: Float[Tensor, ""]
+    perplexity: Float[Tensor, ""]
+    """How many codes a batch would use, were all used alike."""
+
+
+class Quantiser(nn.Module):
+    """The codebook."""
+
+    def __init__(self, codes: int, width: int, restart: float) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(codes, width)
+        nn.init.uniform_(self.embedding.weight, -1 / codes, 1 / codes)
+        self.restart = restart
+        if restart:
+            self.register_buffer("use", torch.zeros(codes))
+
+    def nearest(self, latents: Float[Tensor, "b latent g g"]) -> Int[Tensor, "b g g"]:
+        """The index of the code closest to each latent."""
+        z, e = latents.movedim(1, -1).flatten(0, 2), self.embedding.weight
+        distance = z.square().sum(1, keepdim=True) + e.square().sum(1) - 2 * z @ e.T
+        return distance.argmin(1).reshape(latents.shape[0], *latents.shape[2:])
+
+    def codes(self, indices: Int[Tensor, "b g g"]) -> Float[Tensor, "b latent g g"]:
+        return self.embedding(indices).movedim(-1, 1)
+
+    def forward(self, latents: Float[Tensor, "b latent g g"]) -> Quantised:
+        with torch.autocast(latents.device.type, enabled=False):
+            latents = latents.float()
+            indices = self.nearest(latents)
+            codes = self.codes(indices)
+            loss = COMMITMENT * F.mse_loss(latents, codes.detach())
+            loss = loss + CODEBOOK * F.mse_loss(codes, latents.detach())
+            share = indices.flatten().bincount(minlength=self.embedding.num_embeddings) / indices.numel()
+            perplexity = (-share * (share + 1e-10).log()).sum().exp()
+            return Quantised(latents + (codes - latents).detach(), indices, loss, perplexity)
+
+    @torch.no_grad()
+    def revive(self, latents: Float[Tensor, "b latent g g"], generator: torch.Generator) -> None:
+        """Move the codes that are hardly used onto latents drawn from these; all of them the first time."""
+        use, count = self.get_buffer("use"), self.embedding.num_embeddings
+        latents = latents.float()
+        indices, placed = self.nearest(latents).flatten(), use.any()
+        use.lerp_(indices.bincount(minlength=count) / indices.numel(), 1 - DECAY)
+        idle = (use < self.restart / count) | ~placed
+        drawn = torch.randint(indices.numel(), (count,), generator=generator).to(latents.device)
+        places = latents.movedim(1, -1).flatten(0, 2)[drawn]
+        self.embedding.weight[idle] = places[idle]
+        use[idle] = 1 / count
+
+
+class Autoencoder(nn.Module):
+    """Maps to latents, latents to codes, codes to maps."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        if config.grid << (len(config.multipliers) - 1) != config.size:
+            raise BadInput(
+                f"a map of {config.size} texels cannot be halved {len(config.multipliers) - 1} times",
+                "choose a size that is a multiple of a power of two, or fewer multipliers",
+            )
+        self.config = config
+        self.encoder = Chain(encoder_blocks(config))
+        self.quantize = Quantiser(config.codes, config.latent, config.restart)
+        self.generator = Chain(generator_blocks(config))
+
+    def encode(self, maps: Float[Tensor, "b channels size size"]) -> Float[Tensor, "b latent g g"]:
+        """Latents before quantisation: what diffusion learns to draw."""
+        return self.encoder(maps)
+
+    def quantise(self, latents: Float[Tensor, "b latent g g"]) -> Quantised:
+        return self.quantize(latents)
+
+    def generate(self, codes: Float[Tensor, "b latent g g"]) -> Float[Tensor, "b channels size size"]:
+        """Maps in (0, 1) of latents that are codes already."""
+        return self.generator(codes).sigmoid()
+
+    def decode(self, latents: Float[Tensor, "b latent g g"]) -> Float[Tensor, "b channels size size"]:
+        """Maps in (0, 1). Without gradients, grids that snap to the same codes are generated once."""
+        if torch.is_grad_enabled():
+            return self.generate(self.quantise(latents).latents)
+        grids, which = self.quantize.nearest(latents.float()).unique(dim=0, return_inverse=True)
+        share = max(1, TEXELS // self.config.size**2)
+        return torch.cat([self.generate(self.quantize.codes(part)) for part in grids.split(share)])[which]
+
+    def forward(
+        self, maps: Float[Tensor, "b channels size size"]
+    ) -> tuple[Float[Tensor, "b channels size size"], Quantised]:
+        """What comes out when maps go in, and what they were snapped to."""
+        quantised = self.quantise(self.encode(maps))
+        return self.generate(quantised.latents), quantised
+
+
+def norm(width: int, groups: int) -> nn.GroupNorm:
+    return nn.GroupNorm(math.gcd(groups, width), width, eps=1e-6)
+
+
+def encoder_blocks(config: AutoencoderConfig) -> list[nn.Module]:
+    """From a map to latents, level by level."""
+    widths, groups = [config.width * m for m in config.multipliers], config.groups
+    blocks: list[nn.Module] = [nn.Conv2d(config.channels, config.width, 3, padding=1)]
+    width = config.width
+    for level, outputs in enumerate(widths):
+        for _ in range(config.blocks):
+            blocks += level_blocks(config, level, width, outputs)
+            width = outputs
+        if level < len(widths) - 1:
+            blocks.append(Down(width))
+    blocks += innermost(width, groups)
+    return [*blocks, norm(width, groups), nn.Conv2d(width, config.latent, 3, padding=1)]
+
+
+def generator_blocks(config: AutoencoderConfig) -> list[nn.Module]:
+    """From codes to a map: the encoder's way back."""
+    widths, groups = [config.width * m for m in config.multipliers], config.groups
+    width = widths[-1]
+    blocks: list[nn.Module] = [nn.Conv2d(config.latent, width, 3, padding=1), *innermost(width, groups)]
+    for level in reversed(range(len(widths))):
+        for _ in range(config.blocks):
+            blocks += level_blocks(config, level, width, widths[level])
+            width = widths[level]
+        if level:
+            blocks.append(Up(width))
+    return [*blocks, norm(width, groups), nn.Conv2d(width, config.channels, 3, padding=1)]
+
+
+def innermost(width: int, groups: int) -> list[nn.Module]:
+    return [Residual(width, width, groups), Attention(width, groups), Residual(width, width, groups)]
+
+
+def level_blocks(config: AutoencoderConfig, level: int, inputs: int, outputs: int) -> list[nn.Module]:
+    """One residual block of a level, and attention where the level has it."""
+    looks = config.size >> level in config.attention
+    block = Residual(inputs, outputs, config.groups)
+    return [block, Attention(outputs, config.groups)] if looks else [block]
