@@ -1,0 +1,103 @@
+"""Diffusion that predicts the clean signal: a cosine schedule and two ways back from noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+Denoise = Callable[[Tensor, Tensor], Tensor]
+"""x_t [batch, frames, dims] and its step t [batch] to the clean signal x_0 as the network guesses it."""
+
+
+class Schedule(nn.Module):
+    """How much noise there is at steps 0..T: a cosine (Nichol and Dhariwal 2021, eq. 17).
+
+    s = 0.008 and beta in [1e-4, 0.999], as TexTalker has them, and its names of the buffers.
+    """
+
+    betas: Float[Tensor, " steps+1"]
+    alphas: Float[Tensor, " steps+1"]
+    alpha_bars: Float[Tensor, " steps+1"]
+    sigmas_flex: Float[Tensor, " steps+1"]
+    """sqrt(beta): the upper bound of the posterior's deviation."""
+    sigmas_inflex: Float[Tensor, " steps+1"]
+    """The posterior's deviation, its lower bound: what sampling adds."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+        raw = torch.cos((torch.arange(steps + 1) / steps + 0.008) / 1.008 * math.pi / 2) ** 2
+        raw = raw / raw[0]
+        betas = torch.cat([torch.zeros(1), (1 - raw[1:] / raw[:-1]).clamp(1e-4, 0.999)])
+        alphas = 1 - betas
+        bars = alphas.log().cumsum(0).exp()
+        lower = torch.zeros(steps + 1)
+        lower[1:] = ((1 - bars[:-1]) / (1 - bars[1:]) * betas[1:]).sqrt()
+        self.register_buffer("betas", betas)
+        self.register_buffer("alphas", alphas)
+        self.register_buffer("alpha_bars", bars)
+        self.register_buffer("sigmas_flex", betas.sqrt())
+        self.register_buffer("sigmas_inflex", lower)
+
+    def corrupt(
+        self,
+        clean: Float[Tensor, "batch frames dims"],
+        t: Int[Tensor, " batch"],
+        noise: Float[Tensor, "batch frames dims"],
+    ) -> Float[Tensor, "batch frames dims"]:
+        """x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise."""
+        bar = self.alpha_bars[t][:, None, None]
+        return bar.sqrt() * clean + (1 - bar).sqrt() * noise
+
+
+def ancestral(
+    denoise: Denoise, x: Float[Tensor, "batch frames dims"], schedule: Schedule, generator: torch.Generator
+) -> Float[Tensor, "batch frames dims"]:
+    """All T steps from noise to signal, fresh noise at each but the last (Ho et al. 2020, eq. 7).
+
+    The noise is drawn on the CPU, so that a seed means the same on every device.
+    """
+    alphas, bars = schedule.alphas.tolist(), schedule.alpha_bars.tolist()
+    sigmas = schedule.sigmas_inflex.tolist()
+    for t in range(schedule.steps, 0, -1):
+        clean = denoise(x, _at(t, x))
+        keep = math.sqrt(alphas[t]) * (1 - bars[t - 1]) / (1 - bars[t])
+        take = (1 - alphas[t]) * math.sqrt(bars[t - 1]) / (1 - bars[t])
+        x = keep * x + take * clean
+        if t > 1:
+            x = x + sigmas[t] * torch.randn(x.shape, generator=generator).to(x)
+    return x
+
+
+def solve(
+    denoise: Denoise, x: Float[Tensor, "batch frames dims"], schedule: Schedule, steps: int
+) -> Float[Tensor, "batch frames dims"]:
+    """The same way in few steps and without fresh noise: DPM-Solver++(2M) (Lu et al. 2022, algorithm 2).
+
+    Steps are evenly spaced in t; the last one, to t = 0, is of first order and gives x_0 itself.
+    """
+    grid = torch.linspace(schedule.steps, 0, steps + 1).round().long().tolist()
+    bars = [float(schedule.alpha_bars[t]) for t in grid[:-1]] + [1.0]
+    scale, sigma = [math.sqrt(bar) for bar in bars], [math.sqrt(1 - bar) for bar in bars]
+    half_log_snr = [math.log(a / s) for a, s in zip(scale[:-1], sigma[:-1], strict=True)]
+    before = x
+    for i, t in enumerate(grid[:-1]):
+        clean = denoise(x, _at(t, x))
+        if i + 1 == steps:
+            return clean
+        stride = half_log_snr[i + 1] - half_log_snr[i]
+        toward = clean
+        if i > 0:
+            ratio = (half_log_snr[i] - half_log_snr[i - 1]) / stride
+            toward = clean + (clean - before) / (2 * ratio)
+        x = sigma[i + 1] / sigma[i] * x - scale[i + 1] * math.expm1(-stride) * toward
+        before = clean
+    return x
+
+
+def _at(t: int, x: Tensor) -> Int[Tensor, " batch"]:
+    return torch.full((len(x),), t, device=x.device)

@@ -1,0 +1,190 @@
+"""TexTalker's denoiser: motion and texture of a window of frames, guessed together from noise and speech."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talkcli.engine.layers.attention import alignment_mask
+from talkcli.engine.layers.positions import sinusoids
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """As published by default."""
+
+    features: int = 1024
+    window: int = 90
+    """Frames made at a time."""
+    context: int = 15
+    """Frames of the window before, seen again."""
+    steps: int = 500
+    """Of diffusion, in training."""
+    layers: int = 8
+    heads: int = 4
+    feed_forward: int = 4096
+    dropout: float = 0.1
+    motion: int = 4096
+    """Numbers a frame of the motion latent."""
+    texture: int = 4096
+    """Numbers a frame of the texture latent."""
+
+    @property
+    def dims(self) -> int:
+        return self.motion + self.texture
+
+
+class Layer(nn.TransformerDecoderLayer):
+    """A post-norm decoder layer for one step token and frames, each of which hears its own audio alone.
+
+    A frame with a single key attends to it wholly, whatever it asks: what it hears is known before the first
+    denoising step (`hear`). Only the step token has to look around.
+    """
+
+    def hear(
+        self, memory: Float[Tensor, "batch frames features"]
+    ) -> tuple[Float[Tensor, "batch frames features"], Float[Tensor, "batch 2 frames features"]]:
+        """What each frame hears; keys and values for the step token."""
+        attention = self.multihead_attn
+        size = memory.shape[-1]
+        weight, bias = attention.in_proj_weight[size:], attention.in_proj_bias[size:]
+        k, v = F.linear(memory, weight, bias).chunk(2, dim=-1)
+        # One attention weight a head: dropping it drops the whole head.
+        kept = F.dropout(v.new_ones(*v.shape[:2], attention.num_heads, 1), attention.dropout, self.training)
+        dropped = (v.unflatten(-1, (attention.num_heads, -1)) * kept).flatten(2) if self.training else v
+        return attention.out_proj(dropped), torch.stack([k, v], dim=1)
+
+    def speak(
+        self,
+        h: Float[Tensor, "batch tokens features"],
+        heard: Float[Tensor, "batch frames features"],
+        keys: Float[Tensor, "batch 2 frames features"],
+        skip: int,
+    ) -> Float[Tensor, "batch kept features"]:
+        """Tokens from number `skip` on, token 0 being the step; all of them are seen."""
+        size = h.shape[-1]
+        w, b, heads = self.self_attn.in_proj_weight, self.self_attn.in_proj_bias, self.self_attn.num_heads
+        q = F.linear(h[:, skip:], w[:size], b[:size])
+        k, v = F.linear(h, w[size:], b[size:]).chunk(2, dim=-1)
+        seen = _attend(q, k, v, heads, self.self_attn.dropout if self.training else 0.0)
+        x = self.norm1(h[:, skip:] + self.dropout1(self.self_attn.out_proj(seen)))
+        if skip == 0:
+            cross = self.multihead_attn
+            q = F.linear(x[:, :1], cross.in_proj_weight[:size], cross.in_proj_bias[:size])
+            seen = _attend(q, *keys.unbind(1), heads, cross.dropout if self.training else 0.0)
+            heard = torch.cat([cross.out_proj(seen), heard], dim=1)
+        else:
+            heard = heard[:, skip - 1 :]
+        x = self.norm2(x + self.dropout2(heard))
+        inner = self.linear2(self.dropout(F.gelu(self.linear1(x))))
+        return self.norm3(x + self.dropout3(inner))
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int, dropout: float) -> Tensor:
+    q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout).transpose(1, 2).flatten(2)
+
+
+class Steps(nn.Module):
+    pe: Float[Tensor, "1 steps+1 features"]
+
+    def __init__(self, steps: int, features: int) -> None:
+        super().__init__()
+        self.register_buffer("pe", sinusoids(steps + 1, features)[None])
+
+
+class Layers(nn.Module):
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        width, heads, inner = config.features, config.heads, config.feed_forward
+        layers = [
+            Layer(width, heads, inner, config.dropout, F.gelu, batch_first=True) for _ in range(config.layers)
+        ]
+        self.layers = nn.ModuleList(layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return cast(Iterator[Layer], iter(self.layers))
+
+
+class Denoiser(nn.Module):
+    """Section 3.3 of the paper; parts carry the names of the published checkpoints."""
+
+    alignment_mask: Bool[Tensor, "tokens frames"]
+    """Kept for the published checkpoints: `Layer` needs no mask."""
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, frames = config.features, config.context + config.window
+        self.PE = nn.Parameter(torch.randn(1, 1 + frames, width))
+        mask = torch.cat([torch.zeros(1, frames, dtype=torch.bool), alignment_mask(frames, 1)])
+        self.register_buffer("alignment_mask", mask)
+        self.TE = Steps(config.steps, width)
+        self.diff_step_map = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.feature_proj = nn.Linear(config.dims + 1, width)
+        self.transformer = Layers(config)
+        self.motion_dec = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, config.dims))
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch window dims"],
+        audio: Float[Tensor, "batch window features"],
+        past: Float[Tensor, "batch context dims"],
+        past_audio: Float[Tensor, "batch context features"],
+        t: Int[Tensor, " batch"],
+        present: Float[Tensor, "batch window"] | None = None,
+    ) -> Float[Tensor, "batch context+window dims"]:
+        """The clean frames, context included, that noisy `x` [motion | texture] at step `t` came from.
+
+        `present` is 1 for real frames and 0 for padding.
+        """
+        return self._denoise(self._prepare(audio, past, past_audio, present), x, t, whole=True)
+
+    def prepare(
+        self,
+        audio: Float[Tensor, "batch window features"],
+        past: Float[Tensor, "batch context dims"],
+        past_audio: Float[Tensor, "batch context features"],
+        present: Float[Tensor, "batch window"] | None = None,
+    ) -> Callable[[Tensor, Tensor], Tensor]:
+        """`forward` without the context's output, ready for many steps: what no step changes is done once."""
+        known = self._prepare(audio, past, past_audio, present)
+        return lambda x, t: self._denoise(known, x, t, whole=False)
+
+    def _prepare(self, audio: Tensor, past: Tensor, past_audio: Tensor, present: Tensor | None) -> _Known:
+        memory = torch.cat([past_audio, audio], dim=1)
+        dims, context = self.config.dims, self.config.context
+        weight, bias = self.feature_proj.weight, self.feature_proj.bias
+        frames = bias + self.PE[:, 1 + context :]
+        frames = frames + (weight[:, dims] if present is None else present[..., None] * weight[:, dims])
+        before = F.linear(past, weight[:, :dims], bias) + self.PE[:, 1 : 1 + context]
+        heard = [layer.hear(memory) for layer in self.transformer]
+        return _Known(before, frames, heard, weight[:, :dims].contiguous())
+
+    def _denoise(self, known: _Known, x: Tensor, t: Tensor, whole: bool) -> Tensor:
+        step = self.diff_step_map(self.TE.pe[0, t])[:, None] + self.PE[:, :1]
+        h = torch.cat([step, known.before, known.frames + F.linear(x, known.weight)], dim=1)
+        last = 1 if whole else 1 + self.config.context
+        for number, (layer, heard) in enumerate(zip(self.transformer, known.heard, strict=True), start=1):
+            h = layer.speak(h, *heard, skip=last if number == self.config.layers else 0)
+        return self.motion_dec(h)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a window's denoising steps share."""
+
+    before: Float[Tensor, "batch context features"]
+    """The context's tokens."""
+    frames: Float[Tensor, "#batch window features"]
+    """The frames' tokens, less their noisy numbers."""
+    heard: Sequence[tuple[Tensor, Tensor]]
+    """By layer, as `Layer.hear` gives it."""
+    weight: Float[Tensor, "features dims"]
+    """Of the noisy numbers."""
