@@ -7,10 +7,8 @@ and moves the phones with the sound. All draw from the generator that is passed,
 from __future__ import annotations
 
 import numpy as np
+import scipy  # its rooms open when first entered: a talker that only speaks needs none of them
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import istft, lfilter, stft
 
 from talkcli.engine.speech import SAMPLE_RATE
 
@@ -25,8 +23,8 @@ def _loudness(wave: Wave) -> float:
 
 def through_microphone(wave: Wave, rng: np.random.Generator) -> Wave:
     """Tilt, a few broad peaks and dips, sometimes a telephone's band."""
-    size = next_fast_len(len(wave), real=True)
-    hertz = rfftfreq(size, 1 / SAMPLE_RATE)
+    size = scipy.fft.next_fast_len(len(wave), real=True)
+    hertz = scipy.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     gain = rng.normal(0, 4) * np.log2((hertz + 50) / 1000) / 2
     for _ in range(int(rng.integers(1, 4))):
         centre, width = np.exp(rng.uniform(np.log(100), np.log(7000))), rng.uniform(0.2, 1.0)
@@ -35,7 +33,7 @@ def through_microphone(wave: Wave, rng: np.random.Generator) -> Wave:
         gain -= np.maximum(0, hertz - rng.uniform(3000, 6500)) / 300
     if rng.random() < 0.25:
         gain -= np.maximum(0, rng.uniform(80, 350) - hertz) / 10
-    shaped = irfft(rfft(wave, size) * (10 ** (gain / 20)).astype(np.float32), size)
+    shaped = scipy.fft.irfft(scipy.fft.rfft(wave, size) * (10 ** (gain / 20)).astype(np.float32), size)
     return np.asarray(shaped)[: len(wave)]
 
 
@@ -45,8 +43,10 @@ def in_room(wave: Wave, rng: np.random.Generator) -> Wave:
     response = rng.standard_normal(length, np.float32) * np.exp(-6.9 * np.arange(length) / length)
     response *= rng.uniform(0.1, 0.7) / np.sqrt(np.square(response).sum())
     response[0] = 1.0
-    size = next_fast_len(len(wave) + length, real=True)
-    wet = irfft(rfft(wave, size) * rfft(response.astype(np.float32), size), size)
+    size = scipy.fft.next_fast_len(len(wave) + length, real=True)
+    wet = scipy.fft.irfft(
+        scipy.fft.rfft(wave, size) * scipy.fft.rfft(response.astype(np.float32), size), size
+    )
     return np.asarray(wet)[: len(wave)]
 
 
@@ -55,10 +55,10 @@ def with_noise(wave: Wave, rng: np.random.Generator, babble: Wave | None = None)
     noise = rng.standard_normal(len(wave), np.float32)
     kind = rng.random()
     if kind < 0.6:
-        size = next_fast_len(len(wave), real=True)
-        hertz = rfftfreq(size, 1 / SAMPLE_RATE)
+        size = scipy.fft.next_fast_len(len(wave), real=True)
+        hertz = scipy.fft.rfftfreq(size, 1 / SAMPLE_RATE)
         colour = np.maximum(hertz, 30).astype(np.float32) ** np.float32(-rng.uniform(0, 1.2))
-        noise = np.asarray(irfft(rfft(noise, size) * colour, size))[: len(wave)]
+        noise = np.asarray(scipy.fft.irfft(scipy.fft.rfft(noise, size) * colour, size))[: len(wave)]
     elif kind < 0.8 and babble is not None and len(babble):
         noise = np.resize(babble, len(wave)).astype(np.float64)
     level = _loudness(wave) * 10 ** (-rng.uniform(5, 45) / 20)
@@ -75,12 +75,12 @@ def through_codec(wave: Wave, rng: np.random.Generator) -> Wave:
         return (np.sign(bits) * (256 ** np.abs(bits) - 1) / 255 * peak).astype(np.float32)
     if kind < 0.6:
         return np.clip(wave, -0.6 * peak, 0.6 * peak)
-    _, _, spectrum = stft(wave, SAMPLE_RATE, nperseg=512)
+    _, _, spectrum = scipy.signal.stft(wave, SAMPLE_RATE, nperseg=512)
     strength = np.abs(spectrum)
     masked = strength < strength.max(0, keepdims=True) * 10 ** (-rng.uniform(25, 45) / 20)
     spectrum[masked] = 0
     spectrum[int(rng.uniform(120, 257)) :] = 0
-    return np.resize(istft(spectrum, SAMPLE_RATE, nperseg=512)[1], len(wave)).astype(np.float32)
+    return np.resize(scipy.signal.istft(spectrum, SAMPLE_RATE, nperseg=512)[1], len(wave)).astype(np.float32)
 
 
 def elsewhere(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) -> Wave:
@@ -99,25 +99,25 @@ def elsewhere(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) 
 def breath(seconds: float, rng: np.random.Generator) -> Wave:
     """Air drawn in before speaking: shaped noise that swells and fades, for silences."""
     count = max(64, int(seconds * SAMPLE_RATE))
-    size = next_fast_len(count, real=True)
-    hertz = rfftfreq(size, 1 / SAMPLE_RATE)
+    size = scipy.fft.next_fast_len(count, real=True)
+    hertz = scipy.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     colour = sum(
         rng.uniform(0.3, 1) * np.exp(-0.5 * ((hertz - rng.uniform(low, high)) / rng.uniform(150, 600)) ** 2)
         for low, high in ((300, 900), (900, 2200), (2200, 4500), (4000, 7000))
     )
-    noise = irfft(rfft(rng.normal(size=count), size) * colour, size)[:count]
+    noise = scipy.fft.irfft(scipy.fft.rfft(rng.normal(size=count), size) * colour, size)[:count]
     swell = np.sin(np.pi * np.linspace(0, 1, count) ** rng.uniform(0.6, 2.0))
     return (noise / (np.abs(noise).max() + 1e-9) * swell).astype(np.float32)
 
 
 def wordless(samples: int, rng: np.random.Generator) -> Wave:
-    """What sounds when nobody speaks: hiss or rumble that swells, a hum, knocks, a few notes; one or several."""
+    """What sounds when nobody speaks: hiss or rumble that swells, a hum, knocks, a few notes."""
     seconds, wave = np.arange(samples) / SAMPLE_RATE, np.zeros(samples)
     for kind in rng.permutation(4)[: int(rng.integers(1, 3))]:
         if kind == 0:
-            size = next_fast_len(samples, real=True)
-            colour = np.maximum(rfftfreq(size, 1 / SAMPLE_RATE), 30) ** -rng.uniform(0, 1.2)
-            part = irfft(rfft(rng.normal(size=samples), size) * colour, size)[:samples]
+            size = scipy.fft.next_fast_len(samples, real=True)
+            colour = np.maximum(scipy.fft.rfftfreq(size, 1 / SAMPLE_RATE), 30) ** -rng.uniform(0, 1.2)
+            part = scipy.fft.irfft(scipy.fft.rfft(rng.normal(size=samples), size) * colour, size)[:samples]
             part *= 1 + rng.uniform(0, 1) * np.sin(2 * np.pi * (rng.uniform(0.1, 2) * seconds + rng.random()))
         elif kind == 1:
             hertz, overtones = rng.uniform(45, 130), np.arange(1, 12)
@@ -150,16 +150,18 @@ def bend(
     if rng.random() < 0.6:  # reverberation: energy that decays in each band
         decay = 10 ** (-6 * 0.01 / rng.uniform(0.1, 0.9) / 2)
         share = rng.uniform(0.05, 0.6)
-        tail = np.asarray(lfilter([1 - decay], [1, -decay], power, axis=0))
+        tail = np.asarray(scipy.signal.lfilter([1 - decay], [1, -decay], power, axis=0))
         power = power * (1 - share) + share * tail
     if rng.random() < 0.8:
         power = power + _noise_like(power, rng)
     logs = np.log(power + 1e-9)
     if rng.random() < 0.6:
-        logs = gaussian_filter1d(logs, rng.uniform(0.4, 2.2), axis=1)
+        logs = scipy.ndimage.gaussian_filter1d(logs, rng.uniform(0.4, 2.2), axis=1)
     elif rng.random() < 0.3:
-        logs = logs + 0.6 * (logs - gaussian_filter1d(logs, 1.5, axis=1))
-    channel = gaussian_filter1d(rng.normal(size=power.shape[1]), rng.uniform(4, 16)) * rng.uniform(0, 7)
+        logs = logs + 0.6 * (logs - scipy.ndimage.gaussian_filter1d(logs, 1.5, axis=1))
+    channel = scipy.ndimage.gaussian_filter1d(
+        rng.normal(size=power.shape[1]), rng.uniform(4, 16)
+    ) * rng.uniform(0, 7)
     return np.exp(logs + channel).astype(np.float32), phones
 
 
@@ -183,12 +185,12 @@ def _with_throat(power: Power, scale: float) -> Power:
 def _noise_like(power: Power, rng: np.random.Generator) -> Power:
     """A coloured floor, 0 to 40 dB below, that swells and sinks."""
     frames, bands = power.shape
-    colour = gaussian_filter1d(rng.normal(size=bands), rng.uniform(4, 20)) * 4 + rng.normal(
+    colour = scipy.ndimage.gaussian_filter1d(rng.normal(size=bands), rng.uniform(4, 20)) * 4 + rng.normal(
         0, 0.03
     ) * np.arange(bands)
     floor = np.exp(colour)
     floor *= power.mean() / floor.mean() * 10 ** (-rng.uniform(0, 40) / 10)
-    swell = np.exp(gaussian_filter1d(rng.normal(size=frames), 10) * 2.5 * rng.random())
+    swell = np.exp(scipy.ndimage.gaussian_filter1d(rng.normal(size=frames), 10) * 2.5 * rng.random())
     return (floor * swell[:, None] * rng.gamma(4, 0.25, power.shape)).astype(np.float32)
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from talkcli.engine.audio.logmel import FEATURES, HOP, REACH, features
-from talkcli.engine.phones import PHONES
+from talkcli.engine.phones import PHONES, SILENCE
 from talkcli.engine.speech import SAMPLE_RATE
 
 TICKS = 50
@@ -21,6 +21,12 @@ EDGE = 100
 """Spectra on either side of a chunk that the network hears with it."""
 CHUNK = 60 * SAMPLE_RATE
 """Samples heard at a time when not training: on a fixed grid, streaming equals offline bit for bit."""
+
+HUSH = 10**-3.5
+"""Root mean square of full scale (-70 dB) below which there is nothing to hear, whatever a recogniser of
+phones, which is deaf to level, makes of it."""
+CERTAIN = 8.0
+"""Logit of silence there; a trained encoder's own are about as sure."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +101,17 @@ class LogMelEncoder(nn.Module):
         right = (left + 1).clamp(max=logits.shape[1] - 1)
         share = (at - left).to(logits)[None, :, None]
         return logits[:, left] * (1 - share) + logits[:, right] * share
+
+    def letters(
+        self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float
+    ) -> Float[Tensor, "frames phones"]:
+        """`forward` of one recording, sure of silence where it is too quiet to hear anything."""
+        heard = self(waveform[None], frames, fps)[0]
+        silence = CERTAIN * F.one_hot(torch.tensor(SILENCE, device=heard.device), heard.shape[1])
+        return torch.where(hushed(waveform, frames)[:, None], silence.to(heard), heard)
+
+
+def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " frames"]:
+    """Frames whose surroundings of three frames are below HUSH."""
+    power = F.adaptive_avg_pool1d(waveform.square()[None, None], frames)
+    return F.max_pool1d(power, 3, stride=1, padding=1)[0, 0] < HUSH**2

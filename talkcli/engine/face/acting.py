@@ -17,8 +17,9 @@ from talkcli.engine.motion import Motion, Textures
 
 GAMMA = 2.2
 """Of sRGB, roughly: what a factor of light is in values is its root."""
-DEPTH = 3e-4
-"""Metres below its surroundings at which a fold keeps 1/e of its light."""
+DEPTH, SHADE, SHINE = 4e-4, 0.9, 0.25
+"""Metres below its surroundings at which a fold is dark; natural logarithms of the light that the deepest
+fold loses and the highest ridge gains."""
 SURROUNDINGS = 17
 """Texels of the height map over which the surroundings are a mean."""
 
@@ -44,7 +45,8 @@ def _ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size size"]:
         around = F.avg_pool2d(
             around, SURROUNDINGS, stride=1, padding=SURROUNDINGS // 2, count_include_pad=False
         )
-    shade = F.interpolate((height - around) / DEPTH, size=(size, size), mode="area")
+    raised = ((height - around) / DEPTH).tanh()
+    shade = F.interpolate(torch.where(raised < 0, SHADE, SHINE) * raised, size=(size, size), mode="area")
     blood = wrinkles.blood.float()[:, None] / 127
     blood = F.interpolate(blood, size=(size, size), mode="bilinear", align_corners=False)
     absorbed = torch.tensor(HAEMOGLOBIN)[:, None, None] * blood

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -85,3 +86,20 @@ def listening(encoder: Callable[[N], LogMelEncoder], *, steps: int = 10_000) -> 
 
     update = Update[N, Heard](lambda network: encoder(network).parameters(), losses, 2e-3, weight_decay=0.02)
     return Stage((update,), lambda network, clips: heard, steps, batch=24, ema=0.999, schedule=cosine)
+
+
+@torch.no_grad()
+def letters(
+    encoder: LogMelEncoder, clips: ClipSet, frames: Sequence[int], fps: Fraction | float, views: int = 0
+) -> list[list[Float[Tensor, "frames phones"]]]:
+    """What a taught encoder hears in each clip, in half precision: as it is, or in `views` other rooms,
+    since the voices of a corpus are cleaner than those that will come."""
+    encoder.eval()
+    device = encoder.leave.weight.device
+    heard = []
+    for index, count in enumerate(frames):
+        wave = clips.speech(index).waveform.numpy()
+        rooms = [elsewhere(wave, np.random.default_rng([index, view])) for view in range(views)] or [wave]
+        sounds = (torch.from_numpy(room).to(device) for room in rooms)
+        heard.append([encoder(sound[None], count, fps)[0].half().cpu() for sound in sounds])
+    return heard

@@ -21,7 +21,7 @@ from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker, Memo
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.listening import Heard as HeardPhones
-from talkcli.engine.training.listening import listening
+from talkcli.engine.training.listening import letters, listening
 from talkcli.engine.training.losses import mean_square, present, triplet, velocity
 from talkcli.engine.training.stage import Losses, Stage, Update
 
@@ -142,8 +142,10 @@ def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> 
     """
     motions, encoder = targets(network, clips), network.encoder
     gap = lip_gap(network)
-    heard = _letters(network, encoder, clips, motions, views) if isinstance(encoder, LogMelEncoder) else None
     fps, lips = network.config.fps, clips.avatar(0).lips
+    heard = None
+    if isinstance(encoder, LogMelEncoder):
+        heard = letters(encoder, clips, [len(motion) for motion in motions], fps, views)
 
     def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Lesson:
         motion = motions[index]
@@ -153,8 +155,9 @@ def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> 
         weight = None if gap is None else _weight(motion @ gap)
         if heard is not None:
             view = heard[index][int(torch.randint(len(heard[index]), (1,), generator=generator))]
-            letters = view[start : start + length].float()
-            return Lesson(None, torch.tensor(0), letters, motion, count, weight, lips)
+            return Lesson(
+                None, torch.tensor(0), view[start : start + length].float(), motion, count, weight, lips
+            )
         waveform = normalised(clips.speech(index).waveform)
         waveform = waveform[round(start * SAMPLE_RATE / fps) : round((start + length) * SAMPLE_RATE / fps)]
         return Lesson(waveform, torch.tensor(len(waveform)), None, motion, count, weight, lips)
@@ -165,22 +168,6 @@ def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> 
 def _weight(gap: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
     weight = torch.where(gap < SHUT, SHUT_WEIGHT, 1.0)
     return torch.where(gap < PRESSED, PRESSED_WEIGHT, weight)
-
-
-@torch.no_grad()
-def _letters(
-    network: MemoryTalker, encoder: LogMelEncoder, clips: ClipSet, motions: list[Tensor], views: int
-) -> list[list[Float[Tensor, "frames slots"]]]:
-    """What the frozen encoder hears, in half precision."""
-    encoder.eval()
-    device = network.output.weight.device
-    heard = []
-    for index, motion in enumerate(motions):
-        wave = clips.speech(index).waveform.numpy()
-        versions = [elsewhere(wave, np.random.default_rng([index, view])) for view in range(views)] or [wave]
-        sounds = (torch.from_numpy(version).to(device)[None] for version in versions)
-        heard.append([encoder(sound, len(motion), network.config.fps)[0].half().cpu() for sound in sounds])
-    return heard
 
 
 def triplets(clips: ClipSet, lesson: Example[Lesson], seconds: float, rooms: bool) -> Example[Triplet]:

@@ -12,9 +12,8 @@ from fractions import Fraction
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from talkcli.engine.audio.encoder import HubertConfig, HubertEncoder, normalised
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
@@ -30,7 +29,6 @@ from talkcli.engine.methods.memorytalker.memory import Memory
 from talkcli.engine.methods.memorytalker.style import Style
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Coefficients, Motion, Shapes
-from talkcli.engine.phones import SILENCE
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
 
@@ -111,25 +109,10 @@ class Heard:
     """f_txt where the decoder's cross-attention looks: one or two a frame."""
 
 
-HUSH = 10**-3.5
-"""Root mean square of full scale (-70 dB) below which there is nothing to hear, whatever a recogniser of
-phones, which is deaf to level, makes of it."""
-CERTAIN = 8.0
-"""Logit of silence there; a trained recogniser's own are about as sure."""
-
-
-def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " frames"]:
-    """Frames whose surroundings of three frames are below HUSH."""
-    power = F.adaptive_avg_pool1d(waveform.square()[None, None], frames)
-    return F.max_pool1d(power, 3, stride=1, padding=1)[0, 0] < HUSH**2
-
-
 class MemoryTalker(Talker):
     method = "memorytalker"
     mixing: Tensor
     """[dims, rig shapes]: each component as a mixture of the rig's named shapes."""
-    silence: Tensor
-    """Phone logits of a frame that nobody could hear anything in."""
 
     def __init__(self, config: MemoryTalkerConfig) -> None:
         super().__init__()
@@ -146,8 +129,6 @@ class MemoryTalker(Talker):
         self.style = Style(config.slots)
         if config.rig_shapes:
             self.register_buffer("mixing", torch.eye(config.dims, len(config.rig_shapes)))
-        self.register_buffer("silence", torch.zeros(config.slots), persistent=False)
-        self.silence[SILENCE] = CERTAIN
         for linear in (self.text, self.motion, self.fusion):
             nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(self.output.weight)
@@ -164,8 +145,7 @@ class MemoryTalker(Talker):
             return self.encoder(waveform, samples, frames, double=self.config.double_rate)
         rows = []
         for sound, n, count in zip(waveform, samples.tolist(), frames.tolist(), strict=True):
-            heard = self.encoder(sound[None, :n], count, self.config.fps)[0]
-            rows.append(torch.where(hushed(sound[:n], count)[:, None], self.silence, heard))
+            rows.append(self.encoder.letters(sound[:n], count, self.config.fps))
         return nn.utils.rnn.pad_sequence(rows, batch_first=True), frames
 
     def read(
