@@ -46,6 +46,8 @@ class AutoencoderConfig:
     latent: int = 16
     """Channels of the grid of latents."""
     codes: int = 1024
+    patch: int = 1
+    """Side of the squares of texels that become one; 2 leaves a quarter of the work at full size."""
     groups: int = 32
     """Of a group norm; as many of them as divide its channels."""
     restart: float = 0.0
@@ -55,7 +57,7 @@ class AutoencoderConfig:
     @property
     def grid(self) -> int:
         """The side of the grid of latents."""
-        return self.size >> (len(self.multipliers) - 1)
+        return self.size // self.patch >> (len(self.multipliers) - 1)
 
     @property
     def dims(self) -> int:
@@ -195,7 +197,7 @@ class Autoencoder(nn.Module):
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
-        if config.grid << (len(config.multipliers) - 1) != config.size:
+        if config.patch * config.grid << (len(config.multipliers) - 1) != config.size:
             raise BadInput(
                 f"a map of {config.size} texels cannot be halved {len(config.multipliers) - 1} times",
                 "choose a size that is a multiple of a power of two, or fewer multipliers",
@@ -207,14 +209,14 @@ class Autoencoder(nn.Module):
 
     def encode(self, maps: Float[Tensor, "b channels size size"]) -> Float[Tensor, "b latent g g"]:
         """Latents before quantisation: what diffusion learns to draw."""
-        return self.encoder(maps)
+        return self.encoder(F.pixel_unshuffle(maps, self.config.patch))
 
     def quantise(self, latents: Float[Tensor, "b latent g g"]) -> Quantised:
         return self.quantize(latents)
 
     def generate(self, codes: Float[Tensor, "b latent g g"]) -> Float[Tensor, "b channels size size"]:
         """Maps in (0, 1) of latents that are codes already."""
-        return self.generator(codes).sigmoid()
+        return F.pixel_shuffle(self.generator(codes), self.config.patch).sigmoid()
 
     def decode(self, latents: Float[Tensor, "b latent g g"]) -> Float[Tensor, "b channels size size"]:
         """Maps in (0, 1). Without gradients, grids that snap to the same codes are generated once."""
@@ -239,7 +241,7 @@ def norm(width: int, groups: int) -> nn.GroupNorm:
 def encoder_blocks(config: AutoencoderConfig) -> list[nn.Module]:
     """From a map to latents, level by level."""
     widths, groups = [config.width * m for m in config.multipliers], config.groups
-    blocks: list[nn.Module] = [nn.Conv2d(config.channels, config.width, 3, padding=1)]
+    blocks: list[nn.Module] = [nn.Conv2d(config.channels * config.patch**2, config.width, 3, padding=1)]
     width = config.width
     for level, outputs in enumerate(widths):
         for _ in range(config.blocks):
@@ -262,7 +264,7 @@ def generator_blocks(config: AutoencoderConfig) -> list[nn.Module]:
             width = widths[level]
         if level:
             blocks.append(Up(width))
-    return [*blocks, norm(width, groups), nn.Conv2d(width, config.channels, 3, padding=1)]
+    return [*blocks, norm(width, groups), nn.Conv2d(width, config.channels * config.patch**2, 3, padding=1)]
 
 
 def innermost(width: int, groups: int) -> list[nn.Module]:
@@ -271,6 +273,6 @@ def innermost(width: int, groups: int) -> list[nn.Module]:
 
 def level_blocks(config: AutoencoderConfig, level: int, inputs: int, outputs: int) -> list[nn.Module]:
     """One residual block of a level, and attention where the level has it."""
-    looks = config.size >> level in config.attention
+    looks = config.size // config.patch >> level in config.attention
     block = Residual(inputs, outputs, config.groups)
     return [block, Attention(outputs, config.groups)] if looks else [block]
