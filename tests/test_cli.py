@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
+from films import header, pictures
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -23,7 +24,6 @@ from talkcli.app import VERBS, app
 from talkcli.engine.errors import BadUsage, OutOfResources
 from talkcli.engine.motion import load_motion
 from talkcli.engine.speech import load_speech
-from talkcli.engine.video import probe, read_frames
 
 TALK = [sys.executable, "-m", "talkcli"]
 PATH = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -52,9 +52,9 @@ def test_a_recording_becomes_a_film_and_its_motion_beside_it(talk, hello, bare):
     film, motion = hello.with_suffix(".mp4"), hello.with_suffix(".motion")
     assert said.stdout.splitlines() == [str(film), str(motion)]
     assert sorted(os.listdir(hello.parent)) == ["hello.motion", "hello.mp4", "hello.wav"]
-    info = probe(film)
+    info = header(film)
     assert (info.width, info.height, info.fps, info.has_sound) == (64, 64, Fraction(30), True)
-    assert len(load_motion(motion)) == 30 == len(list(read_frames(film)))
+    assert len(load_motion(motion)) == 30 == len(pictures(film))
 
 
 def test_every_output_says_that_it_is_synthetic_and_what_made_it(talk, hello, bare, untaught):
@@ -65,7 +65,7 @@ def test_every_output_says_that_it_is_synthetic_and_what_made_it(talk, hello, ba
     assert told["synthetic"] is True and told["seed"] == 7 and told["avatar"] == "bare"
     assert told["model"] == "memorytalker" and told["weights_sha256"] == sha256(untaught)
     assert __version__ in told["program"]
-    metadata = probe(hello.with_suffix(".mp4")).metadata
+    metadata = header(hello.with_suffix(".mp4")).metadata
     assert json.loads(metadata["comment"]) == told and "synthetic" in metadata["title"]
 
 
@@ -162,7 +162,7 @@ def test_no_life_leaves_the_network_bare(talk, hello, bare):
 )
 def test_a_frame_rate_is_exact(told, fps, talk, hello, bare):
     talk("animate", hello, *bare, "--fps", told)
-    assert load_motion(hello.with_suffix(".motion")).fps == fps == probe(hello.with_suffix(".mp4")).fps
+    assert load_motion(hello.with_suffix(".motion")).fps == fps == header(hello.with_suffix(".mp4")).fps
 
 
 @pytest.mark.parametrize("told", ["0", "-25", "fast", "1/0", "1000", "nan", "inf"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from films import header, pictures
 from PIL import Image
 
 from talkcli.commands.render import FILMS, FOLDERS, MESHES, PICTURES
@@ -17,7 +18,7 @@ from talkcli.engine.motion import Motion, Vertices, save_motion
 from talkcli.engine.rendering import export
 from talkcli.engine.rendering.camera import PRESETS
 from talkcli.engine.rendering.side_by_side import Film, side_by_side
-from talkcli.engine.video import FORMATS, probe, read_frames
+from talkcli.engine.video import FORMATS
 
 needs_moviepy = pytest.mark.skipif(
     importlib.util.find_spec("moviepy") is None, reason="the extra `film` is not installed"
@@ -41,16 +42,16 @@ def test_a_motion_becomes_a_film_with_sound(talk, motion, bare_face, hello, tmp_
     film = tmp_path / "take.mp4"
     said = talk("render", motion, "-a", bare_face, "--audio", hello, "--size", "64x48", "-o", film)
     assert said.stdout.strip() == str(film)
-    info = probe(film)
+    info = header(film)
     assert (info.width, info.height, info.fps, info.has_sound) == (64, 48, 25, True)
-    shots = list(read_frames(film))
+    shots = pictures(film)
     assert len(shots) == 8 and np.ptp(shots[0].astype(int)) > 60
 
 
 @pytest.mark.parametrize("camera", PRESETS)
 def test_every_camera_makes_a_film(talk, motion, bare_face, tmp_path, camera):
     talk("render", motion, "-a", bare_face, "--camera", camera, "--size", "32", "-o", tmp_path / "a.mp4")
-    assert len(list(read_frames(tmp_path / "a.mp4"))) == 8
+    assert len(pictures(tmp_path / "a.mp4")) == 8
 
 
 def test_json_says_what_was_made(talk, motion, bare_face, tmp_path):
@@ -61,8 +62,8 @@ def test_json_says_what_was_made(talk, motion, bare_face, tmp_path):
 
 def test_another_rate_keeps_the_length(talk, motion, bare_face, tmp_path):
     talk("render", motion, "-a", bare_face, "--size", "32", "--fps", "50", "-o", tmp_path / "a.mp4")
-    assert probe(tmp_path / "a.mp4").fps == 50
-    assert abs(len(list(read_frames(tmp_path / "a.mp4"))) - 16) <= 1
+    assert header(tmp_path / "a.mp4").fps == 50
+    assert abs(len(pictures(tmp_path / "a.mp4")) - 16) <= 1
 
 
 def test_transparent_pictures(talk, motion, bare_face, tmp_path):
@@ -94,9 +95,9 @@ def test_two_motions_stand_side_by_side_under_their_names(talk, motion, bare_fac
     both = tmp_path / "both.mp4"
     labels = ["--label", "mine", "--label", "theirs"]
     talk("render", motion, motion, "-a", bare_face, *labels, "--size", "96", "-o", both)
-    info = probe(both)
+    info = header(both)
     assert (info.width, info.height) == (192, 96)
-    shots = list(read_frames(both))
+    shots = pictures(both)
     assert len(shots) == 8
     left, right = shots[0][:, :96].astype(int), shots[0][:, 96:].astype(int)
     assert np.abs(left[:70] - right[:70]).mean() < 3, "the same motion"
@@ -122,7 +123,7 @@ def test_an_existing_film_is_not_replaced_unasked(talk, motion, bare_face, tmp_p
     said = talk("render", motion, "-a", bare_face, "-o", tmp_path / "a.mp4", code=2)
     assert "--overwrite" in said.stderr and (tmp_path / "a.mp4").read_bytes() == b"mine"
     talk("render", motion, "-a", bare_face, "--size", "32", "-o", tmp_path / "a.mp4", "--overwrite")
-    assert probe(tmp_path / "a.mp4").width == 32
+    assert header(tmp_path / "a.mp4").width == 32
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
-"""Video: pictures and sound in one file, written and read through PyAV in constant memory."""
+"""Video: pictures and sound in one file, written through PyAV in constant memory."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
-from talkcli.engine.sound import OPTIONS, Block, Sound, open_sound
+from talkcli.engine.errors import BadUsage, MissingAsset
+from talkcli.engine.sound import Block, Sound, open_sound
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.struct import replacing
 
@@ -29,21 +28,8 @@ _VP9 = ("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used"
 FORMATS = {".mp4": _H264, ".m4v": _H264, ".mov": _H264, ".mkv": _H264, ".webm": _VP9}
 """Suffix -> picture codec, its options, sound codec."""
 
-MEND = "Convert it, for instance with: ffmpeg -i INPUT OUTPUT.mp4"
-
 _BT709, _LIMITED = 1, 1
 """FFmpeg's numbers for the colours of high-definition video and its range."""
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    width: int
-    height: int
-    fps: Fraction
-    """Average."""
-    seconds: float
-    has_sound: bool
-    metadata: dict[str, str] = field(default_factory=dict)
 
 
 def write_video(
@@ -150,60 +136,3 @@ def _audio_frame(piece: Block, start: int) -> Any:
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece.T), format="fltp", layout=layout)
     frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
     return frame
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """A container with pictures in it; BadInput if it has none."""
-    import av
-    from av.error import FFmpegError
-
-    if not path.is_file():
-        raise BadInput(f"{path} is not a file.", "Check the name.")
-    with path.open("rb") as file:
-        try:
-            container = av.open(file, options=OPTIONS)
-        except (FFmpegError, ValueError, EOFError, OSError) as error:
-            raise BadInput(f"{path} is not a video that can be read.", MEND) from error
-        with container:
-            if not container.streams.video or container.streams.video[0].codec_context is None:
-                raise BadInput(f"{path} has no pictures.", "Give a video.")
-            yield container
-
-
-def probe(path: Path) -> VideoInfo:
-    """What a video is, from its header. BadInput if it is none."""
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        return VideoInfo(
-            width=stream.width,
-            height=stream.height,
-            fps=Fraction(stream.average_rate or stream.guessed_rate or 25),
-            seconds=(container.duration or 0) / 1e6,
-            has_sound=bool(container.streams.audio),
-            metadata=dict(container.metadata),
-        )
-
-
-def read_pictures(path: Path) -> Iterator[tuple[Fraction, Image]]:
-    """Every picture with its time in seconds, exact for variable frame rates too; upright."""
-    from av.error import FFmpegError
-
-    with _opened(path) as container:
-        container.streams.video[0].thread_type = "AUTO"
-        frames = container.decode(video=0)
-        while True:
-            try:
-                frame = next(frames, None)
-            except (FFmpegError, OSError) as error:
-                raise BadInput(f"{path} is damaged: {error.strerror}.", MEND) from error
-            if frame is None:
-                return
-            image = frame.to_ndarray(format="rgb24")
-            yield Fraction(frame.pts or 0) * frame.time_base, np.rot90(image, round(frame.rotation / 90))
-
-
-def read_frames(path: Path) -> Iterator[Image]:
-    """Every picture of a video, in order."""
-    for _, image in read_pictures(path):
-        yield image
