@@ -13,14 +13,13 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
+from talkcli.engine.face.mouth_motion import importance, projected
 from talkcli.engine.methods import checkpoint_path, open_talker
 from talkcli.engine.methods.memorytalker import METHOD
 from talkcli.engine.methods.memorytalker.motions import (
     fit_mixing,
-    importance,
     shape_weights,
     targets,
-    unmixed,
 )
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.metrics.mouth import mouth_of
@@ -106,9 +105,8 @@ def test_principal_motions_lose_nothing_that_moves_and_keep_rest_at_zero(tmp_pat
     torch.testing.assert_close(components @ talker.mixing, tracks, atol=1e-4, rtol=0)
     everything = torch.cat(targets(talker, clips))
     assert everything[:, 0].square().mean() == pytest.approx(1, rel=1e-3)
-    assert not unmixed(
-        torch.zeros(1, 4), talker, importance(load_face_model(), talker.config.rig_shapes)
-    ).any()
+    form = importance(load_face_model(), talker.config.rig_shapes)
+    assert not projected(torch.zeros(1, 4), talker.mixing, form).any()
 
 
 def test_long_speech_in_windows_is_seamless_on_the_rig(tmp_path):

@@ -26,15 +26,19 @@ SURROUNDINGS = 17
 
 def worn_textures(motion: Motion, avatar: Avatar, size: int) -> Textures:
     """How the built-in skin changes under a motion of its rig, in size x size maps."""
-    wrinkles = load_face_model().wrinkles
-    active = activations(wrinkles, arkit_weights(motion, avatar))
-    return Textures(active, skin_ratios(size))
+    return Textures(activations(_wrinkles(), arkit_weights(motion, avatar)), skin_ratios(size))
 
 
 @functools.lru_cache(maxsize=4)
 def skin_ratios(size: int) -> Float[Tensor, "maps 3 size size"]:
     """Logarithm of the ratio of sRGB values at activation 1 of each wrinkle map of the built-in head."""
-    return _ratios(load_face_model().wrinkles, size)
+    return _ratios(_wrinkles(), size)
+
+
+def _wrinkles() -> Wrinkles:
+    wrinkles = load_face_model().wrinkles
+    assert wrinkles is not None
+    return wrinkles
 
 
 def _ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size size"]:

@@ -8,14 +8,10 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet, flat
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.face_model import FaceModel, load_face_model
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.mouth_motion import gap_of, importance, principal_motions, projected
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.motion import Coefficients, Motion
-
-LIP_WEIGHT = 20.0
-"""How much more a lip vertex counts than another one when principal motions are sought."""
-GAP_WEIGHT = 200.0
-"""How much the distance between facing inner lips counts: what eyes see first."""
 
 
 def shape_weights(motion: Motion, names: tuple[str, ...]) -> Float[Tensor, "frames shapes"]:
@@ -29,34 +25,6 @@ def shape_weights(motion: Motion, names: tuple[str, ...]) -> Float[Tensor, "fram
     return face.expression[:, [known.index(name) for name in names]]
 
 
-def importance(model: FaceModel, names: tuple[str, ...]) -> Float[Tensor, "shapes shapes"]:
-    """Quadratic form of what is seen of mixed shapes, square metres: skin, lips, most of all their gap."""
-    chosen = model.shapes[[model.shape_names.index(name) for name in names]].double()
-    weight = torch.ones(chosen.shape[1], dtype=torch.float64)
-    weight[model.topology.regions["lips"]] = LIP_WEIGHT
-    seen = (chosen * weight.sqrt()[:, None]).flatten(1)
-    upper, lower = model.topology.lip_pairs.unbind(1)
-    gap = (chosen[:, upper] - chosen[:, lower]).flatten(1) * (GAP_WEIGHT / len(upper) * 10) ** 0.5
-    return seen @ seen.T + gap @ gap.T
-
-
-def principal_motions(
-    tracks: Float[Tensor, "frames shapes"], form: Float[Tensor, "shapes shapes"], components: int
-) -> Float[Tensor, "components shapes"]:
-    """Mixtures of shapes that explain most of what is seen, the first with a mean square of one.
-
-    Rest is zero: nothing is centred, so a network that says nothing leaves the mouth at rest.
-    """
-    values, vectors = torch.linalg.eigh(form)
-    floor = values.max() * 1e-6
-    root = vectors * values.clamp(min=floor).sqrt() @ vectors.T
-    inverse = vectors / values.clamp(min=floor).sqrt() @ vectors.T
-    spread = root @ (tracks.double().T @ tracks.double() / len(tracks)) @ root
-    strengths, axes = torch.linalg.eigh(spread)
-    chosen = axes[:, -components:].flip(1)
-    return (chosen.T @ inverse * strengths[-1].sqrt()).float()
-
-
 def fit_mixing(network: MemoryTalker, clips: ClipSet) -> None:
     """Principal motions of the clips into the network; called once, before it learns."""
     names, components = network.config.rig_shapes, network.config.components
@@ -66,34 +34,20 @@ def fit_mixing(network: MemoryTalker, clips: ClipSet) -> None:
         network.mixing.copy_(principal_motions(tracks, form, components))
 
 
-def unmixed(
-    tracks: Float[Tensor, "frames shapes"], network: MemoryTalker, form: Float[Tensor, "shapes shapes"]
-) -> Float[Tensor, "frames dims"]:
-    """The components nearest to given shape weights, in what is seen."""
-    mixing = network.mixing.cpu().double()
-    solve = torch.linalg.solve(mixing @ form @ mixing.T, mixing @ form)
-    return tracks @ solve.T.float()
-
-
 def targets(network: MemoryTalker, clips: ClipSet) -> list[Float[Tensor, "frames dims"]]:
     """Every clip's motion as the network is to speak it."""
     names = network.config.rig_shapes
     if not names:
         return [flat(clips.motion(i)) for i in range(len(clips))]
     form = importance(load_face_model(), names)
-    return [unmixed(shape_weights(clips.motion(i), names), network, form) for i in range(len(clips))]
+    mixing = network.mixing.cpu()
+    return [projected(shape_weights(clips.motion(i), names), mixing, form) for i in range(len(clips))]
 
 
 def lip_gap(network: MemoryTalker) -> Float[Tensor, " dims"] | None:
     """What each component opens the middle of the lips by, metres; None off the rig."""
     names = network.config.rig_shapes
-    if not names:
-        return None
-    model = load_face_model()
-    pairs = model.topology.lip_pairs
-    upper, lower = pairs[len(pairs) // 3 : len(pairs) - len(pairs) // 3].unbind(1)
-    chosen = model.shapes[[model.shape_names.index(name) for name in names]]
-    return network.mixing.cpu() @ (chosen[:, upper, 1] - chosen[:, lower, 1]).mean(1)
+    return network.mixing.cpu() @ gap_of(names) if names else None
 
 
 SPOKEN = ("jaw", "mouth", "tongue", "cheek")

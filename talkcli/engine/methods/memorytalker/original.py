@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +12,8 @@ import torch
 from torch import Tensor
 
 from talkcli.engine.audio.encoder import HubertConfig, modern
-from talkcli.engine.errors import BadInput, Untrusted
+from talkcli.engine.checkpoint import load_pickled
+from talkcli.engine.errors import BadInput
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 
 _NAMES = {
@@ -45,17 +45,13 @@ def read_original(path: Path, config: MemoryTalkerConfig | None = None) -> Memor
 
     `config` is needed only for sizes that the weights do not tell: heads other than the published ones.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
-        hint = "Only tensors are read from other people's checkpoints; get a plain state dict."
-        raise Untrusted(f"{path} is not a plain state dict of tensors.", hint) from error
-    return from_original(state, config)
+    return from_original(load_pickled(path), config)
 
 
 def from_original(state: Mapping[str, Any], config: MemoryTalkerConfig | None = None) -> MemoryTalker:
     """Every tensor must find its place; a stage 1 checkpoint leaves the style encoder as it starts."""
-    if not all(isinstance(value, Tensor) for value in state.values()) or "memory_net.M_m" not in state:
+    tensors = isinstance(state, Mapping) and all(isinstance(value, Tensor) for value in state.values())
+    if not tensors or "memory_net.M_m" not in state:
         raise BadInput("These are not MemoryTalker's weights.", "Give checkpoint_*.pth or ckpt_*.pth.")
     weights = {renamed(key): value for key, value in state.items() if key != _TABLE}
     talker = MemoryTalker(config or config_of(state))

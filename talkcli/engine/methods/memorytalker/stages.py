@@ -16,6 +16,7 @@ from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.mouth_motion import attention_to
 from talkcli.engine.methods.memorytalker.motions import fit_mixing, lip_gap, targets
 from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.speech import SAMPLE_RATE
@@ -27,11 +28,6 @@ from talkcli.engine.training.stage import Losses, Stage, Update
 
 LAMBDA_1 = LAMBDA_2 = 0.01
 """Weights of the memory's terms and of the style's."""
-SHUT, SHUT_WEIGHT = 1e-3, 5.0
-"""On the rig, frames whose lips are nearer than so many metres weigh so much: a gap where lips should meet is
-seen at once."""
-PRESSED, PRESSED_WEIGHT = -5e-4, 30.0
-"""Lips pressed together, as on P, B and M: fewer frames still, and the ones that are read from lips."""
 MARGIN = 1.0
 """Of the triplets."""
 
@@ -152,7 +148,7 @@ def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> 
         length = min(len(motion), excerpt or len(motion))
         start = int(torch.randint(len(motion) - length + 1, (1,), generator=generator))
         count, motion = torch.tensor(length), motion[start : start + length]
-        weight = None if gap is None else _weight(motion @ gap)
+        weight = None if gap is None else attention_to(motion @ gap)
         if heard is not None:
             view = heard[index][int(torch.randint(len(heard[index]), (1,), generator=generator))]
             return Lesson(
@@ -163,11 +159,6 @@ def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> 
         return Lesson(waveform, torch.tensor(len(waveform)), None, motion, count, weight, lips)
 
     return cut
-
-
-def _weight(gap: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
-    weight = torch.where(gap < SHUT, SHUT_WEIGHT, 1.0)
-    return torch.where(gap < PRESSED, PRESSED_WEIGHT, weight)
 
 
 def triplets(clips: ClipSet, lesson: Example[Lesson], seconds: float, rooms: bool) -> Example[Triplet]:
