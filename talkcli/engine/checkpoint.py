@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, Untrusted
@@ -49,3 +52,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
             "Fetch it again, or train it again.",
         )
     return Checkpoint(method, config, weights, provenance)
+
+
+def load_pickled(path: Path) -> Any:
+    """What other people `torch.save`d: tensors and arrays in plain containers, and nothing that runs."""
+    rebuild: Any = np.zeros(0).__reduce__()[0]
+    numbers = [type(np.dtype(kind)) for kind in (np.float16, np.float32, np.float64, np.int32, np.int64)]
+    old = (rebuild, "numpy.core.multiarray._reconstruct")
+    try:
+        with torch.serialization.safe_globals([rebuild, old, np.ndarray, np.dtype, *numbers]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
+        hint = "Only tensors and arrays are read from other people's files; get a plain state dict."
+        raise Untrusted(f"{path} is not a plain file of tensors.", hint) from error

@@ -81,7 +81,7 @@ class HubertEncoder(nn.Module):
         mask = None if counts is None else ~padding_mask(counts, features.shape[1])
         hidden = self.hubert.feature_projection(features)
         if self.training and self.config.time_mask > 0:
-            spans = _time_mask(hidden.shape[:2], self.config.time_mask).to(hidden.device)
+            spans = time_mask(hidden.shape[:2], self.config.time_mask).to(hidden.device)
             hidden = torch.where(spans[..., None], self.hubert.masked_spec_embed, hidden)
         hidden = self.hubert.encoder(hidden, attention_mask=mask).last_hidden_state
         return self.letters(self.dropout(hidden))
@@ -157,7 +157,7 @@ def modern(key: str) -> str:
     )
 
 
-def _time_mask(shape: torch.Size, share: float, span: int = 10) -> Tensor:
+def time_mask(shape: torch.Size, share: float, span: int = 10) -> Tensor:
     """[batch, ticks] True in random spans, two at least; nothing where a clip is too short for one."""
     batch, ticks = shape
     if ticks <= span:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,6 +13,9 @@ from torch.nn import functional as F
 
 from talkcli.engine.layers.attention import alignment_mask
 from talkcli.engine.layers.positions import sinusoids
+
+FPS = 30
+"""Frames a second of its windows."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,16 @@ class DenoiserConfig:
         return self.motion + self.texture
 
 
+class Heard(NamedTuple):
+    """What a layer makes of the audio, whatever the step."""
+
+    told: Float[Tensor, "batch frames features"]
+    """What each frame is told."""
+    k: Float[Tensor, "batch frames features"]
+    v: Float[Tensor, "batch frames features"]
+    """For the step token, which looks around."""
+
+
 class Layer(nn.TransformerDecoderLayer):
     """A post-norm decoder layer for one step token and frames, each of which hears its own audio alone.
 
@@ -47,10 +60,7 @@ class Layer(nn.TransformerDecoderLayer):
     denoising step (`hear`). Only the step token has to look around.
     """
 
-    def hear(
-        self, memory: Float[Tensor, "batch frames features"]
-    ) -> tuple[Float[Tensor, "batch frames features"], Float[Tensor, "batch 2 frames features"]]:
-        """What each frame hears; keys and values for the step token."""
+    def hear(self, memory: Float[Tensor, "batch frames features"]) -> Heard:
         attention = self.multihead_attn
         size = memory.shape[-1]
         weight, bias = attention.in_proj_weight[size:], attention.in_proj_bias[size:]
@@ -58,13 +68,12 @@ class Layer(nn.TransformerDecoderLayer):
         # One attention weight a head: dropping it drops the whole head.
         kept = F.dropout(v.new_ones(*v.shape[:2], attention.num_heads, 1), attention.dropout, self.training)
         dropped = (v.unflatten(-1, (attention.num_heads, -1)) * kept).flatten(2) if self.training else v
-        return attention.out_proj(dropped), torch.stack([k, v], dim=1)
+        return Heard(attention.out_proj(dropped), k, v)
 
     def speak(
         self,
         h: Float[Tensor, "batch tokens features"],
-        heard: Float[Tensor, "batch frames features"],
-        keys: Float[Tensor, "batch 2 frames features"],
+        heard: Heard,
         skip: int,
     ) -> Float[Tensor, "batch kept features"]:
         """Tokens from number `skip` on, token 0 being the step; all of them are seen."""
@@ -77,11 +86,11 @@ class Layer(nn.TransformerDecoderLayer):
         if skip == 0:
             cross = self.multihead_attn
             q = F.linear(x[:, :1], cross.in_proj_weight[:size], cross.in_proj_bias[:size])
-            seen = _attend(q, *keys.unbind(1), heads, cross.dropout if self.training else 0.0)
-            heard = torch.cat([cross.out_proj(seen), heard], dim=1)
+            seen = _attend(q, heard.k, heard.v, heads, cross.dropout if self.training else 0.0)
+            told = torch.cat([cross.out_proj(seen), heard.told], dim=1)
         else:
-            heard = heard[:, skip - 1 :]
-        x = self.norm2(x + self.dropout2(heard))
+            told = heard.told[:, skip - 1 :]
+        x = self.norm2(x + self.dropout2(told))
         inner = self.linear2(self.dropout(F.gelu(self.linear1(x))))
         return self.norm3(x + self.dropout3(inner))
 
@@ -102,9 +111,16 @@ class Steps(nn.Module):
 class Layers(nn.Module):
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
-        width, heads, inner = config.features, config.heads, config.feed_forward
         layers = [
-            Layer(width, heads, inner, config.dropout, F.gelu, batch_first=True) for _ in range(config.layers)
+            Layer(
+                config.features,
+                config.heads,
+                dim_feedforward=config.feed_forward,
+                dropout=config.dropout,
+                activation=F.gelu,
+                batch_first=True,
+            )
+            for _ in range(config.layers)
         ]
         self.layers = nn.ModuleList(layers)
 
@@ -172,7 +188,7 @@ class Denoiser(nn.Module):
         h = torch.cat([step, known.before, known.frames + F.linear(x, known.weight)], dim=1)
         last = 1 if whole else 1 + self.config.context
         for number, (layer, heard) in enumerate(zip(self.transformer, known.heard, strict=True), start=1):
-            h = layer.speak(h, *heard, skip=last if number == self.config.layers else 0)
+            h = layer.speak(h, heard, skip=last if number == self.config.layers else 0)
         return self.motion_dec(h)
 
 
@@ -184,7 +200,7 @@ class _Known:
     """The context's tokens."""
     frames: Float[Tensor, "#batch window features"]
     """The frames' tokens, less their noisy numbers."""
-    heard: Sequence[tuple[Tensor, Tensor]]
-    """By layer, as `Layer.hear` gives it."""
+    heard: Sequence[Heard]
+    """By layer."""
     weight: Float[Tensor, "features dims"]
     """Of the noisy numbers."""

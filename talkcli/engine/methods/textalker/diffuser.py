@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
 from talkcli.engine.generation.guidance import guide
-from talkcli.engine.methods.textalker.denoiser import Denoiser, DenoiserConfig
+from talkcli.engine.methods.textalker.denoiser import FPS, Denoiser, DenoiserConfig
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.training.stage import Losses
 
-FPS = 30
 TRUNCATE = (0.3, 0.4)
 """Probability that a batch's first and second window are cut short in training."""
 DEAF = 0.1
