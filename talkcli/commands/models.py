@@ -15,8 +15,15 @@ ACTIONS = ("list", "import")
 
 def run(
     action: Annotated[str, typer.Argument(help="list or import.")] = "list",
-    method: Annotated[str | None, typer.Argument(help="Whose weights are imported: memorytalker.")] = None,
-    weights: Annotated[Path | None, typer.Argument(help="The authors' checkpoint file.")] = None,
+    method: Annotated[
+        str | None, typer.Argument(help="Whose weights are imported: memorytalker or textalker.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Argument(help="The authors' checkpoint, if it is one file.")
+    ] = None,
+    motion: Annotated[Path | None, typer.Option(help="textalker: motion_vae.pth.", metavar="FILE")] = None,
+    texture: Annotated[Path | None, typer.Option(help="textalker: tex_vae.pth.", metavar="FILE")] = None,
+    diffusion: Annotated[Path | None, typer.Option(help="textalker: textalker.pth.", metavar="FILE")] = None,
     output: options.Output = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -30,16 +37,19 @@ def run(
     Examples:
       talk models
       talk models import memorytalker ckpt_100.pth -o published.ckpt
+      talk models import textalker --motion motion.pth --texture tex.pth --diffusion textalker.pth -o tt.ckpt
     """
     if pick(action, ACTIONS, "action") == "list":
         _list(json)
         return
-    if method is None or weights is None or output is None:
+    parts = {"weights": weights, "motion": motion, "texture": texture, "diffusion": diffusion}
+    given = {name: path for name, path in parts.items() if path is not None}
+    if method is None or output is None or not given:
         raise BadUsage(
-            "Say whose weights, which file and where to.",
+            "Say whose weights, which files and where to.",
             "talk models import memorytalker ckpt_100.pth -o published.ckpt",
         )
-    console.claim(output, overwrite, inputs=(weights,))
+    console.claim(output, overwrite, inputs=given.values())
     from talkcli.engine.assets import sha256
     from talkcli.engine.checkpoint import save_checkpoint
     from talkcli.engine.errors import BadInput
@@ -48,13 +58,21 @@ def run(
     known = load_method(method)
     if known.original is None:
         raise BadUsage(f"{method} has no published weights that talk reads.", "Train it: talk train CLIPS")
-    if not weights.is_file():
-        raise BadInput(f"{weights} is not a file.", "Check the name.")
-    with console.step(f"Reading {weights}"):
-        talker = known.original(weights)
+    if set(given) != set(known.original_files):
+        wanted = (name.upper() if name == "weights" else f"--{name} FILE" for name in known.original_files)
+        raise BadUsage(
+            f"These are not the files of which {method} is made.",
+            f"talk models import {method} {' '.join(wanted)} -o {output}",
+        )
+    files = [given[name] for name in known.original_files]
+    for file in files:
+        if not file.is_file():
+            raise BadInput(f"{file} is not a file.", "Check the name.")
+    with console.step(f"Reading {', '.join(file.name for file in files)}"):
+        talker = known.original(*files)
         provenance = {
-            "source": f"the authors' {weights.name}",
-            "source_sha256": sha256(weights),
+            "source": f"the authors' {', '.join(file.name for file in files)}",
+            "source_sha256": " ".join(sha256(file) for file in files),
             "licence": "that of its authors: see where you got it",
             "paper": known.paper,
         }

@@ -6,7 +6,6 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -71,8 +70,9 @@ class Method:
     """Train on one person, in place (a Gaussian head needs it, a style does not)."""
     capture: Callable[[Any, Speech, Avatar], Avatar] | None = None
     """Write down who that person is."""
-    original: Callable[[Path], Talker] | None = None
-    """Read a checkpoint of the authors' own, safely."""
+    original: Callable[..., Talker] | None = None
+    """Read a checkpoint of the authors' own, safely: one file for each of `original_files`, in order."""
+    original_files: tuple[str, ...] = ("weights",)
 
     def stages_from(self, name: str | None) -> Mapping[str, Callable[..., Stage[Any, Any] | None]]:
         """The named stage alone, or all of them."""
