@@ -115,6 +115,16 @@ class ClipSet:
     def __getitem__(self, index: int) -> Clip:
         return Clip(self.speech(index), self.motion(index), self.avatar(index), self.phones(index))
 
+    def thinned(self, takes: int) -> ClipSet:
+        """The same speakers with so many clips each at most, evenly chosen; all of them for 0."""
+        chosen: list[int] = []
+        for indices in self.speakers.values():
+            chosen += indices[:: max(1, len(indices) // takes)][:takes] if takes else indices
+        part = object.__new__(ClipSet)
+        part.folder, part.contents = self.folder, self.contents
+        part.names = tuple(self.names[index] for index in chosen)
+        return part
+
     def path(self, index: int, suffix: str) -> Path:
         return _beside(self.folder / self.names[index], suffix)
 

@@ -57,7 +57,7 @@ def fit(
     before = {p: p.requires_grad for p in network.parameters()}
     _teach(network, {id(p) for group in groups for p in group})
     optimisers = [
-        torch.optim.AdamW(group, lr=update.lr, weight_decay=update.weight_decay)
+        torch.optim.AdamW(group, lr=update.lr, betas=update.betas, weight_decay=update.weight_decay)
         for group, update in zip(groups, stage.updates, strict=True)
     ]
     average = {name: p.detach().clone() for name, p in network.named_parameters()} if stage.ema else {}
@@ -98,6 +98,7 @@ def fit(
             for name, parameter in network.named_parameters():
                 if name in average:
                     parameter.copy_(average[name])
+        stage.end(network)
     finally:
         for parameter, wanted in before.items():
             parameter.requires_grad_(wanted)

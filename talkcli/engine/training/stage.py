@@ -41,6 +41,7 @@ class Update(Generic[N, S]):
     lr: float = 1e-4
     weight_decay: float = 0.0
     """AdamW's; at 0 it is Adam."""
+    betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float | None = 1.0
     start: int = 0
     """First step at which this update runs (a critic may wait)."""
@@ -60,3 +61,5 @@ class Stage(Generic[N, S]):
     """Decay a step of the averaged weights that the stage leaves behind; None leaves the last ones."""
     schedule: Callable[[float], float] = steady
     """Share of the learning rate at a share of the steps."""
+    end: Callable[[N], None] = lambda network: None
+    """Once, after the last step: takes away what only training needed, such as a critic."""
