@@ -158,7 +158,7 @@ def _barycentric(
     face: NDArray[np.int64],
     x: NDArray[np.float32],
     y: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """(s, t) with P - p0 = s (p2 - p0) + t (p1 - p0), in float32; (0, 0) in a triangle without area."""
     ax, ay = px[:, 2] - px[:, 0], py[:, 2] - py[:, 0]
     bx, by = px[:, 1] - px[:, 0], py[:, 1] - py[:, 0]

@@ -207,6 +207,11 @@ class Autoencoder(nn.Module):
         self.quantize = Quantiser(config.codes, config.latent, config.restart)
         self.generator = Chain(generator_blocks(config))
 
+    @property
+    def last_weight(self) -> Float[Tensor, "channels width 3 3"]:
+        """Of the generator's last convolution."""
+        return self.generator.blocks[-1].get_parameter("weight")
+
     def encode(self, maps: Float[Tensor, "b channels size size"]) -> Float[Tensor, "b latent g g"]:
         """Latents before quantisation: what diffusion learns to draw."""
         return self.encoder(F.pixel_unshuffle(maps, self.config.patch))
