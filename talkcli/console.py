@@ -169,15 +169,15 @@ def step(label: str) -> Iterator[None]:
         yield
 
 
-def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> Path:
+def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = (), *, folder: bool = False) -> Path:
     """Refuse what cannot or must not be written before any work is done, not after.
 
-    BadUsage if `path` exists (unless `overwrite`), is a folder, or is one of `inputs`; OutOfResources if its
-    folder is missing or cannot be written.
+    BadUsage if `path` exists (unless `overwrite`), is one of `inputs`, or is a folder although the output is
+    none (`folder`); OutOfResources if the folder that it lies in is missing or cannot be written.
     """
     try:
         same = path.exists() and any(source.exists() and path.samefile(source) for source in inputs)
-        if path.is_dir():
+        if path.is_dir() and not folder:
             raise BadUsage(f"{path} is a folder.", "Give a file name with --output.")
         if same:
             raise BadUsage(

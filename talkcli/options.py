@@ -13,6 +13,12 @@ from talkcli import console
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.errors import BadUsage
 
+FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+PICTURES = (".png", ".gif")
+MESHES = (".npz", ".obj", ".ply", ".csv")
+FOLDERS = (".png", ".obj", ".ply")
+"""What a motion can be written as, by suffix; FOLDERS hold a file a frame."""
+
 
 def _known_model(model: str) -> str:
     from talkcli.engine.methods import METHODS  # names only: no torch behind this import
@@ -40,6 +46,16 @@ def parse_fps(text: str) -> Fraction:
             f"'{text}' is not a frame rate.", "Give 1 to 240 frames a second: 25, 29.97, 30000/1001."
         )
     return fps
+
+
+def known_format(path: Path, background: str, also: tuple[str, ...] = ()) -> str:
+    """The suffix that says what to write; BadUsage if it says nothing, or cannot be transparent."""
+    suffix, known = path.suffix.lower(), (*also, *FILMS, *PICTURES, *MESHES)
+    if suffix not in known:
+        raise BadUsage(f"{path} has no suffix that is known here.", f"Known: {' '.join(known)}.")
+    if background == "transparent" and suffix != ".png":
+        raise BadUsage(f"A {suffix} cannot be transparent.", "Give --output with the suffix .png.")
+    return suffix
 
 
 def avatar_file(avatar: str) -> Path:

@@ -228,6 +228,15 @@ def test_names_with_dots_go_where_they_point(talk, hello, bare, monkeypatch):
     assert sorted(os.listdir(hello.parent)) == ["hello.wav", "inner", "x.motion"] and os.listdir(inner) == []
 
 
+def test_a_folder_of_pictures_is_replaced_when_asked(talk, hello, bare, tmp_path):
+    folder = tmp_path / "a.png"
+    folder.mkdir()
+    (folder / "000099.png").touch()
+    assert "--overwrite" in talk("animate", hello, *bare, "-o", folder, code=2).stderr
+    talk("animate", hello, *bare, "-o", folder, "--overwrite")
+    assert sorted(path.name for path in folder.iterdir())[29:] == ["000029.png", "fps.json"]
+
+
 def started(words: list[object], folder: Path) -> subprocess.Popen[bytes]:
     """The program at work, its temporary file already there."""
     process = subprocess.Popen(

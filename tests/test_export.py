@@ -17,7 +17,7 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, vertices
 from talkcli.engine.motion import Coefficients, Motion, Vertices
-from talkcli.engine.rendering.export import FOLDERS, PICTURES, WRITERS
+from talkcli.engine.rendering.export import PICTURES, WRITERS
 
 FPS = Fraction(30000, 1001)
 
@@ -98,6 +98,36 @@ def test_gif_keeps_time(tmp_path):
         assert film.n_frames == 6  # type: ignore[attr-defined]
 
 
+def test_gif_shows_the_frames_and_stores_what_changes(tmp_path):
+    still = np.random.default_rng(0).integers(0, 4, (64, 48, 3), np.uint8) * 80
+    moving = []
+    for x in (4, 9, 9, 30):
+        frame = still.copy()
+        frame[20:26, x : x + 6] = 255, 0, 0
+        moving.append(frame)
+    PICTURES[".gif"](iter(moving), Fraction(25), tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as film:
+        for number, expected in enumerate(moving):
+            film.seek(number)
+            assert np.array_equal(np.asarray(film.convert("RGB")), expected)
+        assert film.info["loop"] == 0
+    PICTURES[".gif"](iter([still]), Fraction(25), tmp_path / "one.gif")
+    size = (tmp_path / "one.gif").stat().st_size
+    assert (tmp_path / "a.gif").stat().st_size < 2 * size
+
+
+def test_gif_is_written_as_the_frames_come(tmp_path):
+    dice, sizes = np.random.default_rng(0), []
+
+    def shots():
+        for _ in range(6):
+            sizes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
+            yield dice.integers(0, 255, (128, 128, 3), np.uint8)
+
+    PICTURES[".gif"](shots(), Fraction(25), tmp_path / "a.gif")
+    assert sizes == sorted(set(sizes)) and sizes[-1] > (tmp_path / "a.gif").stat().st_size / 2
+
+
 @pytest.mark.parametrize("suffix", sorted(WRITERS.keys() - {".csv"}))
 def test_a_failure_leaves_nothing_and_keeps_what_was_there(motion, tmp_path, suffix, bare_face):
     whole = load_avatar(bare_face)
@@ -123,7 +153,3 @@ def test_a_folder_that_holds_other_things_is_not_replaced(motion, avatar, tmp_pa
 def test_a_missing_folder_is_said(motion, avatar, suffix):
     with pytest.raises(OutOfResources, match="nowhere"):
         WRITERS[suffix](motion, avatar, Path("/nowhere/at/all") / f"a{suffix}")
-
-
-def test_folders_are_known():
-    assert FOLDERS.issubset(WRITERS.keys() | PICTURES.keys())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 from films import header, pictures
 from PIL import Image
 
-from talkcli.commands.render import FILMS, FOLDERS, MESHES, PICTURES
+from talkcli import options
 from talkcli.engine.motion import Motion, Vertices, save_motion
 from talkcli.engine.rendering import export
 from talkcli.engine.rendering.camera import PRESETS
@@ -32,10 +33,28 @@ def motion(tmp_path) -> Path:
     return tmp_path / "take.motion"
 
 
-def test_the_command_knows_the_same_suffixes_as_the_engine():
-    assert set(FILMS) == set(FORMATS)
-    assert set(MESHES) == set(export.WRITERS) and set(PICTURES) == set(export.PICTURES)
-    assert set(FOLDERS) == export.FOLDERS
+def test_the_commands_know_the_same_suffixes_as_the_engine():
+    assert set(options.FILMS) == set(FORMATS)
+    assert set(options.MESHES) == set(export.WRITERS) and set(options.PICTURES) == set(export.PICTURES)
+    assert set(options.FOLDERS) < set(options.MESHES) | set(options.PICTURES)
+
+
+@pytest.mark.parametrize("verb", ["animate", "render"])
+def test_help_names_every_format(talk, verb):
+    told = talk(verb, "--help").stdout
+    for suffix in (*options.FILMS, *options.PICTURES, *options.MESHES):
+        assert re.search(rf"(?<!\w)\{suffix}(?!\w)", told), suffix
+
+
+@pytest.mark.parametrize("suffix", options.FOLDERS)
+def test_a_folder_of_frames_is_replaced_when_asked(talk, motion, bare_face, tmp_path, suffix):
+    folder = tmp_path / f"a{suffix}"
+    folder.mkdir()
+    (folder / f"000099{suffix}").touch()
+    words = ("render", motion, "-a", bare_face, "--size", "32", "-o", folder)
+    assert "--overwrite" in talk(*words, code=2).stderr and len(list(folder.iterdir())) == 1
+    talk(*words, "--overwrite")
+    assert len(list(folder.glob(f"*{suffix}"))) == 8
 
 
 def test_a_motion_becomes_a_film_with_sound(talk, motion, bare_face, hello, tmp_path):
@@ -134,7 +153,7 @@ def test_an_existing_film_is_not_replaced_unasked(talk, motion, bare_face, tmp_p
         (["-o", "a.mp4", "--camera", "side"], "profile"),
         (["-o", "a.mp4", "--size", "huge"], "640x480"),
         (["-o", "a.mp4", "--renderer", "povray"], "numba"),
-        (["-o", "a.mp4", "--background", "transparent"], "--background"),
+        (["-o", "a.mp4", "--background", "transparent"], ".png"),
         (["-o", "a.mp4", "--background", "#12"], "#202830"),
         (["-o", "a.mp4", "--label", "one", "--label", "two"], "--label"),
         (["-o", "a.mp4", "--fps", "0"], "29.97"),

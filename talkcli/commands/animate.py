@@ -84,7 +84,8 @@ def run(
     """Make a face speak: a recording in, a video and its motion out.
 
     Without --output, hello.wav becomes hello.mp4 and hello.motion beside it. With it, the suffix chooses:
-    .motion, or what `talk render` writes (.mp4 .webm .gif .csv ...); for several recordings it is a folder.
+    .motion; .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures; .obj .ply folders of meshes;
+    .npz all vertices; .csv ARKit weights. For several recordings it is a folder.
 
     \b
     Examples:
@@ -97,7 +98,9 @@ def run(
     face = options.avatar_file(avatar)
     for task in tasks:
         for path in task.outputs:
-            console.claim(path, overwrite, inputs=(task.audio, face, *([style] if style else [])))
+            suffix = options.known_format(path, background, also=(MOTION,))
+            inputs = (task.audio, face, *([style] if style else []))
+            console.claim(path, overwrite, inputs, folder=suffix in options.FOLDERS)
 
     with console.step("Loading the model"):
         from talkcli.engine.face.avatar import load_avatar
@@ -108,8 +111,7 @@ def run(
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
     look = Picture(camera, size, background, renderer)
     suffixes = {path.suffix.lower() for task in tasks for path in task.outputs}
-    if suffixes != {MOTION}:
-        _check(look, person, suffixes)
+    _check(look, person, suffixes)
     if style is not None:
         person = _in_the_manner_of(style, person, talker)
     results, faults = [], []
@@ -134,7 +136,11 @@ def run(
 def _tasks(audio: list[Path], output: Path | None) -> Iterator[Task]:
     """What becomes what; BadUsage where two recordings would become the same file."""
     recordings = [found for given in audio for found in _recordings(given)]
-    folder = output is not None and (output.is_dir() or not output.suffix)
+    folder = (
+        output is not None
+        and output.suffix.lower() not in options.FOLDERS
+        and (output.is_dir() or not output.suffix)
+    )
     if output is not None and not folder and len(recordings) > 1:
         raise BadUsage(
             f"{len(recordings)} recordings cannot all become {output}.", "Give a folder with --output."
@@ -179,23 +185,16 @@ def _recordings(given: Path) -> list[Path]:
 
 
 def _check(look: Picture, person: Avatar, suffixes: set[str]) -> None:
-    """Refuse what cannot be written or drawn before the network runs, and have the renderer ready."""
-    from talkcli.engine.rendering.backdrop import TRANSPARENT, backdrop
-    from talkcli.engine.rendering.camera import parse_size, portrait
-    from talkcli.engine.rendering.export import PICTURES, WRITERS
-    from talkcli.engine.rendering.render import RENDERERS, compile_renderer, is_compiled
-    from talkcli.engine.video import FORMATS
-
-    known = {MOTION, *FORMATS, *PICTURES, *WRITERS}
-    for suffix in suffixes:
-        pick(suffix, known, "output format")
-    if not suffixes & {*FORMATS, *PICTURES}:
+    """Refuse what cannot be drawn before the network runs, and have the renderer ready."""
+    if not suffixes & {*options.FILMS, *options.PICTURES}:
         return
+    from talkcli.engine.rendering.backdrop import backdrop
+    from talkcli.engine.rendering.camera import parse_size, portrait
+    from talkcli.engine.rendering.render import RENDERERS, compile_renderer, is_compiled
+
     pick(look.renderer, RENDERERS, "renderer")
     portrait(person, look.camera, parse_size(look.size))
     backdrop(look.background, 16, 16)
-    if look.background == TRANSPARENT and suffixes & set(FORMATS):
-        raise BadUsage("A video cannot be transparent.", "Give --output with the suffix .png.")
     if look.renderer == "numba" and not is_compiled():
         with console.step("Compiling the renderer, once"):
             compile_renderer()

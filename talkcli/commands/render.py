@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from talkcli.engine.face.avatar import Avatar
     from talkcli.engine.motion import Motion
 
-MESHES = (".npz", ".obj", ".ply", ".csv")
-FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-PICTURES = (".png", ".gif")
-FOLDERS = (".png", ".obj", ".ply")
-"""Suffixes, and which of them are folders with a file a frame."""
-
 
 def run(
     motion: Annotated[list[Path], typer.Argument(help="One .motion, or several to show side by side.")],
@@ -48,8 +42,8 @@ def run(
 ) -> None:
     """Show a motion: a film, pictures, meshes or ARKit weights, by the suffix of --output.
 
-    .mp4 .mov .mkv .webm .gif films; .png a folder of pictures, which may be transparent; .obj .ply folders of
-    meshes; .npz all vertices; .csv ARKit weights.
+    .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures, which may be transparent; .obj .ply
+    folders of meshes; .npz all vertices; .csv ARKit weights.
 
     \b
     Examples:
@@ -57,17 +51,11 @@ def run(
       talk render mine.motion theirs.motion --label mine --label theirs -o both.mp4
     """
     output = output or motion[0].with_suffix(".mp4")
-    suffix = output.suffix.lower()
-    _check(motion, avatar, label, audio, output, suffix, background)
+    suffix = options.known_format(output, background)
+    _check(motion, avatar, label, audio, suffix, background)
     sources = [*motion, *([audio] if audio else [])]
     faces = [options.avatar_file(name) for name in avatar or ["ada"]]
-    if suffix in FOLDERS and output.is_dir():
-        if not overwrite:
-            raise BadUsage(
-                f"{output} exists already.", "Give --overwrite to replace it, or another --output."
-            )
-    else:
-        console.claim(output, overwrite, inputs=(*sources, *faces))
+    console.claim(output, overwrite, (*sources, *faces), folder=suffix in options.FOLDERS)
     rate = options.parse_fps(fps) if fps else None
 
     with console.step("Loading"):
@@ -79,7 +67,7 @@ def run(
         people = people * len(motion) if len(people) == 1 else people
         motions = [load_motion(path) for path in motion]
         motions = [at_rate(track, rate) for track in motions] if rate else motions
-    if suffix in MESHES:
+    if suffix in options.MESHES:
         from talkcli.engine.rendering.export import WRITERS
 
         with console.step(f"Writing {output}"):
@@ -92,7 +80,7 @@ def run(
         names = label or ([path.stem for path in motion] if len(motion) > 1 else [""])
         shots, count, rate = _shots(motions, people, names, camera, size, background, renderer, wrinkles)
         bar = console.progress(shots, f"Rendering {output}", count, "frames")
-        if suffix in FILMS:
+        if suffix in options.FILMS:
             from talkcli.engine.video import write_video
 
             told = {"title": f"{people[0].name}, synthetic", "comment": motions[0].provenance}
@@ -114,24 +102,21 @@ def _check(
     avatar: list[str] | None,
     label: list[str] | None,
     audio: Path | None,
-    output: Path,
     suffix: str,
-    background: str | None,
+    background: str,
 ) -> None:
     """Refuse options that contradict each other, before anything heavy is imported."""
-    known = (*FILMS, *PICTURES, *MESHES)
-    if suffix not in known:
-        raise BadUsage(f"{output} has no suffix that is known here.", f"Known: {' '.join(known)}.")
-    if len(motion) > 1 and suffix in MESHES:
+    if len(motion) > 1 and suffix in options.MESHES:
         raise BadUsage(f"{len(motion)} motions cannot share one {suffix}.", "Write them one by one.")
     if label and len(label) != len(motion):
         raise BadUsage(f"{len(label)} labels for {len(motion)} motions.", "Give --label once for each.")
     if avatar and len(avatar) not in (1, len(motion)):
         raise BadUsage(f"{len(avatar)} avatars for {len(motion)} motions.", "Give one, or one for each.")
-    if audio and suffix not in FILMS:
-        raise BadUsage(f"A {suffix} has no sound.", f"Leave --audio out, or write one of {' '.join(FILMS)}.")
-    if background == "transparent" and (suffix != ".png" or len(motion) > 1):
-        raise BadUsage("Only .png, of one motion, can be transparent.", "Give another --background.")
+    if audio and suffix not in options.FILMS:
+        hint = f"Leave --audio out, or write one of {' '.join(options.FILMS)}."
+        raise BadUsage(f"A {suffix} has no sound.", hint)
+    if background == "transparent" and len(motion) > 1:
+        raise BadUsage(f"{len(motion)} motions cannot be transparent together.", "Render them one by one.")
 
 
 def _compile() -> None:
@@ -148,7 +133,7 @@ def _shots(
     names: list[str],
     camera: str,
     size: str,
-    background: str | None,
+    background: str,
     renderer: str,
     wrinkles: bool,
 ) -> tuple[Iterator[Any], int, Any]:
@@ -164,7 +149,7 @@ def _shots(
                 person,
                 portrait(person, camera, parse_size(size), float(track.fps)),
                 renderer,
-                background or "studio",
+                background,
                 wrinkles=wrinkles,
             ),
             len(track),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import shutil
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy
-from PIL import Image
+from PIL import GifImagePlugin, Image, ImageChops
 
 from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
 from talkcli.engine.face.avatar import Avatar
@@ -134,33 +136,33 @@ def write_png(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
 
 
 def write_gif(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
-    """A GIF that loops. Its clock has hundredths: a frame may come a tick early or late, but none drifts."""
+    """A GIF that loops, written as the frames come: of each, the box that differs from the one before.
+
+    Its clock has hundredths: a frame may come a tick early or late, but none drifts.
+    """
     step = max(1, -(-fps.numerator // (50 * fps.denominator)))
-    kept = (frame for number, frame in enumerate(frames) if number % step == 0)
-    with replacing(path) as temporary:
-        pages = (
-            Image.fromarray(frame).convert("RGB").quantize(256, dither=Image.Dither.NONE) for frame in kept
-        )
-        first = next(pages)
-        ticks = (round(100 * step * (n + 1) / fps) - round(100 * step * n / fps) for n in range(1 << 30))
-        pages = list(pages)
-        first.save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=pages,
-            duration=[10 * tick for tick, _ in zip(ticks, range(1 + len(pages)), strict=False)],
-            loop=0,
-            disposal=1,
-        )
+    before: Image.Image | None = None
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        for number, frame in enumerate(itertools.islice(frames, 0, None, step)):
+            image = Image.fromarray(frame).convert("RGB")
+            box = (0, 0, *image.size)
+            if before is None:
+                file.write(b"GIF89a" + struct.pack("<HHBBB", *image.size, 0, 0, 0))
+                file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
+            else:
+                box = ImageChops.difference(image, before).getbbox() or (0, 0, 1, 1)
+            ticks = round(100 * step * (number + 1) / fps) - round(100 * step * number / fps)
+            part = image.crop(box).quantize(256, dither=Image.Dither.NONE)
+            told = {"duration": 10 * ticks, "disposal": 1, "include_color_table": True}
+            file.writelines(GifImagePlugin.getdata(part, box[:2], **told))
+            before = image
+        file.write(b";")
 
 
 PICTURES: dict[str, Callable[[Iterable[Picture], Fraction, Path], None]] = {
     ".png": write_png,
     ".gif": write_gif,
 }
-FOLDERS = {".png", ".obj", ".ply"}
-"""Suffixes of outputs that are folders."""
 
 
 def _each(motion: Motion, avatar: Avatar) -> Iterator[np.ndarray]:
