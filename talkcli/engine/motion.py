@@ -66,7 +66,8 @@ def ratios(
     textures: Textures, start: int = 0, stop: int | None = None
 ) -> Float[Tensor, "frames 3 rows columns"]:
     """Frames [start, stop): texture divided by neutral texture, sRGB values."""
-    return (textures.weights[start:stop] @ textures.basis.flatten(1)).exp().unflatten(1, textures.basis.shape[1:])
+    logs = textures.weights[start:stop] @ textures.basis.flatten(1)
+    return logs.exp().unflatten(1, textures.basis.shape[1:])
 
 
 Face = Vertices | Shapes | Coefficients | Codes

@@ -25,6 +25,10 @@ class Avatar(TensorStruct):
     identity: Float[Tensor, " n_identity"] | None = None
     """Coefficients of the rig's identity space, standard deviations."""
     look: Look | None = None
+    uv: Float[Tensor, "uv_verts 2"] | None = None
+    """Layout of the look over a bare mesh, origin bottom left; a rig has its own."""
+    uv_faces: Int[Tensor, "faces 3"] | None = None
+    """Corners of each face in `uv`."""
     styles: Mapping[str, Tensor] = field(default_factory=dict)
     """Ways of speaking that `talk personalize` wrote, by method name."""
 
@@ -33,6 +37,12 @@ class Avatar(TensorStruct):
         for name, indices in (("faces", self.faces), ("lips", self.lips)):
             if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < len(self.neutral):
                 raise ValueError(f"Avatar.{name} points outside its {len(self.neutral)} vertices")
+        if self.uv is not None and self.uv_faces is not None:
+            reach = int(self.uv_faces.max()) if len(self.uv_faces) else -1
+            if reach >= len(self.uv) or bool((self.uv_faces < 0).any()):
+                raise ValueError(f"Avatar.uv_faces points outside its {len(self.uv)} points")
+        elif self.uv is not None or self.uv_faces is not None:
+            raise ValueError("Avatar.uv and Avatar.uv_faces go together")
 
 
 def save_avatar(avatar: Avatar, path: Path) -> None:

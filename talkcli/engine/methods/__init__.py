@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from talkcli.engine.methods.method import Method, Talker
 
 METHODS = {
+    "textalker": "talkcli.engine.methods.textalker",
     "memorytalker": "talkcli.engine.methods.memorytalker",
 }
 

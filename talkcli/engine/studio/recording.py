@@ -23,7 +23,6 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
 from talkcli.engine.face.look import Look
-from talkcli.engine.motion import Motion
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.struct import replacing

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
-from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -15,27 +13,20 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.face.acting import skin_ratios
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import activations
-from talkcli.engine.face.rig_maps import RigMaps, rig_maps
+from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
 from talkcli.engine.methods.textalker.maps import wrinkle, wrinkle_of
+from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.motion import Coefficients, Vertices
 
+LOOKED_AT = 4000
+"""Frames in which a range of offsets is sought."""
 
-class Lessons(Protocol):
-    """The frames of some clips, map by map."""
 
-    frames: Sequence[int]
-    """How many each clip has."""
-    importance: Float[Tensor, "size size"] | None
-    """How much each texel counts; None: all alike."""
-
-    def offsets(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
-        """Offset maps of frames [start, stop), metres."""
-        ...
-
-    def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
-        """Wrinkle maps of the same frames, in [0, 1)."""
-        ...
+def lessons(network: TexTalker, clips: ClipSet, size: int) -> Lessons:
+    """Of the rig, where the network moves one."""
+    names = network.config.rig_shapes
+    return RigLessons(clips, names, size) if names else CorpusLessons(clips, size)
 
 
 class RigLessons:
@@ -50,7 +41,9 @@ class RigLessons:
         self._tracks = [self._track(clips, index) for index in range(len(clips))]
         self._rig, self._size = rig_maps(size, names), size
         self.frames = [len(track) for track in self._tracks]
+        """How many each clip has."""
         self.importance = self._rig.importance
+        """How much each texel counts."""
 
     def _track(self, clips: ClipSet, index: int) -> Float[Tensor, "frames shapes"]:
         face = clips.motion(index).face
@@ -61,18 +54,26 @@ class RigLessons:
             )
         return face.expression[:, self._columns]
 
-    @property
-    def rig(self) -> RigMaps:
-        return self._rig
-
     def weights(self, clip: int) -> Float[Tensor, "frames shapes"]:
         """Of the named shapes."""
         return self._tracks[clip]
 
-    def offsets(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
-        return self._rig.maps(self._tracks[clip][start:stop])
+    def range(self) -> tuple[Float[Tensor, " 3"], Float[Tensor, " 3"]]:
+        """The least and the greatest offset along each axis, metres."""
+        frames = torch.cat(self._tracks)[:: max(1, sum(self.frames) // LOOKED_AT)]
+        maps = self._rig.maps(frames)
+        return maps.amin((0, 2, 3)), maps.amax((0, 2, 3))
+
+    def motions(
+        self, clip: int, start: int, stop: int, low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]
+    ) -> Float[Tensor, "n 3 size size"]:
+        """Offset maps of frames [start, stop), `low` drawn as 0 and `high` as 1; where nothing is drawn,
+        the map rests."""
+        low, high = low[:, None, None], high[:, None, None]
+        return ((self._rig.maps(self._tracks[clip][start:stop]) - low) / (high - low)).clamp(0, 1)
 
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
+        """Wrinkle maps of the same frames, in [0, 1)."""
         track = self._tracks[clip][start:stop]
         model = load_face_model()
         assert model.wrinkles is not None
@@ -84,8 +85,6 @@ class RigLessons:
 
 class CorpusLessons:
     """Clips of captured meshes and textures, such as TexTalk4D's."""
-
-    importance = None
 
     def __init__(self, clips: ClipSet, size: int) -> None:
         self._clips, self._size = clips, size
@@ -103,13 +102,32 @@ class CorpusLessons:
             raise BadInput(f"Avatar {avatar.name} has no UV layout.", "Prepare the corpus again.")
         return uv_map(avatar.faces, avatar.uv, avatar.uv_faces, self._size)
 
-    def offsets(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
+    def _offsets(self, clip: int) -> Float[Tensor, "frames verts 3"]:
         face = self._clips.motion(clip).face
-        assert isinstance(face, Vertices)
-        return drawn(face.offsets[start:stop], self._atlas)
+        if not isinstance(face, Vertices):
+            raise BadInput(
+                f"{self._clips.names[clip]} holds no vertices.", "Use clips of talk prepare textalk4d."
+            )
+        return face.offsets
+
+    def range(self) -> tuple[Float[Tensor, " 3"], Float[Tensor, " 3"]]:
+        low, high = torch.full((3,), torch.inf), torch.full((3,), -torch.inf)
+        for clip in range(len(self.frames)):
+            offsets = self._offsets(clip)
+            low, high = low.minimum(offsets.amin((0, 1))), high.maximum(offsets.amax((0, 1)))
+        return low, high
+
+    def motions(
+        self, clip: int, start: int, stop: int, low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]
+    ) -> Float[Tensor, "n 3 size size"]:
+        """Where nothing is drawn, the map is 0, as published."""
+        return drawn((self._offsets(clip)[start:stop] - low) / (high - low), self._atlas)
 
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
         film = self._clips.textures(clip)
         assert film is not None
         neutral = film.frame(0)
         return torch.stack([wrinkle(film.frame(i), neutral) for i in range(start, min(stop, film.count))])
+
+
+Lessons = RigLessons | CorpusLessons

@@ -1,0 +1,84 @@
+"""Latents of whole clips, computed once and kept beside them under the name of the encoder that made them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.errors import BadInput, Untrusted
+from talkcli.engine.methods.textalker.autoencoder import Autoencoder
+from talkcli.engine.struct import FORMAT, load_tensors, save_tensors
+
+BATCH = 32
+"""Maps that are encoded at once."""
+KIND = "Latents"
+
+Maps = Callable[[int, int, int], Float[Tensor, "n 3 size size"]]
+"""Clip, first frame and the one past the last, to maps."""
+
+
+def identity(autoencoder: Autoencoder, *besides: Tensor) -> str:
+    """Changes with any weight of the encoder, and with what else its maps depend on."""
+    digest = hashlib.sha256(repr(autoencoder.config).encode())
+    for tensor in (*autoencoder.encoder.state_dict().values(), *besides):
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def latents_of(
+    autoencoder: Autoencoder, maps: Maps, clips: ClipSet, frames: Sequence[int], name: str
+) -> list[Float[Tensor, "frames dims"]]:
+    """Of every clip before quantisation, in half precision; `name` tells this encoder from others.
+
+    What a speaker's folder holds already is read; the rest is made and written speaker by speaker.
+    """
+    found: dict[int, Tensor] = {}
+    for speaker, indices in clips.speakers.items():
+        path = clips.folder / speaker / f"{name}.latents"
+        kept = _kept(path)
+        missing = [i for i in indices if len(kept.get(clips.names[i], ())) != frames[i]]
+        for index in missing:
+            kept[clips.names[index]] = encoded(autoencoder, maps, index, frames[index])
+        if missing:
+            save_tensors(kept, {"format": FORMAT, "kind": KIND}, path)
+        found |= {index: kept[clips.names[index]] for index in indices}
+    return [found[index] for index in range(len(clips))]
+
+
+@torch.no_grad()
+def encoded(autoencoder: Autoencoder, maps: Maps, clip: int, frames: int) -> Float[Tensor, "frames dims"]:
+    """One clip's latents, in half precision."""
+    autoencoder.eval()
+    device = autoencoder.quantize.embedding.weight.device
+    parts = []
+    for start in range(0, frames, BATCH):
+        batch = maps(clip, start, min(start + BATCH, frames)).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            latents = autoencoder.encode(batch)
+        parts.append(latents.flatten(1).half().cpu())
+    return torch.cat(parts)
+
+
+def _kept(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        return {}
+    try:
+        return load_tensors(path)[0]
+    except (Untrusted, BadInput):  # half written by a full disk, say: it is made again
+        return {}
+
+
+def pivots(
+    latents: Sequence[Float[Tensor, "frames dims"]], clips: ClipSet
+) -> dict[str, Float[Tensor, " dims"]]:
+    """Each speaker's mean latents, over the clips that are given and no others (section 3.3 of the paper)."""
+    return {
+        speaker: torch.cat([latents[index].float() for index in indices]).mean(0)
+        for speaker, indices in clips.speakers.items()
+    }

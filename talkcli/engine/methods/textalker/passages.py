@@ -1,0 +1,134 @@
+"""Passages: six seconds of speech and the latents of what face and skin do meanwhile."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from talkcli.engine.checkpoint import load_checkpoint
+from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.mouth_motion import attention_to, gap_of, importance, principal_motions, projected
+from talkcli.engine.layers.resampling import spliced
+from talkcli.engine.methods import checkpoint_path
+from talkcli.engine.methods.textalker.denoiser import FPS
+from talkcli.engine.methods.textalker.latents import identity, latents_of, pivots
+from talkcli.engine.methods.textalker.lessons import Lessons, RigLessons
+from talkcli.engine.methods.textalker.letters import Letters
+from talkcli.engine.methods.textalker.talker import TexTalker
+from talkcli.engine.speech import SAMPLE_RATE
+from talkcli.engine.struct import TensorStruct
+from talkcli.engine.training.listening import letters
+
+VIEWS = 16
+"""Principal motions of the mouth that are seen besides the latents."""
+SAMPLE = 20_000
+"""Frames from which they are sought."""
+
+
+class Passage(TensorStruct):
+    """Two windows of speech, alone or stacked."""
+
+    audio: Float[Tensor, "*batch ticks width"] | Float[Tensor, "*batch samples"]
+    """What is heard, beforehand; or the waveform for HuBERT."""
+    latents: Float[Tensor, "*batch frames dims"]
+    """Less the speaker's pivots, over the spread."""
+    weight: Float[Tensor, "*batch frames"]
+    """How much each frame counts."""
+
+
+def take_over(network: TexTalker, model: str) -> None:
+    """The log-mel encoder of another checkpoint, of any method that hears with one."""
+    path, hearing = checkpoint_path(model), network.hearing
+    if not isinstance(hearing, Letters):
+        raise BadUsage("This model does not hear with a log-mel encoder.", "Leave diffuse.ears out.")
+    own = hearing.logmel.state_dict()
+    theirs, last = load_checkpoint(path).weights, next(iter(own))
+    prefixes = [key.removesuffix(last) for key in theirs if key.endswith(last)]
+    try:
+        hearing.logmel.load_state_dict({key: theirs[prefixes[0] + key] for key in own})
+    except (IndexError, KeyError, RuntimeError) as error:
+        raise BadUsage(
+            f"{path} holds no log-mel encoder of these sizes.",
+            'Name a starter: diffuse.ears = "memorytalker".',
+        ) from error
+
+
+def centred(
+    network: TexTalker, clips: ClipSet, motions: Lessons, skins: Lessons
+) -> list[Float[Tensor, "frames dims"]]:
+    """Latents of motion and skin of every clip, less its speaker's pivots, over their spread, in halves.
+
+    Pivots' means and the spread go into the network.
+    """
+    low, high = network.low.cpu(), network.high.cpu()
+    makers = (
+        (network.motion, lambda clip, start, stop: motions.motions(clip, start, stop, low, high), "motion"),
+        (network.texture, skins.wrinkles, "texture"),
+    )
+    halves: list[list[Tensor]] = []
+    for number, (autoencoder, maps, name) in enumerate(makers):
+        tag = f"{name}-{identity(autoencoder, low, high)}"
+        found = latents_of(autoencoder, maps, clips, motions.frames, tag)
+        own = pivots(found, clips)
+        centre = torch.stack(list(own.values())).mean(0)
+        (network.motion_pivot if number == 0 else network.texture_pivot).copy_(centre)
+        apart = [track.float() - own[clips.speaker(i)] for i, track in enumerate(found)]
+        spread = torch.cat([track[::5] for track in apart]).square().mean().sqrt()
+        network.spread[number] = spread
+        halves.append([(track / spread).half() for track in apart])
+    return [torch.cat(pair, dim=1) for pair in zip(*halves, strict=True)]
+
+
+def mouth_readout(
+    network: TexTalker, motions: RigLessons, tracks: list[Tensor]
+) -> Float[Tensor, "dims views"]:
+    """Latents of motion to principal motions of the mouth, by least squares: what is seen of an error."""
+    weights = torch.cat([motions.weights(clip) for clip in range(len(tracks))])
+    stride, dims = max(1, len(weights) // SAMPLE), network.config.denoiser.motion
+    form = importance(load_face_model(), network.config.rig_shapes)
+    seen = projected(weights[::stride], principal_motions(weights[::stride], form, VIEWS), form)
+    latents = torch.cat([track[:, :dims] for track in tracks])[::stride].double()
+    latents, seen = latents - latents.mean(0), seen.double() - seen.double().mean(0)
+    ridge = 1e-3 * len(latents) * torch.eye(dims, dtype=torch.float64)
+    matrix = torch.linalg.solve(latents.T @ latents + ridge, latents.T @ seen).float()
+    return F.pad(matrix, (0, 0, 0, network.config.denoiser.texture))
+
+
+def passages(
+    network: TexTalker,
+    clips: ClipSet,
+    motions: Lessons,
+    tracks: list[Float[Tensor, "frames dims"]],
+    views: int,
+) -> Example[Passage]:
+    """Random passages; a clip that is too short holds its last frame. Frames of shut lips weigh more."""
+    config, hearing = network.config, network.hearing
+    length = 2 * config.denoiser.window
+    heard = None
+    if isinstance(hearing, Letters):
+        heard = letters(hearing.logmel, clips, [len(track) for track in tracks], FPS, views)
+    gap = gap_of(config.rig_shapes) if config.rig_shapes else None
+
+    def cut(_: ClipSet, index: int, generator: torch.Generator) -> Passage:
+        index %= len(tracks)  # the stage may learn from some of the clips
+        frames = len(tracks[index])
+        start = int(torch.randint(max(1, frames - length + 1), (), generator=generator))
+        at = torch.arange(start, start + length).clamp(max=frames - 1)
+        weight = torch.ones(length)
+        if gap is not None and isinstance(motions, RigLessons):
+            weight = attention_to(motions.weights(index)[at] @ gap)
+        if heard is not None:
+            view = heard[index][int(torch.randint(len(heard[index]), (), generator=generator))]
+            near = torch.arange(start - config.reach, start + length + config.reach).clamp(0, frames - 1)
+            audio = spliced(view[near].float()[None], config.reach)[0, config.reach : config.reach + length]
+        else:
+            rate = SAMPLE_RATE / FPS
+            audio = clips.speech(index).waveform[round(start * rate) : round((start + length) * rate)]
+            audio = F.pad(audio, (0, round(length * rate) - len(audio)))
+        return Passage(audio, tracks[index][at].float(), weight)
+
+    return cut

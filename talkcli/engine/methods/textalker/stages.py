@@ -1,0 +1,185 @@
+"""How TexTalker learns: two codebooks of maps, then latents from speech."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from talkcli.engine.audio.logmel_encoder import LogMelEncoder
+from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.methods.textalker.autoencoder import Autoencoder
+from talkcli.engine.methods.textalker.critic import Critic, CriticConfig, autoencoder_losses, critic_losses
+from talkcli.engine.methods.textalker.diffuser import Readout, diffusion_losses
+from talkcli.engine.methods.textalker.hearing import Hearing, trained_hearing
+from talkcli.engine.methods.textalker.lessons import RigLessons, lessons
+from talkcli.engine.methods.textalker.letters import Letters
+from talkcli.engine.methods.textalker.passages import Passage, centred, mouth_readout, passages, take_over
+from talkcli.engine.methods.textalker.perception import perception
+from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig
+from talkcli.engine.struct import TensorStruct
+from talkcli.engine.training.listening import Heard, listening
+from talkcli.engine.training.stage import Losses, Stage, Update, cosine
+
+CRITIC_FROM = 20_001
+"""Step at which the critic of a codebook joins, as published."""
+MARGIN = 0.02
+"""Of a range of offsets, left free on either side of it."""
+
+
+class Frame(TensorStruct):
+    """One map, or a batch."""
+
+    maps: Float[Tensor, "*batch 3 size size"]
+
+
+def listen(config: TexTalkerConfig, *, ears: str = "") -> Stage[TexTalker, Heard] | None:
+    """Stage 0 of the log-mel encoder: phones, from clips that know them. None where it is taken over from
+    another checkpoint (`ears`)."""
+    if config.encoder == "hubert" or ears:
+        return None
+
+    def encoder(network: TexTalker) -> LogMelEncoder:
+        assert isinstance(network.hearing, Letters)
+        return network.hearing.logmel
+
+    return listening(encoder)
+
+
+def motion(config: TexTalkerConfig, *, critic: int = CRITIC_FROM, lpips: str = "") -> Stage[TexTalker, Frame]:
+    """The codebook of motion, from offset maps, as published: Adam at 2e-5, 12 maps a step.
+
+    The critic joins at step `critic`, never if that is negative. `lpips` is a file of LPIPS weights; without
+    it edges are compared instead (`perception.Edges`).
+    """
+    importance: list[Tensor] = []
+
+    def begin(network: TexTalker, clips: ClipSet) -> Example[Frame]:
+        known = lessons(network, clips, config.motion.size)
+        if isinstance(known, RigLessons):
+            low, high = known.range()
+            network.low.copy_(low - MARGIN * (high - low))
+            network.high.copy_(high + MARGIN * (high - low))
+            importance.append(known.importance)
+        low, high = network.low.cpu(), network.high.cpu()
+
+        def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
+            at = int(torch.randint(known.frames[index], (), generator=generator))
+            return Frame(known.motions(index, at, at + 1, low, high)[0])
+
+        return cut
+
+    return _codebook(begin, lambda network: network.motion, critic, lpips, importance)
+
+
+def texture(
+    config: TexTalkerConfig, *, critic: int = CRITIC_FROM, lpips: str = ""
+) -> Stage[TexTalker, Frame]:
+    """The codebook of the skin, from wrinkle maps; options as those of `motion`."""
+
+    def begin(network: TexTalker, clips: ClipSet) -> Example[Frame]:
+        known = lessons(network, clips, config.texture.size)
+
+        def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
+            at = int(torch.randint(known.frames[index], (), generator=generator))
+            return Frame(known.wrinkles(index, at, at + 1)[0])
+
+        return cut
+
+    return _codebook(begin, lambda network: network.texture, critic, lpips, [])
+
+
+def _codebook(
+    begin: Callable[[TexTalker, ClipSet], Example[Frame]],
+    part: Callable[[TexTalker], Autoencoder],
+    critic: int,
+    lpips: str,
+    importance: list[Tensor],
+) -> Stage[TexTalker, Frame]:
+    likeness = perception(Path(lpips) if lpips else None)
+
+    def started(network: TexTalker, clips: ClipSet) -> Example[Frame]:
+        if critic >= 0:
+            network.critic = Critic(CriticConfig(part(network).config.channels))
+        return begin(network, clips)
+
+    def losses(network: TexTalker, batch: Frame, generator: torch.Generator) -> Losses:
+        return autoencoder_losses(
+            part(network),
+            batch.maps,
+            likeness=likeness.to(batch.maps.device),
+            critic=network.critic if critic >= 0 else None,
+            importance=importance[0].to(batch.maps.device) if importance else None,
+            half=True,
+            generator=generator,
+        )
+
+    def verdict(network: TexTalker, batch: Frame, generator: torch.Generator) -> Losses:
+        assert network.critic is not None
+        return critic_losses(part(network), network.critic, batch.maps, half=True)
+
+    def ended(network: TexTalker) -> None:
+        network.critic = None
+
+    def judge(network: TexTalker) -> Iterable[nn.Parameter]:
+        assert network.critic is not None
+        return network.critic.parameters()
+
+    updates = [
+        Update[TexTalker, Frame](lambda network: part(network).parameters(), losses, 2e-5, betas=BETAS)
+    ]
+    if critic >= 0:
+        updates.append(Update(judge, verdict, 2e-5, betas=BETAS, start=critic))
+    return Stage(tuple(updates), started, steps=500_000, batch=12, ema=0.995, schedule=cosine, end=ended)
+
+
+BETAS = (0.9, 0.99)
+"""Adam's, in every stage."""
+
+
+def diffuse(
+    config: TexTalkerConfig, *, ears: str = "", takes: int = 0, views: int = 0, mouth: float = 0.0
+) -> Stage[TexTalker, Passage]:
+    """Latents from speech, as published: Adam at 1e-4, 32 passages of six seconds a step.
+
+    `ears`: a checkpoint whose log-mel encoder is taken over; `takes`: so many clips a speaker at most;
+    `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the error that is seen at
+    the mouth.
+    """
+    seen: list[Readout] = []
+
+    def begin(network: TexTalker, clips: ClipSet) -> Example[Passage]:
+        clips = clips.thinned(takes)
+        if ears:
+            take_over(network, ears)
+        motions = lessons(network, clips, config.motion.size)
+        skins = lessons(network, clips, config.texture.size)
+        tracks = centred(network, clips, motions, skins)
+        if mouth and isinstance(motions, RigLessons):
+            seen.append(Readout(mouth_readout(network, motions, tracks), mouth))
+        return passages(network, clips, motions, tracks, views)
+
+    def losses(network: TexTalker, batch: Passage, generator: torch.Generator) -> Losses:
+        with torch.autocast(batch.latents.device.type, torch.bfloat16):
+            return diffusion_losses(
+                network.diffuser,
+                batch.audio,
+                batch.latents,
+                generator,
+                weight=batch.weight,
+                readout=seen[0] if seen else None,
+            )
+
+    def weights(network: TexTalker) -> Iterable[nn.Parameter]:
+        diffuser = network.diffuser
+        yield from (diffuser.start_audio_feat, diffuser.start_motion_feat, diffuser.start_tex_feat)
+        yield diffuser.null_audio_feat
+        yield from (*diffuser.audio_feature_map.parameters(), *diffuser.denoising_net.parameters())
+        if isinstance(network.hearing, Hearing):
+            yield from trained_hearing(network.hearing)
+
+    update = Update(weights, losses, lr=1e-4, betas=BETAS)
+    return Stage((update,), begin, steps=120_000, batch=32, ema=0.995, schedule=cosine)

@@ -1,0 +1,231 @@
+"""TexTalker: speech to latents of motion and of skin, latents to UV maps, maps to a face.
+
+Li et al., CVPR 2025.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.audio.encoder import HubertConfig
+from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import RIG
+from talkcli.engine.face.rig_maps import rig_maps
+from talkcli.engine.face.uv_maps import UVReader, read, uv_reader
+from talkcli.engine.methods.method import Talker
+from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
+from talkcli.engine.methods.textalker.critic import Critic
+from talkcli.engine.methods.textalker.denoiser import FPS, DenoiserConfig
+from talkcli.engine.methods.textalker.diffuser import Diffuser
+from talkcli.engine.methods.textalker.factors import Factors
+from talkcli.engine.methods.textalker.hearing import Hearing
+from talkcli.engine.methods.textalker.letters import Letters
+from talkcli.engine.methods.textalker.maps import (
+    PUBLISHED_HIGH,
+    PUBLISHED_LOW,
+    denormalised,
+    ratio_of,
+)
+from talkcli.engine.motion import Coefficients, Face, Motion, Shapes, Textures
+from talkcli.engine.speech import Speech
+
+MOTION_STYLE, TEXTURE_STYLE = "textalker/motion", "textalker/texture"
+"""Names of the two pivots among an avatar's styles."""
+FINE, FAINT = 2e-5, 2e-3
+"""What is let go where frames become mixtures: metres of a vertex, and logarithm of a texel's ratio."""
+
+
+@dataclass(frozen=True)
+class TexTalkerConfig:
+    """As published."""
+
+    motion: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    texture: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
+    encoder: Literal["hubert", "logmel"] = "hubert"
+    hubert: HubertConfig = field(default_factory=HubertConfig)
+    logmel: LogMelEncoderConfig = field(default_factory=LogMelEncoderConfig)
+    reach: int = 0
+    """Frames on either side of whose letters a frame hears as well (logmel)."""
+    rig_shapes: tuple[str, ...] = ()
+    """Named shapes of the built-in rig that the talker moves; without them it moves vertices."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How motion is drawn; changed by `talk animate --set steps=...`."""
+
+    steps: int = 20
+    """Of the fast sampler; 0 takes all steps of training, as published."""
+    guidance: float = 1.0
+    """How much more than the training data's the speech counts."""
+    texture: bool = True
+    """Whether the skin is made at all."""
+
+
+class Part(NamedTuple):
+    """What one window becomes."""
+
+    face: Float[Tensor, "frames numbers"]
+    """Weights of the rig's shapes, or offsets of vertices, metres."""
+    skin: Float[Tensor, "frames 3 rows columns"] | None
+    """Logarithms of texture ratios."""
+
+
+class TexTalker(Talker):
+    method = "textalker"
+    low: Tensor
+    high: Tensor
+    """[3]: offsets that 0 and 1 of a motion map stand for, metres."""
+    motion_pivot: Tensor
+    texture_pivot: Tensor
+    """[dims]: the mean latents of the speakers of the training data."""
+    spread: Tensor
+    """[2]: what latents of motion and texture, less their pivots, are divided by for the diffusion."""
+
+    def __init__(self, config: TexTalkerConfig) -> None:
+        super().__init__()
+        self.config, self.sampling = config, Sampling()
+        self.motion, self.texture = Autoencoder(config.motion), Autoencoder(config.texture)
+        if config.encoder == "logmel":
+            hearing = Letters(config.logmel, config.reach)
+            width = hearing.width
+        else:
+            hearing = Hearing(config.hubert)
+            width = config.hubert.hidden
+        self.diffuser = Diffuser(config.denoiser, hearing, width)
+        self.critic: Critic | None = None
+        """Present while a codebook is being trained."""
+        self.register_buffer("low", torch.tensor(PUBLISHED_LOW))
+        self.register_buffer("high", torch.tensor(PUBLISHED_HIGH))
+        self.register_buffer("motion_pivot", torch.zeros(config.motion.dims))
+        self.register_buffer("texture_pivot", torch.zeros(config.texture.dims))
+        self.register_buffer("spread", torch.ones(2))
+
+    @property
+    def hearing(self) -> Hearing | Letters:
+        hearing = self.diffuser.audio_encoder
+        assert isinstance(hearing, Hearing | Letters)
+        return hearing
+
+    @torch.no_grad()
+    def latents(
+        self,
+        speech: Speech,
+        motion_pivot: Float[Tensor, " motion_dims"],
+        texture_pivot: Float[Tensor, " texture_dims"],
+        seed: int,
+    ) -> Iterator[tuple[Float[Tensor, "n motion_dims"], Float[Tensor, "n texture_dims"]]]:
+        """Window by window, pivots included."""
+        device, sampling = self.low.device, self.sampling
+        frames, window = speech.frames(FPS), self.config.denoiser.window
+        heard = self.hearing.listen(speech.waveform.to(device), frames, window)
+        generator = torch.Generator().manual_seed(seed)
+        for part in self.diffuser.latents(
+            heard, frames, generator, steps=sampling.steps, guidance=sampling.guidance
+        ):
+            motion, texture = part[0].split([self.config.denoiser.motion, self.config.denoiser.texture], 1)
+            yield (
+                motion * self.spread[0] + motion_pivot.to(device),
+                texture * self.spread[1] + texture_pivot.to(device),
+            )
+
+    def windows(self, speech: Speech, avatar: Avatar, *, seed: int = 0) -> Iterator[Part]:
+        """The motion as it is made: three seconds at a time, the same numbers as all at once."""
+        reader = self._reader(avatar)
+        pivots = self._pivots(avatar)
+        for motion, texture in self.latents(speech, *pivots, seed):
+            face = self._face(motion, reader)
+            yield Part(face.cpu(), self._skin(texture).cpu() if self.sampling.texture else None)
+
+    @torch.no_grad()
+    def animate(
+        self,
+        speech: Speech,
+        avatar: Avatar,
+        *,
+        seed: int = 0,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Motion:
+        """Windows of `denoiser.window` frames, each continuing the one before; 30 frames a second."""
+        frames, made = speech.frames(FPS), 0
+        tracks: list[Tensor] = []
+        mesh, skin = Factors(FINE), Factors(FAINT)
+        for part in self.windows(speech, avatar, seed=seed):
+            made += len(part.face)
+            if self.config.rig_shapes:
+                tracks.append(part.face)
+            else:
+                mesh.add(part.face)
+            if part.skin is not None:
+                skin.add(part.skin)
+            progress(made / frames)
+        texture = None
+        if skin.basis is not None:
+            size = self.config.texture.size
+            texture = Textures(skin.weights(), skin.basis.view(-1, 3, size, size))
+        face = self._named(torch.cat(tracks)) if tracks else _mixed(mesh)
+        return Motion(Fraction(FPS), face, texture=texture, provenance=self.signed(avatar, seed))
+
+    def _reader(self, avatar: Avatar) -> UVReader | None:
+        """How a mesh reads its offsets from a map; None on the rig, whose weights are solved for."""
+        if self.config.rig_shapes:
+            if avatar.rig != RIG:
+                raise BadInput(
+                    f"This model moves the rig {RIG}; avatar {avatar.name} has {avatar.rig or 'none'}.",
+                    "Give an avatar with that rig, or a model trained on such a mesh.",
+                )
+            return None
+        if avatar.uv is None or avatar.uv_faces is None:
+            raise BadInput(
+                f"This model paints over a UV layout; avatar {avatar.name} has none.",
+                "Prepare one with its textures: talk prepare textalk4d FOLDER CLIPS",
+            )
+        size = self.config.motion.size
+        return uv_reader(avatar.faces, avatar.uv, avatar.uv_faces, size, verts=len(avatar.neutral))
+
+    def _pivots(self, avatar: Avatar) -> tuple[Tensor, Tensor]:
+        """The avatar's own manner of moving and of wearing its skin, or the training speakers' mean."""
+        found = []
+        for name, mean in ((MOTION_STYLE, self.motion_pivot), (TEXTURE_STYLE, self.texture_pivot)):
+            pivot = avatar.styles.get(name, mean)
+            if pivot.shape != mean.shape:
+                raise BadInput(
+                    f"The {name} in {avatar.name} has {len(pivot)} numbers, this model wants {len(mean)}.",
+                    "Make it again with this model: talk personalize CLIPS --model ...",
+                )
+            found.append(pivot)
+        return found[0], found[1]
+
+    def _face(self, latents: Tensor, reader: UVReader | None) -> Float[Tensor, "frames numbers"]:
+        grid = self.config.motion.grid
+        maps = self.motion.decode(latents.unflatten(1, (-1, grid, grid)))
+        offsets = denormalised(maps, self.low, self.high)
+        if reader is None:
+            return rig_maps(self.config.motion.size, self.config.rig_shapes).weights(offsets.cpu())
+        return read(offsets, reader).flatten(1)
+
+    def _skin(self, latents: Tensor) -> Float[Tensor, "frames 3 rows columns"]:
+        grid = self.config.texture.grid
+        return ratio_of(self.texture.decode(latents.unflatten(1, (-1, grid, grid)))).log()
+
+    def _named(self, weights: Float[Tensor, "frames shapes"]) -> Coefficients:
+        names = load_face_model().shape_names
+        expression = torch.zeros(len(weights), len(names))
+        expression[:, [names.index(name) for name in self.config.rig_shapes]] = weights
+        return Coefficients(expression, torch.zeros(len(weights), 3))
+
+
+def _mixed(mesh: Factors) -> Face:
+    assert mesh.basis is not None
+    return Shapes(mesh.weights(), mesh.basis.unflatten(1, (-1, 3)))
