@@ -150,16 +150,16 @@ def drawn_losses(
     window, context, batch = config.window, config.context, len(latents)
     heard = diffuser.hear(audio, 2 * window)
     hearings = list(heard.split(window, dim=1))
+    half = _extent(audio, window)
     if first.ends is not None:
-        half = audio[:, : _extent(audio, window)]
-        hearings[0] = diffuser.hear(_truncated(half, first.ends), window)
+        hearings[0] = diffuser.hear(_truncated(audio[:, :half], first.ends), window)
     if second.ends is not None:
-        hearings[1] = diffuser.hear(_truncated(audio, second.ends + window), 2 * window)[:, window:]
+        whole = torch.cat([audio[:, :half], _truncated(audio[:, half:], second.ends)], dim=1)
+        hearings[1] = diffuser.hear(whole, 2 * window)[:, window:]
     ends = torch.cat([torch.full((batch,), window) if d.ends is None else d.ends for d in (first, second)])
     valid = _before(ends.to(device), window)
     deaf = torch.cat([first.deaf, second.deaf]).to(device)[:, None, None]
-    whole = torch.cat(latents.split(window, dim=1))
-    clean = whole * valid[..., None]
+    clean = torch.cat(latents.split(window, dim=1)) * valid[..., None]
     t, noise = torch.cat([first.t, second.t]).to(device), torch.cat([first.noise, second.noise]).to(device)
     tail, heard_tail = (part[:, window - context : window] for part in (latents, heard.detach()))
     start, start_audio = (part.expand(batch, -1, -1) for part in (diffuser.start, diffuser.start_audio_feat))

@@ -1,0 +1,419 @@
+"""TexTalker's diffusion: equality with the published code, and what theirs does not promise but ours does."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talkcli.engine.audio.encoder import HubertConfig, modern
+from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
+from talkcli.engine.generation.guidance import guide
+from talkcli.engine.methods.textalker.denoiser import Denoiser, DenoiserConfig
+from talkcli.engine.methods.textalker.diffuser import (
+    Diffuser,
+    Draw,
+    Readout,
+    diffusion_losses,
+    draw,
+    drawn_losses,
+)
+from talkcli.engine.methods.textalker.hearing import Hearing, padded, stretched, trained_hearing
+
+GOLDEN = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "golden" / "textalker"
+needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden numbers are not here")
+
+SMALL = DenoiserConfig(
+    features=32, window=8, context=2, steps=20, layers=2, heads=4, feed_forward=64, motion=6, texture=4
+)
+WIDTH = 5
+"""Of the audio features that the small diffuser takes."""
+
+
+def golden(name: str) -> dict[str, Tensor]:
+    with np.load(GOLDEN / f"{name}.npz") as arrays:
+        return {key: torch.from_numpy(array) for key, array in arrays.items()}
+
+
+def published() -> Diffuser:
+    """The golden cases' weights."""
+    config = DenoiserConfig(features=64, window=12, context=3, steps=20, layers=2, feed_forward=256)
+    hubert = HubertConfig(layers=2, feed_forward=128, convolution=32, position_kernel=16)
+    diffuser = Diffuser(config, Hearing(hubert), hubert.hidden)
+    diffuser.load_state_dict(torch.load(GOLDEN / "textalker_small.pt", weights_only=True)["params"])
+    return diffuser.eval()
+
+
+class Loudness(nn.Module):
+    """An audio encoder whose every feature is the mean of a frame's samples, times 1, 2, ..."""
+
+    def forward(self, waveform: Tensor, frames: int) -> Tensor:
+        means = F.adaptive_avg_pool1d(waveform[:, None], frames)[:, 0]
+        return means[..., None] * torch.arange(1.0, WIDTH + 1)
+
+
+@pytest.fixture
+def diffuser() -> Diffuser:
+    torch.manual_seed(0)
+    return Diffuser(SMALL, Loudness(), WIDTH).eval()
+
+
+def seed(number: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(number)
+
+
+def close(ours: Tensor, theirs: Tensor, within: float = 1e-4) -> None:
+    torch.testing.assert_close(ours, theirs, atol=within, rtol=0)
+
+
+def plain(
+    net: Denoiser, x: Tensor, audio: Tensor, past: Tensor, past_audio: Tensor, t: Tensor, present: Tensor
+):
+    """The denoiser by the book: torch's own layers with a mask."""
+    config = net.config
+    step = net.diff_step_map(net.TE.pe[0, t])[:, None]
+    flags = torch.cat([torch.zeros(len(x), config.context), present], dim=1)
+    frames = net.feature_proj(torch.cat([torch.cat([past, x], dim=1), flags[..., None]], dim=-1))
+    h = torch.cat([step, frames], dim=1) + net.PE
+    memory = torch.cat([past_audio, audio], dim=1)
+    for layer in net.transformer.layers:
+        assert isinstance(layer, nn.TransformerDecoderLayer)
+        h = layer(h, memory, memory_mask=net.alignment_mask)
+    return net.motion_dec(h[:, 1:])
+
+
+def window_of(config: DenoiserConfig, batch: int) -> tuple[Tensor, ...]:
+    """Everything that a denoiser takes."""
+    dice, width = seed(3), config.features
+    sizes = [(config.window, config.dims), (config.window, width), (config.context, config.dims)]
+    x, audio, past, past_audio = (
+        torch.randn(batch, *size, generator=dice) for size in [*sizes, (config.context, width)]
+    )
+    t = torch.randint(1, config.steps + 1, (batch,), generator=dice)
+    present = (
+        torch.arange(config.window) < torch.tensor([config.window - 3, config.window])[:, None]
+    ).float()
+    return x, audio, past, past_audio, t, present[:batch]
+
+
+@needs_golden
+@pytest.mark.parametrize("steps", [20, 500])
+def test_the_schedule_is_the_published_one(steps):
+    theirs = golden("schedules")
+    for name, ours in Schedule(steps).state_dict().items():
+        close(ours, theirs[f"{name}_{steps}"], 1e-6)
+
+
+@needs_golden
+def test_the_denoiser_is_the_published_one():
+    case, net = golden("denoiser_small"), published().denoising_net
+    condition = (case["audio"], case["prev_feat"], case["prev_audio"])
+    with torch.no_grad():
+        whole = net(case["feat"], *condition, case["step"], case["indicator"])
+        fast = net.prepare(*condition, case["indicator"])(case["feat"], case["step"])
+    close(whole, case["out"])
+    close(fast, case["out"][:, 3:])
+    fresh = Denoiser(net.config)
+    assert torch.equal(fresh.alignment_mask, case["alignment_mask"])
+    close(fresh.TE.pe, case["te_pe"], 1e-5)
+
+
+@needs_golden
+@pytest.mark.parametrize("clip", "abc")
+def test_hearing_is_the_published_one(clip):
+    case, diffuser = golden("audio_small"), published()
+    hearing, frames = diffuser.audio_encoder, int(case[f"{clip}_frames"])
+    assert isinstance(hearing, Hearing)
+    waveform = case[f"{clip}_wav"]
+    with torch.no_grad():
+        ticks = hearing.convolve(waveform)
+        close(ticks.mT, case[f"{clip}_conv"])
+        close(hearing.transform(stretched(ticks, 2 * frames)), case[f"{clip}_hidden"])
+        close(diffuser.hear(waveform, frames), case[f"{clip}_feat"])
+
+
+@needs_golden
+def test_waveforms_are_padded_as_published():
+    case = golden("audio_small")
+    lengths = [int(name.removeprefix("pad_")) for name in case if name.removeprefix("pad_").isdigit()]
+    assert len(lengths) == 10
+    for length in lengths:
+        assert torch.equal(padded(case["c_wav"][:1, :length]), case[f"pad_{length}"]), length
+
+
+@needs_golden
+def test_every_published_tensor_finds_its_place():
+    rows = [line.split("\t") for line in (GOLDEN / "keys_textalker.txt").read_text().splitlines()]
+    theirs = {modern(name): (shape.replace(" ", ""), kind) for name, shape, kind in rows}
+    with torch.device("meta"):
+        state = Diffuser(DenoiserConfig(), Hearing(HubertConfig()), 768).state_dict()
+    ours = {
+        name: (str(tuple(value.shape)).replace(" ", ""), str(value.dtype).removeprefix("torch."))
+        for name, value in state.items()
+    }
+    assert ours == theirs
+
+
+def test_the_short_way_through_the_denoiser_is_the_long_one(diffuser):
+    net = diffuser.denoising_net
+    x, audio, past, past_audio, t, present = window_of(SMALL, 2)
+    with torch.no_grad():
+        expected = plain(net, x, audio, past, past_audio, t, present)
+        close(net(x, audio, past, past_audio, t, present), expected, 2e-6)
+        close(net.prepare(audio, past, past_audio, present)(x, t), expected[:, SMALL.context :], 2e-6)
+
+
+def test_a_frame_is_dropped_by_the_head_in_training(diffuser):
+    """Dropout of its one attention weight, as torch's own layer has it: in expectation nothing changes."""
+    layer = next(iter(diffuser.denoising_net.transformer))
+    memory = torch.randn(1, 2000, SMALL.features, generator=seed())
+    silent = layer.hear(memory).told
+    torch.manual_seed(0)
+    layer.train()
+    told = layer.hear(memory).told
+    unit = layer.multihead_attn.out_proj
+    values = torch.linalg.solve(unit.weight, (told - unit.bias)[0].T).T.unflatten(1, (SMALL.heads, -1))
+    whole = torch.linalg.solve(unit.weight, (silent - unit.bias)[0].T).T.unflatten(1, (SMALL.heads, -1))
+    ratio = (values * whole).sum(-1) / whole.square().sum(-1)
+    dropped = ratio.abs() < 0.01
+    assert torch.allclose(ratio[~dropped], torch.tensor(1 / 0.9), atol=0.01)
+    assert dropped.float().mean().item() == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_batch_is_denoised_as_its_clips_alone(diffuser):
+    net = diffuser.denoising_net
+    x, audio, past, past_audio, t, present = window_of(SMALL, 2)
+    with torch.no_grad():
+        both = net(x, audio, past, past_audio, t, present)
+        for i in range(2):
+            one = slice(i, i + 1)
+            alone = net(x[one], audio[one], past[one], past_audio[one], t[one], present[one])
+            close(both[one], alone, 2e-6)
+
+
+def test_all_steps_are_the_ancestral_formula():
+    schedule, start = Schedule(6), torch.randn(1, 4, 3, generator=seed(1))
+    guess = lambda x, t: 0.5 * x.tanh() + 0.01 * t[:, None, None]  # noqa: E731
+    dice, x = seed(2), start
+    alpha, bar, beta = schedule.alphas, schedule.alpha_bars, schedule.betas
+    for t in range(6, 0, -1):
+        z = torch.randn(1, 4, 3, generator=dice) if t > 1 else torch.zeros(1, 4, 3)
+        clean = guess(x, torch.tensor([t]))
+        mean = alpha[t].sqrt() * (1 - bar[t - 1]) * x + (1 - alpha[t]) * bar[t - 1].sqrt() * clean
+        x = mean / (1 - bar[t]) + ((1 - bar[t - 1]) / (1 - bar[t]) * beta[t]).sqrt() * z
+    close(ancestral(guess, start, schedule, seed(2)), x, 1e-5)
+
+
+def test_few_steps_come_to_where_the_exact_way_ends():
+    """For normal data the best denoiser and the whole way from noise to signal are known in closed form."""
+    mean, spread = 0.7, 0.3
+    schedule = Schedule(500)
+    start = torch.randn(1, 50, 4, generator=seed())
+
+    def best(x: Tensor, t: Tensor) -> Tensor:
+        bar = schedule.alpha_bars[t][:, None, None]
+        variance = bar * spread**2 + 1 - bar
+        return mean + spread**2 * bar.sqrt() / variance * (x - bar.sqrt() * mean)
+
+    bar = schedule.alpha_bars[-1]
+    exact = mean + spread * (start - bar.sqrt() * mean) / (bar * spread**2 + 1 - bar).sqrt()
+    errors = [(solve(best, start, schedule, steps) - exact).abs().mean().item() for steps in (5, 10, 20, 80)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[2] < 0.05 * spread and errors[3] < 0.25 * errors[2]
+
+
+def test_guidance_leaves_the_null_alone_where_it_cancels():
+    prepared: list[float] = []
+
+    def predict(condition: float):
+        prepared.append(condition)
+        return lambda x, t: x * condition
+
+    x, t = torch.ones(1, 2, 2), torch.ones(1, dtype=torch.long)
+    assert torch.equal(guide(predict, 3.0, 1.0, 1.0)(x, t), 3 * x) and prepared == [3.0]
+    assert torch.equal(guide(predict, 3.0, 1.0, 0.0)(x, t), x)
+    assert torch.equal(guide(predict, 3.0, 1.0, 2.5)(x, t), 6 * x)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 1.7])
+def test_windows_continue_each_other_as_published(diffuser, guidance):
+    """By the book: one start noise, the last frames and features of the window before, a flag on the tail."""
+    net, frames, schedule = diffuser.denoising_net, 20, diffuser.diffusion_sched
+    heard, dice = torch.randn(1, frames, WIDTH, generator=seed(1)), seed(5)
+    start = torch.randn(1, 8, SMALL.dims, generator=dice)
+    past, past_audio, made = diffuser.start, diffuser.start_audio_feat, []
+    null = diffuser.null_audio_feat.expand(-1, 8, -1)
+    silenced = F.pad(heard, (0, 0, 0, 4))
+    with torch.no_grad():
+        for k in range(3):
+            audio = diffuser.audio_feature_map(silenced[:, 8 * k : 8 * k + 8])
+            present = (torch.arange(8 * k, 8 * k + 8) < frames).float()[None]
+
+            def guess(x: Tensor, t: Tensor, audio=audio, past=past, past_audio=past_audio, present=present):
+                given, unheard = (
+                    plain(net, x, sound, past, past_audio, t, present)[:, 2:] for sound in (audio, null)
+                )
+                return unheard + guidance * (given - unheard)
+
+            made.append(ancestral(guess, start, schedule, dice))
+            past, past_audio = made[-1][:, -2:], audio[:, -2:]
+    ours = torch.cat(list(diffuser.latents(heard, frames, seed(5), guidance=guidance)), dim=1)
+    close(ours, torch.cat(made, dim=1)[:, :frames], 1e-4)
+
+
+@pytest.mark.parametrize("steps", [0, 4])
+def test_the_beginning_does_not_depend_on_what_follows(diffuser, steps):
+    heard = torch.randn(1, 60, WIDTH, generator=seed(1))
+    long = list(diffuser.latents(heard, 60, seed(), steps=steps))
+    short = list(diffuser.latents(heard[:, :16], 16, seed(), steps=steps))
+    assert [part.shape[1] for part in long] == [8] * 7 + [4]
+    assert all(torch.equal(a, b) for a, b in zip(short, long, strict=False))
+    first = next(diffuser.latents(heard, 60, seed(), steps=steps))
+    assert torch.equal(first, long[0])
+
+
+def by_the_book(diffuser: Diffuser, audio: Tensor, latents: Tensor, first: Draw, second: Draw) -> Tensor:
+    """The training loss window by window, clip by clip."""
+    net, w, c = diffuser.denoising_net, SMALL.window, SMALL.context
+    samples = audio.shape[1] // 2
+
+    def cut(sound: Tensor, ends: Tensor, start: int) -> Tensor:
+        sound = sound.clone()
+        for clip, end in enumerate(ends.tolist()):
+            sound[clip, start + round(end * 16000 / 30) :] = 0
+        return sound
+
+    heard = diffuser.hear(audio, 2 * w)
+    features = [heard[:, :w], heard[:, w:]]
+    if first.ends is not None:
+        features[0] = diffuser.hear(cut(audio[:, :samples], first.ends, 0), w)
+    if second.ends is not None:
+        features[1] = diffuser.hear(cut(audio, second.ends, samples), 2 * w)[:, w:]
+    total = torch.zeros(())
+    for number, (dice, context) in enumerate([(first, 0), (second, c)]):
+        clean = latents[:, number * w : number * w + w].clone()
+        present = torch.ones(len(latents), w)
+        if dice.ends is not None:
+            for clip, end in enumerate(dice.ends.tolist()):
+                clean[clip, end:], present[clip, end:] = 0, 0
+        sound = torch.where(dice.deaf[:, None, None], diffuser.null_audio_feat, features[number])
+        past = latents[:, w - c : w] if number else diffuser.start.expand(len(latents), -1, -1)
+        past_audio = heard[:, w - c : w] if number else diffuser.start_audio_feat.expand(len(latents), -1, -1)
+        noisy = diffuser.diffusion_sched.corrupt(clean, dice.t, dice.noise)
+        guess = plain(net, noisy, sound, past, past_audio, dice.t, present)
+        valid = torch.cat([torch.full((len(latents), c), float(context > 0)), present], dim=1).bool()
+        target = torch.cat([past, clean], dim=1)
+        total = total + F.mse_loss(guess[valid], target[valid])
+    return total
+
+
+def lesson() -> tuple[Tensor, Tensor]:
+    """A waveform of two windows, and its latents."""
+    samples = 2 * round(SMALL.window * 16000 / 30)
+    return torch.randn(3, samples, generator=seed(1)), torch.randn(3, 16, SMALL.dims, generator=seed(2))
+
+
+@pytest.mark.parametrize("truncate", [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
+def test_the_training_loss_is_the_published_one(diffuser, truncate):
+    audio, latents = lesson()
+    first, second = (draw(SMALL, 3, seed(7 + i), share) for i, share in enumerate(truncate))
+    second = replace(second, deaf=torch.tensor([True, False, False]))
+    ours = drawn_losses(diffuser, audio, latents, first, second)["mse"]
+    close(ours, by_the_book(diffuser, audio, latents, first, second), 1e-6)
+
+
+def test_ready_features_teach_what_their_waveform_does(diffuser):
+    audio, latents = lesson()
+    ready = diffuser.audio_encoder(audio, 16)
+    dice = [draw(SMALL, 3, seed(i), 0.0) for i in range(2)]
+    close(
+        drawn_losses(diffuser, ready, latents, *dice)["mse"],
+        drawn_losses(diffuser, audio, latents, *dice)["mse"],
+        1e-6,
+    )
+
+
+def test_what_is_cut_off_teaches_nothing(diffuser):
+    audio, latents = lesson()
+    ready = diffuser.audio_encoder(audio, 16)
+    ends = torch.tensor([5, 5, 5])
+    first, second = (replace(draw(SMALL, 3, seed(i), 0.0), ends=ends) for i in range(2))
+    said = drawn_losses(diffuser, ready, latents, first, second)["mse"]
+    tails = torch.tensor([13, 14, 15])
+    latents[:, tails], ready[:, tails] = 100.0, 100.0
+    assert torch.equal(drawn_losses(diffuser, ready, latents, first, second)["mse"], said)
+
+
+def test_a_seed_fixes_the_lesson(diffuser):
+    audio, latents = lesson()
+    terms = [diffusion_losses(diffuser, audio, latents, seed(number))["mse"] for number in (4, 4, 5)]
+    assert torch.equal(terms[0], terms[1]) and not torch.equal(terms[0], terms[2])
+
+
+def test_weights_choose_frames_and_a_readout_chooses_numbers(diffuser):
+    audio, latents = lesson()
+    dice = [draw(SMALL, 3, seed(i), 0.0) for i in range(2)]
+    even = drawn_losses(diffuser, audio, latents, *dice, weight=torch.full((3, 16), 7.0))
+    close(even["mse"], drawn_losses(diffuser, audio, latents, *dice)["mse"], 1e-6)
+    everything = Readout(torch.eye(SMALL.dims), 2.0)
+    both = drawn_losses(diffuser, audio, latents, *dice, readout=everything)
+    close(both["readout"], 2 * both["mse"], 1e-6)
+
+    def of(*frames: int) -> Tensor:
+        weight = F.one_hot(torch.tensor(frames), 16).sum(0).float().expand(3, -1)
+        return drawn_losses(diffuser, audio, latents, *dice, weight=weight)["mse"]
+
+    close(of(0, 1, 8), (of(0, 8) + of(1, 8)) / 2, 1e-6)
+    assert not torch.equal(of(0, 8), of(1, 8))
+
+
+def test_every_weight_is_taught(diffuser):
+    audio, latents = lesson()
+    dice = [replace(draw(SMALL, 3, seed(i), 0.0), deaf=torch.tensor([True, False, False])) for i in range(2)]
+    drawn_losses(diffuser, audio, latents, *dice)["mse"].backward()
+    for name, parameter in diffuser.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+
+
+def test_only_the_published_parts_of_hubert_are_taught():
+    hubert = HubertConfig(hidden=48, layers=1, heads=4, feed_forward=96, convolution=8, position_kernel=16)
+    hearing = Hearing(hubert)
+    taught = {id(parameter) for parameter in trained_hearing(hearing)}
+    names = {name for name, parameter in hearing.named_parameters() if id(parameter) in taught}
+    assert {name.split(".")[0] for name in names} == {"masked_spec_embed", "encoder"}
+    assert len(names) == 6 and not any("layers" in name for name in names)
+
+
+def test_silence_follows_speech_to_the_end_of_the_window():
+    hubert = HubertConfig(hidden=48, layers=1, heads=4, feed_forward=96, convolution=8, position_kernel=16)
+    torch.manual_seed(0)
+    hearing = Hearing(hubert).eval()
+    speech = torch.randn(5000, generator=seed())
+    with torch.no_grad():
+        heard = hearing.listen(speech, math.floor(5000 * 30 / 16000), window=6)
+        assert heard.shape == (1, 12, 48)
+        close(heard, hearing(F.pad(speech, (0, 1400))[None], 12), 0.0)
+
+
+def test_it_learns_to_follow_its_audio():
+    """Latents that are a linear function of the audio are found again from noise, in 6 steps."""
+    torch.manual_seed(0)
+    diffuser = Diffuser(replace(SMALL, dropout=0.0), nn.Identity(), WIDTH)
+    rule, dice = torch.randn(WIDTH, SMALL.dims, generator=seed(9)) / math.sqrt(WIDTH), seed()
+    optimiser = torch.optim.Adam(diffuser.parameters(), lr=3e-3)
+    for _ in range(200):
+        audio = torch.randn(8, 16, WIDTH, generator=dice)
+        loss = diffusion_losses(diffuser, audio, audio @ rule, dice)["mse"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    heard = torch.randn(1, 40, WIDTH, generator=seed(11))
+    made = torch.cat(list(diffuser.eval().latents(heard, 40, seed(), steps=6)), dim=1)
+    assert F.mse_loss(made, heard @ rule) < 0.25 * (heard @ rule).square().mean()
