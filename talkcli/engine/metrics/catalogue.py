@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from talkcli.engine.metrics import articulation, motion, timing
+from talkcli.engine.metrics import articulation, motion, texture, timing
 
-Kind = Literal["frame", "clip", "heard", "set"]
+Kind = Literal["frame", "texture", "clip", "heard", "set"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Metric:
     id: str
     measure: Callable[..., Any]
     kind: Kind
-    """frame: Pair -> one number a frame. clip: Pair -> one number. heard: Heard -> (total, count).
+    """frame: Pair -> one number a frame. texture: Worn -> one number a frame. clip: Pair -> one number.
+    heard: Heard -> (total, count).
     set: over all clips at once."""
     unit: str
     """Empty for a plain number."""
@@ -43,6 +44,10 @@ def _frame(
     id: str, measure: Callable[..., Any], unit: str, source: str, *regions: str, **more: Any
 ) -> Metric:
     return Metric(id, measure, "frame", unit, source, regions, **{"pool": "frames", **more})
+
+
+def _skin(id: str, measure: Callable[..., Any], unit: str) -> Metric:
+    return Metric(id, measure, "texture", unit, "TexTalker psnr_ssim.py", pool="frames", better="higher")
 
 
 def _clip(id: str, measure: Callable[..., Any], unit: str, source: str, *regions: str, **more: Any) -> Metric:
@@ -80,6 +85,8 @@ _ALL = (
     _frame("mod/range", motion.mod_range, "m", "third-party reconstruction", "lips"),
     _frame("mod/gap", motion.mod_gap, "m", "talk", "inner_lips"),
     _frame("mod/msmd", motion.mod_msmd, "m", "MSMD, author comment", "outer_lips", pool="clips", root=True),
+    _skin("psnr", texture.psnr, "dB"),
+    _skin("ssim", texture.ssim, ""),
     _clip("ldtw", timing.ldtw, "mm", "public re-implementation", "lips"),
     _clip("ldtw/squared", timing.ldtw_squared, "m²", "MemoryTalker's magnitude", "lips"),
     _clip("ldtw/total", timing.ldtw_total, "mm", "public re-implementation", "lips"),

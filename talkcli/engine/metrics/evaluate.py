@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -14,9 +15,10 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.metrics import timing
 from talkcli.engine.metrics.articulation import Heard, Tally
 from talkcli.engine.metrics.baselines import spoken
-from talkcli.engine.metrics.catalogue import METRICS, Metric
+from talkcli.engine.metrics.catalogue import METRICS, Kind, Metric
 from talkcli.engine.metrics.mouth import face_chunks, mouth_of, regions_of
 from talkcli.engine.metrics.pair import Pair, Regions, renumbered, support
+from talkcli.engine.metrics.texture import has_textures, worn_chunks
 from talkcli.engine.motion import Motion
 from talkcli.engine.phones import Phones
 from talkcli.engine.speech import Speech
@@ -148,6 +150,11 @@ def lacking(metric: Metric, case: Case, regions: Regions) -> BadInput | None:
         return BadInput(
             f"{metric.id} compares motions, and {case.name} has no reference.", "Give PRED and REF."
         )
+    if metric.kind == "texture" and not has_textures(case.reference, case.avatar):
+        return BadInput(
+            f"{metric.id} compares textures, and the reference of {case.name} has none.",
+            "Give clips of a corpus that has them, such as the studio's or textalk4d.",
+        )
     if metric.kind == "set" and case.speech is None:
         return BadInput(
             f"{metric.id} needs the recording of {case.name}.", "Give the folder of audio with --audio."
@@ -159,7 +166,7 @@ def _measured(
     metrics: Sequence[Metric], case: Case, regions: Regions
 ) -> tuple[dict[str, Tally], dict[str, Tally], timing.Loud | None]:
     """Each metric's tally, that of the reference where it means something, and what SLCC compares."""
-    by_kind = {kind: [m for m in metrics if m.kind == kind] for kind in ("frame", "clip", "set", "heard")}
+    by_kind = {kind: [m for m in metrics if m.kind == kind] for kind in get_args(Kind)}
     found: dict[str, Tally] = {}
     true: dict[str, Tally] = {}
     loud = None
@@ -174,6 +181,8 @@ def _measured(
             lips = tracks.regions.named["lips"]
             ours, theirs = (timing.lip_intensity(m[:, lips]) for m in (tracks.predicted, tracks.reference))
             loud = timing.Loud(case.speaker, timing.loudness(case.speech.waveform), ours, theirs)
+    if by_kind["texture"] and case.reference is not None:
+        found |= _texture_sums(by_kind["texture"], case, case.reference)
     if by_kind["heard"]:
         heard = listen(case, regions)
         asked = Heard(heard.reference or heard.mouth, heard.phones, heard.reference)
@@ -229,6 +238,16 @@ def _frame_sums(metrics: Sequence[Metric], case: Case, regions: Regions) -> tupl
         predicted, actual, case.avatar.neutral[kept], renumbered(regions, kept), case.predicted.fps, verts
     )
     return {id: (total, common) for id, total in totals.items()}, small
+
+
+def _texture_sums(metrics: Sequence[Metric], case: Case, reference: Motion) -> dict[str, Tally]:
+    """Sums over the common frames."""
+    totals, count = {metric.id: 0.0 for metric in metrics}, 0
+    for worn in worn_chunks(case.predicted, reference, case.avatar):
+        count += len(worn.predicted)
+        for metric in metrics:
+            totals[metric.id] += float(metric.measure(worn).double().sum())
+    return {id: (total, count) for id, total in totals.items()}
 
 
 def _pooled(metric: Metric, tallies: dict[str, Tally]) -> tuple[float, float, dict[str, float]]:

@@ -35,12 +35,12 @@ def wrinkle(frame: UInt8[Tensor, "h w 3"], neutral: UInt8[Tensor, "h w 3"]) -> F
     return wrinkle_of(frame / (neutral + EPSILON))
 
 
-def wrinkle_of(ratio: Float[Tensor, ...]) -> Float[Tensor, ...]:
+def wrinkle_of(ratio: Float[Tensor, " ..."]) -> Float[Tensor, " ..."]:
     """2 sigmoid(r) - 1: 0.462 where nothing changes."""
     return torch.tanh(ratio / 2)
 
 
-def ratio_of(wrinkle: Float[Tensor, ...]) -> Float[Tensor, ...]:
+def ratio_of(wrinkle: Float[Tensor, " ..."]) -> Float[Tensor, " ..."]:
     """The other way, at least FAINTEST."""
     share = wrinkle / 2 + 0.5
     return ((share + EPSILON) / (1 - share + EPSILON)).log().clamp(min=FAINTEST)

@@ -1,0 +1,38 @@
+"""Pivots: the mean latents of one person's motion and of their skin, each an independent style."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.methods.textalker.latents import encoded
+from talkcli.engine.methods.textalker.lessons import lessons
+from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker
+
+
+def capture_clips(talker: TexTalker, clips: ClipSet, avatar: Avatar) -> Avatar:
+    """The same face with both pivots of whoever the clips show."""
+    motion, texture = pivots_of(talker, clips)
+    return replace(avatar, styles={**avatar.styles, MOTION_STYLE: motion, TEXTURE_STYLE: texture})
+
+
+def pivots_of(
+    talker: TexTalker, clips: ClipSet
+) -> tuple[Float[Tensor, " motion_dims"], Float[Tensor, " texture_dims"]]:
+    """Means over every frame of the clips."""
+    config, low, high = talker.config, talker.low.cpu(), talker.high.cpu()
+    motions = lessons(talker, clips, config.motion.size)
+    skins = lessons(talker, clips, config.texture.size)
+
+    def moving(clip: int, start: int, stop: int) -> Tensor:
+        return motions.motions(clip, start, stop, low, high)
+
+    count = range(len(clips))
+    motion = [encoded(talker.motion, moving, clip, motions.frames[clip]) for clip in count]
+    texture = [encoded(talker.texture, skins.wrinkles, clip, skins.frames[clip]) for clip in count]
+    return torch.cat(motion).float().mean(0), torch.cat(texture).float().mean(0)
