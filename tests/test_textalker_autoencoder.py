@@ -1,0 +1,280 @@
+"""TexTalker's autoencoder of maps: equality with the published code, and how small ones keep their codes."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from talkcli.engine.errors import BadInput
+from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
+from talkcli.engine.methods.textalker.critic import (
+    Critic,
+    CriticConfig,
+    autoencoder_losses,
+    critic_losses,
+    pixel_loss,
+)
+from talkcli.engine.methods.textalker.perception import perception
+
+GOLDEN = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "golden" / "textalker"
+needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden numbers are not here")
+CLOSE = {"rtol": 0.0, "atol": 1e-4}
+SMALL = AutoencoderConfig(
+    size=32, patch=2, width=8, multipliers=(1, 2), blocks=1, latent=4, codes=32, groups=4, restart=0.1
+)
+
+
+def numbers(name: str) -> dict[str, torch.Tensor]:
+    return {k: torch.from_numpy(np.asarray(v)) for k, v in np.load(GOLDEN / f"{name}.npz").items()}
+
+
+def published() -> Autoencoder:
+    """The golden cases' weights."""
+    autoencoder = Autoencoder(AutoencoderConfig(size=64, width=32, multipliers=(1, 2, 2), codes=64))
+    weights = torch.load(GOLDEN / "vqae_small.pt", weights_only=True)["params_ema"]
+    autoencoder.load_state_dict(weights)
+    return autoencoder.eval()
+
+
+def critical() -> Critic:
+    critic = Critic(CriticConfig(width=8))
+    critic.load_state_dict(torch.load(GOLDEN / "disc_small.pt", weights_only=True)["params"])
+    return critic.eval()
+
+
+def drawn_maps(count: int = 6) -> torch.Tensor:
+    return torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+def small(config: AutoencoderConfig = SMALL) -> Autoencoder:
+    torch.manual_seed(0)
+    return Autoencoder(config)
+
+
+@needs_golden
+@pytest.mark.parametrize(
+    ("build", "names"),
+    [(lambda: Autoencoder(AutoencoderConfig()), "keys_vqae"), (lambda: Critic(CriticConfig()), "keys_disc")],
+)
+def test_published_names_and_shapes_are_ours(build, names):
+    with torch.device("meta"):
+        network = build()
+    rows = (row.split("\t") for row in (GOLDEN / f"{names}.txt").read_text().splitlines())
+    ours = {name: str(tuple(weight.shape)) for name, weight in network.state_dict().items()}
+    assert ours == {name: shape for name, shape, _ in rows}
+
+
+@needs_golden
+@torch.no_grad()
+def test_published_autoencoder_gives_published_numbers():
+    case, autoencoder = numbers("vqae_small"), published()
+    latents = autoencoder.encode(case["x"])
+    quantised = autoencoder.quantise(latents)
+    torch.testing.assert_close(latents, case["z_e"], **CLOSE)
+    assert torch.equal(quantised.indices.flatten(), case["indices"])
+    torch.testing.assert_close(quantised.latents, case["z_q"], **CLOSE)
+    torch.testing.assert_close(autoencoder.quantize.codes(quantised.indices), case["z_from_indices"], **CLOSE)
+    torch.testing.assert_close(quantised.loss, case["codebook_loss"], **CLOSE)
+    torch.testing.assert_close(quantised.perplexity, case["perplexity"], **CLOSE)
+    torch.testing.assert_close(autoencoder.decode(latents), case["recon"], **CLOSE)
+
+
+@needs_golden
+def test_published_objective_and_its_gradients():
+    case, autoencoder, critic = numbers("vqgan_losses_small"), published(), critical()
+    losses = autoencoder_losses(autoencoder, case["x"], critic=critic)
+    total = torch.stack(list(losses.values())).sum()
+    total.backward()
+    torch.testing.assert_close(losses["pixel"], case["l1"], **CLOSE)
+    torch.testing.assert_close(losses["codebook"], case["codebook"], **CLOSE)
+    torch.testing.assert_close(losses["critic"], case["d_weight"] * case["g_hinge"], rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(total, case["total"], **CLOSE)
+    for name, weight in (
+        ("encoder0", autoencoder.encoder.blocks[0].get_parameter("weight")),
+        ("last", autoencoder.last_weight),
+        ("codebook", autoencoder.quantize.embedding.weight),
+    ):
+        torch.testing.assert_close(weight.grad, case[f"grad_{name}"], rtol=1e-4, atol=1e-7)
+    assert all(weight.grad is None for weight in critic.parameters())
+
+
+@needs_golden
+def test_published_critic_gives_published_verdicts():
+    case, critic = numbers("vqgan_losses_small"), critical()
+    losses = critic_losses(published(), critic, case["x"])
+    torch.testing.assert_close(losses["real"], case["d_real_hinge"], **CLOSE)
+    torch.testing.assert_close(losses["made"], case["d_fake_hinge"], **CLOSE)
+    torch.testing.assert_close(critic(case["x"]), case["disc_eval_out"], **CLOSE)
+    torch.testing.assert_close(critic.train()(case["x"]), case["disc_train_out"], **CLOSE)
+    norm = critic.main[3]
+    assert isinstance(norm, nn.BatchNorm2d)
+    torch.testing.assert_close(norm.running_mean, case["disc_train_running_mean_3"], **CLOSE)
+    torch.testing.assert_close(norm.running_var, case["disc_train_running_var_3"], **CLOSE)
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+def test_the_grid_of_latents_is_what_the_config_says(patch):
+    config = replace(SMALL, patch=patch)
+    latents = small(config).encode(drawn_maps(2))
+    assert latents.shape == (2, config.latent, config.grid, config.grid)
+    assert latents[0].numel() == config.dims
+
+
+def test_a_size_that_cannot_be_halved_is_refused():
+    with pytest.raises(BadInput):
+        Autoencoder(replace(SMALL, size=30))
+
+
+@torch.no_grad()
+def test_decoding_equals_generating_what_was_quantised():
+    autoencoder = small().eval()
+    latents = torch.randn(5, 4, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.02
+    latents = latents[[0, 1, 0, 2, 3, 4, 1]]
+    maps = autoencoder.decode(latents)
+    torch.testing.assert_close(maps, autoencoder.generate(autoencoder.quantise(latents).latents))
+    assert torch.equal(maps[0], maps[2])
+    assert (maps > 0).all() and (maps < 1).all()
+
+
+@torch.no_grad()
+def test_equal_grids_of_codes_are_generated_once():
+    autoencoder, batches = small().eval(), []
+    autoencoder.generator.register_forward_pre_hook(lambda _, given: batches.append(len(given[0])))
+    autoencoder.decode(torch.zeros(9, 4, 8, 8))
+    assert batches == [1]
+
+
+def test_decoding_passes_gradients_straight_to_the_latents():
+    latents = torch.zeros(2, 4, 8, 8, requires_grad=True)
+    small().decode(latents).sum().backward()
+    assert latents.grad is not None and latents.grad.abs().sum() > 0
+
+
+def test_half_precision_draws_without_steps():
+    """More levels than eight bits of mantissa have between one half and one."""
+    autoencoder, maps = small(), drawn_maps(2)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        half, quantised = autoencoder(maps)
+    assert half.dtype == quantised.latents.dtype == torch.float32
+    assert len(half.unique()) > 1000
+    with torch.no_grad():
+        whole = autoencoder.generate(quantised.latents)
+    torch.testing.assert_close(half, whole, rtol=0, atol=0.03)
+
+
+def test_the_first_batch_places_every_code():
+    autoencoder, maps = small(), drawn_maps()
+    latents = autoencoder.encode(maps).detach()
+    autoencoder.quantize.revive(latents, torch.Generator().manual_seed(0))
+    places = latents.movedim(1, -1).flatten(0, 2)
+    assert torch.cdist(autoencoder.quantize.embedding.weight, places).amin(1).max() < 1e-3
+
+
+def test_only_idle_codes_move():
+    autoencoder = small()
+    generator = torch.Generator().manual_seed(0)
+    autoencoder.quantize.revive(torch.randn(16, 4, 8, 8, generator=generator), generator)
+    before = autoencoder.quantize.embedding.weight.detach().clone()
+    near = before[:16].T.reshape(1, 4, 4, 4) + 1e-4
+    while torch.equal(autoencoder.quantize.embedding.weight, before):
+        autoencoder.quantize.revive(near, generator)
+    still = (autoencoder.quantize.embedding.weight == before).all(1)
+    assert still.tolist() == [True] * 16 + [False] * 16
+
+
+def test_the_same_dice_revive_the_same_codes():
+    books = []
+    for _ in range(2):
+        autoencoder = small()
+        losses = autoencoder_losses(autoencoder, drawn_maps(), generator=torch.Generator().manual_seed(3))
+        books.append((autoencoder.quantize.embedding.weight.detach().clone(), losses["codebook"].item()))
+    assert torch.equal(books[0][0], books[1][0])
+    assert books[0][1] == books[1][1]
+
+
+def test_published_codes_are_left_alone():
+    autoencoder = small(replace(SMALL, restart=0.0))
+    before = autoencoder.quantize.embedding.weight.detach().clone()
+    autoencoder_losses(autoencoder, drawn_maps(), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(autoencoder.quantize.embedding.weight, before)
+    assert "quantize.use" not in autoencoder.state_dict()
+
+
+def test_a_small_autoencoder_learns_a_few_maps():
+    autoencoder, generator = small(), torch.Generator().manual_seed(0)
+    place = torch.linspace(0, 3, 32)
+    maps = torch.stack(
+        [(torch.sin(place * k) * torch.cos(place * k)[:, None]).expand(3, -1, -1) for k in (1, 2)]
+    )
+    maps = maps * 0.4 + 0.5
+    optimiser = torch.optim.Adam(autoencoder.parameters(), 3e-3)
+    errors = []
+    for _ in range(25):
+        losses = autoencoder_losses(autoencoder, maps, likeness=perception(None), generator=generator)
+        optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        optimiser.step()
+        errors.append(losses["pixel"].item())
+    assert errors[-1] < errors[0] / 2
+
+
+def test_what_counts_more_weighs_more():
+    made, maps, importance = torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), torch.ones(2, 2)
+    made[..., 0, 0], importance[0, 0] = 1.0, 3.0
+    assert pixel_loss(made, maps).item() == 0.25
+    assert pixel_loss(made, maps, importance).item() == 0.5
+
+
+@pytest.mark.parametrize("stages", [2, 3])
+def test_a_critic_fits_smaller_maps(stages):
+    critic, maps = Critic(CriticConfig(width=4, stages=stages)), drawn_maps(2)
+    assert critic(maps).shape[:2] == (2, 1)
+    losses = autoencoder_losses(small(), maps, critic=critic, likeness=perception(None))
+    assert losses["critic"].isfinite()
+
+
+def test_edges_see_blur_and_not_brightness():
+    edges, maps = perception(None), drawn_maps(2)
+    assert edges.name == "edges"
+    assert edges(maps, maps).item() == 0
+    assert edges(maps + 0.1, maps).item() < 1e-5
+    blurred = nn.functional.avg_pool2d(maps, 3, 1, 1)
+    assert edges(blurred, maps).item() > 0.1
+
+
+def vgg_weights() -> dict[str, torch.Tensor]:
+    """Under the names of the lpips package, which cuts VGG into slices; the shapes are narrower."""
+    generator, weights, inputs = torch.Generator().manual_seed(0), {}, 3
+    stages = [(0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28)]
+    for depth, stage in enumerate(stages, start=1):
+        for number in stage:
+            outputs = 4 * depth
+            name = f"net.slice{depth}.{number}"
+            weights[f"{name}.weight"] = torch.randn(outputs, inputs, 3, 3, generator=generator) * 0.3
+            weights[f"{name}.bias"] = torch.zeros(outputs)
+            inputs = outputs
+        weights[f"lin{depth - 1}.model.1.weight"] = torch.rand(1, 4 * depth, 1, 1, generator=generator)
+    return weights
+
+
+def test_lpips_reads_its_users_file(tmp_path):
+    torch.save(vgg_weights(), tmp_path / "lpips.pth")
+    seen = perception(tmp_path / "lpips.pth")
+    assert seen.name == "lpips-vgg"
+    maps = drawn_maps(2)
+    near, far = maps + 0.02, 1 - maps
+    assert seen(maps, maps).item() == 0
+    assert 0 < seen(near, maps).item() < seen(far, maps).item()
+    near.requires_grad_()
+    seen(near, maps).backward()
+    assert near.grad is not None and near.grad.isfinite().all()
+
+
+def test_a_file_without_vgg_is_refused(tmp_path):
+    torch.save({"lin0.model.1.weight": torch.ones(1, 4, 1, 1)}, tmp_path / "wrong.pth")
+    with pytest.raises(BadInput, match=r"features\.0\.weight"):
+        perception(tmp_path / "wrong.pth")
