@@ -58,3 +58,19 @@ def test_a_pickle_with_code_is_refused(talk, tmp_path: Path) -> None:
     said = talk("models", "import", "memorytalker", tmp_path / "evil.pth", "-o", tmp_path / "x.ckpt", code=6)
     assert "evil.pth" in said.stderr
     assert not (tmp_path / "harmed").exists() and not (tmp_path / "x.ckpt").exists()
+
+
+def test_each_method_says_in_which_files_its_weights_come(talk, published, tmp_path: Path) -> None:
+    path, _ = published
+    output = tmp_path / "x.ckpt"
+    said = talk("models", "import", "memorytalker", "--motion", path, "-o", output, code=2)
+    assert "talk models import memorytalker WEIGHTS" in " ".join(said.stderr.split())
+    said = talk("models", "import", "textalker", path, "-o", output, code=2)
+    assert "--motion FILE --texture FILE --diffusion FILE" in " ".join(said.stderr.split())
+    said = talk("models", "import", "memorytalker", "-o", output, code=2)
+    assert "which files" in said.stderr
+
+
+def test_a_file_that_is_not_there_is_named(talk, tmp_path: Path) -> None:
+    said = talk("models", "import", "memorytalker", tmp_path / "none.pth", "-o", tmp_path / "x.ckpt", code=3)
+    assert "none.pth" in "".join(said.stderr.split())

@@ -4,44 +4,47 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from talkcli.engine.audio.encoder import HubertConfig, modern
 from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.errors import BadInput
-from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
+from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
-from talkcli.engine.methods.textalker.diffuser import Diffuser
-from talkcli.engine.methods.textalker.hearing import Hearing
-
-N = TypeVar("N", bound=nn.Module)
+from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig
 
 
-class Original(NamedTuple):
-    """The three networks of the paper, each in eval mode and with its config."""
-
-    motion: Autoencoder
-    texture: Autoencoder
-    diffuser: Diffuser
-
-
-def read_original(motion: Path, texture: Path, diffusion: Path) -> Original:
-    """motion_vae.pth, tex_vae.pth and textalker.pth, of any size; every tensor must find its place.
+def read_original(motion: Path, texture: Path, diffusion: Path) -> TexTalker:
+    """A talker from motion_vae.pth, tex_vae.pth and textalker.pth; every tensor must find its place.
 
     The autoencoders' averaged weights are taken and the diffuser's last ones, as their authors do.
     """
-    state = _state(diffusion, "denoising_net.PE", ("params", "params_ema"))
-    diffuser = _filled(_diffuser, state, diffusion)
-    dims = diffuser.config.motion, diffuser.config.texture
-    maps = [_read_autoencoder(path, each) for path, each in zip((motion, texture), dims, strict=True)]
-    return Original(maps[0], maps[1], diffuser)
+    averaged, last = ("params_ema", "params"), ("params", "params_ema")
+    diffuser = _state(diffusion, "denoising_net.PE", last)
+    with _fitting(diffusion):
+        denoiser, hubert = denoiser_config(diffuser), hubert_config(diffuser)
+    maps = []
+    for path, dims in ((motion, denoiser.motion), (texture, denoiser.texture)):
+        state = _state(path, "quantize.embedding.weight", averaged)
+        with _fitting(path):
+            maps.append((autoencoder_config(state, dims), state))
+    (motion_config, motion_state), (texture_config, texture_state) = maps
+    talker = TexTalker(TexTalkerConfig(motion_config, texture_config, denoiser, hubert=hubert))
+    with _fitting(motion):
+        talker.motion.load_state_dict(motion_state)
+    with _fitting(texture):
+        talker.texture.load_state_dict(texture_state)
+    with _fitting(diffusion):
+        talker.diffuser.load_state_dict(diffuser)
+    return talker.eval()
 
 
 def read_pivot(path: Path) -> Float[Tensor, " dims"]:
@@ -54,16 +57,6 @@ def read_pivot(path: Path) -> Float[Tensor, " dims"]:
             f"{path} does not hold a pivot.", "Give a latent_motion_ave.pth or latent_tex_ave.pth."
         )
     return pivot.float().flatten()
-
-
-def _read_autoencoder(path: Path, dims: int) -> Autoencoder:
-    state = _state(path, "quantize.embedding.weight", ("params_ema", "params"))
-    return _filled(lambda weights: Autoencoder(autoencoder_config(weights, dims)), state, path)
-
-
-def _diffuser(state: Mapping[str, Tensor]) -> Diffuser:
-    hubert = hubert_config(state)
-    return Diffuser(denoiser_config(state), Hearing(hubert), hubert.hidden)
 
 
 def _state(path: Path, sign: str, preferred: tuple[str, str]) -> dict[str, Tensor]:
@@ -81,14 +74,13 @@ def _state(path: Path, sign: str, preferred: tuple[str, str]) -> dict[str, Tenso
     raise BadInput(f"{path} does not hold these weights of TexTalker.", hint)
 
 
-def _filled(build: Callable[[Mapping[str, Tensor]], N], state: Mapping[str, Tensor], path: Path) -> N:
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
     try:
-        network = build(state)
-        network.load_state_dict(state)
+        yield
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[min(1, str(error).count("\n"))].strip()
         raise BadInput(f"{path} does not fit TexTalker: {reason}", "Give another checkpoint.") from error
-    return network.eval()
 
 
 def denoiser_config(state: Mapping[str, Tensor]) -> DenoiserConfig:
