@@ -66,8 +66,15 @@ def run(
     output: options.Output = None,
     style: Annotated[
         Path | None,
-        typer.Option("--style", help="A recording of the voice whose manner of speaking to take."),
+        typer.Option("--style", help="Whose manner to take: a recording, a folder of clips, or an .avatar."),
     ] = None,
+    texture_style: Annotated[
+        Path | None,
+        typer.Option(
+            "--texture-style", help="Whose skin to act like: a folder of clips, or an .avatar."
+        ),
+    ] = None,
+    set_: options.Settings = None,
     life: Annotated[
         bool, typer.Option("--life/--no-life", help="Blinks, glances and head movement beside the mouth.")
     ] = True,
@@ -99,7 +106,7 @@ def run(
     for task in tasks:
         for path in task.outputs:
             suffix = options.known_format(path, background, also=(MOTION,))
-            inputs = (task.audio, face, *([style] if style else []))
+            inputs = (task.audio, face, *filter(None, (style, texture_style)))
             console.claim(path, overwrite, inputs, folder=suffix in options.FOLDERS)
 
     with console.step("Loading the model"):
@@ -107,13 +114,18 @@ def run(
         from talkcli.engine.methods import open_talker
 
         talker = open_talker(model, device)
+        if set_:
+            _draw_by(talker, set_)
         person = load_avatar(face)
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
     look = Picture(camera, size, background, renderer)
     suffixes = {path.suffix.lower() for task in tasks for path in task.outputs}
     _check(look, person, suffixes)
-    if style is not None:
-        person = _in_the_manner_of(style, person, talker)
+    if style is not None or texture_style is not None:
+        from talkcli.engine.methods.captured import styled
+
+        with console.step("Taking the style over"):
+            person = styled(talker, person, style, texture_style)
     results, faults = [], []
     for task in tasks:
         try:
@@ -200,14 +212,13 @@ def _check(look: Picture, person: Avatar, suffixes: set[str]) -> None:
             compile_renderer()
 
 
-def _in_the_manner_of(style: Path, person: Avatar, talker: Talker) -> Avatar:
-    from talkcli.engine.methods import load_method
-    from talkcli.engine.speech import load_speech
+def _draw_by(talker: Talker, settings: list[str]) -> None:
+    """Change how the talker draws, as `--set steps=25` says."""
+    from talkcli.engine.config import parse_settings, with_values
 
-    capture = load_method(talker.method).capture
-    if capture is None:
-        raise BadUsage(f"{talker.method} takes no --style.", "Leave --style out.")
-    return capture(talker, load_speech(style), person)
+    if talker.sampling is None:
+        raise BadUsage(f"{talker.method} draws nothing, so nothing can be set.", "Leave --set out.")
+    talker.sampling = with_values(talker.sampling, parse_settings(settings))
 
 
 def _animate(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
 from talkcli import __version__
@@ -17,7 +16,6 @@ from talkcli.engine.errors import pick
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.motion import Motion
 from talkcli.engine.speech import Speech
-from talkcli.engine.training.fit import Step
 from talkcli.engine.training.stage import Stage
 
 
@@ -27,6 +25,8 @@ class Talker(nn.Module, ABC):
     method: ClassVar[str]
     config: Any
     """What it was built from."""
+    sampling: Any = None
+    """How it draws, where it does: a dataclass that `talk animate --set` changes by name."""
     weights_sha256: str = ""
     """Of the checkpoint file it was read from."""
 
@@ -66,10 +66,10 @@ class Method:
     """The config that fits this data (vertex count, shape names, frame rate)."""
     stages: Mapping[str, Callable[..., Stage[Any, Any] | None]]
     """In training order; None where a config has nothing to learn in a stage."""
-    adapt: Callable[[Any, Speech, torch.Generator], Iterator[Step]] | None = None
-    """Train on one person, in place (a Gaussian head needs it, a style does not)."""
     capture: Callable[[Any, Speech, Avatar], Avatar] | None = None
-    """Write down who that person is."""
+    """Write down how somebody moves, from their voice."""
+    capture_clips: Callable[[Any, ClipSet, Avatar], Avatar] | None = None
+    """The same from clips of them."""
     original: Callable[..., Talker] | None = None
     """Read a checkpoint of the authors' own, safely: one file for each of `original_files`, in order."""
     original_files: tuple[str, ...] = ("weights",)

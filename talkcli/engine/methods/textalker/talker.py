@@ -95,7 +95,8 @@ class TexTalker(Talker):
 
     def __init__(self, config: TexTalkerConfig) -> None:
         super().__init__()
-        self.config, self.sampling = config, Sampling()
+        self.config = config
+        self.sampling = Sampling()
         self.motion, self.texture = Autoencoder(config.motion), Autoencoder(config.texture)
         if config.encoder == "logmel":
             hearing = Letters(config.logmel, config.reach)
