@@ -1,30 +1,33 @@
 """Clips on disk: written whole, read lazily, cut into examples."""
 
+from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
+from jaxtyping import Float, Int
+from PIL import Image
+from torch import Tensor
 
 from talkcli.engine.clips import (
     Clip,
     ClipSet,
     Contents,
-    Excerpt,
-    excerpts,
+    TextureFrames,
     flat,
     has_clip,
     load_contents,
     padded,
     save_clip,
     save_contents,
-    whole,
 )
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
-from talkcli.engine.struct import stack
+from talkcli.engine.struct import TensorStruct, stack
 
 FPS = Fraction(30)
 
@@ -81,32 +84,48 @@ def test_what_is_missing_is_named(folder, tmp_path):
         ClipSet(tmp_path / "nowhere")
 
 
-def test_sound_and_face_of_an_excerpt_belong_together(folder):
-    clips, dice = ClipSet(folder), generator()
-    for _ in range(20):
-        cut = excerpts(15)(clips, int(torch.randint(4, (), generator=dice)), dice)
-        first = round(float(cut.face[0, 0]))
-        assert cut.face[:, 0].tolist() == list(range(first, first + 15))
-        middles = [round((i + 0.5) * SAMPLE_RATE / 30) for i in range(15)]
-        assert (cut.waveform[middles] * 1000).round().tolist() == cut.face[:, 0].tolist()
+class Take(TensorStruct):
+    face: Float[Tensor, "*batch frames dims"]
+    frames: Int[Tensor, "*batch"]
 
 
-def test_a_clip_shorter_than_the_excerpt_comes_whole(folder):
-    cut = excerpts(1000)(ClipSet(folder), 0, generator())
-    assert int(cut.frames) == 60 and int(cut.samples) == 32_000
+def take(clips: ClipSet, index: int, _: torch.Generator) -> Take:
+    face = flat(clips.motion(index))
+    return Take(face, torch.tensor(len(face)))
 
 
 def test_batches_pad_what_is_ragged_and_repeat_with_the_seed(folder):
     clips = ClipSet(folder)
-    first, again = (next(clips.batches(whole(), 8, generator())) for _ in range(2))
-    assert torch.equal(first.waveform, again.waveform) and set(first.frames.tolist()) == {60, 90}
+    first, again = (next(clips.batches(take, 8, generator())) for _ in range(2))
+    assert torch.equal(first.face, again.face) and set(first.frames.tolist()) == {60, 90}
     for face, frames in zip(first.face, first.frames, strict=True):
         assert face[: int(frames), 0].tolist() == list(range(int(frames))) and not face[int(frames) :].any()
 
 
 def test_padding_leaves_equal_structs_alone():
-    one = Excerpt(torch.ones(4), torch.tensor(4), torch.ones(2, 3), torch.tensor(2))
-    assert torch.equal(stack(padded([one, one])).waveform, torch.ones(2, 4))
+    one = Take(torch.ones(2, 3), torch.tensor(2))
+    assert torch.equal(stack(padded([one, one])).face, torch.ones(2, 2, 3))
+
+
+def test_textures_are_kept_bit_for_bit_and_read_one_by_one(tmp_path):
+    dice = np.random.default_rng(0)
+    shots = [dice.integers(0, 256, (4, 6, 3), np.uint8) for _ in range(4)]
+    paths = [tmp_path / f"shot{i}.png" for i in range(4)]
+    for path, shot in zip(paths, shots, strict=True):
+        Image.fromarray(shot).save(path)
+    textures = TextureFrames(paths[0], tuple(paths[1:]))
+    for _ in range(2):  # written again over itself
+        save_clip(replace(clip("ada"), textures=textures), tmp_path / "clips", "ada/0")
+    save_clip(clip("ada"), tmp_path / "clips", "ada/1")
+    save_contents(Contents({"train": ["ada/0", "ada/1"]}, "", ""), tmp_path / "clips")
+    clips = ClipSet(tmp_path / "clips")
+    read = clips.textures(0)
+    assert read is not None and read.count == 3 and clips.textures(1) is None and clips[1].textures is None
+    assert all(np.array_equal(read.frame(i).numpy(), shots[1 + i]) for i in range(3))
+    assert np.array_equal(read.neutral.numpy(), shots[0])
+    read.paths[1].write_bytes(b"no picture")
+    with pytest.raises(BadInput, match=r"000002\.png"):
+        read.frame(1)
 
 
 def test_a_face_track_is_flat_side_by_side():

@@ -10,7 +10,13 @@ import torch
 
 from talkcli.engine.clips import ClipSet, flat
 from talkcli.engine.corpora import CORPORA, biwi, convert, vocaset
-from talkcli.engine.corpora.foreign import load_arrays, load_faces, load_indices
+from talkcli.engine.corpora.foreign import (
+    load_arrays,
+    load_faces,
+    load_indices,
+    load_obj,
+    load_obj_vertices,
+)
 from talkcli.engine.errors import BadInput, MissingAsset, Untrusted
 from talkcli.engine.methods.memorytalker.motions import config_for
 from talkcli.engine.speech import Speech, save_speech
@@ -35,14 +41,14 @@ def write_corpus(folder, names, verts, frames):
 def write_ply(path, binary=True):
     style = "binary_little_endian" if binary else "ascii"
     header = (
-        f"ply\nformat {style} 1.0\nelement vertex 1\nproperty float x\nproperty double y\n"
+        f"ply\nformat {style} 1.0\nelement vertex 4\nproperty float x\nproperty double y\nproperty float z\n"
         f"element face {len(FACES)}\nproperty list uchar int vertex_indices\nend_header\n"
     )
     if binary:
         rows = b"".join(struct.pack("<B3i", 3, *face) for face in FACES)
-        path.write_bytes(header.encode() + struct.pack("<fd", 0, 0) + rows)
+        path.write_bytes(header.encode() + struct.pack("<fdf", 0, 0, 0) * 4 + rows)
     else:
-        path.write_text(header + "0 0\n" + "".join("3 {} {} {}\n".format(*face) for face in FACES))
+        path.write_text(header + "0 0 0\n" * 4 + "".join("3 {} {} {}\n".format(*face) for face in FACES))
 
 
 @pytest.fixture
@@ -133,8 +139,27 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path):
 def test_faces_are_read_from_either_kind_of_ply(tmp_path, binary):
     write_ply(tmp_path / "mesh.ply", binary)
     assert load_faces(tmp_path / "mesh.ply").tolist() == [list(face) for face in FACES]
-    (tmp_path / "mesh.obj").write_text("f 1 2 3 4\n")
-    assert load_faces(tmp_path / "mesh.obj").tolist() == [[0, 1, 2], [0, 2, 3]]
+
+
+def test_an_obj_keeps_its_numbering_at_seams(tmp_path):
+    lines = ["v 0 0 0", "v 1 0 0", "v 1 1 0 0.5 0.5 0.5", "v 0 1 0", "vt 0 0", "vt 1 0", "vt 1 1", "vt 0.5 1"]
+    (tmp_path / "mesh.obj").write_text("\n".join([*lines, "f 1/1 2/2 3/3 4/1", "f 1/4/7 3/3/7 2/2/7"]))
+    mesh = load_obj(tmp_path / "mesh.obj")
+    assert mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3], [0, 2, 1]]
+    assert mesh.uv_faces.tolist() == [[0, 1, 2], [0, 2, 0], [3, 2, 1]]
+    assert mesh.vertices.shape == (4, 3) and mesh.uv.tolist()[3] == [0.5, 1.0]
+    assert torch.equal(load_obj_vertices(tmp_path / "mesh.obj", 4), mesh.vertices)
+    (tmp_path / "bare.obj").write_text("f 1 2 3 4\n")
+    assert load_obj(tmp_path / "bare.obj").faces.tolist() == [[0, 1, 2], [0, 2, 3]]
+    assert not len(load_obj(tmp_path / "bare.obj").uv_faces)
+
+
+@pytest.mark.parametrize("text", ["f 1 x 3", "v 0 0", "f -1 -2 -3", "v 0 0 0\nf 1/0 1/0 1/0"])
+def test_a_damaged_obj_is_named(tmp_path, text):
+    (tmp_path / "mesh.obj").write_text(text)
+    with pytest.raises(BadInput, match=r"mesh\.obj"):
+        load_obj(tmp_path / "mesh.obj")
+        load_obj_vertices(tmp_path / "mesh.obj", 1)
 
 
 def test_a_list_of_vertices_must_be_one(tmp_path):
@@ -146,5 +171,6 @@ def test_a_list_of_vertices_must_be_one(tmp_path):
 def test_every_corpus_on_the_roll_can_be_read():
     import importlib
 
-    for module in map(importlib.import_module, CORPORA.values()):
-        assert callable(module.read) and callable(module.contents)
+    for name, module in zip(CORPORA, map(importlib.import_module, CORPORA.values()), strict=True):
+        assert callable(module.read) and callable(module.split_of)
+        assert module.SPLITS and module.LICENCE and module.SOURCE and module.MADE["corpus"] == name

@@ -41,6 +41,7 @@ def run(
     Examples:
       talk prepare studio clips/ --set speakers=20 --set takes=10 --jobs 2
       talk prepare vocaset ~/data/vocaset -o clips/
+      talk prepare textalk4d ~/data/TexTalkData -o clips/ --jobs 4
     """
     pick(corpus, (STUDIO, *CORPORA), "corpus")
     if corpus == STUDIO:
@@ -53,7 +54,7 @@ def run(
     else:
         from talkcli.engine.corpora import convert
 
-        target, total, made = output, None, convert(corpus, folder, output)
+        target, total, made = output, None, convert(corpus, folder, output, jobs)
     count, seconds = 0, 0.0
     for _, length in console.progress(made, f"Preparing {corpus}", total, "clips"):
         count, seconds = count + 1, seconds + length

@@ -5,19 +5,27 @@ folder/<speaker>/avatar            who speaks
 folder/<speaker>/<clip>.wav        16 kHz mono
 folder/<speaker>/<clip>.motion     ground truth in the form of a prediction; written last
 folder/<speaker>/<clip>.phones.json   what is said when, where it is known
+folder/<speaker>/<clip>.textures/     000001.png ..., neutral.png: the skin, where it was captured
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, UInt8
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -25,10 +33,53 @@ from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.motion import Motion, load_motion, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
-from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech, save_speech
+from talkcli.engine.speech import Speech, load_speech, save_speech
 from talkcli.engine.struct import S, TensorStruct, replacing, stack
 
 INDEX = "clips.json"
+
+
+@dataclass(frozen=True)
+class TextureFrames:
+    """Pictures of a skin in its UV layout, one a frame of the motion, read when asked."""
+
+    neutral_path: Path
+    paths: tuple[Path, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.paths)
+
+    @property
+    def neutral(self) -> UInt8[Tensor, "height width 3"]:
+        """Of the neutral face, sRGB."""
+        return load_picture(self.neutral_path)
+
+    def frame(self, index: int) -> UInt8[Tensor, "height width 3"]:
+        return load_picture(self.paths[index])
+
+
+def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "height width 3"]:
+    """sRGB, row 0 on top; reduced to at most `largest` texels a side."""
+    with _opened(path) as picture:
+        if largest:
+            picture.thumbnail((largest, largest), Image.Resampling.BOX)
+        return torch.from_numpy(np.array(picture.convert("RGB")))
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height, from the header alone."""
+    with _opened(path) as picture:
+        return picture.size
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as picture:
+            yield picture
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{path} is no picture that can be read: {error}.", "Fetch it again.") from error
 
 
 class Clip(TensorStruct):
@@ -36,6 +87,7 @@ class Clip(TensorStruct):
     motion: Motion
     avatar: Avatar
     phones: Phones | None = None
+    textures: TextureFrames | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +129,36 @@ def save_clip(clip: Clip, folder: Path, name: str) -> None:
     save_speech(clip.speech, _beside(path, ".wav"))
     if clip.phones is not None:
         save_phones(clip.phones, _beside(path, ".phones.json"))
+    if clip.textures is not None:
+        _save_textures(clip.textures, _beside(path, ".textures"))
     save_motion(clip.motion, _beside(path, ".motion"))
+
+
+def _save_textures(textures: TextureFrames, folder: Path) -> None:
+    """The published files themselves: hard links on one disk, copies on another."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    names = ["neutral", *(f"{number:06d}" for number in range(1, textures.count + 1))]
+    for source, name in zip((textures.neutral_path, *textures.paths), names, strict=True):
+        try:
+            os.link(source, folder / f"{name}.png")
+        except OSError:
+            shutil.copyfile(source, folder / f"{name}.png")
+
+
+def write_all(tasks: Mapping[str, Callable[[], float]], jobs: int) -> Iterator[tuple[str, float]]:
+    """Do every task, in `jobs` processes if more than one; yields names with what their tasks return."""
+    if jobs == 1 or len(tasks) < 2:
+        for name, task in tasks.items():
+            yield name, task()
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(task): name for name, task in tasks.items()}
+        try:
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def has_clip(folder: Path, name: str) -> bool:
@@ -113,7 +194,13 @@ class ClipSet:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Clip:
-        return Clip(self.speech(index), self.motion(index), self.avatar(index), self.phones(index))
+        return Clip(
+            self.speech(index),
+            self.motion(index),
+            self.avatar(index),
+            self.phones(index),
+            self.textures(index),
+        )
 
     def thinned(self, takes: int) -> ClipSet:
         """The same speakers with so many clips each at most, evenly chosen; all of them for 0."""
@@ -140,6 +227,13 @@ class ClipSet:
     def phones(self, index: int) -> Phones | None:
         path = self.path(index, ".phones.json")
         return load_phones(path) if path.is_file() else None
+
+    def textures(self, index: int) -> TextureFrames | None:
+        """The captured skin of every frame, where there is one."""
+        folder = self.path(index, ".textures")
+        if not folder.is_dir():
+            return None
+        return TextureFrames(folder / "neutral.png", tuple(sorted(folder.glob("[0-9]*.png"))))
 
     def speaker(self, index: int) -> str:
         return self.names[index].rpartition("/")[0]
@@ -181,43 +275,7 @@ def padded(structs: Sequence[S]) -> list[S]:
     return [type(struct)(**fields) for struct, fields in zip(structs, grown(structs), strict=True)]
 
 
-class Excerpt(TensorStruct):
-    """A stretch of a clip, alone or stacked: what most stages learn from."""
-
-    waveform: Float[Tensor, "*batch samples"]
-    samples: Int[Tensor, "*batch"]
-    """How many of them are speech; the rest is padding."""
-    face: Float[Tensor, "*batch frames dims"]
-    """The face track, flat."""
-    frames: Int[Tensor, "*batch"]
-
-
 def flat(motion: Motion) -> Float[Tensor, "frames dims"]:
     """Every tensor of the face track that has frames, side by side."""
     tracks = [v for v in vars(motion.face).values() if isinstance(v, Tensor) and len(v) == len(motion)]
     return torch.cat([track.flatten(1) for track in tracks], dim=1)
-
-
-def excerpts(frames: int) -> Example[Excerpt]:
-    """Random stretches of `frames` frames; a shorter clip whole."""
-
-    def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Excerpt:
-        motion, speech = clips.motion(index), clips.speech(index)
-        face = flat(motion)
-        start = int(torch.randint(max(len(face) - frames, 0) + 1, (1,), generator=generator))
-        face = face[start : start + frames]
-        rate = SAMPLE_RATE / motion.fps
-        waveform = speech.waveform[round(start * rate) : round((start + len(face)) * rate)]
-        return Excerpt(waveform, torch.tensor(len(waveform)), face, torch.tensor(len(face)))
-
-    return cut
-
-
-def whole() -> Example[Excerpt]:
-    """Clips as they are."""
-
-    def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Excerpt:
-        face, waveform = flat(clips.motion(index)), clips.speech(index).waveform
-        return Excerpt(waveform, torch.tensor(len(waveform)), face, torch.tensor(len(face)))
-
-    return cut

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from talkcli.engine.errors import pick
+
+if TYPE_CHECKING:
+    from talkcli.engine.clips import Clip
 
 CORPORA = {
     "vocaset": "talkcli.engine.corpora.vocaset",
     "biwi": "talkcli.engine.corpora.biwi",
+    "textalk4d": "talkcli.engine.corpora.textalk4d",
 }
-"""Each module has read(folder) -> (name, how to get the clip) and contents(names)."""
+"""Each module has read(folder) -> {name: how to get the clip}, which can be pickled; split_of(name); and what
+clips.json says: SPLITS, LICENCE, SOURCE, MADE."""
 
 
-def convert(corpus: str, raw: Path, folder: Path) -> Iterator[tuple[str, float]]:
+def convert(corpus: str, raw: Path, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
     """Write every clip that is not there yet, then clips.json; yields each name with its seconds."""
-    from talkcli.engine.clips import has_clip, save_clip, save_contents
+    from talkcli.engine.clips import Contents, has_clip, save_contents, write_all
 
     module = importlib.import_module(CORPORA[pick(corpus, CORPORA, "corpus")])
+    found = module.read(raw)
     folder.mkdir(parents=True, exist_ok=True)
-    names = []
-    for name, get in module.read(raw):
-        if not has_clip(folder, name):
-            clip = get()
-            save_clip(clip, folder, name)
-            yield name, clip.speech.seconds
-        names.append(name)
-    save_contents(module.contents(names), folder)
+    missing = {name: get for name, get in found.items() if not has_clip(folder, name)}
+    yield from write_all(
+        {name: functools.partial(_write, get, folder, name) for name, get in missing.items()}, jobs
+    )
+    splits: dict[str, list[str]] = {split: [] for split in module.SPLITS}
+    for name in found:
+        splits[module.split_of(name)].append(name)
+    save_contents(Contents(splits, module.LICENCE, module.SOURCE, module.MADE), folder)
+
+
+def _write(get: Callable[[], Clip], folder: Path, name: str) -> float:
+    from talkcli.engine.clips import save_clip
+
+    clip = get()
+    save_clip(clip, folder, name)
+    return clip.speech.seconds

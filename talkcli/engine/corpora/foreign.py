@@ -8,7 +8,7 @@ import io
 import pickle
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -92,55 +92,62 @@ def load_indices(path: Path, verts: int) -> Int[Tensor, " indices"]:
     return torch.from_numpy(indices)
 
 
+class ObjMesh(NamedTuple):
+    vertices: Float[Tensor, "verts 3"]
+    faces: Int[Tensor, "faces 3"]
+    uv: Float[Tensor, "uv_verts 2"]
+    """Origin bottom left; empty where the file has none."""
+    uv_faces: Int[Tensor, "faces 3"]
+    """Empty where a corner names no texture coordinate."""
+
+
 def load_faces(path: Path) -> Int[Tensor, "faces 3"]:
     """The triangles of an .obj or .ply file; polygons are fanned."""
+    if path.suffix == ".obj":
+        return load_obj(path).faces
+    import trimesh
+
     try:
-        polygons = _obj_polygons(path) if path.suffix == ".obj" else _ply_polygons(path)
-    except (OSError, ValueError, IndexError, UnicodeDecodeError) as error:
+        mesh = trimesh.load_mesh(path, process=False)
+    except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
         raise BadInput(f"{path} is not a mesh: {error}.", "Fetch it again.") from error
-    fans = [(p[0], p[i], p[i + 1]) for p in polygons for i in range(1, len(p) - 1)]
-    return torch.tensor(fans, dtype=torch.long)
+    return torch.from_numpy(np.array(mesh.faces, np.int64))
 
 
-def _obj_polygons(path: Path) -> list[list[int]]:
-    rows = (line.split()[1:] for line in path.read_text().splitlines() if line.startswith("f "))
-    return [[int(corner.split("/")[0]) - 1 for corner in row] for row in rows]
+def load_obj(path: Path) -> ObjMesh:
+    """An .obj with its numbering kept, which trimesh splits at seams; polygons are fanned."""
+    try:
+        rows: dict[str, list[list[str]]] = {"v": [], "vt": [], "f": []}
+        for line in path.read_text(encoding="utf-8").splitlines():
+            kind, *words = line.split() or [""]
+            if kind in rows:
+                rows[kind].append(words)
+        polygons = [[corner.split("/") for corner in row] for row in rows["f"]]
+        fans = [(p[0], p[i], p[i + 1]) for p in polygons for i in range(1, len(p) - 1)]
+        faces = np.array([[int(corner[0]) for corner in fan] for fan in fans], np.int64).reshape(-1, 3)
+        mapped = all(len(corner) > 1 and corner[1] for fan in fans for corner in fan)
+        uv_fans = [[int(corner[1]) for corner in fan] for fan in fans] if mapped else []
+        vertices = np.array([row[:3] for row in rows["v"]], np.float32).reshape(-1, 3)
+        uv = np.array([row[:2] for row in rows["vt"]], np.float32).reshape(-1, 2)
+        if min(faces.min(initial=1), np.min(uv_fans, initial=1)) < 1:
+            raise ValueError("it counts from its end")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is not a mesh: {error}.", "Fetch it again.") from error
+    uv_faces = np.array(uv_fans, np.int64).reshape(-1, 3)
+    return ObjMesh(
+        torch.from_numpy(vertices),
+        torch.from_numpy(faces - 1),
+        torch.from_numpy(uv),
+        torch.from_numpy(uv_faces - 1),
+    )
 
 
-_PLY_TYPES = {
-    "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
-    "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "float": "f4", "float32": "f4",
-    "double": "f8", "float64": "f8",
-}  # fmt: skip
-
-
-def _ply_polygons(path: Path) -> list[list[int]]:
-    data = path.read_bytes()
-    end = data.index(b"end_header\n") + len(b"end_header\n")
-    header = [line.split() for line in data[:end].decode("ascii").splitlines()]
-    style = next(row[1] for row in header if row[0] == "format")
-    elements: list[tuple[str, int, list[list[str]]]] = []
-    for row in header:
-        if row[0] == "element":
-            elements.append((row[1], int(row[2]), []))
-        elif row[0] == "property":
-            elements[-1][2].append(row[1:])
-    if style == "ascii":
-        lines = iter(data[end:].decode("ascii").splitlines())
-        rows = {name: [next(lines).split() for _ in range(count)] for name, count, _ in elements}
-        return [[int(word) for word in row[1 : 1 + int(row[0])]] for row in rows["face"]]
-    order, at = ("<" if style == "binary_little_endian" else ">"), end
-    for name, count, properties in elements:
-        if name != "face":
-            at += count * sum(np.dtype(_PLY_TYPES[kind]).itemsize for kind, _ in properties)
-            continue
-        _, size_type, index_type, _ = properties[0]
-        size, index = (np.dtype(order + _PLY_TYPES[kind]) for kind in (size_type, index_type))
-        polygons = []
-        for _ in range(count):
-            corners = int(np.frombuffer(data, size, 1, at)[0])
-            at += size.itemsize
-            polygons.append(np.frombuffer(data, index, corners, at).tolist())
-            at += corners * index.itemsize
-        return polygons
-    raise ValueError("it has no faces")
+def load_obj_vertices(path: Path, verts: int) -> Float[Tensor, "verts 3"]:
+    """The vertices of one more frame of a mesh whose faces are known."""
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("v ")]
+        if len(lines) != verts:
+            raise ValueError(f"it has {len(lines)} vertices, the first frame {verts}")
+        return torch.from_numpy(np.loadtxt(lines, np.float32, usecols=(1, 2, 3), ndmin=2))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is no frame of this mesh: {error}.", "Fetch it again.") from error

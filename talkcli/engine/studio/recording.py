@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from functools import cache
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,7 @@ import torch
 
 import talkcli
 from talkcli.engine.audio.augment import breath
-from talkcli.engine.clips import Clip, Contents, has_clip, save_clip, save_contents
+from talkcli.engine.clips import Clip, Contents, has_clip, save_clip, save_contents, write_all
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
@@ -205,17 +203,7 @@ def missing(plan: Plan, folder: Path, overwrite: bool = False) -> list[str]:
 def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
     """Write every clip that is not there yet, then clips.json; yields each name with its seconds."""
     names = missing(plan, folder)
-    if jobs == 1 or len(names) < 2:
-        for name in names:
-            yield name, _write(plan, folder, name)
-    else:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            waiting = {pool.submit(_write, plan, folder, name): name for name in names}
-            try:
-                for done in as_completed(waiting):
-                    yield waiting[done], done.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+    yield from write_all({name: partial(_write, plan, folder, name) for name in names}, jobs)
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for name in plan.names:
         splits[split_of(int(name[1:5]))].append(name)

@@ -1,0 +1,143 @@
+"""TexTalk4D (Li et al. 2025): people who read aloud, a mesh and a texture thirty times a second.
+
+{ID001}/Records/enhanced_vocal.wav
+{ID001}/Models/000001/face_aligned.obj, ...      {ID001}/Models/000001/face.png (neutral, 8K; may be missing)
+{ID001}/Textures_512/000001/face.png, ...
+lips.txt or lips_coordinates.npy (not published: vertices, from 0, for the lip metrics)
+
+Frame 1 is the neutral face. Every person is one recording; the ten last in the order of their names are cut
+in halves, the second of which tests on known people.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from talkcli.engine.clips import Clip, TextureFrames, load_picture, picture_size
+from talkcli.engine.corpora.foreign import load_indices, load_obj, load_obj_vertices
+from talkcli.engine.errors import BadInput, MissingAsset
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.look import Look
+from talkcli.engine.motion import Motion, Vertices
+from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
+
+FPS = Fraction(30)
+METRES = 0.165
+"""Of one unit of its meshes, by the size of its heads (15 to 18 cm): the authors publish none, so that what
+is measured in millimetres may be a tenth too small or too large."""
+LARGEST = 2048
+"""Texels along a side of the neutral skin that an avatar keeps."""
+MATT = (96, 140)
+"""Strength and roughness of gloss, of 255: the corpus has no such maps."""
+HALVED = 10
+
+SPLITS = ("train", "test")
+LICENCE = "CC BY-NC 4.0 (TexTalk4D; github.com/XuanchenLi/TexTalk)"
+SOURCE = "TexTalk4D"
+MADE = {"corpus": "textalk4d", "metres_per_unit": METRES}
+
+_AGAIN = "Unpack the archive again."
+
+
+def split_of(name: str) -> str:
+    """`ID001/whole`, `ID063/first` and `ID063/second` -> its split."""
+    return "test" if name.endswith("/second") else "train"
+
+
+def read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
+    """Every recording, or half of one, and how to get it."""
+    people = sorted(path.parent for path in folder.glob("*/Models") if path.is_dir())
+    if not people:
+        hint = "Give the folder that holds ID001, ID002 and so on."
+        raise MissingAsset(f"{folder} has no ID001/Models or the like.", hint)
+    lips = next(
+        (folder / name for name in ("lips_coordinates.npy", "lips.txt") if (folder / name).is_file()), None
+    )
+    found: dict[str, Callable[[], Clip]] = {}
+    for person in people:
+        halves = ("first", "second") if person in people[-HALVED:] else ("whole",)
+        found |= {f"{person.name}/{part}": functools.partial(_clip, person, part, lips) for part in halves}
+    return found
+
+
+def _clip(person: Path, part: str, lips: Path | None) -> Clip:
+    wav = person / "Records" / "enhanced_vocal.wav"
+    if not wav.is_file():
+        raise MissingAsset(f"There is no {wav}.", _AGAIN)
+    speech = load_speech(wav)
+    meshes = _numbered(person / "Models", "face_aligned.obj")
+    count = min(len(meshes), int(speech.seconds * FPS))
+    if count < 2:
+        raise BadInput(f"{wav} and {person / 'Models'} have fewer than two frames together.", _AGAIN)
+    skins = _numbered(person / "Textures_512", "face.png")
+    if len(skins) < count:
+        missing = person / "Textures_512" / f"{len(skins) + 1:06d}" / "face.png"
+        raise MissingAsset(f"There is no {missing}.", _AGAIN)
+    start, stop = {"whole": (0, count), "first": (0, count // 2), "second": (count // 2, count)}[part]
+    avatar = _avatar(person, meshes[0], skins[0], lips)
+    verts = len(avatar.neutral)
+    offsets = [load_obj_vertices(path, verts) * METRES - avatar.neutral for path in meshes[start:stop]]
+    sound = speech.waveform[_sample(start) : _sample(stop)]
+    for path in skins[start:stop]:
+        _check(path, skins[0])
+    return Clip(
+        Speech(sound, speech.notes),
+        Motion(FPS, Vertices(torch.stack(offsets))),
+        avatar,
+        textures=TextureFrames(skins[0], tuple(skins[start:stop])),
+    )
+
+
+def _numbered(folder: Path, name: str) -> list[Path]:
+    """000001/name, 000002/name and so on, as far as they go without a gap."""
+    paths = (folder / f"{number:06d}" / name for number in itertools.count(1))
+    found = list(itertools.takewhile(Path.is_file, paths))
+    beyond = sum(path.name.isdigit() for path in folder.glob("0*"))
+    if len(found) < beyond:
+        raise MissingAsset(f"There is no {folder / f'{len(found) + 1:06d}' / name}.", _AGAIN)
+    return found
+
+
+def _avatar(person: Path, mesh_path: Path, skin: Path, lips: Path | None) -> Avatar:
+    mesh = load_obj(mesh_path)
+    if not len(mesh.uv_faces):
+        raise BadInput(f"{mesh_path} has no texture coordinates.", _AGAIN)
+    marked = torch.zeros(0, dtype=torch.long) if lips is None else load_indices(lips, len(mesh.vertices))
+    large = person / "Models" / "000001" / "face.png"
+    look = _look(large if large.is_file() else skin)
+    try:
+        return Avatar(
+            person.name,
+            mesh.vertices * METRES,
+            mesh.faces,
+            marked,
+            look=look,
+            uv=mesh.uv,
+            uv_faces=mesh.uv_faces,
+        )
+    except ValueError as error:
+        raise BadInput(f"{mesh_path} is damaged: {error}.", _AGAIN) from error
+
+
+def _look(path: Path) -> Look:
+    """The neutral skin, evenly matt: the textures hold what light did to pores and folds already."""
+    albedo = load_picture(path, LARGEST)
+    return Look(albedo, torch.tensor([[MATT]], dtype=torch.uint8), torch.zeros(1, 1, dtype=torch.int8))
+
+
+def _check(path: Path, like: Path) -> None:
+    """Refuse a damaged or foreign texture by name, without decoding it."""
+    size, wanted = picture_size(path), picture_size(like)
+    if size != wanted:
+        raise BadInput(f"{path} has {size[0]}x{size[1]} texels, the first {wanted[0]}x{wanted[1]}.", _AGAIN)
+
+
+def _sample(frame: int) -> int:
+    """Where a frame begins in the recording."""
+    return int(frame / FPS * SAMPLE_RATE)
