@@ -126,7 +126,7 @@ class CorpusLessons:
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
         film = self._clips.textures(clip)
         assert film is not None
-        neutral = film.frame(0)
+        neutral = film.neutral
         return torch.stack([wrinkle(film.frame(i), neutral) for i in range(start, min(stop, film.count))])
 
 
