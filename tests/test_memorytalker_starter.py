@@ -1,14 +1,12 @@
 """MemoryTalker at starter size: on the built-in rig, with a log-mel encoder."""
 
 from dataclasses import replace
-from fractions import Fraction
-from pathlib import Path
 
 import pytest
 import torch
+from rig_clips import studio_clips
 
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
-from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
@@ -23,7 +21,7 @@ from talkcli.engine.methods.memorytalker.motions import (
 )
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.metrics.mouth import mouth_of
-from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.motion import Coefficients
 from talkcli.engine.speech import Speech
 from talkcli.engine.training.fit import fit
 
@@ -50,26 +48,6 @@ def rig_config(**changes) -> MemoryTalkerConfig:
         "window": 4,
     }
     return MemoryTalkerConfig(**{**values, **changes})
-
-
-def studio_clips(folder: Path) -> ClipSet:
-    """Two speakers of the rig who open their mouths when it is loud."""
-    model, names, dice = load_face_model(), [], torch.Generator().manual_seed(0)
-    for speaker in ("ada", "ben"):
-        lips = model.topology.regions["lips"]
-        avatar = Avatar(speaker, model.template, model.topology.faces, lips, rig=RIG)
-        for number in range(2):
-            loud = torch.rand(45, generator=dice)
-            sound = torch.randn(24_000, generator=dice) * loud.repeat_interleave(534)[:24_000] * 0.2
-            weights = torch.zeros(45, len(model.shapes))
-            weights[:, model.shape_names.index("jawOpen")] = loud
-            weights[:, model.shape_names.index("mouthPucker")] = loud.flip(0) * 0.3
-            weights[:, model.shape_names.index("eyeBlinkLeft")] = 1.0
-            motion = Motion(Fraction(30), Coefficients(weights, torch.zeros(45, 3)))
-            names.append(f"{speaker}/{number}")
-            save_clip(Clip(Speech(sound), motion, avatar), folder, names[-1])
-    save_contents(Contents({"train": names}, "CC0-1.0", "this test"), folder)
-    return ClipSet(folder)
 
 
 def test_the_starter_learns_and_speaks_in_the_rigs_own_shapes(tmp_path):

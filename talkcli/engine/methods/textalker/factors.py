@@ -40,14 +40,13 @@ class Factors:
 
     def _directions(self, rest: Float[Tensor, "frames numbers"]) -> Float[Tensor, "parts numbers"] | None:
         """As few as bring every frame's rest below the tolerance."""
-        allowed = self.tolerance**2 * rest.shape[1]
+        rest, allowed = rest.double(), self.tolerance**2 * rest.shape[1]
         left = rest.square().sum(1)
         if left.max() <= allowed:
             return None
-        values, vectors = torch.linalg.eigh((rest @ rest.T).double())
+        values, vectors = torch.linalg.eigh(rest @ rest.T)
         values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
         explained = (vectors.square() * values).cumsum(1)
-        short = (explained.float() < (left - allowed)[:, None]).any(0)
+        short = (explained < (left - allowed)[:, None]).any(0)
         count = min(int(short.sum()) + 1, int((values > values[0] * 1e-9).sum()))
-        found = (vectors[:, :count].T @ rest.double()) / values[:count, None].sqrt()
-        return found.float()
+        return ((vectors[:, :count].T @ rest) / values[:count, None].sqrt()).float()

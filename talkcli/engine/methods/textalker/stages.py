@@ -103,7 +103,9 @@ def _codebook(
 
     def started(network: TexTalker, clips: ClipSet) -> Example[Frame]:
         if critic >= 0:
-            network.critic = Critic(CriticConfig(part(network).config.channels))
+            config = part(network).config
+            halvings = min(CriticConfig.stages, config.size.bit_length() - 4)  # small maps have few patches
+            network.critic = Critic(CriticConfig(config.channels, stages=halvings))
         return begin(network, clips)
 
     def losses(network: TexTalker, batch: Frame, generator: torch.Generator) -> Losses:

@@ -141,6 +141,7 @@ class TexTalker(Talker):
                 texture * self.spread[1] + texture_pivot.to(device),
             )
 
+    @torch.no_grad()
     def windows(self, speech: Speech, avatar: Avatar, *, seed: int = 0) -> Iterator[Part]:
         """The motion as it is made: three seconds at a time, the same numbers as all at once."""
         reader = self._reader(avatar)

@@ -1,0 +1,218 @@
+"""TexTalker at starter size: on the built-in rig, with a log-mel encoder."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from rig_clips import studio_clips
+
+from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.errors import BadInput, BadUsage
+from talkcli.engine.face.acting import skin_ratios, worn_textures
+from talkcli.engine.face.avatar import save_avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.rig_maps import rig_maps
+from talkcli.engine.methods import captured
+from talkcli.engine.methods.textalker import METHOD, STILL
+from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
+from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
+from talkcli.engine.methods.textalker.factors import Factors
+from talkcli.engine.methods.textalker.latents import latents_of
+from talkcli.engine.methods.textalker.lessons import RigLessons
+from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker, TexTalkerConfig
+from talkcli.engine.motion import Coefficients, Textures, ratios
+from talkcli.engine.speech import Speech
+from talkcli.engine.training.fit import fit
+
+TINY = AutoencoderConfig(
+    size=32, patch=2, width=8, multipliers=(1, 1, 2), blocks=1, latent=4, codes=16, groups=4, restart=0.1
+)
+NAMES = ("jawOpen", "mouthFunnel", "mouthPucker", "mouthClose", "browInnerUp")
+CONFIG = TexTalkerConfig(
+    motion=TINY,
+    texture=TINY,
+    denoiser=DenoiserConfig(
+        features=16, window=30, context=5, steps=20, layers=1, heads=2, feed_forward=32,
+        motion=TINY.dims, texture=TINY.dims,
+    ),
+    encoder="logmel",
+    logmel=LogMelEncoderConfig(width=16, depth=2),
+    reach=2,
+    rig_shapes=NAMES,
+)  # fmt: skip
+
+
+def untaught() -> TexTalker:
+    torch.manual_seed(0)
+    talker = TexTalker(CONFIG).eval()
+    talker.sampling = replace(talker.sampling, steps=3)
+    for autoencoder in (talker.motion, talker.texture):
+        torch.nn.init.normal_(autoencoder.quantize.embedding.weight)
+    talker.low.fill_(-0.01)
+    talker.high.fill_(0.01)
+    return talker
+
+
+def noise(seconds: float, key: int = 0) -> Speech:
+    dice = torch.Generator().manual_seed(key)
+    return Speech(0.1 * torch.randn(int(16_000 * seconds), generator=dice))
+
+
+def taught(talker: TexTalker, clips: ClipSet, name: str, steps: int, **options) -> list[float]:
+    stage = METHOD.stages[name](talker.config, **options)
+    assert stage is not None
+    updates = tuple(replace(update, lr=3e-3) for update in stage.updates)
+    stage = replace(stage, steps=steps, batch=4, updates=updates)
+    generator = torch.Generator().manual_seed(0)
+    batches = clips.batches(stage.begin(talker, clips), stage.batch, generator)
+    return [step.total for step in fit(talker, stage, batches, generator=generator)]
+
+
+def test_every_stage_learns_and_leaves_nothing_behind_but_weights(tmp_path):
+    clips, talker = studio_clips(tmp_path), untaught()
+    names = set(talker.state_dict())
+    for name, options in (
+        ("motion", {"critic": 20}),
+        ("texture", {"critic": -1}),
+        ("diffuse", {"mouth": 1.0}),
+    ):
+        losses = taught(talker, clips, name, 30, **options)
+        assert sum(losses[-5:]) < 0.9 * sum(losses[:5]), name
+        assert set(talker.state_dict()) == names
+    assert (talker.spread > 0).all() and talker.motion_pivot.any() and talker.texture_pivot.any()
+    motion = talker.animate(clips.speech(0), clips.avatar(0))
+    assert isinstance(motion.face, Coefficients) and motion.texture is not None
+    moved = motion.face.expression.abs().amax(0) > 0
+    moving = {name for name, moves in zip(load_face_model().shape_names, moved, strict=True) if moves}
+    assert moving <= set(NAMES)
+
+
+def test_windows_as_they_come_equal_the_whole_motion_bit_for_bit(tmp_path):
+    clips, talker = studio_clips(tmp_path), untaught()
+    avatar, speech = clips.avatar(0), noise(4.3)
+    whole = talker.animate(speech, avatar, seed=3)
+    parts = list(talker.windows(speech, avatar, seed=3))
+    assert [len(part.face) for part in parts] == [30, 30, 30, 30, 9]
+    assert isinstance(whole.face, Coefficients) and whole.texture is not None
+    columns = [load_face_model().shape_names.index(name) for name in NAMES]
+    assert torch.equal(torch.cat([part.face for part in parts]), whole.face.expression[:, columns])
+    skins = torch.cat([part.skin for part in parts if part.skin is not None])
+    torch.testing.assert_close(ratios(whole.texture), skins.exp(), atol=0.02, rtol=0)
+
+
+def test_same_seed_same_motion_and_another_seed_another(tmp_path):
+    talker, avatar = untaught(), studio_clips(tmp_path).avatar(0)
+    first, again, other = (talker.animate(noise(1.2), avatar, seed=seed).face for seed in (1, 1, 2))
+    assert isinstance(first, Coefficients) and isinstance(again, Coefficients)
+    assert isinstance(other, Coefficients)
+    assert torch.equal(first.expression, again.expression)
+    assert not torch.equal(first.expression, other.expression)
+
+
+def test_the_skin_is_left_out_when_only_geometry_is_asked_for(tmp_path):
+    talker, avatar = untaught(), studio_clips(tmp_path).avatar(0)
+    whole = talker.animate(noise(1.2), avatar)
+    talker.sampling = replace(talker.sampling, texture=False)
+    bare = talker.animate(noise(1.2), avatar)
+    assert whole.texture is not None and bare.texture is None
+    assert isinstance(whole.face, Coefficients) and isinstance(bare.face, Coefficients)
+    assert torch.equal(whole.face.expression, bare.face.expression)
+
+
+def test_motion_style_and_texture_style_are_independent(tmp_path):
+    clips, talker = studio_clips(tmp_path / "clips"), untaught()
+    avatar = clips.avatar(0)
+    person, _ = captured.captured(tmp_path / "clips", talker, avatar)
+    assert set(person.styles) == {MOTION_STYLE, TEXTURE_STYLE}
+    save_avatar(person, tmp_path / "person.avatar")
+    moving = captured.styled(talker, avatar, tmp_path / "person.avatar", None)
+    wearing = captured.styled(talker, avatar, None, tmp_path / "clips")
+    assert set(moving.styles) == {MOTION_STYLE} and set(wearing.styles) == {TEXTURE_STYLE}
+    plain, moved, worn = (talker.animate(noise(1.0), each) for each in (avatar, moving, wearing))
+    faces = [motion.face for motion in (plain, moved, worn)]
+    tracks = [face.expression for face in faces if isinstance(face, Coefficients)]
+    skins = [ratios(motion.texture) for motion in (plain, moved, worn) if motion.texture is not None]
+    assert torch.equal(tracks[0], tracks[2]) and not torch.equal(tracks[0], tracks[1])
+    assert torch.equal(skins[0], skins[1]) and not torch.equal(skins[0], skins[2])
+    with pytest.raises(BadUsage, match="voice"):
+        captured.captured(tmp_path / "voice.wav", talker, avatar)
+    with pytest.raises(BadInput, match="no style"):
+        save_avatar(avatar, tmp_path / "plain.avatar")
+        captured.captured(tmp_path / "plain.avatar", talker, avatar)
+    wrong = replace(avatar, styles={MOTION_STYLE: torch.zeros(3)})
+    with pytest.raises(BadInput, match="3 numbers"):
+        talker.animate(noise(1.0), wrong)
+    with pytest.raises(BadInput, match="rig"):
+        talker.animate(noise(1.0), replace(avatar, rig=None))
+
+
+def test_latents_are_made_once_for_one_encoder(tmp_path):
+    clips, talker = studio_clips(tmp_path), untaught()
+    calls = []
+    lessons = RigLessons(clips, NAMES, TINY.size)
+
+    def maps(clip: int, start: int, stop: int) -> torch.Tensor:
+        calls.append(clip)
+        return lessons.wrinkles(clip, start, stop)
+
+    first = latents_of(talker.texture, maps, clips, lessons.frames, "one")
+    assert set(calls) == {0, 1, 2, 3}
+    calls.clear()
+    again = latents_of(talker.texture, maps, clips.thinned(1), lessons.frames[:2], "one")
+    assert not calls and torch.equal(again[1], first[2])
+    latents_of(talker.texture, maps, clips, lessons.frames, "another")
+    assert calls
+
+
+def test_weights_of_the_rig_are_found_again_in_its_maps():
+    names = tuple(name for name in load_face_model().shape_names if not name.startswith(STILL))
+    rig = rig_maps(128, names)
+    weights = torch.rand(20, len(names), generator=torch.Generator().manual_seed(0)) * 0.6
+    found = rig.weights(rig.maps(weights))
+    error = rig.maps(found - weights).norm(dim=1)
+    assert float(error[:, rig.importance > 1].amax()) < 1e-4
+    assert float(error[:, rig.importance == 1].amax()) < 5e-4
+
+
+def test_the_rigs_own_skin_is_neutral_at_rest_and_folds_are_darker():
+    model = load_face_model()
+    assert model.wrinkles is not None
+    active = torch.zeros(2, len(model.wrinkles.names))
+    active[1, model.wrinkles.names.index("foreheadMiddle")] = 1.0
+    worn = ratios(Textures(active, skin_ratios(128)))
+    assert torch.equal(worn[0], torch.ones_like(worn[0]))
+    assert float(worn[1].amin()) < 0.85 and float(worn[1].amax()) < 1.2
+
+
+def test_worn_textures_follow_the_brows(tmp_path):
+    clips = studio_clips(tmp_path)
+    motion, avatar = clips.motion(0), clips.avatar(0)
+    assert isinstance(motion.face, Coefficients)
+    raised = motion.face.expression.clone()
+    raised[:, load_face_model().shape_names.index("browInnerUp")] = 1.0
+    brows = replace(motion, face=Coefficients(raised, motion.face.jaw))
+    plain, folded = (ratios(worn_textures(each, avatar, 64)) for each in (motion, brows))
+    upper = (plain - folded).abs()[:, :, :32].amax()
+    lower = (plain - folded).abs()[:, :, 32:].amax()
+    assert upper > 0.05 and lower < 1e-6
+
+
+def test_factors_keep_frames_to_within_the_tolerance_and_grow_only_when_they_must():
+    dice = torch.Generator().manual_seed(0)
+    parts = torch.randn(4, 500, generator=dice)
+    frames = torch.randn(60, 4, generator=dice) @ parts
+    factors = Factors(1e-3)
+    for batch in frames.split(20):
+        factors.add(batch)
+    assert factors.basis is not None and len(factors.basis) == 4
+    torch.testing.assert_close(factors.weights() @ factors.basis, frames, atol=5e-3, rtol=0)
+    factors.add(torch.randn(1, 500, generator=dice))
+    assert len(factors.basis) == 5
+    torch.testing.assert_close((factors.weights() @ factors.basis)[:60], frames, atol=5e-3, rtol=0)
+
+
+def test_studio_clips_get_the_small_config_and_no_blinks(tmp_path):
+    config = METHOD.config_for(studio_clips(tmp_path))
+    assert config.encoder == "logmel" and config.motion.dims == config.denoiser.motion == 512
+    assert not any(name.startswith(STILL) for name in config.rig_shapes) and "jawOpen" in config.rig_shapes
