@@ -15,8 +15,8 @@ from talkcli.engine.errors import BadUsage
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 PICTURES = (".png", ".gif")
-MESHES = (".npz", ".obj", ".ply", ".csv")
-FOLDERS = (".png", ".obj", ".ply")
+MESHES = (".npz", ".obj", ".ply", ".csv", ".textures")
+FOLDERS = (".png", ".obj", ".ply", ".textures")
 """What a motion can be written as, by suffix; FOLDERS hold a file a frame."""
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import trimesh
 from PIL import Image
 
 from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, vertices
-from talkcli.engine.motion import Coefficients, Motion, Vertices
+from talkcli.engine.face.look import Look
+from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices
 from talkcli.engine.rendering.export import PICTURES, WRITERS
 
 FPS = Fraction(30000, 1001)
@@ -42,13 +46,12 @@ def test_npz_holds_every_vertex(motion, avatar, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".obj", ".ply"])
 def test_meshes_read_back(motion, avatar, tmp_path, suffix):
-    trimesh = pytest.importorskip("trimesh")
     WRITERS[suffix](motion, avatar, tmp_path / f"a{suffix}")
     files = sorted((tmp_path / f"a{suffix}").iterdir())
     assert [file.name for file in files] == [f"{n:06d}{suffix}" for n in range(5)]
     expected = vertices(motion, avatar).numpy()
     for file, places in zip(files, expected, strict=True):
-        mesh = trimesh.load(file, process=False)
+        mesh: Any = trimesh.load(file, process=False)
         assert np.allclose(mesh.vertices, places, atol=1e-6)
         assert np.array_equal(mesh.faces, avatar.faces.numpy())
 
@@ -128,7 +131,7 @@ def test_gif_is_written_as_the_frames_come(tmp_path):
     assert sizes == sorted(set(sizes)) and sizes[-1] > (tmp_path / "a.gif").stat().st_size / 2
 
 
-@pytest.mark.parametrize("suffix", sorted(WRITERS.keys() - {".csv"}))
+@pytest.mark.parametrize("suffix", [".npz", ".obj", ".ply"])
 def test_a_failure_leaves_nothing_and_keeps_what_was_there(motion, tmp_path, suffix, bare_face):
     whole = load_avatar(bare_face)
     path = tmp_path / f"a{suffix}"
@@ -149,7 +152,62 @@ def test_a_folder_that_holds_other_things_is_not_replaced(motion, avatar, tmp_pa
     assert (mine / "thesis.txt").read_text() == "years of work"
 
 
-@pytest.mark.parametrize("suffix", sorted(WRITERS.keys() - {".csv"}))
+@pytest.mark.parametrize("suffix", [".npz", ".obj", ".ply"])
 def test_a_missing_folder_is_said(motion, avatar, suffix):
     with pytest.raises(OutOfResources, match="nowhere"):
         WRITERS[suffix](motion, avatar, Path("/nowhere/at/all") / f"a{suffix}")
+
+
+@pytest.fixture
+def painted(motion) -> tuple[Motion, Avatar]:
+    """A square of two triangles with a seam, whose skin of 6 x 4 texels pales and reddens."""
+    square = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    uv = torch.tensor([[0.0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.5]])
+    albedo = torch.randint(0, 256, (6, 4, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    look = Look(albedo, torch.zeros(1, 1, 2, dtype=torch.uint8), torch.zeros(1, 1, dtype=torch.int8))
+    corners, seam = torch.tensor([[0, 1, 2], [0, 2, 3]]), torch.tensor([[0, 1, 2], [4, 2, 3]])
+    person = Avatar("painted", square, corners, torch.tensor([0]), look=look, uv=uv, uv_faces=seam)
+    weights = torch.linspace(0, 1, 5)[:, None].expand(-1, 2).contiguous()
+    basis = torch.stack([torch.full((3, 6, 4), -0.5), torch.eye(3)[0][:, None, None].expand(3, 6, 4)])
+    return Motion(FPS, Vertices(torch.zeros(5, 4, 3)), texture=Textures(weights, basis)), person
+
+
+def skin_of(painted: tuple[Motion, Avatar], number: int) -> np.ndarray:
+    look, share = painted[1].look, number / 4
+    assert look is not None
+    change = np.exp(share * np.array([0.5, -0.5, -0.5]))
+    return np.clip(look.albedo.numpy() * change, 0, 255)
+
+
+def test_a_changing_skin_is_written_frame_by_frame(painted, tmp_path):
+    WRITERS[".textures"](painted[0], painted[1], tmp_path / "a.textures")
+    assert len(list((tmp_path / "a.textures").glob("*.png"))) == 5
+    for number in range(5):
+        image = np.asarray(Image.open(tmp_path / "a.textures" / f"{number:06d}.png"))
+        assert np.abs(image - skin_of(painted, number)).max() <= 0.51
+
+
+def test_meshes_wear_their_changing_skin(painted, tmp_path):
+    WRITERS[".obj"](painted[0], painted[1], tmp_path / "a.obj")
+    assert {file.suffix for file in (tmp_path / "a.obj").iterdir()} == {".obj", ".mtl", ".png"}
+    mesh: Any = trimesh.load(tmp_path / "a.obj" / "000004.obj", process=False)
+    assert len(mesh.visual.uv) == 5, "the seam"
+    worn = np.asarray(mesh.visual.material.image)
+    assert np.abs(worn - skin_of(painted, 4)).max() <= 0.51
+    WRITERS[".obj"](painted[0], painted[1], tmp_path / "a.obj")
+
+
+def test_npz_holds_the_mixture_of_a_changing_skin(painted, tmp_path):
+    motion, person = painted
+    WRITERS[".npz"](motion, person, tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as read:
+        assert np.array_equal(read["texture_weights"], motion.texture.weights.numpy())
+        assert np.array_equal(read["texture_basis"], motion.texture.basis.numpy())
+
+
+def test_a_skin_that_does_not_change_or_is_missing_is_said(motion, avatar, painted, tmp_path):
+    with pytest.raises(BadInput, match="does not change"):
+        WRITERS[".textures"](motion, avatar, tmp_path / "a.textures")
+    with pytest.raises(BadInput, match="no skin"):
+        WRITERS[".textures"](replace(motion, texture=painted[0].texture), avatar, tmp_path / "a.textures")
+    assert list(tmp_path.glob("a*")) == []

@@ -70,9 +70,7 @@ def run(
     ] = None,
     texture_style: Annotated[
         Path | None,
-        typer.Option(
-            "--texture-style", help="Whose skin to act like: a folder of clips, or an .avatar."
-        ),
+        typer.Option("--texture-style", help="Whose skin to act like: a folder of clips, or an .avatar."),
     ] = None,
     set_: options.Settings = None,
     life: Annotated[
@@ -92,7 +90,8 @@ def run(
 
     Without --output, hello.wav becomes hello.mp4 and hello.motion beside it. With it, the suffix chooses:
     .motion; .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures; .obj .ply folders of meshes;
-    .npz all vertices; .csv ARKit weights. For several recordings it is a folder.
+    .npz all vertices; .csv ARKit weights; .textures a folder of skins, where the model changes them. For
+    several recordings it is a folder.
 
     \b
     Examples:

@@ -40,10 +40,10 @@ def run(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Show a motion: a film, pictures, meshes or ARKit weights, by the suffix of --output.
+    """Show a motion: a film, pictures, meshes, skins or ARKit weights, by the suffix of --output.
 
     .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures, which may be transparent; .obj .ply
-    folders of meshes; .npz all vertices; .csv ARKit weights.
+    folders of meshes; .npz all vertices; .csv ARKit weights; .textures a folder of skins, where they change.
 
     \b
     Examples:

@@ -22,6 +22,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, arkit_weights, chunks
 from talkcli.engine.motion import Motion
+from talkcli.engine.rendering.skin_frames import skin_frames
 from talkcli.engine.struct import replacing
 
 Picture = np.ndarray
@@ -29,10 +30,13 @@ Picture = np.ndarray
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """A temporary sibling folder that becomes `path` when the block succeeds and vanishes otherwise."""
+def replacing_folder(path: Path, *suffixes: str) -> Iterator[Path]:
+    """A temporary sibling folder that becomes `path` when the block succeeds and vanishes otherwise.
+
+    A folder that holds anything but files of these suffixes is never replaced.
+    """
     temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}")
-    foreign = next((file for file in path.glob("*") if file.suffix not in (path.suffix, ".json")), None)
+    foreign = next((file for file in path.glob("*") if file.suffix not in suffixes), None)
     if foreign is not None:
         raise BadUsage(f"{path} holds other files, such as {foreign.name}.", "Give another --output.")
     try:
@@ -51,7 +55,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
-    """vertices float32 [frames, verts, 3] metres; faces int32 [faces, 3]; fps [2]: numerator, denominator."""
+    """vertices float32 [frames, verts, 3] metres; faces int32 [faces, 3]; fps [2]: numerator, denominator.
+
+    Of a changing skin, texture_weights [frames, parts] and texture_basis [parts, 3, rows, columns]: each
+    frame's texture is the neutral one times exp(weights @ basis), sRGB.
+    """
     import zipfile
 
     shape = (len(motion), len(avatar.neutral), 3)
@@ -59,9 +67,11 @@ def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
         "faces": avatar.faces.numpy().astype(np.int32),
         "fps": np.array([motion.fps.numerator, motion.fps.denominator], np.int64),
     }
+    if motion.texture is not None:
+        rest |= {f"texture_{name}": values.numpy() for name, values in vars(motion.texture).items()}
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", allowZip64=True) as archive:
         for name, array in rest.items():
-            with archive.open(f"{name}.npy", "w") as entry:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 npy.write_array(entry, array)
         with archive.open("vertices.npy", "w", force_zip64=True) as entry:
             head = {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -71,7 +81,10 @@ def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
 
 
 def write_obj(motion: Motion, avatar: Avatar, path: Path) -> None:
-    """A folder of 000000.obj, ...: metres, with the rig's texture coordinates."""
+    """A folder of 000000.obj, ...: metres, with texture coordinates where there are any.
+
+    A changing skin comes along: 000000.png, and 000000.mtl by which the mesh wears it.
+    """
     coordinates, corners = _texture_coordinates(avatar)
     tail = "".join(f"vt {u:.6f} {v:.6f}\n" for u, v in coordinates)
     faces = avatar.faces.numpy() + 1
@@ -82,10 +95,18 @@ def write_obj(motion: Motion, avatar: Avatar, path: Path) -> None:
         tail += "".join(
             "f " + " ".join(f"{v}/{t}" for v, t in zip(*pair, strict=True)) + "\n" for pair in pairs
         )
-    with replacing_folder(path) as folder:
+    changes = motion.texture is not None and avatar.look is not None and len(coordinates) > 0
+    skins = skin_frames(motion, avatar) if changes else None
+    with replacing_folder(path, ".obj", ".mtl", ".png") as folder:
         for number, vertices in enumerate(_each(motion, avatar)):
+            name = f"{number:06d}"
             head = "".join(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in vertices)
-            (folder / f"{number:06d}.obj").write_text(head + tail, encoding="ascii")
+            if skins is not None:
+                head = f"mtllib {name}.mtl\nusemtl skin\n{head}"
+                Image.fromarray(next(skins)).save(folder / f"{name}.png", compress_level=3)
+                material = f"newmtl skin\nKd 1 1 1\nmap_Kd {name}.png\n"
+                (folder / f"{name}.mtl").write_text(material, encoding="ascii")
+            (folder / f"{name}.obj").write_text(head + tail, encoding="ascii")
 
 
 def write_ply(motion: Motion, avatar: Avatar, path: Path) -> None:
@@ -97,7 +118,7 @@ def write_ply(motion: Motion, avatar: Avatar, path: Path) -> None:
         f"element vertex {len(avatar.neutral)}\nproperty float x\nproperty float y\nproperty float z\n"
         f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
     ).encode()
-    with replacing_folder(path) as folder:
+    with replacing_folder(path, ".ply") as folder:
         for number, vertices in enumerate(_each(motion, avatar)):
             body = vertices.astype("<f4").tobytes() + faces.tobytes()
             (folder / f"{number:06d}.ply").write_bytes(head + body)
@@ -119,17 +140,23 @@ def write_csv(motion: Motion, avatar: Avatar, path: Path) -> None:
                 writer.writerow([_timecode(number, motion.fps), len(names), *(f"{w:.6f}" for w in row)])
 
 
+def write_textures(motion: Motion, avatar: Avatar, path: Path) -> None:
+    """A folder of 000000.png, ..., the changing skin in its UV layout, and fps.json."""
+    write_png(skin_frames(motion, avatar), motion.fps, path)
+
+
 WRITERS: dict[str, Callable[[Motion, Avatar, Path], None]] = {
     ".npz": write_npz,
     ".obj": write_obj,
     ".ply": write_ply,
     ".csv": write_csv,
+    ".textures": write_textures,
 }
 
 
 def write_png(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
     """A folder of 000000.png, ..., and fps.json."""
-    with replacing_folder(path) as folder:
+    with replacing_folder(path, ".png", ".json") as folder:
         for number, frame in enumerate(frames):
             Image.fromarray(frame).save(folder / f"{number:06d}.png", compress_level=3)
         (folder / "fps.json").write_text(json.dumps({"fps": str(fps)}), encoding="utf-8")
@@ -171,6 +198,8 @@ def _each(motion: Motion, avatar: Avatar) -> Iterator[np.ndarray]:
 
 
 def _texture_coordinates(avatar: Avatar) -> tuple[np.ndarray, np.ndarray | None]:
+    if avatar.uv is not None and avatar.uv_faces is not None:
+        return avatar.uv.numpy(), avatar.uv_faces.numpy()
     if avatar.rig != RIG:
         return np.zeros((0, 2)), None
     topology = load_face_model().topology
