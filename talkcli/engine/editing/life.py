@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv1d, pad
 
+from talkcli.engine.face.acting import rig_textures
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import rigged
-from talkcli.engine.motion import Coefficients, Head, Motion, Shapes, Vertices
+from talkcli.engine.motion import Coefficients, Head, Motion, Shapes, Textures, Vertices
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
 BLINK_CLOSING, BLINK_SHUT, BLINK_OPENING = 0.08, 0.03, 0.20
@@ -66,7 +67,8 @@ def with_life(motion: Motion, speech: Speech, avatar: Avatar, seed: int = 0) -> 
     weights = torch.stack(
         [*[_blinks(activity, fps, seed)] * 2, *_brows(activity, fps), *_gaze(frames, fps, seed)], 1
     )
-    return dataclasses.replace(motion, face=_added(motion.face, weights, avatar), head=head)
+    face, texture = _added(motion.face, weights, avatar), _folded(motion.texture, weights, avatar)
+    return dataclasses.replace(motion, face=face, head=head, texture=texture)
 
 
 def _added(face: object, weights: Float[Tensor, "frames shapes"], avatar: Avatar):
@@ -88,6 +90,22 @@ def _added(face: object, weights: Float[Tensor, "frames shapes"], avatar: Avatar
             return dataclasses.replace(face, offsets=face.offsets + moved)
         case _:
             return face
+
+
+def _folded(
+    texture: Textures | None, weights: Float[Tensor, "frames shapes"], avatar: Avatar
+) -> Textures | None:
+    """A skin that changes, changed by SHAPES as well, as the rig's own skin is."""
+    rig = rigged(avatar)
+    if texture is None or rig is None:
+        return texture
+    whole = weights.new_zeros(len(weights), len(rig.shapes))
+    whole[:, [rig.model.shape_names.index(name) for name in SHAPES]] = weights
+    more = rig_textures(whole, texture.basis.shape[2])
+    used = more.weights.any(0)
+    return Textures(
+        torch.cat([texture.weights, more.weights[:, used]], 1), torch.cat([texture.basis, more.basis[used]])
+    )
 
 
 def speaking(speech: Speech, frames: int, fps: Fraction) -> Float[Tensor, " frames"]:

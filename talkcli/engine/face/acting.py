@@ -26,7 +26,12 @@ SURROUNDINGS = 17
 
 def worn_textures(motion: Motion, avatar: Avatar, size: int) -> Textures:
     """How the built-in skin changes under a motion of its rig, in size x size maps."""
-    return Textures(activations(_wrinkles(), arkit_weights(motion, avatar)), skin_ratios(size))
+    return rig_textures(arkit_weights(motion, avatar), size)
+
+
+def rig_textures(weights: Float[Tensor, "frames shapes"], size: int) -> Textures:
+    """The same from the weights of all the rig's shapes."""
+    return Textures(activations(_wrinkles(), weights), skin_ratios(size))
 
 
 @functools.lru_cache(maxsize=4)

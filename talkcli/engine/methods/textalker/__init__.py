@@ -39,7 +39,7 @@ def config_for(clips: ClipSet) -> TexTalkerConfig:
         return TexTalkerConfig()
     names = tuple(name for name in load_face_model().shape_names if not name.startswith(STILL))
     denoiser = DenoiserConfig(
-        features=192, layers=3, heads=4, feed_forward=768, motion=SMALL.dims, texture=SMALL.dims
+        features=160, layers=3, heads=4, feed_forward=640, motion=SMALL.dims, texture=SMALL.dims
     )
     return TexTalkerConfig(SMALL, SMALL, denoiser, encoder="logmel", reach=6, rig_shapes=names)
 

@@ -10,14 +10,13 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import skin_ratios
+from talkcli.engine.face.acting import rig_textures
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.look import activations
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
 from talkcli.engine.methods.textalker.maps import wrinkle, wrinkle_of
 from talkcli.engine.methods.textalker.talker import TexTalker
-from talkcli.engine.motion import Coefficients, Vertices
+from talkcli.engine.motion import Coefficients, Vertices, ratios
 
 LOOKED_AT = 4000
 """Frames in which a range of offsets is sought."""
@@ -75,12 +74,9 @@ class RigLessons:
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
         """Wrinkle maps of the same frames, in [0, 1)."""
         track = self._tracks[clip][start:stop]
-        model = load_face_model()
-        assert model.wrinkles is not None
-        whole = track.new_zeros(len(track), len(model.shape_names))
+        whole = track.new_zeros(len(track), len(load_face_model().shape_names))
         whole[:, self._columns] = track
-        active, ratios = activations(model.wrinkles, whole), skin_ratios(self._size)
-        return wrinkle_of((active @ ratios.flatten(1)).exp()).unflatten(1, ratios.shape[1:])
+        return wrinkle_of(ratios(rig_textures(whole, self._size)))
 
 
 class CorpusLessons:
