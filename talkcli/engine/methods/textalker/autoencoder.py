@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 from talkcli.engine.errors import BadInput
@@ -180,7 +180,10 @@ class Quantiser(nn.Module):
 
     @torch.no_grad()
     def revive(self, latents: Float[Tensor, "b latent g g"], generator: torch.Generator) -> None:
-        """Move the codes that are hardly used onto latents drawn from these; all of them the first time."""
+        """Move the codes that are hardly used onto latents drawn from these; all of them the first time.
+
+        Processes that train together keep the codebook of the first.
+        """
         use, count = self.get_buffer("use"), self.embedding.num_embeddings
         latents = latents.float()
         indices, placed = self.nearest(latents).flatten(), use.any()
@@ -190,6 +193,9 @@ class Quantiser(nn.Module):
         places = latents.movedim(1, -1).flatten(0, 2)[drawn]
         self.embedding.weight[idle] = places[idle]
         use[idle] = 1 / count
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.broadcast(self.embedding.weight, src=0)
+            distributed.broadcast(use, src=0)
 
 
 class Autoencoder(nn.Module):
