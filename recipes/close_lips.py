@@ -20,7 +20,6 @@ from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.methods import open_talker
-from talkcli.engine.methods.memorytalker.talker import MemoryTalker
 from talkcli.engine.metrics.evaluate import Case, evaluate, talking_head
 from talkcli.engine.phones import INDEX
 from talkcli.engine.speech import Speech
@@ -33,8 +32,8 @@ METRICS = ("closure", "shut_vowels", "stillness", "correlation")
 def main() -> None:
     clips, path = ClipSet(Path(sys.argv[1]), "val"), Path(sys.argv[2])
     talker = open_talker(str(path))
-    assert isinstance(talker, MemoryTalker) and isinstance(talker.encoder, LogMelEncoder)
-    bias = talker.encoder.leave.bias
+    name, encoder = next((n, m) for n, m in talker.named_modules() if isinstance(m, LogMelEncoder))
+    bias = encoder.leave.bias
     assert bias is not None
     lips = [INDEX[phone] for phone in "PBM"]
     avatar = talking_head()
@@ -61,7 +60,7 @@ def main() -> None:
 
     checkpoint = load_checkpoint(path)
     weights = dict(checkpoint.weights)
-    weights["encoder.leave.bias"] = bias.detach().to(weights["encoder.leave.bias"].dtype)
+    weights[f"{name}.leave.bias"] = bias.detach().to(weights[f"{name}.leave.bias"].dtype)
     lean = {"added_to_logits_of_P_B_M": steps / 10, "target_closure": TARGET, "clips": len(picks), **scores}
     save_checkpoint(checkpoint.method, talker.config, weights, {**checkpoint.provenance, "lean": lean}, path)
 

@@ -53,7 +53,7 @@ def ssim(worn: Worn) -> Float[Tensor, " frames"]:
     kernel = (bell[:, None] * bell / bell.sum() ** 2).expand(3, 1, WINDOW, WINDOW)
 
     def blurred(x: Tensor) -> Tensor:
-        return F.conv2d(x, kernel, padding=WINDOW // 2, groups=3)
+        return F.conv2d(F.pad(x, [WINDOW // 2] * 4, mode="reflect"), kernel, groups=3)
 
     x, y = worn.predicted, worn.reference
     mx, my = blurred(x), blurred(y)
