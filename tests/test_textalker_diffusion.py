@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from talkcli.engine.audio.encoder import HubertConfig, modern
+from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
 from talkcli.engine.generation.guidance import guide
 from talkcli.engine.methods.textalker.denoiser import Denoiser, DenoiserConfig
@@ -227,6 +228,12 @@ def test_few_steps_come_to_where_the_exact_way_ends():
     errors = [(solve(best, start, schedule, steps) - exact).abs().mean().item() for steps in (5, 10, 20, 80)]
     assert errors == sorted(errors, reverse=True)
     assert errors[2] < 0.05 * spread and errors[3] < 0.25 * errors[2]
+
+
+@pytest.mark.parametrize("steps", [-3, 21])
+def test_steps_that_training_never_saw_are_refused(diffuser, steps):
+    with pytest.raises(BadUsage, match=f"{steps} steps"):
+        next(diffuser.latents(torch.zeros(1, 8, WIDTH), 8, seed(), steps=steps))
 
 
 def test_guidance_leaves_the_null_alone_where_it_cancels():

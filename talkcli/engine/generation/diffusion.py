@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from talkcli.engine.errors import BadUsage
+
 Denoise = Callable[[Tensor, Tensor], Tensor]
 """x_t [batch, frames, dims] and its step t [batch] to the clean signal x_0 as the network guesses it."""
 
@@ -80,6 +82,11 @@ def solve(
 
     Steps are evenly spaced in t; the last one, to t = 0, is of first order and gives x_0 itself.
     """
+    if not 1 <= steps <= schedule.steps:
+        raise BadUsage(
+            f"{steps} steps are not among the {schedule.steps} of training.",
+            "Give 10 to 25, or 0 for all of them with fresh noise.",
+        )
     grid = torch.linspace(schedule.steps, 0, steps + 1).round().long().tolist()
     bars = [float(schedule.alpha_bars[t]) for t in grid[:-1]] + [1.0]
     scale, sigma = [math.sqrt(bar) for bar in bars], [math.sqrt(1 - bar) for bar in bars]

@@ -77,11 +77,9 @@ class Layer(nn.TransformerDecoderLayer):
         skip: int,
     ) -> Float[Tensor, "batch kept features"]:
         """Tokens from number `skip` on, token 0 being the step; all of them are seen."""
-        size = h.shape[-1]
-        w, b, heads = self.self_attn.in_proj_weight, self.self_attn.in_proj_bias, self.self_attn.num_heads
-        q = F.linear(h[:, skip:], w[:size], b[:size])
-        k, v = F.linear(h, w[size:], b[size:]).chunk(2, dim=-1)
-        seen = _attend(q, k, v, heads, self.self_attn.dropout if self.training else 0.0)
+        size, heads = h.shape[-1], self.self_attn.num_heads
+        q, k, v = F.linear(h, self.self_attn.in_proj_weight, self.self_attn.in_proj_bias).chunk(3, dim=-1)
+        seen = _attend(q[:, skip:], k, v, heads, self.self_attn.dropout if self.training else 0.0)
         x = self.norm1(h[:, skip:] + self.dropout1(self.self_attn.out_proj(seen)))
         if skip == 0:
             cross = self.multihead_attn
@@ -91,8 +89,17 @@ class Layer(nn.TransformerDecoderLayer):
         else:
             told = heard.told[:, skip - 1 :]
         x = self.norm2(x + self.dropout2(told))
-        inner = self.linear2(self.dropout(F.gelu(self.linear1(x))))
-        return self.norm3(x + self.dropout3(inner))
+        return self.norm3(x + self._think(x))
+
+    def _think(self, x: Float[Tensor, "batch tokens features"]) -> Float[Tensor, "batch tokens features"]:
+        """Feed forward. Once trained, tokens are columns, a multiple of 16 of them: BLAS is faster then."""
+        if self.training:
+            return self.dropout3(self.linear2(self.dropout(F.gelu(self.linear1(x)))))
+        count = x.shape[0] * x.shape[1]
+        columns = F.pad(x.flatten(0, 1), (0, 0, 0, -count % 16)).T.contiguous()
+        inner = F.gelu(torch.addmm(self.linear1.bias[:, None], self.linear1.weight, columns))
+        outer = torch.addmm(self.linear2.bias[:, None], self.linear2.weight, inner)
+        return outer[:, :count].T.reshape(x.shape)
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int, dropout: float) -> Tensor:

@@ -1,0 +1,112 @@
+"""TexTalker's denoising step at the published size against a plain one: python benchmarks/textalker.py
+
+Plain: torch's own decoder layers with a mask, context and frames anew at every step, and a batch of two in
+which the null pass runs though the guidance is 1. One thread, float32, random weights; CPU time in
+interleaved rounds of one run, so that a busy machine counts alike for both.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from talkcli.engine.generation.guidance import guide
+from talkcli.engine.methods.textalker.denoiser import Denoiser, DenoiserConfig
+
+ROUNDS, FAST = 9, 20
+"""`FAST` steps make a window with the fast sampler."""
+
+
+class Window:
+    """The inputs of one window."""
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        dice, width = torch.Generator().manual_seed(0), config.features
+        self.x = torch.randn(1, config.window, config.dims, generator=dice)
+        self.audio = torch.randn(1, config.window, width, generator=dice)
+        self.null = torch.randn(1, 1, width, generator=dice).expand(1, config.window, width)
+        self.past = torch.randn(1, config.context, config.dims, generator=dice)
+        self.past_audio = torch.randn(1, config.context, width, generator=dice)
+        self.present = torch.ones(1, config.window)
+        self.t = torch.tensor([config.steps // 2])
+
+
+def plain(net: Denoiser, window: Window, audio: list[Tensor]) -> Tensor:
+    """One pass for each `audio`, as one batch, step by step of the specification."""
+    batch, context = len(audio), net.config.context
+    step = net.diff_step_map(net.TE.pe[0, window.t])[:, None]
+    flags = torch.cat([torch.zeros(1, context), window.present], dim=1)[..., None]
+    frames = torch.cat([torch.cat([window.past, window.x], dim=1), flags], dim=-1)
+    h = (
+        torch.cat([step.expand(batch, -1, -1), net.feature_proj(frames.expand(batch, -1, -1))], dim=1)
+        + net.PE
+    )
+    memory = torch.cat([window.past_audio.expand(batch, -1, -1), torch.cat(audio)], dim=1)
+    for layer in net.transformer.layers:
+        assert isinstance(layer, nn.TransformerDecoderLayer)
+        h = layer(h, memory, memory_mask=net.alignment_mask)
+    return net.motion_dec(h[:, 1:])[:, context:]
+
+
+def guided(net: Denoiser, window: Window, scale: float) -> Tensor:
+    low, high = plain(net, window, [window.null, window.audio]).split(1)
+    return low + scale * (high - low)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+@torch.no_grad()
+def measured() -> dict[str, float]:
+    torch.manual_seed(0)
+    config = DenoiserConfig()
+    net, window = Denoiser(config).eval(), Window(config)
+
+    def prepare() -> Callable[[Tensor, Tensor], Tensor]:
+        return guide(
+            lambda audio: net.prepare(audio, window.past, window.past_audio, window.present),
+            window.audio,
+            window.null,
+            1.0,
+        )
+
+    denoise = prepare()
+    difference = (denoise(window.x, window.t) - guided(net, window, 1.0)).abs().max().item()
+    works: dict[str, Callable[[], object]] = {
+        "plain": lambda: guided(net, window, 1.0),
+        "plain_without_null": lambda: plain(net, window, [window.audio]),
+        "ours": lambda: denoise(window.x, window.t),
+        "ours_prepare": prepare,
+    }
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(ROUNDS):
+        for name, work in works.items():
+            times[name].append(seconds(work))
+    ratio = statistics.median(p / o for p, o in zip(times["plain"], times["ours"], strict=True))
+    alone = statistics.median(p / o for p, o in zip(times["plain_without_null"], times["ours"], strict=True))
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    whole = FAST * middle["plain"] / (FAST * middle["ours"] + middle["ours_prepare"])
+    return {
+        **{f"{name}_ms": round(1000 * value, 1) for name, value in middle.items()},
+        "ratio": round(ratio, 2),
+        "ratio_without_null": round(alone, 2),
+        f"ratio_of_a_window_in_{FAST}_steps": round(whole, 2),
+        "max_difference": difference,
+    }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    result = measured()
+    for name, value in result.items():
+        print(f"{name:>34}  {value:.3g}")
+    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
