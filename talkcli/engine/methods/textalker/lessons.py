@@ -10,7 +10,7 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import rig_textures
+from talkcli.engine.face.acting import rig_textures, skin_ratios
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
@@ -18,6 +18,8 @@ from talkcli.engine.methods.textalker.maps import wrinkle, wrinkle_of
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.motion import Coefficients, Vertices, ratios
 
+CALM = 0.05
+"""How much a texel counts that no wrinkle reaches, beside 1 for the mean texel."""
 LOOKED_AT = 4000
 """Frames in which a range of offsets is sought."""
 
@@ -42,7 +44,10 @@ class RigLessons:
         self.frames = [len(track) for track in self._tracks]
         """How many each clip has."""
         self.importance = self._rig.importance
-        """How much each texel counts."""
+        """How much each texel of an offset map counts."""
+        strength = skin_ratios(size).square().sum((0, 1)).sqrt()
+        self.wrinkled = CALM + strength / strength.mean()
+        """How much each texel of a wrinkle map counts: most of the skin never changes."""
 
     def _track(self, clips: ClipSet, index: int) -> Float[Tensor, "frames shapes"]:
         face = clips.motion(index).face

@@ -79,9 +79,12 @@ def texture(
     config: TexTalkerConfig, *, critic: int = CRITIC_FROM, lpips: str = ""
 ) -> Stage[TexTalker, Frame]:
     """The codebook of the skin, from wrinkle maps; options as those of `motion`."""
+    importance: list[Tensor] = []
 
     def begin(network: TexTalker, clips: ClipSet) -> Example[Frame]:
         known = lessons(network, clips, config.texture.size)
+        if isinstance(known, RigLessons):
+            importance.append(known.wrinkled)
 
         def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
             at = int(torch.randint(known.frames[index], (), generator=generator))
@@ -89,7 +92,7 @@ def texture(
 
         return cut
 
-    return _codebook(begin, lambda network: network.texture, critic, lpips, [])
+    return _codebook(begin, lambda network: network.texture, critic, lpips, importance)
 
 
 def _codebook(
