@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from textalker_golden import GOLDEN, close, golden, needs_golden, published
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,30 +24,13 @@ from talkcli.engine.methods.textalker.diffuser import (
     draw,
     drawn_losses,
 )
-from talkcli.engine.methods.textalker.hearing import Hearing, padded, stretched, trained_hearing
-
-GOLDEN = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "golden" / "textalker"
-needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden numbers are not here")
+from talkcli.engine.methods.textalker.hearing import Hearing
 
 SMALL = DenoiserConfig(
     features=32, window=8, context=2, steps=20, layers=2, heads=4, feed_forward=64, motion=6, texture=4
 )
 WIDTH = 5
 """Of the audio features that the small diffuser takes."""
-
-
-def golden(name: str) -> dict[str, Tensor]:
-    with np.load(GOLDEN / f"{name}.npz") as arrays:
-        return {key: torch.from_numpy(array) for key, array in arrays.items()}
-
-
-def published() -> Diffuser:
-    """The golden cases' weights."""
-    config = DenoiserConfig(features=64, window=12, context=3, steps=20, layers=2, feed_forward=256)
-    hubert = HubertConfig(layers=2, feed_forward=128, convolution=32, position_kernel=16)
-    diffuser = Diffuser(config, Hearing(hubert), hubert.hidden)
-    diffuser.load_state_dict(torch.load(GOLDEN / "textalker_small.pt", weights_only=True)["params"])
-    return diffuser.eval()
 
 
 class Loudness(nn.Module):
@@ -68,10 +49,6 @@ def diffuser() -> Diffuser:
 
 def seed(number: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(number)
-
-
-def close(ours: Tensor, theirs: Tensor, within: float = 1e-4) -> None:
-    torch.testing.assert_close(ours, theirs, atol=within, rtol=0)
 
 
 def plain(
@@ -124,29 +101,6 @@ def test_the_denoiser_is_the_published_one():
     fresh = Denoiser(net.config)
     assert torch.equal(fresh.alignment_mask, case["alignment_mask"])
     close(fresh.TE.pe, case["te_pe"], 1e-5)
-
-
-@needs_golden
-@pytest.mark.parametrize("clip", "abc")
-def test_hearing_is_the_published_one(clip):
-    case, diffuser = golden("audio_small"), published()
-    hearing, frames = diffuser.audio_encoder, int(case[f"{clip}_frames"])
-    assert isinstance(hearing, Hearing)
-    waveform = case[f"{clip}_wav"]
-    with torch.no_grad():
-        ticks = hearing.convolve(waveform)
-        close(ticks.mT, case[f"{clip}_conv"])
-        close(hearing.transform(stretched(ticks, 2 * frames)), case[f"{clip}_hidden"])
-        close(diffuser.hear(waveform, frames), case[f"{clip}_feat"])
-
-
-@needs_golden
-def test_waveforms_are_padded_as_published():
-    case = golden("audio_small")
-    lengths = [int(name.removeprefix("pad_")) for name in case if name.removeprefix("pad_").isdigit()]
-    assert len(lengths) == 10
-    for length in lengths:
-        assert torch.equal(padded(case["c_wav"][:1, :length]), case[f"pad_{length}"]), length
 
 
 @needs_golden
@@ -387,26 +341,6 @@ def test_every_weight_is_taught(diffuser):
     drawn_losses(diffuser, audio, latents, *dice)["mse"].backward()
     for name, parameter in diffuser.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
-
-
-def test_only_the_published_parts_of_hubert_are_taught():
-    hubert = HubertConfig(hidden=48, layers=1, heads=4, feed_forward=96, convolution=8, position_kernel=16)
-    hearing = Hearing(hubert)
-    taught = {id(parameter) for parameter in trained_hearing(hearing)}
-    names = {name for name, parameter in hearing.named_parameters() if id(parameter) in taught}
-    assert {name.split(".")[0] for name in names} == {"masked_spec_embed", "encoder"}
-    assert len(names) == 6 and not any("layers" in name for name in names)
-
-
-def test_silence_follows_speech_to_the_end_of_the_window():
-    hubert = HubertConfig(hidden=48, layers=1, heads=4, feed_forward=96, convolution=8, position_kernel=16)
-    torch.manual_seed(0)
-    hearing = Hearing(hubert).eval()
-    speech = torch.randn(5000, generator=seed())
-    with torch.no_grad():
-        heard = hearing.listen(speech, math.floor(5000 * 30 / 16000), window=6)
-        assert heard.shape == (1, 12, 48)
-        close(heard, hearing(F.pad(speech, (0, 1400))[None], 12), 0.0)
 
 
 def test_it_learns_to_follow_its_audio():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from textalker_golden import GOLDEN, needs_golden
 from torch import Tensor
 
 from talkcli.engine.audio.encoder import HubertConfig
@@ -17,9 +17,6 @@ from talkcli.engine.methods.textalker.autoencoder import Autoencoder, Autoencode
 from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
 from talkcli.engine.methods.textalker.original import autoencoder_config, read_original, read_pivot
 from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig
-
-GOLDEN = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "golden" / "textalker"
-needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden numbers are not here")
 
 MAPS = AutoencoderConfig(size=32, width=8, multipliers=(1, 2, 2), attention=(16, 8), latent=4, codes=8)
 CONFIG = TexTalkerConfig(
