@@ -80,7 +80,8 @@ def _clip(person: Path, part: str, lips: Path | None) -> Clip:
         missing = person / "Textures_512" / f"{len(skins) + 1:06d}" / "face.png"
         raise MissingAsset(f"There is no {missing}.", _AGAIN)
     start, stop = {"whole": (0, count), "first": (0, count // 2), "second": (count // 2, count)}[part]
-    avatar = _avatar(person, meshes[0], skins[0], lips)
+    large = person / "Models" / "000001" / "face.png"
+    avatar = face_of(person.name, meshes[0], large if large.is_file() else skins[0], lips)
     verts = len(avatar.neutral)
     offsets = [load_obj_vertices(path, verts) * METRES - avatar.neutral for path in meshes[start:stop]]
     sound = speech.waveform[_sample(start) : _sample(stop)]
@@ -104,16 +105,16 @@ def _numbered(folder: Path, name: str) -> list[Path]:
     return found
 
 
-def _avatar(person: Path, mesh_path: Path, skin: Path, lips: Path | None) -> Avatar:
+def face_of(name: str, mesh_path: Path, skin: Path, lips: Path | None = None) -> Avatar:
+    """A neutral mesh with its texture, in metres."""
     mesh = load_obj(mesh_path)
     if not len(mesh.uv_faces):
         raise BadInput(f"{mesh_path} has no texture coordinates.", _AGAIN)
     marked = torch.zeros(0, dtype=torch.long) if lips is None else load_indices(lips, len(mesh.vertices))
-    large = person / "Models" / "000001" / "face.png"
-    look = _look(large if large.is_file() else skin)
+    look = _look(skin)
     try:
         return Avatar(
-            person.name,
+            name,
             mesh.vertices * METRES,
             mesh.faces,
             marked,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from talkcli.engine.clips import INDEX, ClipSet
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.methods import load_method
@@ -33,10 +32,10 @@ def captured(source: Path, talker: Talker, avatar: Avatar) -> tuple[Avatar, Spee
                 f"Make one: talk personalize SOURCE --model {method.name} -o {source}",
             )
         return replace(avatar, styles={**avatar.styles, **styles}), None
-    if (source / INDEX).is_file():
-        if method.capture_clips is None:
-            raise BadUsage(f"{method.name} takes no style from clips.", "Give a recording of the voice.")
-        return method.capture_clips(talker, ClipSet(source), avatar), None
+    if source.is_dir():
+        if method.capture_folder is None:
+            raise BadUsage(f"{method.name} takes no style from a folder.", "Give a recording of the voice.")
+        return method.capture_folder(talker, source, avatar), None
     if method.capture is None:
         raise BadUsage(
             f"{method.name} takes no style from a voice alone.",

@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import nn
@@ -68,8 +69,8 @@ class Method:
     """In training order; None where a config has nothing to learn in a stage."""
     capture: Callable[[Any, Speech, Avatar], Avatar] | None = None
     """Write down how somebody moves, from their voice."""
-    capture_clips: Callable[[Any, ClipSet, Avatar], Avatar] | None = None
-    """The same from clips of them."""
+    capture_folder: Callable[[Any, Path, Avatar], Avatar] | None = None
+    """The same from a folder: clips of them, or what the paper's authors keep of a person."""
     original: Callable[..., Talker] | None = None
     """Read a checkpoint of the authors' own, safely: one file for each of `original_files`, in order."""
     original_files: tuple[str, ...] = ("weights",)

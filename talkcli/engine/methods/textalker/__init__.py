@@ -10,7 +10,7 @@ from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import FPS, DenoiserConfig
 from talkcli.engine.methods.textalker.original import read_original
 from talkcli.engine.methods.textalker.stages import diffuse, listen, motion, texture
-from talkcli.engine.methods.textalker.style import capture_clips
+from talkcli.engine.methods.textalker.style import capture_folder
 from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig
 from talkcli.engine.motion import Coefficients
 
@@ -51,7 +51,7 @@ METHOD = Method(
     build=TexTalker,
     config_for=config_for,
     stages={"listen": listen, "motion": motion, "texture": texture, "diffuse": diffuse},
-    capture_clips=capture_clips,
+    capture_folder=capture_folder,
     original=read_original,
     original_files=("motion", "texture", "diffusion"),
 )

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.clips import ClipSet
+from talkcli.engine.corpora.textalk4d import face_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.textalker.latents import encoded
 from talkcli.engine.methods.textalker.lessons import lessons
+from talkcli.engine.methods.textalker.original import read_pivot
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker
 
+MESH, SKIN = "face.obj", "face.png"
+PIVOTS = ("latent_motion_ave.pth", "latent_tex_ave.pth")
+"""What the authors' code wants of a person."""
 
-def capture_clips(talker: TexTalker, clips: ClipSet, avatar: Avatar) -> Avatar:
-    """The same face with both pivots of whoever the clips show."""
-    motion, texture = pivots_of(talker, clips)
+
+def capture_folder(talker: TexTalker, folder: Path, avatar: Avatar) -> Avatar:
+    """The same face with both pivots of whoever the clips in a prepared folder show.
+
+    A folder of the authors' own kind (MESH, SKIN, PIVOTS) becomes that person's avatar, whatever is given.
+    """
+    if (folder / MESH).is_file():
+        avatar = face_of(folder.resolve().name, folder / MESH, folder / SKIN)
+        motion, texture = (read_pivot(folder / name) for name in PIVOTS)
+    else:
+        motion, texture = pivots_of(talker, ClipSet(folder))
     return replace(avatar, styles={**avatar.styles, MOTION_STYLE: motion, TEXTURE_STYLE: texture})
 
 

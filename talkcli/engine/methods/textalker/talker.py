@@ -16,6 +16,7 @@ from torch import Tensor
 
 from talkcli.engine.audio.encoder import HubertConfig
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.corpora.textalk4d import METRES
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
@@ -107,8 +108,8 @@ class TexTalker(Talker):
         self.diffuser = Diffuser(config.denoiser, hearing, width)
         self.critic: Critic | None = None
         """Present while a codebook is being trained."""
-        self.register_buffer("low", torch.tensor(PUBLISHED_LOW))
-        self.register_buffer("high", torch.tensor(PUBLISHED_HIGH))
+        self.register_buffer("low", METRES * torch.tensor(PUBLISHED_LOW))
+        self.register_buffer("high", METRES * torch.tensor(PUBLISHED_HIGH))
         self.register_buffer("motion_pivot", torch.zeros(config.motion.dims))
         self.register_buffer("texture_pivot", torch.zeros(config.texture.dims))
         self.register_buffer("spread", torch.ones(2))
