@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 from rig_clips import studio_clips
 
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.clips import ClipSet
+from talkcli.engine.corpora.textalk4d import METRES
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.acting import skin_ratios, worn_textures
-from talkcli.engine.face.avatar import save_avatar
+from talkcli.engine.face.avatar import Avatar, save_avatar
 from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import offsets
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.methods import captured
 from talkcli.engine.methods.textalker import METHOD, STILL
@@ -21,7 +24,7 @@ from talkcli.engine.methods.textalker.factors import Factors
 from talkcli.engine.methods.textalker.latents import latents_of
 from talkcli.engine.methods.textalker.lessons import RigLessons
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker, TexTalkerConfig
-from talkcli.engine.motion import Coefficients, Textures, ratios
+from talkcli.engine.motion import Coefficients, Shapes, Textures, ratios
 from talkcli.engine.speech import Speech
 from talkcli.engine.training.fit import fit
 
@@ -216,3 +219,37 @@ def test_studio_clips_get_the_small_config_and_no_blinks(tmp_path):
     config = METHOD.config_for(studio_clips(tmp_path))
     assert config.encoder == "logmel" and config.motion.dims == config.denoiser.motion == 512
     assert not any(name.startswith(STILL) for name in config.rig_shapes) and "jawOpen" in config.rig_shapes
+
+
+def test_a_mesh_with_a_layout_moves_its_vertices_and_an_hour_of_it_is_small():
+    torch.manual_seed(0)
+    talker = TexTalker(replace(CONFIG, rig_shapes=())).eval()
+    talker.sampling = replace(talker.sampling, steps=2)
+    side = torch.linspace(0.05, 0.95, 8)
+    uv = torch.cartesian_prod(side, side)
+    squares = [(8 * i + j, 8 * i + j + 8, 8 * i + j + 9, 8 * i + j + 1) for i in range(7) for j in range(7)]
+    faces = torch.tensor([corners for a, b, c, d in squares for corners in ((a, b, c), (a, c, d))])
+    neutral = torch.cat([uv - 0.5, torch.zeros(64, 1)], 1) * 0.2
+    sheet = Avatar("sheet", neutral, faces, torch.tensor([0, 1]), uv=uv, uv_faces=faces)
+    motion = talker.animate(noise(2.5), sheet)
+    assert isinstance(motion.face, Shapes) and motion.face.basis.shape[1:] == (64, 3) and len(motion) == 75
+    parts = torch.cat([part.face for part in talker.windows(noise(2.5), sheet)])
+    torch.testing.assert_close(offsets(motion, sheet).flatten(1), parts, atol=2e-4, rtol=0)
+    with pytest.raises(BadInput, match="layout"):
+        talker.animate(noise(1.0), replace(sheet, uv=None, uv_faces=None))
+
+
+def test_a_folder_of_the_authors_becomes_that_person(tmp_path):
+    talker = TexTalker(replace(CONFIG, rig_shapes=())).eval()
+    corners = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0.1 0.1\nvt 0.9 0.1\nvt 0.9 0.9\nvt 0.1 0.9\n"
+    (tmp_path / "face.obj").write_text(corners + "f 1/1 2/2 3/3 4/4\n")
+    Image.new("RGB", (8, 8), (200, 150, 130)).save(tmp_path / "face.png")
+    for name in ("latent_motion_ave.pth", "latent_tex_ave.pth"):
+        torch.save(torch.randn(1, TINY.latent, TINY.grid, TINY.grid), tmp_path / name)
+    nobody = Avatar("nobody", torch.zeros(3, 3), torch.tensor([[0, 1, 2]]), torch.tensor([0]))
+    person, _ = captured.captured(tmp_path, talker, nobody)
+    assert person.name == tmp_path.name and person.look is not None and len(person.faces) == 2
+    assert float(person.neutral.amax()) == pytest.approx(METRES)
+    pivot = torch.load(tmp_path / "latent_tex_ave.pth", weights_only=True).flatten()
+    assert torch.equal(person.styles[TEXTURE_STYLE], pivot)
+    assert isinstance(talker.animate(noise(0.5), person).face, Shapes)
