@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import zoom
+from torch.nn import functional as F
 
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.rendering.compiled import fast
@@ -23,23 +23,24 @@ class WrinkleMaps(NamedTuple):
 
 
 def wrinkle_maps(wrinkles: Wrinkles | None) -> WrinkleMaps:
-    """Each map cropped to where it is not zero; no map at all for None."""
+    """Each map cropped to where it is not zero; no map at all for None. Blood is read linearly."""
     if wrinkles is None or not len(wrinkles.names):
         return WrinkleMaps(np.zeros((0, 4), np.int16), np.zeros((0, 5), np.int64), np.ones(2, np.int64))
+    heights, (rows, columns) = wrinkles.height.numpy(), wrinkles.height.shape[1:]
+    bloods = F.interpolate(wrinkles.blood[None].float(), (rows, columns), mode="bilinear")[0].numpy()
     texels, boxes, start = [], [], 0
-    for height, blood in zip(wrinkles.height.numpy(), wrinkles.blood.numpy(), strict=True):
-        across, down = slopes(height.astype(np.float32))
-        channels = np.stack([2 * across, 2 * down, 2.0 * height, enlarged(blood, height.shape)], -1)
-        used = (channels != 0).any(-1)
-        rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
-        if len(rows) == 0:
-            boxes.append((start, 0, 0, 0, 0))
-            continue
-        top, left, bottom, right = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-        crop = channels[top:bottom, left:right].reshape(-1, 4)
+    for height, blood in zip(heights, bloods, strict=True):
+        top, left, bottom, right = _grown(_box((height != 0) | (blood != 0)), rows, columns)
         boxes.append((start, top, left, bottom, right))
-        texels.append(crop.astype(np.int16))
-        start += len(crop)
+        if top == bottom:
+            continue
+        above, before, below, behind = _grown((top, left, bottom, right), rows, columns)
+        across, down = slopes(height[above:below, before:behind].astype(np.float32))
+        inside = np.s_[top - above : bottom - above, left - before : right - before]
+        here = np.s_[top:bottom, left:right]
+        parts = (2 * across[inside], 2 * down[inside], 2.0 * height[here], blood[here])
+        texels.append(np.stack(parts, -1).reshape(-1, 4).astype(np.int16))
+        start += len(texels[-1])
     return WrinkleMaps(
         np.concatenate(texels) if texels else np.zeros((0, 4), np.int16),
         np.array(boxes, np.int64),
@@ -47,14 +48,23 @@ def wrinkle_maps(wrinkles: Wrinkles | None) -> WrinkleMaps:
     )
 
 
-def enlarged(blood: NDArray[np.int8], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """The smaller blood map read with linear interpolation at the size of the height map."""
-    if not blood.any():
-        return np.zeros(shape, np.float32)
-    factors = [wide / narrow for wide, narrow in zip(shape, blood.shape, strict=True)]
-    return np.asarray(
-        zoom(blood.astype(np.float32), factors, order=1, mode="nearest", grid_mode=True), np.float32
-    )
+Box = tuple[int, int, int, int]
+
+
+def _box(used: NDArray[np.bool_]) -> Box:
+    """Top, left, bottom, right of what is True; empty if nothing is."""
+    rows, columns = np.flatnonzero(used.any(1)), np.flatnonzero(used.any(0))
+    if len(rows) == 0:
+        return 0, 0, 0, 0
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def _grown(box: Box, rows: int, columns: int) -> Box:
+    """By the one texel on every side that a slope reaches."""
+    top, left, bottom, right = box
+    if top == bottom:
+        return box
+    return max(top - 1, 0), max(left - 1, 0), min(bottom + 1, rows), min(right + 1, columns)
 
 
 @fast

@@ -15,10 +15,10 @@ FINE = 16
 """Detail is stored as whole numbers, this many to a unit, so that averaged levels keep their precision."""
 
 
-def linear(srgb: NDArray[np.uint8] | Array) -> Array:
+def linear(srgb: NDArray[np.uint8]) -> Array:
     """sRGB bytes to linear light 0..1."""
-    x = np.asarray(srgb, np.float32) / 255
-    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    x = np.arange(256, dtype=np.float32) / 255
+    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)[srgb]
 
 
 def encoded(light: Array) -> Array:
