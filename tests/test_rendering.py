@@ -16,7 +16,7 @@ from procedural_head import ball, painted_ball
 
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.motion import Coefficients, Motion, Vertices
+from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices
 from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera, look_at, portrait
@@ -175,8 +175,65 @@ def test_wrinkle_maps_blend_linearly():
     painter = Painter(surface_of(avatar, topology), 16, 16, maps=wrinkle_maps(wrinkles))
     painter.draw(avatar.neutral.numpy(), VIEW, 50.0, np.array([0.5, 0.25], np.float32))
     expected = 0.5 * wrinkles.height[0].numpy() * 2.0
-    assert np.allclose(painter.creases[..., 2], expected)
-    assert np.allclose(painter.creases[..., 3], 0.25 * wrinkles.blood[1].numpy())
+    assert np.allclose(painter.creases[1:-1, 1:-1, 2], expected)
+    assert np.allclose(painter.creases[1:-1, 1:-1, 3], 0.25 * wrinkles.blood[1].numpy())
+
+
+def tinted(ratios: np.ndarray, *active: float) -> np.ndarray:
+    avatar, topology, wrinkles = painted_ball()
+    painter = Painter(surface_of(avatar, topology), 64, 64, "black", wrinkle_maps(wrinkles))
+    acts = np.array(active or (0, 0), np.float32)
+    return painter.draw(avatar.neutral.numpy(), VIEW, FOCAL, acts, ratios.astype(np.float32)).astype(float)
+
+
+def test_a_texture_of_ratio_one_changes_nothing_but_stills_the_blood():
+    avatar, topology, wrinkles = painted_ball()
+    maps = wrinkle_maps(wrinkles)
+    fold, both = np.array([1, 0], np.float32), np.ones(2, np.float32)
+    neutral = np.ones((3, 16, 16))
+    assert np.abs(tinted(neutral) - drawn(avatar, topology)).max() <= 1
+    assert np.abs(tinted(neutral, 1, 1) - drawn(avatar, topology, maps=maps, active=fold)).max() <= 1
+    assert np.abs(tinted(neutral, 1, 1) - drawn(avatar, topology, maps=maps, active=both)).max() > 10
+
+
+def test_a_texture_darkens_where_it_is_darker_and_nowhere_else():
+    ratios = np.ones((3, 16, 16))
+    ratios[:, 8:] = 0.6
+    plain, shaded = tinted(np.ones((3, 16, 16))), tinted(ratios)
+    fell = (plain - shaded)[20:44, 20:44]
+    assert np.abs(fell[:9]).max() <= 1 and fell[-9:].min() > 10
+
+
+def test_a_texture_multiplies_srgb_values():
+    bright, dim = (200, 160, 140), (100, 80, 70)
+    picture = tinted(np.full((3, 16, 16), 0.5))
+    assert np.abs(picture - drawn(*painted_ball(albedo=dim)[:2])).max() <= 2
+    assert np.abs(tinted(np.ones((3, 16, 16))) - drawn(*painted_ball(albedo=bright)[:2])).max() <= 1
+
+
+def textured(motion: Motion, ratio: float) -> Motion:
+    weights = torch.linspace(0, 1, len(motion))[:, None]
+    basis = torch.full((1, 3, 8, 8), float(np.log(ratio)))
+    return dataclasses.replace(motion, texture=Textures(weights, basis))
+
+
+def test_a_mesh_with_its_own_uv_is_painted_and_its_texture_moves():
+    vertices, faces, uv = ball()
+    look = painted_ball()[0].look
+    avatar = Avatar("scan", vertices, faces, torch.tensor([0]), look=look, uv=uv, uv_faces=faces)
+    camera = portrait(avatar, size=(48, 48))
+    motion = textured(wobbling(4, len(vertices), 0.0), 0.5)
+    moving = [shot.astype(float) for shot in frames(motion, avatar, camera, background="black", workers=2)]
+    still = [
+        shot.astype(float)
+        for shot in frames(motion, avatar, camera, background="black", workers=1, texture=False)
+    ]
+    assert all(np.array_equal(shot, still[0]) for shot in still)
+    assert np.abs(moving[0] - still[0]).max() <= 1
+    brightness = [shot.mean() for shot in moving]
+    assert brightness == sorted(brightness, reverse=True) and brightness[3] < 0.7 * brightness[0]
+    red, _, blue = still[0][still[0].max(-1) > 30].mean(0)
+    assert red > 1.2 * blue
 
 
 def test_an_edge_covers_a_pixel_by_quarters():

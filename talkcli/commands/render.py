@@ -36,6 +36,9 @@ def run(
     wrinkles: Annotated[
         bool, typer.Option("--wrinkles/--no-wrinkles", help="Skin that folds and flushes with expression.")
     ] = True,
+    texture: Annotated[
+        bool, typer.Option("--texture/--no-texture", help="The skin's colour as the motion says it changes.")
+    ] = True,
     fps: options.Fps = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -78,7 +81,8 @@ def run(
         if renderer == "numba":
             _compile()
         names = label or ([path.stem for path in motion] if len(motion) > 1 else [""])
-        shots, count, rate = _shots(motions, people, names, camera, size, background, renderer, wrinkles)
+        acting = {"wrinkles": wrinkles, "texture": texture}
+        shots, count, rate = _shots(motions, people, names, camera, size, background, renderer, acting)
         bar = console.progress(shots, f"Rendering {output}", count, "frames")
         if suffix in options.FILMS:
             from talkcli.engine.video import write_video
@@ -135,7 +139,7 @@ def _shots(
     size: str,
     background: str,
     renderer: str,
-    wrinkles: bool,
+    acting: dict[str, bool],
 ) -> tuple[Iterator[Any], int, Any]:
     """The pictures, how many, and their rate."""
     from talkcli.engine.rendering.camera import parse_size, portrait
@@ -150,7 +154,7 @@ def _shots(
                 portrait(person, camera, parse_size(size), float(track.fps)),
                 renderer,
                 background,
-                wrinkles=wrinkles,
+                **acting,
             ),
             len(track),
             track.fps,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 
 from talkcli.engine.assets import cache_folder
 
@@ -33,14 +35,28 @@ _njit: Any = numba.njit
 _kernel = functools.partial(_njit, cache=_CACHE, nogil=True, error_model="numpy", _nrt=False)
 """Kernels borrow their arrays and make none: counting references would cost more than their arithmetic."""
 
-exact = _kernel()
-"""IEEE arithmetic in the order written: the same result on every machine."""
 
-fast = _kernel(fastmath=FREE)
-"""Free to reorder: for colours, which are rounded to bytes anyway."""
+def _single(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Its literals in single precision: one double among them would make doubles of all they touch."""
+    code = function.__code__
+    literals = tuple(np.float32(value) if type(value) is float else value for value in code.co_consts)
+    function.__code__ = code.replace(co_consts=literals)
+    return function
 
-inlined = _kernel(fastmath=FREE, forceinline=True)
-"""As `fast`, and melted into its caller."""
+
+def fast(function: Callable[..., Any]) -> Any:
+    """In single precision, free to reorder: for colours, which are rounded to bytes anyway."""
+    return _kernel(_single(function), fastmath=FREE)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """As `fast`, and melted into its caller."""
+    return _kernel(_single(function), fastmath=FREE, forceinline=True)
+
+
+def exact(function: Callable[..., Any]) -> Any:
+    """IEEE arithmetic in the order written: the same result on every machine."""
+    return _kernel(function)
 
 
 def is_cached(*kernels: object) -> bool:

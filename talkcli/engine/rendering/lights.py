@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.float32]
 
 
 class LightRig(NamedTuple):
@@ -22,22 +22,24 @@ class LightRig(NamedTuple):
     """[2, 3] light of the room from above and from below"""
 
 
-def _unit(x: float, y: float, z: float) -> Array:
-    return np.array([x, y, z]) / math.hypot(x, y, z)
+def _unit(x: float, y: float, z: float) -> list[float]:
+    length = math.hypot(x, y, z)
+    return [x / length, y / length, z / length]
 
 
-DIRECTIONS = np.stack(
+DIRECTIONS = np.array(
     [_unit(-0.52, 0.58, 0.72), _unit(0.85, 0.12, 0.52), _unit(0.80, 0.42, -0.62), _unit(-0.86, 0.36, -0.52)]
 )
-COLOURS = np.array([[1.28, 1.19, 1.08], [0.21, 0.24, 0.28], [0.75, 0.77, 0.82], [0.50, 0.53, 0.58]])
-ROOM = np.array([[0.27, 0.293, 0.325], [0.15, 0.13, 0.112]])
+COLOURS = np.array(
+    [[1.28, 1.19, 1.08], [0.21, 0.24, 0.28], [0.75, 0.77, 0.82], [0.50, 0.53, 0.58]], np.float32
+)
+ROOM = np.array([[0.27, 0.293, 0.325], [0.15, 0.13, 0.112]], np.float32)
 
 
 def light_rig(turn: float) -> LightRig:
     """The studio turned about the vertical by so many radians."""
     c, s = math.cos(turn), math.sin(turn)
-    rotation = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    directions = DIRECTIONS @ rotation.T
-    across = np.cross([0.0, 1.0, 0.0], directions[0])
-    across /= np.linalg.norm(across)
-    return LightRig(directions, COLOURS, np.stack([across, np.cross(directions[0], across)]), ROOM)
+    directions = DIRECTIONS @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+    x, y, z = directions[0]
+    softbox = [_unit(z, 0, -x), _unit(-x * y, x * x + z * z, -y * z)]
+    return LightRig(directions.astype(np.float32), COLOURS, np.array(softbox, np.float32), ROOM)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.rendering.compiled import fast
-from talkcli.engine.rendering.rasterize import SUBSAMPLE, rasterize
+from talkcli.engine.rendering.rasterize import SUBSAMPLE, rasterize, sheet
 
 Array = NDArray[np.float32]
 DIRECTIONS = 64
@@ -33,8 +33,7 @@ OPEN_LIPS = 0.006
 def bake_occlusion(vertices: Array, normals: Array, spacing: Array, faces: NDArray[np.uint32]) -> Array:
     """The share [V] of an even sky, weighted by the cosine, that each vertex sees."""
     every = np.ones(len(faces), np.bool_)
-    depth = np.empty((BAKE, BAKE), np.float32)
-    ids = np.empty((BAKE, BAKE), np.int32)
+    ids, depth = sheet(BAKE, BAKE)
     seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
     visible = np.empty(len(vertices), np.float32)
     golden = math.pi * (3 - math.sqrt(5))
@@ -62,7 +61,7 @@ def shadows(
 ) -> None:
     """Fill visible [V]: how much of a soft light in that direction each vertex sees.
 
-    ids and depth [n, n] are scratch.
+    ids and depth, a square `sheet`, are scratch.
     """
     up = np.array([0.0, 1.0, 0.0]) if abs(direction[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
     across = np.cross(up, direction)

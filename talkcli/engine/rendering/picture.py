@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend, wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
+from talkcli.engine.rendering.gathering import ATTRIBUTES, FACTS, Acting, batch, survey
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, light_mouth, shadows
-from talkcli.engine.rendering.painting import develop, expose, paint, survey
-from talkcli.engine.rendering.rasterize import band, project
-from talkcli.engine.rendering.shading import BATCH, FIELDS
+from talkcli.engine.rendering.painting import Canvas, develop, expose, paint
+from talkcli.engine.rendering.rasterize import band, project, sheet
 from talkcli.engine.rendering.surface import Surface, vertex_normals
-from talkcli.engine.rendering.textures import encoded
+from talkcli.engine.rendering.textures import tables
 
 Image = NDArray[np.uint8]
 BAND = 64
 """Rows of samples that are drawn together: few enough for a fast memory."""
 
-ENCODE = encoded(np.linspace(0, 1, 4096, dtype=np.float32)).astype(np.float64)
+TABLES = tables()
 
 
 class Painter:
@@ -40,34 +40,38 @@ class Painter:
     ) -> None:
         verts, faces = len(surface.occlusion), len(surface.faces)
         self.surface = surface
-        self.maps = wrinkle_maps(None) if maps is None else maps
+        maps = wrinkle_maps(None) if maps is None else maps
+        border = np.array([0, 1, 1, 1, 1])
+        self.maps = maps._replace(boxes=maps.boxes + border, size=maps.size + 2)
         behind = backdrop(background, width, height)
         self.backdrop = np.zeros((height, width, 3), np.float32) if behind is None else behind
         self.channels = 4 if behind is None else 3
         self.bare = np.zeros((height, width, self.channels), np.uint8)
         if behind is not None:
-            expose(ENCODE, behind, self.bare)
-        self.batches = np.zeros((3, FIELDS * BATCH))
-        self.where, self.share = np.zeros((3, BATCH), np.int64), np.zeros((3, BATCH))
-        self.lit = (np.zeros(BATCH), np.zeros(BATCH), np.zeros(BATCH))
-        self.face, self.near = np.zeros(4, np.int64), np.zeros(4)
-        self.total = np.zeros((height * width, 4), np.float32)
+            expose(TABLES.value, behind, self.bare)
+        self.batch = batch()
+        self.state = np.array([0, 0, 0, 0, 0, 0, height], np.int64)
         self.snapped, self.nearness = np.zeros((verts, 2), np.int64), np.zeros(verts)
         bands = -(-2 * height // BAND)
-        self.ids, self.depth = np.empty((BAND, 2 * width), np.int32), np.empty((BAND, 2 * width), np.float32)
+        pixels = height * width
+        self.canvas = Canvas(
+            *sheet(BAND, 2 * width), np.zeros((pixels, 4), np.float32), np.zeros(pixels, np.int32),
+            np.zeros(4, np.int64), np.zeros(4, np.float32),
+        )  # fmt: skip
         self.starts, self.cursor = np.zeros(bands + 1, np.int64), np.zeros(bands, np.int64)
         self.order = np.zeros(2 * faces, np.uint32)
-        self.dark, self.shadow = np.empty((SHADOW, SHADOW), np.int32), np.empty((SHADOW, SHADOW), np.float32)
-        self.points = np.zeros((verts, 9), np.float32)
-        self.points[:, 8] = surface.curvature
+        self.dark, self.shadow = sheet(SHADOW, SHADOW)
+        self.points = np.zeros((verts, ATTRIBUTES), np.float32)
+        self.points[:, 8], self.points[:, 9:] = surface.curvature, surface.strands
         self.normals, self.key = np.empty((verts, 3), np.float32), np.empty(verts, np.float32)
         self.across = np.empty((faces, 3), np.float32)
-        self.facts = np.zeros((faces, 10), np.float32)
+        self.facts = np.zeros((faces, FACTS), np.float32)
         rows, columns = self.maps.size
         self.creases = np.zeros((rows, columns, 4), np.float32)
         self.rim = np.empty((2 * MOUTH_CORNERS, 3))
         self.touched = np.zeros(4, np.int64)
-        self.crease_levels = np.array([[0, rows, columns]], np.int64)
+        self.ratios, self.no_ratios = np.ones((3, 3, 4), np.float32), np.zeros((1, 3), np.int64)
+        self.crease_levels = np.array([[0, rows - 2, columns - 2]], np.int64)
 
     def draw(
         self,
@@ -75,10 +79,12 @@ class Painter:
         view: NDArray[np.float64],
         focal: float,
         active: NDArray[np.float32] | None = None,
+        ratios: NDArray[np.float32] | None = None,
     ) -> Image:
         """[height, width, 3], or 4 where the background is transparent.
 
-        vertices [V, 3] metres; view [4, 4] world to camera; focal in pixels; active: activation of each map.
+        vertices [V, 3] metres; view [4, 4] world to camera; focal in pixels; active: activation of each map;
+        ratios [3, rows, columns]: what the skin's sRGB values are multiplied by, instead of its blood.
         """
         s, points = self.surface, self.points
         height, width = self.backdrop.shape[:2]
@@ -104,20 +110,31 @@ class Painter:
             self.key,
         )
         light_mouth(vertices, self.normals, s.pairs, s.inside, s.lips, s.lip_pair, self.rim, points[:, 6])
-        texels = s.albedo_levels[0, 1] * s.albedo_levels[0, 2]
-        survey(vertices, s.faces, s.uv, self.snapped, self.nearness, texels, self.facts)
+        survey(vertices, s, self.snapped, self.nearness, self.facts)
         if active is not None and len(self.maps.boxes):
             blend(self.maps, active, self.creases, self.touched)
         eye = -view[:3, :3].T @ view[:3, 3]
-        out = np.empty((height, width, self.channels), np.uint8)
-        wrinkles = (self.creases.reshape(-1, 4), self.crease_levels)
-        paint(
-            s, rig, wrinkles, self.snapped, self.nearness, self.starts, self.order, points, self.facts, eye,
-            focal, width, height, self.ids, self.depth, self.batches, self.where, self.share, self.lit,
-            self.face, self.near, self.total,
+        out = self.bare.copy()
+        acting = Acting(self.creases.reshape(-1, 4), self.crease_levels, *self._tint(ratios))
+        pixels, canvas = out.reshape(-1, self.channels), self.canvas
+        edges = paint(
+            s, rig, acting, self.snapped, self.nearness, self.starts, self.order, points, self.facts, eye,
+            focal, TABLES, canvas, self.batch, self.state, pixels,
         )  # fmt: skip
-        develop(self.total, ENCODE, self.backdrop, self.bare, out)
+        develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), TABLES.byte, pixels)
         return out
+
+    def _tint(self, ratios: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Ratios as the kernels read them: interleaved, with a border that repeats their edge."""
+        if ratios is None:
+            return self.ratios.reshape(-1, 4), self.no_ratios
+        _, rows, columns = ratios.shape
+        if self.ratios.shape[:2] != (rows + 2, columns + 2):
+            self.ratios = np.ones((rows + 2, columns + 2, 4), np.float32)
+        self.ratios[1:-1, 1:-1, :3] = ratios.transpose(1, 2, 0)
+        self.ratios[0], self.ratios[-1] = self.ratios[1], self.ratios[-2]
+        self.ratios[:, 0], self.ratios[:, -1] = self.ratios[:, 1], self.ratios[:, -2]
+        return self.ratios.reshape(-1, 4), np.array([[0, rows, columns]], np.int64)
 
     def _sort(self, height: int) -> None:
         """Faces into bands; their list grows when a face comes near."""

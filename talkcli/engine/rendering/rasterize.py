@@ -21,6 +21,14 @@ NEAR = 0.01
 REACH = float(1 << 30)
 """The largest snapped coordinate: edge products stay below 2^62."""
 
+LANES = 8
+"""Samples of a row that are tested together, whether the face's box ends there or not."""
+
+
+def sheet(rows: int, width: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Arrays for `rasterize`, [rows, width + LANES]: the last columns are room for its last step."""
+    return np.empty((rows, width + LANES), np.int32), np.empty((rows, width + LANES), np.float32)
+
 
 @exact
 def project(vertices, view, focal, width, height, snapped, nearness):
@@ -88,18 +96,19 @@ def band(snapped, nearness, faces, two_sided, height, rows, starts, cursor, orde
 
 @exact
 def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
-    """Fill ids [rows, width] (-1: nothing) and the nearness there, from row `top` of the picture on.
+    """Fill ids (-1: nothing) and the nearness there, of a `sheet`, from row `top` of the picture on.
 
     `order`: the faces that may be seen; of two at the same place the earlier wins. Faces are counter-
     clockwise from outside; the other side is drawn where `two_sided`.
     """
-    rows, width = ids.shape
+    rows, width = ids.shape[0], ids.shape[1] - LANES
     ids[:] = -1
     depth[:] = 0.0
     for number in range(len(order)):
         f = order[number]
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        if nearness[a] <= 0 or nearness[b] <= 0 or nearness[c] <= 0:
+        a, b, c = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
+        na, nb, nc = nearness[a], nearness[b], nearness[c]
+        if na <= 0 or nb <= 0 or nc <= 0:
             continue
         ax, ay, bx, by, cx, cy = (
             snapped[a, 0],
@@ -112,7 +121,6 @@ def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area == 0 or (area > 0 and not two_sided[f]):
             continue
-        na, nb, nc = nearness[a], nearness[b], nearness[c]
         if area < 0:
             bx, by, cx, cy, nb, nc, area = cx, cy, bx, by, nc, nb, -area
         x0, x1 = max(0, (min(ax, bx, cx) + 127) >> 8), min(width - 1, (max(ax, bx, cx) - 128) >> 8)
@@ -127,21 +135,17 @@ def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
         ea_y, eb_y, ec_y = (cx - bx) * 256, (ax - cx) * 256, (bx - ax) * 256
         across = ((nb - na) * (cy - ay) - (nc - na) * (by - ay)) / area
         down = ((nc - na) * (bx - ax) - (nb - na) * (cx - ax)) / area
+        start, step = na + across * (px - ax) + down * (py - ay), np.float32(across * 256)
+        mine, count = np.int32(f), (x1 - x0) // LANES * LANES + LANES
         for y in range(y0, y1 + 1):
-            wa, wb, wc = ea, eb, ec
-            entered = False
-            nearest, owner = depth[y - top], ids[y - top]
-            row = na + down * (y * 256 + 128 - ay) - across * (ax - 128)
-            for x in range(x0, x1 + 1):
-                if (wa | wb | wc) >= 0:
-                    entered = True
-                    near = np.float32(row + across * (x * 256))
-                    if near > nearest[x]:
-                        nearest[x], owner[x] = near, f
-                elif entered:
-                    break
-                wa, wb, wc = wa + ea_x, wb + eb_x, wc + ec_x
-            ea, eb, ec = ea + ea_y, eb + eb_y, ec + ec_y
+            nearest, owner, first = depth[y - top, x0:], ids[y - top, x0:], np.float32(start)
+            for i in range(count):
+                at = np.uint64(i)
+                near = first + step * np.float32(i)
+                wins = (((ea + i * ea_x) | (eb + i * eb_x) | (ec + i * ec_x)) >= 0) & (near > nearest[at])
+                nearest[at] = near if wins else nearest[at]
+                owner[at] = mine if wins else owner[at]
+            ea, eb, ec, start = ea + ea_y, eb + eb_y, ec + ec_y, start + down * 256
 
 
 @exact
@@ -189,9 +193,9 @@ def see(
     """Face number [height, width] (-1: none) and corner weights [height, width, 3] at every pixel centre."""
     snapped, nearness = np.zeros((len(vertices), 2), np.int64), np.zeros(len(vertices))
     project(vertices, view, focal, width, height, snapped, nearness)
-    ids, depth = np.empty((height, width), np.int32), np.empty((height, width), np.float32)
+    ids, depth = sheet(height, width)
     both = np.zeros(len(faces), np.bool_) if two_sided is None else two_sided
     rasterize(snapped, nearness, faces, both, np.arange(len(faces), dtype=np.uint32), 0, ids, depth)
-    weights = np.empty((height, width, 3), np.float32)
+    ids, weights = ids[:, :width].copy(), np.empty((height, width, 3), np.float32)
     barycentrics(snapped, nearness, faces, ids, weights)
     return ids, weights

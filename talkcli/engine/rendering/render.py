@@ -19,12 +19,13 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, arkit_weights, vertices
 from talkcli.engine.face.look import Wrinkles, activations
-from talkcli.engine.motion import Motion
+from talkcli.engine.motion import Motion, Textures, ratios
 from talkcli.engine.rendering.acting_skin import blend, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.compiled import is_cached
+from talkcli.engine.rendering.gathering import survey
 from talkcli.engine.rendering.occlusion import light_mouth, look_up
-from talkcli.engine.rendering.painting import develop, expose, paint, survey
+from talkcli.engine.rendering.painting import develop, expose, paint
 from talkcli.engine.rendering.picture import Image, Painter
 from talkcli.engine.rendering.rasterize import band, project, rasterize
 from talkcli.engine.rendering.surface import surface_of, vertex_normals
@@ -42,18 +43,20 @@ def frames(
     background: str = "studio",
     *,
     wrinkles: bool = True,
+    texture: bool = True,
     workers: int | None = None,
 ) -> Iterator[Image]:
     """The pictures of a motion, uint8 [height, width, 3], or 4 on a transparent background.
 
     The same bytes for any number of `workers` (threads; by default the cores). `wrinkles=False`: the skin
-    does not act. What is wrong is said at the call, before the first picture.
+    does not act; `texture=False`: nor does the motion's own texture change it. What is wrong is said at the
+    call, before the first picture.
     """
     pick(renderer, RENDERERS, "renderer")
     if renderer == "pyrender":
         from talkcli.engine.rendering.pyrender_renderer import open_window
 
-        return open_window(avatar, camera, background).shots(_moments(motion, avatar, camera, None))
+        return open_window(avatar, camera, background).shots(_moments(motion, avatar, camera, None, None))
     acting = _acting(avatar) if wrinkles else None
     vertices(motion, avatar, 0, 1)
     topology = load_face_model().topology if avatar.rig == RIG else None
@@ -63,7 +66,12 @@ def frames(
     def another() -> Painter:
         return Painter(surface, camera.width, camera.height, background, maps)
 
-    return _drawn(_moments(motion, avatar, camera, acting), first, another, workers or _cores())
+    return _drawn(
+        _moments(motion, avatar, camera, acting, motion.texture if texture else None),
+        first,
+        another,
+        workers or _cores(),
+    )
 
 
 def _cores() -> int:
@@ -78,11 +86,19 @@ def _acting(avatar: Avatar) -> Wrinkles | None:
     return load_face_model().wrinkles
 
 
-Moment = tuple[NDArray[np.float32], NDArray[np.float64], float, "NDArray[np.float32] | None"]
-"""Vertices, view, focal length and wrinkle activations of one frame."""
+Moment = tuple[
+    NDArray[np.float32],
+    NDArray[np.float64],
+    float,
+    "NDArray[np.float32] | None",
+    "NDArray[np.float32] | None",
+]
+"""Vertices, view, focal length, wrinkle activations and ratios of colour of one frame."""
 
 
-def _moments(motion: Motion, avatar: Avatar, camera: Camera, wrinkles: Wrinkles | None) -> Iterator[Moment]:
+def _moments(
+    motion: Motion, avatar: Avatar, camera: Camera, wrinkles: Wrinkles | None, textures: Textures | None
+) -> Iterator[Moment]:
     for start in range(0, len(motion), CHUNK):
         places = vertices(motion, avatar, start, start + CHUNK).numpy()
         active: Float[torch.Tensor, "frames maps"] | None = None
@@ -91,7 +107,8 @@ def _moments(motion: Motion, avatar: Avatar, camera: Camera, wrinkles: Wrinkles 
         for i, shape in enumerate(places):
             view = camera.view(start + i).double().numpy()
             acts = None if active is None else active[i].numpy()
-            yield np.ascontiguousarray(shape, np.float32), view, camera.focal, acts
+            tint = None if textures is None else ratios(textures, start + i, start + i + 1)[0].numpy()
+            yield np.ascontiguousarray(shape, np.float32), view, camera.focal, acts, tint
 
 
 def _drawn(

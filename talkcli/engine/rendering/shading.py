@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from talkcli.engine.rendering.compiled import fast, inlined
 
 BATCH = 256
@@ -15,15 +17,17 @@ BATCH = 256
 
 NORMAL, VIEW, ACROSS, ALBEDO = 0, 3, 6, 9
 STRENGTH, ROUGHNESS, SHELTER, KEY, SOFTNESS = 12, 13, 14, 15, 16
-FIELDS = 17
+LIGHT = 17
+FIELDS = 20
 """Three numbers each: normal and way to the eye, of any length; slope of the relief (or way of a hair) along
 the surface; linear albedo. One each: strength and roughness of what it reflects; share of the room and of the
-key that is seen; how far light wanders under the surface, metres times curvature."""
+key that is seen; how far light wanders under the surface, metres times curvature. Three: the display light
+that shading finds. All in one array, so that the compiler sees that none overlaps."""
 
-STEEPEST = 1.3
+STEEPEST = np.float32(1.3)
 """Slope at which relief is cut off."""
 
-WANDER = (1.0, 0.36, 0.22)
+WANDER = (np.float32(1.0), np.float32(0.36), np.float32(0.22))
 """How far red, green and blue wander, relative: the mean reach of the profiles of d'Eon and Luebke 2007."""
 
 
@@ -50,6 +54,17 @@ def three(batch, field, i):
 
 
 @inlined
+def keep(batch, field, i, value):
+    batch[field * BATCH + i] = value
+
+
+@inlined
+def keep_three(batch, field, i, value):
+    batch[field * BATCH + i], batch[(field + 1) * BATCH + i] = value[0], value[1]
+    batch[(field + 2) * BATCH + i] = value[2]
+
+
+@inlined
 def facing(batch, i):
     """Unit normal, turned no further away than the eye can see, and unit way to the eye."""
     view, normal = unit(three(batch, VIEW, i)), three(batch, NORMAL, i)
@@ -69,7 +84,7 @@ def clamped(x):
 @inlined
 def softened(cosine, width):
     """Lambert's law with its corner rounded over +-width of the cosine."""
-    inside = clamped((cosine + width) / (2 * width))
+    inside = clamped((cosine + width) / (2.0 * width))
     return max(cosine, width * inside * inside) if cosine < width else cosine
 
 
@@ -83,7 +98,7 @@ def bounced(occlusion, albedo):
 @inlined
 def fresnel(cosine):
     """Schlick's, for skin and water alike."""
-    away = max(1 - cosine, 0.0)
+    away = max(1.0 - cosine, 0.0)
     square = away * away
     return 0.028 + 0.972 * square * square * away
 
@@ -95,15 +110,15 @@ def gloss(normal, view, way, roughness):
     nh, lh = dot(normal, half), max(dot(way, half), 0.1)
     wide = roughness * roughness
     wide, narrow = wide * wide, 0.13 * wide * wide
-    dw, dn = nh * nh * (wide - 1) + 1, nh * nh * (narrow - 1) + 1
+    dw, dn = nh * nh * (wide - 1.0) + 1.0, nh * nh * (narrow - 1.0) + 1.0
     lobes = 0.85 * wide / (dw * dw) + 0.15 * narrow / (dn * dn)
-    return lobes * fresnel(lh) / (4 * lh * lh) * max(dot(normal, way), 0.0)
+    return lobes * fresnel(lh) / (4.0 * lh * lh) * max(dot(normal, way), 0.0)
 
 
 @inlined
 def mirrored(normal, view):
     """Where the eye looks by reflection."""
-    return plus((-view[0], -view[1], -view[2]), normal, 2 * dot(normal, view))
+    return plus((-view[0], -view[1], -view[2]), normal, 2.0 * dot(normal, view))
 
 
 @inlined
@@ -117,7 +132,7 @@ def body(channel, rig, albedo, cosines, rise, shelter, key, softness):
     """Light of one channel that comes out of the surface again."""
     width = 0.02 + min(softness * WANDER[channel], 0.7)
     wander = min(softness, 0.25) * WANDER[channel]
-    seen = key + 2.0 * wander * key * (1 - key)
+    seen = key + 2.0 * wander * key * (1.0 - key)
     total = rig.colours[0, channel] * softened(cosines[0], width) * seen
     for number in range(1, 4):
         wrapped = max((cosines[number] + 0.25 + 0.3 * wander) / (1.25 + 0.3 * wander), 0.0)
@@ -167,7 +182,7 @@ def reflected(channel, rig, hard, edge, glance, rise):
 
 
 @fast
-def shade_body(count, batch, rig, red, green, blue):
+def shade_body(count, batch, rig):
     """Skin, teeth, gums, tongue, clay: display light of the first `count` points."""
     for i in range(count):
         normal, view = facing(batch, i)
@@ -178,11 +193,11 @@ def shade_body(count, batch, rig, red, green, blue):
         steep = STEEPEST / max(math.sqrt(dot(slope, slope)), STEEPEST)
         soft, sharp = unit(plus(normal, slope, -0.65 * steep)), unit(plus(normal, slope, -steep))
         out = diffuse(rig, albedo, soft, shelter, key, batch[SOFTNESS * BATCH + i])
-        strength = 2 * batch[STRENGTH * BATCH + i]
+        strength = 2.0 * batch[STRENGTH * BATCH + i]
         hard = strength * gloss(sharp, view, light(rig, 0), roughness) * key
         edge = strength * gloss(sharp, view, light(rig, 2), roughness) * shelter * 0.5
         mirror = mirrored(sharp, view)
-        glance = strength * fresnel(max(dot(sharp, view), 0.0)) * (1 - 0.8 * roughness) * shelter * shelter
+        glance = strength * fresnel(max(dot(sharp, view), 0.0)) * (1.0 - 0.8 * roughness) * shelter * shelter
         out = toned(
             (
                 out[0] + reflected(0, rig, hard, edge, glance, mirror[1]),
@@ -190,11 +205,11 @@ def shade_body(count, batch, rig, red, green, blue):
                 out[2] + reflected(2, rig, hard, edge, glance, mirror[1]),
             )
         )
-        red[i], green[i], blue[i] = out[0], out[1], out[2]
+        keep_three(batch, LIGHT, i, out)
 
 
 @fast
-def shade_eye(count, batch, rig, red, green, blue):
+def shade_eye(count, batch, rig):
     """Eyes under a film of water: a sharp image of the key's rectangle and a faint one of the room."""
     for i in range(count):
         normal, view = facing(batch, i)
@@ -220,7 +235,7 @@ def shade_eye(count, batch, rig, red, green, blue):
                 out[2] + bright * rig.colours[0, 2] + glance * around(rig, 2, mirror[1]),
             )
         )
-        red[i], green[i], blue[i] = out[0], out[1], out[2]
+        keep_three(batch, LIGHT, i, out)
 
 
 @inlined
@@ -228,15 +243,15 @@ def sheen(strand, view, way):
     """Kajiya and Kay: how a hair throws light at the eye, to two powers, and how much falls on it."""
     half = unit(plus(way, view, 1.0))
     along, across = dot(strand, half), dot(strand, way)
-    s2 = max(1 - along * along, 0.0)
+    s2 = max(1.0 - along * along, 0.0)
     s4 = s2 * s2
     s8 = s4 * s4
     s16 = s8 * s8
-    return s16 * s16 * s8, s8 * s4, math.sqrt(max(1 - across * across, 0.0))
+    return s16 * s16 * s8, s8 * s4, math.sqrt(max(1.0 - across * across, 0.0))
 
 
 @fast
-def shade_hair(count, batch, rig, red, green, blue):
+def shade_hair(count, batch, rig):
     """Hair along ACROSS: a white sheen, a wider coloured one, and soft body."""
     for i in range(count):
         normal, view = facing(batch, i)
@@ -257,4 +272,4 @@ def shade_hair(count, batch, rig, red, green, blue):
                 out[2] + rig.colours[0, 2] * (gleam + glow * albedo[2]),
             )
         )
-        red[i], green[i], blue[i] = out[0], out[1], out[2]
+        keep_three(batch, LIGHT, i, out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from talkcli.engine.face.look import Look, Wrinkles
 from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.rendering.compiled import fast
 from talkcli.engine.rendering.occlusion import bake_occlusion
-from talkcli.engine.rendering.textures import albedo_levels, detail_levels
+from talkcli.engine.rendering.textures import METRES, layered
 
 SKIN, EYE, TEETH, GUM, TONGUE, CAVITY, LASH, HAIR = range(len(MATERIALS))
 CLAY = len(MATERIALS)
@@ -38,12 +37,11 @@ class Surface(NamedTuple):
     corner_starts: NDArray[np.int64]
     """[V + 1] where each vertex's faces begin in corner_faces"""
     corner_faces: NDArray[np.int32]
-    albedo: NDArray[np.uint16]
-    albedo_levels: NDArray[np.int64]
-    detail: NDArray[np.int16]
-    detail_levels: NDArray[np.int64]
-    coarser: float
-    """Levels that the detail's first one is coarser than the albedo's"""
+    texels: NDArray[np.int16]
+    levels: NDArray[np.int64]
+    """See `layered`"""
+    steepness: NDArray[np.float32]
+    """[3] metres of relief: of a rise of 1 a texel, across per u and down per v; of a height of 1"""
     occlusion: NDArray[np.float32]
     """[V] share of the room's light that reaches the neutral face"""
     curvature: NDArray[np.float32]
@@ -63,19 +61,22 @@ class Surface(NamedTuple):
 
 
 def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | None = None) -> Surface:
-    """`topology` is the rig's; without it, or without a look, the avatar is clay."""
+    """`topology` is the rig's; without it a mesh with UVs is skin all over; without UVs or a look, clay."""
     faces = avatar.faces.numpy().astype(np.uint32)
     vertices = avatar.neutral.numpy().astype(np.float32)
-    look = CLAY_LOOK if topology is None or avatar.look is None else avatar.look
-    if topology is None:
-        uv, materials = np.zeros((len(faces), 3, 2), np.float32), np.full(len(faces), CLAY, np.uint8)
-    else:
+    look, materials = CLAY_LOOK, np.full(len(faces), CLAY, np.uint8)
+    uv = np.zeros((len(faces), 3, 2), np.float32)
+    if topology is not None:
         uv = topology.uv.numpy()[topology.uv_faces.numpy()].astype(np.float32)
-        materials = topology.materials.numpy().astype(np.uint8)
-        if avatar.look is None:
-            materials = np.full(len(faces), CLAY, np.uint8)
+    elif avatar.uv is not None and avatar.uv_faces is not None:
+        uv = avatar.uv.numpy()[avatar.uv_faces.numpy()].astype(np.float32)
+    if avatar.look is not None and (topology is not None or avatar.uv is not None):
+        look = avatar.look
+        materials = (
+            np.zeros_like(materials) if topology is None else topology.materials.numpy().astype(np.uint8)
+        )
     uv = np.ascontiguousarray(np.stack([uv[..., 0], 1 - uv[..., 1]], -1), np.float32)
-    two_sided = (materials == LASH) | (materials == HAIR) | (materials == CLAY)
+    two_sided = (materials == LASH) | (materials == HAIR) | (topology is None or materials == CLAY)
     order = np.argsort(faces.ravel(), kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(faces.ravel(), minlength=len(vertices)))])
     corners = (order // 3).astype(np.int32)
@@ -85,8 +86,7 @@ def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | N
     pairs, inside, lips, lip_pair = _mouth(vertices, faces, topology)
     return Surface(
         faces, uv, materials, two_sided, starts, corners,
-        *albedo_levels(look.albedo.numpy()), *detail_levels(look),
-        math.log2(look.albedo.shape[1] / look.relief.shape[1]),
+        *layered(look), METRES * np.array([*look.relief.shape[::-1], 1], np.float32),
         bake_occlusion(vertices, normals, spacing, faces), curvature, spacing,
         _strands(vertices, faces, uv, materials), pairs, inside, lips, lip_pair,
     )  # fmt: skip

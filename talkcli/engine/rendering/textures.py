@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,21 +13,50 @@ from talkcli.engine.rendering.compiled import inlined
 
 Array = NDArray[np.float32]
 
-WHITE = 65535
+WHITE = 32767
 FINE = 16
 """Detail is stored as whole numbers, this many to a unit, so that averaged levels keep their precision."""
+
+SHADES = 1 << 14
+"""Steps of light in the table of values."""
+
+CHANNELS = 8
+"""A texel: linear light, WHITE to 1; rise of the relief across and down one of its texels, its height, gloss:
+FINE a unit."""
 
 
 def linear(srgb: NDArray[np.uint8]) -> Array:
     """sRGB bytes to linear light 0..1."""
-    x = np.arange(256, dtype=np.float32) / 255
-    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)[srgb]
+    return decoded(np.arange(256, dtype=np.float32))[srgb]
+
+
+def decoded(values: Array) -> Array:
+    """sRGB values 0..255 to linear light 0..1."""
+    x = values / 255
+    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def encoded(light: Array) -> Array:
     """Linear light 0..1 to sRGB 0..255, not rounded."""
     x = np.clip(light, 0, 1)
     return np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055) * np.float32(255)
+
+
+class Tables(NamedTuple):
+    """Light to values and back by looking them up."""
+
+    value: Array
+    """sRGB 0..255 at SHADES even steps of light"""
+    byte: NDArray[np.uint8]
+    """The same, rounded"""
+    light: Array
+    """Linear light at FINE even steps between two sRGB bytes"""
+
+
+def tables() -> Tables:
+    value = encoded(np.linspace(0, 1, SHADES, dtype=np.float32))
+    light = decoded(np.arange(255 * FINE + 1, dtype=np.float32) / FINE)
+    return Tables(value, np.rint(value).astype(np.uint8), light)
 
 
 def pyramid(image: Array) -> list[Array]:
@@ -42,25 +74,39 @@ def pyramid(image: Array) -> list[Array]:
     return levels
 
 
-def flat(levels: list[Array], dtype: type) -> tuple[NDArray, NDArray[np.int64]]:
-    """All levels in one array [texels, channels], and (offset, height, width) of each."""
-    sizes = np.array([level.shape[:2] for level in levels], np.int64)
-    starts = np.concatenate([[0], np.cumsum(sizes.prod(1))[:-1]])
-    texels = np.concatenate([level.reshape(-1, level.shape[-1]) for level in levels])
-    return np.rint(texels).astype(dtype), np.concatenate([starts[:, None], sizes], 1)
+def layered(look: Look) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    """All channels of all levels, [texels, CHANNELS], and (offset, height, width) of each level.
 
-
-def albedo_levels(albedo: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-    """Linear light, WHITE to 1."""
-    return flat(pyramid(linear(albedo) * WHITE), np.uint16)
-
-
-def detail_levels(look: Look) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
-    """Relief's rise across and down a texel, its height; strength and roughness of gloss: FINE a unit."""
+    Every level has a border of one texel that repeats its edge, so that looking up needs no care there.
+    """
     relief = look.relief.numpy().astype(np.float32)
-    across, down = slopes(relief)
-    gloss = look.gloss.numpy().astype(np.float32)
-    return flat(pyramid(np.stack([across, down, relief, gloss[..., 0], gloss[..., 1]], -1) * FINE), np.int16)
+    detail = np.concatenate([np.stack([*slopes(relief), relief], -1), look.gloss.numpy()], -1) * FINE
+    parts = [pyramid(linear(look.albedo.numpy()) * WHITE), pyramid(detail)]
+    levels = []
+    for size in [level.shape[:2] for level in max(parts, key=lambda part: part[0].size)]:
+        levels.append(np.concatenate([resized(closest(part, size), size) for part in parts], -1))
+    sizes = np.array([level.shape[:2] for level in levels], np.int64)
+    padded = [np.pad(level, ((1, 1), (1, 1), (0, 0)), mode="edge").reshape(-1, CHANNELS) for level in levels]
+    starts = np.cumsum([0, *map(len, padded[:-1])])
+    return np.rint(np.concatenate(padded)).astype(np.int16), np.concatenate([starts[:, None], sizes], 1)
+
+
+def closest(levels: list[Array], size: tuple[int, int]) -> Array:
+    """The level that is nearest to a size, by the logarithm of its area."""
+    return min(levels, key=lambda level: abs(math.log(level[..., 0].size / (size[0] * size[1]))))
+
+
+def resized(image: Array, size: tuple[int, ...]) -> Array:
+    """The image read with linear interpolation at another size, texel centres half a texel from its edge."""
+    for axis, count in enumerate(size):
+        length = image.shape[axis]
+        if length != count:
+            at = ((np.arange(count) + 0.5) * (length / count) - 0.5).clip(0, length - 1).astype(np.float32)
+            low = at.astype(np.int64)
+            share = (at - low).astype(np.float32).reshape([-1 if k == axis else 1 for k in range(image.ndim)])
+            high = np.minimum(low + 1, length - 1)
+            image = image.take(low, axis) * (1 - share) + image.take(high, axis) * share
+    return image
 
 
 def slopes(height: Array) -> tuple[Array, Array]:
@@ -70,55 +116,42 @@ def slopes(height: Array) -> tuple[Array, Array]:
     return (across / 2).astype(np.float32), (down / 2).astype(np.float32)
 
 
-METRES, HALVES = RELIEF_UNIT / FINE, RELIEF_UNIT / 2
+METRES, HALVES = np.float32(RELIEF_UNIT / FINE), np.float32(RELIEF_UNIT / 2)
 """Metres per stored whole number of a relief, and of a wrinkle map."""
 
 
 @inlined
-def corner(levels, level, u, v):
-    """The four texels round a point, and their weights."""
+def corners(levels, level, u, v):
+    """The texels above and below a point, left of it, and the weights of them and of those right of them.
+
+    u and v in 0..1.
+    """
     start, height, width = levels[level, 0], levels[level, 1], levels[level, 2]
-    x = min(max(u * width - 0.5, 0.0), width - 1.0)
-    y = min(max(v * height - 0.5, 0.0), height - 1.0)
+    x, y = u * np.float32(width) + 0.5, v * np.float32(height) + 0.5
     i, j = int(x), int(y)
-    right = 1 if i + 1 < width else 0
-    below = width if j + 1 < height else 0
-    at = start + j * width + i
-    fx, fy = x - i, y - j
+    above = start + j * (width + 2) + i
+    fx, fy = x - np.float32(i), y - np.float32(j)
     both = fx * fy
-    return (
-        np.uint64(at), np.uint64(at + right), np.uint64(at + below), np.uint64(at + below + right),
-        1 - fx - fy + both, fx - both, fy - both, both,
-    )  # fmt: skip
+    return np.uint64(above), np.uint64(above + width + 2), 1.0 - fx - fy + both, fx - both, fy - both, both
 
 
 @inlined
-def level_for(levels, lod):
-    """The nearest level, with a leaning to the sharper."""
-    return np.uint64(min(max(lod + 0.3, 0.0), len(levels) - 1.0))
-
-
-@inlined
-def colour(texels, levels, lod, u, v):
-    """Linear red, green, blue times WHITE, of the nearest level, bilinear."""
-    level = level_for(levels, lod)
-    a, b, c, d, wa, wb, wc, wd = corner(levels, level, u, v)
+def four(texels, found, k):
+    """Four channels from k on of the texels that `corners` found."""
+    above, below, wp, wq, wr, ws = found
+    p, q, r, s = above, above + np.uint64(1), below, below + np.uint64(1)
     return (
-        wa * texels[a, 0] + wb * texels[b, 0] + wc * texels[c, 0] + wd * texels[d, 0],
-        wa * texels[a, 1] + wb * texels[b, 1] + wc * texels[c, 1] + wd * texels[d, 1],
-        wa * texels[a, 2] + wb * texels[b, 2] + wc * texels[c, 2] + wd * texels[d, 2],
+        wp * texels[p, k] + wq * texels[q, k] + wr * texels[r, k] + ws * texels[s, k],
+        wp * texels[p, k + 1] + wq * texels[q, k + 1] + wr * texels[r, k + 1] + ws * texels[s, k + 1],
+        wp * texels[p, k + 2] + wq * texels[q, k + 2] + wr * texels[r, k + 2] + ws * texels[s, k + 2],
+        wp * texels[p, k + 3] + wq * texels[q, k + 3] + wr * texels[r, k + 3] + ws * texels[s, k + 3],
     )
 
 
 @inlined
-def five(texels, levels, lod, u, v):
-    """Five channels of the nearest level, bilinear."""
-    level = level_for(levels, lod)
-    a, b, c, d, wa, wb, wc, wd = corner(levels, level, u, v)
-    return (
-        wa * texels[a, 0] + wb * texels[b, 0] + wc * texels[c, 0] + wd * texels[d, 0],
-        wa * texels[a, 1] + wb * texels[b, 1] + wc * texels[c, 1] + wd * texels[d, 1],
-        wa * texels[a, 2] + wb * texels[b, 2] + wc * texels[c, 2] + wd * texels[d, 2],
-        wa * texels[a, 3] + wb * texels[b, 3] + wc * texels[c, 3] + wd * texels[d, 3],
-        wa * texels[a, 4] + wb * texels[b, 4] + wc * texels[c, 4] + wd * texels[d, 4],
-    )
+def tinted(light, ratio, tables):
+    """Light of 0..WHITE whose sRGB value is multiplied, to at most 255."""
+    shade = light * np.float32((SHADES - 1) / WHITE) + 0.5
+    value = tables.value[np.uint64(shade)] * np.float32(FINE)
+    before, after = tables.light[np.uint64(value + 0.5)], min(max(value * ratio, 0.0), np.float32(255 * FINE))
+    return light * tables.light[np.uint64(after + 0.5)] / max(before, 1e-9)

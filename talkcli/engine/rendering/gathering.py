@@ -1,0 +1,252 @@
+"""From places on faces to points that can be shaded: what the vertices and the textures say of each."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkcli.engine.rendering.compiled import fast, inlined
+from talkcli.engine.rendering.rasterize import SUBSAMPLE
+from talkcli.engine.rendering.shading import (
+    ACROSS,
+    ALBEDO,
+    BATCH,
+    FIELDS,
+    KEY,
+    NORMAL,
+    ROUGHNESS,
+    SHELTER,
+    SOFTNESS,
+    STRENGTH,
+    VIEW,
+    clamped,
+    dot,
+    keep,
+    keep_three,
+)
+from talkcli.engine.rendering.surface import HAIR, LASH, SKIN
+from talkcli.engine.rendering.textures import CHANNELS, FINE, HALVES, WHITE, corners, four, tinted
+
+SCATTER = np.float32(0.0032)
+"""Metres that red light wanders in skin."""
+
+TIGHTEST = np.float32(140.0)
+"""1/m: curvature beyond which light wanders no further."""
+
+BLOOD = (np.float32(0.06), np.float32(0.30), np.float32(0.26))
+"""Share of red, green, blue that blood at 1 takes."""
+
+HOLLOW = np.float32(350.0)
+"""How much a metre of depth in the relief shelters."""
+
+UNITS = np.float32(1 / WHITE), np.float32(1 / (255 * FINE)), np.float32(1 / 127)
+"""Of the stored numbers: albedo, gloss, blood."""
+
+ATTRIBUTES = 12
+"""Of a vertex: place, normal, share of the room and of the key seen, curvature, way of its hair."""
+
+FACTS = 20
+LEVEL, CORNER, WEIGHTS = 9, 10, 12
+"""Of a face: gradients of u and of v (1/m), unit normal; texture level; snapped place of its first corner;
+value there and slopes of its first corner's weight, slopes of the two others', to a common factor."""
+
+
+class Acting(NamedTuple):
+    """What changes on the skin in a frame; both with a border of one texel."""
+
+    creases: NDArray[np.float32]
+    """[texels, 4], see `blend`"""
+    crease_levels: NDArray[np.int64]
+    ratios: NDArray[np.float32]
+    """[texels, 4] sRGB values over those of the look: red, green, blue, unused"""
+    ratio_levels: NDArray[np.int64]
+    """[1, 3]; 0 rows where the skin keeps its colour but for blood"""
+
+
+class Batch(NamedTuple):
+    """Points that wait for one of three programs (bodies, eyes, hair), [3, BATCH]; memory to shade them."""
+
+    face: NDArray[np.int32]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    """Snapped place in the picture"""
+    pixel: NDArray[np.int64]
+    share: NDArray[np.float32]
+    """Of the pixel that the point stands for"""
+    u: NDArray[np.float32]
+    v: NDArray[np.float32]
+    """[BATCH], as what follows"""
+    texel: NDArray[np.float32]
+    """[BATCH, CHANNELS] as stored"""
+    fold: NDArray[np.float32]
+    """[BATCH, 4] as `blend` writes them, 0 where skin does not act"""
+    fields: NDArray[np.float32]
+    """[FIELDS * BATCH], see `shading`"""
+
+
+def batch() -> Batch:
+    x, y, share = np.zeros((3, 3, BATCH), np.float32)
+    u, v = np.zeros((2, BATCH), np.float32)
+    return Batch(
+        np.zeros((3, BATCH), np.int32), x, y, np.zeros((3, BATCH), np.int64), share, u, v,
+        np.zeros((BATCH, CHANNELS), np.float32), np.zeros((BATCH, 4), np.float32),
+        np.zeros(FIELDS * BATCH, np.float32),
+    )  # fmt: skip
+
+
+@inlined
+def cross(a, b):
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+@inlined
+def between(vertices, i, j):
+    return (
+        vertices[j, 0] - vertices[i, 0],
+        vertices[j, 1] - vertices[i, 1],
+        vertices[j, 2] - vertices[i, 2],
+    )
+
+
+@fast
+def survey(vertices, surface, snapped, nearness, facts):
+    """Fill facts [faces, FACTS] of every face that may be drawn; two samples make a pixel along each side."""
+    uv, faces, levels = surface.uv, surface.faces, surface.levels
+    texels, finest = np.float32(levels[0, 1] * levels[0, 2]), np.float32(len(levels) - 1)
+    for f in range(len(faces)):
+        i, j, k = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
+        if nearness[i] <= 0 or nearness[j] <= 0 or nearness[k] <= 0:
+            continue
+        bx, by = snapped[j, 0] - snapped[i, 0], snapped[j, 1] - snapped[i, 1]
+        cx, cy = snapped[k, 0] - snapped[i, 0], snapped[k, 1] - snapped[i, 1]
+        area = bx * cy - by * cx
+        if area == 0 or (area > 0 and not surface.two_sided[f]):
+            continue
+        p, q = between(vertices, i, j), between(vertices, i, k)
+        normal = cross(p, q)
+        scale = 1.0 / max(dot(normal, normal), 1e-24)
+        across, along = cross(q, normal), cross(normal, p)
+        du1, du2 = uv[f, 1, 0] - uv[f, 0, 0], uv[f, 2, 0] - uv[f, 0, 0]
+        dv1, dv2 = uv[f, 1, 1] - uv[f, 0, 1], uv[f, 2, 1] - uv[f, 0, 1]
+        root = math.sqrt(scale)
+        for axis in range(3):
+            facts[f, axis] = (du1 * across[axis] + du2 * along[axis]) * scale
+            facts[f, 3 + axis] = (dv1 * across[axis] + dv2 * along[axis]) * scale
+            facts[f, 6 + axis] = normal[axis] * root
+        share = 1.0 / np.float32(area)
+        painted = abs(du1 * dv2 - du2 * dv1) * texels
+        sharpness = painted * abs(share) * np.float32(4 * SUBSAMPLE * SUBSAMPLE)
+        facts[f, LEVEL] = min(max(0.5 * math.log2(max(sharpness, 1e-6)) + 0.3, 0.0), finest)
+        na, nb, nc = (
+            np.float32(nearness[i]),
+            np.float32(nearness[j]) * share,
+            np.float32(nearness[k]) * share,
+        )
+        facts[f, CORNER], facts[f, CORNER + 1] = snapped[i, 0], snapped[i, 1]
+        facts[f, WEIGHTS] = na
+        facts[f, WEIGHTS + 1] = na * share * np.float32(by - cy)
+        facts[f, WEIGHTS + 2] = na * share * np.float32(cx - bx)
+        facts[f, WEIGHTS + 3] = nb * np.float32(cy)
+        facts[f, WEIGHTS + 4] = -nb * np.float32(cx)
+        facts[f, WEIGHTS + 5] = -nc * np.float32(by)
+        facts[f, WEIGHTS + 6] = nc * np.float32(bx)
+
+
+@fast
+def gather(count, program, batch, surface, facts, points, eye, acting, tables):
+    """Make `count` points of a program ready to be shaded; they may lie a little beside their faces."""
+    fields, texel, folds = batch.fields, batch.texel, batch.fold
+    face, xs, ys = batch.face[program], batch.x[program], batch.y[program]
+    ex, ey, ez = np.float32(eye[0]), np.float32(eye[1]), np.float32(eye[2])
+    for n in range(count):
+        i = np.uint64(n)
+        f = np.uint64(face[i])
+        x, y, w = xs[i] - facts[f, CORNER], ys[i] - facts[f, CORNER + 1], WEIGHTS
+        wa = facts[f, w] + facts[f, w + 1] * x + facts[f, w + 2] * y
+        wb = facts[f, w + 3] * x + facts[f, w + 4] * y
+        wc = facts[f, w + 5] * x + facts[f, w + 6] * y
+        scale = 1.0 / (wa + wb + wc)
+        wa, wb, wc = wa * scale, wb * scale, wc * scale
+        a, b, c = (
+            np.uint64(surface.faces[f, 0]),
+            np.uint64(surface.faces[f, 1]),
+            np.uint64(surface.faces[f, 2]),
+        )
+        uv, kind, p, q, r = surface.uv, surface.materials[f], points[a], points[b], points[c]
+        batch.u[i] = clamped(wa * uv[f, 0, 0] + wb * uv[f, 1, 0] + wc * uv[f, 2, 0])
+        batch.v[i] = clamped(wa * uv[f, 0, 1] + wb * uv[f, 1, 1] + wc * uv[f, 2, 1])
+        vx = ex - (wa * p[0] + wb * q[0] + wc * r[0])
+        vy = ey - (wa * p[1] + wb * q[1] + wc * r[1])
+        vz = ez - (wa * p[2] + wb * q[2] + wc * r[2])
+        nx = wa * p[3] + wb * q[3] + wc * r[3]
+        ny = wa * p[4] + wb * q[4] + wc * r[4]
+        nz = wa * p[5] + wb * q[5] + wc * r[5]
+        if surface.two_sided[f] and nx * vx + ny * vy + nz * vz < 0.0:
+            nx, ny, nz = -nx, -ny, -nz
+        room, key = clamped(wa * p[6] + wb * q[6] + wc * r[6]), clamped(wa * p[7] + wb * q[7] + wc * r[7])
+        wander = min(max(wa * p[8] + wb * q[8] + wc * r[8], 0.0), TIGHTEST) * SCATTER
+        strand = (
+            wa * p[9] + wb * q[9] + wc * r[9],
+            wa * p[10] + wb * q[10] + wc * r[10],
+            wa * p[11] + wb * q[11] + wc * r[11],
+        )
+        keep_three(fields, VIEW, n, (vx, vy, vz))
+        keep_three(fields, NORMAL, n, (nx, ny, nz))
+        keep_three(fields, ACROSS, n, strand)
+        keep(fields, SHELTER, n, room)
+        keep(fields, KEY, n, key)
+        keep(fields, SOFTNESS, n, wander if kind == SKIN else (0.3 if kind < LASH else 0.0))
+    for n in range(count):
+        i = np.uint64(n)
+        level = np.uint64(facts[np.uint64(face[i]), LEVEL])
+        found = corners(surface.levels, level, batch.u[i], batch.v[i])
+        a, b, c, d = four(surface.texels, found, 0)
+        e, f, g, h = four(surface.texels, found, 4)
+        texel[i, 0], texel[i, 1], texel[i, 2], texel[i, 3] = a, b, c, d
+        texel[i, 4], texel[i, 5], texel[i, 6], texel[i, 7] = e, f, g, h
+    creases, levels = acting.creases, acting.crease_levels
+    for n in range(count):
+        i = np.uint64(n)
+        a, b, c, d = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        if surface.materials[np.uint64(face[i])] == SKIN:
+            a, b, c, d = four(creases, corners(levels, 0, batch.u[i], batch.v[i]), 0)
+        folds[i, 0], folds[i, 1], folds[i, 2], folds[i, 3] = a, b, c, d
+    if acting.ratio_levels[0, 1] > 0:
+        for n in range(count):
+            i = np.uint64(n)
+            folds[i, 3] = 0.0
+            if surface.materials[np.uint64(face[i])] == SKIN:
+                a, b, c, d = four(acting.ratios, corners(acting.ratio_levels, 0, batch.u[i], batch.v[i]), 0)
+                texel[i, 0] = tinted(texel[i, 0], a, tables)
+                texel[i, 1] = tinted(texel[i, 1], b, tables)
+                texel[i, 2] = tinted(texel[i, 2], c, tables)
+    white, gloss, blood = UNITS
+    tall, wide = HALVES * np.float32(levels[0, 1]), HALVES * np.float32(levels[0, 2])
+    steep_across, steep_down, deep = surface.steepness[0], surface.steepness[1], surface.steepness[2]
+    for n in range(count):
+        i = np.uint64(n)
+        f = np.uint64(face[i])
+        kind, flush = surface.materials[f], folds[i, 3] * blood
+        albedo = (
+            texel[i, 0] * white * (1.0 - BLOOD[0] * flush),
+            texel[i, 1] * white * (1.0 - BLOOD[1] * flush),
+            texel[i, 2] * white * (1.0 - BLOOD[2] * flush),
+        )
+        across = texel[i, 3] * steep_across + folds[i, 0] * wide
+        down = texel[i, 4] * steep_down + folds[i, 1] * tall
+        height = texel[i, 5] * deep + folds[i, 2] * HALVES
+        strength, roughness = texel[i, 6] * gloss, max(texel[i, 7] * gloss, 0.12)
+        slope = (
+            across * facts[f, 0] + down * facts[f, 3],
+            across * facts[f, 1] + down * facts[f, 4],
+            across * facts[f, 2] + down * facts[f, 5],
+        )
+        keep_three(fields, ALBEDO, n, albedo)
+        if kind != HAIR:
+            keep_three(fields, ACROSS, n, slope)
+        fields[SHELTER * BATCH + n] *= min(max(1.0 + HOLLOW * height, 0.55), 1.08)
+        keep(fields, STRENGTH, n, 0.0 if kind == LASH else strength)
+        keep(fields, ROUGHNESS, n, roughness)
