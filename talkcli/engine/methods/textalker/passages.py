@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from talkcli.engine.assets import asset
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.mouth_motion import attention_to, gap_of, importance, principal_motions, projected
 from talkcli.engine.layers.resampling import spliced
-from talkcli.engine.methods import checkpoint_path
 from talkcli.engine.methods.textalker.denoiser import FPS
 from talkcli.engine.methods.textalker.latents import identity, latents_of, pivots
 from talkcli.engine.methods.textalker.lessons import Lessons, RigLessons
@@ -42,7 +44,8 @@ class Passage(TensorStruct):
 
 def take_over(network: TexTalker, model: str) -> None:
     """The log-mel encoder of another checkpoint, of any method that hears with one."""
-    path, hearing = checkpoint_path(model), network.hearing
+    path = Path(model) if Path(model).is_file() else asset(f"{model}.ckpt")
+    hearing = network.hearing
     if not isinstance(hearing, Letters):
         raise BadUsage("This model does not hear with a log-mel encoder.", "Leave diffuse.ears out.")
     own = hearing.logmel.state_dict()
