@@ -22,30 +22,21 @@ from talkcli.engine.rendering.camera import portrait
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.studio.assembly import build_head
 from talkcli.engine.studio.complexion import sample_skin
+from talkcli.engine.studio.expression_space import MOUTHS, UPPER_FACES
 from talkcli.engine.studio.identity import sample
 from talkcli.engine.studio.looks import bake_look
 
 SIZE = 320
 FACES: Mapping[str, Mapping[str, float]] = {
     "neutral": {},
-    "aa": {"jawOpen": 0.75, "mouthLowerDown": 0.2},
-    "ee": {
-        "jawOpen": 0.12,
-        "mouthStretch": 0.45,
-        "mouthSmile": 0.25,
-        "mouthLowerDown": 0.45,
-        "mouthUpperUp": 0.3,
-    },
-    "oh": {"jawOpen": 0.32, "mouthFunnel": 0.7},
-    "oo": {"jawOpen": 0.12, "mouthPucker": 0.95},
-    "m": {"mouthPress": 0.6, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},
-    "f": {"jawOpen": 0.06, "mouthRollLower": 0.7, "mouthUpperUp": 0.3},
-    "smile": {"mouthSmile": 0.9, "cheekSquint": 0.6, "eyeSquint": 0.3, "mouthUpperUp": 0.2},
-    "blink": {"eyeBlink": 1.0},
-    "surprise": {"browInnerUp": 0.9, "browOuterUp": 0.8, "eyeWide": 0.8, "jawOpen": 0.4},
-    "angry": {"browDown": 1.0, "noseSneer": 0.6, "mouthPress": 0.4, "eyeSquint": 0.4},
-    "sad": {"browInnerUp": 1.0, "mouthFrown": 0.8, "mouthShrugLower": 0.5, "eyeLookDown": 0.3},
+    **{name: MOUTHS[name] for name in ("aa", "ih", "oh", "ou", "PP", "FF")},
+    "smile": {**MOUTHS["smile"], "eyeSquint": 0.3, "mouthUpperUp": 0.2},
+    "blink": UPPER_FACES["blink"],
+    "surprise": {**UPPER_FACES["surprise"], "jawOpen": 0.4},
+    "anger": {**UPPER_FACES["anger"], "noseSneer": 0.6, "mouthPress": 0.4},
+    "sorrow": {**UPPER_FACES["sorrow"], **MOUTHS["frown"], "eyeLookDown": 0.3},
 }
+"""Faces of the space of natural ones, feelings with mouth and eyes together."""
 
 
 def stranger(rng: np.random.Generator) -> Avatar:
@@ -67,7 +58,7 @@ def pictures(avatar: Avatar, faces: Mapping[str, Mapping[str, float]], preset: s
     """One picture [SIZE, SIZE, 3] for each face."""
     model = load_face_model()
     weights = torch.stack([model.weight_vector(**face) for face in faces.values()])
-    motion = Motion(Fraction(25), Coefficients(weights, torch.zeros(len(weights), 3), "arkit"), None, "{}")
+    motion = Motion(Fraction(25), Coefficients(weights, torch.zeros(len(weights), 3)))
     return list(frames(motion, avatar, portrait(avatar, preset, (SIZE, SIZE))))
 
 
