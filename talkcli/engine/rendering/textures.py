@@ -6,7 +6,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from talkcli.engine.face.look import RELIEF_UNIT, Look
 from talkcli.engine.rendering.compiled import inlined
@@ -55,7 +57,7 @@ class Tables(NamedTuple):
 
 def tables() -> Tables:
     value = encoded(np.linspace(0, 1, SHADES, dtype=np.float32))
-    light = decoded(np.arange(255 * FINE + 1, dtype=np.float32) / FINE)
+    light = decoded(np.linspace(0, 255, 255 * FINE + 1, dtype=np.float32))
     return Tables(value, np.rint(value).astype(np.uint8), light)
 
 
@@ -82,13 +84,16 @@ def layered(look: Look) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
     relief = look.relief.numpy().astype(np.float32)
     detail = np.concatenate([np.stack([*slopes(relief), relief], -1), look.gloss.numpy()], -1) * FINE
     parts = [pyramid(linear(look.albedo.numpy()) * WHITE), pyramid(detail)]
-    levels = []
-    for size in [level.shape[:2] for level in max(parts, key=lambda part: part[0].size)]:
-        levels.append(np.concatenate([resized(closest(part, size), size) for part in parts], -1))
-    sizes = np.array([level.shape[:2] for level in levels], np.int64)
-    padded = [np.pad(level, ((1, 1), (1, 1), (0, 0)), mode="edge").reshape(-1, CHANNELS) for level in levels]
-    starts = np.cumsum([0, *map(len, padded[:-1])])
-    return np.rint(np.concatenate(padded)).astype(np.int16), np.concatenate([starts[:, None], sizes], 1)
+    sizes = [level.shape[:2] for level in max(parts, key=lambda part: part[0][..., 0].size)]
+    starts = np.cumsum([0, *((rows + 2) * (columns + 2) for rows, columns in sizes)])
+    texels = np.empty((starts[-1], CHANNELS), np.int16)
+    for start, end, size in zip(starts, starts[1:], sizes, strict=False):
+        level = texels[start:end].reshape(size[0] + 2, size[1] + 2, CHANNELS)
+        images = [np.rint(resized(closest(part, size), size)) for part in parts]
+        level[1:-1, 1:-1, :3], level[1:-1, 1:-1, 3:] = images
+        level[0], level[-1] = level[1], level[-2]
+        level[:, 0], level[:, -1] = level[:, 1], level[:, -2]
+    return texels, np.concatenate([starts[:-1, None], np.array(sizes)], 1).astype(np.int64)
 
 
 def closest(levels: list[Array], size: tuple[int, int]) -> Array:
@@ -96,17 +101,12 @@ def closest(levels: list[Array], size: tuple[int, int]) -> Array:
     return min(levels, key=lambda level: abs(math.log(level[..., 0].size / (size[0] * size[1]))))
 
 
-def resized(image: Array, size: tuple[int, ...]) -> Array:
-    """The image read with linear interpolation at another size, texel centres half a texel from its edge."""
-    for axis, count in enumerate(size):
-        length = image.shape[axis]
-        if length != count:
-            at = ((np.arange(count) + 0.5) * (length / count) - 0.5).clip(0, length - 1).astype(np.float32)
-            low = at.astype(np.int64)
-            share = (at - low).astype(np.float32).reshape([-1 if k == axis else 1 for k in range(image.ndim)])
-            high = np.minimum(low + 1, length - 1)
-            image = image.take(low, axis) * (1 - share) + image.take(high, axis) * share
-    return image
+def resized(image: Array, size: tuple[int, int]) -> Array:
+    """The image read with linear interpolation at another size."""
+    if image.shape[:2] == size:
+        return image
+    planes = torch.from_numpy(image).permute(2, 0, 1)[None]
+    return F.interpolate(planes, size, mode="bilinear")[0].permute(1, 2, 0).numpy()
 
 
 def slopes(height: Array) -> tuple[Array, Array]:
