@@ -20,6 +20,8 @@ GAMMA = 2.2
 DEPTH, SHADE, SHINE = 4e-4, 0.9, 0.25
 """Metres below its surroundings at which a fold is dark; natural logarithms of the light that the deepest
 fold loses and the highest ridge gains."""
+SEEN = 0.6
+"""Share of all that which soft light and a camera leave."""
 SURROUNDINGS = 17
 """Texels of the height map over which the surroundings are a mean."""
 
@@ -59,4 +61,4 @@ def _ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size size"]:
     blood = wrinkles.blood.float()[:, None] / 127
     blood = F.interpolate(blood, size=(size, size), mode="bilinear", align_corners=False)
     absorbed = torch.tensor(HAEMOGLOBIN)[:, None, None] * blood
-    return (shade - absorbed) / GAMMA
+    return SEEN * (shade - absorbed) / GAMMA

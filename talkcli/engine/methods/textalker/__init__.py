@@ -41,7 +41,9 @@ def config_for(clips: ClipSet) -> TexTalkerConfig:
     denoiser = DenoiserConfig(
         features=160, layers=3, heads=4, feed_forward=640, motion=SMALL.dims, texture=SMALL.dims
     )
-    return TexTalkerConfig(SMALL, SMALL, denoiser, encoder="logmel", reach=6, rig_shapes=names)
+    return TexTalkerConfig(
+        SMALL, SMALL, denoiser, encoder="logmel", reach=6, rig_shapes=names, contrast=5 / 3
+    )
 
 
 METHOD = Method(

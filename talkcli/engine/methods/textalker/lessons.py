@@ -27,7 +27,8 @@ LOOKED_AT = 4000
 def lessons(network: TexTalker, clips: ClipSet, size: int) -> Lessons:
     """Of the rig, where the network moves one."""
     names = network.config.rig_shapes
-    return RigLessons(clips, names, size) if names else CorpusLessons(clips, size)
+    contrast = network.config.contrast
+    return RigLessons(clips, names, size, contrast) if names else CorpusLessons(clips, size, contrast)
 
 
 class RigLessons:
@@ -36,7 +37,8 @@ class RigLessons:
     A rig moves alike on every face, so one face stands for all; its skin does what the rig's wrinkles do.
     """
 
-    def __init__(self, clips: ClipSet, names: tuple[str, ...], size: int) -> None:
+    def __init__(self, clips: ClipSet, names: tuple[str, ...], size: int, contrast: float = 1.0) -> None:
+        self._contrast = contrast
         known = load_face_model().shape_names
         self._columns = [known.index(name) for name in names]
         self._tracks = [self._track(clips, index) for index in range(len(clips))]
@@ -81,14 +83,14 @@ class RigLessons:
         track = self._tracks[clip][start:stop]
         whole = track.new_zeros(len(track), len(load_face_model().shape_names))
         whole[:, self._columns] = track
-        return wrinkle_of(ratios(rig_textures(whole, self._size)))
+        return wrinkle_of(ratios(rig_textures(whole, self._size)) ** self._contrast)
 
 
 class CorpusLessons:
     """Clips of captured meshes and textures, such as TexTalk4D's."""
 
-    def __init__(self, clips: ClipSet, size: int) -> None:
-        self._clips, self._size = clips, size
+    def __init__(self, clips: ClipSet, size: int, contrast: float = 1.0) -> None:
+        self._clips, self._size, self._contrast = clips, size, contrast
         self.frames = [len(clips.motion(index)) for index in range(len(clips))]
         for index in range(len(clips)):
             if clips.textures(index) is None:
@@ -127,8 +129,8 @@ class CorpusLessons:
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
         film = self._clips.textures(clip)
         assert film is not None
-        neutral = film.neutral
-        return torch.stack([wrinkle(film.frame(i), neutral) for i in range(start, min(stop, film.count))])
+        shown = (film.frame(i) for i in range(start, min(stop, film.count)))
+        return torch.stack([wrinkle(frame, film.neutral, self._contrast) for frame in shown])
 
 
 Lessons = RigLessons | CorpusLessons

@@ -60,6 +60,8 @@ class TexTalkerConfig:
     """Frames on either side of whose letters a frame hears as well (logmel)."""
     rig_shapes: tuple[str, ...] = ()
     """Named shapes of the built-in rig that the talker moves; without them it moves vertices."""
+    contrast: float = 1.0
+    """Wrinkle maps show texture ratios to this power: small codebooks see faint folds better."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ class TexTalker(Talker):
 
     def _skin(self, latents: Tensor) -> Float[Tensor, "frames 3 rows columns"]:
         grid = self.config.texture.grid
-        return ratio_of(self.texture.decode(latents.unflatten(1, (-1, grid, grid)))).log()
+        maps = self.texture.decode(latents.unflatten(1, (-1, grid, grid)))
+        return ratio_of(maps).log() / self.config.contrast
 
     def _named(self, weights: Float[Tensor, "frames shapes"]) -> Coefficients:
         names = load_face_model().shape_names
