@@ -32,7 +32,7 @@ def motion(frames: int = 4) -> Motion:
     g = torch.Generator().manual_seed(0)
     head = Head(torch.rand(frames, 3, generator=g), torch.zeros(frames, 3))
     face = Shapes(torch.rand(frames, 2, generator=g), torch.rand(2, 5, 3, generator=g))
-    return Motion(FPS, face, head, '{"synthetic": true}')
+    return Motion(FPS, face, head, provenance='{"synthetic": true}')
 
 
 def avatar() -> Avatar:
