@@ -23,7 +23,7 @@ HELLO = (
 )
 ADA = Voice("flite", "slt", tract=1.0, pitch=185.0, rate=0.97, liveliness=1.25)
 
-PLAN = Plan(speakers=100, takes=30)
+PLAN = Plan(speakers=150, takes=30)
 """That of recipes/studio.toml."""
 HELD_OUT = (39, 79)
 """Speakers of its test split."""
