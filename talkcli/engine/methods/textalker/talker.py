@@ -42,7 +42,7 @@ from talkcli.engine.speech import Speech
 
 MOTION_STYLE, TEXTURE_STYLE = "textalker/motion", "textalker/texture"
 """Names of the two pivots among an avatar's styles."""
-FINE, FAINT = 2e-5, 2e-3
+FINE, FAINT = 2e-5, 4e-3
 """What is let go where frames become mixtures: metres of a vertex, and logarithm of a texel's ratio."""
 
 
