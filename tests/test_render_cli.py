@@ -15,7 +15,7 @@ from films import header, pictures
 from PIL import Image
 
 from talkcli import options
-from talkcli.engine.motion import Motion, Vertices, save_motion
+from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices, save_motion
 from talkcli.engine.rendering import export
 from talkcli.engine.rendering.camera import PRESETS
 from talkcli.engine.rendering.side_by_side import Film, side_by_side
@@ -46,7 +46,7 @@ def test_help_names_every_format(talk, verb):
         assert re.search(rf"(?<!\w)\{suffix}(?!\w)", told), suffix
 
 
-@pytest.mark.parametrize("suffix", options.FOLDERS)
+@pytest.mark.parametrize("suffix", [suffix for suffix in options.FOLDERS if suffix != ".textures"])
 def test_a_folder_of_frames_is_replaced_when_asked(talk, motion, bare_face, tmp_path, suffix):
     folder = tmp_path / f"a{suffix}"
     folder.mkdir()
@@ -55,6 +55,24 @@ def test_a_folder_of_frames_is_replaced_when_asked(talk, motion, bare_face, tmp_
     assert "--overwrite" in talk(*words, code=2).stderr and len(list(folder.iterdir())) == 1
     talk(*words, "--overwrite")
     assert len(list(folder.glob(f"*{suffix}"))) == 8
+
+
+def test_a_skin_that_changes_becomes_a_folder_of_textures(talk, motion, bare_face, tmp_path):
+    weights = torch.zeros(4, 1)
+    weights[2] = 1.0
+    rest = Coefficients(torch.zeros(4, 54), torch.zeros(4, 3))
+    dark = Textures(weights, torch.full((1, 3, 8, 8), -0.5))
+    save_motion(Motion(Fraction(30), rest, texture=dark), tmp_path / "dark.motion")
+    talk("render", tmp_path / "dark.motion", "-a", "ada", "-o", tmp_path / "a.textures")
+    skins = [
+        np.asarray(Image.open(path)).astype(float) for path in sorted((tmp_path / "a.textures").iterdir())
+    ]
+    assert [skin.shape for skin in skins] == [(512, 512, 3)] * 4
+    assert np.array_equal(skins[0], skins[3])
+    assert np.abs(skins[2] - skins[0] * np.exp(-0.5)).max() <= 1
+    talk("render", tmp_path / "dark.motion", "-a", "ada", "-o", tmp_path / "a.textures", "--overwrite")
+    said = talk("render", motion, "-a", bare_face, "-o", tmp_path / "b.textures", code=3)
+    assert "textalker" in said.stderr and not (tmp_path / "b.textures").exists()
 
 
 def test_a_motion_becomes_a_film_with_sound(talk, motion, bare_face, hello, tmp_path):
