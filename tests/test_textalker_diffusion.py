@@ -326,6 +326,10 @@ def test_weights_choose_frames_and_a_readout_chooses_numbers(diffuser):
     everything = Readout(torch.eye(SMALL.dims), 2.0)
     both = drawn_losses(diffuser, audio, latents, *dice, readout=everything)
     close(both["readout"], 2 * both["mse"], 1e-6)
+    once = drawn_losses(diffuser, audio, latents, *dice, readout=Readout(torch.eye(SMALL.dims), 1.0))
+    close(both["velocity"], 2 * once["velocity"], 1e-6)
+    nothing = Readout(torch.zeros(SMALL.dims, 1), 2.0)
+    assert drawn_losses(diffuser, audio, latents, *dice, readout=nothing)["velocity"] == 0
 
     def of(*frames: int) -> Tensor:
         weight = F.one_hot(torch.tensor(frames), 16).sum(0).float().expand(3, -1)

@@ -111,7 +111,7 @@ def draw(config: DenoiserConfig, batch: int, generator: torch.Generator, truncat
 
 @dataclass(frozen=True)
 class Readout:
-    """A linear view of the latents, such as the lips, whose error counts besides."""
+    """A linear view of the latents, such as the lips, whose error and its differences count besides."""
 
     matrix: Float[Tensor, "dims views"]
     weight: float
@@ -178,7 +178,9 @@ def drawn_losses(
     shares = torch.cat([before, shares], dim=1)
     losses = {"mse": _mean_square(error, shares)}
     if readout is not None:
-        losses["readout"] = readout.weight * _mean_square(error @ readout.matrix.to(error), shares)
+        seen = error @ readout.matrix.to(error)
+        losses["readout"] = readout.weight * _mean_square(seen, shares)
+        losses["velocity"] = readout.weight * _mean_square(seen.diff(dim=1), shares[:, 1:])
     return losses
 
 

@@ -107,8 +107,9 @@ def passages(
     motions: Lessons,
     tracks: list[Float[Tensor, "frames dims"]],
     views: int,
+    stress: float,
 ) -> Example[Passage]:
-    """Random passages; a clip that is too short holds its last frame. Frames of shut lips weigh more."""
+    """Random passages; a clip that is too short holds its last frame."""
     config, hearing = network.config, network.hearing
     length = 2 * config.denoiser.window
     heard = None
@@ -123,7 +124,7 @@ def passages(
         at = torch.arange(start, start + length).clamp(max=frames - 1)
         weight = torch.ones(length)
         if gap is not None and isinstance(motions, RigLessons):
-            weight = attention_to(motions.weights(index)[at] @ gap)
+            weight = attention_to(motions.weights(index)[at] @ gap) ** stress
         if heard is not None:
             view = heard[index][int(torch.randint(len(heard[index]), (), generator=generator))]
             near = torch.arange(start - config.reach, start + length + config.reach).clamp(0, frames - 1)

@@ -146,13 +146,19 @@ BETAS = (0.9, 0.99)
 
 
 def diffuse(
-    config: TexTalkerConfig, *, ears: str = "", takes: int = 0, views: int = 0, mouth: float = 0.0
+    config: TexTalkerConfig,
+    *,
+    ears: str = "",
+    takes: int = 0,
+    views: int = 0,
+    mouth: float = 0.0,
+    stress: float = 0.0,
 ) -> Stage[TexTalker, Passage]:
     """Latents from speech, as published: Adam at 1e-4, 32 passages of six seconds a step.
 
     `ears`: a checkpoint whose log-mel encoder is taken over; `takes`: so many clips a speaker at most;
     `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the error that is seen at
-    the mouth.
+    the mouth; `stress`: power of how much more frames of shut lips count (too much shuts them too often).
     """
     seen: list[Readout] = []
 
@@ -165,7 +171,7 @@ def diffuse(
         tracks = centred(network, clips, motions, skins)
         if mouth and isinstance(motions, RigLessons):
             seen.append(Readout(mouth_readout(network, motions, tracks), mouth))
-        return passages(network, clips, motions, tracks, views)
+        return passages(network, clips, motions, tracks, views, stress)
 
     def losses(network: TexTalker, batch: Passage, generator: torch.Generator) -> Losses:
         with torch.autocast(batch.latents.device.type, torch.bfloat16):
