@@ -318,6 +318,13 @@ def test_a_seed_fixes_the_lesson(diffuser):
     assert torch.equal(terms[0], terms[1]) and not torch.equal(terms[0], terms[2])
 
 
+def test_blind_windows_begin_from_noise():
+    longer = replace(SMALL, steps=500)
+    t = draw(longer, 400, seed(0), 0.0, blind=0.5).t
+    assert 1 <= int(t.min()) and int(t.max()) <= 500
+    assert 0.55 < float((t >= 400).float().mean()) < 0.65
+
+
 def test_weights_choose_frames_and_a_readout_chooses_numbers(diffuser):
     audio, latents = lesson()
     dice = [draw(SMALL, 3, seed(i), 0.0) for i in range(2)]

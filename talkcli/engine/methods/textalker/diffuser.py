@@ -18,6 +18,8 @@ from talkcli.engine.training.stage import Losses
 
 TRUNCATE = (0.3, 0.4)
 """Probability that a batch's first and second window are cut short in training."""
+BLIND = 0.8
+"""Share of the steps past which little but noise is to be seen."""
 DEAF = 0.1
 """Share of training windows that do not hear their audio, for guidance."""
 
@@ -98,11 +100,18 @@ class Draw:
     """Where each is cut short, 1..window-1; None leaves the batch whole."""
 
 
-def draw(config: DenoiserConfig, batch: int, generator: torch.Generator, truncate: float) -> Draw:
-    """On the CPU; `truncate` is the probability that the whole batch is cut short."""
+def draw(
+    config: DenoiserConfig, batch: int, generator: torch.Generator, truncate: float, blind: float = 0.0
+) -> Draw:
+    """On the CPU; `truncate` is the probability that the whole batch is cut short, `blind` the share of
+    windows that begin from hardly more than noise, at steps past BLIND."""
     cut = bool(torch.rand((), generator=generator) < truncate)
+    t = torch.randint(1, config.steps + 1, (batch,), generator=generator)
+    if blind:
+        late = torch.rand(batch, generator=generator) < blind
+        t = torch.where(late, config.steps - (t * (1 - BLIND)).long(), t)
     return Draw(
-        torch.randint(1, config.steps + 1, (batch,), generator=generator),
+        t,
         torch.randn(batch, config.window, config.dims, generator=generator),
         torch.rand(batch, generator=generator) < DEAF,
         torch.randint(1, config.window, (batch,), generator=generator) if cut else None,
@@ -125,13 +134,15 @@ def diffusion_losses(
     *,
     weight: Float[Tensor, "batch 2*window"] | None = None,
     readout: Readout | None = None,
+    blind: float = 0.0,
 ) -> Losses:
     """Two neighbouring windows, the second continuing the first (spec: mean square of x_0, nothing else).
 
     `audio` is a waveform or ready features (`Diffuser.hear`), `latents` are offsets from the pivots, `weight`
-    says how much each frame counts.
+    says how much each frame counts, and `blind` is that of `draw`.
     """
-    first, second = (draw(diffuser.config, len(latents), generator, truncate) for truncate in TRUNCATE)
+    config, batch = diffuser.config, len(latents)
+    first, second = (draw(config, batch, generator, truncate, blind) for truncate in TRUNCATE)
     return drawn_losses(diffuser, audio, latents, first, second, weight=weight, readout=readout)
 
 

@@ -153,12 +153,14 @@ def diffuse(
     views: int = 0,
     mouth: float = 0.0,
     stress: float = 0.0,
+    blind: float = 0.0,
 ) -> Stage[TexTalker, Passage]:
     """Latents from speech, as published: Adam at 1e-4, 32 passages of six seconds a step.
 
     `ears`: a checkpoint whose log-mel encoder is taken over; `takes`: so many clips a speaker at most;
     `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the error that is seen at
-    the mouth; `stress`: power of how much more frames of shut lips count (too much shuts them too often).
+    the mouth; `stress`: power of how much more frames of shut lips count (too much shuts them too often);
+    `blind`: share of windows that are guessed from hardly more than noise, which is what few steps need.
     """
     seen: list[Readout] = []
 
@@ -182,6 +184,7 @@ def diffuse(
                 generator,
                 weight=batch.weight,
                 readout=seen[0] if seen else None,
+                blind=blind,
             )
 
     def weights(network: TexTalker) -> Iterable[nn.Parameter]:
