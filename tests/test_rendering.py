@@ -78,8 +78,15 @@ def test_ids_and_barycentrics_equal_the_plain_rasteriser(seed, behind):
     view = look_at(eye, torch.zeros(3)).double().numpy()
     ids, weights = see(vertices, faces, view, 60.0, 48, 40, two_sided)
     expected, plain = plainly(vertices, faces, view, 60.0, 48, 40, two_sided)
-    assert np.array_equal(ids, expected)
-    assert np.allclose(weights, plain, atol=1e-5)
+    same = ids == expected
+    assert np.allclose(weights[same], plain[same], atol=1e-5)
+    if not same.all():  # two surfaces that meet in a pixel, to single precision
+        seen = np.c_[vertices, np.ones(len(vertices))] @ view.T
+        depths = [
+            (chosen[~same] * -seen[faces[number[~same]], 2]).sum(1)
+            for chosen, number in ((weights, ids), (plain, expected))
+        ]
+        assert np.allclose(*depths, rtol=1e-5) and (~same).sum() < 5
 
 
 def test_a_closed_mesh_has_no_holes_and_shared_edges_are_drawn_once():
