@@ -22,9 +22,9 @@ from talkcli.engine.clips import (
     save_clip,
     save_contents,
 )
-from talkcli.engine.errors import BadInput, BadUsage
+from talkcli.engine.errors import BadInput, BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.motion import Coefficients, Motion, Vertices
+from talkcli.engine.motion import Codes, Coefficients, Motion, Vertices, load_offsets, save_motion
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.struct import TensorStruct, stack
@@ -131,3 +131,16 @@ def test_textures_are_kept_bit_for_bit_and_read_one_by_one(tmp_path):
 def test_a_face_track_is_flat_side_by_side():
     face = Coefficients(torch.zeros(5, 3), torch.ones(5, 3))
     assert flat(Motion(FPS, face))[0].tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_offsets_are_read_row_by_row_and_only_from_vertices(tmp_path):
+    offsets = torch.randn(9, 4, 3, generator=torch.Generator().manual_seed(0))
+    save_motion(Motion(Fraction(30), Vertices(offsets)), tmp_path / "x.motion")
+    assert torch.equal(load_offsets(tmp_path / "x.motion", 2, 5), offsets[2:5])
+    assert torch.equal(load_offsets(tmp_path / "x.motion"), offsets)
+    save_motion(Motion(Fraction(30), Codes(torch.zeros(3, 2))), tmp_path / "y.motion")
+    with pytest.raises(BadInput, match="no vertices"):
+        load_offsets(tmp_path / "y.motion")
+    (tmp_path / "z.motion").write_bytes(b"\xff" * 64)
+    with pytest.raises(Untrusted):
+        load_offsets(tmp_path / "z.motion")

@@ -86,7 +86,7 @@ def test_ids_and_barycentrics_equal_the_plain_rasteriser(seed, behind):
             (chosen[~same] * -seen[faces[number[~same]], 2]).sum(1)
             for chosen, number in ((weights, ids), (plain, expected))
         ]
-        assert np.allclose(*depths, rtol=1e-5) and (~same).sum() < 5
+        assert np.allclose(*depths, rtol=1e-6) and (~same).sum() < 5
 
 
 def test_a_closed_mesh_has_no_holes_and_shared_edges_are_drawn_once():
@@ -362,3 +362,11 @@ def test_pyrender_sees_the_same_silhouette(preset):
     ours = ids >= 0
     assert (ours & theirs).sum() / (ours | theirs).sum() > 0.995
     assert picture.shape == (192, 256, 3) and picture[theirs].mean() > 20
+
+
+def test_pyrender_refuses_a_skin_that_it_would_not_draw():
+    ball_avatar = painted_ball()[0]
+    still = Motion(Fraction(30), Vertices(torch.zeros(1, *ball_avatar.neutral.shape)))
+    changing = dataclasses.replace(still, texture=Textures(torch.zeros(1, 1), torch.zeros(1, 3, 4, 4)))
+    with pytest.raises(BadUsage, match="changing skin"):
+        frames(changing, ball_avatar, portrait(ball_avatar, "front", (16, 16)), "pyrender")

@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
-from talkcli.engine.motion import Motion, load_motion, save_motion
+from talkcli.engine.motion import Motion, load_motion, load_offsets, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
 from talkcli.engine.speech import Speech, load_speech, save_speech
 from talkcli.engine.struct import S, TensorStruct, replacing, stack
@@ -220,6 +220,10 @@ class ClipSet:
 
     def motion(self, index: int) -> Motion:
         return load_motion(self.path(index, ".motion"))
+
+    def offsets(self, index: int, start: int = 0, stop: int | None = None) -> Float[Tensor, "frames verts 3"]:
+        """Frames [start, stop) of dense geometry, metres, and nothing else of the file."""
+        return load_offsets(self.path(index, ".motion"), start, stop)
 
     def avatar(self, index: int) -> Avatar:
         return load_avatar(self.path(index, "").with_name("avatar"))

@@ -8,7 +8,8 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.struct import TensorStruct, load_struct, save_struct
+from talkcli.engine.errors import BadInput
+from talkcli.engine.struct import TensorStruct, load_rows, load_struct, save_struct
 
 
 class Head(TensorStruct):
@@ -109,6 +110,14 @@ class Motion(TensorStruct):
 
 def save_motion(motion: Motion, path: Path) -> None:
     save_struct(motion, path)
+
+
+def load_offsets(path: Path, start: int = 0, stop: int | None = None) -> Float[Tensor, "frames verts 3"]:
+    """Frames [start, stop) of a motion of Vertices, without reading the others; BadInput for another kind."""
+    rows = load_rows(path, "face.offsets", start, stop)
+    if rows is None:
+        raise BadInput(f"{path} holds no vertices.", "Use clips of captured meshes, such as textalk4d's.")
+    return rows
 
 
 def load_motion(path: Path) -> Motion:

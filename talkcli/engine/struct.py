@@ -187,6 +187,17 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
 
 
+def load_rows(path: Path, name: str, start: int, stop: int | None) -> Tensor | None:
+    """Rows [start, stop) of one tensor of a file that save_tensors wrote; None if it has no such tensor."""
+    try:
+        _check_header(path)
+        with safe_open(path, framework="pt") as file:
+            return file.get_slice(name)[start:stop] if name in file.keys() else None  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        hint = "Make it again, or fetch it again."
+        raise Untrusted(f"{path} is not a talk file, or is damaged: {error}.", hint) from error
+
+
 def _check_header(path: Path) -> None:
     """Refuse a header that claims more than the file holds, before anything is allocated."""
     size = path.stat().st_size

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from talkcli.engine.errors import pick
+from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, arkit_weights, vertices
@@ -54,6 +54,10 @@ def frames(
     """
     pick(renderer, RENDERERS, "renderer")
     if renderer == "pyrender":
+        if texture and motion.texture is not None:
+            raise BadUsage(
+                "pyrender draws no changing skin.", "Use --renderer numba, or leave the texture out."
+            )
         from talkcli.engine.rendering.pyrender_renderer import open_window
 
         return open_window(avatar, camera, background).shots(_moments(motion, avatar, camera, None, None))

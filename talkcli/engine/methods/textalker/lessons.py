@@ -14,9 +14,9 @@ from talkcli.engine.face.acting import rig_textures, skin_ratios
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
-from talkcli.engine.methods.textalker.maps import wrinkle, wrinkle_of
+from talkcli.engine.methods.textalker.maps import normalised, wrinkle, wrinkle_of
 from talkcli.engine.methods.textalker.talker import TexTalker
-from talkcli.engine.motion import Coefficients, Vertices, ratios
+from talkcli.engine.motion import Coefficients, ratios
 
 CALM = 0.05
 """How much a texel counts that no wrinkle reaches, beside 1 for the mean texel."""
@@ -105,18 +105,10 @@ class CorpusLessons:
             raise BadInput(f"Avatar {avatar.name} has no UV layout.", "Prepare the corpus again.")
         return uv_map(avatar.faces, avatar.uv, avatar.uv_faces, self._size)
 
-    def _offsets(self, clip: int) -> Float[Tensor, "frames verts 3"]:
-        face = self._clips.motion(clip).face
-        if not isinstance(face, Vertices):
-            raise BadInput(
-                f"{self._clips.names[clip]} holds no vertices.", "Use clips of talk prepare textalk4d."
-            )
-        return face.offsets
-
     def range(self) -> tuple[Float[Tensor, " 3"], Float[Tensor, " 3"]]:
         low, high = torch.full((3,), torch.inf), torch.full((3,), -torch.inf)
         for clip in range(len(self.frames)):
-            offsets = self._offsets(clip)
+            offsets = self._clips.offsets(clip)
             low, high = low.minimum(offsets.amin((0, 1))), high.maximum(offsets.amax((0, 1)))
         return low, high
 
@@ -124,7 +116,7 @@ class CorpusLessons:
         self, clip: int, start: int, stop: int, low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]
     ) -> Float[Tensor, "n 3 size size"]:
         """Where nothing is drawn, the map is 0, as published."""
-        return drawn((self._offsets(clip)[start:stop] - low) / (high - low), self._atlas)
+        return drawn(normalised(self._clips.offsets(clip, start, stop), low, high), self._atlas)
 
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
         film = self._clips.textures(clip)

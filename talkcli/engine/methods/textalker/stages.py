@@ -112,7 +112,7 @@ def _codebook(
         return begin(network, clips)
 
     def losses(network: TexTalker, batch: Frame, generator: torch.Generator) -> Losses:
-        return autoencoder_losses(
+        terms = autoencoder_losses(
             part(network),
             batch.maps,
             likeness=likeness.to(batch.maps.device),
@@ -121,6 +121,7 @@ def _codebook(
             half=True,
             generator=generator,
         )
+        return {likeness.name if name == "likeness" else name: term for name, term in terms.items()}
 
     def verdict(network: TexTalker, batch: Frame, generator: torch.Generator) -> Losses:
         assert network.critic is not None
