@@ -42,7 +42,7 @@ class Worn(TensorStruct):
 
 
 def psnr(worn: Worn) -> Float[Tensor, " frames"]:
-    """Peak signal-to-noise ratio of the face's texels, 10 log10(255² / mean square error), 100 if equal."""
+    """Peak signal-to-noise ratio of the face's texels, 10 log10(255² / mean square error), 100 if equal"""
     error = (worn.predicted - worn.reference)[..., worn.face].square().mean((1, 2))
     return (10 * (255.0**2 / error).log10()).clamp(max=BEST)
 
