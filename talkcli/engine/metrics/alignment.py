@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +51,27 @@ def has_pocketsphinx() -> bool:
     return True
 
 
-def align(speech: Speech, transcript: str, name: str = "the recording") -> Phones:
+def align(
+    speech: Speech,
+    transcript: str,
+    name: str = "the recording",
+    pronounce: Callable[[str], Sequence[str]] | None = None,
+) -> Phones:
     """Phone timings of a recording whose words are known: right to 20 or 30 ms.
 
+    Words are English, unless `pronounce` says which phones a word of another language has.
     MissingAsset without pocketsphinx, BadInput where the words cannot be found in the sound.
     """
-    words = words_of(transcript)
+    decoder, known = _aligner(), _dictionary()
+    if pronounce is None:
+        words = words_of(transcript)
+    else:
+        words = _spelt(pronounce(word) for word in re.findall(r"[\w']+", transcript.lower()))
     if not words:
         raise BadInput(f"The transcript of {name} has no words.", "Write down what is said.")
-    decoder, known = _aligner(), _dictionary()
     for word in words:
         if word not in known:
-            phones = sounded_out(word)
+            phones = sounded_out(word) if pronounce is None else word.split("_")[1:]
             if not phones:
                 raise BadInput(
                     f"The aligner cannot pronounce '{word}' in the transcript of {name}.",
@@ -81,6 +92,11 @@ def align(speech: Speech, transcript: str, name: str = "the recording") -> Phone
             "Write down every word that is said, and no other.",
         )
     return _phones([(entry.name, entry.start, entry.start + entry.duration) for entry in alignment.phones()])
+
+
+def _spelt(pronunciations: Iterable[Sequence[str]]) -> list[str]:
+    """Words that no dictionary has, written as their phones: _M_AE_N."""
+    return ["".join(f"_{phone}" for phone in phones) for phones in pronunciations if phones]
 
 
 def recognise(speech: Speech) -> Phones:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import cache, partial
@@ -25,6 +25,7 @@ from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.struct import replacing
 from talkcli.engine.studio.performance import MOODS, Manner, delivered, draw_manner, perform
+from talkcli.engine.studio.readers import readers, reading
 from talkcli.engine.studio.texts import sentence
 from talkcli.engine.studio.voices import (
     PLAIN,
@@ -61,13 +62,20 @@ class Plan:
     """Share of speakers of other languages than English."""
     flite: float = 0.35
     """Share of speakers with flite's voices (the others speak through espeak-ng)."""
+    readers: str = ""
+    """A folder of real voices that the studio gives faces (`studio.readers`); they are trained on only."""
+    readings: int = 400
+    """Clips of each reader."""
     looks: bool = False
     """Paint each speaker's skin into the avatar: half a minute and 5 MB a speaker."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """speaker/clip."""
-        return tuple(f"s{s:04}/{take:03}" for s in range(self.speakers) for take in range(self.takes))
+        """speaker/clip: s0001/023 is of a voice that never was, r0001/023 of a reader."""
+        people = len(readers(Path(self.readers))) if self.readers else 0
+        read = (f"r{r:04}/{take:03}" for r in range(people) for take in range(self.readings))
+        made = (f"s{s:04}/{take:03}" for s in range(self.speakers) for take in range(self.takes))
+        return (*made, *read)
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,10 @@ def split_of(speaker: int) -> str:
     return {8: "val", 9: "test"}.get(speaker % 10, "train")
 
 
+def _split_of(name: str) -> str:
+    return split_of(int(name[1:5])) if name.startswith("s") else "train"
+
+
 def _sentence_split(text: str) -> str:
     return {8: "val", 9: "test"}.get(zlib.crc32(text.encode()) % 10, "train")
 
@@ -90,7 +102,19 @@ def _sentence_split(text: str) -> str:
 def cast(plan: Plan, speaker: int) -> Speaker:
     """Who the speaker is: a voice, a manner that goes with it, and a face."""
     rng = np.random.default_rng([plan.seed, 11, speaker])
-    voice = draw_voice(rng, plan.foreign, plan.flite)
+    return _faced(plan, f"s{speaker:04}", draw_voice(rng, plan.foreign, plan.flite), rng)
+
+
+@cache
+def _reader(plan: Plan, number: int) -> Speaker:
+    """A reader with a face: of the voice no more is known than its language."""
+    language = readers(Path(plan.readers))[number].language
+    rng = np.random.default_rng([plan.seed, 14, number])
+    voice = Voice("recording", language, tract=1.0, pitch=140.0, rate=1.0, liveliness=1.0)
+    return _faced(plan, f"r{number:04}", voice, rng)
+
+
+def _faced(plan: Plan, name: str, voice: Voice, rng: np.random.Generator) -> Speaker:
     manner = draw_manner(voice, rng)
     model = load_face_model()
     drawn = np.clip(rng.normal(size=len(model.identity)), -2, 2) * FACE_SPREAD
@@ -98,7 +122,7 @@ def cast(plan: Plan, speaker: int) -> Speaker:
     lips = model.topology.regions["lips"]
     neutral = model.neutral(identity)
     look = _painted(voice, rng) if plan.looks else None
-    avatar = Avatar(f"s{speaker:04}", neutral, model.topology.faces, lips, RIG, identity, look)
+    avatar = Avatar(name, neutral, model.topology.faces, lips, RIG, identity, look)
     return Speaker(voice, manner, avatar)
 
 
@@ -116,21 +140,29 @@ def _painted(voice: Voice, rng: np.random.Generator) -> Look:
 def record(plan: Plan, name: str) -> Clip:
     """One take: words, voice, face and head."""
     number, take = int(name[1:5]), int(name[6:])
-    rng = np.random.default_rng([plan.seed, 12, number, take])
-    who = cast(plan, number)
+    read = name.startswith("r")
+    rng = np.random.default_rng([plan.seed, 15 if read else 12, number, take])
+    who = _reader(plan, number) if read else cast(plan, number)
     mood, intensity = "neutral", 0.0
-    if rng.random() < plan.moods:
-        mood = list(MOODS)[1 + int(rng.integers(len(MOODS) - 1))]
-        intensity = float(rng.uniform(0.4, 1.0))
-    count = 2 if rng.random() < 0.3 else 1
-    texts = [_text(who.voice, split_of(number), rng) for _ in range(count)]
-    utterance = _in_studio([speak(who.voice, text, delivered(mood, intensity)) for text in texts], rng)
+    if read:
+        reader = readers(Path(plan.readers))[number]
+        texts, parts = zip(*reading(reader, rng), strict=True)
+        origin = {"voice": {"recording": reader.name}, "licence": "that of the recording"}
+    else:
+        if rng.random() < plan.moods:
+            mood = list(MOODS)[1 + int(rng.integers(len(MOODS) - 1))]
+            intensity = float(rng.uniform(0.4, 1.0))
+        count = 2 if rng.random() < 0.3 else 1
+        texts = [_text(who.voice, split_of(number), rng) for _ in range(count)]
+        parts = [speak(who.voice, text, delivered(mood, intensity)) for text in texts]
+        spoken = {"synthesiser": who.voice.synthesiser, "language": who.voice.language}
+        origin = {"voice": spoken, "licence": LICENCE}
+    utterance = _in_studio(parts, rng)
     seed = int(rng.integers(2**31))
     motion = perform(utterance, who.avatar, who.manner, mood, intensity, Fraction(plan.fps), seed)
     made = {
-        "made_by": "talk studio", "version": talkcli.__version__, "synthetic": True, "seed": plan.seed,
-        "text": texts, "voice": {"synthesiser": who.voice.synthesiser, "language": who.voice.language},
-        "mood": mood, "intensity": round(intensity, 3), "licence": LICENCE,
+        "made_by": "talk studio", "version": talkcli.__version__, "synthetic": not read, "seed": plan.seed,
+        "text": texts, "mood": mood, "intensity": round(intensity, 3), **origin,
     }  # fmt: skip
     motion = replace(motion, provenance=json.dumps(made, ensure_ascii=False))
     return Clip(utterance.speech, motion, who.avatar, utterance.phones)
@@ -145,7 +177,7 @@ def _text(voice: Voice, split: str, rng: np.random.Generator) -> str:
     raise AssertionError(f"no sentence of {voice.text_language} for {split}")
 
 
-def _in_studio(parts: list[Utterance], rng: np.random.Generator) -> Utterance:
+def _in_studio(parts: Sequence[Utterance], rng: np.random.Generator) -> Utterance:
     """Utterances in turn with silence round them, a breath now and then, and a room that is not dead."""
     pieces: list[np.ndarray] = []
     segments: list[tuple[str, float, float]] = []
@@ -184,10 +216,11 @@ def _write(plan: Plan, folder: Path, name: str) -> float:
 def missing(plan: Plan, folder: Path, overwrite: bool = False) -> list[str]:
     """The takes of the plan that the folder lacks; a folder of another plan is refused, or begun anew."""
     require_synthesisers(plan.flite)
+    names = plan.names
     written = folder / PLAN
     lines = json.dumps(asdict(plan) | {"version": talkcli.__version__}, indent=1) + "\n"
     if overwrite:
-        for old in [*folder.glob("s[0-9]*/*.motion"), *folder.glob("s[0-9]*/avatar")]:
+        for old in [*folder.glob("[rs][0-9]*/*.motion"), *folder.glob("[rs][0-9]*/avatar")]:
             old.unlink()
     elif written.is_file() and written.read_text(encoding="utf-8") != lines:
         raise BadUsage(
@@ -197,7 +230,7 @@ def missing(plan: Plan, folder: Path, overwrite: bool = False) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(written) as temporary:
         temporary.write_text(lines, encoding="utf-8")
-    return [name for name in plan.names if not has_clip(folder, name)]
+    return [name for name in names if not has_clip(folder, name)]
 
 
 def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
@@ -206,9 +239,13 @@ def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, f
     yield from write_all({name: partial(_write, plan, folder, name) for name in names}, jobs)
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for name in plan.names:
-        splits[split_of(int(name[1:5]))].append(name)
+        splits[_split_of(name)].append(name)
     made = {"corpus": "studio", "version": talkcli.__version__} | asdict(plan)
-    save_contents(Contents(splits, LICENCE, SOURCE, made), folder)
+    licence, source = LICENCE, SOURCE
+    if plan.readers:
+        people = ", ".join(reader.name for reader in readers(Path(plan.readers)))
+        licence, source = f"{LICENCE}; r*: that of the recordings", f"{SOURCE}; recordings of {people}"
+    save_contents(Contents(splits, licence, source, made), folder)
 
 
 def record_one(text: str, voice: Voice, seed: int, delivery: Delivery = PLAIN) -> Utterance:

@@ -41,7 +41,7 @@ _FLITE_PHONES = {"ax": "AH", "axr": "ER", "ix": "IH", "dx": "D", "el": "L", "em"
 class Voice:
     """One speaker's voice: the same fields always give the same sound."""
 
-    synthesiser: Literal["espeak-ng", "flite"]
+    synthesiser: Literal["espeak-ng", "flite", "recording"]
     language: str
     """espeak-ng's language, or flite's voice."""
     tract: float

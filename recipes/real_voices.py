@@ -1,0 +1,80 @@
+"""Real voices for the studio: the prompts of Asterisk, free recordings of five people in five languages.
+
+    python recipes/real_voices.py voices/
+
+Fetches Debian's packages asterisk-core-sounds-* with apt-get, unpacks them aside without installing them, and
+lays out x.wav with x.txt by reader, as `talk prepare studio --set readers=voices/` wants them. Two hours:
+Allison Smith, June Wallack and Ivrvoice under CC BY-SA 3.0, Carlo Flora under CC BY 3.0.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+
+from talkcli.engine.speech import SAMPLE_RATE
+
+READERS = {
+    "en": ("en_US_f_Allison", "en-us_allison"),
+    "es": ("es_MX_f_Allison", "es-419_allison"),
+    "fr": ("fr_CA_f_June", "fr_june"),
+    "it": ("it_IT_m_Carlo", "it_carlo"),
+    "ru": ("ru_RU_f_IvrvoiceRU", "ru_ivrvoice"),
+}
+"""Of each language: the folder in the package, and the reader's."""
+SHORTEST = 0.25
+"""Seconds: less is a tone."""
+
+
+def fetch(language: str, place: Path) -> None:
+    for package in (f"asterisk-core-sounds-{language}", f"asterisk-core-sounds-{language}-g722"):
+        subprocess.run(["apt-get", "download", package], cwd=place, check=True, stdout=subprocess.DEVNULL)
+        archive = next(place.glob(f"{package}_*.deb"))
+        subprocess.run(["dpkg", "-x", str(archive), str(place / "unpacked")], check=True)
+
+
+def prompts(language: str, unpacked: Path) -> dict[str, str]:
+    """Name to words; what is no speech, described in brackets, is left out."""
+    listed = unpacked / f"usr/share/doc/asterisk-core-sounds-{language}"
+    text = gzip.decompress(next(listed.glob("core-sounds-*.txt.gz")).read_bytes()).decode()
+    lines = (re.match(r"([\w/-]+)\s*:\s*(.+)", line) for line in text.splitlines())
+    return {line[1]: line[2] for line in lines if line and not re.search(r"[\[(<]", line[2])}
+
+
+def decoded(path: Path) -> np.ndarray:
+    with av.open(str(path), format="g722") as sound:
+        blocks = [frame.to_ndarray().reshape(-1) for frame in sound.decode(audio=0)]
+    return np.concatenate(blocks)
+
+
+def lay_out(language: str, unpacked: Path, folder: Path) -> int:
+    source, reader = READERS[language]
+    place = folder / reader
+    place.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for name, words in prompts(language, unpacked).items():
+        path = unpacked / f"usr/share/asterisk/sounds/{source}/{name}.g722"
+        samples = decoded(path) if path.is_file() else np.zeros(0, np.int16)
+        if len(samples) >= SHORTEST * SAMPLE_RATE:
+            target = place / name.replace("/", "-")
+            soundfile.write(target.with_suffix(".wav"), samples, SAMPLE_RATE)
+            target.with_suffix(".txt").write_text(words + "\n", encoding="utf-8")
+            count += 1
+    return count
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory() as place:
+        for language, (_, reader) in READERS.items():
+            fetch(language, Path(place))
+            count = lay_out(language, Path(place) / "unpacked", folder)
+            print(f"{reader}: {count} recordings", flush=True)

@@ -1,0 +1,99 @@
+"""Readers: real voices in the studio, from recordings with what is said in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from talkcli.engine.errors import BadInput
+from talkcli.engine.metrics.alignment import align
+from talkcli.engine.speech import Speech, load_speech
+from talkcli.engine.studio.espeak import Request, espeak
+from talkcli.engine.studio.ipa import phone_of
+from talkcli.engine.studio.voices import Utterance
+
+LONGEST = 15.0
+"""Seconds of a recording that is used: an aligner loses its way in long ones."""
+FILL = 4.0
+"""Seconds that one take has at least."""
+LEVEL = 0.063
+"""Root mean square of a recording, of full scale: that of `voices.speak`."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    name: str
+    """LANGUAGE_NAME, the language as espeak-ng calls it: en-us_mary."""
+    recordings: tuple[Path, ...]
+    """Each x.wav with its words in x.txt beside it."""
+
+    @property
+    def language(self) -> str:
+        return self.name.partition("_")[0]
+
+
+@cache
+def readers(folder: Path) -> tuple[Reader, ...]:
+    """One for every folder LANGUAGE_NAME in `folder`, by name; BadInput if there is none."""
+    found = [
+        Reader(place.name, tuple(sorted(words.with_suffix(".wav") for words in place.glob("*.txt"))))
+        for place in sorted(folder.iterdir() if folder.is_dir() else [])
+        if "_" in place.name
+    ]
+    found = [reader for reader in found if reader.recordings]
+    if not found:
+        raise BadInput(
+            f"{folder} holds no readers.", "Give a folder of folders like en-us_mary, with x.wav and x.txt."
+        )
+    return tuple(found)
+
+
+def reading(reader: Reader, rng: np.random.Generator) -> list[tuple[str, Utterance]]:
+    """Words and sound of recordings one after another, FILL seconds at least.
+
+    A recording that is too long, or in which the aligner cannot find the words, is passed over; BadInput if
+    that leaves none.
+    """
+    read: list[tuple[str, Utterance]] = []
+    start, seconds = int(rng.integers(len(reader.recordings))), 0.0
+    for step in range(len(reader.recordings)):
+        audio = reader.recordings[(start + step) % len(reader.recordings)]
+        found = _aligned(audio, reader.language)
+        if found is not None:
+            read.append(found)
+            seconds += found[1].speech.seconds
+        if seconds >= FILL:
+            return read
+    if not read:
+        raise BadInput(
+            f"No recording of {reader.name} fits its words.", f"See {reader.recordings[0].parent}."
+        )
+    return read
+
+
+@cache
+def _aligned(audio: Path, language: str) -> tuple[str, Utterance] | None:
+    speech = load_speech(audio)
+    if speech.seconds > LONGEST:
+        return None
+    words = audio.with_suffix(".txt").read_text(encoding="utf-8").strip()
+    english = language.startswith("en")
+    try:
+        phones = align(speech, words, str(audio), None if english else lambda word: sounded(word, language))
+    except BadInput:
+        return None
+    level = float(speech.waveform.square().mean().sqrt()) + 1e-6
+    waveform = (speech.waveform * (LEVEL / level)).clamp(-1, 1)
+    return words, Utterance(Speech(waveform), phones)
+
+
+@cache
+def sounded(word: str, language: str) -> Sequence[str]:
+    """Phones of a word by the rules of its language; MissingAsset without espeak-ng."""
+    _, _, phonemes = espeak().say(Request(word, language, "", speed=165, pitch=50, liveliness=50))
+    phones = (phone_of(ipa) for ipa, _, _ in phonemes)
+    return tuple(phone for phone in phones if phone and phone != "SIL")

@@ -1,0 +1,78 @@
+"""Readers: real voices get phones, a face and a place among the clips."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from talkcli.engine.assets import asset
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.errors import BadInput
+from talkcli.engine.metrics.alignment import has_pocketsphinx
+from talkcli.engine.phones import load_phones
+from talkcli.engine.speech import SAMPLE_RATE
+from talkcli.engine.studio.espeak import has_espeak
+from talkcli.engine.studio.readers import readers, reading, sounded
+from talkcli.engine.studio.recording import Plan, record_all
+
+pytestmark = pytest.mark.skipif(
+    not (has_espeak() and shutil.which("flite") and has_pocketsphinx()),
+    reason="espeak-ng, flite or pocketsphinx is not installed",
+)
+
+WORDS = (
+    "Hello! My name is Ada. Give me any voice, and I will move my lips to every word: "
+    "maybe a poem, maybe a bubbly pop song."
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "voices" / "en-us_slt"
+    place.mkdir(parents=True)
+    shutil.copy(asset("hello.wav"), place / "hello.wav")
+    (place / "hello.txt").write_text(WORDS, encoding="utf-8")
+    return place.parent
+
+
+def test_a_reader_is_heard_in_training_with_phones_and_a_face(folder: Path, tmp_path: Path) -> None:
+    plan = Plan(speakers=1, takes=1, readers=str(folder), readings=2)
+    assert len(list(record_all(plan, tmp_path / "clips"))) == 3
+    clips = ClipSet(tmp_path / "clips", "train")
+    assert clips.names == ("s0000/000", "r0000/000", "r0000/001")
+    clip = clips[1]
+    assert clip.phones is not None and len(clip.motion) == clip.speech.frames(30)
+    made = json.loads(clip.motion.provenance)
+    assert made["text"] == [WORDS] and made["synthetic"] is False
+
+
+def test_a_readers_phones_stand_where_they_are_said(folder: Path) -> None:
+    [(words, utterance)] = reading(readers(folder)[0], np.random.default_rng(0))
+    truth = load_phones(asset("hello.phones.json")).segments
+    shut = [start for phone, start, _ in truth if phone in "PBM"]
+    found = [start for phone, start, _ in utterance.phones.segments if phone in "PBM"]
+    assert words == WORDS and len(found) == len(shut)
+    assert np.median(np.abs(np.subtract(found, shut))) < 0.03
+
+
+def test_words_of_other_languages_are_said_by_their_own_rules() -> None:
+    assert sounded("ciao", "it")[0] == "CH"
+    assert sounded("cena", "it")[0] == "CH" and sounded("cena", "es-419")[0] == "S"
+
+
+def test_a_recording_with_other_words_is_passed_over(folder: Path) -> None:
+    silence = np.zeros(SAMPLE_RATE, np.float32)
+    soundfile.write(folder / "en-us_slt" / "empty.wav", silence, SAMPLE_RATE)
+    (folder / "en-us_slt" / "empty.txt").write_text("Peter Piper picked a peck of pickled peppers.")
+    found = reading(readers(folder)[0], np.random.default_rng(0))
+    assert [words for words, _ in found] == [WORDS]
+
+
+def test_a_folder_without_readers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no readers"):
+        readers(tmp_path)
