@@ -24,7 +24,7 @@ from talkcli.engine.methods.textalker.diffuser import (
     draw,
     drawn_losses,
 )
-from talkcli.engine.methods.textalker.hearing import Hearing
+from talkcli.engine.methods.textalker.hearing import Hearing, Listened
 
 SMALL = DenoiserConfig(
     features=32, window=8, context=2, steps=20, layers=2, heads=4, feed_forward=64, motion=6, texture=4
@@ -45,6 +45,11 @@ class Loudness(nn.Module):
 def diffuser() -> Diffuser:
     torch.manual_seed(0)
     return Diffuser(SMALL, Loudness(), WIDTH).eval()
+
+
+def known(heard: Tensor) -> Listened:
+    """What is known beforehand, as an encoder would answer."""
+    return lambda start, stop: heard[:, start:stop]
 
 
 def seed(number: int = 0) -> torch.Generator:
@@ -187,7 +192,7 @@ def test_few_steps_come_to_where_the_exact_way_ends():
 @pytest.mark.parametrize("steps", [-3, 21])
 def test_steps_that_training_never_saw_are_refused(diffuser, steps):
     with pytest.raises(BadUsage, match=f"{steps} steps"):
-        next(diffuser.latents(torch.zeros(1, 8, WIDTH), 8, seed(), steps=steps))
+        next(diffuser.latents(known(torch.zeros(1, 8, WIDTH)), 8, seed(), steps=steps))
 
 
 def test_guidance_leaves_the_null_alone_where_it_cancels():
@@ -225,18 +230,18 @@ def test_windows_continue_each_other_as_published(diffuser, guidance):
 
             made.append(ancestral(guess, start, schedule, dice))
             past, past_audio = made[-1][:, -2:], audio[:, -2:]
-    ours = torch.cat(list(diffuser.latents(heard, frames, seed(5), guidance=guidance)), dim=1)
+    ours = torch.cat(list(diffuser.latents(known(heard), frames, seed(5), guidance=guidance)), dim=1)
     close(ours, torch.cat(made, dim=1)[:, :frames], 1e-4)
 
 
 @pytest.mark.parametrize("steps", [0, 4])
 def test_the_beginning_does_not_depend_on_what_follows(diffuser, steps):
     heard = torch.randn(1, 60, WIDTH, generator=seed(1))
-    long = list(diffuser.latents(heard, 60, seed(), steps=steps))
-    short = list(diffuser.latents(heard[:, :16], 16, seed(), steps=steps))
+    long = list(diffuser.latents(known(heard), 60, seed(), steps=steps))
+    short = list(diffuser.latents(known(heard[:, :16]), 16, seed(), steps=steps))
     assert [part.shape[1] for part in long] == [8] * 7 + [4]
     assert all(torch.equal(a, b) for a, b in zip(short, long, strict=False))
-    first = next(diffuser.latents(heard, 60, seed(), steps=steps))
+    first = next(diffuser.latents(known(heard), 60, seed(), steps=steps))
     assert torch.equal(first, long[0])
 
 
@@ -367,5 +372,5 @@ def test_it_learns_to_follow_its_audio():
         loss.backward()
         optimiser.step()
     heard = torch.randn(1, 40, WIDTH, generator=seed(11))
-    made = torch.cat(list(diffuser.eval().latents(heard, 40, seed(), steps=6)), dim=1)
+    made = torch.cat(list(diffuser.eval().latents(known(heard), 40, seed(), steps=6)), dim=1)
     assert F.mse_loss(made, heard @ rule) < 0.25 * (heard @ rule).square().mean()

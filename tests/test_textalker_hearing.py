@@ -51,6 +51,6 @@ def test_silence_follows_speech_to_the_end_of_the_window():
     hearing = Hearing(HUBERT).eval()
     speech = torch.randn(5000, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        heard = hearing.listen(speech, math.floor(5000 * 30 / 16000), window=6)
+        heard = hearing.listen(speech, math.floor(5000 * 30 / 16000), window=6)(0, 60)
         assert heard.shape == (1, 12, 48)
         close(heard, hearing(F.pad(speech, (0, 1400))[None], 12), 0.0)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
 from talkcli.engine.generation.guidance import guide
 from talkcli.engine.methods.textalker.denoiser import FPS, Denoiser, DenoiserConfig
+from talkcli.engine.methods.textalker.hearing import Listened
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.training.stage import Losses
 
@@ -55,7 +56,7 @@ class Diffuser(nn.Module):
     @torch.no_grad()
     def latents(
         self,
-        heard: Float[Tensor, "1 ticks width"],
+        heard: Listened,
         frames: int,
         generator: torch.Generator,
         *,
@@ -64,16 +65,16 @@ class Diffuser(nn.Module):
     ) -> Iterator[Float[Tensor, "1 n dims"]]:
         """Offsets from the pivots of `frames` frames, window by window: streamed or not, the same numbers.
 
-        `heard` is what the audio encoder gave; where it ends early, nothing (0) is heard. `steps` 0 takes all
-        steps of training with fresh noise, as published; else so many of DPM-Solver++. Every window begins
-        with the same noise, also as published.
+        Where `heard` ends early, nothing (0) is heard. `steps` 0 takes all steps of training with fresh
+        noise, as published; else so many of DPM-Solver++. Every window begins with the same noise, also as
+        published.
         """
         net, config, window = self.denoising_net, self.config, self.config.window
         noise = torch.randn(1, window, config.dims, generator=generator).to(self.start)
         null = self.null_audio_feat.expand(-1, window, -1)
         past, past_audio = self.start, self.start_audio_feat
         for begin in range(0, frames, window):
-            part = heard[:, begin : begin + window]
+            part = heard(begin, begin + window)
             silence = part.new_zeros(1, window - part.shape[1], part.shape[2])
             audio = self.audio_feature_map(torch.cat([part, silence], dim=1))
             present = _before(torch.tensor([frames - begin], device=audio.device), window).to(audio)

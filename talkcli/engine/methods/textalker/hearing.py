@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,6 +12,9 @@ from torch.nn import functional as F
 from talkcli.engine.audio.encoder import FIELD, HubertConfig, HubertEncoder, time_mask
 from talkcli.engine.methods.textalker.denoiser import FPS
 from talkcli.engine.speech import SAMPLE_RATE
+
+Listened = Callable[[int, int], Float[Tensor, "1 n width"]]
+"""What is heard at frames [start, stop), or less where the speech ends."""
 
 HOP = 320
 """Samples between outputs of HuBERT's convolutions."""
@@ -35,12 +40,11 @@ class Hearing(nn.Module):
         ticks = stretched(self.convolve(waveform), 2 * frames)
         return stretched(self.transform(ticks), frames)
 
-    def listen(
-        self, waveform: Float[Tensor, " samples"], frames: int, window: int
-    ) -> Float[Tensor, "1 ticks hidden"]:
+    def listen(self, waveform: Float[Tensor, " samples"], frames: int, window: int) -> Listened:
         """For `frames` frames in whole windows: silence follows the speech."""
         ticks = max(1, -(-frames // window)) * window
-        return self(F.pad(waveform, (0, round(ticks * SAMPLE_RATE / FPS) - len(waveform)))[None], ticks)
+        heard = self(F.pad(waveform, (0, round(ticks * SAMPLE_RATE / FPS) - len(waveform)))[None], ticks)
+        return lambda start, stop: heard[:, start:stop]
 
     def convolve(self, waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch ticks channels"]:
         """50 ticks a second."""

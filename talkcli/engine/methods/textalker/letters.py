@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
 from talkcli.engine.layers.resampling import spliced
 from talkcli.engine.methods.textalker.denoiser import FPS
+from talkcli.engine.methods.textalker.hearing import Listened
 from talkcli.engine.phones import PHONES
 
 
@@ -33,7 +34,14 @@ class Letters(nn.Module):
         heard = [self.logmel.letters(sound, frames, Fraction(FPS)) for sound in waveform]
         return spliced(torch.stack(heard), self.reach)
 
-    def listen(
-        self, waveform: Float[Tensor, " samples"], frames: int, window: int
-    ) -> Float[Tensor, "1 frames width"]:
-        return self(waveform[None], frames)
+    def listen(self, waveform: Float[Tensor, " samples"], frames: int, window: int) -> Listened:
+        letters = self.logmel.letters(waveform, frames, Fraction(FPS))
+        return lambda start, stop: among(letters, start, min(stop, frames), self.reach)[None]
+
+
+def among(
+    letters: Float[Tensor, "frames phones"], start: int, stop: int, reach: int
+) -> Float[Tensor, "n width"]:
+    """Frames [start, stop) beside their neighbours; past either end, its frame is held."""
+    near = torch.arange(start - reach, stop + reach, device=letters.device).clamp(0, len(letters) - 1)
+    return spliced(letters[near][None], reach)[0, reach : reach + stop - start]

@@ -15,11 +15,10 @@ from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.mouth_motion import attention_to, gap_of, importance, principal_motions, projected
-from talkcli.engine.layers.resampling import spliced
 from talkcli.engine.methods.textalker.denoiser import FPS
 from talkcli.engine.methods.textalker.latents import identity, latents_of, pivots
 from talkcli.engine.methods.textalker.lessons import Lessons, RigLessons
-from talkcli.engine.methods.textalker.letters import Letters
+from talkcli.engine.methods.textalker.letters import Letters, among
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct
@@ -127,8 +126,7 @@ def passages(
             weight = attention_to(motions.weights(index)[at] @ gap) ** stress
         if heard is not None:
             view = heard[index][int(torch.randint(len(heard[index]), (), generator=generator))]
-            near = torch.arange(start - config.reach, start + length + config.reach).clamp(0, frames - 1)
-            audio = spliced(view[near].float()[None], config.reach)[0, config.reach : config.reach + length]
+            audio = among(view, start, start + length, config.reach).float()
         else:
             rate = SAMPLE_RATE / FPS
             audio = clips.speech(index).waveform[round(start * rate) : round((start + length) * rate)]
