@@ -28,6 +28,8 @@ VIEWS = 16
 """Principal motions of the mouth that are seen besides the latents."""
 SAMPLE = 20_000
 """Frames from which they are sought."""
+EVEN = 0.5
+"""Power of each principal component's deviation that is taken out of it: what moves little counts too."""
 
 
 class Passage(TensorStruct):
@@ -36,7 +38,7 @@ class Passage(TensorStruct):
     audio: Float[Tensor, "*batch ticks width"] | Float[Tensor, "*batch samples"]
     """What is heard, beforehand; or the waveform for HuBERT."""
     latents: Float[Tensor, "*batch frames dims"]
-    """Less the speaker's pivots, over the spread."""
+    """Less the speaker's pivots, along the network's axes, over the spread."""
     weight: Float[Tensor, "*batch frames"]
     """How much each frame counts."""
 
@@ -64,7 +66,8 @@ def centred(
 ) -> list[Float[Tensor, "frames dims"]]:
     """Latents of motion and skin of every clip, less its speaker's pivots, over their spread, in halves.
 
-    Pivots' means and the spread go into the network.
+    Along their principal components, where the network has room for some of them only. Pivots' means, the
+    spread and the components go into the network.
     """
     low, high = network.low.cpu(), network.high.cpu()
     makers = (
@@ -79,10 +82,24 @@ def centred(
         centre = torch.stack(list(own.values())).mean(0)
         (network.motion_pivot if number == 0 else network.texture_pivot).copy_(centre)
         apart = [track.float() - own[clips.speaker(i)] for i, track in enumerate(found)]
+        axes = network.motion_axes if number == 0 else network.texture_axes
+        if axes is not None:
+            apart = along(apart, axes)
         spread = torch.cat([track[::5] for track in apart]).square().mean().sqrt()
         network.spread[number] = spread
         halves.append([(track / spread).half() for track in apart])
     return [torch.cat(pair, dim=1) for pair in zip(*halves, strict=True)]
+
+
+def along(tracks: list[Float[Tensor, "frames dims"]], axes: Float[Tensor, "dims parts"]) -> list[Tensor]:
+    """Tracks along their first principal components, [frames, parts]; `axes` learns the way back."""
+    rows = torch.cat([track[::5] for track in tracks]).double()
+    values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
+    parts = axes.shape[1]
+    scale = values.flip(0)[:parts].clamp(min=1e-12) ** (EVEN / 2)
+    vectors = vectors.flip(1)[:, :parts]
+    axes.copy_(vectors * scale)
+    return [track @ (vectors / scale).float() for track in tracks]
 
 
 def mouth_readout(

@@ -42,6 +42,7 @@ from talkcli.engine.speech import Speech
 
 MOTION_STYLE, TEXTURE_STYLE = "textalker/motion", "textalker/texture"
 """Names of the two pivots among an avatar's styles."""
+AXES = ("motion_axes", "texture_axes")
 FINE, FAINT = 2e-5, 4e-3
 """What is let go where frames become mixtures: metres of a vertex, and logarithm of a texel's ratio."""
 
@@ -95,6 +96,10 @@ class TexTalker(Talker):
     """[dims]: the mean latents of the speakers of the training data."""
     spread: Tensor
     """[2]: what latents of motion and texture, less their pivots, are divided by for the diffusion."""
+    motion_axes: Tensor | None
+    texture_axes: Tensor | None
+    """[dims, parts]: principal components of the latents, where the diffusion draws fewer numbers than they
+    have. None where it draws them all, as published."""
 
     def __init__(self, config: TexTalkerConfig) -> None:
         super().__init__()
@@ -115,6 +120,9 @@ class TexTalker(Talker):
         self.register_buffer("motion_pivot", torch.zeros(config.motion.dims))
         self.register_buffer("texture_pivot", torch.zeros(config.texture.dims))
         self.register_buffer("spread", torch.ones(2))
+        drawn = (config.denoiser.motion, config.denoiser.texture)
+        for name, maps, parts in zip(AXES, (config.motion, config.texture), drawn, strict=True):
+            self.register_buffer(name, torch.zeros(maps.dims, parts) if parts < maps.dims else None)
 
     @property
     def hearing(self) -> Hearing | Letters:
@@ -138,11 +146,14 @@ class TexTalker(Talker):
         for part in self.diffuser.latents(
             heard, frames, generator, steps=sampling.steps, guidance=sampling.guidance
         ):
-            motion, texture = part[0].split([self.config.denoiser.motion, self.config.denoiser.texture], 1)
-            yield (
-                motion * self.spread[0] + motion_pivot.to(device),
-                texture * self.spread[1] + texture_pivot.to(device),
+            codes = part[0].split([self.config.denoiser.motion, self.config.denoiser.texture], 1)
+            motion, texture = (
+                code * spread if axes is None else code * spread @ axes.T
+                for code, spread, axes in zip(
+                    codes, self.spread, (self.motion_axes, self.texture_axes), strict=True
+                )
             )
+            yield motion + motion_pivot.to(device), texture + texture_pivot.to(device)
 
     @torch.no_grad()
     def windows(self, speech: Speech, avatar: Avatar, *, seed: int = 0) -> Iterator[Part]:
