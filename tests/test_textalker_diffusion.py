@@ -189,6 +189,20 @@ def test_few_steps_come_to_where_the_exact_way_ends():
     assert errors[2] < 0.05 * spread and errors[3] < 0.25 * errors[2]
 
 
+def test_nothing_is_left_to_chance_at_temperature_0(diffuser):
+    heard = known(torch.randn(1, 16, WIDTH, generator=seed(1)))
+
+    def made(dice: int, temperature: float) -> Tensor:
+        parts = diffuser.latents(heard, 16, seed(dice), steps=4, temperature=temperature)
+        return torch.cat(list(parts), dim=1)
+
+    assert torch.equal(made(0, 0.0), made(1, 0.0))
+    apart = [(made(0, warm) - made(1, warm)).square().mean() for warm in (0.0, 0.5, 1.0)]
+    assert apart[0] < apart[1] < apart[2]
+    with pytest.raises(BadUsage, match="below 0"):
+        made(0, -0.5)
+
+
 @pytest.mark.parametrize("steps", [-3, 21])
 def test_steps_that_training_never_saw_are_refused(diffuser, steps):
     with pytest.raises(BadUsage, match=f"{steps} steps"):

@@ -202,11 +202,9 @@ class ClipSet:
             self.textures(index),
         )
 
-    def thinned(self, takes: int) -> ClipSet:
-        """The same speakers with so many clips each at most, evenly chosen; all of them for 0."""
-        chosen: list[int] = []
-        for indices in self.speakers.values():
-            chosen += indices[:: max(1, len(indices) // takes)][:takes] if takes else indices
+    def thinned(self, every: int) -> ClipSet:
+        """The same speakers, with one of so many clips of each."""
+        chosen = [index for indices in self.speakers.values() for index in indices[::every]]
         part = object.__new__(ClipSet)
         part.folder, part.contents = self.folder, self.contents
         part.names = tuple(self.names[index] for index in chosen)

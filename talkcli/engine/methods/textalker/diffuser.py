@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
 from talkcli.engine.generation.guidance import guide
 from talkcli.engine.methods.textalker.denoiser import FPS, Denoiser, DenoiserConfig
@@ -62,15 +63,18 @@ class Diffuser(nn.Module):
         *,
         steps: int = 0,
         guidance: float = 1.0,
+        temperature: float = 1.0,
     ) -> Iterator[Float[Tensor, "1 n dims"]]:
         """Offsets from the pivots of `frames` frames, window by window: streamed or not, the same numbers.
 
         Where `heard` ends early, nothing (0) is heard. `steps` 0 takes all steps of training with fresh
         noise, as published; else so many of DPM-Solver++. Every window begins with the same noise, also as
-        published.
+        published, times `temperature`.
         """
         net, config, window = self.denoising_net, self.config, self.config.window
-        noise = torch.randn(1, window, config.dims, generator=generator).to(self.start)
+        if temperature < 0:
+            raise BadUsage(f"A temperature of {temperature} is below 0.", "Give 0 to 1.")
+        noise = temperature * torch.randn(1, window, config.dims, generator=generator).to(self.start)
         null = self.null_audio_feat.expand(-1, window, -1)
         past, past_audio = self.start, self.start_audio_feat
         for begin in range(0, frames, window):

@@ -28,8 +28,6 @@ VIEWS = 16
 """Principal motions of the mouth that are seen besides the latents."""
 SAMPLE = 20_000
 """Frames from which they are sought."""
-EVEN = 0.5
-"""Power of each principal component's deviation that is taken out of it: what moves little counts too."""
 
 
 class Passage(TensorStruct):
@@ -92,14 +90,11 @@ def centred(
 
 
 def along(tracks: list[Float[Tensor, "frames dims"]], axes: Float[Tensor, "dims parts"]) -> list[Tensor]:
-    """Tracks along their first principal components, [frames, parts]; `axes` learns the way back."""
+    """Tracks along their first principal components, [frames, parts], which become the `axes`."""
     rows = torch.cat([track[::5] for track in tracks]).double()
-    values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
-    parts = axes.shape[1]
-    scale = values.flip(0)[:parts].clamp(min=1e-12) ** (EVEN / 2)
-    vectors = vectors.flip(1)[:, :parts]
-    axes.copy_(vectors * scale)
-    return [track @ (vectors / scale).float() for track in tracks]
+    _, vectors = torch.linalg.eigh(rows.T @ rows)
+    axes.copy_(vectors.flip(1)[:, : axes.shape[1]])
+    return [track @ axes.cpu() for track in tracks]
 
 
 def mouth_readout(

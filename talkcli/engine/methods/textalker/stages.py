@@ -150,7 +150,7 @@ def diffuse(
     config: TexTalkerConfig,
     *,
     ears: str = "",
-    takes: int = 0,
+    every: int = 1,
     views: int = 0,
     mouth: float = 0.0,
     stress: float = 0.0,
@@ -158,7 +158,7 @@ def diffuse(
 ) -> Stage[TexTalker, Passage]:
     """Latents from speech, as published: Adam at 1e-4, 32 passages of six seconds a step.
 
-    `ears`: a checkpoint whose log-mel encoder is taken over; `takes`: so many clips a speaker at most;
+    `ears`: a checkpoint whose log-mel encoder is taken over; `every`: one of so many clips of each speaker;
     `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the error that is seen at
     the mouth; `stress`: power of how much more frames of shut lips count (too much shuts them too often);
     `blind`: share of windows that are guessed from hardly more than noise, which is what few steps need.
@@ -166,7 +166,7 @@ def diffuse(
     seen: list[Readout] = []
 
     def begin(network: TexTalker, clips: ClipSet) -> Example[Passage]:
-        clips = clips.thinned(takes)
+        clips = clips.thinned(every)
         if ears:
             take_over(network, ears)
         motions = lessons(network, clips, config.motion.size)

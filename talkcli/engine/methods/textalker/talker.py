@@ -73,6 +73,8 @@ class Sampling:
     """Of the fast sampler; 0 takes all steps of training, as published."""
     guidance: float = 1.0
     """How much more than the training data's the speech counts."""
+    temperature: float = 1.0
+    """Scale of the noise that a window begins with: less of it is calmer, 0 leaves nothing to chance."""
     texture: bool = True
     """Whether the skin is made at all."""
 
@@ -144,7 +146,12 @@ class TexTalker(Talker):
         heard = self.hearing.listen(speech.waveform.to(device), frames, window)
         generator = torch.Generator().manual_seed(seed)
         for part in self.diffuser.latents(
-            heard, frames, generator, steps=sampling.steps, guidance=sampling.guidance
+            heard,
+            frames,
+            generator,
+            steps=sampling.steps,
+            guidance=sampling.guidance,
+            temperature=sampling.temperature,
         ):
             codes = part[0].split([self.config.denoiser.motion, self.config.denoiser.texture], 1)
             motion, texture = (
