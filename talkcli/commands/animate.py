@@ -125,6 +125,7 @@ def run(
 
         with console.step("Taking the style over"):
             person = styled(talker, person, style, texture_style)
+    _unused(talker, person)
     results, faults = [], []
     for task in tasks:
         try:
@@ -209,6 +210,14 @@ def _check(look: Picture, person: Avatar, suffixes: set[str]) -> None:
     if look.renderer == "numba" and not is_compiled():
         with console.step("Compiling the renderer, once"):
             compile_renderer()
+
+
+def _unused(talker: Talker, person: Avatar) -> None:
+    """Say so where an avatar's manner is of another method."""
+    methods = {name.partition("/")[0] for name in person.styles}
+    if methods and talker.method not in methods:
+        known = " or ".join(sorted(methods))
+        console.warn(f"{person.name}'s manner is for {known}: --model {known.split()[0]} would use it.")
 
 
 def _draw_by(talker: Talker, settings: list[str]) -> None:

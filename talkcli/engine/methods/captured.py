@@ -39,7 +39,8 @@ def captured(source: Path, talker: Talker, avatar: Avatar) -> tuple[Avatar, Spee
     if method.capture is None:
         raise BadUsage(
             f"{method.name} takes no style from a voice alone.",
-            "Give a prepared folder of the person's clips, or an avatar that holds the style.",
+            "Give a prepared folder of the person's clips or an avatar that holds the style; or a model that "
+            "hears it: --model memorytalker.",
         )
     speech = load_speech(source)
     return method.capture(talker, speech, avatar), speech

@@ -104,6 +104,9 @@ class Layer(nn.TransformerDecoderLayer):
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int, dropout: float) -> Tensor:
     q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (q, k, v))
+    if torch.is_grad_enabled() and q.device.type == "cpu":  # the fused one learns at a fifth of this speed
+        shares = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(-1)
+        return (F.dropout(shares, dropout) @ v).transpose(1, 2).flatten(2)
     return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout).transpose(1, 2).flatten(2)
 
 
