@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from typer.testing import CliRunner
 from talkcli import __version__, console
 from talkcli.app import VERBS, app
 from talkcli.engine.errors import BadUsage, OutOfResources
+from talkcli.engine.face.avatar import load_avatar, save_avatar
 from talkcli.engine.motion import load_motion
 from talkcli.engine.speech import load_speech
 
@@ -74,6 +76,18 @@ def test_the_suffix_of_the_output_decides(talk, hello, bare):
     assert sorted(os.listdir(hello.parent)) == ["hello.wav", "x.motion"]
     said = talk("animate", hello, *bare, "-o", hello.parent / "x.xyz", code=2)
     assert ".mp4" in said.stderr and not (hello.parent / "x.xyz").exists()
+
+
+def test_a_skin_that_no_model_changes_is_refused_before_the_work(talk, hello, bare):
+    said = talk("animate", hello, *bare, "-o", hello.parent / "x.textures", code=2)
+    assert "leaves the skin as it is" in said.stderr and "Animating" not in said.stderr
+
+
+def test_a_manner_of_another_method_is_not_dropped_without_a_word(talk, hello, untaught, bare_face):
+    styles = {"textalker/motion": torch.zeros(4)}
+    save_avatar(replace(load_avatar(bare_face), styles=styles), hello.parent / "guest.avatar")
+    said = talk("animate", hello, "-m", untaught, "-a", hello.parent / "guest.avatar", "--size", "64")
+    assert "manner is for textalker" in " ".join(said.stderr.split())
 
 
 def test_stdin_is_a_recording_too(hello, bare, untaught):

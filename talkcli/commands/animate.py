@@ -119,7 +119,7 @@ def run(
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
     look = Picture(camera, size, background, renderer)
     suffixes = {path.suffix.lower() for task in tasks for path in task.outputs}
-    _check(look, person, suffixes)
+    _check(look, person, suffixes, talker)
     if style is not None or texture_style is not None:
         from talkcli.engine.methods.captured import styled
 
@@ -196,8 +196,10 @@ def _recordings(given: Path) -> list[Path]:
     return found
 
 
-def _check(look: Picture, person: Avatar, suffixes: set[str]) -> None:
+def _check(look: Picture, person: Avatar, suffixes: set[str], talker: Talker) -> None:
     """Refuse what cannot be drawn before the network runs, and have the renderer ready."""
+    if ".textures" in suffixes and not talker.paints:
+        raise BadUsage(f"{talker.method} leaves the skin as it is.", "For .textures take --model textalker.")
     if not suffixes & {*options.FILMS, *options.PICTURES}:
         return
     from talkcli.engine.rendering.backdrop import backdrop
@@ -205,6 +207,10 @@ def _check(look: Picture, person: Avatar, suffixes: set[str]) -> None:
     from talkcli.engine.rendering.render import RENDERERS, compile_renderer, is_compiled
 
     pick(look.renderer, RENDERERS, "renderer")
+    if look.renderer == "pyrender" and talker.paints:
+        raise BadUsage(
+            "pyrender draws no changing skin.", "Add --set texture=false, or use --renderer numba."
+        )
     portrait(person, look.camera, parse_size(look.size))
     backdrop(look.background, 16, 16)
     if look.renderer == "numba" and not is_compiled():

@@ -31,6 +31,11 @@ class Talker(nn.Module, ABC):
     weights_sha256: str = ""
     """Of the checkpoint file it was read from."""
 
+    @property
+    def paints(self) -> bool:
+        """Whether its motions carry a changing skin."""
+        return False
+
     @abstractmethod
     def animate(
         self,

@@ -127,6 +127,10 @@ class TexTalker(Talker):
             self.register_buffer(name, torch.zeros(maps.dims, parts) if parts < maps.dims else None)
 
     @property
+    def paints(self) -> bool:
+        return self.sampling.texture
+
+    @property
     def hearing(self) -> Hearing | Letters:
         hearing = self.diffuser.audio_encoder
         assert isinstance(hearing, Hearing | Letters)
