@@ -240,10 +240,10 @@ def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, f
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for name in plan.names:
         splits[_split_of(name)].append(name)
-    made = {"corpus": "studio", "version": talkcli.__version__} | asdict(plan)
+    people = ", ".join(reader.name for reader in readers(Path(plan.readers))) if plan.readers else ""
+    made = {"corpus": "studio", "version": talkcli.__version__} | asdict(plan) | {"readers": people}
     licence, source = LICENCE, SOURCE
-    if plan.readers:
-        people = ", ".join(reader.name for reader in readers(Path(plan.readers)))
+    if people:
         licence, source = f"{LICENCE}; r*: that of the recordings", f"{SOURCE}; recordings of {people}"
     save_contents(Contents(splits, licence, source, made), folder)
 
