@@ -48,6 +48,20 @@ FINE, FAINT = 2e-5, 4e-3
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How motion is drawn; changed by `talk animate --set steps=...`."""
+
+    steps: int = 20
+    """Of the fast sampler; 0 takes all steps of training, as published."""
+    guidance: float = 1.0
+    """How much more than the training data's the speech counts."""
+    temperature: float = 1.0
+    """Scale of the noise that a window begins with: less of it is calmer, 0 leaves nothing to chance."""
+    texture: bool = True
+    """Whether the skin is made at all."""
+
+
+@dataclass(frozen=True)
 class TexTalkerConfig:
     """As published."""
 
@@ -61,22 +75,10 @@ class TexTalkerConfig:
     """Frames on either side of whose letters a frame hears as well (logmel)."""
     rig_shapes: tuple[str, ...] = ()
     """Named shapes of the built-in rig that the talker moves; without them it moves vertices."""
+    sampling: Sampling = Sampling()
+    """How it draws unless told otherwise."""
     contrast: float = 1.0
     """Wrinkle maps show texture ratios to this power: small codebooks see faint folds better."""
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How motion is drawn; changed by `talk animate --set steps=...`."""
-
-    steps: int = 20
-    """Of the fast sampler; 0 takes all steps of training, as published."""
-    guidance: float = 1.0
-    """How much more than the training data's the speech counts."""
-    temperature: float = 1.0
-    """Scale of the noise that a window begins with: less of it is calmer, 0 leaves nothing to chance."""
-    texture: bool = True
-    """Whether the skin is made at all."""
 
 
 class Part(NamedTuple):
@@ -106,7 +108,7 @@ class TexTalker(Talker):
     def __init__(self, config: TexTalkerConfig) -> None:
         super().__init__()
         self.config = config
-        self.sampling = Sampling()
+        self.sampling = config.sampling
         self.motion, self.texture = Autoencoder(config.motion), Autoencoder(config.texture)
         if config.encoder == "logmel":
             hearing = Letters(config.logmel, config.reach)
