@@ -34,10 +34,12 @@ def published(tmp_path: Path) -> tuple[Path, MemoryTalker]:
     return path, talker
 
 
-def test_the_bundled_starter_is_listed_with_its_licence(talk) -> None:
-    (starter,) = json.loads(talk("models", "--json").stdout)["models"]
-    assert starter["model"] == "memorytalker" and starter["licence"] == "Apache-2.0"
-    assert starter["megabytes"] < 12 and len(starter["sha256"]) == 64
+def test_the_bundled_starters_are_listed_with_their_licence(talk) -> None:
+    starters = json.loads(talk("models", "--json").stdout)["models"]
+    assert {starter["model"] for starter in starters} == {"memorytalker", "textalker"}
+    for starter in starters:
+        assert starter["licence"] == "Apache-2.0" and "recordings of" in starter["trained_on"]
+        assert starter["megabytes"] < 12 and len(starter["sha256"]) == 64
 
 
 def test_an_imported_checkpoint_opens_with_the_same_weights(talk, published, tmp_path: Path) -> None:

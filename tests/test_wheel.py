@@ -20,7 +20,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as file:
         names = set(file.namelist())
-    for name in ("head.safetensors", "memorytalker.ckpt", "hello.wav", "ada.avatar"):
+    for name in ("head.safetensors", "memorytalker.ckpt", "textalker.ckpt", "hello.wav", "ada.avatar"):
         assert f"talkcli/assets/{name}" in names
     assert not any(name.startswith(("tests", "recipes", "assets")) for name in names)
     site = folder / "site"

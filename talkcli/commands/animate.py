@@ -61,7 +61,7 @@ def run(
     audio: Annotated[
         list[Path], typer.Argument(help="Recordings of speech, or a folder of them; - is WAV on stdin.")
     ],
-    model: options.Model = "memorytalker",
+    model: options.Model = "textalker",
     avatar: options.Avatar = "ada",
     output: options.Output = None,
     style: Annotated[

@@ -42,9 +42,7 @@ def config_for(clips: ClipSet) -> TexTalkerConfig:
     if not isinstance(motion.face, Coefficients):
         return TexTalkerConfig()
     names = tuple(name for name in load_face_model().shape_names if not name.startswith(STILL))
-    denoiser = DenoiserConfig(
-        features=160, layers=3, heads=4, feed_forward=640, dropout=0.0, motion=PARTS, texture=PARTS
-    )
+    denoiser = DenoiserConfig(features=160, layers=3, heads=4, feed_forward=640, motion=PARTS, texture=PARTS)
     return TexTalkerConfig(
         SMALL,
         SMALL,
