@@ -10,6 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from talkcli.app import app
+from talkcli.commands.train import told
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import Clip, Contents, save_clip, save_contents
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
@@ -48,6 +49,11 @@ def clips(tmp_path: Path) -> Path:
             )
     save_contents(Contents({"train": names, "test": []}, "CC0-1.0", "this test"), tmp_path / "clips")
     return tmp_path / "clips"
+
+
+def test_a_checkpoint_tells_no_folder_of_the_machine_it_was_trained_on():
+    given = {"ears": "/home/ada/ears.ckpt", "diffuse": {"steps": 3, "ears": "memorytalker"}}
+    assert told(given) == {"ears": "ears.ckpt", "diffuse": {"steps": 3, "ears": "memorytalker"}}
 
 
 def test_train_then_speak_in_somebodys_manner(clips, tmp_path):

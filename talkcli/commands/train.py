@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -212,6 +213,13 @@ def _log(folder: Path) -> Any:
     return SummaryWriter(str(folder))
 
 
+def told(value: Any) -> Any:
+    """Settings as a checkpoint tells them: of a path the name alone, for a folder is nobody's business."""
+    if isinstance(value, Mapping):
+        return {key: told(part) for key, part in value.items()}
+    return Path(value).name if isinstance(value, str) and os.sep in value else value
+
+
 def _save(
     method: Method,
     talker: Talker,
@@ -237,7 +245,7 @@ def _save(
             "licence": contents.licence,
             **contents.made,
         },
-        "training": {key: value for key, value in settings.items() if key != "config"},
+        "training": told({key: value for key, value in settings.items() if key != "config"}),
         "losses": losses,
     }
     if start is not None:
