@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -72,6 +73,8 @@ def lay_out(language: str, unpacked: Path, folder: Path) -> int:
 
 
 if __name__ == "__main__":
+    if shutil.which("apt-get") is None:
+        sys.exit("Fetching needs apt-get; elsewhere unpack asterisk-core-sounds-* by hand.")
     folder = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as place:
         for language, (_, reader) in READERS.items():

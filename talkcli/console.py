@@ -111,7 +111,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
 
     grid = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
     for index, column in enumerate(columns):
-        grid.add_column(visible(column), justify="right" if index else "left", overflow="fold")
+        word = max(map(len, visible(column).split()), default=0)
+        grid.add_column(
+            visible(column), justify="right" if index else "left", overflow="fold", min_width=word
+        )
     for row in rows:
         grid.add_row(*(visible(cell) for cell in row))
     _rich(False).print(grid)

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,7 +94,7 @@ def run(
         from talkcli.engine.metrics.plots import check_format
 
         check_format(plot)
-    select(metric or [])
+    skin = any(wanted.kind == "texture" for wanted in select(metric or []))
     regions = read_regions(region or [])
     who = load_avatar(options.avatar_file(avatar)) if avatar else None
     kept: dict[str, list[Case]] = {}
@@ -106,7 +107,7 @@ def run(
         scores = {"prediction": _scored("prediction", source, metric, regions, kept)}
     else:
         takes = _takes(predicted, audio, transcript, split)
-        systems = _systems(model, seed, device, takes, who)
+        systems = _systems(model, seed, device, takes, who, skin)
         scores = {
             name: _performed(name, system, takes, metric, regions, who, kept) for name, system in systems
         }
@@ -160,7 +161,12 @@ def _finished(
 
 
 def _systems(
-    models: Sequence[str] | None, seed: int, device: str, takes: Sequence[Take], avatar: Avatar | None
+    models: Sequence[str] | None,
+    seed: int,
+    device: str,
+    takes: Sequence[Take],
+    avatar: Avatar | None,
+    skin: bool,
 ) -> Iterator[tuple[str, System]]:
     """The baselines that fit, then the talkers; talkers are opened when their turn comes."""
     from functools import partial
@@ -170,8 +176,8 @@ def _systems(
     from talkcli.engine.metrics import baselines
     from talkcli.engine.metrics.takes import talking_head
 
-    named = [_talker(model, device, seed) for model in models or []]
-    talkers = named or list(_installed(device, seed))
+    named = [_talker(model, device, seed, skin) for model in models or []]
+    talkers = named or list(_installed(device, seed, skin))
     first = avatar or (load_avatar(takes[0].avatar) if takes[0].avatar else talking_head())
     yield "template", baselines.template
     if first.rig is None:
@@ -190,10 +196,12 @@ def _systems(
         yield name, system
 
 
-def _talker(model: str, device: str, seed: int) -> tuple[str, Any, System]:
+def _talker(model: str, device: str, seed: int, skin: bool) -> tuple[str, Any, System]:
     from talkcli.engine.methods import open_talker
 
     talker = open_talker(model, device)
+    if talker.paints and not skin:
+        talker.sampling = replace(talker.sampling, texture=False)
 
     def perform(speech: Any, avatar: Any, fps: Any) -> Any:
         return talker.animate(speech, avatar, seed=seed)
@@ -201,14 +209,14 @@ def _talker(model: str, device: str, seed: int) -> tuple[str, Any, System]:
     return (Path(model).stem if Path(model).is_file() else model), talker, perform
 
 
-def _installed(device: str, seed: int) -> Iterator[tuple[str, Any, System]]:
+def _installed(device: str, seed: int, skin: bool) -> Iterator[tuple[str, Any, System]]:
     """Every method whose checkpoint is here."""
     from talkcli.engine.methods import METHODS
 
     missing = []
     for name in METHODS:
         try:
-            yield _talker(name, device, seed)
+            yield _talker(name, device, seed, skin)
         except MissingAsset as error:
             missing.append(error)
     if len(missing) == len(METHODS):

@@ -214,10 +214,10 @@ def _log(folder: Path) -> Any:
 
 
 def told(value: Any) -> Any:
-    """Settings as a checkpoint tells them: of a path the name alone, for a folder is nobody's business."""
+    """Settings as a checkpoint tells them: of a path from the root the name alone."""
     if isinstance(value, Mapping):
         return {key: told(part) for key, part in value.items()}
-    return Path(value).name if isinstance(value, str) and os.sep in value else value
+    return Path(value).name if isinstance(value, str) and os.path.isabs(value) else value
 
 
 def _save(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,14 @@ from talkcli.engine.metrics.alignment import align
 from talkcli.engine.speech import Speech, load_speech
 from talkcli.engine.studio.espeak import Request, espeak
 from talkcli.engine.studio.ipa import phone_of
-from talkcli.engine.studio.voices import Utterance
+from talkcli.engine.studio.voices import LEVEL, Utterance
 
 LONGEST = 15.0
 """Seconds of a recording that is used: an aligner loses its way in long ones."""
 FILL = 4.0
 """Seconds that one take has at least."""
-LEVEL = 0.063
-"""Root mean square of a recording, of full scale: that of `voices.speak`."""
+KEPT = 600
+"""Recordings that are remembered with their phones: about one reader's."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def reading(reader: Reader, rng: np.random.Generator) -> list[tuple[str, Utteran
     return read
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def _aligned(audio: Path, language: str) -> tuple[str, Utterance] | None:
     speech = load_speech(audio)
     if speech.seconds > LONGEST:

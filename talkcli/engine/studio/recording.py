@@ -16,11 +16,12 @@ import torch
 import talkcli
 from talkcli.engine.audio.augment import breath
 from talkcli.engine.clips import Clip, Contents, has_clip, save_clip, save_contents, write_all
-from talkcli.engine.errors import BadUsage
+from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
 from talkcli.engine.face.look import Look
+from talkcli.engine.metrics.alignment import has_pocketsphinx
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.struct import replacing
@@ -216,6 +217,8 @@ def _write(plan: Plan, folder: Path, name: str) -> float:
 def missing(plan: Plan, folder: Path, overwrite: bool = False) -> list[str]:
     """The takes of the plan that the folder lacks; a folder of another plan is refused, or begun anew."""
     require_synthesisers(plan.flite)
+    if plan.readers and not has_pocketsphinx():
+        raise MissingAsset("The phones of readers are found by pocketsphinx.", "pip install 'talkcli[align]'")
     names = plan.names
     written = folder / PLAN
     lines = json.dumps(asdict(plan) | {"version": talkcli.__version__}, indent=1) + "\n"

@@ -32,6 +32,9 @@ ACCENTS = (
 FLITE_PITCH = {"kal": 95.0, "kal16": 105.0, "awb": 120.0, "rms": 100.0, "slt": 170.0}
 """Hz: the usual pitch of flite's voices (CMU; kal is a diphone voice at 8 kHz, kal16 at 16)."""
 
+LEVEL = 0.063
+"""Root mean square of what is said, of full scale: -24 dB."""
+
 STOPS = frozenset(("P", "B", "T", "D", "K", "G", "CH", "JH"))
 
 _FLITE_PHONES = {"ax": "AH", "axr": "ER", "ix": "IH", "dx": "D", "el": "L", "em": "M", "en": "N", "nx": "N"}
@@ -138,7 +141,7 @@ def speak(voice: Voice, text: str, delivery: Delivery = PLAIN) -> Utterance:
     waveform = soxr.resample(samples, faster, SAMPLE_RATE).astype(np.float32)
     stretch = rate / faster
     spoken = np.sqrt(np.mean(waveform**2) + 1e-9)
-    waveform = np.clip(waveform / spoken * 0.063 * delivery.loudness, -1, 1)
+    waveform = np.clip(waveform / spoken * LEVEL * delivery.loudness, -1, 1)
     end = len(waveform) / SAMPLE_RATE
     timed = [(phone, min(start * stretch, end), min(stop * stretch, end)) for phone, start, stop in segments]
     return Utterance(Speech(torch.from_numpy(waveform)), phones_of(_joined(timed)))

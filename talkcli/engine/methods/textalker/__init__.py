@@ -29,7 +29,8 @@ SMALL = AutoencoderConfig(
 PARTS = 24
 """Principal components of each map's latents that are drawn: they hold 99.9 % of the motion's variance."""
 CALM = Sampling(steps=2, temperature=0.0)
-"""Best on human recordings: more steps or noise make the mouth restless, and no lips truer."""
+"""Chosen on the human recordings of benchmarks/real_speech.py: noise made the mouth more restless, and
+neither it nor more steps made lips truer."""
 STILL = ("eyeBlink", "eyeLook")
 """Beginnings of the names of shapes that speech says nothing of: `editing.life` moves them."""
 
