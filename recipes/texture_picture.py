@@ -14,6 +14,7 @@ import torch
 
 from talkcli.engine.assets import asset, assets_folder
 from talkcli.engine.editing.life import with_life
+from talkcli.engine.face.acting import painted
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.methods import open_talker
 from talkcli.engine.motion import Motion, ratios
@@ -28,7 +29,7 @@ CROP = slice(40, 400), slice(96, 416)
 def strongest(motion: Motion) -> list[int]:
     """Frames whose skin is farthest from the neutral one."""
     assert motion.texture is not None
-    change = (ratios(motion.texture).log().square()).mean((1, 2, 3))
+    change = (ratios(painted(motion.texture, 64)).log().square()).mean((1, 2, 3))
     found: list[int] = []
     for frame in change.argsort(descending=True).tolist():
         if all(abs(frame - other) >= APART for other in found):

@@ -10,10 +10,11 @@ import torch
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.editing.life import SHAPES, speaking, with_life
 from talkcli.engine.editing.retiming import at_rate
+from talkcli.engine.face.acting import painted
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import arkit_weights, vertices
-from talkcli.engine.motion import Codes, Coefficients, Head, Motion, Shapes, Textures, Vertices, ratios
+from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices, ratios
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
 FPS = Fraction(30)
@@ -169,14 +170,17 @@ def test_the_same_rate_is_the_same_motion():
     assert at_rate(motion, FPS) is motion
 
 
-def test_raised_brows_fold_a_skin_that_changes(ada, talk_and_pause):
+@pytest.mark.parametrize("kind", [Textures, Folds])
+def test_raised_brows_fold_a_skin_that_changes(ada, talk_and_pause, kind):
     frames = talk_and_pause.frames(30)
     rest = Coefficients(torch.zeros(frames, len(load_face_model().shapes)), torch.zeros(frames, 3))
-    blank = Textures(torch.zeros(frames, 1), torch.zeros(1, 3, 64, 64))
+    blank = Folds(torch.zeros(frames, 17))
+    if kind is Textures:
+        blank = Textures(torch.zeros(frames, 1), torch.zeros(1, 3, 64, 64))
     alive = with_life(Motion(Fraction(30), rest, texture=blank), talk_and_pause, ada)
     assert alive.texture is not None
     brow = load_face_model().shape_names.index("browInnerUp")
     assert isinstance(alive.face, Coefficients)
     most, least = alive.face.expression[:, brow].argmax(), alive.face.expression[:, brow].argmin()
-    folds = (ratios(alive.texture) - 1).abs()[:, :, :26].amax((1, 2, 3))  # above the eyes
+    folds = (ratios(painted(alive.texture, 64)) - 1).abs()[:, :, :26].amax((1, 2, 3))  # above the eyes
     assert folds[most] > 3 * folds[least] and folds[most] > 0.01

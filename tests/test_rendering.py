@@ -14,8 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from procedural_head import ball, painted_ball
 
+from talkcli.engine.assets import assets_folder
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
+from talkcli.engine.face.acting import rig_folds
 from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices
 from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
@@ -222,6 +225,19 @@ def textured(motion: Motion, ratio: float) -> Motion:
     weights = torch.linspace(0, 1, len(motion))[:, None]
     basis = torch.full((1, 3, 8, 8), float(np.log(ratio)))
     return dataclasses.replace(motion, texture=Textures(weights, basis))
+
+
+def test_folds_of_a_motion_are_worn_whatever_its_face_does():
+    ada = load_avatar(assets_folder() / "ada.avatar")
+    still = Coefficients(torch.zeros(2, len(load_face_model().shapes)), torch.zeros(2, 3))
+    brows = still.expression.clone()
+    brows[1, load_face_model().shape_names.index("browInnerUp")] = 1.0
+    folds = dataclasses.replace(Motion(Fraction(30), still), texture=rig_folds(brows))
+    smooth, folded = frames(folds, ada, portrait(ada, size=(128, 128)), background="black")
+    bare = next(frames(folds, ada, portrait(ada, size=(128, 128)), background="black", texture=False))
+    change = np.abs(folded.astype(float) - smooth).max(-1)
+    assert np.abs(smooth.astype(float) - bare).max() <= 1
+    assert change[:64].max() > 10 > 2 >= change[80:].max()
 
 
 def test_a_mesh_with_its_own_uv_is_painted_and_its_texture_moves():

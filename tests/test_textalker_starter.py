@@ -11,10 +11,11 @@ from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.corpora.textalk4d import METRES
 from talkcli.engine.errors import BadInput, BadUsage
-from talkcli.engine.face.acting import skin_ratios, worn_textures
+from talkcli.engine.face.acting import folds_of, painted, skin_ratios, worn_textures
 from talkcli.engine.face.avatar import Avatar, save_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import offsets
+from talkcli.engine.face.look import FULL
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.methods import captured
 from talkcli.engine.methods.textalker import METHOD, PARTS, STILL
@@ -25,7 +26,7 @@ from talkcli.engine.methods.textalker.latents import latents_of
 from talkcli.engine.methods.textalker.lessons import RigLessons
 from talkcli.engine.methods.textalker.passages import along
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker, TexTalkerConfig
-from talkcli.engine.motion import Coefficients, Shapes, Textures, ratios
+from talkcli.engine.motion import Coefficients, Folds, Shapes, Textures, ratios
 from talkcli.engine.speech import Speech
 from talkcli.engine.training.fit import fit
 
@@ -104,7 +105,7 @@ def test_windows_as_they_come_equal_the_whole_motion_bit_for_bit(tmp_path):
     columns = [load_face_model().shape_names.index(name) for name in NAMES]
     assert torch.equal(torch.cat([part.face for part in parts]), whole.face.expression[:, columns])
     skins = torch.cat([part.skin for part in parts if part.skin is not None])
-    torch.testing.assert_close(ratios(whole.texture), skins.exp(), atol=0.02, rtol=0)
+    assert torch.equal(skins, whole.texture.weights)
 
 
 def test_same_seed_same_motion_and_another_seed_another(tmp_path):
@@ -138,7 +139,7 @@ def test_motion_style_and_texture_style_are_independent(tmp_path):
     plain, moved, worn = (talker.animate(noise(1.0), each) for each in (avatar, moving, wearing))
     faces = [motion.face for motion in (plain, moved, worn)]
     tracks = [face.expression for face in faces if isinstance(face, Coefficients)]
-    skins = [ratios(motion.texture) for motion in (plain, moved, worn) if motion.texture is not None]
+    skins = [motion.texture.weights for motion in (plain, moved, worn) if motion.texture is not None]
     assert torch.equal(tracks[0], tracks[2]) and not torch.equal(tracks[0], tracks[1])
     assert torch.equal(skins[0], skins[1]) and not torch.equal(skins[0], skins[2])
     with pytest.raises(BadUsage, match="voice"):
@@ -202,6 +203,18 @@ def test_worn_textures_follow_the_brows(tmp_path):
     upper = (plain - folded).abs()[:, :, :32].amax()
     lower = (plain - folded).abs()[:, :, 32:].amax()
     assert upper > 0.05 and lower < 1e-6
+
+
+def test_folds_are_found_again_in_the_textures_they_make():
+    dice = torch.Generator().manual_seed(0)
+    model = load_face_model()
+    assert model.wrinkles is not None
+    folds = Folds(torch.rand(20, len(model.wrinkles.names), generator=dice) * FULL)
+    logs = ratios(painted(folds, 128)).log()
+    torch.testing.assert_close(folds_of(logs).weights, folds.weights, atol=2e-3, rtol=0)
+    noisy = logs + 0.02 * torch.randn(logs.shape, generator=dice)
+    left = (ratios(painted(folds_of(noisy), 128)).log() - logs).square().mean().sqrt()
+    assert float(left) < 0.002, "what no fold explains is noise"
 
 
 def test_factors_keep_frames_to_within_the_tolerance_and_grow_only_when_they_must():

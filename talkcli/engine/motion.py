@@ -63,6 +63,13 @@ class Textures(TensorStruct):
     """Logarithms of ratios in red, green and blue over the UV square, row 0 at the top (v = 1)."""
 
 
+class Folds(TensorStruct):
+    """A skin that changes as the built-in head's does: how far each of its wrinkle maps is on."""
+
+    weights: Float[Tensor, "frames maps"]
+    """0 to 1.2, in the order of the head's `Wrinkles.names`; `face.acting.painted` makes textures of them."""
+
+
 def ratios(
     textures: Textures, start: int = 0, stop: int | None = None
 ) -> Float[Tensor, "frames 3 rows columns"]:
@@ -79,7 +86,7 @@ class Motion(TensorStruct):
     """Frames a second, exact: 30000/1001 does not drift."""
     face: Face
     head: Head | None = None
-    texture: Textures | None = None
+    texture: Textures | Folds | None = None
     """How the skin changes, where the method says so."""
     provenance: str = "{}"
     """JSON: which model, weights (SHA-256), avatar, seed and version made it, and that it is synthetic."""
@@ -121,4 +128,4 @@ def load_offsets(path: Path, start: int = 0, stop: int | None = None) -> Float[T
 
 
 def load_motion(path: Path) -> Motion:
-    return load_struct(path, (Motion, Head, Textures, Vertices, Shapes, Coefficients, Codes))
+    return load_struct(path, (Motion, Head, Textures, Folds, Vertices, Shapes, Coefficients, Codes))

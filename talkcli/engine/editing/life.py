@@ -12,10 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv1d, pad
 
-from talkcli.engine.face.acting import rig_textures
+from talkcli.engine.face.acting import painted, rig_folds
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import rigged
-from talkcli.engine.motion import Coefficients, Head, Motion, Shapes, Textures, Vertices
+from talkcli.engine.face.look import FULL
+from talkcli.engine.motion import Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
 BLINK_CLOSING, BLINK_SHUT, BLINK_OPENING = 0.08, 0.03, 0.20
@@ -93,15 +94,18 @@ def _added(face: object, weights: Float[Tensor, "frames shapes"], avatar: Avatar
 
 
 def _folded(
-    texture: Textures | None, weights: Float[Tensor, "frames shapes"], avatar: Avatar
-) -> Textures | None:
+    texture: Textures | Folds | None, weights: Float[Tensor, "frames shapes"], avatar: Avatar
+) -> Textures | Folds | None:
     """A skin that changes, changed by SHAPES as well, as the rig's own skin is."""
     rig = rigged(avatar)
     if texture is None or rig is None:
         return texture
     whole = weights.new_zeros(len(weights), len(rig.shapes))
     whole[:, [rig.model.shape_names.index(name) for name in SHAPES]] = weights
-    more = rig_textures(whole, texture.basis.shape[2])
+    folds = rig_folds(whole)
+    if isinstance(texture, Folds):
+        return Folds((texture.weights + folds.weights).clamp(max=FULL))
+    more = painted(folds, texture.basis.shape[2])
     used = more.weights.any(0)
     return Textures(
         torch.cat([texture.weights, more.weights[:, used]], 1), torch.cat([texture.basis, more.basis[used]])

@@ -9,7 +9,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from talkcli.engine.motion import Codes, Coefficients, Face, Head, Motion, Shapes, Textures, Vertices
+from talkcli.engine.motion import Codes, Coefficients, Face, Head, Motion, Shapes, Vertices
 
 
 def at_rate(motion: Motion, fps: Fraction) -> Motion:
@@ -27,7 +27,7 @@ def at_rate(motion: Motion, fps: Fraction) -> Motion:
         return torch.lerp(track[before], track[after], share)
 
     head = motion.head and Head(seen(motion.head.rotation), seen(motion.head.translation))
-    skin = motion.texture and Textures(seen(motion.texture.weights), motion.texture.basis)
+    skin = motion.texture and replace(motion.texture, weights=seen(motion.texture.weights))
     return replace(motion, fps=fps, face=_face_seen(motion.face, seen), head=head, texture=skin)
 
 

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import arkit_weights
-from talkcli.engine.face.look import HAEMOGLOBIN, RELIEF_UNIT, Wrinkles, activations
-from talkcli.engine.motion import Motion, Textures
+from talkcli.engine.face.look import FULL, HAEMOGLOBIN, RELIEF_UNIT, Wrinkles, activations
+from talkcli.engine.motion import Folds, Motion, Textures
 
 GAMMA = 2.2
 """Of sRGB, roughly: what a factor of light is in values is its root."""
@@ -24,16 +24,37 @@ SEEN = 0.6
 """Share of all that which soft light and a camera leave."""
 SURROUNDINGS = 17
 """Texels of the height map over which the surroundings are a mean."""
+RIDGE = 1e-4
+"""Of the mean map's own size: keeps recovered folds small where maps look alike."""
 
 
 def worn_textures(motion: Motion, avatar: Avatar, size: int) -> Textures:
     """How the built-in skin changes under a motion of its rig, in size x size maps."""
-    return rig_textures(arkit_weights(motion, avatar), size)
+    return painted(rig_folds(arkit_weights(motion, avatar)), size)
 
 
-def rig_textures(weights: Float[Tensor, "frames shapes"], size: int) -> Textures:
-    """The same from the weights of all the rig's shapes."""
-    return Textures(activations(_wrinkles(), weights), skin_ratios(size))
+def rig_folds(weights: Float[Tensor, "frames shapes"]) -> Folds:
+    """What the built-in skin does under weights of all the rig's shapes."""
+    return Folds(activations(_wrinkles(), weights))
+
+
+def painted(texture: Textures | Folds, size: int) -> Textures:
+    """Folds as textures in size x size maps; textures as they are."""
+    return Textures(texture.weights, skin_ratios(size)) if isinstance(texture, Folds) else texture
+
+
+def folds_of(logs: Float[Tensor, "frames 3 size size"]) -> Folds:
+    """The folds whose textures come nearest to logarithms of ratios: least squares, then what skin can do."""
+    return Folds((logs.flatten(1) @ _unfolding(logs.shape[-1])).clamp(0, FULL))
+
+
+@functools.lru_cache(maxsize=4)
+def _unfolding(size: int) -> Float[Tensor, "numbers maps"]:
+    """Logarithms of ratios @ this = weights."""
+    basis = skin_ratios(size).flatten(1).double()
+    gram = basis @ basis.T
+    ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram))
+    return torch.linalg.solve(gram + ridge, basis).T.float().contiguous()
 
 
 @functools.lru_cache(maxsize=4)

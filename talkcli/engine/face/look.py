@@ -13,6 +13,10 @@ HAEMOGLOBIN = (0.20, 1.0, 0.86)
 """Absorption of blood in red, green and blue: albedo changes by exp(-HAEMOGLOBIN * blood) in linear light."""
 
 
+FULL = 1.2
+"""The most that a wrinkle map is on."""
+
+
 class Look(TensorStruct):
     """Textures in the topology's UV layout, row 0 at the top (v = 1)."""
 
@@ -35,9 +39,9 @@ class Wrinkles(TensorStruct):
     so a quarter of the height
     maps' size is enough; read it with linear interpolation."""
     drivers: Float[Tensor, "maps shapes"]
-    """Activation = clip(drivers @ shape weights, 0, 1.2)."""
+    """Activation = clip(drivers @ shape weights, 0, FULL)."""
 
 
 def activations(wrinkles: Wrinkles, weights: Float[Tensor, "frames shapes"]) -> Float[Tensor, "frames maps"]:
     """How far each wrinkle map is on, from the rig's shape weights."""
-    return (weights @ wrinkles.drivers.mT).clamp(0, 1.2)
+    return (weights @ wrinkles.drivers.mT).clamp(0, FULL)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from talkcli.engine.face.acting import worn_textures
+from talkcli.engine.face.acting import painted, worn_textures
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
@@ -70,14 +70,15 @@ def has_textures(motion: Motion, avatar: Avatar) -> bool:
 
 def worn_chunks(predicted: Motion, reference: Motion, avatar: Avatar) -> Iterator[Worn]:
     """Both textures over their common frames. A prediction that says nothing wears the neutral one."""
-    true = reference.texture or worn_textures(reference, avatar, SIZE)
+    true = painted(reference.texture, SIZE) if reference.texture else worn_textures(reference, avatar, SIZE)
+    told = predicted.texture and painted(predicted.texture, SIZE)
     neutral, face = _neutral(avatar), _face(avatar)
     for start in range(0, min(len(predicted), len(reference)), CHUNK):
         stop = min(start + CHUNK, len(predicted), len(reference))
         theirs = _textures(neutral, true, start, stop)
         ours = neutral.round().expand_as(theirs)
-        if predicted.texture is not None:
-            ours = _textures(neutral, predicted.texture, start, stop)
+        if told is not None:
+            ours = _textures(neutral, told, start, stop)
         yield Worn(ours, theirs, face)
 
 

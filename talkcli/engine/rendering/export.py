@@ -18,11 +18,12 @@ from numpy.lib import format as npy
 from PIL import GifImagePlugin, Image, ImageChops
 
 from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
+from talkcli.engine.face.acting import painted
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, arkit_weights, chunks
 from talkcli.engine.motion import Motion
-from talkcli.engine.rendering.skin_frames import skin_frames
+from talkcli.engine.rendering.skin_frames import SIDE, skin_frames
 from talkcli.engine.struct import replacing
 
 Picture = np.ndarray
@@ -68,7 +69,9 @@ def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
         "fps": np.array([motion.fps.numerator, motion.fps.denominator], np.int64),
     }
     if motion.texture is not None:
-        rest |= {f"texture_{name}": values.numpy() for name, values in vars(motion.texture).items()}
+        rest |= {
+            f"texture_{name}": values.numpy() for name, values in vars(painted(motion.texture, SIDE)).items()
+        }
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", allowZip64=True) as archive:
         for name, array in rest.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:

@@ -15,11 +15,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from talkcli.engine.errors import BadUsage, pick
+from talkcli.engine.face.acting import painted
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, arkit_weights, vertices
 from talkcli.engine.face.look import Wrinkles, activations
-from talkcli.engine.motion import Motion, Textures, ratios
+from talkcli.engine.motion import Folds, Motion, Textures, ratios
 from talkcli.engine.rendering.acting_skin import blend, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.compiled import is_cached
@@ -33,6 +34,8 @@ from talkcli.engine.rendering.surface import surface_of, vertex_normals
 RENDERERS = ("numba", "pyrender")
 CHUNK = 32
 """Frames whose vertices are in memory at once."""
+TINT = 256
+"""Texels along a side at which folds change the skin's colour; their relief is finer."""
 
 
 def frames(
@@ -101,13 +104,22 @@ Moment = tuple[
 
 
 def _moments(
-    motion: Motion, avatar: Avatar, camera: Camera, wrinkles: Wrinkles | None, textures: Textures | None
+    motion: Motion,
+    avatar: Avatar,
+    camera: Camera,
+    wrinkles: Wrinkles | None,
+    texture: Textures | Folds | None,
 ) -> Iterator[Moment]:
+    textures = texture and painted(texture, TINT)
     for start in range(0, len(motion), CHUNK):
         places = vertices(motion, avatar, start, start + CHUNK).numpy()
         active: Float[torch.Tensor, "frames maps"] | None = None
         if wrinkles is not None:
-            active = activations(wrinkles, arkit_weights(motion, avatar, start, start + CHUNK))
+            active = (
+                texture.weights[start : start + CHUNK]
+                if isinstance(texture, Folds)
+                else activations(wrinkles, arkit_weights(motion, avatar, start, start + CHUNK))
+            )
         for i, shape in enumerate(places):
             view = camera.view(start + i).double().numpy()
             acts = None if active is None else active[i].numpy()

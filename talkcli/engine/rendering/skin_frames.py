@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from torch.nn import functional as F
 
 from talkcli.engine.errors import BadInput
+from talkcli.engine.face.acting import painted
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.motion import Motion, ratios
 
@@ -19,11 +20,12 @@ CHUNK = 8
 
 def skin_frames(motion: Motion, avatar: Avatar) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
     """The texture of every frame, sRGB in the avatar's UV layout; what is wrong is said at the call."""
-    texture, look = motion.texture, avatar.look
-    if texture is None:
+    look = avatar.look
+    if motion.texture is None:
         raise BadInput("This motion does not change the skin.", "Animate with a model that does: textalker.")
     if look is None:
         raise BadInput(f"Avatar {avatar.name} has no skin to change.", "Give one with a look.")
+    texture = painted(motion.texture, SIDE)
     neutral = look.albedo.permute(2, 0, 1).float()[None]
     if max(neutral.shape[2:]) > SIDE:
         neutral = F.adaptive_avg_pool2d(neutral, SIDE)

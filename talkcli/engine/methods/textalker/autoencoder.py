@@ -26,7 +26,7 @@ CODEBOOK = 0.25
 DECAY = 0.99
 """Of the running use of a code, a step."""
 
-TEXELS = 1 << 18
+TEXELS = 1 << 17
 """Texels generated at a time when nothing is to be learnt: caches stay warm and memory small."""
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import rig_textures, skin_ratios
+from talkcli.engine.face.acting import painted, rig_folds, skin_ratios
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
@@ -83,7 +83,7 @@ class RigLessons:
         track = self._tracks[clip][start:stop]
         whole = track.new_zeros(len(track), len(load_face_model().shape_names))
         whole[:, self._columns] = track
-        return wrinkle_of(ratios(rig_textures(whole, self._size)) ** self._contrast)
+        return wrinkle_of(ratios(painted(rig_folds(whole), self._size)) ** self._contrast)
 
 
 class CorpusLessons:

@@ -18,6 +18,7 @@ from talkcli.engine.audio.encoder import HubertConfig
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.corpora.textalk4d import METRES
 from talkcli.engine.errors import BadInput
+from talkcli.engine.face.acting import folds_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
@@ -37,7 +38,7 @@ from talkcli.engine.methods.textalker.maps import (
     denormalised,
     ratio_of,
 )
-from talkcli.engine.motion import Coefficients, Face, Motion, Shapes, Textures
+from talkcli.engine.motion import Coefficients, Face, Folds, Motion, Shapes, Textures
 from talkcli.engine.speech import Speech
 
 MOTION_STYLE, TEXTURE_STYLE = "textalker/motion", "textalker/texture"
@@ -86,8 +87,8 @@ class Part(NamedTuple):
 
     face: Float[Tensor, "frames numbers"]
     """Weights of the rig's shapes, or offsets of vertices, metres."""
-    skin: Float[Tensor, "frames 3 rows columns"] | None
-    """Logarithms of texture ratios."""
+    skin: Float[Tensor, "frames folds"] | Float[Tensor, "frames 3 rows columns"] | None
+    """How far the rig's wrinkles are on, or logarithms of texture ratios."""
 
 
 class TexTalker(Talker):
@@ -189,6 +190,7 @@ class TexTalker(Talker):
         """Windows of `denoiser.window` frames, each continuing the one before; 30 frames a second."""
         frames, made = speech.frames(FPS), 0
         tracks: list[Tensor] = []
+        folds: list[Tensor] = []
         mesh, skin = Factors(FINE), Factors(FAINT)
         for part in self.windows(speech, avatar, seed=seed):
             made += len(part.face)
@@ -196,10 +198,12 @@ class TexTalker(Talker):
                 tracks.append(part.face)
             else:
                 mesh.add(part.face)
-            if part.skin is not None:
+            if part.skin is not None and self.config.rig_shapes:
+                folds.append(part.skin)
+            elif part.skin is not None:
                 skin.add(part.skin)
             progress(made / frames)
-        texture = None
+        texture = Folds(torch.cat(folds)) if folds else None
         if skin.basis is not None:
             size = self.config.texture.size
             texture = Textures(skin.weights(), skin.basis.view(-1, 3, size, size))
@@ -244,10 +248,11 @@ class TexTalker(Talker):
             return rig_maps(self.config.motion.size, self.config.rig_shapes).weights(offsets.cpu())
         return read(offsets, reader).flatten(1)
 
-    def _skin(self, latents: Tensor) -> Float[Tensor, "frames 3 rows columns"]:
+    def _skin(self, latents: Tensor) -> Float[Tensor, "frames ..."]:
         grid = self.config.texture.grid
         maps = self.texture.decode(latents.unflatten(1, (-1, grid, grid)))
-        return ratio_of(maps).log() / self.config.contrast
+        logs = ratio_of(maps).log() / self.config.contrast
+        return folds_of(logs.cpu()).weights if self.config.rig_shapes else logs
 
     def _named(self, weights: Float[Tensor, "frames shapes"]) -> Coefficients:
         names = load_face_model().shape_names
