@@ -95,6 +95,16 @@ def test_every_stage_learns_and_leaves_nothing_behind_but_weights(tmp_path):
     assert moving <= set(NAMES)
 
 
+def test_a_settled_codebook_draws_better_and_keeps_its_codes(tmp_path):
+    clips, talker = studio_clips(tmp_path), untaught()
+    taught(talker, clips, "motion", 30, critic=-1)
+    before = {name: value.clone() for name, value in talker.state_dict().items()}
+    losses = taught(talker, clips, "motion", 30, critic=-1, settled=True)
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    changed = {name for name, value in talker.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed and all(name.startswith("motion.generator.") for name in changed)
+
+
 def test_windows_as_they_come_equal_the_whole_motion_bit_for_bit(tmp_path):
     clips, talker = studio_clips(tmp_path), untaught()
     avatar, speech = clips.avatar(0), noise(4.3)

@@ -67,19 +67,23 @@ def autoencoder_losses(
     importance: Float[Tensor, "size size"] | None = None,
     half: bool = False,
     generator: torch.Generator | None = None,
+    settled: bool = False,
 ) -> Losses:
     """What an autoencoder minimises over maps in [0, 1].
 
     `importance` is how much each texel's error counts, and `half` computes the network in bfloat16. Where the
-    config restarts codes, they are drawn by `generator`.
+    config restarts codes, they are drawn by `generator`. `settled`: encoder and codes stay as they are.
     """
     with torch.autocast(maps.device.type, torch.bfloat16, enabled=half):
-        latents = autoencoder.encode(maps)
-        if autoencoder.config.restart and generator is not None:
-            autoencoder.quantize.revive(latents.detach(), generator)
-        quantised = autoencoder.quantise(latents)
+        with torch.set_grad_enabled(not settled):
+            latents = autoencoder.encode(maps)
+            if autoencoder.config.restart and generator is not None and not settled:
+                autoencoder.quantize.revive(latents.detach(), generator)
+            quantised = autoencoder.quantise(latents)
         made = autoencoder.generate(quantised.latents)
-    losses = {"pixel": pixel_loss(made, maps, importance), "codebook": quantised.loss}
+    losses = {"pixel": pixel_loss(made, maps, importance)}
+    if not settled:
+        losses["codebook"] = quantised.loss
     if likeness is not None:
         losses["likeness"] = likeness(made, maps)
     if critic is not None:

@@ -49,21 +49,25 @@ def listen(config: TexTalkerConfig, *, ears: str = "") -> Stage[TexTalker, Heard
     return listening(encoder)
 
 
-def motion(config: TexTalkerConfig, *, critic: int = CRITIC_FROM, lpips: str = "") -> Stage[TexTalker, Frame]:
+def motion(
+    config: TexTalkerConfig, *, critic: int = CRITIC_FROM, lpips: str = "", settled: bool = False
+) -> Stage[TexTalker, Frame]:
     """The codebook of motion, from offset maps, as published: Adam at 2e-5, 12 maps a step.
 
     The critic joins at step `critic`, never if that is negative. `lpips` is a file of LPIPS weights; without
-    it edges are compared instead (`perception.Edges`).
+    it edges are compared instead (`perception.Edges`). `settled`: the generator alone learns, so that latents
+    made before stay true.
     """
     importance: list[Tensor] = []
 
     def begin(network: TexTalker, clips: ClipSet) -> Example[Frame]:
         known = lessons(network, clips, config.motion.size)
         if isinstance(known, RigLessons):
+            importance.append(known.importance)
+        if isinstance(known, RigLessons) and not settled:
             low, high = known.range()
             network.low.copy_(low - MARGIN * (high - low))
             network.high.copy_(high + MARGIN * (high - low))
-            importance.append(known.importance)
         low, high = network.low.cpu(), network.high.cpu()
 
         def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
@@ -72,11 +76,11 @@ def motion(config: TexTalkerConfig, *, critic: int = CRITIC_FROM, lpips: str = "
 
         return cut
 
-    return _codebook(begin, lambda network: network.motion, critic, lpips, importance)
+    return _codebook(begin, lambda network: network.motion, critic, lpips, importance, settled)
 
 
 def texture(
-    config: TexTalkerConfig, *, critic: int = CRITIC_FROM, lpips: str = ""
+    config: TexTalkerConfig, *, critic: int = CRITIC_FROM, lpips: str = "", settled: bool = False
 ) -> Stage[TexTalker, Frame]:
     """The codebook of the skin, from wrinkle maps; options as those of `motion`."""
     importance: list[Tensor] = []
@@ -92,7 +96,7 @@ def texture(
 
         return cut
 
-    return _codebook(begin, lambda network: network.texture, critic, lpips, importance)
+    return _codebook(begin, lambda network: network.texture, critic, lpips, importance, settled)
 
 
 def _codebook(
@@ -101,6 +105,7 @@ def _codebook(
     critic: int,
     lpips: str,
     importance: list[Tensor],
+    settled: bool,
 ) -> Stage[TexTalker, Frame]:
     likeness = perception(Path(lpips) if lpips else None)
 
@@ -120,6 +125,7 @@ def _codebook(
             importance=importance[0].to(batch.maps.device) if importance else None,
             half=True,
             generator=generator,
+            settled=settled,
         )
         return {likeness.name if name == "likeness" else name: term for name, term in terms.items()}
 
@@ -134,9 +140,10 @@ def _codebook(
         assert network.critic is not None
         return network.critic.parameters()
 
-    updates = [
-        Update[TexTalker, Frame](lambda network: part(network).parameters(), losses, 2e-5, betas=BETAS)
-    ]
+    def learning(network: TexTalker) -> Iterable[nn.Parameter]:
+        return (part(network).generator if settled else part(network)).parameters()
+
+    updates = [Update[TexTalker, Frame](learning, losses, 2e-5, betas=BETAS)]
     if critic >= 0:
         updates.append(Update(judge, verdict, 2e-5, betas=BETAS, start=critic))
     return Stage(tuple(updates), started, steps=500_000, batch=12, ema=0.995, schedule=cosine, end=ended)
