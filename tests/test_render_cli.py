@@ -66,7 +66,7 @@ def test_a_skin_that_changes_becomes_a_folder_of_textures(talk, motion, bare_fac
     talk("render", tmp_path / "dark.motion", "-a", "ada", "-o", tmp_path / "a.textures")
     shown = sorted((tmp_path / "a.textures").glob("*.png"))
     skins = [np.asarray(Image.open(path)).astype(float) for path in shown]
-    assert [skin.shape for skin in skins] == [(512, 512, 3)] * 4
+    assert [skin.shape for skin in skins] == [(1024, 1024, 3)] * 4
     assert np.array_equal(skins[0], skins[3])
     assert np.abs(skins[2] - skins[0] * np.exp(-0.5)).max() <= 1
     talk("render", tmp_path / "dark.motion", "-a", "ada", "-o", tmp_path / "a.textures", "--overwrite")

@@ -97,6 +97,14 @@ def test_the_face_keeps_its_quads_its_seams_and_its_skin(corpus):
     assert large is not None and large.albedo.shape == (2048, 2048, 3) and (large.albedo == 90).all()
 
 
+def test_a_neutral_skin_is_kept_as_large_as_it_is_when_asked(corpus, talk, tmp_path):
+    talk("prepare", "textalk4d", corpus, "-o", tmp_path / "clips", "--set", "skin=8192")
+    look = ClipSet(tmp_path / "clips", "train")[0].avatar.look
+    assert look is not None and look.albedo.shape == (3000, 3000, 3)
+    said = talk("prepare", "textalk4d", corpus, "-o", tmp_path / "clips", "--set", "skn=1", code=2)
+    assert "skin" in said.stderr
+
+
 def test_clips_can_be_made_in_other_processes(corpus):
     name, get = list(read(corpus).items())[-1]
     assert name == "ID011/second" and len(pickle.loads(pickle.dumps(get))().motion) == 10

@@ -24,7 +24,7 @@ def run(
         Path | None, typer.Option("--output", "-o", help="The folder of clips to write or to complete.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="What the studio records, in TOML: recipes/studio.toml.")
+        Path | None, typer.Option("--config", help="Settings in TOML, such as recipes/studio.toml.")
     ] = None,
     set_: options.Settings = None,
     jobs: options.Jobs = 1,
@@ -41,7 +41,7 @@ def run(
     Examples:
       talk prepare studio clips/ --set speakers=20 --set takes=10 --jobs 2
       talk prepare vocaset ~/data/vocaset -o clips/
-      talk prepare textalk4d ~/data/TexTalkData -o clips/ --jobs 4
+      talk prepare textalk4d ~/data/TexTalkData -o clips/ --jobs 4 --set skin=8192
     """
     pick(corpus, (STUDIO, *CORPORA), "corpus")
     if corpus == STUDIO:
@@ -49,12 +49,12 @@ def run(
         total, made = _recorded(target, config, set_ or [], seed, jobs, overwrite)
     elif output is None:
         raise BadUsage("Where shall the clips go?", f"talk prepare {corpus} {folder} -o clips/")
-    elif config or set_:
-        raise BadUsage(f"{corpus} has no settings.", "Leave out --config and --set.")
     else:
+        from talkcli.engine.config import load_toml, parse_settings
         from talkcli.engine.corpora import convert
 
-        target, total, made = output, None, convert(corpus, folder, output, jobs)
+        settings = (load_toml(config) if config else {}) | parse_settings(set_ or [])
+        target, total, made = output, None, convert(corpus, folder, output, jobs, settings)
     count, seconds = 0, 0.0
     for _, length in console.progress(made, f"Preparing {corpus}", total, "clips"):
         count, seconds = count + 1, seconds + length

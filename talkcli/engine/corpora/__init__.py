@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from talkcli.engine.errors import pick
+from talkcli.engine.errors import BadUsage, pick
 
 if TYPE_CHECKING:
     from talkcli.engine.clips import Clip
@@ -19,15 +20,21 @@ CORPORA = {
     "textalk4d": "talkcli.engine.corpora.textalk4d",
 }
 """Each module has read(folder) -> {name: how to get the clip}, which can be pickled; split_of(name); and what
-clips.json says: SPLITS, LICENCE, SOURCE, MADE."""
+clips.json says: SPLITS, LICENCE, SOURCE, MADE. Where it has a dataclass Settings, read takes one besides."""
 
 
-def convert(corpus: str, raw: Path, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
+def convert(
+    corpus: str, raw: Path, folder: Path, jobs: int = 1, settings: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[tuple[str, float]]:
     """Write every clip that is not there yet, then clips.json; yields each name with its seconds."""
     from talkcli.engine.clips import Contents, has_clip, save_contents, write_all
+    from talkcli.engine.config import with_values
 
     module = importlib.import_module(CORPORA[pick(corpus, CORPORA, "corpus")])
-    found = module.read(raw)
+    kind = getattr(module, "Settings", None)
+    if settings and kind is None:
+        raise BadUsage(f"{corpus} has no settings.", "Leave out --config and --set.")
+    found = module.read(raw, *([with_values(kind(), settings)] if kind else []))
     folder.mkdir(parents=True, exist_ok=True)
     missing = {name: get for name, get in found.items() if not has_clip(folder, name)}
     yield from write_all(

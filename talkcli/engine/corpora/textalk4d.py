@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,11 +32,16 @@ FPS = Fraction(30)
 METRES = 0.165
 """Of one unit of its meshes, by the size of its heads (15 to 18 cm): the authors publish none, so that what
 is measured in millimetres may be a tenth too small or too large."""
-LARGEST = 2048
-"""Texels along a side of the neutral skin that an avatar keeps."""
 MATT = (96, 140)
 """Strength and roughness of gloss, of 255: the corpus has no such maps."""
 HALVED = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    skin: int = 2048
+    """Texels along a side of the neutral skin that an avatar keeps, at most; the corpus has 8192."""
+
 
 SPLITS = ("train", "test")
 LICENCE = "CC BY-NC 4.0 (TexTalk4D; github.com/XuanchenLi/TexTalk)"
@@ -50,7 +56,7 @@ def split_of(name: str) -> str:
     return "test" if name.endswith("/second") else "train"
 
 
-def read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
+def read(folder: Path, settings: Settings = Settings()) -> Mapping[str, Callable[[], Clip]]:
     """Every recording, or half of one, and how to get it."""
     people = sorted(path.parent for path in folder.glob("*/Models") if path.is_dir())
     if not people:
@@ -62,11 +68,14 @@ def read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
     found: dict[str, Callable[[], Clip]] = {}
     for person in people:
         halves = ("first", "second") if person in people[-HALVED:] else ("whole",)
-        found |= {f"{person.name}/{part}": functools.partial(_clip, person, part, lips) for part in halves}
+        found |= {
+            f"{person.name}/{part}": functools.partial(_clip, person, part, lips, settings.skin)
+            for part in halves
+        }
     return found
 
 
-def _clip(person: Path, part: str, lips: Path | None) -> Clip:
+def _clip(person: Path, part: str, lips: Path | None, largest: int) -> Clip:
     wav = person / "Records" / "enhanced_vocal.wav"
     if not wav.is_file():
         raise MissingAsset(f"There is no {wav}.", _AGAIN)
@@ -81,7 +90,7 @@ def _clip(person: Path, part: str, lips: Path | None) -> Clip:
         raise MissingAsset(f"There is no {missing}.", _AGAIN)
     start, stop = {"whole": (0, count), "first": (0, count // 2), "second": (count // 2, count)}[part]
     large = person / "Models" / "000001" / "face.png"
-    avatar = face_of(person.name, meshes[0], large if large.is_file() else skins[0], lips)
+    avatar = face_of(person.name, meshes[0], large if large.is_file() else skins[0], lips, largest)
     verts = len(avatar.neutral)
     offsets = [load_obj_vertices(path, verts) * METRES - avatar.neutral for path in meshes[start:stop]]
     sound = speech.waveform[_sample(start) : _sample(stop)]
@@ -105,13 +114,15 @@ def _numbered(folder: Path, name: str) -> list[Path]:
     return found
 
 
-def face_of(name: str, mesh_path: Path, skin: Path, lips: Path | None = None) -> Avatar:
+def face_of(
+    name: str, mesh_path: Path, skin: Path, lips: Path | None = None, largest: int = Settings.skin
+) -> Avatar:
     """A neutral mesh with its texture, in metres."""
     mesh = load_obj(mesh_path)
     if not len(mesh.uv_faces):
         raise BadInput(f"{mesh_path} has no texture coordinates.", _AGAIN)
     marked = torch.zeros(0, dtype=torch.long) if lips is None else load_indices(lips, len(mesh.vertices))
-    look = _look(skin)
+    look = _look(skin, largest)
     try:
         return Avatar(
             name,
@@ -126,9 +137,9 @@ def face_of(name: str, mesh_path: Path, skin: Path, lips: Path | None = None) ->
         raise BadInput(f"{mesh_path} is damaged: {error}.", _AGAIN) from error
 
 
-def _look(path: Path) -> Look:
+def _look(path: Path, largest: int) -> Look:
     """The neutral skin, evenly matt: the textures hold what light did to pores and folds already."""
-    albedo = load_picture(path, LARGEST)
+    albedo = load_picture(path, largest)
     return Look(albedo, torch.tensor([[MATT]], dtype=torch.uint8), torch.zeros(1, 1, dtype=torch.int8))
 
 

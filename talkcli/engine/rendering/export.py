@@ -23,7 +23,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, arkit_weights, chunks
 from talkcli.engine.motion import Motion
-from talkcli.engine.rendering.skin_frames import SIDE, skin_frames
+from talkcli.engine.rendering.skin_frames import FOLDED, skin_frames
 from talkcli.engine.struct import replacing
 
 Picture = np.ndarray
@@ -70,7 +70,8 @@ def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
     }
     if motion.texture is not None:
         rest |= {
-            f"texture_{name}": values.numpy() for name, values in vars(painted(motion.texture, SIDE)).items()
+            f"texture_{name}": values.numpy()
+            for name, values in vars(painted(motion.texture, FOLDED)).items()
         }
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", allowZip64=True) as archive:
         for name, array in rest.items():
