@@ -214,7 +214,9 @@ def _row_bytes(dtype: torch.dtype, shape: Sequence[int]) -> int:
 def _packed(tensor: Tensor) -> UInt8[Tensor, " bytes"]:
     """Deflated columns of bytes: the high bytes of all x, which are much alike; their low bytes; all y; .."""
     rows = tensor.flatten().view(torch.uint8).view(-1, _row_bytes(tensor.dtype, tensor.shape))
-    return torch.frombuffer(bytearray(zlib.compress(rows.T.contiguous().numpy(), 9)), dtype=torch.uint8)
+    return torch.frombuffer(
+        bytearray(zlib.compress(rows.T.contiguous().numpy().tobytes(), 9)), dtype=torch.uint8
+    )
 
 
 def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
@@ -233,7 +235,7 @@ def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
         if left < 0:
             raise ValueError(f"its tensors claim more than {MAX_PACKED} bytes")
         inflate = zlib.decompressobj()
-        content = bytearray(inflate.decompress(tensors[name].numpy(), size + 1))
+        content = bytearray(inflate.decompress(tensors[name].numpy().tobytes(), size + 1))
         if len(content) != size or not inflate.eof:
             raise ValueError(f"{name} does not hold the {size} bytes that it claims")
         columns = torch.frombuffer(content, dtype=torch.uint8).view(_row_bytes(dtype, shape), -1)
