@@ -1,8 +1,8 @@
 """Does a voice's manner help a face? python benchmarks/style.py CLIPS [CHECKPOINT]
 
 CLIPS is a prepared folder (talk prepare studio). Of every speaker of its test split a few clips are animated
-by MemoryTalker with the style of others of their clips, as `talk personalize` hears it; with the mean style of
-the others; with the next speaker's; with none (all gains one); and with gains fitted to the speaker's own
+by MemoryTalker with the style of others of their clips, as `talk personalize` hears it; with the mean style
+of the others; with the next speaker's; with none (all gains one); and with gains fitted to the speaker's own
 motion in yet other clips: how much of a person the memory could hold. Scores are paired clip by clip, on one
 face for all.
 """
