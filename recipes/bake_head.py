@@ -14,7 +14,7 @@ def main() -> None:
     start = time.perf_counter()
     model = assemble()
     target = assets_folder() / "head.safetensors"
-    save_struct(model, target)
+    save_struct(model, target, packed=True)
     size = target.stat().st_size / 1e6
     print(
         f"{target}: {len(model.template)} vertices, {len(model.topology.faces)} faces, "

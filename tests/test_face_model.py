@@ -1,4 +1,4 @@
-"""The face model is linear blend skinning over a tree of joints, for the built-in head and for FLAME."""
+"""The face model is linear blend skinning over a tree of joints."""
 
 from __future__ import annotations
 
@@ -9,22 +9,27 @@ from dataclasses import replace
 import pytest
 import torch
 
-from talkcli.engine.face.face_model import JOINTS, PARENTS, FaceModel, load_face_model
+from talkcli.engine.face.face_model import JOINTS, PARENTS, FaceModel, carried_by, load_face_model
 from talkcli.engine.face.rotations import matrix
-from talkcli.engine.face.skinning import joint_transforms, skinned, turned_about
 from talkcli.engine.face.topology import Topology
 
-NECK, JAW, LEFT_EYE = (JOINTS.index(name) for name in ("neck", "jaw", "left_eye"))
+LEFT_EYE = JOINTS.index("left_eye")
 
 
 @functools.cache
-def toy(regressor: bool = True, correctives: bool = False) -> FaceModel:
-    """A model of twelve vertices with every part that FLAME has."""
+def toy(regressor: bool = True) -> FaceModel:
+    """A model of twelve vertices, each between a joint and the one that carries it."""
     chance = torch.Generator().manual_seed(0)
 
     def noise(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=chance)
 
+    between = torch.rand(12, generator=chance)
+    shares = torch.zeros(12, 5)
+    for vertex in range(12):
+        joint = 1 + vertex % 4
+        shares[vertex, joint] += between[vertex]
+        shares[vertex, PARENTS[joint]] += 1 - between[vertex]
     faces = torch.tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]])
     topology = Topology(
         "toy", faces, noise(12, 2), faces, torch.zeros(4, dtype=torch.long), {}, {}, faces[:, :2]
@@ -37,9 +42,8 @@ def toy(regressor: bool = True, correctives: bool = False) -> FaceModel:
         shape_names=("jawOpen", "eyeBlinkLeft", "eyeBlinkRight"),
         expression=noise(2, 3),
         joints=noise(5, 3),
-        weights=noise(12, 5).softmax(1),
+        weights=shares,
         joint_regressor=noise(5, 12).softmax(1) if regressor else None,
-        pose_correctives=noise(36, 12, 3) * 0.01 if correctives else None,
     )
 
 
@@ -65,42 +69,33 @@ def chained(model: FaceModel, vertex: int, rotations: torch.Tensor, shaped: torc
     return total
 
 
-def test_no_pose_returns_the_template():
+@pytest.mark.parametrize("joint", JOINTS)
+def test_no_turn_moves_nothing(joint: str):
+    vertices = toy().template.expand(2, -1, -1)
+    torch.testing.assert_close(toy().turned(vertices, joint, toy().joints, torch.zeros(2, 3)), vertices)
+
+
+def test_turning_leaves_first_equals_the_chain_of_matrices():
     model = toy()
-    torch.testing.assert_close(model.posed(torch.zeros(4), torch.zeros(3)), model.template)
+    shaped = model.neutral(torch.tensor([1.0, -0.5])) + 0.3 * model.shapes[0]
+    turns, joints = pose(3, len(JOINTS)), model.joints_of(shaped)
+    moved = shaped.expand(3, -1, -1)
+    for joint in reversed(range(len(JOINTS))):
+        moved = model.turned(moved, JOINTS[joint], joints, turns[:, joint])
+    expected = [[chained(model, v, matrix(turn), shaped) for v in range(12)] for turn in turns]
+    torch.testing.assert_close(moved, torch.stack([torch.stack(e) for e in expected]), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("correctives", [False, True])
-def test_posing_equals_the_chain_of_matrices(correctives: bool):
-    model = toy(correctives=correctives)
-    identity, weights = torch.tensor([1.0, -0.5]), torch.tensor([0.3, 1.0, 0.0])
-    root, neck, jaw, eyes = pose(1)[0], pose(2)[0], pose(3)[0], pose(4, 2)[0]
-    shaped = model.neutral(identity) + (weights[:, None, None] * model.shapes).sum(0)
-    rotations = matrix(torch.stack([root, neck, jaw, *eyes]))
-    if model.pose_correctives is not None:
-        feature = (rotations[1:] - torch.eye(3)).flatten()
-        shaped_by_pose = shaped + (feature[:, None, None] * model.pose_correctives).sum(0)
-        fixed = replace(model, joint_regressor=None, joints=model.joints_of(shaped))
-    else:
-        shaped_by_pose, fixed = shaped, model
-    expected = torch.stack([chained(fixed, v, rotations, shaped_by_pose) for v in range(12)])
-    torch.testing.assert_close(
-        model.posed(identity, weights, jaw, neck, eyes, root), expected, atol=1e-5, rtol=1e-5
-    )
-
-
-def test_a_batch_is_its_frames_one_by_one():
-    model = toy()
-    identity, weights, jaw, neck, eyes = torch.randn(5, 4), torch.rand(5, 3), pose(5), pose(5), pose(5, 2)
-    whole = model.posed(identity, weights, jaw, neck, eyes)
-    for i in range(5):
-        torch.testing.assert_close(whole[i], model.posed(identity[i], weights[i], jaw[i], neck[i], eyes[i]))
+def test_a_joint_carries_what_hangs_on_it():
+    carried = {name: {JOINTS[j] for j in carried_by(JOINTS.index(name))} for name in JOINTS}
+    assert carried["root"] == set(JOINTS) and carried["neck"] == set(JOINTS) - {"root"}
+    assert carried["jaw"] == {"jaw"} and carried["left_eye"] == {"left_eye"}
 
 
 def test_a_root_turn_is_rigid():
     model = toy()
-    moved = model.posed(torch.zeros(4), torch.zeros(3), root=torch.tensor([0.3, -1.0, 0.2]))
-    torch.testing.assert_close(torch.pdist(moved), torch.pdist(model.template))
+    moved = model.turned(model.template[None], "root", model.joints, torch.tensor([[0.3, -1.0, 0.2]]))
+    torch.testing.assert_close(torch.pdist(moved[0]), torch.pdist(model.template))
 
 
 def test_joints_follow_the_identity_only_with_a_regressor():
@@ -108,17 +103,6 @@ def test_joints_follow_the_identity_only_with_a_regressor():
     moving, fixed = toy(), toy(regressor=False)
     assert (moving.joints_of(moving.neutral(identity)) - moving.joints_of(moving.template)).abs().max() > 0.01
     torch.testing.assert_close(fixed.joints_of(fixed.neutral(identity)), fixed.joints)
-
-
-def test_skinning_by_one_joint_equals_turning_about_it():
-    model = toy()
-    vertices, turn = model.template[None], matrix(pose(1))
-    rotations = torch.eye(3).repeat(1, 5, 1, 1)
-    rotations[:, NECK] = turn
-    share = model.weights[:, 1:].sum(1)
-    expected = skinned(vertices, model.weights, joint_transforms(rotations, model.joints, PARENTS))
-    got = turned_about(vertices, share, turn, torch.zeros(1, 3), model.joints[NECK])
-    torch.testing.assert_close(got, expected)
 
 
 def test_a_name_without_a_side_is_both_sides():
@@ -153,15 +137,14 @@ class TestTalkHead:
     def test_positive_jaw_rotation_opens_the_mouth(self):
         model: FaceModel = self.model
         upper, lower = model.topology.lip_pairs.long()[13]
-        still = torch.zeros(len(model.shapes))
-        opened = model.posed(torch.zeros(1), still, jaw=torch.tensor([0.25, 0.0, 0.0]))
+        opened = model.turned(model.template[None], "jaw", model.joints, torch.tensor([[0.25, 0.0, 0.0]]))[0]
         assert opened[upper, 1] - opened[lower, 1] > 0.015
 
     def test_eyes_turn_about_their_centres(self):
         model: FaceModel = self.model
         ball = model.topology.regions["left_eye"].long()
-        turn = torch.tensor([[0.0, 0.4, 0.0], [0.0, 0.0, 0.0]])
-        moved = model.posed(torch.zeros(1), torch.zeros(len(model.shapes)), eyes=turn)
+        turn = torch.tensor([[0.0, 0.4, 0.0]])
+        moved = model.turned(model.template[None], "left_eye", model.joints, turn)[0]
         centre = model.joints[LEFT_EYE]
         before, after = (v[ball] - centre for v in (model.template, moved))
         torch.testing.assert_close(after.norm(dim=1), before.norm(dim=1), atol=3e-4, rtol=0)
@@ -170,9 +153,7 @@ class TestTalkHead:
 
     def test_shoulders_stay_when_the_neck_turns(self):
         model: FaceModel = self.model
-        moved = model.posed(
-            torch.zeros(1), torch.zeros(len(model.shapes)), neck=torch.tensor([0.0, 0.5, 0.0])
-        )
+        moved = model.turned(model.template[None], "neck", model.joints, torch.tensor([[0.0, 0.5, 0.0]]))[0]
         low = model.template[:, 1] < model.template[:, 1].min() + 0.03
         torch.testing.assert_close(moved[low], model.template[low], atol=1e-5, rtol=0)
         assert (moved - model.template).norm(dim=1).max() > 0.03

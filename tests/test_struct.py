@@ -7,6 +7,7 @@ import math
 import os
 import struct
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +24,7 @@ from talkcli.engine.errors import BadInput, OutOfResources, TalkError, Untrusted
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.look import Look
 from talkcli.engine.motion import Coefficients, Head, Motion, Shapes, load_motion, save_motion
-from talkcli.engine.struct import TensorStruct, load_struct, replacing, stack
+from talkcli.engine.struct import MAX_PACKED, TensorStruct, load_struct, replacing, save_struct, stack
 
 FPS = Fraction(30000, 1001)
 
@@ -302,3 +303,98 @@ def test_an_unknown_kind_names_what_was_wanted(tmp_path):
     write_motion(tmp_path / "x")
     with pytest.raises(BadInput, match="holds a Motion, not a Head"):
         load_struct(tmp_path / "x", (Head,))
+
+
+class Mixed(TensorStruct):
+    halves: torch.Tensor
+    singles: torch.Tensor
+    bytes: torch.Tensor
+    flags: torch.Tensor
+    one: torch.Tensor
+    none: torch.Tensor
+    plain: Point
+
+
+def mixed() -> Mixed:
+    g = torch.Generator().manual_seed(0)
+    return Mixed(
+        halves=torch.randn(4, 7, 3, generator=g).half(),
+        singles=torch.randn(5, 2, generator=g).mT,
+        bytes=torch.zeros(3, 64, 64, dtype=torch.int8),
+        flags=torch.tensor([True, False, True]),
+        one=torch.tensor(3),
+        none=torch.zeros(0, 3),
+        plain=Point(torch.arange(9)),
+    )
+
+
+def test_packing_loses_nothing_and_is_smaller(tmp_path):
+    for packed in (False, True):
+        save_struct(mixed(), tmp_path / str(packed), packed=packed)
+    loaded = load_struct(tmp_path / "True", (Mixed, Point))
+    for name, value in vars(mixed()).items():
+        if name != "plain":
+            assert getattr(loaded, name).dtype == value.dtype and torch.equal(getattr(loaded, name), value)
+    assert torch.equal(loaded.plain.x, torch.arange(9))
+    assert (tmp_path / "True").stat().st_size < (tmp_path / "False").stat().st_size / 4
+
+
+def deflated(content: bytes) -> torch.Tensor:
+    return torch.frombuffer(bytearray(zlib.compress(content)), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        [],
+        3,
+        {"a": None},
+        {"b": ["uint8", [100]]},
+        {"a": ["float64", [100]]},
+        {"a": [[], [100]]},
+        {"a": ["uint8", 100]},
+        {"a": ["uint8", ["100"]]},
+        {"a": ["uint8", [100.0]]},
+        {"a": ["uint8", [-100, -1]]},
+        {"a": ["uint8", [0, 1 << 80]]},
+        {"a": ["uint8", [1] * 100_000]},
+        {"a": ["uint8", [99]]},
+        {"a": ["uint8", [101]]},
+        {"w": ["uint8", [3]]},
+    ],
+    ids=str,
+)
+def test_a_packed_tensor_that_is_not_what_it_claims_is_untrusted(packed, tmp_path):
+    header = {"format": 1, "kind": "Point", "fields": {"x": {"tensor": "a"}}, "packed": packed}
+    tensors = {"a": deflated(bytes(100)), "w": torch.zeros(3)}
+    save_file(tensors, tmp_path / "x", metadata={"talk": json.dumps(header)})
+    with pytest.raises(Untrusted, match="damaged") as told:
+        load_struct(tmp_path / "x", (Point,))
+    assert "no talk header" not in told.value.message
+
+
+@pytest.mark.parametrize("claimed", [[10], [MAX_PACKED], [MAX_PACKED, MAX_PACKED]], ids=str)
+def test_a_bomb_does_not_go_off(claimed, tmp_path):
+    """A hundred kilobytes that would unpack to a hundred megabytes cost no more than they may claim."""
+    header = {"format": 1, "kind": "Point", "packed": {"a": ["int8", claimed]}}
+    save_file({"a": deflated(bytes(100 << 20))}, tmp_path / "x", metadata={"talk": json.dumps(header)})
+    tracemalloc.start()
+    with pytest.raises(Untrusted, match="claim"):
+        load_struct(tmp_path / "x", (Point,))
+    assert tracemalloc.get_traced_memory()[1] < (3 * MAX_PACKED if claimed == [MAX_PACKED] else 4e6)
+    tracemalloc.stop()
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data())
+def test_no_mutation_of_a_packed_file_does_worse_than_a_talk_error(data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("packed") / "x"
+    save_struct(mixed(), path, packed=True)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        load_struct(path, (Mixed, Point))
+    except TalkError as error:
+        assert str(path) in error.message and error.hint

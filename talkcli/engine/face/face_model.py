@@ -14,13 +14,19 @@ from talkcli.engine.face.eyelids import Eye
 from talkcli.engine.face.lips import Mouth
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rotations import matrix
-from talkcli.engine.face.skinning import joint_transforms, skinned
+from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.face.topology import Landmarks, Topology, landmark_points
 from talkcli.engine.struct import TensorStruct, load_struct
 
 JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 PARENTS = (-1, 0, 1, 1, 1)
 """The joint tree, the same as FLAME's but for FLAME's names."""
+
+
+def carried_by(joint: int) -> list[int]:
+    """A joint and all that hang on it."""
+    below = [child for child, parent in enumerate(PARENTS) if parent == joint]
+    return [joint, *(deeper for child in below for deeper in carried_by(child))]
 
 
 class FaceModel(TensorStruct):
@@ -42,8 +48,6 @@ class FaceModel(TensorStruct):
     wrinkles: Wrinkles | None = None
     joint_regressor: Float[Tensor, "joints verts"] | None = None
     """Joints of a face as means of its vertices; without it every face has the mean face's joints."""
-    pose_correctives: Float[Tensor, "pose_features verts 3"] | None = None
-    """Metres per entry of the joints' rotations minus the identity, root left out (FLAME has them)."""
     contact: Contact | None = None
     """What touches what: lips, teeth, lids, eyeballs."""
 
@@ -83,31 +87,22 @@ class FaceModel(TensorStruct):
             weights[hits] = value
         return weights
 
-    def posed(
+    def turned(
         self,
-        identity: Float[Tensor, "*batch n"],
-        weights: Float[Tensor, "*batch shapes"],
-        jaw: Float[Tensor, "*batch 3"] | None = None,
-        neck: Float[Tensor, "*batch 3"] | None = None,
-        eyes: Float[Tensor, "*batch 2 3"] | None = None,
-        root: Float[Tensor, "*batch 3"] | None = None,
-    ) -> Float[Tensor, "*batch verts 3"]:
-        """Identity, then shapes, then joints (axis-angle, radians; `eyes` left then right): metres.
+        vertices: Float[Tensor, "frames verts 3"],
+        joint: str,
+        joints: Float[Tensor, "joints 3"],
+        rotation: Float[Tensor, "frames 3"],
+        translation: Float[Tensor, "frames 3"] | None = None,
+    ) -> Float[Tensor, "frames verts 3"]:
+        """One of JOINTS turned (axis-angle, radians) and shifted (metres), with all that hangs on it.
 
-        Linear as the papers have it: contact is the business of `geometry`.
+        `joints` are where the face at rest has them. Leaves first, then what carries them: together this is
+        linear blend skinning, in steps, so that lips can meet before the head turns.
         """
-        shaped = self.neutral(identity) + (weights @ self.shapes.flatten(1)).unflatten(-1, (-1, 3))
-        batch = shaped.shape[:-2]
-        still = shaped.new_zeros(3)
-        eyes = still.expand(*batch, 2, 3) if eyes is None else eyes
-        turns = [still if turn is None else turn for turn in (root, neck, jaw)]
-        turns = [turn.expand(*batch, 3) for turn in (*turns, eyes[..., 0, :], eyes[..., 1, :])]
-        rotations = matrix(torch.stack(turns, -2))
-        joints = self.joints_of(shaped)
-        if self.pose_correctives is not None:
-            feature = (rotations[..., 1:, :, :] - torch.eye(3)).flatten(-3)
-            shaped = shaped + (feature @ self.pose_correctives.flatten(1)).unflatten(-1, (-1, 3))
-        return skinned(shaped, self.weights, joint_transforms(rotations, joints, PARENTS))
+        shift = torch.zeros_like(rotation) if translation is None else translation
+        share = self.weights[:, carried_by(JOINTS.index(joint))].sum(1)
+        return turned_about(vertices, share, matrix(rotation), shift, joints[JOINTS.index(joint)])
 
     def landmarks(self, vertices: Float[Tensor, "*batch verts 3"], name: str = "ibug68") -> Tensor:
         """Named landmarks on given vertices, [*batch, points, 3] metres."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import JOINTS, FaceModel, load_face_model
+from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.motion import Codes, Coefficients, Motion, Shapes, Vertices
@@ -121,7 +121,7 @@ def _faces(
                 )
             moved = _mixed(neutral, _named_weights(face, rig.model, start, stop), rig.shapes)
             if face.jaw.any():
-                moved = _jaw_turned(moved, face.jaw[start:stop], rig)
+                moved = rig.model.turned(moved, "jaw", rig.joints, face.jaw[start:stop])
         case Codes():
             raise _no_mesh()
     if rig is not None and rig.model.contact is not None:
@@ -148,28 +148,18 @@ def _named_weights(face: Coefficients, model: FaceModel, start: int, stop: int |
     return torch.nn.functional.pad(values, (0, known - values.shape[1]))
 
 
-def _jaw_turned(moved: Tensor, jaw: Float[Tensor, "frames 3"], rig: Rigged) -> Tensor:
-    joint = JOINTS.index("jaw")
-    share, pivot = rig.model.weights[:, joint], rig.joints[joint]
-    return turned_about(moved, share, matrix(jaw), torch.zeros_like(jaw), pivot)
-
-
 def _posed(
     moved: Tensor, motion: Motion, avatar: Avatar, rig: Rigged | None, start: int, stop: int | None
 ) -> Tensor:
     """The head turned about its neck joint: the shoulders of a rig stay, a bare mesh turns as a whole."""
     if motion.head is None:
         return moved
-    rotation = matrix(motion.head.rotation[start:stop])
-    translation = motion.head.translation[start:stop]
-    if rig is None:
-        low, high = avatar.neutral.amin(0), avatar.neutral.amax(0)
-        pivot = torch.stack(
-            [(low[0] + high[0]) / 2, low[1] + 0.15 * (high[1] - low[1]), (low[2] + high[2]) / 2]
-        )
-        return turned_about(moved, torch.ones(len(avatar.neutral)), rotation, translation, pivot)
-    share = rig.model.weights[:, 1:].sum(1)
-    return turned_about(moved, share, rotation, translation, rig.joints[JOINTS.index("neck")])
+    rotation, translation = motion.head.rotation[start:stop], motion.head.translation[start:stop]
+    if rig is not None:
+        return rig.model.turned(moved, "neck", rig.joints, rotation, translation)
+    low, high = avatar.neutral.amin(0), avatar.neutral.amax(0)
+    pivot = torch.stack([(low[0] + high[0]) / 2, low[1] + 0.15 * (high[1] - low[1]), (low[2] + high[2]) / 2])
+    return turned_about(moved, torch.ones(len(avatar.neutral)), matrix(rotation), translation, pivot)
 
 
 def _recovered(moved: Float[Tensor, "rows verts 3"], rig: Rigged) -> Float[Tensor, "rows shapes"]:

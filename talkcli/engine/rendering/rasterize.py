@@ -1,4 +1,4 @@
-"""Which triangle is seen at every sample, and where in it: exact coverage, perspective-correct weights.
+"""Which triangle is seen at every sample and how near it is there: exact coverage, perspective-correct depth.
 
 Vertices are snapped to 1/256 sample, edges are integers, and a sample on a shared edge belongs to exactly one
 triangle (the top-left rule): a closed mesh has neither holes nor double samples. A face that reaches behind
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.rendering.compiled import exact, inlined
+from talkcli.engine.rendering.compiled import exact
 
 SUBSAMPLE = 256
 """Steps per sample that vertices are snapped to."""
@@ -152,50 +152,3 @@ def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
 def _excluded(dx, dy):
     """1 if samples on this edge belong to the neighbour, 0 for a top or left edge."""
     return 0 if dy < 0 or (dy == 0 and dx > 0) else 1
-
-
-@inlined
-def weights_at(snapped, nearness, a, b, c, px, py):
-    """Perspective-correct weights of a face's corners at a snapped point, also outside the face."""
-    ax, ay = float(snapped[a, 0] - px), float(snapped[a, 1] - py)
-    bx, by = float(snapped[b, 0] - px), float(snapped[b, 1] - py)
-    cx, cy = float(snapped[c, 0] - px), float(snapped[c, 1] - py)
-    wa = (bx * cy - by * cx) * nearness[a]
-    wb = (cx * ay - cy * ax) * nearness[b]
-    wc = (ax * by - ay * bx) * nearness[c]
-    scale = 1.0 / (wa + wb + wc)
-    return wa * scale, wb * scale, wc * scale
-
-
-@exact
-def barycentrics(snapped, nearness, faces, ids, weights):
-    """Perspective-correct corner weights [height, width, 3] of what rasterize saw, 0 where it saw nothing."""
-    for y in range(ids.shape[0]):
-        for x in range(ids.shape[1]):
-            f = ids[y, x]
-            if f < 0:
-                weights[y, x] = 0.0
-                continue
-            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-            wa, wb, wc = weights_at(snapped, nearness, a, b, c, x * 256 + 128, y * 256 + 128)
-            weights[y, x, 0], weights[y, x, 1], weights[y, x, 2] = wa, wb, wc
-
-
-def see(
-    vertices: NDArray[np.float32],
-    faces: NDArray[np.uint32],
-    view: NDArray[np.float64],
-    focal: float,
-    width: int,
-    height: int,
-    two_sided: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Face number [height, width] (-1: none) and corner weights [height, width, 3] at every pixel centre."""
-    snapped, nearness = np.zeros((len(vertices), 2), np.int64), np.zeros(len(vertices))
-    project(vertices, view, focal, width, height, snapped, nearness)
-    ids, depth = sheet(height, width)
-    both = np.zeros(len(faces), np.bool_) if two_sided is None else two_sided
-    rasterize(snapped, nearness, faces, both, np.arange(len(faces), dtype=np.uint32), 0, ids, depth)
-    ids, weights = ids[:, :width].copy(), np.empty((height, width, 3), np.float32)
-    barycentrics(snapped, nearness, faces, ids, weights)
-    return ids, weights
