@@ -24,7 +24,7 @@ from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
 from talkcli.engine.methods.textalker.factors import Factors
 from talkcli.engine.methods.textalker.latents import latents_of
 from talkcli.engine.methods.textalker.lessons import RigLessons
-from talkcli.engine.methods.textalker.passages import along
+from talkcli.engine.methods.textalker.passages import along, misheard
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker, TexTalkerConfig
 from talkcli.engine.motion import Coefficients, Folds, Shapes, Textures, ratios
 from talkcli.engine.speech import Speech
@@ -82,7 +82,7 @@ def test_every_stage_learns_and_leaves_nothing_behind_but_weights(tmp_path):
     for name, steps, left, options in (
         ("motion", 30, 0.5, {"critic": 25}),
         ("texture", 30, 0.2, {"critic": -1}),
-        ("diffuse", 120, 0.85, {"mouth": 1.0}),
+        ("diffuse", 120, 0.85, {"mouth": 1.0, "mishear": 1.0}),
     ):
         losses = taught(talker, clips, name, steps, **options)
         assert sum(losses[steps - 10 : steps - 5]) < left * sum(losses[:5]), name
@@ -103,6 +103,14 @@ def test_a_settled_codebook_draws_better_and_keeps_its_codes(tmp_path):
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     changed = {name for name, value in talker.state_dict().items() if not torch.equal(value, before[name])}
     assert changed and all(name.startswith("motion.generator.") for name in changed)
+
+
+def test_letters_are_misheard_by_as_much_as_asked_and_for_a_tenth_of_a_second():
+    letters = torch.zeros(301, 40, dtype=torch.half)
+    error = misheard(letters, 2.0, torch.Generator().manual_seed(0))
+    assert error.shape == letters.shape and 1.9 < float(error.std()) < 2.1
+    assert torch.equal(error[0], error[2]) and not torch.equal(error[2], error[3])
+    assert not misheard(letters, 0.0, torch.Generator()).any()
 
 
 def test_windows_as_they_come_equal_the_whole_motion_bit_for_bit(tmp_path):

@@ -28,6 +28,8 @@ VIEWS = 16
 """Principal motions of the mouth that are seen besides the latents."""
 SAMPLE = 20_000
 """Frames from which they are sought."""
+SLIP = 3
+"""Frames for which one sound is misheard."""
 
 
 class Passage(TensorStruct):
@@ -119,8 +121,9 @@ def passages(
     tracks: list[Float[Tensor, "frames dims"]],
     views: int,
     stress: float,
+    mishear: float,
 ) -> Example[Passage]:
-    """Random passages; a clip that is too short holds its last frame."""
+    """Random passages; a clip that is too short holds its last frame. Options: see `stages.diffuse`."""
     config, hearing = network.config, network.hearing
     length = 2 * config.denoiser.window
     heard = None
@@ -138,6 +141,8 @@ def passages(
             weight = attention_to(motions.weights(index)[at] @ gap) ** stress
         if heard is not None:
             view = heard[index][int(torch.randint(len(heard[index]), (), generator=generator))]
+            if mishear:
+                view = misheard(view, mishear * float(torch.rand((), generator=generator)), generator)
             audio = among(view, start, start + length, config.reach).float()
         else:
             rate = SAMPLE_RATE / FPS
@@ -146,3 +151,12 @@ def passages(
         return Passage(audio, tracks[index][at].float(), weight)
 
     return cut
+
+
+def misheard(
+    letters: Float[Tensor, "frames phones"], spread: float, generator: torch.Generator
+) -> Float[Tensor, "frames phones"]:
+    """Logits off by normal chance of this spread, a tenth of a second at a time."""
+    frames, phones = letters.shape
+    error = torch.randn(-(-frames // SLIP), phones, generator=generator).repeat_interleave(SLIP, 0)
+    return letters.float() + spread * error[:frames]

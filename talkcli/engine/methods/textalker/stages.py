@@ -162,13 +162,16 @@ def diffuse(
     mouth: float = 0.0,
     stress: float = 0.0,
     blind: float = 0.0,
+    mishear: float = 0.0,
 ) -> Stage[TexTalker, Passage]:
     """Latents from speech, as published: Adam at 1e-4, 32 passages of six seconds a step.
 
     `ears`: a checkpoint whose log-mel encoder is taken over; `every`: one of so many clips of each speaker;
     `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the error that is seen at
     the mouth; `stress`: power of how much more frames of shut lips count (too much shuts them too often);
-    `blind`: share of windows that are guessed from hardly more than noise, which is what few steps need.
+    `blind`: share of windows that are guessed from hardly more than noise, which is what few steps need;
+    `mishear`: by how much the letters of a passage err at most (standard deviation of logits): an encoder
+    knows the voices that it learnt from better than those that will come.
     """
     seen: list[Readout] = []
 
@@ -181,7 +184,7 @@ def diffuse(
         tracks = centred(network, clips, motions, skins)
         if mouth and isinstance(motions, RigLessons):
             seen.append(Readout(mouth_readout(network, motions, tracks), mouth))
-        return passages(network, clips, motions, tracks, views, stress)
+        return passages(network, clips, motions, tracks, views, stress, mishear)
 
     def losses(network: TexTalker, batch: Passage, generator: torch.Generator) -> Losses:
         with torch.autocast(batch.latents.device.type, torch.bfloat16):
