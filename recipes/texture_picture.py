@@ -1,7 +1,7 @@
 """What a changing skin changes: python recipes/texture_picture.py [CHECKPOINT] -> assets/pictures/texture.jpg
 
-The bundled speech, animated by TexTalker: above a static skin, below the one that the network makes, both
-without the rig's own wrinkles; the moments at which they differ most, at least half a second apart.
+The bundled speech, animated by TexTalker: above a static skin, below the one that the network makes;
+the moments at which they differ most, at least half a second apart.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
         camera = portrait(avatar, "front", (SIZE, SIZE))
         rows = []
         for changing in (False, True):
-            drawn = frames(motion, avatar, camera, wrinkles=False, texture=changing)
+            drawn = frames(motion, avatar, camera, wrinkles=changing, texture=changing)
             kept = [picture[CROP] for number, picture in enumerate(drawn) if number in moments]
             rows.append(np.concatenate(kept, axis=1))
         shown.append(np.concatenate(rows, axis=0))
