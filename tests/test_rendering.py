@@ -21,8 +21,9 @@ from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera, look_at, portrait
 from talkcli.engine.rendering.picture import Painter
-from talkcli.engine.rendering.rasterize import NEAR, SUBSAMPLE, see
+from talkcli.engine.rendering.rasterize import NEAR, SHEER, SUBSAMPLE, see
 from talkcli.engine.rendering.render import compile_renderer, frames, is_compiled
+from talkcli.engine.rendering.strands import LEFT
 from talkcli.engine.rendering.surface import surface_of
 
 
@@ -370,3 +371,15 @@ def test_pyrender_refuses_a_skin_that_it_would_not_draw():
     changing = dataclasses.replace(still, texture=Textures(torch.zeros(1, 1), torch.zeros(1, 3, 4, 4)))
     with pytest.raises(BadUsage, match="changing skin"):
         frames(changing, ball_avatar, portrait(ball_avatar, "front", (16, 16)), "pyrender")
+
+
+def test_hair_frays_at_its_end_and_nowhere_else():
+    avatar, topology, _ = painted_ball("hair")
+    surface = surface_of(avatar, topology)
+    fraying = (surface.hair[:, :, LEFT] < 1).any(1)
+    height = avatar.neutral.numpy()[surface.faces][..., 1].max(1)
+    assert np.array_equal(surface.sides == SHEER, fraying) and fraying.any()
+    assert height[fraying].max() < height[~fraying].min() + 0.05
+    skin, hair = (drawn(*painted_ball(kind)[:2]).max(-1) > 0 for kind in ("skin", "hair"))
+    assert not (hair & ~skin).any() and np.array_equal(hair[:40], skin[:40])
+    assert (skin & ~hair).sum() > 20

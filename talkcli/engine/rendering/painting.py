@@ -12,6 +12,7 @@ from talkcli.engine.rendering.compiled import fast, inlined
 from talkcli.engine.rendering.gathering import gather
 from talkcli.engine.rendering.rasterize import LANES, SUBSAMPLE, rasterize
 from talkcli.engine.rendering.shading import BATCH, LIGHT, shade_body, shade_eye, shade_hair
+from talkcli.engine.rendering.strands import rasterize_sheer
 from talkcli.engine.rendering.surface import EYE, HAIR
 from talkcli.engine.rendering.textures import SHADES
 
@@ -80,7 +81,10 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
         if here == 0 and column == 0:
             k = (2 * y) // rows
             seen = order[starts[k] : starts[k + 1]]
-            rasterize(snapped, nearness, surface.faces, surface.two_sided, seen, 2 * y, ids, depth)
+            rasterize(snapped, nearness, surface.faces, surface.sides, seen, 2 * y, ids, depth)
+            rasterize_sheer(
+                snapped, nearness, surface.faces, surface.sides, surface.hair, seen, 2 * y, ids, depth
+            )
         upper, lower = ids[here], ids[here + 1]
         for x in range(column, width):
             left, right = np.uint64(2 * x), np.uint64(2 * x + 1)
