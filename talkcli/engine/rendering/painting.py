@@ -40,11 +40,13 @@ class Canvas(NamedTuple):
 
 @inlined
 def kin(f, near, g, far, surface, facts, reach):
-    """Whether two samples lie on one smooth surface, so that one colour serves both."""
-    return (
-        surface.materials[f] == surface.materials[g]
-        and abs(near - far) < reach * near
-        and (facts[f, 6] * facts[g, 6] + facts[f, 7] * facts[g, 7] + facts[f, 8] * facts[g, 8] > ALIKE)
+    """Whether two samples lie on one smooth surface or both in hair, so that one colour serves both."""
+    return surface.materials[f] == surface.materials[g] and (
+        surface.materials[f] == HAIR
+        or (
+            abs(near - far) < reach * near
+            and (facts[f, 6] * facts[g, 6] + facts[f, 7] * facts[g, 7] + facts[f, 8] * facts[g, 8] > ALIKE)
+        )
     )
 
 

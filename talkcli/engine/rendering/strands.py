@@ -14,7 +14,7 @@ from talkcli.engine.rendering.rasterize import LANES, SHEER, excluded
 STRAND = 0.00042
 """Metres across a strand: about as fine as a sample of a picture of 512 pixels can show."""
 
-FRAY, LOCK = 0.015, 0.08
+FRAY, LOCK = 0.012, 0.08
 """Metres of a sheet's end that fray; shorter sheets fray all over: half way down they are fullest."""
 
 ACROSS, LEFT, PLAIN = 0, 1, 2
@@ -92,15 +92,14 @@ def wave(across):
 def shows(across, left):
     """Whether a strand of a fraying sheet covers a point of it."""
     number = np.int64(across)
-    end = 0.82 * chance(number) + 0.2 * wave(across * 0.22)
-    width = min((left - end) * 2.2, 1.0)
-    return left >= 1.0 or abs(across - np.float32(number) - 0.5) < 0.5 * width
+    end = 0.82 * chance(number) + 0.2 * chance(number >> 2)
+    return abs(across - np.float32(number) - 0.5) < min((left - end) * 1.1, 0.5) or left >= 1.0
 
 
 @inlined
 def shade(across, plain):
-    """How bright a strand is: locks, and finer ones in them."""
-    return 1.0 + plain * (0.55 * (wave(across * 0.31) - 0.5) + 0.45 * (wave(across * 0.11) - 0.5))
+    """How bright a strand is, with its neighbours."""
+    return 1.0 + 0.7 * plain * (wave(across * 0.27) - 0.5)
 
 
 @exact
@@ -126,26 +125,38 @@ def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, d
         na, nb, nc = nearness[i], nearness[j], nearness[k]
         x0, x1 = max(0, (min(ax, bx, cx) + 127) >> 8), min(width - 1, (max(ax, bx, cx) - 128) >> 8)
         y0, y1 = max(top, (min(ay, by, cy) + 127) >> 8), min(top + rows - 1, (max(ay, by, cy) - 128) >> 8)
+        if x0 > x1 or y0 > y1:
+            continue
+        px, py = x0 * 256 + 128, y0 * 256 + 128
+        ea = (cx - bx) * (py - by) - (cy - by) * (px - bx) - excluded(cx - bx, cy - by)
+        eb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx) - excluded(ax - cx, ay - cy)
+        ec = (bx - ax) * (py - ay) - (by - ay) * (px - ax) - excluded(bx - ax, by - ay)
+        ea_x, eb_x, ec_x = (by - cy) * 256, (cy - ay) * 256, (ay - by) * 256
+        ea_y, eb_y, ec_y = (cx - bx) * 256, (ax - cx) * 256, (bx - ax) * 256
+        na, nb, nc = na / area, nb / area, nc / area
+        ua, ub, uc = na * strands[f, 0, ACROSS], nb * strands[f, b, ACROSS], nc * strands[f, c, ACROSS]
+        va, vb, vc = na * strands[f, 0, LEFT], nb * strands[f, b, LEFT], nc * strands[f, c, LEFT]
+        near_x = np.float32(ea_x * na + eb_x * nb + ec_x * nc)
+        across_x = np.float32(ea_x * ua + eb_x * ub + ec_x * uc)
+        left_x = np.float32(ea_x * va + eb_x * vb + ec_x * vc)
+        mine = np.int32(f)
         for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
-                px, py = x * 256 + 128, y * 256 + 128
-                ea = (cx - bx) * (py - by) - (cy - by) * (px - bx)
-                eb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx)
-                ec = (bx - ax) * (py - ay) - (by - ay) * (px - ax)
-                if (
-                    ea < excluded(cx - bx, cy - by)
-                    or eb < excluded(ax - cx, ay - cy)
-                    or ec < excluded(bx - ax, by - ay)
-                ):
-                    continue
-                wa, wb, wc = ea * na, eb * nb, ec * nc
-                near = np.float32((wa + wb + wc) / area)
-                if near <= depth[y - top, x]:
-                    continue
-                scale = 1.0 / (wa + wb + wc)
-                wa, wb, wc = wa * scale, wb * scale, wc * scale
-                across = wa * strands[f, 0, ACROSS] + wb * strands[f, b, ACROSS] + wc * strands[f, c, ACROSS]
-                left = wa * strands[f, 0, LEFT] + wb * strands[f, b, LEFT] + wc * strands[f, c, LEFT]
-                if shows(np.float32(across), np.float32(left)):
-                    depth[y - top, x] = near
-                    ids[y - top, x] = np.int32(f)
+            nearest, owner = depth[y - top, x0:], ids[y - top, x0:]
+            near = np.float32(ea * na + eb * nb + ec * nc)
+            across = np.float32(ea * ua + eb * ub + ec * uc)
+            left = np.float32(ea * va + eb * vb + ec * vc)
+            one, two, three = ea, eb, ec
+            entered = False
+            for step in range(x1 - x0 + 1):
+                at = np.uint64(step)
+                if (one | two | three) >= 0:
+                    entered = True
+                    if near > nearest[at]:
+                        whole = np.float32(1.0) / near
+                        if shows(across * whole, left * whole):
+                            nearest[at], owner[at] = near, mine
+                elif entered:
+                    break
+                one, two, three = one + ea_x, two + eb_x, three + ec_x
+                near, across, left = near + near_x, across + across_x, left + left_x
+            ea, eb, ec = ea + ea_y, eb + eb_y, ec + ec_y

@@ -128,7 +128,7 @@ WHORL = np.array([0.12, 0.86, -0.5])
 
 
 def _locks(rows: Array) -> tuple[Patch, Array]:
-    """Tapered ribbons in rows along the hairline, shorter and finer towards it, that lie down at the sides."""
+    """Tapered ribbons in rows along the hairline, shorter and finer towards it, lying down at the sides."""
     rng = np.random.default_rng(3)
     seeds = []
     for inset, count in ((0.01, 120), (0.035, 100), (0.075, 70)):
