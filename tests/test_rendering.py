@@ -24,7 +24,7 @@ from talkcli.engine.rendering.picture import Painter
 from talkcli.engine.rendering.rasterize import NEAR, SHEER, SUBSAMPLE, see
 from talkcli.engine.rendering.render import compile_renderer, frames, is_compiled
 from talkcli.engine.rendering.strands import LEFT
-from talkcli.engine.rendering.surface import surface_of
+from talkcli.engine.rendering.surface import HAIR, surface_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -375,11 +375,17 @@ def test_pyrender_refuses_a_skin_that_it_would_not_draw():
 
 def test_hair_frays_at_its_end_and_nowhere_else():
     avatar, topology, _ = painted_ball("hair")
-    surface = surface_of(avatar, topology)
-    fraying = (surface.hair[:, :, LEFT] < 1).any(1)
-    height = avatar.neutral.numpy()[surface.faces][..., 1].max(1)
-    assert np.array_equal(surface.sides == SHEER, fraying) and fraying.any()
-    assert height[fraying].max() < height[~fraying].min() + 0.05
-    skin, hair = (drawn(*painted_ball(kind)[:2]).max(-1) > 0 for kind in ("skin", "hair"))
-    assert not (hair & ~skin).any() and np.array_equal(hair[:40], skin[:40])
-    assert (skin & ~hair).sum() > 20
+    x, y = np.meshgrid([-0.05, 0.05], np.linspace(0.05, -0.05, 21))
+    places = torch.from_numpy(np.stack([x, y, 0 * x], -1).reshape(-1, 3)).float()
+    a = 2 * torch.arange(20)[:, None]
+    faces = torch.cat([a + torch.tensor([0, 2, 1]), a + torch.tensor([1, 2, 3])])
+    sheet = dataclasses.replace(avatar, neutral=places, faces=faces)
+    uv = places[:, :2] * 10 + 0.5
+    own = dataclasses.replace(topology, faces=faces, uv=uv, uv_faces=faces, materials=torch.full((40,), HAIR))
+    surface = surface_of(sheet, own)
+    assert np.array_equal(surface.sides == SHEER, (surface.hair[:, :, LEFT] < 1).any(1))
+    assert (surface.sides == SHEER).sum() == 6
+    picture = Painter(surface, 128, 128, "black").draw(places.numpy(), VIEW, 4 * FOCAL)
+    covered = (picture.max(-1) > 0)[:, 10:118].mean(1)
+    assert (covered[10:104] == 1).all()
+    assert covered[107:111].mean() > covered[111:115].mean() > covered[115:119].mean() > 0
