@@ -53,7 +53,7 @@ def comb_out(
     place = (uv[own] - low[sheet][:, None]) / span[sheet][:, None]
     strands[own, :, ACROSS] = first[sheet, None] + place[..., 0] * number[sheet, None]
     left, lock = (1 - place[..., 1]) / share[sheet, None], (size[:, 1] < LOCK)[sheet, None]
-    down = np.interp(place[..., 1], (0, 0.5, 1), (0.1, 0.9, 0.05))
+    down = np.interp(place[..., 1], (0, 0.5, 1), (0.5, 1.0, 0.05))
     strands[own, :, LEFT] = np.where(lock, down, left)
     strands[own, :, PLAIN] = np.minimum(mean[sheet, 0] / np.maximum(rate[:, 0], 1e-9), 1.0)[:, None]
     return strands
