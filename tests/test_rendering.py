@@ -26,9 +26,10 @@ from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera, look_at, portrait
 from talkcli.engine.rendering.picture import Painter
-from talkcli.engine.rendering.rasterize import NEAR, SUBSAMPLE, project, rasterize, sheet
+from talkcli.engine.rendering.rasterize import NEAR, SHEER, SUBSAMPLE, project, rasterize, sheet
 from talkcli.engine.rendering.render import compile_renderer, frames, is_compiled
-from talkcli.engine.rendering.surface import surface_of
+from talkcli.engine.rendering.strands import LEFT
+from talkcli.engine.rendering.surface import HAIR, surface_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,8 +42,8 @@ def see(vertices, faces, view, focal, width, height, two_sided=None):
     snapped, nearness = np.zeros((len(vertices), 2), np.int64), np.zeros(len(vertices))
     project(vertices, view, focal, width, height, snapped, nearness)
     ids, depth = sheet(height, width)
-    both = np.zeros(len(faces), np.bool_) if two_sided is None else two_sided
-    rasterize(snapped, nearness, faces, both, np.arange(len(faces), dtype=np.uint32), 0, ids, depth)
+    sides = np.zeros(len(faces), np.uint8) if two_sided is None else two_sided.astype(np.uint8)
+    rasterize(snapped, nearness, faces, sides, np.arange(len(faces), dtype=np.uint32), 0, ids, depth)
     return ids[:, :width], depth[:, :width]
 
 
@@ -407,3 +408,21 @@ def test_pyrender_refuses_a_skin_that_it_would_not_draw():
     changing = dataclasses.replace(still, texture=Textures(torch.zeros(1, 1), torch.zeros(1, 3, 4, 4)))
     with pytest.raises(BadUsage, match="changing skin"):
         frames(changing, ball_avatar, portrait(ball_avatar, "front", (16, 16)), "pyrender")
+
+
+def test_hair_frays_at_its_end_and_nowhere_else():
+    avatar, topology, _ = painted_ball("hair")
+    x, y = np.meshgrid([-0.05, 0.05], np.linspace(0.05, -0.05, 21))
+    places = torch.from_numpy(np.stack([x, y, 0 * x], -1).reshape(-1, 3)).float()
+    a = 2 * torch.arange(20)[:, None]
+    faces = torch.cat([a + torch.tensor([0, 2, 1]), a + torch.tensor([1, 2, 3])])
+    sheet = dataclasses.replace(avatar, neutral=places, faces=faces)
+    uv = places[:, :2] * 10 + 0.5
+    own = dataclasses.replace(topology, faces=faces, uv=uv, uv_faces=faces, materials=torch.full((40,), HAIR))
+    surface = surface_of(sheet, own)
+    assert np.array_equal(surface.sides == SHEER, (surface.hair[:, :, LEFT] < 1).any(1))
+    assert (surface.sides == SHEER).sum() == 6
+    picture = Painter(surface, 128, 128, "black").draw(places.numpy(), VIEW, 4 * FOCAL)
+    covered = (picture.max(-1) > 0)[:, 10:118].mean(1)
+    assert (covered[10:104] == 1).all()
+    assert covered[107:111].mean() > covered[111:115].mean() > covered[115:119].mean() > 0

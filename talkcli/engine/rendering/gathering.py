@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.rendering.compiled import fast, inlined
-from talkcli.engine.rendering.rasterize import SUBSAMPLE
+from talkcli.engine.rendering.rasterize import ONE, SUBSAMPLE
 from talkcli.engine.rendering.shading import (
     ACROSS,
     ALBEDO,
@@ -27,6 +27,8 @@ from talkcli.engine.rendering.shading import (
     keep,
     keep_three,
 )
+from talkcli.engine.rendering.strands import ACROSS as STRAND
+from talkcli.engine.rendering.strands import PLAIN, shade
 from talkcli.engine.rendering.surface import HAIR, LASH, SKIN
 from talkcli.engine.rendering.textures import CHANNELS, FINE, HALVES, WHITE, corners, four, tinted
 
@@ -123,7 +125,7 @@ def survey(vertices, surface, snapped, nearness, facts):
         bx, by = snapped[j, 0] - snapped[i, 0], snapped[j, 1] - snapped[i, 1]
         cx, cy = snapped[k, 0] - snapped[i, 0], snapped[k, 1] - snapped[i, 1]
         area = bx * cy - by * cx
-        if area == 0 or (area > 0 and not surface.two_sided[f]):
+        if area == 0 or (area > 0 and surface.sides[f] == ONE):
             continue
         p, q = between(vertices, i, j), between(vertices, i, k)
         normal = cross(p, q)
@@ -184,7 +186,7 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
         nx = wa * p[3] + wb * q[3] + wc * r[3]
         ny = wa * p[4] + wb * q[4] + wc * r[4]
         nz = wa * p[5] + wb * q[5] + wc * r[5]
-        if surface.two_sided[f] and nx * vx + ny * vy + nz * vz < 0.0:
+        if surface.sides[f] != ONE and nx * vx + ny * vy + nz * vz < 0.0:
             nx, ny, nz = -nx, -ny, -nz
         room, key = clamped(wa * p[6] + wb * q[6] + wc * r[6]), clamped(wa * p[7] + wb * q[7] + wc * r[7])
         wander = min(max(wa * p[8] + wb * q[8] + wc * r[8], 0.0), TIGHTEST) * SCATTER
@@ -247,6 +249,17 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
         keep_three(fields, ALBEDO, n, albedo)
         if kind != HAIR:
             keep_three(fields, ACROSS, n, slope)
+        else:
+            w = WEIGHTS
+            x, y = xs[i] - facts[f, CORNER], ys[i] - facts[f, CORNER + 1]
+            wa = facts[f, w] + facts[f, w + 1] * x + facts[f, w + 2] * y
+            wb = facts[f, w + 3] * x + facts[f, w + 4] * y
+            wc = facts[f, w + 5] * x + facts[f, w + 6] * y
+            scale = 1.0 / (wa + wb + wc)
+            hair = surface.hair
+            across = (wa * hair[f, 0, STRAND] + wb * hair[f, 1, STRAND] + wc * hair[f, 2, STRAND]) * scale
+            bright = shade(max(across, 0.0), hair[f, 0, PLAIN])
+            keep_three(fields, ALBEDO, n, (albedo[0] * bright, albedo[1] * bright, albedo[2] * bright))
         fields[SHELTER * BATCH + n] *= min(max(1.0 + HOLLOW * height, 0.55), 1.08)
         keep(fields, STRENGTH, n, 0.0 if kind == LASH else strength)
         keep(fields, ROUGHNESS, n, roughness)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.rendering.compiled import fast
-from talkcli.engine.rendering.rasterize import SUBSAMPLE, rasterize, sheet
+from talkcli.engine.rendering.rasterize import BOTH, SHEER, SUBSAMPLE, rasterize, sheet
 
 Array = NDArray[np.float32]
 DIRECTIONS = 64
@@ -30,9 +30,11 @@ OPEN_LIPS = 0.006
 """Metres between the lips at which they no longer shade each other."""
 
 
-def bake_occlusion(vertices: Array, normals: Array, spacing: Array, faces: NDArray[np.uint32]) -> Array:
-    """The share [V] of an even sky, weighted by the cosine, that each vertex sees."""
-    every = np.ones(len(faces), np.bool_)
+def bake_occlusion(
+    vertices: Array, normals: Array, spacing: Array, faces: NDArray[np.uint32], sides: NDArray[np.uint8]
+) -> Array:
+    """The share [V] of an even sky, weighted by the cosine, that each vertex sees past faces of any side."""
+    every = np.where(sides == SHEER, sides, np.uint8(BOTH))
     ids, depth = sheet(BAKE, BAKE)
     seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
     visible = np.empty(len(vertices), np.float32)
@@ -53,7 +55,7 @@ def shadows(
     normals: Array,
     spacing: Array,
     faces: NDArray[np.uint32],
-    two_sided: NDArray[np.bool_],
+    sides: NDArray[np.uint8],
     direction: NDArray[np.float64],
     ids: NDArray[np.int32],
     depth: Array,
@@ -72,7 +74,7 @@ def shadows(
     snapped, nearness = np.empty((len(vertices), 2), np.int64), np.empty(len(vertices))
     look_along(vertices, axes, centre, reach, len(depth), snapped, nearness)
     order = np.arange(len(faces), dtype=np.uint32)
-    rasterize(snapped, nearness, faces, two_sided, order, 0, ids, depth)
+    rasterize(snapped, nearness, faces, sides, order, 0, ids, depth)
     look_up(vertices, normals, spacing, axes, centre, reach, depth, visible)
 
 

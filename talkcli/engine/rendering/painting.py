@@ -12,6 +12,7 @@ from talkcli.engine.rendering.compiled import fast, inlined
 from talkcli.engine.rendering.gathering import gather
 from talkcli.engine.rendering.rasterize import LANES, SUBSAMPLE, rasterize
 from talkcli.engine.rendering.shading import BATCH, LIGHT, shade_body, shade_eye, shade_hair
+from talkcli.engine.rendering.strands import rasterize_sheer
 from talkcli.engine.rendering.surface import EYE, HAIR
 from talkcli.engine.rendering.textures import SHADES
 
@@ -39,11 +40,13 @@ class Canvas(NamedTuple):
 
 @inlined
 def kin(f, near, g, far, surface, facts, reach):
-    """Whether two samples lie on one smooth surface, so that one colour serves both."""
-    return (
-        surface.materials[f] == surface.materials[g]
-        and abs(near - far) < reach * near
-        and (facts[f, 6] * facts[g, 6] + facts[f, 7] * facts[g, 7] + facts[f, 8] * facts[g, 8] > ALIKE)
+    """Whether two samples lie on one smooth surface or both in hair, so that one colour serves both."""
+    return surface.materials[f] == surface.materials[g] and (
+        surface.materials[f] == HAIR
+        or (
+            abs(near - far) < reach * near
+            and (facts[f, 6] * facts[g, 6] + facts[f, 7] * facts[g, 7] + facts[f, 8] * facts[g, 8] > ALIKE)
+        )
     )
 
 
@@ -80,7 +83,10 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
         if here == 0 and column == 0:
             k = (2 * y) // rows
             seen = order[starts[k] : starts[k + 1]]
-            rasterize(snapped, nearness, surface.faces, surface.two_sided, seen, 2 * y, ids, depth)
+            rasterize(snapped, nearness, surface.faces, surface.sides, seen, 2 * y, ids, depth)
+            rasterize_sheer(
+                snapped, nearness, surface.faces, surface.sides, surface.hair, seen, 2 * y, ids, depth
+            )
         upper, lower = ids[here], ids[here + 1]
         for x in range(column, width):
             left, right = np.uint64(2 * x), np.uint64(2 * x + 1)

@@ -97,7 +97,7 @@ class Painter:
             self.normals,
             s.spacing,
             s.faces,
-            s.two_sided,
+            s.sides,
             rig.directions[0],
             self.dark,
             self.shadow,
@@ -141,7 +141,7 @@ class Painter:
         s = self.surface
         for _ in range(2):
             needed = band(
-                self.snapped, self.nearness, s.faces, s.two_sided, height, BAND, self.starts, self.cursor,
+                self.snapped, self.nearness, s.faces, s.sides, height, BAND, self.starts, self.cursor,
                 self.order,
             )  # fmt: skip
             if needed <= len(self.order):

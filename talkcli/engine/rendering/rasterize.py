@@ -21,6 +21,9 @@ NEAR = 0.01
 REACH = float(1 << 30)
 """The largest snapped coordinate: edge products stay below 2^62."""
 
+ONE, BOTH, SHEER = 0, 1, 2
+"""What is drawn of a face: its front; both sides; both sides of strands with gaps between, see `strands`."""
+
 LANES = 8
 """Samples of a row that are tested together, whether the face's box ends there or not."""
 
@@ -48,7 +51,7 @@ def project(vertices, view, focal, width, height, snapped, nearness):
 
 
 @exact
-def rows_of(snapped, nearness, faces, two_sided, height, f):
+def rows_of(snapped, nearness, faces, sides, height, f):
     """The first and last row of samples that a face may cover; none (1, 0) if it is not drawn."""
     a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
     if nearness[a] <= 0 or nearness[b] <= 0 or nearness[c] <= 0:
@@ -62,13 +65,13 @@ def rows_of(snapped, nearness, faces, two_sided, height, f):
         snapped[c, 1],
     )
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-    if area == 0 or (area > 0 and not two_sided[f]):
+    if area == 0 or (area > 0 and sides[f] == ONE):
         return 1, 0
     return max(0, (min(ay, by, cy) + 127) >> 8), min(height - 1, (max(ay, by, cy) - 128) >> 8)
 
 
 @exact
-def band(snapped, nearness, faces, two_sided, height, rows, starts, cursor, order):
+def band(snapped, nearness, faces, sides, height, rows, starts, cursor, order):
     """Sort faces by the bands of `rows` rows that they touch: order[starts[k] : starts[k + 1]] touch band k.
 
     Within a band they keep their order. Returns how long `order` must be; if it is shorter, it is not filled.
@@ -76,7 +79,7 @@ def band(snapped, nearness, faces, two_sided, height, rows, starts, cursor, orde
     """
     starts[:] = 0
     for f in range(len(faces)):
-        first, last = rows_of(snapped, nearness, faces, two_sided, height, f)
+        first, last = rows_of(snapped, nearness, faces, sides, height, f)
         if first <= last:
             for k in range(first // rows, last // rows + 1):
                 starts[k + 1] += 1
@@ -86,7 +89,7 @@ def band(snapped, nearness, faces, two_sided, height, rows, starts, cursor, orde
     if starts[len(cursor)] > len(order):
         return starts[len(cursor)]
     for f in range(len(faces)):
-        first, last = rows_of(snapped, nearness, faces, two_sided, height, f)
+        first, last = rows_of(snapped, nearness, faces, sides, height, f)
         if first <= last:
             for k in range(first // rows, last // rows + 1):
                 order[cursor[k]] = f
@@ -95,17 +98,19 @@ def band(snapped, nearness, faces, two_sided, height, rows, starts, cursor, orde
 
 
 @exact
-def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
+def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
     """Fill ids (-1: nothing) and the nearness there, of a `sheet`, from row `top` of the picture on.
 
     `order`: the faces that may be seen; of two at the same place the earlier wins. Faces are counter-
-    clockwise from outside; the other side is drawn where `two_sided`.
+    clockwise from outside; which of their sides is drawn: see ONE. SHEER ones are left out.
     """
     rows, width = ids.shape[0], ids.shape[1] - LANES
     ids[:] = -1
     depth[:] = 0.0
     for number in range(len(order)):
         f = order[number]
+        if sides[f] == SHEER:
+            continue
         a, b, c = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
         na, nb, nc = nearness[a], nearness[b], nearness[c]
         if na <= 0 or nb <= 0 or nc <= 0:
@@ -119,7 +124,7 @@ def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
             snapped[c, 1],
         )
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0 or (area > 0 and not two_sided[f]):
+        if area == 0 or (area > 0 and sides[f] == ONE):
             continue
         if area < 0:
             bx, by, cx, cy, nb, nc, area = cx, cy, bx, by, nc, nb, -area
@@ -128,9 +133,9 @@ def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
         if x0 > x1 or y0 > y1:
             continue
         px, py = x0 * 256 + 128, y0 * 256 + 128
-        ea = (cx - bx) * (py - by) - (cy - by) * (px - bx) - _excluded(cx - bx, cy - by)
-        eb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx) - _excluded(ax - cx, ay - cy)
-        ec = (bx - ax) * (py - ay) - (by - ay) * (px - ax) - _excluded(bx - ax, by - ay)
+        ea = (cx - bx) * (py - by) - (cy - by) * (px - bx) - excluded(cx - bx, cy - by)
+        eb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx) - excluded(ax - cx, ay - cy)
+        ec = (bx - ax) * (py - ay) - (by - ay) * (px - ax) - excluded(bx - ax, by - ay)
         ea_x, eb_x, ec_x = (by - cy) * 256, (cy - ay) * 256, (ay - by) * 256
         ea_y, eb_y, ec_y = (cx - bx) * 256, (ax - cx) * 256, (bx - ax) * 256
         across = ((nb - na) * (cy - ay) - (nc - na) * (by - ay)) / area
@@ -149,6 +154,6 @@ def rasterize(snapped, nearness, faces, two_sided, order, top, ids, depth):
 
 
 @exact
-def _excluded(dx, dy):
+def excluded(dx, dy):
     """1 if samples on this edge belong to the neighbour, 0 for a top or left edge."""
     return 0 if dy < 0 or (dy == 0 and dx > 0) else 1

@@ -13,6 +13,8 @@ from talkcli.engine.face.look import Look, Wrinkles
 from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.rendering.compiled import fast
 from talkcli.engine.rendering.occlusion import bake_occlusion
+from talkcli.engine.rendering.rasterize import BOTH, ONE, SHEER
+from talkcli.engine.rendering.strands import LEFT, comb_out
 from talkcli.engine.rendering.textures import METRES, layered
 
 SKIN, EYE, TEETH, GUM, TONGUE, CAVITY, LASH, HAIR = range(len(MATERIALS))
@@ -33,7 +35,8 @@ class Surface(NamedTuple):
     uv: NDArray[np.float32]
     """[F, 3, 2] of every face's corners, v downwards"""
     materials: NDArray[np.uint8]
-    two_sided: NDArray[np.bool_]
+    sides: NDArray[np.uint8]
+    """[F] what is drawn of each face, see `rasterize.ONE`"""
     corner_starts: NDArray[np.int64]
     """[V + 1] where each vertex's faces begin in corner_faces"""
     corner_faces: NDArray[np.int32]
@@ -50,6 +53,8 @@ class Surface(NamedTuple):
     """[V] mean distance to the neighbours, metres"""
     strands: NDArray[np.float32]
     """[V, 3] which way hair lies on the neutral face, unit; 0 where there is none"""
+    hair: NDArray[np.float32]
+    """[F, 3, 3] the strands of its corners, see `comb_out`; 0 where there is none"""
     pairs: NDArray[np.int64]
     """[pairs, 2] inner-lip vertices, upper and lower"""
     inside: NDArray[np.int64]
@@ -76,7 +81,10 @@ def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | N
             np.zeros_like(materials) if topology is None else topology.materials.numpy().astype(np.uint8)
         )
     uv = np.ascontiguousarray(np.stack([uv[..., 0], 1 - uv[..., 1]], -1), np.float32)
-    two_sided = (materials == LASH) | (materials == HAIR) | (topology is None or materials == CLAY)
+    both = (materials == LASH) | (materials == HAIR) | (topology is None or materials == CLAY)
+    hair = comb_out(vertices, faces, uv, materials == HAIR)
+    sheer = (materials == HAIR) & (hair[:, :, LEFT] < 1).any(1)
+    sides = np.where(sheer, SHEER, np.where(both, BOTH, ONE)).astype(np.uint8)
     order = np.argsort(faces.ravel(), kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(faces.ravel(), minlength=len(vertices)))])
     corners = (order // 3).astype(np.int32)
@@ -85,10 +93,10 @@ def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | N
     spacing, curvature = _neighbourhood(vertices, normals, faces)
     pairs, inside, lips, lip_pair = _mouth(vertices, faces, topology)
     return Surface(
-        faces, uv, materials, two_sided, starts, corners,
+        faces, uv, materials, sides, starts, corners,
         *layered(look), METRES * np.array([*look.relief.shape[::-1], 1], np.float32),
-        bake_occlusion(vertices, normals, spacing, faces), curvature, spacing,
-        _strands(vertices, faces, uv, materials), pairs, inside, lips, lip_pair,
+        bake_occlusion(vertices, normals, spacing, faces, sides), curvature, spacing,
+        _strands(vertices, faces, uv, materials), hair, pairs, inside, lips, lip_pair,
     )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def sample_skin(
     with the skin."""
     male = float(rng.random() < 0.5) if male is None else male
     age = float(rng.uniform(18, 75)) if age is None else age
-    melanin = float(np.exp(rng.uniform(np.log(0.17), np.log(2.4))))
+    melanin = float(np.exp(rng.uniform(np.log(0.09), np.log(2.4))))
     fairness = float(np.clip(1.25 - melanin / 0.5, 0, 1))
     hair = float(np.clip(1.0 - fairness * rng.beta(1.6, 1.6) * 0.95, 0.08, 1.0))
     red = float(rng.random() < 0.12 * fairness)

@@ -44,7 +44,7 @@ def _sclera(
     person: SkinParameters, ray: np.ndarray, off: np.ndarray, around: np.ndarray, seed: int
 ) -> np.ndarray:
     old = np.clip((person.age - 20) / 60, 0, 1)
-    white = from_srgb(np.array([204 - 8 * old, 196 - 12 * old, 189 - 22 * old])) * (
+    white = from_srgb(np.array([196 - 8 * old, 188 - 12 * old, 182 - 22 * old])) * (
         1 - 0.08 * min(2.0, person.melanin)
     )
     colour = np.tile(white, (len(off), 1))
@@ -54,7 +54,8 @@ def _sclera(
     fine = smooth(np.abs(noise.octaves(warp * 2.3, 2, seed + 3)), 0.07, 0.0) * outer
     pink = np.clip(0.05 * outer + 0.14 * smooth(off, 0.9, 1.5) + 0.26 * vein + 0.14 * fine, 0, 0.8)[:, None]
     colour *= np.exp(-pink * np.array([0.12, 1.0, 0.9]))
-    return colour * (1 - 0.12 * smooth(off, 0.75, 1.3))[:, None]
+    under_lid = 1 - 0.3 * smooth(ray[:, 1], 0.05, 0.6)
+    return colour * ((1 - 0.12 * smooth(off, 0.75, 1.3)) * under_lid)[:, None]
 
 
 def _iris(person: SkinParameters, off: np.ndarray, around: np.ndarray, seed: int) -> np.ndarray:

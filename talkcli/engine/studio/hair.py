@@ -7,8 +7,8 @@ from talkcli.engine.studio.patch import Array, Index, Patch, grid, join
 from talkcli.engine.studio.rings import Loops
 from talkcli.engine.studio.sdf import march
 
-LASH_LENGTH = {True: 6.5, False: 3.2}
-"""upper, lower, mm"""
+LASH_LENGTH, LASH_HALF = {True: 6.4, False: 2.3}, {True: 0.14, False: 0.08}
+"""upper, lower, mm: their length and half the width of their roots"""
 
 
 def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
@@ -27,10 +27,11 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
             along = points[k] - points[j]
             along /= np.linalg.norm(along) + 1e-9
             fan, lift = (base[0] - centre[0]) / 15.0, 1.0 if upper[j] else -1.0
-            size = LASH_LENGTH[bool(upper[j])] * (0.7 + 0.35 * s[j]) * rng.uniform(0.7, 1.1)
-            way = np.array([0.5 * fan + rng.uniform(-0.16, 0.16), 0.62 * lift, 0.72])
-            root = base - [0, 0, 0.3]
-            vertices += [root - 0.17 * along, root + 0.17 * along, base + size * way / np.linalg.norm(way)]
+            size = LASH_LENGTH[bool(upper[j])] * (0.55 + 0.5 * s[j]) * rng.uniform(0.65, 1.1)
+            tuft = 0.22 * np.sin(9.0 * (j + share)) if upper[j] else 0.0
+            way = np.array([0.55 * fan + tuft + rng.uniform(-0.1, 0.1), 0.38 * lift, 0.85])
+            root, half = base - [0, 0, 0.3], LASH_HALF[bool(upper[j])] * along
+            vertices += [root - half, root + half, base + size * way / np.linalg.norm(way)]
             roots += [(j, 0), (j, 0), (j, 100)]
     faces = np.arange(len(vertices)).reshape(-1, 3)
     cell = np.array([[0.05, 0], [0.8, 0], [0.4, 1.0]])
@@ -81,13 +82,17 @@ def hang(points: Array) -> Array:
     return 0.5 * low[:, None] * way
 
 
+LOCKS = 0.63
+"""share of the hair's island, from the left, that is the shell's; the rest is the locks'"""
+
+
 def crop(rows: Array) -> tuple[Patch, Array]:
     """Short hair: a shell over the scalp that dips into the skin at the hairline, and tapered locks that
     break its edge; and for each vertex [v, 3] the way and distance it stands off the scalp."""
     shell, shell_rise = _shell(rows)
     locks, locks_rise = _locks(rows)
     halves = []
-    for patch, left, right in ((shell, 0.0, 0.62), (locks, 0.63, 1.0)):
+    for patch, left, right in ((shell, 0.0, LOCKS - 0.01), (locks, LOCKS, 1.0)):
         halves.append(
             Patch(patch.vertices, patch.faces, patch.uv * [right - left, 1] + [left, 0], patch.uv_faces)
         )
@@ -123,26 +128,28 @@ WHORL = np.array([0.12, 0.86, -0.5])
 
 
 def _locks(rows: Array) -> tuple[Patch, Array]:
-    """Tapered ribbons in rows along the hairline, shorter and finer towards it."""
+    """Tapered ribbons in rows along the hairline, shorter and finer towards it, lying down at the sides."""
     rng = np.random.default_rng(3)
     seeds = []
-    for inset, count in ((0.012, 120), (0.035, 100), (0.07, 70)):
+    for inset, count in ((0.01, 120), (0.035, 100), (0.075, 70)):
         azimuth = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count * 2 * np.pi - np.pi
-        elevation = hairline(azimuth) + inset + rng.normal(0, 0.012, count)
+        elevation = hairline(azimuth) + inset + rng.normal(0, 0.016, count)
         seeds.append(np.column_stack([azimuth, elevation, np.full(count, inset)]))
     root = np.concatenate(seeds)
     way, inset = ray(root[:, 0], root[:, 1]), root[:, 2]
     base = march(rows, CENTRE, way, 190.0)
     flow = way - WHORL / np.linalg.norm(WHORL)
+    flow[:, 1] -= 1.1 * np.exp(-(((np.abs(root[:, 0]) - 1.3) / 0.5) ** 2))
     flow -= (flow * way).sum(1, keepdims=True) * way
     flow /= np.linalg.norm(flow, axis=1, keepdims=True)
     flow += rng.normal(0, 0.22, flow.shape)
+    flow[:, 0] += 0.3 + 0.25 * np.sin(9 * root[:, 0])
     across = np.cross(way, flow)
     across /= np.linalg.norm(across, axis=1, keepdims=True)
-    length = rng.uniform(9, 17, len(root)) * (0.8 + 0.3 * np.clip(way[:, 1], 0, 1)) * (0.8 + 5 * inset)
-    width = 1.3 + 9 * inset
+    length = rng.uniform(11, 26, len(root)) * (0.8 + 0.3 * np.clip(way[:, 1], 0, 1)) * (0.8 + 5 * inset)
+    width = 2.6 + 9 * inset
     points, rises = [], []
-    for along, half, up in ((0.0, 1.0, -0.6), (0.5, 0.8, 0.35), (1.0, 0.0, 0.45)):
+    for along, half, up in ((0.0, 1.0, 0.3), (0.72, 0.9, 0.9), (1.0, 0.0, 0.5)):
         direction = base + flow * (length * along)[:, None] - CENTRE
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         ground = march(rows, CENTRE, direction, 190.0)

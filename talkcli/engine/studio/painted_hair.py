@@ -3,10 +3,11 @@
 import numpy as np
 
 from talkcli.engine.studio import noise
+from talkcli.engine.studio.atlas import BOXES
 from talkcli.engine.studio.canvas import Canvas, Field
 from talkcli.engine.studio.complexion import SkinParameters
 from talkcli.engine.studio.domain import CENTRE, SKIN_RADIUS
-from talkcli.engine.studio.hair import hairline
+from talkcli.engine.studio.hair import LOCKS, hairline
 from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint import Paint, Region
 from talkcli.engine.studio.pigment import hair_colour
@@ -86,8 +87,8 @@ def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     lid, s, upper = canvas.lid, canvas.lid_s, canvas.lid_upper
     reach = np.where(lid < 6.15, 0.35 + 0.45 * upper, 0.3)
     edge = np.exp(-(((lid - 6.15) / reach) ** 2)) * smooth(s, 0.06, 0.22) * canvas.within("skin")
-    amount = edge * (0.22 + upper * (0.30 + 0.55 * person.lash_strength))
-    colour = hair_colour(min(1.0, 0.25 + 0.85 * person.hair_eumelanin), 0.1, 0.0)
+    amount = edge * (0.10 + upper * (0.42 + 0.55 * person.lash_strength))
+    colour = hair_colour(min(1.0, 0.55 + 0.55 * person.hair_eumelanin), 0.06, 0.0)
     _lay(
         paint,
         canvas,
@@ -100,7 +101,7 @@ def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     lashes = np.flatnonzero(canvas.within("left_lashes", "right_lashes"))
     lower = (canvas.position[lashes, 1] < LASH_PARTING)[:, None]
     paint.colour[lashes] = np.where(
-        lower, colour * 0.7 + 0.12 * np.median(paint.colour[skin], 0), colour * 0.7
+        lower, colour * 0.5 + 0.4 * np.median(paint.colour[skin], 0), colour * 0.7
     )
     paint.strength[lashes], paint.roughness[lashes] = 0.2, 0.6
 
@@ -155,14 +156,14 @@ def scalp_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     rng = np.random.default_rng([person.seed, 81])
     skin = Region.of(canvas, canvas.within("skin"))
     inside = inside_hairline(skin) + 2.5 * noise.octaves(skin.position / 8, 2, person.seed + 82)
-    thick = smooth(inside, -10.0, 0.0)
+    thick = smooth(inside, -13.0, -3.0)
     colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
     whole = np.zeros(len(canvas.texels), np.float32)
-    whole[skin.texels] = 0.8 * smooth(inside, -6.0, 2.0)
+    whole[skin.texels] = 0.8 * smooth(inside, -9.0, -1.0) + 0.18 * smooth(inside, -2.0, 4.0)
     _lay(paint, canvas, whole, np.ones_like(whole), colour * 0.55, 0.0)
     flow = combed(canvas)
     density = np.zeros_like(whole)
-    density[skin.texels] = 0.9 * thick + 0.12 * smooth(inside, -12, -4)
+    density[skin.texels] = 0.9 * thick + 0.2 * smooth(inside, -17, -7)
     roots = scatter(canvas, density, rng)
     length = rng.uniform(2.5, 7, len(roots))
     cover, shade = grow(
@@ -185,7 +186,8 @@ def combed(canvas: Canvas) -> Field:
 
 
 def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """The hair's own surface: locks along the comb, dark at the roots, some of them grey."""
+    """The hair's own surface: strands along the comb, dark at the roots, some of them grey; the locks of its
+    edge, too small for strands, in their mean colour."""
     own = canvas.within("hair")
     texels = np.flatnonzero(own)
     rng = np.random.default_rng([person.seed, 84])
@@ -207,3 +209,8 @@ def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
         length = long * rng.uniform(0.5, 1.1, len(roots))
         cover, tint = grow(canvas, roots, flow, length, width, rng, own, spread=0.16, curl=0.3, contrast=0.6)
         _lay(paint, canvas, cover * 0.8, tint * 1.2, colour, 0.3)
+    left, _, right, _ = BOXES["hair"]
+    locks = canvas.texels[texels] % canvas.size > (left + (right - left) * (LOCKS - 0.005)) * canvas.size
+    mean = paint.colour[texels[~locks]].mean(0)
+    tint = 1 + 0.3 * noise.octaves(canvas.position[texels[locks]] / 3, 2, person.seed + 86)
+    paint.colour[texels[locks]] = mean * tint[:, None]

@@ -120,8 +120,11 @@ def _darkness(skin: Region, canvas: Canvas, person: SkinParameters, melanin: Fie
         + 0.7 * skin.blob((33, 9, 84), (12, 5, 14))
         + 0.6 * skin.blob((17, 20, 84), (5, 9, 12))
     )
-    melanin += (0.06 + 0.22 * person.melanin) * (0.3 + shade) * under
+    melanin += (0.03 + 0.15 * person.melanin) * (0.3 + shade) * under
     blood += 0.07 * shade * under
+    socket = skin.blob((24, 32, 84), (13, 7, 16))
+    melanin *= 1 - 0.22 * socket
+    blood -= 0.12 * socket
     crease = (
         smooth(canvas.lid[skin.texels], 2.2, 3.4)
         * smooth(canvas.lid[skin.texels], 4.8, 3.6)
@@ -134,8 +137,8 @@ def _darkness(skin: Region, canvas: Canvas, person: SkinParameters, melanin: Fie
         * smooth(canvas.lid[skin.texels], 6.6, 5.6)
         * canvas.lid_upper[skin.texels]
     )
-    melanin += plate * (0.06 + 0.20 * person.melanin * (0.6 + shade))
-    blood -= 0.12 * plate
+    melanin += plate * (0.02 + 0.12 * person.melanin * (0.4 + shade))
+    blood -= 0.03 * plate
     nostril = skin.blob((6.3, -20.5, 103), (3.6, 4.2, 5.5)) * smooth(-canvas.normal[skin.texels, 1], 0.1, 0.7)
     inside = smooth(nostril, 0.35, 0.8)
     melanin += 2.2 * inside
@@ -174,9 +177,9 @@ def _lids(skin: Region, canvas: Canvas, melanin: Field, blood: Field) -> None:
     lid, s, upper = (field[skin.texels] for field in (canvas.lid, canvas.lid_s, canvas.lid_upper))
     margin = smooth(lid, 5.7, 6.6) * (1 - 0.6 * upper)
     wet = smooth(lid, 6.4, 7.2)
-    blood += 0.14 * margin / (1 + melanin) + 0.28 * wet
-    melanin += wet * (np.minimum(melanin * 0.6, 0.4) - melanin)
-    melanin += 0.16 * np.exp(-(((lid - 6.3) / 0.7) ** 2)) * (0.6 + melanin)
+    blood += 0.06 * margin / (1 + melanin) + 0.16 * wet
+    melanin += wet * (np.minimum(melanin * 0.5, 0.3) - melanin)
+    melanin += 0.04 * (1 + upper) * np.exp(-(((lid - 6.3) / 0.7) ** 2)) * (0.6 + melanin)
     caruncle = smooth(s, 0.10, 0.02) * smooth(lid, 4.6, 6.2)
     blood += 0.45 * caruncle
     melanin += caruncle * (melanin * 0.5 - melanin)

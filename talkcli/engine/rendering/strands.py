@@ -1,0 +1,162 @@
+"""Hair strand by strand: sheets of hair (connected faces that hair runs down along v) fray into single
+strands of uneven length towards their ends."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from talkcli.engine.rendering.compiled import exact, inlined
+from talkcli.engine.rendering.rasterize import LANES, SHEER, excluded
+
+STRAND = 0.00042
+"""Metres across a strand: about as fine as a sample of a picture of 512 pixels can show."""
+
+FRAY, LOCK = 0.012, 0.08
+"""Metres of a sheet's end that fray; shorter sheets fray all over: half way down they are fullest."""
+
+ACROSS, LEFT, PLAIN = 0, 1, 2
+"""Of a corner of a face: which strand; how far the sheet's end is, 1 where fraying begins; how plainly one
+strand's shade differs from the next's, 1 but where the sheet narrows."""
+
+
+def comb_out(
+    vertices: NDArray[np.float32],
+    faces: NDArray[np.uint32],
+    uv: NDArray[np.float32],
+    hair: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Strands [F, 3, 3], see ACROSS; zeros but for `hair` [F]. uv [F, 3, 2], v downwards."""
+    strands = np.zeros((len(faces), 3, 3), np.float32)
+    own = np.flatnonzero(hair)
+    if not len(own):
+        return strands
+    corners = faces[own].astype(np.int64)
+    edges = corners[:, [0, 1, 1, 2]].reshape(-1, 2).T
+    graph = coo_matrix((np.ones(edges.shape[1]), edges), (len(vertices), len(vertices)))
+    sheet = np.unique(connected_components(graph, directed=False)[1][corners[:, 0]], return_inverse=True)[1]
+    count = sheet.max() + 1
+    low, high = np.full((count, 2), np.inf), np.full((count, 2), -np.inf)
+    for corner in range(3):
+        np.minimum.at(low, sheet, uv[own, corner])
+        np.maximum.at(high, sheet, uv[own, corner])
+    span = np.maximum(high - low, 1e-9)
+    area, rate = _gradients(vertices[corners].astype(np.float64), uv[own].astype(np.float64))
+    total = np.maximum(np.bincount(sheet, area), 1e-12)
+    mean = np.stack([np.bincount(sheet, area * rate[:, axis]) / total for axis in (0, 1)], 1)
+    size = span / np.maximum(mean, 1e-9)
+    number = np.ceil(size[:, 0] / STRAND)
+    first = np.concatenate([[0], np.cumsum(number + 8)[:-1]])
+    share = np.minimum(FRAY / size[:, 1], 1.0)
+    place = (uv[own] - low[sheet][:, None]) / span[sheet][:, None]
+    strands[own, :, ACROSS] = first[sheet, None] + place[..., 0] * number[sheet, None]
+    left, lock = (1 - place[..., 1]) / share[sheet, None], (size[:, 1] < LOCK)[sheet, None]
+    down = np.interp(place[..., 1], (0, 0.5, 1), (0.5, 1.0, 0.05))
+    strands[own, :, LEFT] = np.where(lock, down, left)
+    strands[own, :, PLAIN] = np.minimum(mean[sheet, 0] / np.maximum(rate[:, 0], 1e-9), 1.0)[:, None]
+    return strands
+
+
+def _gradients(points: NDArray[np.float64], uv: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+    """Area [n] of triangles [n, 3, 3], and length [n, 2] of the gradients of u and of v over them, 1/m."""
+    p, q = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
+    normal = np.cross(p, q)
+    double = np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
+    rise, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    turned = (
+        rise[:, :, None] * np.cross(q, normal)[:, None] + other[:, :, None] * np.cross(normal, p)[:, None]
+    )
+    return double / 2, np.linalg.norm(turned, axis=2) / double[:, None] ** 2
+
+
+@inlined
+def chance(number):
+    """An even share 0..1 of a whole number's own."""
+    x = np.uint64(number) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.float32(x >> np.uint64(40)) * np.float32(2.0**-24)
+
+
+@inlined
+def wave(across):
+    """A soft line through the chances of neighbouring whole numbers."""
+    number = np.int64(across)
+    share = across - np.float32(number)
+    share = share * share * (3.0 - 2.0 * share)
+    return chance(number) * (1.0 - share) + chance(number + 1) * share
+
+
+@inlined
+def shows(across, left):
+    """Whether a strand of a fraying sheet covers a point of it."""
+    number = np.int64(across)
+    end = 0.82 * chance(number) + 0.2 * chance(number >> 2)
+    return abs(across - np.float32(number) - 0.5) < min((left - end) * 1.1, 0.5) or left >= 1.0
+
+
+@inlined
+def shade(across, plain):
+    """How bright a strand is, with its neighbours."""
+    return 1.0 + 0.7 * plain * (wave(across * 0.27) - 0.5)
+
+
+@exact
+def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, depth):
+    """Add to what `rasterize` saw the strands of sheer faces that are nearer."""
+    rows, width = ids.shape[0], ids.shape[1] - LANES
+    for number in range(len(order)):
+        f = order[number]
+        if sides[f] != SHEER:
+            continue
+        b, c = 1, 2
+        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+        if nearness[i] <= 0 or nearness[j] <= 0 or nearness[k] <= 0:
+            continue
+        ax, ay = snapped[i, 0], snapped[i, 1]
+        bx, by = snapped[j, 0], snapped[j, 1]
+        cx, cy = snapped[k, 0], snapped[k, 1]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area == 0:
+            continue
+        if area < 0:
+            bx, by, cx, cy, j, k, b, c, area = cx, cy, bx, by, k, j, c, b, -area
+        na, nb, nc = nearness[i], nearness[j], nearness[k]
+        x0, x1 = max(0, (min(ax, bx, cx) + 127) >> 8), min(width - 1, (max(ax, bx, cx) - 128) >> 8)
+        y0, y1 = max(top, (min(ay, by, cy) + 127) >> 8), min(top + rows - 1, (max(ay, by, cy) - 128) >> 8)
+        if x0 > x1 or y0 > y1:
+            continue
+        px, py = x0 * 256 + 128, y0 * 256 + 128
+        ea = (cx - bx) * (py - by) - (cy - by) * (px - bx) - excluded(cx - bx, cy - by)
+        eb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx) - excluded(ax - cx, ay - cy)
+        ec = (bx - ax) * (py - ay) - (by - ay) * (px - ax) - excluded(bx - ax, by - ay)
+        ea_x, eb_x, ec_x = (by - cy) * 256, (cy - ay) * 256, (ay - by) * 256
+        ea_y, eb_y, ec_y = (cx - bx) * 256, (ax - cx) * 256, (bx - ax) * 256
+        na, nb, nc = na / area, nb / area, nc / area
+        ua, ub, uc = na * strands[f, 0, ACROSS], nb * strands[f, b, ACROSS], nc * strands[f, c, ACROSS]
+        va, vb, vc = na * strands[f, 0, LEFT], nb * strands[f, b, LEFT], nc * strands[f, c, LEFT]
+        near_x = np.float32(ea_x * na + eb_x * nb + ec_x * nc)
+        across_x = np.float32(ea_x * ua + eb_x * ub + ec_x * uc)
+        left_x = np.float32(ea_x * va + eb_x * vb + ec_x * vc)
+        mine = np.int32(f)
+        for y in range(y0, y1 + 1):
+            nearest, owner = depth[y - top, x0:], ids[y - top, x0:]
+            near = np.float32(ea * na + eb * nb + ec * nc)
+            across = np.float32(ea * ua + eb * ub + ec * uc)
+            left = np.float32(ea * va + eb * vb + ec * vc)
+            one, two, three = ea, eb, ec
+            entered = False
+            for step in range(x1 - x0 + 1):
+                at = np.uint64(step)
+                if (one | two | three) >= 0:
+                    entered = True
+                    if near > nearest[at]:
+                        whole = np.float32(1.0) / near
+                        if shows(across * whole, left * whole):
+                            nearest[at], owner[at] = near, mine
+                elif entered:
+                    break
+                one, two, three = one + ea_x, two + eb_x, three + ec_x
+                near, across, left = near + near_x, across + across_x, left + left_x
+            ea, eb, ec = ea + ea_y, eb + eb_y, ec + ec_y
