@@ -1,10 +1,10 @@
-"""Does a voice's manner help a face? python benchmarks/style.py CLIPS [CHECKPOINT]
+"""Does a person's manner help a face? python benchmarks/style.py CLIPS [CHECKPOINT]
 
 CLIPS is a prepared folder (talk prepare studio). Of every speaker of its test split a few clips are animated
-by MemoryTalker with the style of others of their clips, as `talk personalize` hears it; with the mean style
-of the others; with the next speaker's; with none (all gains one); and with gains fitted to the speaker's own
-motion in yet other clips: how much of a person the memory could hold. Scores are paired clip by clip, on one
-face for all.
+by MemoryTalker with the style fitted to the motion of others of their clips, as `talk personalize FOLDER`
+does, of ten, three and one of them; with the mean of what is fitted to the others, and with the next
+speaker's; with the style heard in the voice, as `talk personalize VOICE` does; and with none (all gains one).
+Scores are paired clip by clip, on one face for all.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from talkcli.engine.assets import asset
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.methods import open_talker
-from talkcli.engine.methods.memorytalker.motions import targets
+from talkcli.engine.methods.memorytalker.manner import fitted_gain
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker
 from talkcli.engine.metrics.evaluate import Case, evaluate
 from talkcli.engine.speech import Speech
 
-SCORED, HEARD, STEPS = 4, 10, 60
-"""Clips of each speaker that are scored, others that make the style; steps by which gains are fitted."""
+SCORED, HEARD, FEWER = 4, 10, (3, 1)
+"""Clips of each speaker that are scored, others that make the style, and fewer of them."""
 METRICS = ("lve", "mve")
+OWN = f"motion of {HEARD}"
 
 Scores = dict[str, dict[str, dict[str, list[float]]]]
 """Metric, style, speaker: one number a clip."""
@@ -47,25 +48,6 @@ def styles(talker: MemoryTalker, clips: ClipSet, speakers: list[str]) -> Tensor:
     return torch.stack([torch.stack([half(each[::2]), half(each[1::2])]) for each in heard])
 
 
-def fitted(talker: MemoryTalker, clips: ClipSet, indices: tuple[int, ...], motions: list[Tensor]) -> Tensor:
-    """The gains [slots] with which these clips' own motion is best spoken, by Adam from all ones."""
-    gain = torch.ones(talker.config.slots, requires_grad=True)
-    optimiser = torch.optim.Adam([gain], lr=0.05)
-    heard = []
-    for index in indices:
-        speech, frames = clips.speech(index), torch.tensor([len(motions[index])])
-        with torch.no_grad():
-            letters, ticks = talker.letters(speech.waveform[None], torch.tensor([len(speech)]), frames)
-            heard.append((talker.read(letters, ticks, frames), frames, motions[index]))
-    for step in range(STEPS):
-        text, frames, motion = heard[step % len(heard)]
-        loss = (talker.output(talker.speak(text, frames, gain[None]))[0] - motion).square().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return gain.detach()
-
-
 def recognised(pairs: Tensor) -> float:
     """Share of voices whose one half is nearest to their own other half."""
     distances = torch.cdist(pairs[:, 0], pairs[:, 1])
@@ -76,18 +58,29 @@ def measured(folder: Path, model: str) -> dict[str, object]:
     talker = open_talker(model)
     assert isinstance(talker, MemoryTalker)
     clips, face = ClipSet(folder, "test"), load_avatar(asset("ada.avatar"))
-    speakers, motions = list(clips.speakers), targets(talker.requires_grad_(False), clips)
+    speakers = list(clips.speakers)
+    talker.requires_grad_(False)
     pairs = styles(talker, clips, speakers)
-    gains = pairs.mean(1)
+    voices = pairs.mean(1)
+    fits = {
+        count: torch.stack(
+            [
+                fitted_gain(talker, clips, clips.speakers[speaker][SCORED : SCORED + count])
+                for speaker in speakers
+            ]
+        )
+        for count in (HEARD, *FEWER)
+    }
+    gains = fits[HEARD]
     scores: Scores = {metric: {} for metric in METRICS}
     for number, speaker in enumerate(speakers):
-        others = torch.cat([gains[:number], gains[number + 1 :]])
         manners = {
-            "own": gains[number],
-            "mean of others": others.mean(0),
-            "another's": gains[(number + 1) % len(gains)],
+            OWN: gains[number],
+            **{f"motion of {count}": fits[count][number] for count in FEWER},
+            "mean of others' motion": torch.cat([gains[:number], gains[number + 1 :]]).mean(0),
+            "another's motion": gains[(number + 1) % len(gains)],
+            "voice": voices[number],
             "none": torch.ones_like(gains[number]),
-            "fitted": fitted(talker, clips, clips.speakers[speaker][SCORED:], motions),
         }
         for index in clips.speakers[speaker][:SCORED]:
             speech, truth = clips.speech(index), clips.motion(index)
@@ -96,11 +89,11 @@ def measured(folder: Path, model: str) -> dict[str, object]:
                 case = Case(clips.names[index], talker.animate(speech, person), face, truth)
                 for score in evaluate(METRICS, [case]):
                     scores[score.metric].setdefault(name, {}).setdefault(speaker, []).append(score.value)
-    spread, noise = gains.var(0).mean(), (pairs[:, 0] - pairs[:, 1]).square().mean() / 4
+    spread, noise = voices.var(0).mean(), (pairs[:, 0] - pairs[:, 1]).square().mean() / 4
     return {
         "speakers": len(speakers),
         "clips": sum(len(clips.speakers[speaker][:SCORED]) for speaker in speakers),
-        "gain": round(float(gains.mean()), 3),
+        "gain": round(float(voices.mean()), 3),
         "gain_between_speakers": round(math.sqrt(spread), 4),
         "gain_within_a_speaker": round(math.sqrt(noise), 4),
         "voices_recognised": round(recognised(pairs), 3),
@@ -112,11 +105,11 @@ def compared(scores: Mapping[str, Mapping[str, list[float]]]) -> dict[str, dict[
     """Means, and by how much the own style errs less than each other: log ratios, averaged by speaker."""
     table: dict[str, dict[str, float]] = {}
     for name, each in scores.items():
-        pairs = [zip(scores["own"][speaker], values, strict=True) for speaker, values in each.items()]
+        pairs = [zip(scores[OWN][speaker], values, strict=True) for speaker, values in each.items()]
         less = [statistics.mean(100 * math.log(other / own) for own, other in pair) for pair in pairs]
         every = [value for values in each.values() for value in values]
         table[name] = {"mean": float(f"{statistics.mean(every):.4g}")}
-        if name != "own":
+        if name != OWN:
             table[name] |= {
                 "own_errs_less_percent": round(statistics.mean(less), 2),
                 "standard_error": round(statistics.stdev(less) / math.sqrt(len(less)), 2),

@@ -1,4 +1,4 @@
-"""talk personalize: a person's voice -> avatar that speaks in that manner."""
+"""talk personalize: a person's voice or clips -> avatar that speaks in that manner."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ def run(
 ) -> None:
     """Give an avatar somebody's way of speaking.
 
-    MemoryTalker hears a manner of speaking in a few seconds of voice; TexTalker sees it, and how the skin
-    changes, in a prepared folder of the person's clips. It is written into the avatar, and every
-    `talk animate` with that avatar then speaks so. The face stays as it is.
+    MemoryTalker hears a manner of speaking in a few seconds of voice, or fits it to how the person moves in
+    a prepared folder of their clips; TexTalker sees it, and how the skin changes, in such a folder. It is
+    written into the avatar, and every `talk animate` with that avatar speaks so. The face stays as it is.
 
     \b
     Examples:
       talk personalize grandmother.wav -o grandmother.avatar
       talk personalize interview.mp4 --avatar ada --model mine.ckpt -o ada-as-guest.avatar
+      talk personalize clips/s0001 --model memorytalker -o neighbour.avatar
       talk personalize clips/ --model textalker -o guest.avatar
     """
     if output is None:

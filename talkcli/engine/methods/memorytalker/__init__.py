@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.methods.memorytalker.manner import capture_folder
 from talkcli.engine.methods.memorytalker.motions import config_for
 from talkcli.engine.methods.memorytalker.original import read_original
 from talkcli.engine.methods.memorytalker.stages import listen, memorise, stylise
@@ -30,5 +31,6 @@ METHOD = Method(
     config_for=config_for,
     stages={"listen": listen, "memorise": memorise, "stylise": stylise},
     capture=capture,
+    capture_folder=capture_folder,
     original=read_original,
 )

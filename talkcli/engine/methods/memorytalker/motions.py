@@ -11,7 +11,7 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.mouth_motion import gap_of, importance, principal_motions, projected
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
-from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.motion import Coefficients, Motion, Vertices
 
 
 def shape_weights(motion: Motion, names: tuple[str, ...]) -> Float[Tensor, "frames shapes"]:
@@ -36,12 +36,24 @@ def fit_mixing(network: MemoryTalker, clips: ClipSet) -> None:
 
 def targets(network: MemoryTalker, clips: ClipSet) -> list[Float[Tensor, "frames dims"]]:
     """Every clip's motion as the network is to speak it."""
-    names = network.config.rig_shapes
-    if not names:
-        return [flat(clips.motion(i)) for i in range(len(clips))]
-    form = importance(load_face_model(), names)
-    mixing = network.mixing.cpu()
-    return [projected(shape_weights(clips.motion(i), names), mixing, form) for i in range(len(clips))]
+    return [target(network, clips.motion(i)) for i in range(len(clips))]
+
+
+def target(network: MemoryTalker, motion: Motion) -> Float[Tensor, "frames dims"]:
+    """A motion as the network is to speak it. BadInput for another frame rate, rig or mesh."""
+    names, fps = network.config.rig_shapes, network.config.fps
+    if motion.fps != fps:
+        raise BadInput(f"This model moves {fps} times a second, not {motion.fps}.", "Resample the clips.")
+    if names:
+        form = importance(load_face_model(), names)
+        return projected(shape_weights(motion, names), network.mixing.cpu(), form)
+    offsets = flat(motion)
+    if not isinstance(motion.face, Vertices) or offsets.shape[1] != network.config.dims:
+        raise BadInput(
+            f"This model learns from motions of {network.config.verts} vertices.",
+            "Give clips of the corpus that it was trained on.",
+        )
+    return offsets
 
 
 def lip_gap(network: MemoryTalker) -> Float[Tensor, " dims"] | None:

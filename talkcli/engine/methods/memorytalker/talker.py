@@ -250,7 +250,7 @@ class MemoryTalker(Talker):
         if gain.shape != (self.config.slots,):
             raise BadInput(
                 f"The style in {avatar.name} has {len(gain)} numbers, this model wants {self.config.slots}.",
-                "Make it again with this model: talk personalize VOICE.wav --model ...",
+                "Make it again with this model: talk personalize VOICE_OR_CLIPS --model ...",
             )
         return gain
 

@@ -1,0 +1,124 @@
+"""A person's gains from their own motion, where it is known.
+
+This is ours: the paper hears a style in audio alone (section 3.3). The memory, the decoder and the form of a
+style, one gain a slot, are the paper's, and `animate` cannot tell where the gains came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.audio.encoder import HubertEncoder, normalised
+from talkcli.engine.clips import INDEX, ClipSet
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.methods.memorytalker.motions import target
+from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker
+from talkcli.engine.speech import SAMPLE_RATE
+
+SHORTEST, ENOUGH = 1.0, 120.0
+"""Seconds of motion below which nothing is known, and above which no more is read."""
+PRIOR = 1.0
+"""Seconds of motion that count as much as the unpersonal style, all gains one."""
+STEPS = 20
+"""Iterations of L-BFGS (Liu and Nocedal 1989)."""
+
+Passage = tuple[Heard, Float[Tensor, "frames dims"]]
+"""What is heard in one window of a clip, and how the person moved."""
+
+
+def capture_folder(talker: MemoryTalker, folder: Path, avatar: Avatar) -> Avatar:
+    """The same face moving in the manner of the one person whose clips the prepared folder holds.
+
+    Also of one speaker of many: the speaker's own folder inside a prepared one.
+    """
+    inside = not (folder / INDEX).is_file() and (folder.parent / INDEX).is_file()
+    clips = ClipSet(folder.parent if inside else folder)
+    if not inside and len(clips.speakers) > 1:
+        example = folder / next(iter(clips.speakers))
+        hint = f"Give the folder of one of them, such as {example}."
+        raise BadInput(f"{folder} shows {len(clips.speakers)} people.", hint)
+    speaker = folder.name if inside else next(iter(clips.speakers))
+    if speaker not in clips.speakers:
+        raise BadInput(
+            f"{folder.parent} lists no clips of {speaker}.", f"Known: {', '.join(clips.speakers)}."
+        )
+    gain = fitted_gain(talker, clips, clips.speakers[speaker])
+    return replace(avatar, styles={**avatar.styles, talker.method: gain})
+
+
+def fitted_gain(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) -> Float[Tensor, " slots"]:
+    """The w_s with which the talker moves most as the person does in these clips.
+
+    Least squares of the motion, relative to the error of the unpersonal style and times the seconds seen,
+    plus PRIOR times the squared distance of the gains from one: a few seconds change little. Nothing is
+    random, and the error on these clips is never above that of the unpersonal style.
+    """
+    passages, seconds = read(talker, clips, indices)
+    gain = torch.ones(talker.config.slots, device=talker.output.weight.device, requires_grad=True)
+    with torch.no_grad():
+        unpersonal = misfit(talker, passages, gain).clamp(min=1e-12)
+    best, least = gain.detach().clone(), seconds
+    search = torch.optim.LBFGS([gain], max_iter=STEPS, line_search_fn="strong_wolfe")
+
+    def closure() -> float:
+        nonlocal best, least
+        search.zero_grad()
+        loss = PRIOR * (gain - 1).square().sum()
+        loss.backward()
+        total = loss.item()
+        for passage in passages:
+            part = misfit(talker, [passage], gain) * (seconds / unpersonal)
+            part.backward(inputs=[gain])
+            total += part.item()
+        if total < least:
+            best, least = gain.detach().clone(), total
+        return total
+
+    search.step(closure)
+    return best.cpu()
+
+
+def misfit(
+    talker: MemoryTalker, passages: Sequence[Passage], gain: Float[Tensor, " slots"]
+) -> Float[Tensor, ""]:
+    """Sum of squared errors over every number of every frame."""
+    errors = []
+    for heard, motion in passages:
+        frames = torch.tensor([len(motion)], device=motion.device)
+        errors.append((talker.output(talker.speak(heard, frames, gain[None]))[0] - motion).square().sum())
+    return torch.stack(errors).sum()
+
+
+@torch.no_grad()
+def read(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) -> tuple[list[Passage], float]:
+    """The clips in passages of the talker's window, up to ENOUGH seconds, and how many seconds they are."""
+    config, device = talker.config, talker.output.weight.device
+    passages, left = [], round(ENOUGH * config.fps)
+    for index in indices:
+        motion, sound = target(talker, clips.motion(index)).to(device), clips.speech(index).waveform
+        if isinstance(talker.encoder, HubertEncoder):
+            sound = normalised(sound)
+        for start in range(0, min(len(motion), left), config.window * config.period):
+            part = motion[start : start + min(config.window * config.period, left)]
+            ends = (round(at * SAMPLE_RATE / config.fps) for at in (start, start + len(part)))
+            piece = sound[slice(*ends)].to(device)[None]
+            if piece.shape[1] < SAMPLE_RATE // config.fps:
+                break
+            frames = torch.tensor([len(part)], device=device)
+            letters, ticks = talker.letters(piece, torch.tensor([piece.shape[1]]), frames)
+            passages.append((talker.read(letters, ticks, frames), part))
+            left -= len(part)
+    seconds = sum(len(motion) for _, motion in passages) / config.fps
+    if seconds < SHORTEST:
+        raise BadInput(
+            f"There are {seconds:.2g} s of motion in {clips.folder}.",
+            f"Give at least {SHORTEST:g} s; ten clips of a few seconds are better.",
+        )
+    return passages, seconds
