@@ -295,7 +295,7 @@ def test_hair_frays_at_its_end_and_nowhere_else():
     own = dataclasses.replace(topology, faces=faces, uv=uv, uv_faces=faces, materials=torch.full((40,), HAIR))
     surface = surface_of(sheet, own)
     assert np.array_equal(surface.sides == SHEER, (surface.hair[:, :, LEFT] < 1).any(1))
-    assert (surface.sides == SHEER).sum() == 6
+    assert (surface.sides == SHEER).sum() == 4
     picture = Painter(surface, 128, 128, "black").draw(places.numpy(), VIEW, 4 * FOCAL)
     covered = (picture.max(-1) > 0)[:, 10:118].mean(1)
     assert (covered[10:104] == 1).all()

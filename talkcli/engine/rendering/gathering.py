@@ -26,10 +26,11 @@ from talkcli.engine.rendering.shading import (
     dot,
     keep,
     keep_three,
+    three,
 )
 from talkcli.engine.rendering.strands import ACROSS as STRAND
 from talkcli.engine.rendering.strands import PLAIN, shade
-from talkcli.engine.rendering.surface import HAIR, LASH, SKIN
+from talkcli.engine.rendering.surface import LASH, SKIN
 from talkcli.engine.rendering.textures import CHANNELS, FINE, HALVES, WHITE, corners, four, tinted
 
 SCATTER = np.float32(0.0032)
@@ -46,6 +47,9 @@ HOLLOW = np.float32(350.0)
 
 UNITS = np.float32(1 / WHITE), np.float32(1 / (255 * FINE)), np.float32(1 / 127)
 """Of the stored numbers: albedo, gloss, blood."""
+
+COMBED = 2
+"""Which program hair is."""
 
 ATTRIBUTES = 12
 """Of a vertex: place, normal, share of the room and of the key seen, curvature, way of its hair."""
@@ -247,19 +251,28 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
             across * facts[f, 2] + down * facts[f, 5],
         )
         keep_three(fields, ALBEDO, n, albedo)
-        if kind != HAIR:
+        if program != COMBED:
             keep_three(fields, ACROSS, n, slope)
-        else:
-            w = WEIGHTS
-            x, y = xs[i] - facts[f, CORNER], ys[i] - facts[f, CORNER + 1]
-            wa = facts[f, w] + facts[f, w + 1] * x + facts[f, w + 2] * y
-            wb = facts[f, w + 3] * x + facts[f, w + 4] * y
-            wc = facts[f, w + 5] * x + facts[f, w + 6] * y
-            scale = 1.0 / (wa + wb + wc)
-            hair = surface.hair
-            across = (wa * hair[f, 0, STRAND] + wb * hair[f, 1, STRAND] + wc * hair[f, 2, STRAND]) * scale
-            bright = shade(max(across, 0.0), hair[f, 0, PLAIN])
-            keep_three(fields, ALBEDO, n, (albedo[0] * bright, albedo[1] * bright, albedo[2] * bright))
         fields[SHELTER * BATCH + n] *= min(max(1.0 + HOLLOW * height, 0.55), 1.08)
         keep(fields, STRENGTH, n, 0.0 if kind == LASH else strength)
         keep(fields, ROUGHNESS, n, roughness)
+    if program == COMBED:
+        comb(count, batch, surface, facts)
+
+
+@inlined
+def comb(count, batch, surface, facts):
+    """Tell the strands of gathered hair apart."""
+    fields, hair, w = batch.fields, surface.hair, WEIGHTS
+    face, xs, ys = batch.face[COMBED], batch.x[COMBED], batch.y[COMBED]
+    for n in range(count):
+        i = np.uint64(n)
+        f = np.uint64(face[i])
+        x, y = xs[i] - facts[f, CORNER], ys[i] - facts[f, CORNER + 1]
+        wa = facts[f, w] + facts[f, w + 1] * x + facts[f, w + 2] * y
+        wb = facts[f, w + 3] * x + facts[f, w + 4] * y
+        wc = facts[f, w + 5] * x + facts[f, w + 6] * y
+        across = wa * hair[f, 0, STRAND] + wb * hair[f, 1, STRAND] + wc * hair[f, 2, STRAND]
+        bright = shade(max(across / (wa + wb + wc), 0.0), hair[f, 0, PLAIN])
+        albedo = three(fields, ALBEDO, n)
+        keep_three(fields, ALBEDO, n, (albedo[0] * bright, albedo[1] * bright, albedo[2] * bright))

@@ -24,6 +24,9 @@ the surface; linear albedo. One each: strength and roughness of what it reflects
 key that is seen; how far light wanders under the surface, metres times curvature. Three: the display light
 that shading finds. All in one array, so that the compiler sees that none overlaps."""
 
+LEAK = np.float32(0.25)
+"""Share of the key that shines through hair."""
+
 STEEPEST = np.float32(1.3)
 """Slope at which relief is cut off."""
 
@@ -257,12 +260,13 @@ def shade_hair(count, batch, rig):
         normal, view = facing(batch, i)
         albedo, strand = three(batch, ALBEDO, i), three(batch, ACROSS, i)
         strand = unit(plus(strand, normal, -dot(strand, normal)))
-        shelter, key = batch[SHELTER * BATCH + i], batch[KEY * BATCH + i]
+        shelter = 0.1 + 0.9 * batch[SHELTER * BATCH + i]
+        key = max(batch[KEY * BATCH + i], LEAK)
         white, tint, falls = sheen(strand, view, light(rig, 0))
         rim_white, rim_tint, _ = sheen(strand, view, light(rig, 2))
         front = clamped((dot(normal, light(rig, 0)) + 0.25) / 1.25) * key
         back = clamped((dot(normal, light(rig, 2)) + 0.25) / 1.25) * shelter
-        out = diffuse(rig, albedo, normal, shelter, key * (0.4 + 0.6 * falls), 0.0)
+        out = diffuse(rig, albedo, normal, shelter, key * (0.4 + 0.6 * falls), 0.4)
         gleam = batch[STRENGTH * BATCH + i] * 0.1 * (white * front + rim_white * back)
         glow = 0.8 * (tint * front + rim_tint * back)
         out = toned(

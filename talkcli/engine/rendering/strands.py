@@ -1,5 +1,5 @@
-"""Hair strand by strand: sheets of hair (connected faces that hair runs down along v) fray into single
-strands of uneven length towards their ends."""
+"""Hair strand by strand: sheets of hair (connected faces that hair runs down along v) fray into wisps of
+uneven length towards their ends."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from talkcli.engine.rendering.rasterize import LANES, SHEER, excluded
 STRAND = 0.00042
 """Metres across a strand: about as fine as a sample of a picture of 512 pixels can show."""
 
-FRAY, LOCK = 0.012, 0.08
-"""Metres of a sheet's end that fray; shorter sheets fray all over: half way down they are fullest."""
+FRAY, LOCK = 0.009, 0.08
+"""Metres of a sheet's end that fray; sheets shorter than LOCK fray over their lower half."""
+
+WISP = np.float32(4.0)
+"""Strands that end together, in a point."""
+
+FAR, MOST = np.float32(1e-6), np.float32(1 << 24)
+"""Bounds of nearness and of strands' numbers: samples tested beside a face may be anywhere."""
 
 ACROSS, LEFT, PLAIN = 0, 1, 2
 """Of a corner of a face: which strand; how far the sheet's end is, 1 where fraying begins; how plainly one
@@ -53,7 +59,7 @@ def comb_out(
     place = (uv[own] - low[sheet][:, None]) / span[sheet][:, None]
     strands[own, :, ACROSS] = first[sheet, None] + place[..., 0] * number[sheet, None]
     left, lock = (1 - place[..., 1]) / share[sheet, None], (size[:, 1] < LOCK)[sheet, None]
-    down = np.interp(place[..., 1], (0, 0.5, 1), (0.5, 1.0, 0.05))
+    down = np.interp(place[..., 1], (0, 0.5, 1), (1.0, 1.0, 0.05))
     strands[own, :, LEFT] = np.where(lock, down, left)
     strands[own, :, PLAIN] = np.minimum(mean[sheet, 0] / np.maximum(rate[:, 0], 1e-9), 1.0)[:, None]
     return strands
@@ -74,15 +80,15 @@ def _gradients(points: NDArray[np.float64], uv: NDArray[np.float64]) -> tuple[ND
 @inlined
 def chance(number):
     """An even share 0..1 of a whole number's own."""
-    x = np.uint64(number) * np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    return np.float32(x >> np.uint64(40)) * np.float32(2.0**-24)
+    x = np.uint32(np.uint32(number) * np.uint32(0x9E3779B1))
+    x = np.uint32((x ^ (x >> np.uint32(15))) * np.uint32(0x85EBCA6B))
+    return np.float32(np.int32(x >> np.uint32(8))) * np.float32(2.0**-24)
 
 
 @inlined
 def wave(across):
     """A soft line through the chances of neighbouring whole numbers."""
-    number = np.int64(across)
+    number = np.int32(across)
     share = across - np.float32(number)
     share = share * share * (3.0 - 2.0 * share)
     return chance(number) * (1.0 - share) + chance(number + 1) * share
@@ -90,10 +96,12 @@ def wave(across):
 
 @inlined
 def shows(across, left):
-    """Whether a strand of a fraying sheet covers a point of it."""
-    number = np.int64(across)
-    end = 0.82 * chance(number) + 0.2 * chance(number >> 2)
-    return abs(across - np.float32(number) - 0.5) < min((left - end) * 1.1, 0.5) or left >= 1.0
+    """Whether hair of a fraying sheet covers a point of it: wisps, each to a point of its own."""
+    wisp = across * (np.float32(1.0) / WISP)
+    number = np.int32(wisp)
+    aside = abs(wisp - np.float32(number) - 0.5)
+    end = 0.5 * chance(number) + 0.9 * aside + 0.14 * chance(np.int32(across) + 7919)
+    return left > min(end, 0.98)
 
 
 @inlined
@@ -103,8 +111,24 @@ def shade(across, plain):
 
 
 @exact
+def root(slope):
+    """What an edge's value is times, to give the step along a row at which it is 0."""
+    return -1.0 / slope if slope else 0.0
+
+
+@exact
+def meets(edge, slope, root, low, high):
+    """Of the steps `low` to `high` along a row, those that may lie inside an edge."""
+    if slope > 0:
+        return max(low, int(min(edge * root, high + 1.0))), high
+    if slope < 0:
+        return low, min(high, int(max(edge * root, -1.0)) + 1)
+    return low, (high if edge >= 0 else -1)
+
+
+@exact
 def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, depth):
-    """Add to what `rasterize` saw the strands of sheer faces that are nearer."""
+    """Add to what `rasterize` saw the wisps of sheer faces that are nearer."""
     rows, width = ids.shape[0], ids.shape[1] - LANES
     for number in range(len(order)):
         f = order[number]
@@ -139,24 +163,21 @@ def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, d
         near_x = np.float32(ea_x * na + eb_x * nb + ec_x * nc)
         across_x = np.float32(ea_x * ua + eb_x * ub + ec_x * uc)
         left_x = np.float32(ea_x * va + eb_x * vb + ec_x * vc)
-        mine = np.int32(f)
+        mine, last = np.int32(f), x1 - x0
+        root_a, root_b, root_c = root(ea_x), root(eb_x), root(ec_x)
         for y in range(y0, y1 + 1):
+            low, high = meets(ea, ea_x, root_a, *meets(eb, eb_x, root_b, *meets(ec, ec_x, root_c, 0, last)))
             nearest, owner = depth[y - top, x0:], ids[y - top, x0:]
-            near = np.float32(ea * na + eb * nb + ec * nc)
-            across = np.float32(ea * ua + eb * ub + ec * uc)
-            left = np.float32(ea * va + eb * vb + ec * vc)
-            one, two, three = ea, eb, ec
-            entered = False
-            for step in range(x1 - x0 + 1):
-                at = np.uint64(step)
-                if (one | two | three) >= 0:
-                    entered = True
-                    if near > nearest[at]:
-                        whole = np.float32(1.0) / near
-                        if shows(across * whole, left * whole):
-                            nearest[at], owner[at] = near, mine
-                elif entered:
-                    break
-                one, two, three = one + ea_x, two + eb_x, three + ec_x
-                near, across, left = near + near_x, across + across_x, left + left_x
+            near_0 = np.float32(ea * na + eb * nb + ec * nc)
+            across_0 = np.float32(ea * ua + eb * ub + ec * uc)
+            left_0 = np.float32(ea * va + eb * vb + ec * vc)
+            for i in range(low, low + (high - low + LANES) // LANES * LANES if low <= high else low):
+                at, step = np.uint64(i), np.float32(i)
+                near = near_0 + near_x * step
+                whole = np.float32(1.0) / max(near, FAR)
+                across = min(max((across_0 + across_x * step) * whole, np.float32(0.0)), MOST)
+                wins = (((ea + i * ea_x) | (eb + i * eb_x) | (ec + i * ec_x)) >= 0) & (near > nearest[at])
+                wins &= shows(across, (left_0 + left_x * step) * whole)
+                nearest[at] = near if wins else nearest[at]
+                owner[at] = mine if wins else owner[at]
             ea, eb, ec = ea + ea_y, eb + eb_y, ec + ec_y

@@ -40,7 +40,7 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
 
 
 AZIMUTHS = (0, 0.3, 0.52, 0.68, 0.82, 0.98, 1.12, 1.24, 1.36, 1.46, 1.6, 1.9, 2.06, 2.25, 2.6, np.pi)
-EDGES = (54, 55, 55, 50, 41, 31, 18, 5, -3, 2, 17, 17, -4, -20, -30, -33)
+EDGES = (54, 55, 55, 50, 41, 31, 18, 5, -3, 2, 17, 17, -4, -17, -22, -23)
 """the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear,
 nape"""
 
@@ -147,9 +147,10 @@ def _locks(rows: Array) -> tuple[Patch, Array]:
     across = np.cross(way, flow)
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     length = rng.uniform(11, 26, len(root)) * (0.8 + 0.3 * np.clip(way[:, 1], 0, 1)) * (0.8 + 5 * inset)
+    length *= 1 - 0.4 * np.clip(0.3 - way[:, 2], 0, 1) ** 0.5
     width = 2.6 + 9 * inset
     points, rises = [], []
-    for along, half, up in ((0.0, 1.0, 0.3), (0.72, 0.9, 0.9), (1.0, 0.0, 0.5)):
+    for along, half, up in ((0.0, 0.8, -0.8), (0.42, 1.0, 0.9), (1.0, 0.0, 0.5)):
         direction = base + flow * (length * along)[:, None] - CENTRE
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         ground = march(rows, CENTRE, direction, 190.0)

@@ -187,7 +187,7 @@ def combed(canvas: Canvas) -> Field:
 
 def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     """The hair's own surface: strands along the comb, dark at the roots, some of them grey; the locks of its
-    edge, too small for strands, in their mean colour."""
+    edge, too small for strands, in their mean colour and duller."""
     own = canvas.within("hair")
     texels = np.flatnonzero(own)
     rng = np.random.default_rng([person.seed, 84])
@@ -214,3 +214,4 @@ def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     mean = paint.colour[texels[~locks]].mean(0)
     tint = 1 + 0.3 * noise.octaves(canvas.position[texels[locks]] / 3, 2, person.seed + 86)
     paint.colour[texels[locks]] = mean * tint[:, None]
+    paint.strength[texels[locks]] = 0.08
