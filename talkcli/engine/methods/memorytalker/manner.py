@@ -24,7 +24,7 @@ from talkcli.engine.speech import SAMPLE_RATE
 
 SHORTEST, ENOUGH = 1.0, 120.0
 """Seconds of motion below which nothing is known, and above which no more is read."""
-PRIOR = 1.0
+PRIOR = 0.1
 """Seconds of motion that count as much as the unpersonal style, all gains one."""
 STEPS = 20
 """Iterations of L-BFGS (Liu and Nocedal 1989)."""
