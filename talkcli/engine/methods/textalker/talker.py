@@ -189,25 +189,24 @@ class TexTalker(Talker):
     ) -> Motion:
         """Windows of `denoiser.window` frames, each continuing the one before; 30 frames a second."""
         frames, made = speech.frames(FPS), 0
-        tracks: list[Tensor] = []
-        folds: list[Tensor] = []
+        weights = folds = None
         mesh, skin = Factors(FINE), Factors(FAINT)
         for part in self.windows(speech, avatar, seed=seed):
-            made += len(part.face)
             if self.config.rig_shapes:
-                tracks.append(part.face)
+                weights = _filled(weights, part.face, made, frames)
             else:
                 mesh.add(part.face)
             if part.skin is not None and self.config.rig_shapes:
-                folds.append(part.skin)
+                folds = _filled(folds, part.skin, made, frames)
             elif part.skin is not None:
                 skin.add(part.skin)
+            made += len(part.face)
             progress(made / frames)
-        texture = Folds(torch.cat(folds)) if folds else None
+        texture = None if folds is None else Folds(folds)
         if skin.basis is not None:
             size = self.config.texture.size
             texture = Textures(skin.weights(), skin.basis.view(-1, 3, size, size))
-        face = self._named(torch.cat(tracks)) if tracks else _mixed(mesh)
+        face = _mixed(mesh) if weights is None else self._named(weights)
         return Motion(Fraction(FPS), face, texture=texture, provenance=self.signed(avatar, seed))
 
     def _reader(self, avatar: Avatar) -> UVReader | None:
@@ -259,6 +258,16 @@ class TexTalker(Talker):
         expression = torch.zeros(len(weights), len(names))
         expression[:, [names.index(name) for name in self.config.rig_shapes]] = weights
         return Coefficients(expression, torch.zeros(len(weights), 3))
+
+
+def _filled(
+    track: Float[Tensor, "frames n"] | None, part: Float[Tensor, "window n"], start: int, frames: int
+) -> Float[Tensor, "frames n"]:
+    """The track with this part at its place. Made whole at once: small pieces that stay, allocated between
+    large maps that go, would keep the allocator from using the room of those again."""
+    track = part.new_empty(frames, part.shape[1]) if track is None else track
+    track[start : start + len(part)] = part
+    return track
 
 
 def _mixed(mesh: Factors) -> Face:
