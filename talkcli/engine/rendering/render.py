@@ -120,10 +120,11 @@ def _moments(
                 if isinstance(texture, Folds)
                 else activations(wrinkles, arkit_weights(motion, avatar, start, start + CHUNK))
             )
+        tints = None if textures is None else ratios(textures, start, start + CHUNK).numpy()
         for i, shape in enumerate(places):
             view = camera.view(start + i).double().numpy()
             acts = None if active is None else active[i].numpy()
-            tint = None if textures is None else ratios(textures, start + i, start + i + 1)[0].numpy()
+            tint = None if tints is None else tints[i]
             yield np.ascontiguousarray(shape, np.float32), view, camera.focal, acts, tint
 
 
