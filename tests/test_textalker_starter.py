@@ -148,11 +148,14 @@ def test_the_skin_is_left_out_when_only_geometry_is_asked_for(tmp_path):
 def test_motion_style_and_texture_style_are_independent(tmp_path):
     clips, talker = studio_clips(tmp_path / "clips"), untaught()
     avatar = clips.avatar(0)
-    person, _ = captured.captured(tmp_path / "clips", talker, avatar)
+    folder = tmp_path / "clips" / next(iter(clips.speakers))
+    with pytest.raises(BadInput, match="2 people"):
+        captured.captured(folder.parent, talker, avatar)
+    person, _ = captured.captured(folder, talker, avatar)
     assert set(person.styles) == {MOTION_STYLE, TEXTURE_STYLE}
     save_avatar(person, tmp_path / "person.avatar")
     moving = captured.styled(talker, avatar, tmp_path / "person.avatar", None)
-    wearing = captured.styled(talker, avatar, None, tmp_path / "clips")
+    wearing = captured.styled(talker, avatar, None, folder)
     assert set(moving.styles) == {MOTION_STYLE} and set(wearing.styles) == {TEXTURE_STYLE}
     plain, moved, worn = (talker.animate(noise(1.0), each) for each in (avatar, moving, wearing))
     faces = [motion.face for motion in (plain, moved, worn)]

@@ -204,7 +204,13 @@ class ClipSet:
 
     def thinned(self, every: int) -> ClipSet:
         """The same speakers, with one of so many clips of each."""
-        chosen = [index for indices in self.speakers.values() for index in indices[::every]]
+        return self._some([index for indices in self.speakers.values() for index in indices[::every]])
+
+    def of(self, speaker: str) -> ClipSet:
+        """One speaker's clips alone."""
+        return self._some(self.speakers[speaker])
+
+    def _some(self, chosen: Sequence[int]) -> ClipSet:
         part = object.__new__(ClipSet)
         part.folder, part.contents = self.folder, self.contents
         part.names = tuple(self.names[index] for index in chosen)
@@ -281,3 +287,18 @@ def flat(motion: Motion) -> Float[Tensor, "frames dims"]:
     """Every tensor of the face track that has frames, side by side."""
     tracks = [v for v in vars(motion.face).values() if isinstance(v, Tensor) and len(v) == len(motion)]
     return torch.cat([track.flatten(1) for track in tracks], dim=1)
+
+
+def clips_of_one(folder: Path) -> ClipSet:
+    """The clips of the one person whom a prepared folder shows, or a speaker's own folder inside one."""
+    inside = not (folder / INDEX).is_file() and (folder.parent / INDEX).is_file()
+    clips = ClipSet(folder.parent if inside else folder)
+    if not inside and len(clips.speakers) > 1:
+        example = folder / next(iter(clips.speakers))
+        hint = f"Give the folder of one of them, such as {example}."
+        raise BadInput(f"{folder} shows {len(clips.speakers)} people.", hint)
+    speaker = folder.name if inside else next(iter(clips.speakers))
+    if speaker not in clips.speakers:
+        known = ", ".join(clips.speakers)
+        raise BadInput(f"{folder.parent} lists no clips of {speaker}.", f"Known: {known}.")
+    return clips.of(speaker)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.audio.encoder import HubertEncoder, normalised
-from talkcli.engine.clips import INDEX, ClipSet
+from talkcli.engine.clips import ClipSet, clips_of_one
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.memorytalker.motions import target
@@ -34,22 +34,9 @@ Passage = tuple[Heard, Float[Tensor, "frames dims"]]
 
 
 def capture_folder(talker: MemoryTalker, folder: Path, avatar: Avatar) -> Avatar:
-    """The same face moving in the manner of the one person whose clips the prepared folder holds.
-
-    Also of one speaker of many: the speaker's own folder inside a prepared one.
-    """
-    inside = not (folder / INDEX).is_file() and (folder.parent / INDEX).is_file()
-    clips = ClipSet(folder.parent if inside else folder)
-    if not inside and len(clips.speakers) > 1:
-        example = folder / next(iter(clips.speakers))
-        hint = f"Give the folder of one of them, such as {example}."
-        raise BadInput(f"{folder} shows {len(clips.speakers)} people.", hint)
-    speaker = folder.name if inside else next(iter(clips.speakers))
-    if speaker not in clips.speakers:
-        raise BadInput(
-            f"{folder.parent} lists no clips of {speaker}.", f"Known: {', '.join(clips.speakers)}."
-        )
-    gain = fitted_gain(talker, clips, clips.speakers[speaker])
+    """The same face moving in the manner of the one person whose clips the folder holds (`clips_of_one`)."""
+    clips = clips_of_one(folder)
+    gain = fitted_gain(talker, clips, range(len(clips)))
     return replace(avatar, styles={**avatar.styles, talker.method: gain})
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.clips import ClipSet
+from talkcli.engine.clips import ClipSet, clips_of_one
 from talkcli.engine.corpora.textalk4d import face_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.textalker.latents import encoded
@@ -31,7 +31,7 @@ def capture_folder(talker: TexTalker, folder: Path, avatar: Avatar) -> Avatar:
         avatar = face_of(folder.resolve().name, folder / MESH, folder / SKIN)
         motion, texture = (read_pivot(folder / name) for name in PIVOTS)
     else:
-        motion, texture = pivots_of(talker, ClipSet(folder))
+        motion, texture = pivots_of(talker, clips_of_one(folder))
     return replace(avatar, styles={**avatar.styles, MOTION_STYLE: motion, TEXTURE_STYLE: texture})
 
 
