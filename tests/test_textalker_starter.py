@@ -163,6 +163,9 @@ def test_motion_style_and_texture_style_are_independent(tmp_path):
     skins = [motion.texture.weights for motion in (plain, moved, worn) if motion.texture is not None]
     assert torch.equal(tracks[0], tracks[2]) and not torch.equal(tracks[0], tracks[1])
     assert torch.equal(skins[0], skins[1]) and not torch.equal(skins[0], skins[2])
+    with pytest.raises(BadInput, match="does not exist"):
+        captured.captured(tmp_path / "voice.wav", talker, avatar)
+    (tmp_path / "voice.wav").touch()
     with pytest.raises(BadUsage, match="voice"):
         captured.captured(tmp_path / "voice.wav", talker, avatar)
     with pytest.raises(BadInput, match="no style"):

@@ -33,7 +33,7 @@ def run(
       talk personalize grandmother.wav -o grandmother.avatar
       talk personalize interview.mp4 --avatar ada --model mine.ckpt -o ada-as-guest.avatar
       talk personalize clips/s0001 --model memorytalker -o neighbour.avatar
-      talk personalize clips/ --model textalker -o guest.avatar
+      talk personalize clips/ID001 --model textalker -o guest.avatar
     """
     if output is None:
         output = footage.with_suffix(".avatar") if footage.name != "-" else Path("voice.avatar")

@@ -23,6 +23,8 @@ def captured(source: Path, talker: Talker, avatar: Avatar) -> tuple[Avatar, Spee
 
     BadUsage where the method takes no style from such a source.
     """
+    if not source.exists():
+        raise BadInput(f"{source} does not exist.", "Check the name.")
     method = load_method(talker.method)
     if source.suffix == ".avatar":
         styles = styles_of(load_avatar(source), method.name)

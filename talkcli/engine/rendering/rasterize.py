@@ -133,11 +133,9 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
         if x0 > x1 or y0 > y1:
             continue
         px, py = x0 * 256 + 128, y0 * 256 + 128
-        ea = (cx - bx) * (py - by) - (cy - by) * (px - bx) - excluded(cx - bx, cy - by)
-        eb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx) - excluded(ax - cx, ay - cy)
-        ec = (bx - ax) * (py - ay) - (by - ay) * (px - ax) - excluded(bx - ax, by - ay)
-        ea_x, eb_x, ec_x = (by - cy) * 256, (cy - ay) * 256, (ay - by) * 256
-        ea_y, eb_y, ec_y = (cx - bx) * 256, (ax - cx) * 256, (bx - ax) * 256
+        ea, ea_x, ea_y = edge(bx, by, cx, cy, px, py)
+        eb, eb_x, eb_y = edge(cx, cy, ax, ay, px, py)
+        ec, ec_x, ec_y = edge(ax, ay, bx, by, px, py)
         across = ((nb - na) * (cy - ay) - (nc - na) * (by - ay)) / area
         down = ((nc - na) * (bx - ax) - (nb - na) * (cx - ax)) / area
         start, step = na + across * (px - ax) + down * (py - ay), np.float32(across * 256)
@@ -154,6 +152,10 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
 
 
 @exact
-def excluded(dx, dy):
-    """1 if samples on this edge belong to the neighbour, 0 for a top or left edge."""
-    return 0 if dy < 0 or (dy == 0 and dx > 0) else 1
+def edge(ax, ay, bx, by, px, py):
+    """At a sample p, how far it lies inside the edge from a to b (below 0: outside), and by how much that
+    grows to the next sample of the row and to the next row. An edge that is not a top or left one gives the
+    samples on it to the neighbour."""
+    dx, dy = bx - ax, by - ay
+    neighbours = 0 if dy < 0 or (dy == 0 and dx > 0) else 1
+    return dx * (py - ay) - dy * (px - ax) - neighbours, -dy * 256, dx * 256

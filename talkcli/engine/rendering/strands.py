@@ -9,7 +9,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from talkcli.engine.rendering.compiled import exact, inlined
-from talkcli.engine.rendering.rasterize import LANES, SHEER, excluded
+from talkcli.engine.rendering.rasterize import LANES, SHEER, edge
 
 STRAND = 0.00042
 """Metres across a strand: about as fine as a sample of a picture of 512 pixels can show."""
@@ -152,11 +152,9 @@ def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, d
         if x0 > x1 or y0 > y1:
             continue
         px, py = x0 * 256 + 128, y0 * 256 + 128
-        ea = (cx - bx) * (py - by) - (cy - by) * (px - bx) - excluded(cx - bx, cy - by)
-        eb = (ax - cx) * (py - cy) - (ay - cy) * (px - cx) - excluded(ax - cx, ay - cy)
-        ec = (bx - ax) * (py - ay) - (by - ay) * (px - ax) - excluded(bx - ax, by - ay)
-        ea_x, eb_x, ec_x = (by - cy) * 256, (cy - ay) * 256, (ay - by) * 256
-        ea_y, eb_y, ec_y = (cx - bx) * 256, (ax - cx) * 256, (bx - ax) * 256
+        ea, ea_x, ea_y = edge(bx, by, cx, cy, px, py)
+        eb, eb_x, eb_y = edge(cx, cy, ax, ay, px, py)
+        ec, ec_x, ec_y = edge(ax, ay, bx, by, px, py)
         na, nb, nc = na / area, nb / area, nc / area
         ua, ub, uc = na * strands[f, 0, ACROSS], nb * strands[f, b, ACROSS], nc * strands[f, c, ACROSS]
         va, vb, vc = na * strands[f, 0, LEFT], nb * strands[f, b, LEFT], nc * strands[f, c, LEFT]

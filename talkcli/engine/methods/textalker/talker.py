@@ -263,8 +263,8 @@ class TexTalker(Talker):
 def _filled(
     track: Float[Tensor, "frames n"] | None, part: Float[Tensor, "window n"], start: int, frames: int
 ) -> Float[Tensor, "frames n"]:
-    """The track with this part at its place. Made whole at once: small pieces that stay, allocated between
-    large maps that go, would keep the allocator from using the room of those again."""
+    """The track with this part at its place; it is made whole at once, so that nothing small stays in memory
+    between the large maps that go."""
     track = part.new_empty(frames, part.shape[1]) if track is None else track
     track[start : start + len(part)] = part
     return track
