@@ -24,11 +24,12 @@ from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
 from talkcli.engine.methods.textalker.factors import Factors
 from talkcli.engine.methods.textalker.latents import latents_of
 from talkcli.engine.methods.textalker.lessons import RigLessons
-from talkcli.engine.methods.textalker.passages import along, misheard
+from talkcli.engine.methods.textalker.passages import along
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker, TexTalkerConfig
 from talkcli.engine.motion import Coefficients, Folds, Shapes, Textures, ratios
 from talkcli.engine.speech import Speech
 from talkcli.engine.training.fit import fit
+from talkcli.engine.training.listening import misheard
 
 TINY = AutoencoderConfig(
     size=32, patch=2, width=8, multipliers=(1, 1, 2), blocks=1, latent=4, codes=16, groups=4, restart=0.1

@@ -29,6 +29,8 @@ PER_SECOND = SAMPLE_RATE // HOP
 PER_TICK = PER_SECOND // TICKS
 SILENT = 0.04
 """Share of the examples in which something sounds and nobody speaks."""
+SLIP = 3
+"""Frames for which one sound is misheard."""
 UNKNOWN = -1
 """The phone of a tick that is padding."""
 
@@ -103,3 +105,12 @@ def letters(
         sounds = (torch.from_numpy(room).to(device) for room in rooms)
         heard.append([encoder(sound[None], count, fps)[0].half().cpu() for sound in sounds])
     return heard
+
+
+def misheard(
+    letters: Float[Tensor, "frames phones"], spread: float, generator: torch.Generator
+) -> Float[Tensor, "frames phones"]:
+    """Logits off by normal chance of this spread, a tenth of a second at a time."""
+    frames, phones = letters.shape
+    error = torch.randn(-(-frames // SLIP), phones, generator=generator).repeat_interleave(SLIP, 0)
+    return letters.float() + spread * error[:frames]

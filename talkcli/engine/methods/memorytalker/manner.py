@@ -14,13 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.audio.encoder import HubertEncoder, normalised
 from talkcli.engine.clips import ClipSet, clips_of_one
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.memorytalker.motions import target
 from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker
-from talkcli.engine.speech import SAMPLE_RATE
 
 SHORTEST, ENOUGH = 1.0, 120.0
 """Seconds of motion below which nothing is known, and above which no more is read."""
@@ -86,23 +84,17 @@ def misfit(
 @torch.no_grad()
 def read(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) -> tuple[list[Passage], float]:
     """The clips in passages of the talker's window, up to ENOUGH seconds, and how many seconds they are."""
-    config, device = talker.config, talker.output.weight.device
-    passages, left = [], round(ENOUGH * config.fps)
+    fps, longest = talker.config.fps, talker.config.window * talker.config.period
+    passages, left = [], round(ENOUGH * fps)
     for index in indices:
-        motion, sound = target(talker, clips.motion(index)).to(device), clips.speech(index).waveform
-        if isinstance(talker.encoder, HubertEncoder):
-            sound = normalised(sound)
-        for start in range(0, min(len(motion), left), config.window * config.period):
-            part = motion[start : start + min(config.window * config.period, left)]
-            ends = (round(at * SAMPLE_RATE / config.fps) for at in (start, start + len(part)))
-            piece = sound[slice(*ends)].to(device)[None]
-            if piece.shape[1] < SAMPLE_RATE // config.fps:
-                break
-            frames = torch.tensor([len(part)], device=device)
-            letters, ticks = talker.letters(piece, torch.tensor([piece.shape[1]]), frames)
-            passages.append((talker.read(letters, ticks, frames), part))
-            left -= len(part)
-    seconds = sum(len(motion) for _, motion in passages) / config.fps
+        motion, speech = target(talker, clips.motion(index)), clips.speech(index)
+        frames = min(len(motion), speech.frames(fps))
+        hear, last = talker.hearing(speech, frames), min(frames, left)
+        for start in range(0, last, longest):
+            stop = min(start + longest, last)
+            passages.append((hear(start, stop), motion[start:stop].to(talker.output.weight.device)))
+        left -= last
+    seconds = sum(len(motion) for _, motion in passages) / fps
     if seconds < SHORTEST:
         raise BadInput(
             f"There are {seconds:.2g} s of motion in {clips.folder}.",

@@ -22,7 +22,7 @@ from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker, Memo
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.listening import Heard as HeardPhones
-from talkcli.engine.training.listening import letters, listening
+from talkcli.engine.training.listening import letters, listening, misheard
 from talkcli.engine.training.losses import mean_square, present, triplet, velocity
 from talkcli.engine.training.stage import Losses, Stage, Update
 
@@ -130,8 +130,10 @@ def taught_weights(network: MemoryTalker) -> Iterable[nn.Parameter]:
         yield from part.parameters()
 
 
-def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> Example[Lesson]:
-    """Whole clips, or random excerpts of so many frames.
+def lessons(
+    network: MemoryTalker, clips: ClipSet, excerpt: int, views: int, mishear: float = 0.0
+) -> Example[Lesson]:
+    """Whole clips, or random excerpts of so many frames, misheard by up to so much.
 
     A log-mel encoder listens to every clip beforehand: as it is, or to `views` versions of it in other rooms,
     since the voices of a corpus are cleaner than those that will come.
@@ -151,9 +153,10 @@ def lessons(network: MemoryTalker, clips: ClipSet, excerpt: int, views: int) -> 
         weight = None if gap is None else attention_to(motion @ gap)
         if heard is not None:
             view = heard[index][int(torch.randint(len(heard[index]), (1,), generator=generator))]
-            return Lesson(
-                None, torch.tensor(0), view[start : start + length].float(), motion, count, weight, lips
-            )
+            told = view[start : start + length].float()
+            if mishear:
+                told = misheard(told, mishear * float(torch.rand((), generator=generator)), generator)
+            return Lesson(None, torch.tensor(0), told, motion, count, weight, lips)
         waveform = normalised(clips.speech(index).waveform)
         waveform = waveform[round(start * SAMPLE_RATE / fps) : round((start + length) * SAMPLE_RATE / fps)]
         return Lesson(waveform, torch.tensor(len(waveform)), None, motion, count, weight, lips)
@@ -214,10 +217,12 @@ def listen(config: MemoryTalkerConfig) -> Stage[MemoryTalker, HeardPhones] | Non
 
 
 def memorise(
-    config: MemoryTalkerConfig, *, excerpt: int = 0, views: int = 0, hubert: str = ""
+    config: MemoryTalkerConfig, *, excerpt: int = 0, views: int = 0, mishear: float = 0.0, hubert: str = ""
 ) -> Stage[MemoryTalker, Lesson]:
     """Stage 1 as published: Adam at 1e-4, whole clips one by one.
 
+    `mishear`: by how much the letters of an excerpt err at most (standard deviation of logits): an encoder of
+    our own knows the voices that it learnt from better than those that will come.
     `hubert` is the folder of the pretrained HuBERT to begin with; without it HuBERT begins untaught.
     """
 
@@ -225,7 +230,7 @@ def memorise(
         if hubert:
             _take_over(network, load_hubert(Path(hubert)))
         fit_mixing(network, clips)
-        return lessons(network, clips, excerpt, views)
+        return lessons(network, clips, excerpt, views, mishear)
 
     update = Update(taught_weights, remember, lr=1e-4, clip_norm=None)
     return Stage((update,), begin, steps=EPOCHS, batch=1)

@@ -219,7 +219,7 @@ class MemoryTalker(Talker):
         self._check(avatar)
         frames = speech.frames(config.fps)
         gain = self._gain(speech, avatar).to(device)[None]
-        hear = self._hearing(speech, frames)
+        hear = self.hearing(speech, frames)
 
         def window(start: int, stop: int) -> Tensor:
             count = torch.tensor([stop - start], device=device)
@@ -254,7 +254,7 @@ class MemoryTalker(Talker):
             )
         return gain
 
-    def _hearing(self, speech: Speech, frames: int) -> Callable[[int, int], Heard]:
+    def hearing(self, speech: Speech, frames: int) -> Callable[[int, int], Heard]:
         """What is heard in frames [start, stop): HuBERT listens by windows, the log-mel encoder once."""
         device, rate = self.output.weight.device, Fraction(SAMPLE_RATE, self.config.fps)
         if isinstance(self.encoder, LogMelEncoder):

@@ -22,14 +22,12 @@ from talkcli.engine.methods.textalker.letters import Letters, among
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct
-from talkcli.engine.training.listening import letters
+from talkcli.engine.training.listening import letters, misheard
 
 VIEWS = 16
 """Principal motions of the mouth that are seen besides the latents."""
 SAMPLE = 20_000
 """Frames from which they are sought."""
-SLIP = 3
-"""Frames for which one sound is misheard."""
 
 
 class Passage(TensorStruct):
@@ -151,12 +149,3 @@ def passages(
         return Passage(audio, tracks[index][at].float(), weight)
 
     return cut
-
-
-def misheard(
-    letters: Float[Tensor, "frames phones"], spread: float, generator: torch.Generator
-) -> Float[Tensor, "frames phones"]:
-    """Logits off by normal chance of this spread, a tenth of a second at a time."""
-    frames, phones = letters.shape
-    error = torch.randn(-(-frames // SLIP), phones, generator=generator).repeat_interleave(SLIP, 0)
-    return letters.float() + spread * error[:frames]
