@@ -14,7 +14,7 @@ BAND = 9.0
 
 def below_collar(skin: Region) -> Field:
     """[k] mm below the collar's edge: a saddle, low in front, high behind and over the shoulders."""
-    edge = -147.0 + 0.30 * (28.0 - skin.z) + 20.0 * (skin.x / 65.0) ** 2
+    edge = -163.0 + 0.42 * (28.0 - skin.z) + 20.0 * (skin.x / 70.0) ** 2
     return (np.minimum(edge, -100.0) - skin.y).astype(np.float32)
 
 
