@@ -34,13 +34,14 @@ FORMS: Field = (
     Push((21, -27, 96), (4.5, 10, 16), (0, 0, -0.8)),
     Push((29, -27, 90), (7, 12, 16), (0, 0, 0.8)),
     # corners of the mouth a hair upwards and tucked in
-    Push((26, -45, 90), (9, 8, 18), (0, 1.7, -0.9)),
+    Push((26, -45, 90), (9, 8, 18), (0, 1.4, -0.9)),
     # chin
     Push((0, -83, 92), (20, 13, 26), (0, 0, 2.4)),
     Push((0, -64, 98), (14, 5, 14), (0, 0, -0.8)),
     # sides of the chin, angle of the jaw
     Push((24, -86, 70), (12, 14, 24), (-1.4, 0, 0)),
     Push((52, -62, 30), (22, 26, 36), (-2.4, 1.0, 0)),
+    Push((46, -80, 14), (14, 10, 26), (-2.6, 0, 0)),
 )
 """Displacements in mm; none moves an eyeball or what lies on it."""
 BALL, FREE = 15.5, 23.0
