@@ -40,7 +40,7 @@ FORMS: Field = (
     Push((0, -64, 98), (14, 5, 14), (0, 0, -0.8)),
     # sides of the chin, angle of the jaw
     Push((24, -86, 70), (12, 14, 24), (-1.4, 0, 0)),
-    Push((52, -62, 30), (22, 26, 36), (-2.4, 1.0, 0)),
+    Push((52, -62, 30), (22, 26, 36), (-3.2, 1.0, 0)),
     Push((46, -80, 14), (14, 10, 26), (-2.6, 0, 0)),
 )
 """Displacements in mm; none moves an eyeball or what lies on it."""

@@ -186,7 +186,7 @@ def _lids(skin: Region, canvas: Canvas, melanin: Field, blood: Field) -> None:
     melanin += wet * (np.minimum(melanin * 0.5, 0.3) - melanin)
     melanin += 0.04 * (1 + upper) * np.exp(-(((lid - 6.3) / 0.7) ** 2)) * (0.6 + melanin)
     caruncle = smooth(s, 0.10, 0.02) * smooth(lid, 4.6, 6.2)
-    blood += 0.45 * caruncle
+    blood += 0.32 * caruncle
     melanin += caruncle * (melanin * 0.5 - melanin)
 
 
