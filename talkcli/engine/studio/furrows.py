@@ -4,6 +4,7 @@ chin, and the fold of the upper lid."""
 import numpy as np
 
 from talkcli.engine.studio.canvas import Canvas, Field
+from talkcli.engine.studio.complexion import SkinParameters
 from talkcli.engine.studio.creases import Ground, crease, curve, fading
 from talkcli.engine.studio.noise import smooth
 
@@ -21,16 +22,16 @@ LID_FOLD = 0.6
 """mm, the depth of the upper lid's crease"""
 
 
-def furrows(canvas: Canvas, age: float) -> Field:
-    """Depth [n] mm of the furrows in a face of so many years; negative on the rolls of skin beside them."""
-    ground, worn = Ground.of(canvas), np.clip(0.6 + age / 75, 0.8, 1.6)
-    depth = np.zeros(len(canvas.texels), np.float32)
+def furrows(canvas: Canvas, person: SkinParameters) -> Field:
+    """Depth [n] mm of a person's furrows, deeper with age; negative on the rolls of skin beside them."""
+    ground, rng = Ground.of(canvas), np.random.default_rng([person.seed, 71])
+    height = np.zeros(len(canvas.texels), np.float32)
     for lines, signs in ((MIDLINE, (1,)), (SIDES, (1, -1))):
         for points, deep, width in lines:
             for sign in signs:
-                rng = np.random.default_rng(7)
                 path = curve([(x * sign, y) for x, y in points], rng, 0.15)
-                depth -= crease(ground, path, deep * fading(len(path), rng, 0.4, 0.35, uneven=0.15), width)
+                height += crease(ground, path, deep * fading(len(path), rng, 0.4, 0.35, 0.15), width)
     fold = smooth(canvas.lid, 2.4, 3.1) * smooth(canvas.lid, 3.9, 3.3) * canvas.lid_upper
     fold *= smooth(canvas.lid_s, 0.02, 0.2) * smooth(canvas.lid_s, 1.0, 0.85)
-    return (depth * worn + LID_FOLD * fold).astype(np.float32)
+    worn = np.clip(0.6 + person.age / 75, 0.8, 1.6)
+    return (LID_FOLD * fold - worn * height).astype(np.float32)

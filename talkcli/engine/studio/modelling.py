@@ -13,7 +13,7 @@ from talkcli.engine.studio.modes import Array, Field, Push
 from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.patch import Patch
 
-MODELLED = ("skin", "cavity", "left_ear", "right_ear")
+MODELLED = ("skin", "cavity", "left_ear", "right_ear", "hair")
 FORMS: Field = (
     # brow and root of the nose
     Push((27, 43, 88), (26, 11, 24), (0, 2.0, 0.3)),
@@ -24,7 +24,8 @@ FORMS: Field = (
     Push((0, -3, 107), (8, 5, 10), (0, 0, -0.5)),
     Push((12.5, -8, 98), (4, 3, 10), (-0.4, 0, -1.2)),
     Push((15, -16, 97), (4, 5, 9), (0.9, 0, 0.4)),
-    # cheeks: bone forward, a soft hollow below, a narrower side
+    # cheeks: bone forward, a soft hollow below, narrower arches and sides
+    Push((68, 4, 30), (22, 26, 36), (-2.8, 0, 0)),
     Push((40, 2, 72), (17, 12, 24), (0, 0, 1.8)),
     Push((46, -26, 60), (13, 14, 22), (-1.6, 0, -1.2)),
     Push((62, -30, 30), (22, 34, 40), (-3.0, 0, 0)),
@@ -44,6 +45,7 @@ FORMS: Field = (
     Push((46, -80, 14), (14, 10, 26), (-2.6, 0, 0)),
 )
 """Displacements in mm; none moves an eyeball or what lies on it."""
+LEFT, RIGHT = np.array([1.0, 1.0, 1.0]), np.array([-1.0, 1.0, 1.0])
 BALL, FREE = 15.5, 23.0
 """mm from an eye's centre: within, forms do not act; beyond, freely"""
 REST = 0.9
@@ -54,12 +56,10 @@ def modelled(points: Array) -> Array:
     """Points [..., 3] of the implicit head's surface with the forms of the face."""
     flat = points.reshape(-1, 3)
     moved = np.sum([form(flat) for form in FORMS], 0)
-    for side in (1, -1):
-        local = flat * [side, 1, 1] - EYE
+    eyes = [(flat * mirror - EYE, mirror) for mirror in (LEFT, RIGHT)]
+    for local, _ in eyes:
         moved *= smooth(np.linalg.norm(local, axis=1), BALL, FREE)[:, None]
-    for side in (1, -1):
-        moved += _rested(flat * [side, 1, 1] - EYE) * [side, 1, 1]
-    return points + moved.reshape(points.shape)
+    return points + (moved + sum(_rested(local) * mirror for local, mirror in eyes)).reshape(points.shape)
 
 
 def _rested(local: Array) -> Array:

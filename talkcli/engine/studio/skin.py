@@ -20,7 +20,7 @@ def paint_skin(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     skin = Region.of(canvas, canvas.within("skin", "left_ear", "right_ear"))
     texels = skin.texels
     melanin, blood = _tone(skin, person)
-    depth = furrows(canvas, person.age)[texels]
+    depth = furrows(canvas, person)[texels]
     melanin += (0.05 + 0.12 * person.melanin) * np.clip(depth, 0, 1)
     blood += 0.22 * np.clip(depth, 0, 1) / (1 + 0.35 * person.melanin)
     _flush(skin, canvas, person, blood)
