@@ -145,6 +145,28 @@ def test_people_never_seen_are_in_the_space(head: HeadMesh):
     assert space.variance[49] > 0.99
 
 
+def test_a_face_at_rest_neither_stares_nor_frowns(head: HeadMesh):
+    eye, mouth = head.eyes["left"], head.mouth
+    lid = head.vertices[eye.ring("margin")[eye.upper], 1].max()
+    iris = eye.centre[1] + eye.radius * np.sin(parts.IRIS_ANGLE)
+    assert 0.8 < iris - lid < 2.0
+    corner, middle = mouth.slit[0], mouth.slit[np.abs(mouth.u) < 0.45]
+    assert 0 < head.vertices[corner, 1] - head.vertices[middle, 1].mean() < 2
+
+
+def test_ears_reach_from_the_brow_to_the_base_of_the_nose(head: HeadMesh):
+    height = head.vertices[head.parts["left_ear"], 1]
+    assert 30 < height.max() < 44 and -32 < height.min() < -20
+
+
+def test_the_neck_has_muscles_and_a_hollow_between_them(head: HeadMesh):
+    """At the height of the hollow over the breastbone the skin lies further back than on both sides of it."""
+    x, y, z = head.vertices[head.parts["skin"]].T
+    level = (np.abs(y + 170) < 12) & (z > 0)
+    hollow, muscle = z[level & (np.abs(x) < 4)], z[level & (np.abs(x) > 10) & (np.abs(x) < 20)]
+    assert muscle.max() > hollow.max() + 2
+
+
 def test_every_mode_changes_the_face(head: HeadMesh):
     assert len(MODE_NAMES) >= 60
     assert (np.abs(modes()).max((1, 2)) > 0.25).all()

@@ -18,6 +18,7 @@ from talkcli.engine.studio.assembly import template
 from talkcli.engine.studio.canvas import Canvas, make_canvas
 from talkcli.engine.studio.complexion import SkinParameters, sample_skin
 from talkcli.engine.studio.expressions import SHAPE_NAMES
+from talkcli.engine.studio.furrows import furrows
 from talkcli.engine.studio.head_mesh import PARTS
 from talkcli.engine.studio.looks import bake_look
 from talkcli.engine.studio.pigment import from_srgb, skin_colour, to_srgb
@@ -182,6 +183,14 @@ def test_another_seed_is_another_skin_of_the_same_tone(canvas: Canvas, look: Loo
     cheek = near(canvas, 38, -10, 12)
     assert not torch.equal(look.albedo, other.albedo)
     assert np.allclose(seen(look, canvas, cheek), seen(other, canvas, cheek), rtol=0.08)
+
+
+def test_everybody_has_a_philtrum_and_wings_of_the_nose_and_age_deepens_them(canvas: Canvas) -> None:
+    young, old = (furrows(canvas, dataclasses.replace(PLAIN, age=age)) for age in (20.0, 70.0))
+    for x, y in ((0, -31), (17, -15), (-17, -15), (0, -64)):
+        here = near(canvas, x, y, 2.5)
+        assert young[here].max() > 0.2 and old[here].max() > 1.2 * young[here].max()
+    assert np.abs(young[near(canvas, 40, -10, 12)]).max() < 0.02
 
 
 def test_lips_are_redder_than_cheeks_and_cheeks_than_the_forehead(canvas: Canvas, look: Look) -> None:

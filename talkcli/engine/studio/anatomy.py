@@ -102,11 +102,15 @@ def soft_tissue(shape: Primitives) -> None:
 
 
 def neck(shape: Primitives) -> None:
-    """Neck, sternocleidomastoids, larynx, trapezius, shoulders and the top of the chest, in a layer of their
-    own."""
+    """Neck, larynx, trapezius, shoulders and the top of the chest; sternocleidomastoids and clavicles that
+    meet beside the hollow over the breastbone: a layer of its own."""
     shape.capsule((0, -20, -24), (0, -150, -38), 44, 46, 1, layer=2)
-    shape.capsule((46, -22, -16), (10, -162, 14), 9, 7, 20, layer=2)
-    shape.capsule((0, -108, 10), (0, -178, 8), 12, 13, 22, layer=2)
-    shape.capsule((18, -90, -56), (120, -186, -50), 18, 26, 40, layer=2)
+    shape.capsule((0, -108, 10), (0, -178, 4), 12, 12, 22, layer=2)
+    shape.capsule((16, -101, -58), (122, -189, -52), 16.5, 25, 33, layer=2)
     shape.ellipsoid((0, -236, -42), (182, 70, 64), 40, layer=2)
-    shape.merge(2, 26)
+    shape.capsule((50, -30, -18), (11, -166, 15), 9, 5.5, 9, layer=2)
+    shape.capsule((13, -174, 10), (112, -160, -30), 5.5, 6, 12, layer=2)
+    shape.bump((0, -118, 24), (7, 7, 12), 3.0, layer=2)
+    shape.bump((0, -163, 14), (8, 10, 14), -7.0, layer=2)
+    shape.bump((46, -156, -4), (20, 9, 18), -5.0, layer=2)
+    shape.merge(2, 14)

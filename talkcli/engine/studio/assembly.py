@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from talkcli.engine.face.topology import MATERIALS
-from talkcli.engine.studio import anatomy, atlas, hair, parts, rings, surface
+from talkcli.engine.studio import anatomy, atlas, hair, modelling, parts, rings, surface
 from talkcli.engine.studio.head_mesh import PARTS, Array, EyeRings, HeadMesh, Index, MouthRings
 from talkcli.engine.studio.identity import HeadParameters, basis
 from talkcli.engine.studio.patch import Patch
@@ -18,7 +18,8 @@ def template() -> HeadMesh:
     skin = surface.build()
     rows = anatomy.head()
     margin = 6
-    left_lashes, roots = hair.lashes(skin.eye_loops, margin)
+    open_eye = replace(skin.eye_loops, points=modelling.modelled(skin.eye_loops.points))
+    left_lashes, roots = hair.lashes(open_eye, margin)
     left_eye, left_ear = parts.eyeball(), parts.ear()
     pieces: dict[str, Patch] = {
         "skin": atlas.skin_with_uv(skin),
@@ -37,6 +38,7 @@ def template() -> HeadMesh:
         "hair": hair.crop(rows)[0],
     }
     assert tuple(pieces) == PARTS
+    pieces |= {name: modelling.model(pieces[name]) for name in modelling.MODELLED}
     return assemble(pieces, skin, roots)
 
 

@@ -2,7 +2,7 @@
 
 The interface of this folder. Axes: x to the subject's LEFT, y up, z out of the face. The eyes' centres are
 near (+-31.5, 22, 72), the lip slit near y = -45, the chin's lowest point near y = -98, the crown near y =
-128, the ears' roots near x = +-67. The closed, neutral face.
+128, the ears' roots near x = +-70. The closed, neutral face.
 
 Everybody builds on these facts, which hold for every identity because vertices, faces and UV never change:
 

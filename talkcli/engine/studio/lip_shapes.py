@@ -139,7 +139,7 @@ def _rounding(sculpt: Deformer) -> dict[str, Array]:
     mouth = sculpt.mesh.mouth
     border, slit = sculpt.points[mouth.ring("border")], sculpt.points[mouth.slit]
     width = float(slit[:, 0].max())
-    middle = float(slit[:, 1].mean())
+    middle = float(slit[np.abs(mouth.u) < 0.45, 1].mean())
 
     def oval(
         inner: tuple[float, float, float],

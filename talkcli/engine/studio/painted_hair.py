@@ -16,7 +16,7 @@ from talkcli.engine.studio.strands import grow, scatter
 LASH_PARTING = 22.0
 """mm: lashes below this height are the lower lid's"""
 BROW_X = (8.0, 13.0, 20.0, 28.0, 36.0, 43.0, 50.0)
-BROW_Y = (36.6, 37.6, 39.2, 41.2, 42.2, 40.8, 36.6)
+BROW_Y = (38.4, 39.5, 41.0, 42.8, 43.7, 42.0, 37.4)
 BROW_HALF = (2.6, 3.7, 3.9, 3.4, 2.7, 1.9, 0.8)
 """the middle line and half height of the left brow along x, mm"""
 

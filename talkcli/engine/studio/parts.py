@@ -155,7 +155,7 @@ EAR_OUTLINE = (
 )  # fmt: skip
 EAR_ROWS = (0.0, 0.16, 0.3, 0.42, 0.52, 0.6, 0.68, 0.76, 0.83, 0.89, 0.94, 1.0)
 EAR_COLUMNS = 33
-EAR_ROOT = np.array([67.5, 1.0, 1.0])
+EAR_ROOT = np.array([70.0, 5.0, 0.0])
 
 
 def _closed_spline(points: Array, count: int) -> Array:
@@ -184,15 +184,16 @@ def ear() -> Patch:
     a, b, phi = flat[..., 0], flat[..., 1], phase[column]
     lobe = 1 / (1 + np.exp((b + 19) / 2.2))
     rim = np.clip(1 - lobe - 0.9 * _bell(phi, 0, 0.75), 0, 1)
-    height = 2.0 + rim * (3.6 * _bell(r, 0.93, 0.06) + 1.5 * _bell(r, 1.0, 0.05) - 2.2 * _bell(r, 0.81, 0.07))
+    height = 2.0 + rim * (4.2 * _bell(r, 0.93, 0.06) + 1.7 * _bell(r, 1.0, 0.05) - 2.8 * _bell(r, 0.8, 0.07))
     ridge = np.clip(_bell(phi, 2.9, 1.25) + _bell(phi, -2.9, 0.55), 0, 1)
-    height += 4.2 * ridge * _bell(r, 0.6, 0.09) * (1 + 0.1 * np.sin(2 * phi)) + 2.2 * _bell(
+    height += 4.8 * ridge * _bell(r, 0.6, 0.09) * (1 + 0.1 * np.sin(2 * phi)) + 2.2 * _bell(
         phi, 1.65, 0.35
     ) * _bell(r, 0.62, 0.12)
-    height -= 9.5 * np.clip(1 - r / 0.56, 0, 1) ** 0.6 * (1 - 0.35 * np.clip((b - 8) / 10, 0, 1)) * (1 - lobe)
+    height -= 8.5 * np.clip(1 - r / 0.56, 0, 1) ** 0.6 * (1 - 0.35 * np.clip((b - 8) / 10, 0, 1)) * (1 - lobe)
     height += 3.4 * _bell(b, 3, 2.2) * _bell(a, 5, 6) * np.clip(2 * r, 0, 1) * (r < 0.8)
     height += 5.0 * _bell(a, 8.6, 3.2) * _bell(b, -6, 4.6) + 3.4 * _bell(a, -4, 3.4) * _bell(b, -15.5, 3.0)
     height += lobe * (2.0 - _bell(r, 1, 0.1)) - 1.2 * (r > 0.985)
+    height -= 5.0 * _bell(phi, -0.45, 0.8) * np.clip((r - 0.8) / 0.2, 0, 1)
     front = np.concatenate([flat, height[..., None]], -1)
     back = []
     for shrink, sink in ((0.97, -4.0), (0.85, -8.0), (0.62, -15.0), (0.5, -24.0)):
@@ -201,7 +202,7 @@ def ear() -> Patch:
     patch = grid(local, closed=True, first_pole=True)
     vertices = patch.vertices * [0.96, 0.96, 1]
     vertices[-1, 2] = front[0, 0, 2]
-    flare, lean = np.deg2rad(34), np.deg2rad(-11)
+    flare, lean = np.deg2rad(22), np.deg2rad(-12)
     forward = vertices[:, 0] * np.cos(lean) + vertices[:, 1] * np.sin(lean)
     up = vertices[:, 1] * np.cos(lean) - vertices[:, 0] * np.sin(lean)
     x = vertices[:, 2] * np.cos(flare) - (forward - 9) * np.sin(flare)

@@ -6,6 +6,7 @@ import numpy as np
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.canvas import Canvas, Field
 from talkcli.engine.studio.complexion import SkinParameters
+from talkcli.engine.studio.furrows import furrows
 from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint import Paint, Region
 from talkcli.engine.studio.pigment import skin_colour
@@ -19,6 +20,9 @@ def paint_skin(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     skin = Region.of(canvas, canvas.within("skin", "left_ear", "right_ear"))
     texels = skin.texels
     melanin, blood = _tone(skin, person)
+    depth = furrows(canvas, person)[texels]
+    melanin += (0.05 + 0.12 * person.melanin) * np.clip(depth, 0, 1)
+    blood += 0.22 * np.clip(depth, 0, 1) / (1 + 0.35 * person.melanin)
     _flush(skin, canvas, person, blood)
     _spots(skin, person, melanin, blood)
     _darkness(skin, canvas, person, melanin, blood)
@@ -29,6 +33,7 @@ def paint_skin(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     colour = skin_colour(np.clip(melanin, 0.02, 6), np.clip(blood, -0.4, 2.5)) * light[:, None]
     paint.colour[texels] = colour * (1 + red[:, None] * LIP_TINT)
     _surface(paint, skin, canvas, person, red)
+    paint.height[texels] -= depth * (1 - red)
 
 
 def vermilion(canvas: Canvas, skin: Region, seed: int) -> Field:
@@ -102,7 +107,7 @@ def _spots(skin: Region, person: SkinParameters, melanin: Field, blood: Field) -
             * smooth(near, 0.42, 0.15)
             * np.clip(sunny + 0.1, 0, 1)
         )
-    bare = np.flatnonzero((skin.y > -110) & (skin.z > 0) & (skin.y < 85))
+    bare = np.flatnonzero((skin.y > -110) & (skin.z > 0) & (skin.y < 85) & (skin.x > 14))
     for centre in skin.position[rng.choice(bare, person.moles)] if person.moles else ():
         radius = rng.uniform(0.45, 1.1)
         distance = np.linalg.norm(skin.position - centre, axis=1)
@@ -118,7 +123,7 @@ def _darkness(skin: Region, canvas: Canvas, person: SkinParameters, melanin: Fie
     under = (
         skin.blob((24, 8, 84), (10, 6, 14))
         + 0.7 * skin.blob((33, 9, 84), (12, 5, 14))
-        + 0.6 * skin.blob((17, 20, 84), (5, 9, 12))
+        + 0.3 * skin.blob((17, 20, 84), (5, 9, 12))
     )
     melanin += (0.03 + 0.15 * person.melanin) * (0.3 + shade) * under
     blood += 0.07 * shade * under
@@ -181,7 +186,7 @@ def _lids(skin: Region, canvas: Canvas, melanin: Field, blood: Field) -> None:
     melanin += wet * (np.minimum(melanin * 0.5, 0.3) - melanin)
     melanin += 0.04 * (1 + upper) * np.exp(-(((lid - 6.3) / 0.7) ** 2)) * (0.6 + melanin)
     caruncle = smooth(s, 0.10, 0.02) * smooth(lid, 4.6, 6.2)
-    blood += 0.45 * caruncle
+    blood += 0.32 * caruncle
     melanin += caruncle * (melanin * 0.5 - melanin)
 
 
