@@ -99,6 +99,37 @@ def test_stdin_is_a_recording_too(hello, bare, untaught):
     assert load_speech(hello.parent / "speech.mp4").seconds == pytest.approx(1, abs=0.03)
 
 
+def test_faults_of_stdin_name_it_and_no_temporary_file(talk, hello, bare, monkeypatch):
+    monkeypatch.chdir(hello.parent)
+    whole = hello.read_bytes()
+    assert "error: stdin is empty." in talk("animate", "-", *bare, stdin=b"", code=3).stderr
+    assert "error: stdin is not a recording" in talk("animate", "-", *bare, stdin=b"no" * 999, code=3).stderr
+    said = talk("animate", "-", *bare, "-o", "x.motion", stdin=whole[: len(whole) // 2])
+    assert "warning: stdin breaks off" in said.stderr
+
+
+def test_an_avatar_that_is_not_called_one_is_refused_before_the_work(talk, hello, untaught, bare_face):
+    said = talk("personalize", hello, "-m", untaught, "-a", bare_face, "-o", hello.parent / "me.txt", code=2)
+    assert "me.txt" in said.stderr and ".avatar" in said.stderr
+    assert os.listdir(hello.parent) == ["hello.wav"]
+
+
+@pytest.mark.parametrize("victim", [".mp4", ".motion"])
+def test_a_film_and_its_motion_are_written_together_or_not_at_all(victim, talk, hello, bare, monkeypatch):
+    """The disk fills up at one of them, whichever it is."""
+    replace = os.replace
+
+    def full(source: str, target: str) -> None:
+        if str(target).endswith(victim):
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    said = talk("animate", hello, *bare, code=5)
+    assert f"Cannot write {hello.with_suffix(victim)}: No space" in said.stderr
+    assert os.listdir(hello.parent) == ["hello.wav"]
+
+
 def test_several_recordings_and_folders(talk, hello, bare):
     folder = hello.parent / "takes"
     folder.mkdir()

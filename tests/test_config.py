@@ -59,6 +59,12 @@ def test_a_value_of_another_type_is_refused(pair):
         with_values(Outer(), parse_settings([pair]))
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused(value):
+    with pytest.raises(BadUsage, match="lr"):
+        with_values(Outer(), parse_settings([f"lr={value}"]))
+
+
 @pytest.mark.parametrize("pair", ["lr", "=3", " =3", ""])
 def test_what_is_no_setting_is_refused(pair):
     with pytest.raises(BadUsage, match="is not a setting"):

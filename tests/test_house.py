@@ -20,7 +20,8 @@ REPOSITORY = Path(__file__).parent.parent
 ROOT = REPOSITORY / "talkcli"
 FILES = sorted(ROOT.rglob("*.py"))
 ENGINE = [path for path in FILES if path.is_relative_to(ROOT / "engine")]
-WRITTEN = sorted({*FILES, *(REPOSITORY / "tests").rglob("*.py"), *REPOSITORY.glob("recipes/**/*.py")})
+BESIDE = ("tests", "recipes", "benchmarks")
+WRITTEN = sorted({*FILES, *(path for folder in BESIDE for path in (REPOSITORY / folder).rglob("*.py"))})
 
 FLOORS = [
     {"errors"},
@@ -196,6 +197,14 @@ def test_every_command_in_the_readme_parses(tmp_path, monkeypatch):
             parses(words)
         else:
             assert words[0].startswith("-"), f"talk {words[0]} is no verb"
+
+
+def test_what_is_kept_clean_is_shipped_with_its_source():
+    """Whoever unpacks the source distribution can run what has to pass before a change is taken."""
+    tool = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]
+    shipped = set(tool["hatch"]["build"]["targets"]["sdist"]["include"])
+    assert {*tool["pyright"]["include"], *BESIDE, ".ci", "Makefile", "constraints.txt"} <= shipped
+    assert all((REPOSITORY / name).exists() for name in shipped)
 
 
 def test_doctor_knows_every_extra():

@@ -1,5 +1,7 @@
 """A style fitted to a person's own motion: what a fit finds, what it never harms, what it refuses."""
 
+import os
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -119,6 +121,22 @@ def test_the_verb_writes_an_avatar_that_moves_otherwise(tmp_path):
     assert (first - second).abs().max() > 0.01
     result = CliRunner().invoke(app, ["personalize", str(CLIPS), *options, "--overwrite"])
     assert result.exit_code == 3 and "2 people" in result.stderr and "s0039" in result.stderr
+
+
+def test_a_voice_on_stdin_or_in_a_pipe_is_the_same_manner(talk, hello):
+    whole, folder = hello.read_bytes(), hello.parent
+    os.mkfifo(folder / "fifo")
+    writer = threading.Thread(target=(folder / "fifo").write_bytes, args=(whole,))
+    writer.start()
+    made = [folder / f"{name}.avatar" for name in ("file", "stdin", "pipe")]
+    for source, out in zip((hello, "-", folder / "fifo"), made, strict=True):
+        said = talk("personalize", source, "-m", "memorytalker", "-o", out, stdin=whole)
+        assert said.stdout == f"{out}\n"
+    writer.join()
+    styles = [load_avatar(out).styles["memorytalker"] for out in made]
+    assert torch.equal(styles[0], styles[1]) and torch.equal(styles[0], styles[2])
+    said = talk("personalize", "-", "-m", "memorytalker", "-o", folder / "x.avatar", stdin=b"", code=3)
+    assert "error: stdin is empty." in said.stderr and not (folder / "x.avatar").exists()
 
 
 def test_what_shows_no_manner_is_refused(talker, tmp_path):

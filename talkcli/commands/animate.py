@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from talkcli import console, options
-from talkcli.engine.errors import BadInput, BadUsage, TalkError, pick
+from talkcli.engine.errors import BadInput, BadUsage, OutOfResources, TalkError, pick
 
 if TYPE_CHECKING:
     from talkcli.engine.face.avatar import Avatar
@@ -241,22 +242,22 @@ def _animate(
     """One recording to its outputs, all of them or none."""
     from talkcli.engine.editing.life import with_life
     from talkcli.engine.editing.retiming import at_rate
-    from talkcli.engine.sound import seekable
+    from talkcli.engine.sound import called, seekable
     from talkcli.engine.speech import load_speech
 
+    name = called(task.audio)
     with seekable(task.audio) as recording:
-        with console.step(f"Listening to {task.audio}"):
-            speech = load_speech(recording)
+        with console.step(f"Listening to {name}"):
+            speech = load_speech(recording, name)
         for note in speech.notes:
             console.warn(note)
-        with console.share_done(f"Animating {task.audio}") as told:
+        with console.share_done(f"Animating {name}") as told:
             motion = talker.animate(speech, person, seed=seed, progress=told)
         if rate is not None:
             motion = at_rate(motion, rate)
         if life:
             motion = with_life(motion, speech, person, seed)
-        for path in task.outputs:
-            _write(motion, person, path, look, recording)
+        _write_all(motion, person, task.outputs, look, recording)
     return {
         "audio": task.audio,
         "outputs": list(task.outputs),
@@ -265,6 +266,23 @@ def _animate(
         "seconds": motion.seconds,
         "notes": list(speech.notes),
     }
+
+
+def _write_all(
+    motion: Motion, person: Avatar, paths: tuple[Path, ...], look: Picture, recording: Path
+) -> None:
+    """The first is written last: until it is there, the others wait under temporary names."""
+    from talkcli.engine.struct import replacing
+
+    with ExitStack() as waiting:
+        for path in paths[1:]:
+            temporary = waiting.enter_context(replacing(path))
+            try:
+                _write(motion, person, temporary, look, recording)
+            except OutOfResources as error:
+                told = error.message.replace(str(temporary), str(path))
+                raise OutOfResources(told, error.hint) from error
+        _write(motion, person, paths[0], look, recording)
 
 
 def _write(motion: Motion, person: Avatar, path: Path, look: Picture, recording: Path) -> None:

@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from talkcli import console, options
+from talkcli.engine.errors import BadUsage
 
 
 def run(
     footage: Annotated[
         Path,
-        typer.Argument(help="The person speaking: a recording, a video with sound, or a folder of clips."),
+        typer.Argument(
+            help="The person speaking: a recording, a video with sound, or a folder of clips; - is WAV on stdin."
+        ),
     ],
     model: options.Model = "memorytalker",
     avatar: options.Avatar = "ada",
@@ -36,7 +39,9 @@ def run(
       talk personalize clips/ID001 --model textalker -o guest.avatar
     """
     if output is None:
-        output = footage.with_suffix(".avatar") if footage.name != "-" else Path("voice.avatar")
+        output = footage.with_suffix(".avatar") if str(footage) != "-" else Path("voice.avatar")
+    if output.suffix != ".avatar":
+        raise BadUsage(f"{output} is no name of an avatar.", "Give --output with the suffix .avatar.")
     face = options.avatar_file(avatar)
     console.claim(output, overwrite, inputs=(footage, face))
 

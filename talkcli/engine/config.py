@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -16,7 +17,10 @@ C = TypeVar("C")
 
 
 def with_values(config: C, values: Mapping[str, Any]) -> C:
-    """A copy of a (nested) dataclass with values replaced by name; an unknown name shows its neighbour."""
+    """A copy of a (nested) dataclass with values replaced by name.
+
+    BadUsage for an unknown name, showing its neighbour, for a value of another type and for nan or inf.
+    """
     hints = typing.get_type_hints(type(config))
     known = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
     changed = {}
@@ -31,7 +35,7 @@ def with_values(config: C, values: Mapping[str, Any]) -> C:
 
 
 def from_values(kind: type[C], values: Mapping[str, Any]) -> C:
-    """A dataclass from plain values, nested dataclasses included."""
+    """A dataclass from plain values, nested dataclasses included; BadUsage as in `with_values`."""
     hints = typing.get_type_hints(kind)
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     made = {}
@@ -63,6 +67,7 @@ def parse_settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def load_toml(path: Path) -> dict[str, Any]:
+    """The settings of a TOML file, for `with_values`. BadInput, naming it, where it cannot be read or is none."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -72,6 +77,8 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 
 def _coerce(value: Any, hint: Any, name: str) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadUsage(f"Setting {name} cannot be {value}.", "Give a finite number.")
     members = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     if any(_fits(value, member) for member in members):
         return tuple(value) if isinstance(value, list) else value

@@ -75,20 +75,32 @@ class Sound:
         yield stream.resample_chunk(np.zeros((0, self.channels), np.float32), last=True)
 
 
+STDIN = Path("-")
+
+
+def called(path: Path) -> str:
+    """What to call a recording in a message."""
+    return "stdin" if path == STDIN else str(path)
+
+
 @contextmanager
-def open_sound(path: Path) -> Iterator[Sound]:
-    """The sound of a file, a pipe, or stdin (`-`). BadInput, naming the file, if there is none."""
+def open_sound(path: Path, name: str = "") -> Iterator[Sound]:
+    """The sound of a file, a pipe, or stdin (`-`). BadInput, naming the file, if there is none.
+
+    `name` is what to call it where `path` is a copy that `seekable` made.
+    """
+    name = name or called(path)
     try:
-        with seekable(path) as there, there.open("rb") as file, _decoded(file, str(path)) as sound:
+        with seekable(path) as there, there.open("rb") as file, _decoded(file, name) as sound:
             yield sound
     except PermissionError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+        raise BadInput(f"{name} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
 @contextmanager
 def seekable(path: Path) -> Iterator[Path]:
     """The file itself; for a pipe, or stdin (`-`), a copy on disk while it is needed: decoders must seek."""
-    stdin = str(path) == "-"
+    stdin = path == STDIN
     if not stdin and path.is_file():
         yield path
         return
@@ -101,12 +113,12 @@ def seekable(path: Path) -> Iterator[Path]:
     if stdin and sys.stdin.isatty():
         raise BadInput("Nothing comes in on stdin.", "Pipe a recording: talk animate - < hello.wav")
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / ("stdin" if stdin else path.name)
+        copy = Path(folder) / path.name
         with nullcontext(sys.stdin.buffer) if stdin else path.open("rb") as pipe, copy.open("wb") as file:
             while block := pipe.read(_BLOCK_BYTES):
                 file.write(block)
                 if file.tell() > LARGEST_PIPE:
-                    raise BadInput(f"{path} does not end.", "Give a file, or a shorter recording.")
+                    raise BadInput(f"{called(path)} does not end.", "Give a file, or a shorter recording.")
         yield copy
 
 

@@ -39,15 +39,15 @@ class Speech(TensorStruct):
         return max(1, round(Fraction(len(self), SAMPLE_RATE) * Fraction(fps)))
 
 
-def load_speech(path: Path) -> Speech:
+def load_speech(path: Path, name: str = "") -> Speech:
     """The sound of any audio or video file, or of stdin (`-`): all channels averaged, at SAMPLE_RATE.
 
     Decoded and resampled block by block: beyond the result's own 64 kB a second it needs a few megabytes. A
     recording that breaks off is used up to there, and says so in `notes`. BadInput for what is no recording,
-    is empty, is shorter than SHORTEST or holds samples that are not numbers.
+    is empty, is shorter than SHORTEST or holds samples that are not numbers; it is called `name` there.
     """
     samples = bytearray()
-    with open_sound(path) as sound:
+    with open_sound(path, name) as sound:
         for block in sound.mono().resampled(SAMPLE_RATE).blocks:
             samples += block.tobytes()
     waveform = np.frombuffer(samples, np.float32)

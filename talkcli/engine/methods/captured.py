@@ -12,6 +12,7 @@ from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.methods import load_method
 from talkcli.engine.methods.method import Talker
+from talkcli.engine.sound import STDIN
 from talkcli.engine.speech import Speech, load_speech
 
 SKIN = "/texture"
@@ -21,9 +22,9 @@ SKIN = "/texture"
 def captured(source: Path, talker: Talker, avatar: Avatar) -> tuple[Avatar, Speech | None]:
     """The avatar with every style of the talker's method that the source shows, and the speech if it is that.
 
-    BadUsage where the method takes no style from such a source.
+    A recording may be a pipe, or stdin (`-`). BadUsage where the method takes no style from such a source.
     """
-    if not source.exists():
+    if source != STDIN and not source.exists():
         raise BadInput(f"{source} does not exist.", "Check the name.")
     method = load_method(talker.method)
     if source.suffix == ".avatar":

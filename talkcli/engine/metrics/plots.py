@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from talkcli.engine.errors import BadInput, MissingAsset
+from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.metrics.articulation import BILABIALS, CLOSED_MM, Heard
 from talkcli.engine.metrics.evaluate import Score
 from talkcli.engine.metrics.mouth import MouthTrack
@@ -34,9 +34,9 @@ class Trace:
 
 
 def check_format(path: Path) -> None:
-    """BadInput for a suffix that is no picture, MissingAsset without matplotlib: before any work is done."""
+    """BadUsage for a suffix that is no picture, MissingAsset without matplotlib: before any work is done."""
     if path.suffix.lower() not in FORMATS:
-        raise BadInput(f"{path} is no picture that can be written.", f"Plots are {', '.join(FORMATS)}.")
+        raise BadUsage(f"{path} is no picture that can be written.", f"Plots are {', '.join(FORMATS)}.")
     _figure_class()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -72,8 +73,12 @@ class Diffuser(nn.Module):
         published, times `temperature`.
         """
         net, config, window = self.denoising_net, self.config, self.config.window
-        if temperature < 0:
-            raise BadUsage(f"A temperature of {temperature} is below 0.", "Give 0 to 1.")
+        if not 0 <= temperature < math.inf:
+            raise BadUsage(f"A temperature of {temperature} is not 0 or above.", "Give 0 to 1.")
+        if not math.isfinite(guidance):
+            raise BadUsage(
+                f"A guidance of {guidance} is no number.", "Give 0 to 3; 1 is the training data's."
+            )
         noise = temperature * torch.randn(1, window, config.dims, generator=generator).to(self.start)
         null = self.null_audio_feat.expand(-1, window, -1)
         past, past_audio = self.start, self.start_audio_feat
