@@ -15,7 +15,7 @@ def run(
     footage: Annotated[
         Path,
         typer.Argument(
-            help="The person speaking: a recording, a video with sound, or a folder of clips; - is WAV on stdin."
+            help="The person speaking: a recording, a film, or a folder of clips; - is WAV on stdin."
         ),
     ],
     model: options.Model = "memorytalker",

@@ -83,6 +83,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 class Clip(TensorStruct):
+    """One utterance of one person: sound and motion begin together."""
+
     speech: Speech
     motion: Motion
     avatar: Avatar
@@ -103,11 +105,13 @@ class Contents:
 
 
 def save_contents(contents: Contents, folder: Path) -> None:
+    """Write clips.json, whole or not at all."""
     with replacing(folder / INDEX) as temporary:
         temporary.write_text(json.dumps(vars(contents), indent=1) + "\n", encoding="utf-8")
 
 
 def load_contents(folder: Path) -> Contents:
+    """What a prepared folder says of itself; BadInput where it has no clips.json, or a damaged one."""
     path = folder / INDEX
     if not path.is_file():
         raise BadInput(f"{folder} has no {INDEX}.", "Make clips with: talk prepare CORPUS FOLDER")

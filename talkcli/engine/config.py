@@ -67,7 +67,7 @@ def parse_settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def load_toml(path: Path) -> dict[str, Any]:
-    """The settings of a TOML file, for `with_values`. BadInput, naming it, where it cannot be read or is none."""
+    """The settings of a TOML file, for `with_values`. BadInput, naming it, where it is no such file."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

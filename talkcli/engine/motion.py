@@ -82,6 +82,11 @@ Face = Vertices | Shapes | Coefficients | Codes
 
 
 class Motion(TensorStruct):
+    """One performance at a steady rate: frame i stands at i / fps seconds, as Speech counts frames.
+
+    ValueError where the tracks differ in length or the rate is not above 0.
+    """
+
     fps: Fraction
     """Frames a second, exact: 30000/1001 does not drift."""
     face: Face
@@ -116,6 +121,7 @@ class Motion(TensorStruct):
 
 
 def save_motion(motion: Motion, path: Path) -> None:
+    """A `.motion` file, whole or not at all; OutOfResources where it cannot be written."""
     save_struct(motion, path)
 
 
@@ -128,4 +134,5 @@ def load_offsets(path: Path, start: int = 0, stop: int | None = None) -> Float[T
 
 
 def load_motion(path: Path) -> Motion:
+    """Read what save_motion wrote. BadInput if absent or another kind of talk file, Untrusted if damaged."""
     return load_struct(path, (Motion, Head, Textures, Folds, Vertices, Shapes, Coefficients, Codes))

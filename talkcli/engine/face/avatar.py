@@ -46,8 +46,10 @@ class Avatar(TensorStruct):
 
 
 def save_avatar(avatar: Avatar, path: Path) -> None:
+    """An `.avatar` file, whole or not at all; OutOfResources where it cannot be written."""
     save_struct(avatar, path)
 
 
 def load_avatar(path: Path) -> Avatar:
+    """Read what save_avatar wrote. BadInput if absent or another kind of talk file, Untrusted if damaged."""
     return load_struct(path, (Avatar, Look))

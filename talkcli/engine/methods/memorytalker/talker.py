@@ -110,6 +110,12 @@ class Heard:
 
 
 class MemoryTalker(Talker):
+    """Speech to `config.fps` frames a second of motion, by memory; the manner is the avatar's or the voice's.
+
+    It moves the mesh that it was trained on as Shapes, metres, or the built-in rig as Coefficients. BadInput
+    for an avatar that it cannot move.
+    """
+
     method = "memorytalker"
     mixing: Tensor
     """[dims, rig shapes]: each component as a mixture of the rig's named shapes."""

@@ -76,9 +76,7 @@ class Diffuser(nn.Module):
         if not 0 <= temperature < math.inf:
             raise BadUsage(f"A temperature of {temperature} is not 0 or above.", "Give 0 to 1.")
         if not math.isfinite(guidance):
-            raise BadUsage(
-                f"A guidance of {guidance} is no number.", "Give 0 to 3; 1 is the training data's."
-            )
+            raise BadUsage(f"A guidance of {guidance} is no number.", "Give about 1.")
         noise = temperature * torch.randn(1, window, config.dims, generator=generator).to(self.start)
         null = self.null_audio_feat.expand(-1, window, -1)
         past, past_audio = self.start, self.start_audio_feat

@@ -92,6 +92,12 @@ class Part(NamedTuple):
 
 
 class TexTalker(Talker):
+    """Speech to 30 frames a second of motion and skin, by diffusion over latents.
+
+    It moves an avatar with a UV layout as Shapes with Textures, or the built-in rig as Coefficients with
+    Folds; skin only where `sampling.texture` asks for it. BadInput for an avatar that it cannot move.
+    """
+
     method = "textalker"
     low: Tensor
     high: Tensor
