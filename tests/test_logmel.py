@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from pathlib import Path
+
 import numpy as np
 import pytest
+import scipy
 import torch
 
-from talkcli.engine.audio.augment import bend, breath, elsewhere
+from talkcli.engine.audio.augment import at_pitch, bend, breath, elsewhere
 from talkcli.engine.audio.logmel import FEATURES, HOP, features, mel_power
 from talkcli.engine.audio.logmel_encoder import CHUNK, TICK, LogMelEncoder, LogMelEncoderConfig
+from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.motion import Motion, Vertices
+from talkcli.engine.phones import phones_of
+from talkcli.engine.speech import Speech
+from talkcli.engine.training import listening
 
 
 def voice_like(seconds: float, seed: int = 0) -> torch.Tensor:
@@ -104,6 +114,96 @@ def test_elsewhere_is_always_sound(seed: int) -> None:
     rng = np.random.default_rng(seed)
     wave = elsewhere(voice_like(1, seed).numpy(), rng)
     assert np.isfinite(wave).all() and 0.015 < np.sqrt(np.mean(wave**2)) < 0.16
+
+
+THROAT = (600, 1700)
+"""Hertz at which it resonates."""
+
+
+def sung(low: float, high: float, seconds: float = 3.0) -> np.ndarray:
+    """A glide through a throat in syllables: pulses through two resonances, half a second each, 0.3 s on."""
+    time = np.arange(int(seconds * 16_000)) / 16_000
+    turns = np.cumsum(np.linspace(low, high, len(time))) / 16_000
+    wave = np.diff(np.floor(turns), prepend=0)
+    for hertz in THROAT:
+        radius = np.exp(-np.pi * 100 / 16_000)
+        wave = scipy.signal.lfilter(
+            [1], [1, -2 * radius * np.cos(2 * np.pi * hertz / 16_000), radius**2], wave
+        )
+    hiss = np.random.default_rng(0).normal(size=len(wave))
+    return (0.3 * wave / np.abs(wave).max() * (time % 0.5 > 0.2) + 1e-4 * hiss).astype(np.float32)
+
+
+def fundamental(wave: np.ndarray, second: float, near: float) -> float:
+    """Hertz, by the likest lag of a tenth of a second."""
+    part = wave[int(16_000 * second) :][:1600]
+    lags = np.arange(int(16_000 / near / 1.3), int(16_000 / near * 1.3))
+    return 16_000 / lags[np.argmax([np.corrcoef(part[:-lag], part[lag:])[0, 1] for lag in lags])]
+
+
+def resonances(wave: np.ndarray) -> list[float]:
+    """Hertz at the two peaks of the smoothed spectrum."""
+    hertz, power = scipy.signal.welch(wave, 16_000, nperseg=1024)
+    level = scipy.ndimage.gaussian_filter1d(np.log(power), 4)
+    bands = [(hertz > 0.6 * near) & (hertz < 1.4 * near) for near in THROAT]
+    return [float(hertz[band][np.argmax(level[band])]) for band in bands]
+
+
+def onsets(wave: np.ndarray) -> np.ndarray:
+    """Seconds at which each syllable begins to be loud."""
+    loud = scipy.ndimage.maximum_filter1d(np.abs(wave), 320) > 0.1 * np.abs(wave).max()
+    return np.flatnonzero(np.diff(loud.astype(int)) > 0) / 16_000
+
+
+@pytest.mark.parametrize("voice", [(90, 115), (180, 230)], ids=["low", "high"])
+@pytest.mark.parametrize("factor", [0.75, 0.9, 1.15, 1.35])
+def test_another_pitch_is_another_fundamental_in_the_same_throat_at_the_same_time(factor, voice) -> None:
+    wave, true = sung(*voice), sung(*(factor * hertz for hertz in voice))
+    made = at_pitch(wave, factor)
+    assert made.shape == wave.shape and made.dtype == np.float32
+    for second in (0.3, 1.3, 2.3):
+        near = factor * np.interp(second + 0.05, (0, 3), voice)
+        assert fundamental(made, second, near) == pytest.approx(fundamental(true, second, near), rel=0.02)
+    assert resonances(made) == pytest.approx(resonances(true), rel=0.05)
+    assert onsets(made) == pytest.approx(onsets(wave), abs=0.01) and len(onsets(wave)) == 6
+    assert np.std(made) == pytest.approx(np.std(wave), rel=0.2)
+
+
+def test_the_same_pitch_is_the_same_sound() -> None:
+    wave = sung(110, 140)
+    assert np.std((at_pitch(wave, 1.0) - wave)[800:-800]) < 0.01 * np.std(wave)
+
+
+@pytest.mark.parametrize("samples", [1, 100, 16_000])
+def test_silence_and_crumbs_have_no_pitch_to_lose(samples: int) -> None:
+    for wave in (np.zeros(samples, np.float32), voice_like(samples / 16_000).numpy()):
+        made = at_pitch(wave, 1.3)
+        assert made.shape == wave.shape and np.isfinite(made).all()
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> ClipSet:
+    """One who sings for three seconds."""
+    motion = Motion(Fraction(30), Vertices(torch.zeros(90, 3, 3)))
+    avatar = Avatar("ada", torch.zeros(3, 3), torch.tensor([[0, 1, 2]]), torch.tensor([1]))
+    phones = phones_of([("AA", 0.5 * i + 0.2, 0.5 * i + 0.5) for i in range(6)])
+    save_clip(Clip(Speech(torch.from_numpy(sung(110, 140))), motion, avatar, phones), tmp_path, "ada/0")
+    save_contents(Contents({"train": ["ada/0"]}, "CC0-1.0", "this test"), tmp_path)
+    return ClipSet(tmp_path)
+
+
+def test_what_is_heard_obeys_the_seed_and_another_pitch_changes_nothing_else(clips, monkeypatch) -> None:
+    def heard(seed: int, share: float) -> listening.Heard:
+        monkeypatch.setattr(listening, "PITCHED", share)
+        return listening.heard(clips, 0, torch.Generator().manual_seed(seed))
+
+    for seed in range(5):
+        plain, again, bent = (heard(seed, share) for share in (0.0, 0.0, 1.0))
+        assert torch.equal(plain.features, again.features) and torch.equal(plain.phones, bent.phones)
+        assert torch.equal(bent.features, heard(seed, 1.0).features)
+        close = torch.corrcoef(torch.stack([plain.features.flatten(), bent.features.flatten()]))[0, 1]
+        assert 0.5 < close < 0.9999
+    assert not torch.equal(heard(0, 1.0).features, heard(1, 1.0).features)
 
 
 def test_bend_moves_the_phones_with_the_sound() -> None:

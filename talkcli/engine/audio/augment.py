@@ -1,4 +1,4 @@
-"""The same words elsewhere: other rooms, noises, microphones, codecs, throats and tempos.
+"""The same words elsewhere: other rooms, noises, microphones, codecs, pitches, throats and tempos.
 
 Waveform changes keep the timing; `bend` works on mel power, where a throat or a tempo costs next to nothing,
 and moves the phones with the sound. All draw from the generator that is passed, and from nothing else.
@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 import scipy  # its rooms open when first entered: a talker that only speaks needs none of them
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from talkcli.engine.audio.logmel import HOP
 from talkcli.engine.speech import SAMPLE_RATE
 
 Wave = NDArray[np.float32]
 Power = NDArray[np.floating]
 """[frames, bands]"""
+
+LOWEST, HIGHEST = 60, 400
+"""Hertz of a voice."""
 
 
 def _loudness(wave: Wave) -> float:
@@ -81,6 +86,57 @@ def through_codec(wave: Wave, rng: np.random.Generator) -> Wave:
     spectrum[masked] = 0
     spectrum[int(rng.uniform(120, 257)) :] = 0
     return np.resize(scipy.signal.istft(spectrum, SAMPLE_RATE, nperseg=512)[1], len(wave)).astype(np.float32)
+
+
+def at_pitch(wave: Wave, factor: float) -> Wave:
+    """The voice `factor` times higher; throat, timing and loudness stay.
+
+    Grains of two periods move together or apart (TD-PSOLA, Moulines and Charpentier 1990), each about the
+    instant at which its period is loudest. Those instants are counted on a grid of half a millisecond, in
+    turns of the voice whose phase is that of the loudness (over some 40 ms, less its mean).
+    """
+    smooth, hertz = scipy.ndimage.uniform_filter1d, _pitch(wave)
+    samples = np.arange(0, len(wave), 8)
+    turns = np.cumsum(np.interp(samples, np.arange(len(hertz)) * HOP, hertz)) * 8 / SAMPLE_RATE
+    energy = smooth(np.abs(wave), 16)[::8]
+    pulse = (energy - smooth(energy, 50)) * np.exp(-2j * np.pi * turns)
+    turns += np.unwrap(np.angle(smooth(smooth(pulse, 40), 40))) / (2 * np.pi)
+    turns = np.maximum.accumulate(turns)
+    marks = np.interp(np.arange(np.ceil(turns[0]), turns[-1]), turns, samples)
+    if len(marks) < 2:
+        return wave
+    wanted = np.arange(0, len(marks) - 1, 1 / factor)
+    nearest = np.round(wanted).astype(int)
+    source = np.round(marks[nearest]).astype(int)
+    target = np.round(np.interp(wanted, np.arange(len(marks)), marks)).astype(int)
+    period = np.gradient(marks).clip(SAMPLE_RATE / HIGHEST / 2, SAMPLE_RATE / LOWEST)[nearest, None]
+    reach = int(period.max())
+    around = np.arange(-reach, reach + 1)
+    shape = np.cos(np.pi * np.minimum(np.abs(around) / period, 1), dtype=np.float32)
+    grains = np.pad(wave, reach)[source[:, None] + reach + around] * (0.5 + 0.5 * shape)
+    places = target[:, None] + reach + around
+    made = np.bincount(places.ravel(), grains.ravel(), len(wave) + 2 * reach)
+    return (made[reach : reach + len(wave)] / np.sqrt(factor)).astype(np.float32)
+
+
+def _pitch(wave: Wave) -> NDArray[np.float64]:
+    """Hertz every HOP, by autocorrelation; carried over where there is no voice."""
+    size = 3 * SAMPLE_RATE // LOWEST
+    window = np.hanning(size).astype(np.float32)
+    frames = sliding_window_view(np.pad(wave, size // 2), size)[: len(wave) : HOP] * window
+    lags = np.arange(SAMPLE_RATE // HIGHEST, SAMPLE_RATE // LOWEST)
+
+    def alike(frames: NDArray[np.floating]) -> NDArray[np.floating]:
+        found = np.asarray(scipy.fft.irfft(np.abs(scipy.fft.rfft(frames, 2 * size)) ** 2))
+        return found[:, lags] / (found[:, :1] + 1e-9)
+
+    likeness = alike(frames) / alike(window[None])
+    voiced = np.flatnonzero(likeness.max(1) > 0.5)
+    if not len(voiced):
+        return np.full(len(frames), 120.0)
+    best = (likeness[voiced] - 5e-4 * lags).argmax(1)  # of a period and its multiples the shortest
+    hertz = np.interp(np.arange(len(frames)), voiced, SAMPLE_RATE / lags[best])
+    return scipy.ndimage.median_filter(hertz, 5)
 
 
 def elsewhere(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) -> Wave:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from talkcli.engine.audio.augment import bend, elsewhere, hide, wordless
+from talkcli.engine.audio.augment import at_pitch, bend, elsewhere, hide, wordless
 from talkcli.engine.audio.logmel import HOP, fold, mel_power, normalise, with_slopes
 from talkcli.engine.audio.logmel_encoder import TICKS, LogMelEncoder
 from talkcli.engine.clips import ClipSet
@@ -29,6 +29,8 @@ PER_SECOND = SAMPLE_RATE // HOP
 PER_TICK = PER_SECOND // TICKS
 SILENT = 0.04
 """Share of the examples in which something sounds and nobody speaks."""
+PITCHED = 0.3
+"""Share of the examples whose voice is higher or lower than it was, all else alike."""
 SLIP = 3
 """Frames for which one sound is misheard."""
 UNKNOWN = -1
@@ -43,7 +45,7 @@ class Heard(TensorStruct):
 
 
 def heard(clips: ClipSet, index: int, generator: torch.Generator) -> Heard:
-    """A stretch of a clip somewhere else: another room, throat, tempo, microphone."""
+    """A stretch of a clip somewhere else: another room, pitch, throat, tempo, microphone."""
     phones = clips.phones(index)
     if phones is None:
         raise BadInput(f"{clips.names[index]} has no phones.", "Listening is learnt from studio clips.")
@@ -52,6 +54,9 @@ def heard(clips: ClipSet, index: int, generator: torch.Generator) -> Heard:
     spectra = len(speech) // HOP + 1
     first = int(rng.integers(max(0, spectra - SPECTRA - SLACK) + 1))
     wave = speech[first * HOP : (first + SPECTRA + SLACK) * HOP]
+    own = rng.spawn(1)[0]  # dice apart, so that all else falls as it would without it
+    if own.random() < PITCHED:
+        wave = at_pitch(wave, float(np.exp(own.normal(0, 0.15)).clip(0.7, 1.4)))
     silent = rng.random() < SILENT
     if silent:
         wave = wordless(len(wave), rng)
