@@ -120,6 +120,7 @@ def test_settings_are_shown_and_can_be_given_back(clips, tmp_path):
         (("--set", "memorise.stepz=1"), "steps"),
         (("--set", "features=wide"), "features"),
         (("--set", "memorise.lr=fast"), "lr"),
+        (("--set", "memorise.lr=nan"), "lr"),
         (("--stage", "memorize"), "memorise"),
         (("--model", "memorytaker"), "memorytalker"),
         (("--set", "schedule=cosin"), "cosine"),

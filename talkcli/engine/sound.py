@@ -44,6 +44,9 @@ CONTAINERS = (
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 """How FFmpeg opens a stranger's file."""
 
+STDIN = Path("-")
+"""What stands for the recording that is piped in."""
+
 CONVERT = "Convert it to a WAV file, for instance with: ffmpeg -i INPUT OUTPUT.wav"
 
 
@@ -73,9 +76,6 @@ class Sound:
         for block in self.blocks:
             yield stream.resample_chunk(block)
         yield stream.resample_chunk(np.zeros((0, self.channels), np.float32), last=True)
-
-
-STDIN = Path("-")
 
 
 def called(path: Path) -> str:

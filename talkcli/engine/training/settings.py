@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -81,4 +82,6 @@ def _as(kind: type, value: Any, name: str) -> Any:
         return float(value)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise BadUsage(f"Setting {name} cannot be {value!r}.", f"It is a {kind.__name__}.")
+    if kind is float and not math.isfinite(value):
+        raise BadUsage(f"Setting {name} cannot be {value}.", "Give a finite number.")
     return value
