@@ -23,8 +23,8 @@ CLEARANCE = (0.0012, 0.0012, 0.0010, 0.0008, 0.00025, 0.0002)
 SEAL = 0.1
 """Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
 
-TOGETHER = 1.6
-"""Apertures over which a closing lid's two edges fall into step; touching makes the rest exact."""
+SUDDEN = 6
+"""How late on its way a lid begins to feel the other one: the share done is closure to this power."""
 
 FOLLOW_UPPER = 0.7
 """Share of a correction that the upper lid takes."""
@@ -92,34 +92,66 @@ def settle_lids(
     vertices[:, eye.lashes] = lashes + centre
 
 
-def _elevation(points: Tensor) -> Tensor:
-    """Angle about the horizontal axis through the eyeball's centre, radians, up is positive."""
-    return torch.atan2(points[..., 1], points[..., 2])
-
-
 def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
-    """Lids [frames, rings, columns, 3] turned about the eyeball: no pair crossed, the nearly shut shut."""
+    """Lids [frames, rings, columns, 3] on their way to where they meet, the nearly shut shut.
+
+    Everything on the way is a share of the whole way, so that edges that face each other in the open eye and
+    lie on each other in the shut one never cross between.
+    """
+    edges = [LID_RINGS.index(name) for name in EDGES]
+    now, calm = _unrolled(lids[:, edges]), _unrolled(rest[edges])
+    sign = torch.where(eye.upper, 1.0, -1.0)
+    gap, full = (sign * (at - at[..., eye.opposite, :])[..., 1] for at in (now, calm))
     canthus = eye.opposite == torch.arange(len(eye.opposite))
-    sign = torch.where(eye.upper, 1.0, -1.0).masked_fill(canthus, 0.0)
-    share = sign * torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
-    gaps, fulls = {}, {}
-    for name in EDGES:
-        ring = LID_RINGS.index(name)
-        angle, calm = _elevation(lids[:, ring]), _elevation(rest[ring])
-        gaps[name], fulls[name] = sign * (angle - angle[:, eye.opposite]), sign * (calm - calm[eye.opposite])
-    parts = [gaps[name] / fulls[name].clamp(min=1e-3) for name in EDGES]
-    openness = _zipped(torch.minimum(*parts).masked_fill(canthus, 1.0))
-    left = ((openness - SEAL) / (1 - SEAL)).clamp(min=0)
-    step = ((1 - openness) / TOGETHER).clamp(0, 1)
-    turns = {n: share * step * (left * fulls[n] - gaps[n]) for n in EDGES}
-    touch = (1 - left / SEAL).clamp(0, 1) * sign.abs()
-    led = [turns["inner_margin" if name in ("inner_margin", "hidden") else "margin"] for name in LID_RINGS]
+    openness = (gap / full.clamp(min=1e-3)).amin(1).masked_fill(canthus, 1.0)
+    done = ((1 - _zipped(openness)) / (1 - SEAL)).clamp(0, 1) ** SUDDEN
+    met = torch.lerp(now, _shut(now, calm, eye), done[:, None, :, None])
+    turn = (met - now)[..., 1]
+    led = [turn[:, 1 if name in ("inner_margin", "hidden") else 0] for name in LID_RINGS]
     turned = _turned(lids, torch.stack([lead * slide for lead, slide in zip(led, SLIDE, strict=True)], 1))
-    for name in EDGES:
-        ring = LID_RINGS.index(name)
-        own, other = turned[:, ring], turned[:, ring, eye.opposite]
-        turned[:, ring] = _creased(torch.lerp(own, (own + other) / 2, touch[..., None]), rest[ring], touch)
+    turned[:, edges] = _rolled(met)
     return turned
+
+
+def _unrolled(points: Tensor) -> Tensor:
+    """Points as x, elevation about the axis through the eyeball's centre (radians, up) and distance from it."""
+    x, y, z = points.unbind(-1)
+    return torch.stack([x, torch.atan2(y, z), torch.hypot(y, z)], -1)
+
+
+def _rolled(points: Tensor) -> Tensor:
+    """Points of `_unrolled` in space."""
+    x, elevation, distance = points.unbind(-1)
+    return torch.stack([x, distance * elevation.sin(), distance * elevation.cos()], -1)
+
+
+def _shut(edges: Tensor, rest: Tensor, eye: Eye) -> Tensor:
+    """EDGES [frames, 2, columns, 3], unrolled, where they meet: on an arc from canthus to canthus.
+
+    The strips between them then lie flat on each other, however their quadrangles are cut: the elevation is
+    the same function of x for both edges but for what the canthi themselves differ, which spreads evenly.
+    """
+    columns = edges.shape[2]
+    inner, middle = columns // 2, columns // 4
+    share = torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
+    share = torch.stack([torch.full_like(share, 0.5), share, torch.full_like(share, 0.5)], -1)
+    out = torch.lerp(edges, edges[..., eye.opposite, :], share)
+    for corner in (0, inner):
+        beside, beyond = ([(corner + k) % columns, (corner - k) % columns] for k in (1, 2))
+        near, far = ((rest[:, at] - rest[:, [corner]])[..., 0].mean(1) for at in (beside, beyond))
+        step = (near / far)[:, None, None]
+        out[:, :, beside] = torch.lerp(out[:, :, [corner]], out[:, :, beyond].mean(2, keepdim=True), step)
+    x, elevation = out[..., 0], out[..., 1]
+    first, last = (out[:, 1, [at]][:, None] for at in (inner, 0))
+    part = (x - first[..., 0]) / (last[..., 0] - first[..., 0])
+    chord = torch.lerp(first[..., 1], last[..., 1], part)
+    bulge = part * (1 - part)
+    depth = ((elevation - chord) / bulge)[:, 1:, [middle]]
+    arc = chord + depth * bulge
+    along = (torch.arange(columns) - inner).abs() / inner
+    left = (elevation - arc)[..., [inner, 0]]
+    out[..., 1] = arc + torch.lerp(left[..., :1], left[..., 1:], along)
+    return out
 
 
 def _zipped(openness: Tensor) -> Tensor:
@@ -139,20 +171,6 @@ def _turned(lids: Tensor, turn: Tensor) -> Tensor:
     x, y, z = lids.unbind(-1)
     cos, sin = turn.cos(), turn.sin()
     return torch.stack([x, y * cos + z * sin, z * cos - y * sin], -1)
-
-
-def _creased(edge: Tensor, rest: Tensor, touch: Tensor) -> Tensor:
-    """An edge [frames, columns, 3]; next to a canthus shut lids keep to the line that leads there."""
-    columns = edge.shape[1]
-    out = edge.clone()
-    for corner in (0, columns // 2):
-        beside, beyond = ([(corner + k) % columns, (corner - k) % columns] for k in (1, 2))
-        step = (rest[beside] - rest[corner]).norm(dim=1).mean() / (rest[beyond] - rest[corner]).norm(
-            dim=1
-        ).mean()
-        line = torch.lerp(edge[:, corner], edge[:, beyond].mean(1), step)[:, None]
-        out[:, beside] = torch.lerp(edge[:, beside], line, touch[:, beside, None])
-    return out
 
 
 def _lifted(lids: Tensor, rest: Tensor, ball: Tensor, rest_ball: Tensor) -> Tensor:
