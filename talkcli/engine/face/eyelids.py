@@ -23,11 +23,17 @@ CLEARANCE = (0.0012, 0.0012, 0.0010, 0.0008, 0.00025, 0.0002)
 SEAL = 0.1
 """Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
 
-SUDDEN = 6
-"""How late on its way a lid begins to feel the other one: the share done is closure to this power."""
+SUDDEN = 5
+"""How late on its way a lid is drawn to the other one: by closure to this power."""
 
 FOLLOW_UPPER = 0.7
-"""Share of a correction that the upper lid takes."""
+"""Share of the way to where lids meet that the upper lid goes."""
+
+FLATNESS = 1.5
+"""1 bends the seam of shut lids as a parabola; more leaves the canthi flatter."""
+
+FADING = 0.6
+"""Share of the inner canthus's tilt that each next column keeps."""
 
 
 class Eye(TensorStruct):
@@ -126,31 +132,32 @@ def _rolled(points: Tensor) -> Tensor:
 
 
 def _shut(edges: Tensor, rest: Tensor, eye: Eye) -> Tensor:
-    """EDGES [frames, 2, columns, 3], unrolled, where they meet: on an arc from canthus to canthus.
+    """EDGES [frames, 2, columns, 3], unrolled, where they meet: an arc that hangs between the canthi.
 
-    The strips between them then lie flat on each other, however their quadrangles are cut: the elevation is
-    the same function of x for both edges but for what the canthi themselves differ, which spreads evenly.
+    The strips between the edges of either lid are cut into triangles along different diagonals; they lie on
+    each other without crossing because they are hardly twisted: each column is level but for what the canthi
+    themselves are tilted, which fades quickly from the inner one, where columns fan out, and evenly from the
+    outer one. Next to a canthus edges keep to the line that leads there.
     """
     columns = edges.shape[2]
-    inner, middle = columns // 2, columns // 4
+    outer, inner, middle = 0, columns // 2, columns // 4
     share = torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
-    share = torch.stack([torch.full_like(share, 0.5), share, torch.full_like(share, 0.5)], -1)
-    out = torch.lerp(edges, edges[..., eye.opposite, :], share)
-    for corner in (0, inner):
+    half = torch.full_like(share, 0.5)
+    out = torch.lerp(edges, edges[:, :, eye.opposite], torch.stack([half, share, half], -1))
+    for corner in (outer, inner):
         beside, beyond = ([(corner + k) % columns, (corner - k) % columns] for k in (1, 2))
-        near, far = ((rest[:, at] - rest[:, [corner]])[..., 0].mean(1) for at in (beside, beyond))
-        step = (near / far)[:, None, None]
-        out[:, :, beside] = torch.lerp(out[:, :, [corner]], out[:, :, beyond].mean(2, keepdim=True), step)
-    x, elevation = out[..., 0], out[..., 1]
-    first, last = (out[:, 1, [at]][:, None] for at in (inner, 0))
-    part = (x - first[..., 0]) / (last[..., 0] - first[..., 0])
-    chord = torch.lerp(first[..., 1], last[..., 1], part)
-    bulge = part * (1 - part)
-    depth = ((elevation - chord) / bulge)[:, 1:, [middle]]
-    arc = chord + depth * bulge
-    along = (torch.arange(columns) - inner).abs() / inner
-    left = (elevation - arc)[..., [inner, 0]]
-    out[..., 1] = arc + torch.lerp(left[..., :1], left[..., 1:], along)
+        near, far = ((rest[:, at, 0] - rest[:, [corner], 0]).mean(1) for at in (beside, beyond))
+        line = torch.lerp(out[:, :, corner], out[:, :, beyond].mean(2), (near / far)[:, None])
+        out[:, :, beside] = line[:, :, None]
+    x, elevation = out[:, 1:, :, 0], out[..., 1]
+    part = (x - x[..., [inner]]) / (x[..., [outer]] - x[..., [inner]])
+    bow = (part * (1 - part)).clamp(min=0) ** FLATNESS
+    level = elevation[:, 1:]
+    chord = torch.lerp(level[..., [inner]], level[..., [outer]], part)
+    arc = chord + ((level - chord) / bow)[..., [middle]] * bow
+    away = (torch.arange(columns) - inner).abs()
+    tilt = elevation - arc
+    out[..., 1] = arc + tilt[..., [inner]] * FADING**away + tilt[..., [outer]] * (away / inner)
     return out
 
 
