@@ -120,7 +120,7 @@ def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
 
 
 def _unrolled(points: Tensor) -> Tensor:
-    """Points as x, elevation about the axis through the eyeball's centre (radians, up) and distance from it."""
+    """Points as x, elevation (radians) about the axis through the eyeball's centre, distance from it."""
     x, y, z = points.unbind(-1)
     return torch.stack([x, torch.atan2(y, z), torch.hypot(y, z)], -1)
 
@@ -154,7 +154,7 @@ def _shut(edges: Tensor, rest: Tensor, eye: Eye) -> Tensor:
     bow = (part * (1 - part)).clamp(min=0) ** FLATNESS
     level = elevation[:, 1:]
     chord = torch.lerp(level[..., [inner]], level[..., [outer]], part)
-    arc = chord + ((level - chord) / bow)[..., [middle]] * bow
+    arc = chord + (level - chord)[..., [middle]] * bow / bow[..., [middle]]
     away = (torch.arange(columns) - inner).abs()
     tilt = elevation - arc
     out[..., 1] = arc + tilt[..., [inner]] * FADING**away + tilt[..., [outer]] * (away / inner)
