@@ -133,10 +133,9 @@ def lay_out(contents: Contents, folder: Path, overwrite: bool = False) -> list[s
         was, now = load_contents(folder).made, contents.made
         for key in {**now, **was}:
             if was.get(key) != now.get(key):
-                other = f"their {key} is {was.get(key, 'unknown')}, not {now.get(key, 'unknown')}"
-                raise BadUsage(
-                    f"{folder} holds other clips: {other}.", "Give another folder, or --overwrite."
-                )
+                other = f"{key} = {was.get(key, 'unknown')}, not {now.get(key, 'unknown')}"
+                hint = "Give another folder, or --overwrite."
+                raise BadUsage(f"{folder} holds clips that were made otherwise: {other}.", hint)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
