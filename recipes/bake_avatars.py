@@ -49,7 +49,7 @@ PEOPLE: Mapping[str, tuple[HeadParameters, SkinParameters]] = {
             -0.7, -0.3,
             jaw_width=-0.6, face_width=-0.2, chin_width=-0.3, zygoma_width=0.3, eye_tilt=0.4,
             nose_width=0.5, bridge_height=-0.5, tip_width=0.4, upper_lip=0.9, lower_lip=0.8,
-            nose_skew=-0.3, jaw_skew=0.3,
+            nose_skew=-0.3, jaw_skew=0.3, hair_volume=0.8, hair_top=0.8, hair_sides=0.8,
         ),
         SkinParameters(
             melanin=1.25, age=25, mottling=0.35, oil=0.35, pores=0.4, lip_blood=0.5, hair_eumelanin=1.0,
@@ -61,7 +61,7 @@ PEOPLE: Mapping[str, tuple[HeadParameters, SkinParameters]] = {
         person(
             0.8, 0.6,
             jaw_width=0.1, jaw_forward=0.2, face_width=-0.3, cheek_hollow=0.4, nose_length=0.4,
-            bridge_hump=0.6, nose_skew=0.5, mouth_skew=0.4,
+            bridge_hump=0.6, nose_skew=0.5, mouth_skew=0.4, hair_volume=-0.6, hair_top=-0.6,
         ),
         SkinParameters(
             melanin=0.32, haemoglobin=0.07, age=50, male=1.0, moles=5, mottling=0.55, blush=0.6, pores=0.7,

@@ -43,7 +43,7 @@ def _as_talk_error(error: BaseException) -> TalkError | None:
         where = f" {error.filename}" if error.filename else ""
         return OutOfResources(
             f"Cannot use{where or ' the disk'}: {error.strerror}.",
-            "Free some space, or give another --output.",
+            "Free some space, or give another name.",
         )
     return None
 

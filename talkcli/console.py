@@ -181,21 +181,17 @@ def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = (), *, folder: b
     try:
         same = path.exists() and any(source.exists() and path.samefile(source) for source in inputs)
         if path.is_dir() and not folder:
-            raise BadUsage(f"{path} is a folder.", "Give a file name with --output.")
+            raise BadUsage(f"{path} is a folder.", "Give the name of a file.")
         if same:
-            raise BadUsage(
-                f"{path} is an input and would be overwritten.", "Give another name with --output."
-            )
+            raise BadUsage(f"{path} is an input and would be overwritten.", "Give another name.")
         if path.exists() and not overwrite:
-            raise BadUsage(f"{path} exists already.", "Give --overwrite to replace it, or another --output.")
+            raise BadUsage(f"{path} exists already.", "Give --overwrite to replace it, or another name.")
         if not path.parent.is_dir():
             raise OutOfResources(
                 f"The folder {path.parent} does not exist.", f"mkdir -p {shlex.quote(str(path.parent))}"
             )
     except OSError as error:
-        raise OutOfResources(
-            f"Cannot write {path}: {error.strerror}.", "Give another name with --output."
-        ) from error
+        raise OutOfResources(f"Cannot write {path}: {error.strerror}.", "Give another name.") from error
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutOfResources(f"The folder {path.parent} cannot be written.", "Give another --output.")
+        raise OutOfResources(f"The folder {path.parent} cannot be written.", "Give a name in another folder.")
     return path

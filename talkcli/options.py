@@ -58,6 +58,12 @@ def known_format(path: Path, background: str, also: tuple[str, ...] = ()) -> str
     return suffix
 
 
+def check_suffix(path: Path, wanted: str) -> None:
+    """BadUsage where a file would get a suffix that is not its own."""
+    if path.suffix.lower() != wanted:
+        raise BadUsage(f"{path} does not end in {wanted}.", f"Give a name such as {path.stem}{wanted}.")
+
+
 def avatar_file(avatar: str) -> Path:
     """The file behind --avatar: a path, or the name of a bundled avatar."""
     if Path(avatar).suffix or Path(avatar).exists():
@@ -81,6 +87,10 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="What to write; its suffix says the format.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
+SeedOrSettings = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, help="Same seed, same result; without it that of --config, or 0."),
+]
 Device = Annotated[
     str, typer.Option("--device", callback=_known_device, help="auto, cpu, cuda, cuda:N or mps.")
 ]

@@ -339,8 +339,9 @@ def test_what_the_machine_lacks_is_said(error, code, talk, hello, bare, monkeypa
 
 def test_claims_are_checked_before_any_work(tmp_path):
     (tmp_path / "there").touch()
-    with pytest.raises(BadUsage, match="exists already"):
+    with pytest.raises(BadUsage, match="exists already") as caught:
         console.claim(tmp_path / "there", overwrite=False)
+    assert "another name" in caught.value.hint, "whichever option named it: --output, --csv or --plot"
     with pytest.raises(BadUsage, match="is a folder"):
         console.claim(tmp_path, overwrite=True)
     with pytest.raises(OutOfResources, match="does not exist"):

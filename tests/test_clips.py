@@ -17,6 +17,7 @@ from talkcli.engine.clips import (
     TextureFrames,
     flat,
     has_clip,
+    lay_out,
     load_contents,
     padded,
     save_clip,
@@ -77,9 +78,10 @@ def test_what_is_missing_is_named(folder, tmp_path):
     assert not has_clip(folder, "ben/0.take") and has_clip(folder, "ben/1.take")
     with pytest.raises(BadInput, match=r"ben/0\.take"):
         ClipSet(folder, "train")
-    (folder / "clips.json").write_text("{")
-    with pytest.raises(BadInput, match="damaged"):
-        ClipSet(folder)
+    for damaged in ("{", '{"splits": {}, "licence": "", "source": "", "made": null}'):
+        (folder / "clips.json").write_text(damaged)
+        with pytest.raises(BadInput, match="damaged"):
+            ClipSet(folder)
     with pytest.raises(BadInput, match=r"clips\.json"):
         ClipSet(tmp_path / "nowhere")
 
@@ -144,3 +146,10 @@ def test_offsets_are_read_row_by_row_and_only_from_vertices(tmp_path):
     (tmp_path / "z.motion").write_bytes(b"\xff" * 64)
     with pytest.raises(Untrusted):
         load_offsets(tmp_path / "z.motion")
+
+
+def test_a_file_in_the_place_of_the_folder_is_usage(tmp_path):
+    (tmp_path / "taken").touch()
+    for place in (tmp_path / "taken", tmp_path / "taken" / "clips"):
+        with pytest.raises(BadUsage, match="taken"):
+            lay_out(Contents({"train": ["ada/0"]}, "", ""), place)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from talkcli.engine.clips import ClipSet, flat
+from talkcli.engine.clips import ClipSet, Contents, flat, load_contents, save_contents
 from talkcli.engine.corpora import CORPORA, biwi, convert, vocaset
 from talkcli.engine.corpora.foreign import (
     load_arrays,
@@ -119,6 +119,28 @@ def test_a_corpus_that_lacks_something_says_what(voca, tmp_path):
     np.save(raw / "vertices_npy" / "FaceTalk_170728_03272_TA_sentence01.npy", np.zeros((4, 7)))
     with pytest.raises(BadInput, match="15069"):
         list(convert("vocaset", raw, tmp_path / "clips"))
+
+
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_a_raw_corpus_that_is_not_there_is_a_bad_input(corpus, talk, tmp_path):
+    said = talk("prepare", corpus, tmp_path / "nowhere", "-o", tmp_path / "clips", code=3)
+    assert "nowhere is not a folder" in said.stderr and not (tmp_path / "clips").exists()
+
+
+def test_a_folder_of_another_corpus_is_refused(voca, talk, tmp_path):
+    made = Contents({"train": ["F2/e01"]}, biwi.LICENCE, biwi.SOURCE, biwi.MADE)
+    save_contents(made, tmp_path)
+    words = ("prepare", "vocaset", voca[0], "-o", tmp_path)
+    said = talk(*words, code=2)
+    assert "corpus = biwi, not vocaset" in said.stderr and "--overwrite" in said.stderr
+    assert load_contents(tmp_path) == made
+    talk(*words, "--overwrite")
+    assert len(ClipSet(tmp_path)) == 3
+
+
+def test_only_the_studio_takes_a_seed(talk, tmp_path):
+    said = talk("prepare", "vocaset", tmp_path, "-o", tmp_path / "clips", "--seed", 0, code=2)
+    assert "--seed" in said.stderr
 
 
 def test_a_pickle_that_runs_code_is_refused(tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
 
 from talkcli import __version__
+from talkcli.commands import animate
 from talkcli.engine import installation
 from talkcli.engine.assets import assets_folder, sha256
 
@@ -37,6 +39,23 @@ def test_a_missing_asset_is_exit_code_4(talk, monkeypatch, tmp_path):
     assert all(name in said.stderr for name in installation.DEFAULTS)
     told = json.loads(talk("doctor", "--json", code=4).stdout)
     assert told["works"] is False and set(told["lacking"]) == set(installation.DEFAULTS)
+
+
+@pytest.mark.parametrize("option", ["model", "avatar"])
+def test_without_what_animate_takes_by_default_it_does_not_work(option, talk, monkeypatch, tmp_path):
+    name = inspect.signature(animate.run).parameters[option].default
+    [lost] = [path for path in assets_folder().iterdir() if path.stem == name]
+    for path in assets_folder().iterdir():
+        if path != lost:
+            (tmp_path / path.name).symlink_to(path)
+    monkeypatch.setattr(installation, "assets_folder", lambda: tmp_path)
+    assert f"talk animate lacks: {lost.name}" in talk("doctor", code=4).stderr
+
+
+def test_an_asset_that_animate_can_do_without_is_absent_and_no_fault(monkeypatch, tmp_path):
+    monkeypatch.setattr(installation, "assets_folder", lambda: tmp_path)
+    [row] = [row for row in installation.findings() if row.name == "memorytalker.ckpt"]
+    assert row.missing and not row.needed and "talk personalize" in row.unlocks
 
 
 def test_a_missing_extra_says_how_to_get_it_and_is_no_fault(talk, monkeypatch):

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from talkcli.engine import assets, installation
 from talkcli.engine.audio.encoder import HubertConfig
-from talkcli.engine.methods import open_talker
+from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
+from talkcli.engine.errors import MissingAsset
+from talkcli.engine.methods import checkpoint_path, open_talker
 from talkcli.engine.methods.memorytalker.original import _NAMES
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 
@@ -42,6 +45,25 @@ def test_the_bundled_starters_are_listed_with_their_licence(talk) -> None:
         assert starter["megabytes"] < 12 and len(starter["sha256"]) == 64
 
 
+def test_a_bundled_checkpoint_that_is_gone_is_to_be_reinstalled(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(assets, "assets_folder", lambda: tmp_path)
+    with pytest.raises(MissingAsset, match=r"textalker\.ckpt") as caught:
+        checkpoint_path("textalker")
+    assert caught.value.hint.startswith("Reinstall: pip install")
+
+
+def test_where_nobody_gave_a_licence_it_is_unknown(talk, untaught, monkeypatch, tmp_path: Path) -> None:
+    known = load_checkpoint(untaught)
+    config = MemoryTalkerConfig(verts=12)
+    save_checkpoint("memorytalker", config, known.weights, {}, tmp_path / "memorytalker.ckpt")
+    for module in (assets, installation):
+        monkeypatch.setattr(module, "assets_folder", lambda: tmp_path)
+    [listed] = json.loads(talk("models", "--json").stdout)["models"]
+    assert listed["licence"] == "unknown"
+    found = {row.name: row.found for row in installation.findings() if row.section == "asset"}
+    assert "MB, unknown, SHA-256" in found["memorytalker.ckpt"]
+
+
 def test_an_imported_checkpoint_opens_with_the_same_weights(talk, published, tmp_path: Path) -> None:
     path, talker = published
     talk("models", "import", "memorytalker", path, "-o", tmp_path / "ours.ckpt")
@@ -71,6 +93,8 @@ def test_each_method_says_in_which_files_its_weights_come(talk, published, tmp_p
     assert "--motion FILE --texture FILE --diffusion FILE" in " ".join(said.stderr.split())
     said = talk("models", "import", "memorytalker", "-o", output, code=2)
     assert "which files" in said.stderr
+    said = talk("models", "import", "memorytalker", path, "-o", output.with_suffix(".pth"), code=2)
+    assert "does not end in .ckpt" in " ".join(said.stderr.split())
 
 
 def test_a_file_that_is_not_there_is_named(talk, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Phones: timing, file, and the viseme table."""
+"""Phones: timing, file, and what cannot be one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from talkcli.engine.errors import BadInput
-from talkcli.engine.phones import INDEX, PHONES, SILENCE, VISEMES, load_phones, phones_of, save_phones
+from talkcli.engine.phones import INDEX, PHONES, SILENCE, load_phones, phones_of, save_phones
 
 HELLO = phones_of([("HH", 0.1, 0.2), ("AH", 0.2, 0.3), ("L", 0.3, 0.4), ("OW", 0.5, 0.7)])
 
@@ -17,10 +17,6 @@ HELLO = phones_of([("HH", 0.1, 0.2), ("AH", 0.2, 0.3), ("L", 0.3, 0.4), ("OW", 0
 def test_forty_phones_silence_first() -> None:
     assert len(PHONES) == len(set(PHONES)) == 40
     assert PHONES[SILENCE] == "SIL" and SILENCE == 0
-
-
-def test_every_phone_has_one_viseme() -> None:
-    assert sorted(phone for group in VISEMES.values() for phone in group) == sorted(PHONES)
 
 
 def test_frames_sample_the_phone_at_each_instant() -> None:

@@ -76,3 +76,10 @@ def test_a_recording_with_other_words_is_passed_over(folder: Path) -> None:
 def test_a_folder_without_readers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no readers"):
         readers(tmp_path)
+
+
+def test_words_that_are_not_utf8_are_named(folder: Path) -> None:
+    (folder / "en-us_slt" / "hello.txt").write_bytes("schön".encode("latin-1"))
+    with pytest.raises(BadInput, match=r"hello\.txt is not text in UTF-8") as caught:
+        reading(readers(folder)[0], np.random.default_rng(0))
+    assert "UTF-8" in caught.value.hint

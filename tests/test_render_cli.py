@@ -15,6 +15,9 @@ from films import header, pictures
 from PIL import Image
 
 from talkcli import options
+from talkcli.engine.assets import asset
+from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices, save_motion
 from talkcli.engine.rendering import export
 from talkcli.engine.rendering.camera import PRESETS
@@ -72,6 +75,17 @@ def test_a_skin_that_changes_becomes_a_folder_of_textures(talk, motion, bare_fac
     talk("render", tmp_path / "dark.motion", "-a", "ada", "-o", tmp_path / "a.textures", "--overwrite")
     said = talk("render", motion, "-a", bare_face, "-o", tmp_path / "b.textures", code=3)
     assert "textalker" in said.stderr and not (tmp_path / "b.textures").exists()
+
+
+def test_the_rigs_skin_folds_with_its_shapes(talk, tmp_path):
+    brows = torch.stack([torch.zeros(54), load_face_model().weight_vector(browInnerUp=1.0)])
+    motion = Motion(Fraction(30), Coefficients(brows, torch.zeros(2, 3)))
+    save_motion(motion, tmp_path / "brows.motion")
+    talk("render", tmp_path / "brows.motion", "-a", "ada", "-o", tmp_path / "a.textures")
+    calm, raised = (np.asarray(Image.open(path)).astype(float) for path in sorted(tmp_path.glob("a.*/*.png")))
+    look = load_avatar(asset("ada.avatar")).look
+    assert look is not None and np.array_equal(calm, look.albedo.numpy())
+    assert np.abs(raised - calm).max() > 20
 
 
 def test_a_motion_becomes_a_film_with_sound(talk, motion, bare_face, hello, tmp_path):

@@ -284,7 +284,7 @@ def test_pyrender_refuses_a_skin_that_it_would_not_draw():
         frames(changing, ball_avatar, portrait(ball_avatar, "front", (16, 16)), "pyrender")
 
 
-def test_hair_frays_at_its_end_and_nowhere_else():
+def test_hair_thins_out_towards_its_end_and_nowhere_else():
     avatar, topology, _ = painted_ball("hair")
     x, y = np.meshgrid([-0.05, 0.05], np.linspace(0.05, -0.05, 21))
     places = torch.from_numpy(np.stack([x, y, 0 * x], -1).reshape(-1, 3)).float()
@@ -295,8 +295,8 @@ def test_hair_frays_at_its_end_and_nowhere_else():
     own = dataclasses.replace(topology, faces=faces, uv=uv, uv_faces=faces, materials=torch.full((40,), HAIR))
     surface = surface_of(sheet, own)
     assert np.array_equal(surface.sides == SHEER, (surface.hair[:, :, LEFT] < 1).any(1))
-    assert (surface.sides == SHEER).sum() == 4
+    assert (surface.sides == SHEER).sum() == 8
     picture = Painter(surface, 128, 128, "black").draw(places.numpy(), VIEW, 4 * FOCAL)
     covered = (picture.max(-1) > 0)[:, 10:118].mean(1)
-    assert (covered[10:104] == 1).all()
-    assert covered[107:111].mean() > covered[111:115].mean() > covered[115:119].mean() > 0
+    assert (covered[10:102] == 1).all()
+    assert 1 > covered[104:109].mean() > covered[109:114].mean() > covered[114:119].mean() > 0

@@ -126,7 +126,7 @@ def test_another_kind_of_file_is_named_as_what_it_is(kind, tmp_path):
     for other, (write, _) in FILES.items():
         if other != kind:
             write(tmp_path / "x")
-            with pytest.raises(BadInput, match=r"holds a (Motion|Avatar|Checkpoint)"):
+            with pytest.raises(BadInput, match=r"holds (a Motion|an Avatar|a Checkpoint), not a"):
                 FILES[kind][1](tmp_path / "x")
 
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
-from talkcli.engine.clips import ClipSet
+from talkcli.engine.clips import ClipSet, Contents, load_contents, save_contents
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.motion import Coefficients
 from talkcli.engine.studio.espeak import has_espeak
 from talkcli.engine.studio.performance import MOODS, delivered, draw_manner
-from talkcli.engine.studio.recording import Plan, record, record_all, split_of
+from talkcli.engine.studio.recording import Plan, missing, record, record_all, split_of
 from talkcli.engine.studio.voices import PLAIN, draw_voice
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.listening import UNKNOWN, heard, listening
@@ -104,8 +104,33 @@ def test_two_processes_make_the_same_clips(clips: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_of_another_plan_is_refused(clips: Path) -> None:
-    with pytest.raises(BadUsage, match="another plan"):
+    with pytest.raises(BadUsage, match="seed = 3, not 4"):
         list(record_all(Plan(speakers=2, takes=2, seed=4), clips))
+
+
+def test_somebody_elses_clips_are_not_replaced_unasked(tmp_path: Path) -> None:
+    save_contents(Contents({"train": ["ada/0"]}, "CC0-1.0", "somebody else"), tmp_path)
+    before = (tmp_path / "clips.json").read_bytes()
+    with pytest.raises(BadUsage, match="corpus = unknown, not studio"):
+        missing(SMALL, tmp_path)
+    assert (tmp_path / "clips.json").read_bytes() == before
+    assert len(missing(SMALL, tmp_path, overwrite=True)) == 4
+    assert load_contents(tmp_path).made["corpus"] == "studio"
+
+
+@pytest.mark.parametrize(
+    "setting", ["speakers=0", "speakers=-1", "takes=0", "fps=0", "moods=2", "flite=nan", "seed=-1"]
+)
+def test_a_plan_that_cannot_be_recorded_is_usage(setting: str, talk, tmp_path: Path) -> None:
+    said = talk("prepare", "studio", tmp_path / "clips", "--set", setting, code=2)
+    assert setting.partition("=")[0] in said.stderr and not (tmp_path / "clips").exists()
+
+
+def test_an_explicit_seed_wins_over_the_settings_file(talk, tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text("speakers = 1\ntakes = 1\nseed = 7\n")
+    for name, seed, options in (("a", 7, ()), ("b", 0, ("--seed", 0))):
+        talk("prepare", "studio", tmp_path / name, "--config", tmp_path / "plan.toml", *options)
+        assert load_contents(tmp_path / name).made["seed"] == seed
 
 
 def test_manner_is_heard_in_the_voice() -> None:
@@ -133,7 +158,7 @@ def test_prepare_writes_clips_and_refuses_nonsense(talk, tmp_path: Path) -> None
     assert json.loads(done.stdout)["written"] == 1
     assert len(ClipSet(folder)) == 1
     assert talk("prepare", "studio", folder, "--set", "speakers=1", "--set", "takes=1", "-q").stdout.strip()
-    assert "another plan" in talk("prepare", "studio", folder, "--set", "speakers=2", code=2).stderr
+    assert "speakers = 1, not 2" in talk("prepare", "studio", folder, "--set", "speakers=2", code=2).stderr
     assert "speakers" in talk("prepare", "studio", folder, "--set", "speeckers=2", code=2).stderr
     assert "Known" in talk("prepare", "studioo", folder, code=2).stderr
     assert "-o" in talk("prepare", "vocaset", folder, code=2).stderr

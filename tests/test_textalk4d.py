@@ -15,7 +15,7 @@ from PIL import Image
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.corpora import convert
 from talkcli.engine.corpora.textalk4d import METRES, read
-from talkcli.engine.errors import BadInput, MissingAsset
+from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
 from talkcli.engine.motion import Vertices
 from talkcli.engine.speech import Speech, save_speech
 
@@ -114,6 +114,19 @@ def test_a_stopped_run_goes_on_where_it_stopped(corpus, tmp_path):
     done = [name for name, _ in itertools.islice(convert("textalk4d", corpus, tmp_path / "clips"), 3)]
     left = [name for name, _ in convert("textalk4d", corpus, tmp_path / "clips")]
     assert len(left) == 18 and not set(done) & set(left) and len(ClipSet(tmp_path / "clips")) == 21
+
+
+def test_other_settings_are_refused_or_begun_anew_and_never_mixed(corpus, tmp_path):
+    list(itertools.islice(convert("textalk4d", corpus, tmp_path, settings={"skin": 4}), 3))
+    stale = tmp_path / "ID002" / "0123.latents"
+    stale.touch()
+    with pytest.raises(BadUsage, match="skin = 4, not 2048"):
+        next(convert("textalk4d", corpus, tmp_path))
+    assert len(list(convert("textalk4d", corpus, tmp_path, settings={"skin": 4}))) == 18
+    assert len(list(convert("textalk4d", corpus, tmp_path, overwrite=True))) == 21 and not stale.exists()
+    clips = ClipSet(tmp_path)
+    looks = [clips.avatar(indices[0]).look for indices in clips.speakers.values()]
+    assert [look.albedo.shape[0] for look in looks if look] == [2048] + [8] * 10
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from talkcli.app import app
 from talkcli.commands.train import told
 from talkcli.engine.checkpoint import load_checkpoint
-from talkcli.engine.clips import Clip, Contents, save_clip, save_contents
+from talkcli.engine.clips import Clip, Contents, load_contents, save_clip, save_contents
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.methods import open_talker
 from talkcli.engine.motion import Motion, Vertices
@@ -62,7 +63,9 @@ def test_train_then_speak_in_somebodys_manner(clips, tmp_path):
     report = json.loads(said.stdout)
     assert set(report["losses"]) == {"memorise", "stylise"}
     made = load_checkpoint(out).provenance
-    assert made["data"]["licence"] == "CC0-1.0" and made["training"]["memorise"]["steps"] == 3
+    assert (
+        made["licence"] == made["data"]["licence"] == "CC0-1.0" and made["training"]["memorise"]["steps"] == 3
+    )
     run = tomllib.loads((tmp_path / "x.run" / "settings.toml").read_text())
     assert run["config"]["verts"] == 10 and run["stylise"]["lr"] == 5e-5
     assert list((tmp_path / "x.run" / "log").rglob("events*")) and not list(tmp_path.rglob("*.state"))
@@ -83,12 +86,14 @@ def test_the_same_seed_trains_the_same_weights_and_a_stage_may_run_alone(clips, 
         talk("train", clips, "-o", tmp_path / f"{name}.ckpt", *options, *SETTINGS)
     a, b = (load_checkpoint(tmp_path / f"{name}.ckpt").weights for name in ("a", "b"))
     assert all(torch.equal(a[key], b[key]) for key in a)
+    save_contents(replace(load_contents(clips), licence="CC BY-NC 4.0"), clips)
     options = ("--stage", "stylise", "--steps", 2, "--from", tmp_path / "a.ckpt")
     talk("train", clips, "-o", tmp_path / "c.ckpt", *options)
     c = load_checkpoint(tmp_path / "c.ckpt")
     changed = {key for key, value in c.weights.items() if not torch.equal(value, a[key])}
     assert changed and all(key.startswith("style.") for key in changed)
     assert c.provenance["from"]["provenance"]["data"]["licence"] == "CC0-1.0"
+    assert c.licence == "CC BY-NC 4.0; what it began with: CC0-1.0"
     assert open_talker(str(tmp_path / "c.ckpt"), "cpu").weights_sha256
 
 
@@ -111,6 +116,25 @@ def test_settings_are_shown_and_can_be_given_back(clips, tmp_path):
     (tmp_path / "mine.toml").write_text(shown.stdout)
     again = talk("train", clips, "--print-config", "--config", tmp_path / "mine.toml")
     assert tomllib.loads(again.stdout) == values
+
+
+def test_an_explicit_seed_wins_over_the_settings_file(clips, tmp_path):
+    (tmp_path / "mine.toml").write_text("seed = 7\n")
+    words = ("train", clips, "--print-config", "--config", tmp_path / "mine.toml", *SETTINGS)
+    assert tomllib.loads(talk(*words).stdout)["seed"] == 7
+    assert tomllib.loads(talk(*words, "--seed", 0).stdout)["seed"] == 0
+
+
+def test_settings_of_another_method_than_the_one_named_are_refused(clips, tmp_path):
+    (tmp_path / "mine.toml").write_text('model = "memorytalker"\n')
+    words = ("train", clips, "--print-config", "--config", tmp_path / "mine.toml", *SETTINGS, "--model")
+    assert "trains memorytalker, not textalker" in talk(*words, "textalker", code=2).stderr
+    assert tomllib.loads(talk(*words, "memorytalker").stdout)["model"] == "memorytalker"
+
+
+def test_a_checkpoint_without_its_suffix_is_refused_before_the_work(clips, tmp_path):
+    said = talk("train", clips, "-o", tmp_path / "t5.txt", code=2)
+    assert "t5.ckpt" in said.stderr and sorted(path.name for path in tmp_path.iterdir()) == ["clips"]
 
 
 @pytest.mark.parametrize(

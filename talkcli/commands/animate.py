@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from talkcli import console, options
+from talkcli.engine.assets import DEFAULT_AVATAR, DEFAULT_MODEL
 from talkcli.engine.errors import BadInput, BadUsage, OutOfResources, TalkError, pick
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def run(
     audio: Annotated[
         list[Path], typer.Argument(help="Recordings of speech, or a folder of them; - is WAV on stdin.")
     ],
-    model: options.Model = "textalker",
-    avatar: options.Avatar = "ada",
+    model: options.Model = DEFAULT_MODEL,
+    avatar: options.Avatar = DEFAULT_AVATAR,
     output: options.Output = None,
     style: Annotated[
         Path | None,

@@ -49,6 +49,7 @@ def run(
             "Say whose weights, which files and where to.",
             "talk models import memorytalker ckpt_100.pth -o published.ckpt",
         )
+    options.check_suffix(output, ".ckpt")
     console.claim(output, overwrite, inputs=given.values())
     from talkcli.engine.assets import sha256
     from talkcli.engine.checkpoint import save_checkpoint
@@ -89,8 +90,10 @@ def _list(json: bool) -> None:
         {
             "model": name,
             "megabytes": round(path.stat().st_size / 1e6, 1),
-            "licence": (provenance := load_checkpoint(path).provenance).get("licence", "unknown"),
-            "trained_on": provenance.get("data", {}).get("source", provenance.get("source", "unknown")),
+            "licence": (checkpoint := load_checkpoint(path)).licence,
+            "trained_on": checkpoint.provenance.get("data", {}).get(
+                "source", checkpoint.provenance.get("source", "unknown")
+            ),
             "sha256": sha256(path),
         }
         for name, path in installed().items()

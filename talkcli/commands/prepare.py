@@ -28,7 +28,7 @@ def run(
     ] = None,
     set_: options.Settings = None,
     jobs: options.Jobs = 1,
-    seed: options.Seed = 0,
+    seed: options.SeedOrSettings = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -47,6 +47,8 @@ def run(
     if corpus == STUDIO:
         target = output or folder
         total, made = _recorded(target, config, set_ or [], seed, jobs, overwrite)
+    elif seed is not None:
+        raise BadUsage(f"{corpus} leaves nothing to chance.", "Leave --seed out.")
     elif output is None:
         raise BadUsage("Where shall the clips go?", f"talk prepare {corpus} {folder} -o clips/")
     else:
@@ -54,7 +56,7 @@ def run(
         from talkcli.engine.corpora import convert
 
         settings = (load_toml(config) if config else {}) | parse_settings(set_ or [])
-        target, total, made = output, None, convert(corpus, folder, output, jobs, settings)
+        target, total, made = output, None, convert(corpus, folder, output, jobs, settings, overwrite)
     count, seconds = 0, 0.0
     for _, length in console.progress(made, f"Preparing {corpus}", total, "clips"):
         count, seconds = count + 1, seconds + length
@@ -66,7 +68,7 @@ def run(
 
 
 def _recorded(
-    target: Path, config: Path | None, settings: list[str], seed: int, jobs: int, overwrite: bool
+    target: Path, config: Path | None, settings: list[str], seed: int | None, jobs: int, overwrite: bool
 ) -> tuple[int, Iterator[tuple[str, float]]]:
     """How many takes are missing, and the studio at work on them."""
     with console.step("Opening the studio"):
@@ -74,5 +76,6 @@ def _recorded(
         from talkcli.engine.studio.recording import Plan, missing, record_all
 
     values: dict[str, Any] = load_toml(config) if config else {}
-    plan = with_values(Plan(), values | ({"seed": seed} if seed else {}) | parse_settings(settings))
+    explicit = {} if seed is None else {"seed": seed}
+    plan = with_values(Plan(), values | explicit | parse_settings(settings))
     return len(missing(plan, target, overwrite)), record_all(plan, target, jobs)

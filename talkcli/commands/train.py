@@ -26,7 +26,10 @@ def run(
     output: Annotated[Path, typer.Option("--output", "-o", help="The checkpoint to write.")] = Path(
         "talk.ckpt"
     ),
-    model: Annotated[str, typer.Option("--model", "-m", help="Method to train.")] = "memorytalker",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Method to train; without it that of --config, or memorytalker."),
+    ] = None,
     stage: Annotated[
         str | None, typer.Option("--stage", help="Train this stage alone; without it, all in order.")
     ] = None,
@@ -45,7 +48,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run for the same output stopped.")
     ] = False,
-    seed: options.Seed = 0,
+    seed: options.SeedOrSettings = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -61,6 +64,7 @@ def run(
       talk train clips/ --config recipes/memorytalker.toml --set memorise.steps=2000 -o small.ckpt --resume
     """
     if not print_config:
+        options.check_suffix(output, ".ckpt")
         console.claim(output, overwrite or resume, inputs=[start] if start else ())
     folder = output.with_suffix(".run")
     left = sorted(folder.glob("*.state"))
@@ -76,10 +80,13 @@ def run(
         from talkcli.engine.training.settings import as_toml, by_stage
 
         values = load_toml(config) if config else {}
-        method = load_method(values.pop("model", model))
-        seed = seed or values.pop("seed", 0)
+        named = values.pop("model", model or "memorytalker")
+        if model not in (None, named):
+            raise BadUsage(f"{config} trains {named}, not {model}.", "Leave out --model or --config.")
+        method = load_method(named)
+        listed: int = values.pop("seed", 0)
+        seed = listed if seed is None else seed
         half = values.pop("half", False) or half
-        values.pop("seed", None)
         sections = by_stage(values, method.stages, method.config)
         for name, changes in by_stage(parse_settings(set_ or []), method.stages, method.config).items():
             sections[name] = _merged(sections[name], changes)
@@ -239,6 +246,7 @@ def _save(
     contents = clips.contents
     provenance = {
         "program": f"talk {__version__}",
+        "licence": contents.licence,
         "data": {
             "clips": len(clips),
             "source": contents.source,
@@ -249,8 +257,10 @@ def _save(
         "losses": losses,
     }
     if start is not None:
-        earlier = {"sha256": sha256(start), "provenance": load_checkpoint(start).provenance}
-        provenance["from"] = earlier
+        earlier = load_checkpoint(start)
+        provenance["from"] = {"sha256": sha256(start), "provenance": earlier.provenance}
+        if earlier.licence != contents.licence:
+            provenance["licence"] += f"; what it began with: {earlier.licence}"
     weights = talker.state_dict()
     if settings["half"]:
         weights = {

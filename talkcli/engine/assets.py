@@ -8,6 +8,12 @@ from pathlib import Path
 
 from talkcli.engine.errors import MissingAsset
 
+DEFAULT_MODEL = "textalker"
+DEFAULT_AVATAR = "ada"
+"""Of `talk animate`; `talk doctor` looks for their files."""
+
+REINSTALL = "pip install --force-reinstall talkcli"
+
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -22,8 +28,7 @@ def asset(name: str) -> Path:
     path = assets_folder() / name
     if not path.exists():
         raise MissingAsset(
-            f"The bundled asset {name} is missing from {assets_folder()}.",
-            "Reinstall: pip install --force-reinstall talkcli",
+            f"The bundled asset {name} is missing from {assets_folder()}.", f"Reinstall: {REINSTALL}"
         )
     return path
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, Untrusted
-from talkcli.engine.struct import FORMAT, load_tensors, save_tensors
+from talkcli.engine.struct import FORMAT, load_tensors, save_tensors, with_article
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,11 @@ class Checkpoint:
     weights: dict[str, Tensor]
     provenance: dict[str, Any]
     """Data, steps, seed, scores, licence."""
+
+    @property
+    def licence(self) -> str:
+        """On what terms the weights stand, as whoever made them says."""
+        return str(self.provenance.get("licence", "unknown"))
 
 
 def save_checkpoint(
@@ -43,7 +48,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     weights, header = load_tensors(path)
     if header.get("kind") != "Checkpoint":
         raise BadInput(
-            f"{path} holds a {header.get('kind')}, not a checkpoint.", "Train one with: talk train CLIPS"
+            f"{path} holds {with_article(header.get('kind'))}, not a checkpoint.",
+            "Train one with: talk train CLIPS",
         )
     method, config, provenance = (header.get(name) for name in ("method", "config", "provenance"))
     if not (isinstance(method, str) and isinstance(config, dict) and isinstance(provenance, dict)):

@@ -29,7 +29,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from talkcli.engine.errors import BadInput, pick
+from talkcli.engine.errors import BadInput, BadUsage, pick
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.motion import Motion, load_motion, load_offsets, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
@@ -101,7 +101,11 @@ class Contents:
     licence: str
     source: str
     made: Mapping[str, Any] = field(default_factory=dict)
-    """How it was made: corpus, seed, version."""
+    """How it was made: corpus, settings, version. Clips that are made otherwise go into another folder."""
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.splits, Mapping) and isinstance(self.made, Mapping)):
+            raise TypeError("its splits and how it was made are no objects")
 
 
 def save_contents(contents: Contents, folder: Path) -> None:
@@ -118,9 +122,39 @@ def load_contents(folder: Path) -> Contents:
     try:
         return Contents(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise BadInput(
-            f"{path} is damaged: {error}.", "Run talk prepare again; it keeps what is whole."
-        ) from error
+        raise BadInput(f"{path} is damaged: {error}.", "Run talk prepare again with --overwrite.") from error
+
+
+def lay_out(contents: Contents, folder: Path, overwrite: bool = False) -> list[str]:
+    """Write clips.json; the names of the clips that the folder still lacks.
+
+    BadUsage if the folder holds clips that were made otherwise; `overwrite` begins it anew.
+    """
+    names = [name for split in contents.splits.values() for name in split]
+    if overwrite:
+        _forget(folder, names)
+    elif (folder / INDEX).is_file():
+        was, now = load_contents(folder).made, contents.made
+        for key in {**now, **was}:
+            if was.get(key) != now.get(key):
+                other = f"{key} = {was.get(key, 'unknown')}, not {now.get(key, 'unknown')}"
+                hint = "Give another folder, or --overwrite."
+                raise BadUsage(f"{folder} holds clips that were made otherwise: {other}.", hint)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BadUsage(f"{folder} cannot be a folder: a file is there.", "Give another name.") from error
+    save_contents(contents, folder)
+    return [name for name in names if not has_clip(folder, name)]
+
+
+def _forget(folder: Path, names: Sequence[str]) -> None:
+    """Have clips missing again, with what is kept of their speakers."""
+    for name in names:
+        _beside(folder / name, ".motion").unlink(missing_ok=True)
+    for speaker in {(folder / name).parent for name in names}:
+        for kept in (speaker / "avatar", *speaker.glob("*.latents")):
+            kept.unlink(missing_ok=True)
 
 
 def save_clip(clip: Clip, folder: Path, name: str) -> None:

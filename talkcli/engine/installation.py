@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from talkcli.engine.assets import assets_folder, cache_folder, sha256
+from talkcli.engine.assets import (
+    DEFAULT_AVATAR,
+    DEFAULT_MODEL,
+    REINSTALL,
+    assets_folder,
+    cache_folder,
+    sha256,
+)
 from talkcli.engine.errors import TalkError
 
 EXTRAS = {
@@ -25,12 +32,15 @@ EXTRAS = {
 }
 """Extra of the package -> the modules it brings, and what they unlock."""
 
-DEFAULTS = ("head.safetensors", "memorytalker.ckpt", "ada.avatar")
+DEFAULTS = ("head.safetensors", f"{DEFAULT_MODEL}.ckpt", f"{DEFAULT_AVATAR}.avatar")
 """The assets that `talk animate` needs when it is told nothing."""
 
-_ENCODERS = {"libx264": "mp4", "aac": "sound in mp4", "libvpx-vp9": "webm", "libopus": "sound in webm"}
+BUNDLED = dict.fromkeys(DEFAULTS, "talk animate with its defaults") | {
+    "memorytalker.ckpt": "talk personalize with its defaults"
+}
+"""Asset -> what it unlocks."""
 
-_REINSTALL = "pip install --force-reinstall talkcli"
+_ENCODERS = {"libx264": "mp4", "aac": "sound in mp4", "libvpx-vp9": "webm", "libopus": "sound in webm"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ def _devices() -> Iterator[Finding]:
     try:
         import torch
     except (ImportError, OSError) as error:
-        yield Finding("device", "cpu", "", f"everything; torch does not start: {error}", _REINSTALL, True)
+        yield Finding("device", "cpu", "", f"everything; torch does not start: {error}", REINSTALL, True)
         return
     yield Finding("device", "cpu", f"{torch.get_num_threads()} threads", needed=True)
     graphics = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -98,7 +108,7 @@ def _devices() -> Iterator[Finding]:
 
 def _renderers() -> Iterator[Finding]:
     numba = _version("numba")
-    yield Finding("renderer", "numba", numba and f"built in, numba {numba}", "pictures", _REINSTALL, True)
+    yield Finding("renderer", "numba", numba and f"built in, numba {numba}", "pictures", REINSTALL, True)
     pyrender = importlib.util.find_spec("pyrender")
     yield Finding(
         "renderer",
@@ -141,9 +151,9 @@ def _assets() -> Iterator[Finding]:
     folder = assets_folder()
     there = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".md")
     names = {path.name for path in there}
-    for name in DEFAULTS:
+    for name, unlocks in BUNDLED.items():
         if name not in names:
-            yield Finding("asset", name, "", "talk animate with its defaults", _REINSTALL, True)
+            yield Finding("asset", name, "", unlocks, REINSTALL, name in DEFAULTS)
     for path in there:
         size = f"{path.stat().st_size / 1e6:.2f} MB, {_licence(path)}, SHA-256 {sha256(path)}"
         yield Finding("asset", path.name, size, needed=path.name in DEFAULTS)
@@ -160,7 +170,7 @@ def _licence(path: Path) -> str:
         from talkcli.engine.checkpoint import load_checkpoint
 
         try:
-            return str(load_checkpoint(path).provenance.get("licence", "Apache-2.0"))
+            return load_checkpoint(path).licence
         except TalkError as error:
             return f"damaged ({error.message})"
     return "Apache-2.0"

@@ -26,25 +26,6 @@ INDEX = {phone: index for index, phone in enumerate(PHONES)}
 
 SILENCE = INDEX["SIL"]
 
-VISEMES = {
-    "sil": ("SIL",),
-    "PP": ("P", "B", "M"),
-    "FF": ("F", "V"),
-    "TH": ("TH", "DH"),
-    "DD": ("T", "D"),
-    "kk": ("K", "G", "NG", "HH"),
-    "CH": ("CH", "JH", "SH", "ZH"),
-    "SS": ("S", "Z"),
-    "nn": ("N", "L"),
-    "RR": ("R", "ER"),
-    "aa": ("AA", "AE", "AH", "AY", "AW"),
-    "E": ("EH", "EY"),
-    "ih": ("IH", "IY", "Y"),
-    "oh": ("AO", "OW", "OY"),
-    "ou": ("UH", "UW", "W"),
-}
-"""The 15 visemes of MPEG-4 and Oculus lip sync, as sets of phones: together they hold each phone once."""
-
 
 class Phones(TensorStruct):
     """Segments in time order, without overlap; whatever they leave free is silence."""

@@ -132,7 +132,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         raise OutOfResources(
-            f"Cannot write {path}: {error.strerror or error}.", "Give another --output."
+            f"Cannot write {path}: {error.strerror or error}.", "Give another name."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -266,6 +266,11 @@ def _check_header(path: Path) -> None:
         raise ValueError(f"its header claims {claimed} bytes")
 
 
+def with_article(kind: object) -> str:
+    """The name of a kind with its article."""
+    return f"an {kind}" if str(kind)[:1] in "AEIOU" else f"a {kind}"
+
+
 def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
     """Read what save_struct wrote; `kinds` says which structs may appear, the first names what is wanted.
 
@@ -276,7 +281,8 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
     tensors, header = load_tensors(path)
     if header.get("kind") != kinds[0].__name__:
         raise BadInput(
-            f"{path} holds a {header.get('kind')}, not a {kinds[0].__name__}.", "Give the right file."
+            f"{path} holds {with_article(header.get('kind'))}, not {with_article(kinds[0].__name__)}.",
+            "Give the right file.",
         )
 
     def build(value: Any, hint: Any = None) -> Any:

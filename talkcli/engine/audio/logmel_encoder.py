@@ -1,4 +1,5 @@
-"""A small speech encoder of our own: log-mel features to phones, trained on the studio's voices alone."""
+"""A small speech encoder of our own: log-mel features to phones, trained on voices of the studio and on
+real readers whose phones it aligned."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from talkcli.engine.errors import BadUsage, pick
+from talkcli.engine.errors import BadInput, BadUsage, pick
 
 if TYPE_CHECKING:
     from talkcli.engine.clips import Clip
@@ -24,26 +25,36 @@ clips.json says: SPLITS, LICENCE, SOURCE, MADE. Where it has a dataclass Setting
 
 
 def convert(
-    corpus: str, raw: Path, folder: Path, jobs: int = 1, settings: Mapping[str, Any] = MappingProxyType({})
+    corpus: str,
+    raw: Path,
+    folder: Path,
+    jobs: int = 1,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    overwrite: bool = False,
 ) -> Iterator[tuple[str, float]]:
-    """Write every clip that is not there yet, then clips.json; yields each name with its seconds."""
-    from talkcli.engine.clips import Contents, has_clip, save_contents, write_all
+    """Write clips.json, then every clip that is not there yet; yields each name with its seconds.
+
+    A folder of another corpus or of other settings is refused, or with `overwrite` begun anew.
+    """
+    from talkcli.engine.clips import Contents, lay_out, write_all
     from talkcli.engine.config import with_values
 
     module = importlib.import_module(CORPORA[pick(corpus, CORPORA, "corpus")])
     kind = getattr(module, "Settings", None)
     if settings and kind is None:
         raise BadUsage(f"{corpus} has no settings.", "Leave out --config and --set.")
-    found = module.read(raw, *([with_values(kind(), settings)] if kind else []))
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = {name: get for name, get in found.items() if not has_clip(folder, name)}
-    yield from write_all(
-        {name: functools.partial(_write, get, folder, name) for name, get in missing.items()}, jobs
-    )
+    if not raw.is_dir():
+        raise BadInput(f"{raw} is not a folder.", "Check the name.")
+    chosen = with_values(kind(), settings) if kind else None
+    found = module.read(raw, *([chosen] if chosen else []))
     splits: dict[str, list[str]] = {split: [] for split in module.SPLITS}
     for name in found:
         splits[module.split_of(name)].append(name)
-    save_contents(Contents(splits, module.LICENCE, module.SOURCE, module.MADE), folder)
+    made = module.MADE | (dataclasses.asdict(chosen) if chosen else {})
+    missing = lay_out(Contents(splits, module.LICENCE, module.SOURCE, made), folder, overwrite)
+    yield from write_all(
+        {name: functools.partial(_write, found[name], folder, name) for name in missing}, jobs
+    )
 
 
 def _write(get: Callable[[], Clip], folder: Path, name: str) -> float:

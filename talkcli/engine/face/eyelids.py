@@ -23,11 +23,17 @@ CLEARANCE = (0.0012, 0.0012, 0.0010, 0.0008, 0.00025, 0.0002)
 SEAL = 0.1
 """Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
 
-TOGETHER = 1.6
-"""Apertures over which a closing lid's two edges fall into step; touching makes the rest exact."""
+SUDDEN = 5
+"""How late on its way a lid is drawn to the other one: by closure to this power."""
 
 FOLLOW_UPPER = 0.7
-"""Share of a correction that the upper lid takes."""
+"""Share of the way to where lids meet that the upper lid goes."""
+
+FLATNESS = 1.5
+"""1 bends the seam of shut lids as a parabola; more leaves the canthi flatter."""
+
+FADING = 0.6
+"""Share of the inner canthus's tilt that each next column keeps."""
 
 
 class Eye(TensorStruct):
@@ -92,34 +98,67 @@ def settle_lids(
     vertices[:, eye.lashes] = lashes + centre
 
 
-def _elevation(points: Tensor) -> Tensor:
-    """Angle about the horizontal axis through the eyeball's centre, radians, up is positive."""
-    return torch.atan2(points[..., 1], points[..., 2])
-
-
 def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
-    """Lids [frames, rings, columns, 3] turned about the eyeball: no pair crossed, the nearly shut shut."""
+    """Lids [frames, rings, columns, 3] on their way to where they meet, the nearly shut shut.
+
+    Everything on the way is a share of the whole way, so that edges that face each other in the open eye and
+    lie on each other in the shut one never cross between.
+    """
+    edges = [LID_RINGS.index(name) for name in EDGES]
+    now, calm = _unrolled(lids[:, edges]), _unrolled(rest[edges])
+    sign = torch.where(eye.upper, 1.0, -1.0)
+    gap, full = (sign * (at - at[..., eye.opposite, :])[..., 1] for at in (now, calm))
     canthus = eye.opposite == torch.arange(len(eye.opposite))
-    sign = torch.where(eye.upper, 1.0, -1.0).masked_fill(canthus, 0.0)
-    share = sign * torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
-    gaps, fulls = {}, {}
-    for name in EDGES:
-        ring = LID_RINGS.index(name)
-        angle, calm = _elevation(lids[:, ring]), _elevation(rest[ring])
-        gaps[name], fulls[name] = sign * (angle - angle[:, eye.opposite]), sign * (calm - calm[eye.opposite])
-    parts = [gaps[name] / fulls[name].clamp(min=1e-3) for name in EDGES]
-    openness = _zipped(torch.minimum(*parts).masked_fill(canthus, 1.0))
-    left = ((openness - SEAL) / (1 - SEAL)).clamp(min=0)
-    step = ((1 - openness) / TOGETHER).clamp(0, 1)
-    turns = {n: share * step * (left * fulls[n] - gaps[n]) for n in EDGES}
-    touch = (1 - left / SEAL).clamp(0, 1) * sign.abs()
-    led = [turns["inner_margin" if name in ("inner_margin", "hidden") else "margin"] for name in LID_RINGS]
+    openness = (gap / full.clamp(min=1e-3)).amin(1).masked_fill(canthus, 1.0)
+    done = ((1 - _zipped(openness)) / (1 - SEAL)).clamp(0, 1) ** SUDDEN
+    met = torch.lerp(now, _shut(now, calm, eye), done[:, None, :, None])
+    turn = (met - now)[..., 1]
+    led = [turn[:, 1 if name in ("inner_margin", "hidden") else 0] for name in LID_RINGS]
     turned = _turned(lids, torch.stack([lead * slide for lead, slide in zip(led, SLIDE, strict=True)], 1))
-    for name in EDGES:
-        ring = LID_RINGS.index(name)
-        own, other = turned[:, ring], turned[:, ring, eye.opposite]
-        turned[:, ring] = _creased(torch.lerp(own, (own + other) / 2, touch[..., None]), rest[ring], touch)
+    turned[:, edges] = _rolled(met)
     return turned
+
+
+def _unrolled(points: Tensor) -> Tensor:
+    """Points as x, elevation (radians) about the axis through the eyeball's centre, distance from it."""
+    x, y, z = points.unbind(-1)
+    return torch.stack([x, torch.atan2(y, z), torch.hypot(y, z)], -1)
+
+
+def _rolled(points: Tensor) -> Tensor:
+    """Points of `_unrolled` in space."""
+    x, elevation, distance = points.unbind(-1)
+    return torch.stack([x, distance * elevation.sin(), distance * elevation.cos()], -1)
+
+
+def _shut(edges: Tensor, rest: Tensor, eye: Eye) -> Tensor:
+    """EDGES [frames, 2, columns, 3], unrolled, where they meet: an arc that hangs between the canthi.
+
+    The strips between the edges of either lid are cut into triangles along different diagonals; they lie on
+    each other without crossing because they are hardly twisted: each column is level but for what the canthi
+    themselves are tilted, which fades quickly from the inner one, where columns fan out, and evenly from the
+    outer one. Next to a canthus edges keep to the line that leads there.
+    """
+    columns = edges.shape[2]
+    outer, inner, middle = 0, columns // 2, columns // 4
+    share = torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
+    half = torch.full_like(share, 0.5)
+    out = torch.lerp(edges, edges[:, :, eye.opposite], torch.stack([half, share, half], -1))
+    for corner in (outer, inner):
+        beside, beyond = ([(corner + k) % columns, (corner - k) % columns] for k in (1, 2))
+        near, far = ((rest[:, at, 0] - rest[:, [corner], 0]).mean(1) for at in (beside, beyond))
+        line = torch.lerp(out[:, :, corner], out[:, :, beyond].mean(2), (near / far)[:, None])
+        out[:, :, beside] = line[:, :, None]
+    x, elevation = out[:, 1:, :, 0], out[..., 1]
+    part = (x - x[..., [inner]]) / (x[..., [outer]] - x[..., [inner]])
+    bow = (part * (1 - part)).clamp(min=0) ** FLATNESS
+    level = elevation[:, 1:]
+    chord = torch.lerp(level[..., [inner]], level[..., [outer]], part)
+    arc = chord + (level - chord)[..., [middle]] * bow / bow[..., [middle]]
+    away = (torch.arange(columns) - inner).abs()
+    tilt = elevation - arc
+    out[..., 1] = arc + tilt[..., [inner]] * FADING**away + tilt[..., [outer]] * (away / inner)
+    return out
 
 
 def _zipped(openness: Tensor) -> Tensor:
@@ -139,20 +178,6 @@ def _turned(lids: Tensor, turn: Tensor) -> Tensor:
     x, y, z = lids.unbind(-1)
     cos, sin = turn.cos(), turn.sin()
     return torch.stack([x, y * cos + z * sin, z * cos - y * sin], -1)
-
-
-def _creased(edge: Tensor, rest: Tensor, touch: Tensor) -> Tensor:
-    """An edge [frames, columns, 3]; next to a canthus shut lids keep to the line that leads there."""
-    columns = edge.shape[1]
-    out = edge.clone()
-    for corner in (0, columns // 2):
-        beside, beyond = ([(corner + k) % columns, (corner - k) % columns] for k in (1, 2))
-        step = (rest[beside] - rest[corner]).norm(dim=1).mean() / (rest[beyond] - rest[corner]).norm(
-            dim=1
-        ).mean()
-        line = torch.lerp(edge[:, corner], edge[:, beyond].mean(1), step)[:, None]
-        out[:, beside] = torch.lerp(edge[:, beside], line, touch[:, beside, None])
-    return out
 
 
 def _lifted(lids: Tensor, rest: Tensor, ball: Tensor, rest_ball: Tensor) -> Tensor:

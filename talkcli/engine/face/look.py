@@ -36,8 +36,7 @@ class Wrinkles(TensorStruct):
     """Added relief at activation 1, in RELIEF_UNIT."""
     blood: Int8[Tensor, "maps blood_rows blood_columns"]
     """Added haemoglobin at activation 1, /127: reddens where positive, pales where negative. It is smooth,
-    so a quarter of the height
-    maps' size is enough; read it with linear interpolation."""
+    so a quarter of the height maps' size is enough; read it with linear interpolation."""
     drivers: Float[Tensor, "maps shapes"]
     """Activation = clip(drivers @ shape weights, 0, FULL)."""
 

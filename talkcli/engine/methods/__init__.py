@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from talkcli.engine.errors import MissingAsset, Untrusted, pick
+from talkcli.engine.errors import Untrusted, pick
 
 if TYPE_CHECKING:
     from talkcli.engine.methods.method import Method, Talker
@@ -23,15 +23,9 @@ def load_method(name: str) -> Method:
 
 def checkpoint_path(model: str) -> Path:
     """The file behind `--model`: itself, or the bundled checkpoint of a method."""
-    from talkcli.engine.assets import assets_folder
+    from talkcli.engine.assets import asset
 
-    if Path(model).is_file():
-        return Path(model)
-    path = assets_folder() / f"{pick(model, METHODS, 'model')}.ckpt"
-    if not path.is_file():
-        hint = f"Train one: talk train CLIPS --model {model} --output {model}.ckpt"
-        raise MissingAsset(f"No checkpoint of {model} is installed.", hint)
-    return path
+    return Path(model) if Path(model).is_file() else asset(f"{pick(model, METHODS, 'model')}.ckpt")
 
 
 def installed() -> dict[str, Path]:

@@ -39,7 +39,7 @@ def replacing_folder(path: Path, *suffixes: str) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}")
     foreign = next((file for file in path.glob("*") if file.suffix not in suffixes), None)
     if foreign is not None:
-        raise BadUsage(f"{path} holds other files, such as {foreign.name}.", "Give another --output.")
+        raise BadUsage(f"{path} holds other files, such as {foreign.name}.", "Give another name.")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
@@ -49,7 +49,7 @@ def replacing_folder(path: Path, *suffixes: str) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise OutOfResources(
-            f"Cannot write {path}: {error.strerror or error}.", "Give another --output."
+            f"Cannot write {path}: {error.strerror or error}.", "Give another name."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

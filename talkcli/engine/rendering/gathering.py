@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.rendering.compiled import fast, inlined
-from talkcli.engine.rendering.rasterize import ONE, SUBSAMPLE
+from talkcli.engine.rendering.rasterize import BOTH, ONE, SUBSAMPLE
 from talkcli.engine.rendering.shading import (
     ACROSS,
     ALBEDO,
@@ -163,7 +163,8 @@ def survey(vertices, surface, snapped, nearness, facts):
 
 @fast
 def gather(count, program, batch, surface, facts, points, eye, acting, tables):
-    """Make `count` points of a program ready to be shaded; they may lie a little beside their faces."""
+    """Make `count` points of a program ready to be shaded; they may lie a little beside their faces. Sheer
+    hair is lit from outside whichever side is seen: light shines through it."""
     fields, texel, folds = batch.fields, batch.texel, batch.fold
     face, xs, ys = batch.face[program], batch.x[program], batch.y[program]
     ex, ey, ez = np.float32(eye[0]), np.float32(eye[1]), np.float32(eye[2])
@@ -190,7 +191,7 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
         nx = wa * p[3] + wb * q[3] + wc * r[3]
         ny = wa * p[4] + wb * q[4] + wc * r[4]
         nz = wa * p[5] + wb * q[5] + wc * r[5]
-        if surface.sides[f] != ONE and nx * vx + ny * vy + nz * vz < 0.0:
+        if surface.sides[f] == BOTH and nx * vx + ny * vy + nz * vz < 0.0:
             nx, ny, nz = -nx, -ny, -nz
         room, key = clamped(wa * p[6] + wb * q[6] + wc * r[6]), clamped(wa * p[7] + wb * q[7] + wc * r[7])
         wander = min(max(wa * p[8] + wb * q[8] + wc * r[8], 0.0), TIGHTEST) * SCATTER

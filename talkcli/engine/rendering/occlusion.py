@@ -31,10 +31,17 @@ OPEN_LIPS = 0.006
 
 
 def bake_occlusion(
-    vertices: Array, normals: Array, spacing: Array, faces: NDArray[np.uint32], sides: NDArray[np.uint8]
+    vertices: Array,
+    normals: Array,
+    spacing: Array,
+    faces: NDArray[np.uint32],
+    sides: NDArray[np.uint8],
+    hair: NDArray[np.bool_],
 ) -> Array:
-    """The share [V] of an even sky, weighted by the cosine, that each vertex sees past faces of any side."""
-    every = np.where(sides == SHEER, sides, np.uint8(BOTH))
+    """The share [V] of an even sky, weighted by the cosine, that each vertex sees past faces of any side;
+    `hair` [F] is in the way of three directions of four."""
+    dense = np.where(sides == SHEER, sides, np.uint8(BOTH))
+    bald = np.where(hair, np.uint8(SHEER), dense)
     ids, depth = sheet(BAKE, BAKE)
     seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
     visible = np.empty(len(vertices), np.float32)
@@ -44,7 +51,8 @@ def bake_occlusion(
         around = math.sqrt(1 - y * y)
         direction = np.array([around * math.cos(golden * i), y, around * math.sin(golden * i)])
         cosine = np.clip(normals @ direction, 0, None)
-        shadows(vertices, normals, spacing, faces, every, direction, ids, depth, visible)
+        among = dense if i % 4 else bald
+        shadows(vertices, normals, spacing, faces, among, direction, ids, depth, visible)
         seen += cosine * visible
         total += cosine
     return (seen / np.maximum(total, 1e-9)).astype(np.float32)

@@ -9,8 +9,9 @@ from jaxtyping import UInt8
 from torch.nn import functional as F
 
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import painted
+from talkcli.engine.face.acting import painted, rig_folds
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.geometry import RIG, arkit_weights
 from talkcli.engine.motion import Motion, ratios
 
 FOLDED = 512
@@ -18,13 +19,16 @@ FOLDED = 512
 
 
 def skin_frames(motion: Motion, avatar: Avatar) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """The texture of every frame, sRGB, as large as the avatar's own; what is wrong is said at the call."""
+    """The texture of every frame, sRGB, as large as the avatar's own; what is wrong is said at the call.
+
+    Where the motion says nothing of the skin, that of the rig does what its shapes do.
+    """
     look = avatar.look
-    if motion.texture is None:
+    if motion.texture is None and avatar.rig != RIG:
         raise BadInput("This motion does not change the skin.", "Animate with a model that does: textalker.")
     if look is None:
         raise BadInput(f"Avatar {avatar.name} has no skin to change.", "Give one with a look.")
-    texture = painted(motion.texture, FOLDED)
+    texture = painted(motion.texture or rig_folds(arkit_weights(motion, avatar)), FOLDED)
     neutral = look.albedo.permute(2, 0, 1).float()[None]
 
     def pictures() -> Iterator[UInt8[np.ndarray, "height width 3"]]:

@@ -1,5 +1,5 @@
-"""Hair strand by strand: sheets of hair (connected faces that hair runs down along v) fray into wisps of
-uneven length towards their ends."""
+"""Hair strand by strand: sheets of hair (connected faces that hair runs down along v) thin out strand by
+strand towards their ends."""
 
 from __future__ import annotations
 
@@ -14,17 +14,14 @@ from talkcli.engine.rendering.rasterize import LANES, SHEER, edge
 STRAND = 0.00042
 """Metres across a strand: about as fine as a sample of a picture of 512 pixels can show."""
 
-FRAY, LOCK = 0.009, 0.08
-"""Metres of a sheet's end that fray; sheets shorter than LOCK fray over their lower half."""
-
-WISP = np.float32(4.0)
-"""Strands that end together, in a point."""
+THIN, LOCK = 2 / 13, 0.08
+"""Share of a sheet along v over which its strands end; sheets shorter than LOCK metres thin at both ends."""
 
 FAR, MOST = np.float32(1e-6), np.float32(1 << 24)
 """Bounds of nearness and of strands' numbers: samples tested beside a face may be anywhere."""
 
 ACROSS, LEFT, PLAIN = 0, 1, 2
-"""Of a corner of a face: which strand; how far the sheet's end is, 1 where fraying begins; how plainly one
+"""Of a corner of a face: which strand; how far the sheet's end is, 1 where it begins to thin; how plainly one
 strand's shade differs from the next's, 1 but where the sheet narrows."""
 
 
@@ -55,12 +52,11 @@ def comb_out(
     size = span / np.maximum(mean, 1e-9)
     number = np.ceil(size[:, 0] / STRAND)
     first = np.concatenate([[0], np.cumsum(number + 8)[:-1]])
-    share = np.minimum(FRAY / size[:, 1], 1.0)
     place = (uv[own] - low[sheet][:, None]) / span[sheet][:, None]
     strands[own, :, ACROSS] = first[sheet, None] + place[..., 0] * number[sheet, None]
-    left, lock = (1 - place[..., 1]) / share[sheet, None], (size[:, 1] < LOCK)[sheet, None]
-    down = np.interp(place[..., 1], (0, 0.5, 1), (1.0, 1.0, 0.05))
-    strands[own, :, LEFT] = np.where(lock, down, left)
+    lock = (size[:, 1] < LOCK)[sheet, None]
+    slim = np.interp(place[..., 1], (0, 0.5, 1), (0.2, 1.0, 0.05))
+    strands[own, :, LEFT] = np.where(lock, slim, (1 - place[..., 1]) / THIN)
     strands[own, :, PLAIN] = np.minimum(mean[sheet, 0] / np.maximum(rate[:, 0], 1e-9), 1.0)[:, None]
     return strands
 
@@ -96,18 +92,17 @@ def wave(across):
 
 @inlined
 def shows(across, left):
-    """Whether hair of a fraying sheet covers a point of it: wisps, each to a point of its own."""
-    wisp = across * (np.float32(1.0) / WISP)
-    number = np.int32(wisp)
-    aside = abs(wisp - np.float32(number) - 0.5)
-    end = 0.5 * chance(number) + 0.9 * aside + 0.14 * chance(np.int32(across) + 7919)
-    return left > min(end, 0.98)
+    """Whether hair covers a point of a sheet that thins out: every strand comes to a point of its own, near
+    those of its neighbours."""
+    number = np.int32(across)
+    aside = abs(across - np.float32(number) - 0.5)
+    return left > 0.3 * wave(across * 0.25) + 0.5 * chance(number + 7919) + 0.36 * aside
 
 
 @inlined
 def shade(across, plain):
     """How bright a strand is, with its neighbours."""
-    return 1.0 + 0.7 * plain * (wave(across * 0.27) - 0.5)
+    return 1.0 + plain * (0.5 * wave(across * 0.27) + 0.4 * chance(np.int32(across)) - 0.45)
 
 
 @exact

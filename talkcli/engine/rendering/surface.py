@@ -95,7 +95,7 @@ def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | N
     return Surface(
         faces, uv, materials, sides, starts, corners,
         *layered(look), METRES * np.array([*look.relief.shape[::-1], 1], np.float32),
-        bake_occlusion(vertices, normals, spacing, faces, sides), curvature, spacing,
+        bake_occlusion(vertices, normals, spacing, faces, sides, materials == HAIR), curvature, spacing,
         _strands(vertices, faces, uv, materials), hair, pairs, inside, lips, lip_pair,
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
-"""Lashes along the lid margins and short hair over the scalp."""
+"""Lashes along the lid margins, and hair that runs from a whorl over the scalp to the hairline."""
 
 import numpy as np
 
-from talkcli.engine.studio.domain import CENTRE, directions
+from talkcli.engine.studio.domain import CENTRE, SKIN_RADIUS, directions
 from talkcli.engine.studio.patch import Array, Index, Patch, grid, join
 from talkcli.engine.studio.rings import Loops
 from talkcli.engine.studio.sdf import march
@@ -39,8 +39,8 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
     return Patch(np.array(vertices), faces, uv, faces), np.array(roots)
 
 
-AZIMUTHS = (0, 0.3, 0.52, 0.68, 0.82, 0.98, 1.12, 1.24, 1.36, 1.46, 1.6, 1.9, 2.06, 2.25, 2.6, np.pi)
-EDGES = (54, 55, 55, 50, 41, 31, 18, 5, -3, 2, 17, 17, -4, -17, -22, -23)
+AZIMUTHS = (0, 0.3, 0.55, 0.72, 0.85, 0.96, 1.05, 1.14, 1.26, 1.36, 1.42, 1.74, 1.9, 2.06, 2.25, 2.6, np.pi)
+EDGES = (59.5, 60, 60.5, 59, 54, 46, 36, 24, 10, -2, -1, 17, 17, -4, -17, -22, -23)
 """the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear,
 nape"""
 
@@ -56,29 +56,82 @@ def ray(azimuth: Array, elevation: Array) -> Array:
     return np.stack([np.sin(azimuth) * flat, np.sin(elevation), np.cos(azimuth) * flat], -1)
 
 
-def thickness(direction: Array, inward: Array) -> Array:
-    """How far hair stands off the scalp, mm, at directions [n, 3], `inward` radians inside the hairline."""
-    top = np.clip(direction[:, 1], 0, 1) ** 1.5
-    front = np.clip(direction[:, 2], 0, 1) ** 2
-    full = 4.5 + 8.0 * top + 2.5 * front * top
-    return full * np.clip(inward / 0.4, 0, 1) ** 0.75
+def border(count: int) -> Array:
+    """[count, 3] unit directions of the hairline, evenly spaced from the back by the right side."""
+    azimuth = np.linspace(-np.pi, np.pi, 4001)
+    way = ray(azimuth, hairline(azimuth))
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(way, axis=0), axis=1))])
+    azimuth = np.interp((np.arange(count) + 0.5) / count * length[-1], length, azimuth)
+    return ray(azimuth, hairline(azimuth))
 
 
-COLLAR, EAR_TOP = -72.0, 62.0
-"""heights between which long hair hangs, mm"""
+WHORL = np.array([0.12, 0.86, -0.5]) / np.linalg.norm([0.12, 0.86, -0.5])
+"""where the hair's flow starts, behind the crown"""
+
+
+def bearing(way: Array) -> Array:
+    """[n] radians round the whorl of unit directions [n, 3]."""
+    right = np.cross([0.0, 1.0, 0.0], WHORL)
+    return np.arctan2(way @ right, way @ np.cross(WHORL, right))
+
+
+def ends(way: Array) -> Array:
+    """[n, 3] where on the hairline great circles from the whorl through unit directions [n, 3] end."""
+    edge = border(1000)
+    end = np.stack([np.interp(bearing(way), bearing(edge), axis, period=2 * np.pi) for axis in edge.T], 1)
+    return end / np.linalg.norm(end, axis=1, keepdims=True)
+
+
+def reach(way: Array) -> Array:
+    """[n] mm over the skin from the whorl to unit directions [n, 3]."""
+    return np.arccos(np.clip(way @ WHORL, -1, 1)) * SKIN_RADIUS
+
+
+def inside(way: Array) -> Array:
+    """[n] mm from unit directions [n, 3] on to the hairline, negative on face and neck."""
+    return reach(ends(way)) - reach(way)
+
+
+def inwards(edge: Array, inward: Array) -> Array:
+    """Unit directions [n, 3] `inward` mm [n] from places of the hairline to the whorl."""
+    left = inward / SKIN_RADIUS
+    way = WHORL * np.sin(left)[:, None] + edge * np.sin(reach(edge) / SKIN_RADIUS - left)[:, None]
+    return way / np.linalg.norm(way, axis=1, keepdims=True)
+
+
+def comb(way: Array) -> Array:
+    """[n, 3] the way hair lies at unit directions: up and back from the forehead, back at the temples, else
+    down from the whorl."""
+    aside = np.abs(np.arctan2(way[:, 0], way[:, 2]))[:, None]
+    front = 1 / (1 + np.exp((aside - 1.0) / 0.12))
+    back = np.exp(-(((aside - 1.05) / 0.3) ** 2))
+    flow = (way - WHORL) * (1 - 2 * front) + [0.25, 0, 0] * front - [0, 0, 0.8] * back
+    flow -= (flow * way).sum(1, keepdims=True) * way
+    return flow / np.linalg.norm(flow, axis=1, keepdims=True)
+
+
+def thickness(way: Array, inward: Array) -> Array:
+    """How far hair stands off the scalp, mm, at unit directions [n, 3], `inward` mm inside the hairline."""
+    top, front = np.clip(1.25 * way[:, 1], 0, 1) ** 1.2, np.clip(way[:, 2], 0, 1)
+    full = 5.0 + 15.0 * top + 6.0 * front * top
+    return 0.4 + full * (1 - np.exp(-((np.clip(inward, 0, None) / (34 - 16 * front)) ** 1.2)))
+
+
+COLLAR, FALL = -74.0, 75.0
+"""mm: how low long hair hangs; how far above its end in a crop it begins to"""
 
 
 def hang(points: Array) -> Array:
     """How hair [v, 3] moves when it grows from a crop half way to a bob: at the sides and behind, down and
     clear of the ears."""
-    way = directions(points)
-    azimuth = np.arctan2(way[:, 0], way[:, 2])
+    end = ends(directions(points))
+    azimuth, height = np.arctan2(end[:, 0], end[:, 2]), CENTRE[1] + SKIN_RADIUS * end[:, 1]
     aside = np.abs(azimuth)
-    edge = CENTRE[1] + 88.0 * np.sin(hairline(azimuth))
-    t = np.clip((aside - 0.92) / 0.4, 0, 1)
-    low = np.clip((EAR_TOP - points[:, 1]) / (EAR_TOP - edge), 0, 1.2) ** 1.2 * t * t * (3 - 2 * t)
+    t = np.clip((aside - 0.96) / 0.08, 0, 1)
+    low = np.clip(1 - (points[:, 1] - height) / FALL, 0, 1.1) ** 1.5 * t * t * (3 - 2 * t)
     clear = 17.0 * np.sin(aside) ** 2 + 20.0 * np.exp(-(((aside - 1.96) / 0.42) ** 2)) * (2 - low)
-    way = np.stack([clear * np.sign(azimuth), np.minimum(COLLAR - edge, 0), -6.0 * (aside > 2.2)], 1)
+    collar = COLLAR + 5 * np.sin(23 * aside) * np.sin(9 * azimuth)
+    way = np.stack([clear * np.sign(azimuth), np.minimum(collar - height, 0), -6.0 * (aside > 2.2)], 1)
     return 0.5 * low[:, None] * way
 
 
@@ -87,8 +140,8 @@ LOCKS = 0.63
 
 
 def crop(rows: Array) -> tuple[Patch, Array]:
-    """Short hair: a shell over the scalp that dips into the skin at the hairline, and tapered locks that
-    break its edge; and for each vertex [v, 3] the way and distance it stands off the scalp."""
+    """Short hair: a shell over the scalp that rises from the skin at the hairline, and locks under it; and
+    for each vertex [v, 3] the way and distance it stands off the scalp."""
     shell, shell_rise = _shell(rows)
     locks, locks_rise = _locks(rows)
     halves = []
@@ -99,74 +152,61 @@ def crop(rows: Array) -> tuple[Patch, Array]:
     return join(halves), np.concatenate([shell_rise, locks_rise])
 
 
+SPARSE = (10.0, 4.5, 0.0)
+"""mm inside the hairline of the shell's last rows: there the renderer draws ever fewer strands"""
+
+
 def _shell(rows: Array) -> tuple[Patch, Array]:
+    """Columns run from the whorl to the hairline, swept a little aside over the forehead."""
     columns, bands = 64, 13
-    azimuth = (np.arange(columns) + 0.5) / columns * 2 * np.pi - np.pi
-    edge, rng = hairline(azimuth), np.random.default_rng(5)
-    tufts = _smooth_noise(rng, columns)
+    edge = border(columns)
+    whole, aside, turn = reach(edge), np.cross(edge, WHORL), bearing(edge)
+    swept = 0.25 * np.clip(edge[:, 2], 0, 1) ** 2
+    inner = bands - len(SPARSE)
     scalp, rise = [], []
-    for t in 1 - (1 - (np.arange(bands) + 1) / bands) ** 1.25:
-        elevation = np.pi / 2 + (edge - np.pi / 2) * t
-        way = ray(azimuth, elevation)
+    for band in range(bands):
+        if band < inner:
+            inward = SPARSE[0] + (whole - SPARSE[0]) * (inner - band) / (inner + 0.35)
+        else:
+            inward = np.full(columns, SPARSE[band - inner])
+        left = inward / whole
+        loose = np.clip(np.minimum(inward / 30, 4 * (1 - left)), 0, 1)
+        sway = 0.012 * loose * _waves(turn, inward) + swept * np.sin(np.pi * left) ** 2
+        way = inwards(edge, inward) + aside * sway[:, None]
+        way /= np.linalg.norm(way, axis=1, keepdims=True)
         scalp.append(march(rows, CENTRE, way, 190.0))
-        stand = thickness(way, elevation - edge)
-        tufts = 0.8 * np.roll(tufts, 1) + 0.2 * tufts + 0.25 * _smooth_noise(rng, columns)
-        rise.append(way * (stand * (1 + 0.07 * tufts * min(2 * t, 1.0)) - 0.9)[:, None])
+        rise.append(way * (thickness(way, inward) + 0.5 * loose * _waves(2 * turn, inward))[:, None])
     lift = np.stack(rise)
     patch = grid(np.stack(scalp) + lift, closed=True, first_pole=True)
     return patch, np.concatenate([lift.reshape(-1, 3), lift[0].mean(0, keepdims=True)])
 
 
-def _smooth_noise(rng: np.random.Generator, count: int) -> Array:
-    """[count] unit noise round a circle."""
-    noise = rng.normal(size=count)
-    return 0.8 * (noise + 0.6 * np.roll(noise, 1) + 0.6 * np.roll(noise, -1))
-
-
-WHORL = np.array([0.12, 0.86, -0.5])
-"""where the hair's flow starts, behind the crown"""
+def _waves(turn: Array, inward: Array) -> Array:
+    """[n] about -1..1: what strands do together, by their bearing and mm inside the hairline."""
+    k = np.array([4, 7, 9, 13])
+    return np.sin(np.multiply.outer(turn, k) + k * k + np.divide.outer(inward, 7 + k)).sum(1) / 2
 
 
 def _locks(rows: Array) -> tuple[Patch, Array]:
-    """Tapered ribbons in rows along the hairline, shorter and finer towards it, lying down at the sides."""
+    """Slim ribbons that lie under the shell and end where it is thin: what is seen between its strands."""
     rng = np.random.default_rng(3)
-    seeds = []
-    for inset, count in ((0.01, 120), (0.035, 100), (0.075, 70)):
-        azimuth = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count * 2 * np.pi - np.pi
-        elevation = hairline(azimuth) + inset + rng.normal(0, 0.016, count)
-        seeds.append(np.column_stack([azimuth, elevation, np.full(count, inset)]))
-    root = np.concatenate(seeds)
-    way, inset = ray(root[:, 0], root[:, 1]), root[:, 2]
-    base = march(rows, CENTRE, way, 190.0)
-    flow = way - WHORL / np.linalg.norm(WHORL)
-    flow[:, 1] -= 1.1 * np.exp(-(((np.abs(root[:, 0]) - 1.3) / 0.5) ** 2))
-    flow -= (flow * way).sum(1, keepdims=True) * way
-    flow /= np.linalg.norm(flow, axis=1, keepdims=True)
-    flow += rng.normal(0, 0.22, flow.shape)
-    flow[:, 0] += 0.3 + 0.25 * np.sin(9 * root[:, 0])
-    across = np.cross(way, flow)
-    across /= np.linalg.norm(across, axis=1, keepdims=True)
-    length = rng.uniform(11, 26, len(root)) * (0.8 + 0.3 * np.clip(way[:, 1], 0, 1)) * (0.8 + 5 * inset)
-    length *= 1 - 0.4 * np.clip(0.3 - way[:, 2], 0, 1) ** 0.5
-    width = 2.6 + 9 * inset
+    edge = np.concatenate([np.roll(border(count), count // 3, 0) for count in (120, 100, 70)])
+    tip, length = rng.uniform(11, 18, len(edge)), rng.uniform(12, 25, len(edge))
+    across = np.cross(WHORL, edge) * rng.uniform(0.8, 1.8, len(edge))[:, None]
     points, rises = [], []
-    for along, half, up in ((0.0, 0.8, -0.8), (0.42, 1.0, 0.9), (1.0, 0.0, 0.5)):
-        direction = base + flow * (length * along)[:, None] - CENTRE
-        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        ground = march(rows, CENTRE, direction, 190.0)
-        inward = np.arcsin(direction[:, 1]) - hairline(np.arctan2(direction[:, 0], direction[:, 2]))
-        lift = direction * (thickness(direction, inward) + up)[:, None]
-        for side in (-1, 1) if half else (0,):
-            points.append(ground + lift + across * (width * half * side)[:, None])
+    for along, half in ((1.0, 0.3), (0.5, 1.0), (0.0, 0.0)):
+        inward = tip + along * length
+        way = inwards(edge, inward)
+        lift = way * (0.8 * thickness(way, inward))[:, None]
+        ground = march(rows, CENTRE, way, 190.0) + lift
+        for side in (-half, half) if half else (0.0,):
+            points.append(ground + across * side)
             rises.append(lift)
     stacked, lifts = np.stack(points, 1), np.stack(rises, 1)
-    first = 5 * np.arange(len(root))[:, None, None]
-    faces = (np.array([[0, 1, 2], [2, 1, 3], [2, 3, 4]]) + first).reshape(-1, 3)
-    a, b, c = (stacked.reshape(-1, 3)[faces[:, i]] for i in range(3))
-    outward = (np.cross(b - a, c - a) * (a - CENTRE)).sum(1) > 0
-    faces = np.where(outward[:, None], faces, faces[:, [0, 2, 1]])
-    side = int(np.ceil(np.sqrt(len(root))))
+    first = 5 * np.arange(len(edge))[:, None, None]
+    faces = (np.array([[0, 2, 1], [2, 3, 1], [2, 4, 3]]) + first).reshape(-1, 3)
+    side = int(np.ceil(np.sqrt(len(edge))))
     cell = np.array([[0.08, 1.0], [0.92, 1.0], [0.2, 0.5], [0.8, 0.5], [0.5, 0.04]])
-    place = np.stack([np.arange(len(root)) % side, np.arange(len(root)) // side], 1)
+    place = np.stack([np.arange(len(edge)) % side, np.arange(len(edge)) // side], 1)
     uv = ((place[:, None] + cell * [1, 0.96]) / side).reshape(-1, 2)
     return Patch(stacked.reshape(-1, 3), faces, uv, faces), lifts.reshape(-1, 3)

@@ -57,7 +57,6 @@ class Stretch:
 
 
 Field = tuple[Push | Stretch, ...]
-HEAD: Point = (0.0, 30.0, -5.0)
 FIELDS: dict[str, Field] = {
     # skull
     "skull_width": (Stretch((0, 60, -10), (150, 75, 130), (0.04, 0, 0)),),

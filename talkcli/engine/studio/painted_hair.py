@@ -6,8 +6,8 @@ from talkcli.engine.studio import noise
 from talkcli.engine.studio.atlas import BOXES
 from talkcli.engine.studio.canvas import Canvas, Field
 from talkcli.engine.studio.complexion import SkinParameters
-from talkcli.engine.studio.domain import CENTRE, SKIN_RADIUS
-from talkcli.engine.studio.hair import LOCKS, hairline
+from talkcli.engine.studio.domain import directions
+from talkcli.engine.studio.hair import LOCKS, comb, inside
 from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint import Paint, Region
 from talkcli.engine.studio.pigment import hair_colour
@@ -143,72 +143,43 @@ def beard_zone(skin: Region, canvas: Canvas, seed: int) -> Field:
     return (below * neck * front * off_lips * np.clip(bare, 0, 1) * sparse).astype(np.float32)
 
 
-def inside_hairline(skin: Region) -> Field:
-    """[k] mm inside the border of the head's hair, negative on face and neck."""
-    ray = skin.position - CENTRE
-    flat = np.hypot(ray[:, 0], ray[:, 2])
-    elevation = np.arctan2(ray[:, 1], flat)
-    return ((elevation - hairline(np.arctan2(ray[:, 0], ray[:, 2]))) * SKIN_RADIUS).astype(np.float32)
-
-
 def scalp_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """Short hair: a soft irregular border of single hairs, dense behind it, combed from the crown."""
+    """Hair grows out of the skin: single hairs at the border, ever denser, until they hide it."""
     rng = np.random.default_rng([person.seed, 81])
     skin = Region.of(canvas, canvas.within("skin"))
-    inside = inside_hairline(skin) + 2.5 * noise.octaves(skin.position / 8, 2, person.seed + 82)
-    thick = smooth(inside, -13.0, -3.0)
+    way = directions(skin.position.astype(np.float64))
+    inward = inside(way) + 2.0 * noise.octaves(skin.position / 8, 2, person.seed + 82)
     colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
     whole = np.zeros(len(canvas.texels), np.float32)
-    whole[skin.texels] = 0.8 * smooth(inside, -9.0, -1.0) + 0.18 * smooth(inside, -2.0, 4.0)
-    _lay(paint, canvas, whole, np.ones_like(whole), colour * 0.55, 0.0)
-    flow = combed(canvas)
+    whole[skin.texels] = 0.85 * smooth(inward, -9.0, 5.0)
+    _lay(paint, canvas, whole, np.ones_like(whole), colour * (0.7 + 0.4 * person.hair_grey), 0.0)
+    flow = np.zeros_like(canvas.position)
+    flow[skin.texels] = comb(way)
     density = np.zeros_like(whole)
-    density[skin.texels] = 0.9 * thick + 0.2 * smooth(inside, -17, -7)
+    density[skin.texels] = 1.2 * smooth(inward, -12.0, 4.0)
     roots = scatter(canvas, density, rng)
     length = rng.uniform(2.5, 7, len(roots))
     cover, shade = grow(
-        canvas, roots, flow, length, 0.16, rng, canvas.within("skin"), spread=0.35, curl=0.5, contrast=0.4
+        canvas, roots, flow, length, 0.12, rng, canvas.within("skin"), spread=0.3, curl=0.4, contrast=0.3
     )
-    _lay(paint, canvas, cover * 0.92, shade, colour, 0.25)
+    _lay(paint, canvas, cover * 0.9, shade, colour, 0.2)
     cap(paint, canvas, person)
 
 
-def combed(canvas: Canvas) -> Field:
-    """[n, 3] the way hair falls: away from the crown whorl, forward over the forehead, down at the sides,
-    back above the temples."""
-    position = canvas.position
-    whorl = np.array([6.0, 118.0, -62.0], np.float32)
-    away = position - whorl
-    away = away / (np.linalg.norm(away, axis=1, keepdims=True) + 1e-6)
-    swirl = np.cross(canvas.normal, away)
-    wave = noise.octaves(position / 26, 2, 83)[:, None]
-    return (away + 0.35 * swirl + 0.35 * wave * swirl).astype(np.float32)
-
-
 def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """The hair's own surface: strands along the comb, dark at the roots, some of them grey; the locks of its
-    edge, too small for strands, in their mean colour and duller."""
+    """The hair's own surface: broad strands down the sheet, which the renderer splits into fine ones; the
+    locks of its edge, too small for strands, in their mean colour and duller."""
     own = canvas.within("hair")
     texels = np.flatnonzero(own)
     rng = np.random.default_rng([person.seed, 84])
-    dark = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, 0.0)
-    grey = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, 1.0)
-    shade = 0.74 + 0.12 * noise.octaves(canvas.position[texels] / 7, 3, person.seed + 85)
-    paint.colour[texels] = (dark + (grey - dark) * 0.7 * person.hair_grey) * shade[:, None]
+    colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
+    shade = 0.85 + 0.08 * noise.octaves(canvas.position[texels] / 7, 3, person.seed + 85)
+    paint.colour[texels] = colour * shade[:, None]
     paint.strength[texels], paint.roughness[texels] = 0.3, 0.6
-    flow = combed(canvas)
-    mixed = dark + (grey - dark) * person.hair_grey
-    for width, density, long, colour, share in (
-        (1.5, 0.020, 34.0, mixed, 1.0),
-        (0.7, 0.10, 26.0, dark, 1 - person.hair_grey),
-        (0.7, 0.10, 26.0, grey, person.hair_grey),
-    ):
-        if share <= 0.02:
-            continue
-        roots = scatter(canvas, np.where(own, density * share, 0.0), rng)
-        length = long * rng.uniform(0.5, 1.1, len(roots))
-        cover, tint = grow(canvas, roots, flow, length, width, rng, own, spread=0.16, curl=0.3, contrast=0.6)
-        _lay(paint, canvas, cover * 0.8, tint * 1.2, colour, 0.3)
+    roots = scatter(canvas, np.where(own, 0.06, 0.0), rng)
+    length = rng.uniform(15, 40, len(roots))
+    cover, tint = grow(canvas, roots, canvas.down, length, 1.0, rng, own, spread=0.1, curl=0.2, contrast=0.5)
+    _lay(paint, canvas, cover * 0.7, tint, colour, 0.3)
     left, _, right, _ = BOXES["hair"]
     locks = canvas.texels[texels] % canvas.size > (left + (right - left) * (LOCKS - 0.005)) * canvas.size
     mean = paint.colour[texels[~locks]].mean(0)

@@ -80,7 +80,11 @@ def _aligned(audio: Path, language: str) -> tuple[str, Utterance] | None:
     speech = load_speech(audio)
     if speech.seconds > LONGEST:
         return None
-    words = audio.with_suffix(".txt").read_text(encoding="utf-8").strip()
+    said = audio.with_suffix(".txt")
+    try:
+        words = said.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{said} is not text in UTF-8: {error}.", "Save it as UTF-8.") from error
     english = language.startswith("en")
     try:
         phones = align(speech, words, str(audio), None if english else lambda word: sounded(word, language))

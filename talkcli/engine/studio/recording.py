@@ -15,7 +15,7 @@ import torch
 
 import talkcli
 from talkcli.engine.audio.augment import breath
-from talkcli.engine.clips import Clip, Contents, has_clip, save_clip, save_contents, write_all
+from talkcli.engine.clips import Clip, Contents, lay_out, save_clip, write_all
 from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
@@ -24,7 +24,6 @@ from talkcli.engine.face.look import Look
 from talkcli.engine.metrics.alignment import has_pocketsphinx
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
-from talkcli.engine.struct import replacing
 from talkcli.engine.studio.performance import MOODS, Manner, delivered, draw_manner, perform
 from talkcli.engine.studio.readers import readers, reading
 from talkcli.engine.studio.texts import sentence
@@ -41,11 +40,14 @@ from talkcli.engine.studio.voices import (
 LICENCE = "Apache-2.0"
 SOURCE = "talk studio: texts of our own and of the public domain, spoken by espeak-ng and flite"
 
-PLAN = "plan.json"
-"""Beside clips.json: what is being recorded."""
-
 FACE_SPREAD = 0.8
 """Standard deviations of the rig's identity space that speakers differ by."""
+
+LIMITS = {
+    "speakers": (0, 9999), "takes": (1, 9999), "seed": (0, 2**63 - 1), "fps": (1, 240), "moods": (0, 1),
+    "foreign": (0, 1), "flite": (0, 1), "readings": (1, 9999),
+}  # fmt: skip
+"""What of a plan can be recorded."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,14 @@ class Plan:
     """Clips of each reader."""
     looks: bool = False
     """Paint each speaker's skin into the avatar: half a minute and 5 MB a speaker."""
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise BadUsage(f"{name} cannot be {value}.", f"Give {least} to {most}.")
+        if not (self.speakers or self.readers):
+            raise BadUsage("Without speakers there is nobody to record.", "Give --set speakers=1 or more.")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -219,27 +229,10 @@ def missing(plan: Plan, folder: Path, overwrite: bool = False) -> list[str]:
     require_synthesisers(plan.flite)
     if plan.readers and not has_pocketsphinx():
         raise MissingAsset("The phones of readers are found by pocketsphinx.", "pip install 'talkcli[align]'")
-    names = plan.names
-    written = folder / PLAN
-    lines = json.dumps(asdict(plan) | {"version": talkcli.__version__}, indent=1) + "\n"
-    if overwrite:
-        for old in [*folder.glob("[rs][0-9]*/*.motion"), *folder.glob("[rs][0-9]*/avatar")]:
-            old.unlink()
-    elif written.is_file() and written.read_text(encoding="utf-8") != lines:
-        raise BadUsage(
-            f"{folder} holds recordings of another plan.",
-            f"Give another folder, or --overwrite; {written} says what it holds.",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(written) as temporary:
-        temporary.write_text(lines, encoding="utf-8")
-    return [name for name in names if not has_clip(folder, name)]
+    return lay_out(_contents(plan), folder, overwrite)
 
 
-def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
-    """Write every clip that is not there yet, then clips.json; yields each name with its seconds."""
-    names = missing(plan, folder)
-    yield from write_all({name: partial(_write, plan, folder, name) for name in names}, jobs)
+def _contents(plan: Plan) -> Contents:
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for name in plan.names:
         splits[_split_of(name)].append(name)
@@ -248,7 +241,13 @@ def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, f
     licence, source = LICENCE, SOURCE
     if people:
         licence, source = f"{LICENCE}; r*: that of the recordings", f"{SOURCE}; recordings of {people}"
-    save_contents(Contents(splits, licence, source, made), folder)
+    return Contents(splits, licence, source, made)
+
+
+def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
+    """Write clips.json, then every clip that is not there yet; yields each name with its seconds."""
+    names = missing(plan, folder)
+    yield from write_all({name: partial(_write, plan, folder, name) for name in names}, jobs)
 
 
 def record_one(text: str, voice: Voice, seed: int, delivery: Delivery = PLAIN) -> Utterance:

@@ -46,7 +46,7 @@ class Voice:
 
     synthesiser: Literal["espeak-ng", "flite", "recording"]
     language: str
-    """espeak-ng's language, or flite's voice."""
+    """espeak-ng's language, of recordings too; or flite's voice."""
     tract: float
     """Scale of all resonances by playing faster (> 1, a shorter vocal tract) or slower."""
     pitch: float
