@@ -10,13 +10,11 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter, minimum_filter1d
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from talkcli.engine.studio.head_mesh import PARTS, EyeRings, HeadMesh
 
 Field = NDArray[np.float32]
-TALL = 0.9
-"""mm: texels of the skin that are taller, under the chin and at the neck's base, are too coarse for pores"""
 
 
 @dataclass(frozen=True)
@@ -70,25 +68,6 @@ class Canvas:
     def texel_size(self) -> Field:
         """[n] mm, the side of a texel on the surface"""
         return np.sqrt(np.linalg.norm(np.cross(self.right, self.down), axis=1) + 1e-9).astype(np.float32)
-
-    def rounded(self, values: Field, rows: int) -> Field:
-        """[n, ...] each the mean over a stretch of its row as wide, mm, as `rows` of its texels are tall,
-        where skin's texels are taller than TALL: what is finer than the rows that an image keeps cannot be
-        told across them, and would show as streaks."""
-        width, height = (np.linalg.norm(step, axis=1) for step in (self.right, self.down))
-        share = np.clip((height - TALL) / TALL, 0, 1) * self.within("skin")
-        half = (0.5 * rows * share * height / np.maximum(width, 1e-3)).astype(np.int64)
-        half = minimum_filter1d(self.image(half), 31, axis=1).ravel()[self.texels]
-        chosen = np.flatnonzero(half > 0)
-        image = self.image(values).astype(np.float64)
-        total = np.concatenate([np.zeros_like(image[:, :1]), np.cumsum(image, 1)], 1)
-        row, column = np.divmod(self.texels[chosen], self.size)
-        first = np.maximum(column - half[chosen], 0)
-        last = np.minimum(column + half[chosen] + 1, self.size)
-        count = (last - first).reshape(-1, *[1] * (values.ndim - 1))
-        result = values.copy()
-        result[chosen] = (total[row, last] - total[row, first]) / count
-        return result
 
 
 @numba.njit(cache=True)

@@ -23,9 +23,12 @@ def paint_garment(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     coarse."""
     skin = Region.of(canvas, canvas.within("skin") & (canvas.position[:, 1] < -90))
     depth = below_collar(skin)
-    soft = 0.6 + 0.9 * canvas.coarseness[skin.texels]
+    coarse = canvas.coarseness[skin.texels]
+    soft = 0.6 + 0.9 * coarse
     band = smooth(depth, BAND + soft, BAND - soft)
-    weave = noise.octaves(skin.position * np.array([0.9, 0.45, 0.9]), 2, person.seed + 501)
+    weave = noise.octaves(skin.position * np.array([0.9, 0.45, 0.9]), 2, person.seed + 501) * smooth(
+        coarse, 2.4, 0.8
+    )
     drape = noise.octaves(skin.position / np.array([34.0, 60.0, 34.0]), 2, person.seed + 502)
     seam = np.exp(-(((depth - BAND) / (0.6 + 0.5 * soft)) ** 2))
     cloth = np.array(person.garment) * (1 + 0.07 * weave + 0.06 * drape)[:, None]

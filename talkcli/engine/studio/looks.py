@@ -35,7 +35,6 @@ def bake_look(person: SkinParameters, canvas: Canvas | None = None, wrinkles: Wr
     paint_skin(paint, canvas, person)
     paint_hair(paint, canvas, person)
     paint_garment(paint, canvas, person)
-    paint.round(canvas)
     paint_eyes(paint, canvas, person)
     paint_mouth(paint, canvas, person)
     gloss = np.stack([paint.strength, paint.roughness], 1)

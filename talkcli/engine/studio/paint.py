@@ -36,12 +36,6 @@ class Paint:
         amount = amount[:, None]
         self.colour[texels] = self.colour[texels] * (1 - amount) + colour * amount
 
-    def round(self, canvas: Canvas) -> None:
-        """Take the streaks out of skin whose texels are tall; gloss and relief are kept in half the rows."""
-        self.colour = canvas.rounded(self.colour, 1)
-        self.strength, self.roughness = canvas.rounded(self.strength, 2), canvas.rounded(self.roughness, 2)
-        self.height = canvas.rounded(self.height, 2)
-
     def finish(self, texels: NDArray[np.int64], strength: float, roughness: float, amount: NDArray) -> None:
         """Bring the gloss of texels [k] towards `strength` and `roughness` by `amount` [k]."""
         self.strength[texels] += (strength - self.strength[texels]) * amount

@@ -207,6 +207,7 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     even = 1 / (1 + 0.6 * person.melanin)
     strength = 0.12 + 0.08 * even + (0.03 + 0.18 * person.oil) * even * oily + 0.05 * even**2 * blotch
     roughness = 0.63 - 0.10 * person.oil * oily - 0.02 * blotch + 0.03 * np.clip((person.age - 50) / 30, 0, 1)
+    strength *= 1 - 0.6 * skin.blob((13, 2, 94), (6, 14, 14))
     wet = smooth(lid, 6.0, 7.0)
     strength += red * (0.42 - strength) + wet * 0.35
     roughness += red * (0.46 - roughness) - wet * 0.25
