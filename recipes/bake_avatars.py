@@ -39,7 +39,7 @@ PEOPLE: Mapping[str, tuple[HeadParameters, SkinParameters]] = {
             nose_skew=0.3, mouth_skew=-0.4, eye_skew=0.3, hair_length=1.6, hair_volume=0.4,
         ),
         SkinParameters(
-            melanin=0.24, haemoglobin=0.05, age=29, freckles=0.15, moles=5, mottling=0.4, oil=0.3, pores=0.4,
+            melanin=0.24, haemoglobin=0.05, age=29, freckles=0.15, moles=3, mottling=0.4, oil=0.3, pores=0.4,
             lip_blood=0.5, hair_eumelanin=0.62, hair_pheomelanin=0.25, brow_thickness=0.42, brow_arch=0.55,
             lash_strength=0.6, iris_melanin=0.45, iris_yellow=0.5, garment=(0.055, 0.075, 0.11), seed=11,
         ),

@@ -193,6 +193,32 @@ def test_everybody_has_a_philtrum_and_wings_of_the_nose_and_age_deepens_them(can
     assert np.abs(young[near(canvas, 40, -10, 12)]).max() < 0.02
 
 
+def test_coarse_texels_at_the_necks_base_are_not_streaked(canvas: Canvas, look: Look) -> None:
+    """Colour changes no faster, by the mm, across the neck than along it."""
+    tone = from_srgb(look.albedo.numpy()).mean(2)
+    across, along = np.abs(np.diff(tone, axis=1))[:-1], np.abs(np.diff(tone, axis=0))[:, :-1]
+    place = canvas.image(canvas.position)[:-1, :-1]
+    base = (
+        (np.abs(place[..., 0]) < 14) & (place[..., 1] > -150) & (place[..., 1] < -136) & (place[..., 2] > 0)
+    )
+    wide, tall = (
+        np.linalg.norm(canvas.image(step)[:-1, :-1], axis=2) for step in (canvas.right, canvas.down)
+    )
+    assert (tall[base] > 5 * wide[base]).all()
+    assert (across[base] / wide[base]).mean() < 2 * (along[base] / tall[base]).mean()
+
+
+def test_sclera_is_shaded_under_the_upper_lid(canvas: Canvas, look: Look) -> None:
+    ball = (
+        canvas.within("left_eye")
+        & (np.abs(canvas.position[:, 0] - 31.5) > 7.5)
+        & (canvas.position[:, 2] > 78)
+    )
+    height = canvas.position[:, 1] - 22
+    under, open_ = (seen(look, canvas, ball & (np.abs(height - y) < 0.7)).mean() for y in (4.0, -1.0))
+    assert under < 0.75 * open_
+
+
 def test_lips_are_redder_than_cheeks_and_cheeks_than_the_forehead(canvas: Canvas, look: Look) -> None:
     def redness(chosen: NDArray[np.bool_]) -> float:
         colour = seen(look, canvas, chosen)

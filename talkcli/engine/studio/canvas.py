@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from talkcli.engine.studio.head_mesh import PARTS, EyeRings, HeadMesh
 
@@ -56,6 +56,13 @@ class Canvas:
     def image(self, values: NDArray) -> NDArray:
         """[n, ...] -> [size, size, ...], gutters filled with their nearest texel."""
         return values[self.nearest].reshape(self.size, self.size, *values.shape[1:])
+
+    @property
+    def coarseness(self) -> Field:
+        """[n] mm, the longer diagonal of a texel on the surface, even from triangle to triangle"""
+        diagonals = np.stack([self.right + self.down, self.right - self.down])
+        longer = np.linalg.norm(diagonals, axis=2).max(0)
+        return gaussian_filter(self.image(longer), self.size / 128).ravel()[self.texels].astype(np.float32)
 
     @property
     def texel_size(self) -> Field:

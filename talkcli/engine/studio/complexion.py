@@ -11,6 +11,9 @@ GARMENTS = (
 )  # fmt: skip
 """linear reflectances of cloth: navy, charcoal, grey, ecru, moss, wine, khaki, denim"""
 
+PALEST = 0.19
+"""melanin of the lightest people drawn: below it a bright key leaves no colour in a face"""
+
 
 @dataclass(frozen=True)
 class SkinParameters:
@@ -62,7 +65,7 @@ def sample_skin(
     with the skin."""
     male = float(rng.random() < 0.5) if male is None else male
     age = float(rng.uniform(18, 75)) if age is None else age
-    melanin = float(np.exp(rng.uniform(np.log(0.09), np.log(2.4))))
+    melanin = float(np.exp(rng.uniform(np.log(PALEST), np.log(2.4))))
     fairness = float(np.clip(1.25 - melanin / 0.5, 0, 1))
     hair = float(np.clip(1.0 - fairness * rng.beta(1.6, 1.6) * 0.95, 0.08, 1.0))
     red = float(rng.random() < 0.12 * fairness)
@@ -71,13 +74,13 @@ def sample_skin(
     bearded = male > 0.5 and rng.random() < 0.75
     return SkinParameters(
         melanin=melanin,
-        haemoglobin=float(np.clip(rng.normal(0.05, 0.05), -0.02, 0.22)),
+        haemoglobin=float(np.clip(rng.normal(0.08, 0.05), 0.0, 0.24)),
         age=age,
         male=male,
         freckles=float(np.clip(rng.normal(0.15 + 0.5 * red, 0.25), 0, 1) * fairness),
         moles=int(rng.poisson(4)),
         mottling=float(rng.beta(2, 2) * (0.55 + age / 250)),
-        blush=float(rng.beta(2, 2)),
+        blush=float(0.25 + 0.75 * rng.beta(2, 2)),
         shadow_under_eyes=float(rng.beta(2, 4) + 0.2 * (age > 50)),
         oil=float(rng.beta(2, 3)),
         pores=float(rng.beta(2, 2)),

@@ -15,7 +15,7 @@ IRIS = 0.5
 
 
 def paint_eyes(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """Both eyeballs: veined sclera, limbal ring, fibred iris, pupil."""
+    """Both eyeballs: veined sclera that the lids shade, limbal ring, fibred iris, pupil."""
     for number, side in enumerate(("left_eye", "right_eye")):
         _eyeball(paint, canvas, person, side, number)
 
@@ -44,8 +44,8 @@ def _sclera(
     person: SkinParameters, ray: np.ndarray, off: np.ndarray, around: np.ndarray, seed: int
 ) -> np.ndarray:
     old = np.clip((person.age - 20) / 60, 0, 1)
-    white = from_srgb(np.array([196 - 8 * old, 188 - 12 * old, 182 - 22 * old])) * (
-        1 - 0.08 * min(2.0, person.melanin)
+    white = from_srgb(np.array([190 - 8 * old, 181 - 12 * old, 173 - 20 * old])) * (
+        1 - 0.11 * min(2.0, person.melanin)
     )
     colour = np.tile(white, (len(off), 1))
     outer = smooth(off, 0.62, 1.2)
@@ -54,8 +54,9 @@ def _sclera(
     fine = smooth(np.abs(noise.octaves(warp * 2.3, 2, seed + 3)), 0.07, 0.0) * outer
     pink = np.clip(0.05 * outer + 0.14 * smooth(off, 0.9, 1.5) + 0.26 * vein + 0.14 * fine, 0, 0.8)[:, None]
     colour *= np.exp(-pink * np.array([0.12, 1.0, 0.9]))
-    under_lid = 1 - 0.3 * smooth(ray[:, 1], 0.05, 0.6)
-    return colour * ((1 - 0.12 * smooth(off, 0.75, 1.3)) * under_lid)[:, None]
+    shade = 0.50 * smooth(ray[:, 1], -0.08, 0.42) + 0.18 * smooth(-ray[:, 1], 0.15, 0.5)
+    corner = 1 - 0.35 * smooth(off, 0.6, 1.15)
+    return colour * (corner * (1 - shade))[:, None]
 
 
 def _iris(person: SkinParameters, off: np.ndarray, around: np.ndarray, seed: int) -> np.ndarray:

@@ -29,7 +29,7 @@ def paint_skin(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     red = vermilion(canvas, skin, person.seed)
     _lips(skin, canvas, person, red, melanin, blood)
     _lids(skin, canvas, melanin, blood)
-    light = 1 + 0.03 * noise.octaves(skin.position / 1.3, 2, person.seed + 1)
+    light = 1 + 0.03 * _fineness(skin) * noise.octaves(skin.position / 1.3, 2, person.seed + 1)
     colour = skin_colour(np.clip(melanin, 0.02, 6), np.clip(blood, -0.4, 2.5)) * light[:, None]
     paint.colour[texels] = colour * (1 + red[:, None] * LIP_TINT)
     _surface(paint, skin, canvas, person, red)
@@ -46,21 +46,27 @@ def vermilion(canvas: Canvas, skin: Region, seed: int) -> Field:
     return np.clip(0.5 + (1.0 + wander - lip) / (2 * softness), 0, 1).astype(np.float32)
 
 
+def _fineness(skin: Region) -> Field:
+    """[k] how much of pores and grain shows: all of it on the face, none where the neck's texels are too
+    coarse for it."""
+    return smooth(skin.y, -128, -98).astype(np.float32)
+
+
 def _tone(skin: Region, person: SkinParameters) -> tuple[Field, Field]:
     """Melanin and blood [k] of even skin with its clouds and mottles."""
     seed, spread = person.seed, person.mottling
     clouds = noise.octaves(skin.position / 38, 2, seed + 11)
     patches = noise.octaves(skin.position / 9, 3, seed + 12)
-    grain = noise.octaves(skin.position / 1.9, 2, seed + 13)
+    grain = noise.octaves(skin.position / 1.9, 2, seed + 13) * _fineness(skin)
     even = 1 / (1 + 0.5 * person.melanin)
     melanin = person.melanin * np.exp(0.05 * clouds + spread * even * (0.10 * patches + 0.08 * grain))
     veins = noise.octaves(skin.position / 6, 3, seed + 14)
-    speckle = noise.octaves(skin.position / 1.4, 2, seed + 15)
+    speckle = noise.octaves(skin.position / 1.4, 2, seed + 15) * _fineness(skin)
     blood = person.haemoglobin + 0.03 * clouds + spread * (0.07 * veins + 0.06 * speckle)
     dark = person.melanin / (1 + person.melanin)
     outer = smooth(skin.y, 45, 90) + smooth(skin.x, 48, 68) * smooth(skin.y, -70, -20)
     melanin *= 1 + 0.28 * dark * np.clip(outer, 0, 1) - 0.14 * dark * skin.blob((30, -12, 80), (20, 18, 30))
-    melanin *= 1 - 0.10 * smooth(-skin.y, 95, 120)
+    melanin *= 1 - 0.10 * smooth(-skin.y, 95, 120) + 0.12 * skin.blob((0, 66, 90), (42, 24, 45))
     return melanin.astype(np.float32), blood.astype(np.float32)
 
 
@@ -70,12 +76,12 @@ def _flush(skin: Region, canvas: Canvas, person: SkinParameters, blood: Field) -
     ragged = 1 + 0.35 * noise.octaves(skin.position / 11, 3, person.seed + 21)
     warm = 0.25 + 0.75 * person.blush
     ears = canvas.within("left_ear", "right_ear")[skin.texels]
-    blood += 0.30 * warm * ragged * skin.blob((38, -9, 72), (18, 14, 32))
-    blood += 0.20 * warm * ragged * skin.blob((0, -13, 113), (13, 10, 16))
+    blood += 0.36 * warm * ragged * skin.blob((38, -9, 72), (18, 14, 32))
+    blood += 0.27 * warm * ragged * skin.blob((0, -13, 113), (13, 10, 16))
     blood += 0.13 * skin.blob((16, -20, 97), (5, 6, 10))
     blood += 0.08 * warm * skin.blob((0, -80, 95), (16, 11, 20)) + 0.06 * skin.blob((0, 40, 92), (13, 12, 16))
     blood += 0.05 * skin.blob((31.5, 29, 86), (16, 6, 14)) + 0.07 * skin.blob((31, 10, 84), (15, 6, 14))
-    blood += 0.11 * ears * ragged
+    blood += 0.16 * ears * ragged
     blood -= 0.07 * skin.blob((0, 68, 92), (46, 24, 45)) + 0.05 * skin.blob((0, -36, 106), (24, 9, 20))
     blood -= 0.05 * smooth(-skin.y, 92, 112)
     vessel = np.abs(noise.octaves(skin.position / 3.4, 2, person.seed + 23))
@@ -198,8 +204,10 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     oily += 0.5 * skin.blob((0, -80, 98), (16, 12, 20)) + 0.45 * skin.blob((36, 2, 78), (16, 12, 24))
     oily = np.clip(oily, 0, 1)
     blotch = noise.octaves(skin.position / 5, 3, seed + 51)
-    strength = 0.20 + (0.03 + 0.18 * person.oil) * oily + 0.05 * blotch
+    even = 1 / (1 + 0.6 * person.melanin)
+    strength = 0.12 + 0.08 * even + (0.03 + 0.18 * person.oil) * even * oily + 0.05 * even**2 * blotch
     roughness = 0.63 - 0.10 * person.oil * oily - 0.02 * blotch + 0.03 * np.clip((person.age - 50) / 30, 0, 1)
+    strength *= 1 - 0.6 * skin.blob((13, 2, 94), (6, 14, 14))
     wet = smooth(lid, 6.0, 7.0)
     strength += red * (0.42 - strength) + wet * 0.35
     roughness += red * (0.46 - roughness) - wet * 0.25
@@ -214,6 +222,7 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     height = -0.08 * porous * smooth(near, 0.42, 0.10) * (0.4 + label)
     height += 0.035 * smooth(second - near, 0.0, 0.25) * (0.6 + 0.01 * person.age)
     height += 0.03 * noise.octaves(skin.position / 3.0, 2, seed + 53)
+    height *= _fineness(skin)
     folds = noise.octaves(np.stack([26 * u / 1.0, lip * 0.9, upper * 40], 1), 2, seed + 41)
     height = height * (1 - red) + red * 0.10 * folds
     paint.strength[texels], paint.roughness[texels] = strength, roughness
