@@ -122,16 +122,15 @@ def thickness(way: Array, inward: Array) -> Array:
 
 COLLAR, FALL = -74.0, 75.0
 """mm: how low long hair hangs; how far above its end in a crop it begins to"""
-TEMPLE, CHEEK = 0.82, 1.08
+TEMPLE, CHEEK = 0.78, 1.06
 """azimuth from the front where hair begins to hang; and to where the first of it is combed back"""
 
 
 def hang(points: Array) -> Array:
-    """How hair [v, 3] moves when it grows from a crop half way to a bob: at the sides and behind, down over
-    the skin and the ears."""
-    rows = anatomy.head()
-    end = ends(directions(points))
-    azimuth, height = np.arctan2(end[:, 0], end[:, 2]), CENTRE[1] + SKIN_RADIUS * end[:, 1]
+    """How a crop's points [v, 3] move when it grows half way to a bob: at the sides and behind, down over the
+    skin and the ears."""
+    rows, end = anatomy.head(), tips()
+    azimuth, height = np.arctan2(end[:, 0], end[:, 2]), march(rows, CENTRE, end, 190.0)[:, 1]
     aside = np.abs(azimuth)
     t = np.clip((aside - TEMPLE) / 0.06 + 0.5, 0, 1)
     low = np.clip(1 - (points[:, 1] - height) / FALL, 0, 1.1) ** 1.5 * t * t * (3 - 2 * t)
@@ -151,12 +150,15 @@ def hang(points: Array) -> Array:
         origins = CENTRE * [0, 0, 1] + np.stack([0 * level, np.minimum(level + up, 115), 0 * level], 1)
         wide = np.maximum(wide, np.linalg.norm(march(rows, origins, flat, 190.0) - origins, axis=1))
     ear = 14.0 * np.exp(-(((np.abs(combed) - 1.9) / 0.6) ** 2)) * np.clip((80 - level) / 50, 0, 1)
-    hung = CENTRE * [0, 0, 1] + flat * (wide + 4.0 + 0.4 * stand + ear)[:, None]
+    bulge = np.clip((level - points[:, 1]) / 85, -1, 1) ** 2
+    hung = CENTRE * [0, 0, 1] + flat * (wide + 4.0 + 8.0 * bulge + 0.4 * stand + ear)[:, None]
     hung[:, 1] = level
     share = np.clip(low / 0.4, 0, 1)[:, None]
     return 0.5 * share * share * (3 - 2 * share) * (hung - points)
 
 
+COLUMNS, BANDS = 64, 13
+"""of the shell, whose strands run down its columns from the whorl to the hairline"""
 LOCKS = 0.63
 """share of the hair's island, from the left, that is the shell's; the rest is the locks'"""
 
@@ -174,16 +176,25 @@ def crop(rows: Array) -> tuple[Patch, Array]:
     return join(halves), np.concatenate([shell_rise, locks_rise])
 
 
+def tips() -> Array:
+    """[v, 3] to where on the hairline the strand of each of a crop's vertices runs."""
+    edge = border(COLUMNS)
+    return np.concatenate([np.tile(edge, (BANDS, 1)), edge[:1], np.repeat(_roots(), 5, axis=0)])
+
+
+def _roots() -> Array:
+    return np.concatenate([np.roll(border(count), count // 3, 0) for count in (120, 100, 70)])
+
+
 SPARSE = (10.0, 4.5, 0.0)
 """mm inside the hairline of the shell's last rows: there the renderer draws ever fewer strands"""
 
 
 def _shell(rows: Array) -> tuple[Patch, Array]:
     """Columns run from the whorl to the hairline, swept a little aside over the forehead."""
-    columns, bands = 64, 13
-    edge = border(columns)
+    columns, bands, edge = COLUMNS, BANDS, border(COLUMNS)
     whole, aside, turn = reach(edge), np.cross(edge, WHORL), bearing(edge)
-    swept = 0.25 * np.clip(edge[:, 2], 0, 1) ** 2
+    swept = 0.32 * np.clip(edge[:, 2], 0, 1) ** 2
     inner = bands - len(SPARSE)
     scalp, rise = [], []
     for band in range(bands):
@@ -212,7 +223,7 @@ def _waves(turn: Array, inward: Array) -> Array:
 def _locks(rows: Array) -> tuple[Patch, Array]:
     """Slim ribbons that lie under the shell and end where it is thin: what is seen between its strands."""
     rng = np.random.default_rng(3)
-    edge = np.concatenate([np.roll(border(count), count // 3, 0) for count in (120, 100, 70)])
+    edge = _roots()
     tip, length = rng.uniform(11, 18, len(edge)), rng.uniform(12, 25, len(edge))
     across = np.cross(WHORL, edge) * rng.uniform(0.8, 1.8, len(edge))[:, None]
     points, rises = [], []
