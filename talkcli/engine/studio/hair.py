@@ -116,7 +116,7 @@ def comb(way: Array) -> Array:
 def thickness(way: Array, inward: Array) -> Array:
     """How far hair stands off the scalp, mm, at unit directions [n, 3], `inward` mm inside the hairline."""
     top, front = np.clip(1.25 * way[:, 1], 0, 1) ** 1.2, np.clip(way[:, 2], 0, 1)
-    full = 5.0 + 15.0 * top + 6.0 * front * top
+    full = 5.5 + 16.0 * top + 6.0 * front * top
     return 0.4 + full * (1 - np.exp(-((np.clip(inward, 0, None) / (30 - 16 * front)) ** 1.2)))
 
 
@@ -151,10 +151,16 @@ def hang(points: Array) -> Array:
         wide = np.maximum(wide, np.linalg.norm(march(rows, origins, flat, 190.0) - origins, axis=1))
     ear = 14.0 * np.exp(-(((np.abs(combed) - 1.9) / 0.6) ** 2)) * np.clip((80 - level) / 50, 0, 1)
     bulge = np.clip((level - points[:, 1]) / 85, -1, 1) ** 2
+    stand[BANDS * COLUMNS + 1 :] -= 10.0
     hung = CENTRE * [0, 0, 1] + flat * (wide + 4.0 + 8.0 * bulge + 0.4 * stand + ear)[:, None]
     hung[:, 1] = level
     share = np.clip(low / 0.4, 0, 1)[:, None]
-    return 0.5 * share * share * (3 - 2 * share) * (hung - points)
+    moved = share * share * (3 - 2 * share) * (hung - points)
+    last = (aside > TEMPLE - 0.16) & (aside < TEMPLE)
+    foot = ray(azimuth + 0.12 * np.sign(azimuth), hairline(aside + 0.12))
+    under = march(rows, CENTRE, foot, 190.0) - 5.0 * foot
+    tucked = np.clip(1 - (points[:, 1] - height) / 14, 0, 1) * last
+    return 0.5 * (moved + tucked[:, None] * (under - points))
 
 
 COLUMNS, BANDS = 64, 13
@@ -208,7 +214,7 @@ def _shell(rows: Array) -> tuple[Patch, Array]:
         way = inwards(edge, inward) + aside * sway[:, None]
         way /= np.linalg.norm(way, axis=1, keepdims=True)
         scalp.append(march(rows, CENTRE, way, 190.0))
-        rise.append(way * (thickness(way, inside(way)) + 0.5 * loose * _waves(2 * turn, inward))[:, None])
+        rise.append(way * (thickness(way, inside(way)) + 0.9 * loose * _waves(2 * turn, inward))[:, None])
     lift = np.stack(rise)
     patch = grid(np.stack(scalp) + lift, closed=True, first_pole=True)
     return patch, np.concatenate([lift.reshape(-1, 3), lift[0].mean(0, keepdims=True)])
