@@ -41,7 +41,26 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
     return Patch(np.array(vertices), faces, uv, faces), np.array(roots)
 
 
-AZIMUTHS = (0, 0.3, 0.55, 0.72, 0.85, 0.96, 1.06, 1.15, 1.22, 1.27, 1.34, 1.4, 1.75, 1.9, 2.06, 2.25, 2.6, np.pi)
+AZIMUTHS = (
+    0,
+    0.3,
+    0.55,
+    0.72,
+    0.85,
+    0.96,
+    1.06,
+    1.15,
+    1.22,
+    1.27,
+    1.34,
+    1.4,
+    1.75,
+    1.9,
+    2.06,
+    2.25,
+    2.6,
+    np.pi,
+)
 EDGES = (55.5, 55.5, 54.5, 52, 48, 42.5, 35, 25, 12, 0, -4, -3, 15.5, 17, -4, -17, -22, -23)
 """the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear,
 nape"""
@@ -197,24 +216,28 @@ SPARSE = (10.0, 4.5, 0.0)
 
 
 def _shell(rows: Array) -> tuple[Patch, Array]:
-    """Columns run from the whorl to the hairline, swept a little aside over the forehead."""
+    """Columns run from the whorl to the hairline, swept a little aside over the forehead; the tips of the
+    sideburns are painted only."""
     columns, bands, edge = COLUMNS, BANDS, border(COLUMNS)
     whole, aside, turn = reach(edge), np.cross(edge, WHORL), bearing(edge)
     swept = 0.32 * np.clip(edge[:, 2], 0, 1) ** 2
     inner = bands - len(SPARSE)
+    bare = 5.0 * np.exp(-(((np.abs(np.arctan2(edge[:, 0], edge[:, 2])) - 1.36) / 0.12) ** 2))
     scalp, rise = [], []
     for band in range(bands):
         if band < inner:
             inward = SPARSE[0] + (whole - SPARSE[0]) * (inner - band) / (inner + 0.35)
         else:
-            inward = np.full(columns, SPARSE[band - inner])
+            inward = SPARSE[band - inner] + bare * (1 - SPARSE[band - inner] / 12)
         left = inward / whole
         loose = np.clip(np.minimum(inward / 30, 4 * (1 - left)), 0, 1)
         sway = 0.012 * loose * _waves(turn, inward) + swept * np.sin(np.pi * left) ** 2
         way = inwards(edge, inward) + aside * sway[:, None]
         way /= np.linalg.norm(way, axis=1, keepdims=True)
         scalp.append(march(rows, CENTRE, way, 190.0))
-        rise.append(way * (thickness(way, inside(way)) + 0.9 * loose * _waves(2 * turn, inward))[:, None])
+        rise.append(
+            way * (thickness(way, inside(way) - bare) + 0.9 * loose * _waves(2 * turn, inward))[:, None]
+        )
     lift = np.stack(rise)
     patch = grid(np.stack(scalp) + lift, closed=True, first_pole=True)
     return patch, np.concatenate([lift.reshape(-1, 3), lift[0].mean(0, keepdims=True)])
