@@ -218,7 +218,7 @@ SPARSE = (10.0, 4.5, 0.0)
 def _shell(rows: Array) -> tuple[Patch, Array]:
     """Columns run from the whorl to the hairline, swept a little aside over the forehead; the tips of the
     sideburns are painted only."""
-    columns, bands, edge = COLUMNS, BANDS, border(COLUMNS)
+    bands, edge = BANDS, border(COLUMNS)
     whole, aside, turn = reach(edge), np.cross(edge, WHORL), bearing(edge)
     swept = 0.32 * np.clip(edge[:, 2], 0, 1) ** 2
     inner = bands - len(SPARSE)
