@@ -8,7 +8,7 @@ from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
 from talkcli.engine.rendering.surface import surface_of
-from talkcli.engine.studio import hair
+from talkcli.engine.studio import anatomy, hair
 from talkcli.engine.studio.assembly import build_head, modes, template
 from talkcli.engine.studio.canvas import Canvas, make_canvas
 from talkcli.engine.studio.complexion import SkinParameters
@@ -17,6 +17,7 @@ from talkcli.engine.studio.head_mesh import HeadMesh
 from talkcli.engine.studio.identity import MODE_NAMES, HeadParameters
 from talkcli.engine.studio.looks import bake_look
 from talkcli.engine.studio.pigment import from_srgb
+from talkcli.engine.studio.sdf import march
 
 COLUMNS, BANDS = hair.COLUMNS, hair.BANDS
 
@@ -83,6 +84,19 @@ def test_long_hair_hangs_to_the_collar_at_the_sides_and_leaves_the_forehead_alon
     assert moved[azimuth < 0.5].max() == 0
     assert np.abs(long[azimuth > 1.5][:, 1] - hair.COLLAR).max() < 25
     assert (np.abs(long[:, 0]) >= np.abs(short[:, 0]) - 1e-9).all()
+
+
+@pytest.mark.parametrize("length", [1.2, 1.6])
+def test_long_hair_hangs_outside_the_head(length: float, head: HeadMesh):
+    short = shell(head.vertices, head)
+    long = shell(build_head(HeadParameters.of(hair_length=length)).vertices, head)
+    hanging = long[np.linalg.norm(long - short, axis=2) > 20]
+    ground = march(anatomy.head(), anatomy.CENTRE, directions(hanging), 190.0)
+    stands = np.linalg.norm(hanging - anatomy.CENTRE, axis=1) - np.linalg.norm(
+        ground - anatomy.CENTRE, axis=1
+    )
+    assert len(hanging) > 100
+    assert stands.min() > 0
 
 
 def test_skin_darkens_evenly_into_the_hair(canvas: Canvas, look: Look):

@@ -147,7 +147,8 @@ TEMPLE, CHEEK = 0.78, 1.06
 
 def hang(points: Array) -> Array:
     """How a crop's points [v, 3] move when it grows half way to a bob: at the sides and behind, down over the
-    skin and the ears."""
+    skin and the ears; the last tips of the forehead, under the first that hang. Hair of any length lies on
+    straight lines between the two: it bulges so that the longer lie outside the head."""
     rows, end = anatomy.head(), tips()
     azimuth, height = np.arctan2(end[:, 0], end[:, 2]), march(rows, CENTRE, end, 190.0)[:, 1]
     aside = np.abs(azimuth)
