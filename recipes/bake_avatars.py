@@ -61,7 +61,7 @@ PEOPLE: Mapping[str, tuple[HeadParameters, SkinParameters]] = {
         person(
             0.8, 0.6,
             jaw_width=0.1, jaw_forward=0.2, face_width=-0.3, cheek_hollow=0.4, nose_length=0.4,
-            bridge_hump=0.6, nose_skew=0.5, mouth_skew=0.4, hair_volume=-0.6, hair_top=-0.6,
+            bridge_hump=0.6, nose_skew=0.5, mouth_skew=0.4, hair_volume=-0.2, hair_top=0.2,
         ),
         SkinParameters(
             melanin=0.32, haemoglobin=0.07, age=50, male=1.0, moles=5, mottling=0.55, blush=0.6, pores=0.7,

@@ -30,7 +30,7 @@ from talkcli.engine.rendering.shading import (
 )
 from talkcli.engine.rendering.strands import ACROSS as STRAND
 from talkcli.engine.rendering.strands import PLAIN, shade
-from talkcli.engine.rendering.surface import LASH, SKIN
+from talkcli.engine.rendering.surface import HAIR, LASH, SKIN
 from talkcli.engine.rendering.textures import CHANNELS, FINE, HALVES, WHITE, corners, four, tinted
 
 SCATTER = np.float32(0.0032)
@@ -191,7 +191,7 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
         nx = wa * p[3] + wb * q[3] + wc * r[3]
         ny = wa * p[4] + wb * q[4] + wc * r[4]
         nz = wa * p[5] + wb * q[5] + wc * r[5]
-        if surface.sides[f] == BOTH and nx * vx + ny * vy + nz * vz < 0.0:
+        if kind != HAIR and surface.sides[f] == BOTH and nx * vx + ny * vy + nz * vz < 0.0:
             nx, ny, nz = -nx, -ny, -nz
         room, key = clamped(wa * p[6] + wb * q[6] + wc * r[6]), clamped(wa * p[7] + wb * q[7] + wc * r[7])
         wander = min(max(wa * p[8] + wb * q[8] + wc * r[8], 0.0), TIGHTEST) * SCATTER

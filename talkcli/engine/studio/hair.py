@@ -1,7 +1,9 @@
 """Lashes along the lid margins, and hair that runs from a whorl over the scalp to the hairline."""
 
 import numpy as np
+from scipy.spatial import KDTree
 
+from talkcli.engine.studio import anatomy
 from talkcli.engine.studio.domain import CENTRE, SKIN_RADIUS, directions
 from talkcli.engine.studio.patch import Array, Index, Patch, grid, join
 from talkcli.engine.studio.rings import Loops
@@ -39,8 +41,27 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
     return Patch(np.array(vertices), faces, uv, faces), np.array(roots)
 
 
-AZIMUTHS = (0, 0.3, 0.55, 0.72, 0.85, 0.96, 1.05, 1.14, 1.26, 1.36, 1.42, 1.74, 1.9, 2.06, 2.25, 2.6, np.pi)
-EDGES = (59.5, 60, 60.5, 59, 54, 46, 36, 24, 10, -2, -1, 17, 17, -4, -17, -22, -23)
+AZIMUTHS = (
+    0,
+    0.3,
+    0.55,
+    0.72,
+    0.85,
+    0.96,
+    1.06,
+    1.15,
+    1.22,
+    1.27,
+    1.34,
+    1.4,
+    1.75,
+    1.9,
+    2.06,
+    2.25,
+    2.6,
+    np.pi,
+)
+EDGES = (55.5, 55.5, 54.5, 52, 48, 42.5, 35, 25, 12, 0, -4, -3, 15.5, 17, -4, -17, -22, -23)
 """the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear,
 nape"""
 
@@ -88,8 +109,9 @@ def reach(way: Array) -> Array:
 
 
 def inside(way: Array) -> Array:
-    """[n] mm from unit directions [n, 3] on to the hairline, negative on face and neck."""
-    return reach(ends(way)) - reach(way)
+    """[n] mm from unit directions [n, 3] to the nearest of the hairline, negative on face and neck."""
+    near = KDTree(border(2000)).query(way)[0]
+    return np.sign(reach(ends(way)) - reach(way)) * SKIN_RADIUS * 2 * np.arcsin(near / 2)
 
 
 def inwards(edge: Array, inward: Array) -> Array:
@@ -113,28 +135,56 @@ def comb(way: Array) -> Array:
 def thickness(way: Array, inward: Array) -> Array:
     """How far hair stands off the scalp, mm, at unit directions [n, 3], `inward` mm inside the hairline."""
     top, front = np.clip(1.25 * way[:, 1], 0, 1) ** 1.2, np.clip(way[:, 2], 0, 1)
-    full = 5.0 + 15.0 * top + 6.0 * front * top
-    return 0.4 + full * (1 - np.exp(-((np.clip(inward, 0, None) / (34 - 16 * front)) ** 1.2)))
+    full = 5.5 + 16.0 * top + 6.0 * front * top
+    return 0.4 + full * (1 - np.exp(-((np.clip(inward, 0, None) / (30 - 16 * front)) ** 1.2)))
 
 
 COLLAR, FALL = -74.0, 75.0
 """mm: how low long hair hangs; how far above its end in a crop it begins to"""
+TEMPLE, CHEEK = 0.78, 1.06
+"""azimuth from the front where hair begins to hang; and to where the first of it is combed back"""
 
 
 def hang(points: Array) -> Array:
-    """How hair [v, 3] moves when it grows from a crop half way to a bob: at the sides and behind, down and
-    clear of the ears."""
-    end = ends(directions(points))
-    azimuth, height = np.arctan2(end[:, 0], end[:, 2]), CENTRE[1] + SKIN_RADIUS * end[:, 1]
+    """How a crop's points [v, 3] move when it grows half way to a bob: at the sides and behind, down over the
+    skin and the ears; the last tips of the forehead, under the first that hang. Hair of any length lies on
+    straight lines between the two: it bulges so that the longer lie outside the head."""
+    rows, end = anatomy.head(), tips()
+    azimuth, height = np.arctan2(end[:, 0], end[:, 2]), march(rows, CENTRE, end, 190.0)[:, 1]
     aside = np.abs(azimuth)
-    t = np.clip((aside - 0.96) / 0.08, 0, 1)
+    t = np.clip((aside - TEMPLE) / 0.06 + 0.5, 0, 1)
     low = np.clip(1 - (points[:, 1] - height) / FALL, 0, 1.1) ** 1.5 * t * t * (3 - 2 * t)
-    clear = 17.0 * np.sin(aside) ** 2 + 20.0 * np.exp(-(((aside - 1.96) / 0.42) ** 2)) * (2 - low)
-    collar = COLLAR + 5 * np.sin(23 * aside) * np.sin(9 * azimuth)
-    way = np.stack([clear * np.sign(azimuth), np.minimum(collar - height, 0), -6.0 * (aside > 2.2)], 1)
-    return 0.5 * low[:, None] * way
+    collar = COLLAR - 0.25 * height + 5 * np.sin(23 * aside) * np.sin(9 * azimuth)
+    level = points[:, 1] + low * np.minimum(collar - height, 0)
+    combed = np.interp(aside, (TEMPLE, 1.35), (CHEEK, 1.35), right=np.nan)
+    combed = np.where(np.isnan(combed), aside, combed) * np.sign(azimuth)
+    flat = (points - CENTRE) * [1, 0, 1]
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    share = np.clip(low, 0, 1)[:, None]
+    flat = (1 - share) * flat + share * np.stack([np.sin(combed), 0 * combed, np.cos(combed)], 1)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    way = directions(points)
+    stand = np.linalg.norm(points - march(rows, CENTRE, way, 190.0), axis=1)
+    wide = np.zeros(len(points))
+    for up in np.linspace(0, 150, 16):
+        origins = CENTRE * [0, 0, 1] + np.stack([0 * level, np.minimum(level + up, 115), 0 * level], 1)
+        wide = np.maximum(wide, np.linalg.norm(march(rows, origins, flat, 190.0) - origins, axis=1))
+    ear = 14.0 * np.exp(-(((np.abs(combed) - 1.9) / 0.6) ** 2)) * np.clip((80 - level) / 50, 0, 1)
+    bulge = np.clip((level - points[:, 1]) / 85, -1, 1) ** 2
+    stand[BANDS * COLUMNS + 1 :] -= 10.0
+    hung = CENTRE * [0, 0, 1] + flat * (wide + 4.0 + 8.0 * bulge + 0.4 * stand + ear)[:, None]
+    hung[:, 1] = level
+    share = np.clip(low / 0.4, 0, 1)[:, None]
+    moved = share * share * (3 - 2 * share) * (hung - points)
+    last = (aside > TEMPLE - 0.16) & (aside < TEMPLE)
+    foot = ray(azimuth + 0.12 * np.sign(azimuth), hairline(aside + 0.12))
+    under = march(rows, CENTRE, foot, 190.0) - 5.0 * foot
+    tucked = np.clip(1 - (points[:, 1] - height) / 14, 0, 1) * last
+    return 0.5 * (moved + tucked[:, None] * (under - points))
 
 
+COLUMNS, BANDS = 64, 13
+"""of the shell, whose strands run down its columns from the whorl to the hairline"""
 LOCKS = 0.63
 """share of the hair's island, from the left, that is the shell's; the rest is the locks'"""
 
@@ -152,30 +202,43 @@ def crop(rows: Array) -> tuple[Patch, Array]:
     return join(halves), np.concatenate([shell_rise, locks_rise])
 
 
+def tips() -> Array:
+    """[v, 3] to where on the hairline the strand of each of a crop's vertices runs."""
+    edge = border(COLUMNS)
+    return np.concatenate([np.tile(edge, (BANDS, 1)), edge[:1], np.repeat(_roots(), 5, axis=0)])
+
+
+def _roots() -> Array:
+    return np.concatenate([np.roll(border(count), count // 3, 0) for count in (120, 100, 70)])
+
+
 SPARSE = (10.0, 4.5, 0.0)
 """mm inside the hairline of the shell's last rows: there the renderer draws ever fewer strands"""
 
 
 def _shell(rows: Array) -> tuple[Patch, Array]:
-    """Columns run from the whorl to the hairline, swept a little aside over the forehead."""
-    columns, bands = 64, 13
-    edge = border(columns)
+    """Columns run from the whorl to the hairline, swept a little aside over the forehead; the tips of the
+    sideburns are painted only."""
+    bands, edge = BANDS, border(COLUMNS)
     whole, aside, turn = reach(edge), np.cross(edge, WHORL), bearing(edge)
-    swept = 0.25 * np.clip(edge[:, 2], 0, 1) ** 2
+    swept = 0.32 * np.clip(edge[:, 2], 0, 1) ** 2
     inner = bands - len(SPARSE)
+    bare = 5.0 * np.exp(-(((np.abs(np.arctan2(edge[:, 0], edge[:, 2])) - 1.36) / 0.12) ** 2))
     scalp, rise = [], []
     for band in range(bands):
         if band < inner:
             inward = SPARSE[0] + (whole - SPARSE[0]) * (inner - band) / (inner + 0.35)
         else:
-            inward = np.full(columns, SPARSE[band - inner])
+            inward = SPARSE[band - inner] + bare * (1 - SPARSE[band - inner] / 12)
         left = inward / whole
         loose = np.clip(np.minimum(inward / 30, 4 * (1 - left)), 0, 1)
         sway = 0.012 * loose * _waves(turn, inward) + swept * np.sin(np.pi * left) ** 2
         way = inwards(edge, inward) + aside * sway[:, None]
         way /= np.linalg.norm(way, axis=1, keepdims=True)
         scalp.append(march(rows, CENTRE, way, 190.0))
-        rise.append(way * (thickness(way, inward) + 0.5 * loose * _waves(2 * turn, inward))[:, None])
+        rise.append(
+            way * (thickness(way, inside(way) - bare) + 0.9 * loose * _waves(2 * turn, inward))[:, None]
+        )
     lift = np.stack(rise)
     patch = grid(np.stack(scalp) + lift, closed=True, first_pole=True)
     return patch, np.concatenate([lift.reshape(-1, 3), lift[0].mean(0, keepdims=True)])
@@ -190,14 +253,14 @@ def _waves(turn: Array, inward: Array) -> Array:
 def _locks(rows: Array) -> tuple[Patch, Array]:
     """Slim ribbons that lie under the shell and end where it is thin: what is seen between its strands."""
     rng = np.random.default_rng(3)
-    edge = np.concatenate([np.roll(border(count), count // 3, 0) for count in (120, 100, 70)])
+    edge = _roots()
     tip, length = rng.uniform(11, 18, len(edge)), rng.uniform(12, 25, len(edge))
     across = np.cross(WHORL, edge) * rng.uniform(0.8, 1.8, len(edge))[:, None]
     points, rises = [], []
     for along, half in ((1.0, 0.3), (0.5, 1.0), (0.0, 0.0)):
         inward = tip + along * length
         way = inwards(edge, inward)
-        lift = way * (0.8 * thickness(way, inward))[:, None]
+        lift = way * (0.8 * thickness(way, inside(way)))[:, None]
         ground = march(rows, CENTRE, way, 190.0) + lift
         for side in (-half, half) if half else (0.0,):
             points.append(ground + across * side)

@@ -173,7 +173,10 @@ def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     texels = np.flatnonzero(own)
     rng = np.random.default_rng([person.seed, 84])
     colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
+    row, column = np.divmod(canvas.texels[texels], canvas.size)
+    tufts = np.stack([150 * column, 30 * row, 0 * row], 1) / canvas.size
     shade = 0.85 + 0.08 * noise.octaves(canvas.position[texels] / 7, 3, person.seed + 85)
+    shade += 0.16 * noise.octaves(tufts, 2, person.seed + 87)
     paint.colour[texels] = colour * shade[:, None]
     paint.strength[texels], paint.roughness[texels] = 0.3, 0.6
     roots = scatter(canvas, np.where(own, 0.06, 0.0), rng)
@@ -181,7 +184,7 @@ def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     cover, tint = grow(canvas, roots, canvas.down, length, 1.0, rng, own, spread=0.1, curl=0.2, contrast=0.5)
     _lay(paint, canvas, cover * 0.7, tint, colour, 0.3)
     left, _, right, _ = BOXES["hair"]
-    locks = canvas.texels[texels] % canvas.size > (left + (right - left) * (LOCKS - 0.005)) * canvas.size
+    locks = column > (left + (right - left) * (LOCKS - 0.005)) * canvas.size
     mean = paint.colour[texels[~locks]].mean(0)
     tint = 1 + 0.3 * noise.octaves(canvas.position[texels[locks]] / 3, 2, person.seed + 86)
     paint.colour[texels[locks]] = mean * tint[:, None]
