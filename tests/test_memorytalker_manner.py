@@ -45,11 +45,12 @@ def test_a_fit_finds_the_manner_in_which_the_talker_itself_spoke(talker, tmp_pat
     save_contents(Contents({"train": names[:3], "test": names[3:]}, "CC0-1.0", "this test"), tmp_path)
     clips = ClipSet(tmp_path)
     monkeypatch.setattr(manner, "PRIOR", 1e-4)
+    monkeypatch.setattr(manner, "STEPS", 60)
     gain = fitted_gain(talker, clips, range(3))
     assert torch.equal(gain, fitted_gain(talker, clips, range(3))), "nothing in it is random"
     seen, unseen = (read(talker, clips, which)[0] for which in (range(3), [3]))
     with torch.no_grad():
-        for passages, left in ((seen, 0.002), (unseen, 0.03)):
+        for passages, left in ((seen, 1e-3), (unseen, 0.03)):
             error, before = (float(misfit(talker, passages, each)) for each in (gain, torch.ones(40)))
             assert error < left * before, (error, before)
 

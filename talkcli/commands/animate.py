@@ -92,8 +92,8 @@ def run(
 
     Without --output, hello.wav becomes hello.mp4 and hello.motion beside it. With it, the suffix chooses:
     .motion; .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures; .obj .ply folders of meshes;
-    .npz all vertices; .csv ARKit weights; .textures a folder of skins, where the model changes them. For
-    several recordings it is a folder.
+    .npz all vertices; .csv ARKit weights; .textures a folder of skins that fold and flush. For several
+    recordings it is a folder.
 
     \b
     Examples:
