@@ -201,12 +201,9 @@ def test_nothing_is_left_to_chance_at_temperature_0(diffuser):
     assert apart[0] < apart[1] < apart[2]
 
 
-@pytest.mark.parametrize(
-    "told", [{"temperature": -0.5}, {"temperature": math.nan}, {"guidance": math.nan}, {"guidance": math.inf}]
-)
-def test_a_temperature_below_0_and_numbers_that_are_none_are_refused(diffuser, told):
-    with pytest.raises(BadUsage, match=f"{next(iter(told))} of {next(iter(told.values()))}"):
-        next(diffuser.latents(known(torch.zeros(1, 8, WIDTH)), 8, seed(), **told))
+def test_a_temperature_below_0_is_refused(diffuser):
+    with pytest.raises(BadUsage, match="below 0"):
+        next(diffuser.latents(known(torch.zeros(1, 8, WIDTH)), 8, seed(), temperature=-0.5))
 
 
 @pytest.mark.parametrize("steps", [-3, 21])

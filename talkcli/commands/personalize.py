@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from talkcli import console, options
-from talkcli.engine.errors import BadUsage
+from talkcli.engine.assets import DEFAULT_AVATAR
 
 
 def run(
@@ -19,7 +19,7 @@ def run(
         ),
     ],
     model: options.Model = "memorytalker",
-    avatar: options.Avatar = "ada",
+    avatar: options.Avatar = DEFAULT_AVATAR,
     output: options.Output = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
@@ -40,8 +40,7 @@ def run(
     """
     if output is None:
         output = footage.with_suffix(".avatar") if str(footage) != "-" else Path("voice.avatar")
-    if output.suffix != ".avatar":
-        raise BadUsage(f"{output} is no name of an avatar.", "Give --output with the suffix .avatar.")
+    options.check_suffix(output, ".avatar")
     face = options.avatar_file(avatar)
     console.claim(output, overwrite, inputs=(footage, face))
 

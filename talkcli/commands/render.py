@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from talkcli import console, options
+from talkcli.engine.assets import DEFAULT_AVATAR
 from talkcli.engine.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run(
     suffix = options.known_format(output, background)
     _check(motion, avatar, label, audio, suffix, background)
     sources = [*motion, *([audio] if audio else [])]
-    faces = [options.avatar_file(name) for name in avatar or ["ada"]]
+    faces = [options.avatar_file(name) for name in avatar or [DEFAULT_AVATAR]]
     console.claim(output, overwrite, (*sources, *faces), folder=suffix in options.FOLDERS)
     rate = options.parse_fps(fps) if fps else None
 

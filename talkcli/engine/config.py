@@ -30,7 +30,7 @@ def with_values(config: C, values: Mapping[str, Any]) -> C:
         if dataclasses.is_dataclass(now) and isinstance(value, Mapping):
             changed[name] = with_values(now, value)
         else:
-            changed[name] = _coerce(value, hints[name], name)
+            changed[name] = checked(value, hints[name], name)
     return dataclasses.replace(config, **changed)  # type: ignore[type-var]
 
 
@@ -43,7 +43,7 @@ def from_values(kind: type[C], values: Mapping[str, Any]) -> C:
         hint = hints[pick(name, known, f"setting of {kind.__name__}")]
         nested = [m for m in (*typing.get_args(hint), hint) if dataclasses.is_dataclass(m)]
         inner = from_values(nested[0], value) if nested and isinstance(value, Mapping) else None  # type: ignore[arg-type]
-        made[name] = inner if inner is not None else _coerce(value, hint, name)
+        made[name] = inner if inner is not None else checked(value, hint, name)
     return kind(**made)
 
 
@@ -76,7 +76,8 @@ def load_toml(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _coerce(value: Any, hint: Any, name: str) -> Any:
+def checked(value: Any, hint: Any, name: str) -> Any:
+    """A value as a setting of a type: BadUsage, naming the setting, where it is another or nan or inf."""
     if isinstance(value, float) and not math.isfinite(value):
         raise BadUsage(f"Setting {name} cannot be {value}.", "Give a finite number.")
     members = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)

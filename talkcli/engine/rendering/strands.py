@@ -123,7 +123,7 @@ def meets(edge, slope, root, low, high):
 
 @exact
 def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, depth):
-    """Add to what `rasterize` saw the wisps of sheer faces that are nearer."""
+    """Add to what `rasterize` saw the strands of sheer faces that are nearer."""
     rows, width = ids.shape[0], ids.shape[1] - LANES
     for number in range(len(order)):
         f = order[number]

@@ -42,25 +42,8 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
 
 
 AZIMUTHS = (
-    0,
-    0.3,
-    0.55,
-    0.72,
-    0.85,
-    0.96,
-    1.06,
-    1.15,
-    1.22,
-    1.27,
-    1.34,
-    1.4,
-    1.75,
-    1.9,
-    2.06,
-    2.25,
-    2.6,
-    np.pi,
-)
+    0, 0.3, 0.55, 0.72, 0.85, 0.96, 1.06, 1.15, 1.22, 1.27, 1.34, 1.4, 1.75, 1.9, 2.06, 2.25, 2.6, np.pi,
+)  # fmt: skip
 EDGES = (55.5, 55.5, 54.5, 52, 48, 42.5, 35, 25, 12, 0, -4, -3, 15.5, 17, -4, -17, -22, -23)
 """the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear,
 nape"""

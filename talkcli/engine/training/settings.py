@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from talkcli.engine.config import checked
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.training.stage import Stage, cosine, steady
 
@@ -29,10 +29,10 @@ def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> S
     stage = make(config, **{key: value for key, value in values.items() if key in options})
     if stage is None:
         return None
-    fields = {key: _as(kind, values[key], key) for key, kind in _OF_STAGE.items() if key in values}
+    fields = {key: checked(values[key], kind, key) for key, kind in _OF_STAGE.items() if key in values}
     if "schedule" in fields:
         fields["schedule"] = SCHEDULES[pick(fields["schedule"], SCHEDULES, "schedule")]
-    rates = {key: _as(kind, values[key], key) for key, kind in _OF_UPDATE.items() if key in values}
+    rates = {key: checked(values[key], kind, key) for key, kind in _OF_UPDATE.items() if key in values}
     updates = tuple(dataclasses.replace(update, **rates) for update in stage.updates)
     return dataclasses.replace(stage, updates=updates, **fields)
 
@@ -75,13 +75,3 @@ def by_stage(settings: Mapping[str, Any], stages: Mapping[str, Factory], config:
                 if key in {*_OF_STAGE, *_OF_UPDATE, *inspect.signature(make).parameters}:
                     sorted_out[name][key] = value
     return sorted_out
-
-
-def _as(kind: type, value: Any, name: str) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise BadUsage(f"Setting {name} cannot be {value!r}.", f"It is a {kind.__name__}.")
-    if kind is float and not math.isfinite(value):
-        raise BadUsage(f"Setting {name} cannot be {value}.", "Give a finite number.")
-    return value
