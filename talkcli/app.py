@@ -6,12 +6,14 @@ import errno
 import functools
 import importlib
 import inspect
+import os
 import signal
 import sys
 import threading
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -49,16 +51,34 @@ def _as_talk_error(error: BaseException) -> TalkError | None:
 
 
 @contextmanager
-def _ended_kindly() -> Iterator[None]:
-    """SIGTERM unwinds the stack like Ctrl-C does, so that nothing half-written stays."""
+def ended_kindly() -> Iterator[None]:
+    """SIGTERM unwinds the stack as Ctrl-C does, so that nothing half-written stays."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    ends = [
+        number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, _unwind) for number in ends}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _unwind(number: int, frame: FrameType | None) -> None:
+    """Raise what ends the program; a little later if the compiler is at work, whose callbacks lose it."""
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("llvmlite."):
+            again = threading.Timer(0.05, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
+        frame = frame.f_back
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
 
 
 def _mendable(run: Callable[..., None]) -> Callable[..., None]:
@@ -69,7 +89,7 @@ def _mendable(run: Callable[..., None]) -> Callable[..., None]:
         for name in options.EVERY_VERB:
             kwargs.pop(name)
         try:
-            with _ended_kindly():
+            with ended_kindly():
                 run(*args, **kwargs)
         except KeyboardInterrupt as error:
             console.fail("Interrupted.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from talkcli import __version__, console
-from talkcli.app import VERBS, app
+from talkcli.app import VERBS, app, ended_kindly
 from talkcli.engine.errors import BadUsage, OutOfResources
 from talkcli.engine.face.avatar import load_avatar, save_avatar
 from talkcli.engine.motion import load_motion
@@ -305,6 +306,19 @@ def test_an_interrupted_render_leaves_nothing(how, code, tmp_path, untaught, bar
     assert process.returncode == code, err
     assert b"Traceback" not in err and out == b""
     assert os.listdir(tmp_path) == ["long.wav"]
+
+
+@pytest.mark.parametrize("how, raised", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_compiler_at_work_does_not_swallow_an_interruption(how, raised):
+    """An exception in a C callback is lost: what comes there waits until the callback has returned."""
+    told: list[str] = []
+    within = {"__name__": "llvmlite.binding.executionengine", "signal": signal, "how": how, "told": told}
+    exec("def notified():\n    signal.raise_signal(how)\n    told.append('whole')", within)
+    callback = ctypes.CFUNCTYPE(None)(within["notified"])
+    with pytest.raises(raised), ended_kindly():
+        callback()
+        assert told == ["whole"]
+        time.sleep(10)
 
 
 def test_a_reader_that_leaves_is_no_fault(hello, bare):
