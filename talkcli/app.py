@@ -50,6 +50,11 @@ def _as_talk_error(error: BaseException) -> TalkError | None:
     return None
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C. Of KeyboardInterrupt itself `python -m` remembers that it once passed through code made from a
+    string, as compilers run it, and dies of the signal although it was caught."""
+
+
 @contextmanager
 def ended_kindly() -> Iterator[None]:
     """SIGTERM unwinds the stack as Ctrl-C does, so that nothing half-written stays."""
@@ -77,7 +82,7 @@ def _unwind(number: int, frame: FrameType | None) -> None:
             return
         frame = frame.f_back
     if number == signal.SIGINT:
-        raise KeyboardInterrupt
+        raise _Interrupted
     sys.exit(128 + number)
 
 

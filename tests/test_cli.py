@@ -315,10 +315,11 @@ def test_a_compiler_at_work_does_not_swallow_an_interruption(how, raised):
     within = {"__name__": "llvmlite.binding.executionengine", "signal": signal, "how": how, "told": told}
     exec("def notified():\n    signal.raise_signal(how)\n    told.append('whole')", within)
     callback = ctypes.CFUNCTYPE(None)(within["notified"])
-    with pytest.raises(raised), ended_kindly():
+    with pytest.raises(raised) as caught, ended_kindly():
         callback()
         assert told == ["whole"]
         time.sleep(10)
+    assert caught.type is not KeyboardInterrupt, "which python -m would die of, where it met an exec"
 
 
 def test_a_reader_that_leaves_is_no_fault(hello, bare):
