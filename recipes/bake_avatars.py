@@ -13,10 +13,10 @@ from talkcli.engine.assets import assets_folder
 from talkcli.engine.face.avatar import Avatar, save_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
-from talkcli.engine.studio.assembly import build_head
-from talkcli.engine.studio.complexion import SkinParameters
-from talkcli.engine.studio.identity import AGE, SEX, HeadParameters
 from talkcli.engine.studio.looks import bake_look
+from talkcli.engine.studio.paint.complexion import SkinParameters
+from talkcli.engine.studio.shape.assembly import build_head
+from talkcli.engine.studio.shape.identity import AGE, SEX, HeadParameters
 
 
 def person(sex: float, age: float, **modes: float) -> HeadParameters:

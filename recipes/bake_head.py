@@ -6,7 +6,7 @@ Writes assets/head.safetensors, the same bytes every time on one machine; about 
 import time
 
 from talkcli.engine.assets import assets_folder
-from talkcli.engine.struct import save_struct
+from talkcli.engine.files import save_struct
 from talkcli.engine.studio.head import assemble
 
 

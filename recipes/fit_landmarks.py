@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from talkcli.engine.assets import assets_folder
-from talkcli.engine.studio.assembly import template
-from talkcli.engine.studio.landmarks import FILE, fit
+from talkcli.engine.studio.shape.assembly import template
+from talkcli.engine.studio.shape.landmarks import FILE, fit
 
 
 def main() -> None:

@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from talkcli.engine.audio import pronunciation
+from talkcli.engine.audio.alignment import has_pocketsphinx, phones_beside
 from talkcli.engine.errors import BadInput
-from talkcli.engine.metrics import articulation, pronunciation
-from talkcli.engine.metrics.alignment import has_pocketsphinx, phones_beside
+from talkcli.engine.metrics import articulation
 from talkcli.engine.metrics.articulation import Heard, Tally
 from talkcli.engine.metrics.baselines import argmax_path, frame_loudness
 from talkcli.engine.metrics.mouth import MouthTrack, read_mouth

@@ -8,16 +8,16 @@ from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
 from talkcli.engine.rendering.surface import surface_of
-from talkcli.engine.studio import anatomy, hair
-from talkcli.engine.studio.assembly import build_head, modes, template
-from talkcli.engine.studio.canvas import Canvas, make_canvas
-from talkcli.engine.studio.complexion import SkinParameters
-from talkcli.engine.studio.domain import directions
-from talkcli.engine.studio.head_mesh import HeadMesh
-from talkcli.engine.studio.identity import MODE_NAMES, HeadParameters
 from talkcli.engine.studio.looks import bake_look
-from talkcli.engine.studio.pigment import from_srgb
-from talkcli.engine.studio.sdf import march
+from talkcli.engine.studio.paint.canvas import Canvas, make_canvas
+from talkcli.engine.studio.paint.complexion import SkinParameters
+from talkcli.engine.studio.paint.pigment import from_srgb
+from talkcli.engine.studio.shape import anatomy, hair
+from talkcli.engine.studio.shape.assembly import build_head, modes, template
+from talkcli.engine.studio.shape.domain import directions
+from talkcli.engine.studio.shape.head_mesh import HeadMesh
+from talkcli.engine.studio.shape.identity import MODE_NAMES, HeadParameters
+from talkcli.engine.studio.shape.sdf import march
 
 COLUMNS, BANDS = hair.COLUMNS, hair.BANDS
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from talkcli.engine.face.face_model import FaceModel, load_face_model
-from talkcli.engine.studio import parts
-from talkcli.engine.studio.assembly import build_head, modes, template
 from talkcli.engine.studio.head import identity_space
-from talkcli.engine.studio.head_mesh import PARTS, HeadMesh
-from talkcli.engine.studio.identity import FIELDS, MODE_NAMES, HeadParameters, sample
+from talkcli.engine.studio.shape import parts
+from talkcli.engine.studio.shape.assembly import build_head, modes, template
+from talkcli.engine.studio.shape.head_mesh import PARTS, HeadMesh
+from talkcli.engine.studio.shape.identity import FIELDS, MODE_NAMES, HeadParameters, sample
 
 
 @pytest.fixture(scope="module")

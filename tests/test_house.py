@@ -26,6 +26,7 @@ WRITTEN = sorted({*FILES, *(path for folder in BESIDE for path in (REPOSITORY / 
 FLOORS = [
     {"errors"},
     {"struct", "config", "assets", "device", "sound"},
+    {"files"},
     {"speech", "motion", "phones", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},
     {"clips", "installation"},

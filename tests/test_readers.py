@@ -11,9 +11,9 @@ import pytest
 import soundfile
 
 from talkcli.engine.assets import asset
+from talkcli.engine.audio.alignment import has_pocketsphinx
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
-from talkcli.engine.metrics.alignment import has_pocketsphinx
 from talkcli.engine.phones import load_phones
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.studio.espeak import has_espeak

@@ -12,12 +12,13 @@ import torch
 
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
 from talkcli.engine.clips import ClipSet, Contents, load_contents, save_contents
+from talkcli.engine.editing.moods import MOODS
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.motion import Coefficients
 from talkcli.engine.studio.espeak import has_espeak
-from talkcli.engine.studio.performance import MOODS, delivered, draw_manner
+from talkcli.engine.studio.performance import DELIVERIES, delivered, draw_manner
 from talkcli.engine.studio.recording import Plan, missing, record, record_all, split_of
 from talkcli.engine.studio.voices import PLAIN, draw_voice
 from talkcli.engine.training.fit import fit
@@ -146,7 +147,8 @@ def test_manner_is_heard_in_the_voice() -> None:
 
 def test_moods_reach_voice_and_face() -> None:
     assert delivered("neutral", 1.0) == PLAIN
-    assert delivered("sad", 0.5).rate == pytest.approx((1 + MOODS["sad"].delivery.rate) / 2)
+    assert delivered("sad", 0.5).rate == pytest.approx((1 + DELIVERIES["sad"].rate) / 2)
+    assert set(DELIVERIES) == set(MOODS) - {"neutral"}
     known = load_face_model().shape_names
     for mood in MOODS.values():
         assert all(any(shape in (name, name + "Left") for shape in known) for name in mood.face)

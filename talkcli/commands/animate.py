@@ -273,7 +273,7 @@ def _write_all(
     motion: Motion, person: Avatar, paths: tuple[Path, ...], look: Picture, recording: Path
 ) -> None:
     """The first is written last: until it is there, the others wait under temporary names."""
-    from talkcli.engine.struct import replacing
+    from talkcli.engine.files import replacing
 
     with ExitStack() as waiting:
         for path in paths[1:]:

@@ -283,7 +283,7 @@ def _rows(system: str, scores: Sequence[Score]) -> Iterator[dict[str, Any]]:
 
 def _write_csv(path: Path, scores: Table) -> None:
     """One line for each score, then one for each of its clips, which are named in the column `clip`."""
-    from talkcli.engine.struct import replacing
+    from talkcli.engine.files import replacing
 
     buffer = io.StringIO()
     writer = None

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, Untrusted
-from talkcli.engine.struct import FORMAT, load_tensors, save_tensors, with_article
+from talkcli.engine.files import FORMAT, load_tensors, save_tensors, with_article
 
 
 @dataclasses.dataclass(frozen=True)

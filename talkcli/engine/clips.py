@@ -31,10 +31,11 @@ from torch.nn import functional as F
 
 from talkcli.engine.errors import BadInput, BadUsage, pick
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
+from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion, load_motion, load_offsets, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
 from talkcli.engine.speech import Speech, load_speech, save_speech
-from talkcli.engine.struct import S, TensorStruct, replacing, stack
+from talkcli.engine.struct import S, TensorStruct, stack
 
 INDEX = "clips.json"
 

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput
-from talkcli.engine.struct import TensorStruct, load_rows, load_struct, save_struct
+from talkcli.engine.files import load_rows, load_struct, save_struct
+from talkcli.engine.struct import TensorStruct
 
 
 class Head(TensorStruct):

@@ -11,8 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput
+from talkcli.engine.files import replacing
 from talkcli.engine.sound import CONVERT, open_sound
-from talkcli.engine.struct import TensorStruct, replacing
+from talkcli.engine.struct import TensorStruct
 
 SAMPLE_RATE = 16_000
 """Hertz: what every speech encoder here hears."""

@@ -1,43 +1,17 @@
-"""Frozen dataclasses of tensors that check their own shapes, and their one file format."""
+"""Frozen dataclasses of tensors that check their own shapes."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import json
-import math
-import os
-import struct as binary
 import types
 import typing
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from fractions import Fraction
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar, dataclass_transform, get_type_hints
 
 import torch
-from jaxtyping import UInt8, jaxtyped
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from jaxtyping import jaxtyped
 from torch import Tensor
-
-from talkcli.engine.errors import BadInput, OutOfResources, Untrusted
-
-FORMAT = 1
-"""Version of the header; a file of another version is refused by name."""
-
-MAX_HEADER = 64 << 20
-"""Bytes: no header of ours comes near it."""
-
-MAX_PACKED = 64 << 20
-"""Bytes that the packed tensors of one file may be together, unpacked: four times the built-in head."""
-
-PACKABLE = {
-    str(kind).removeprefix("torch."): kind
-    for kind in (torch.float16, torch.float32, torch.int8, torch.int32, torch.int64, torch.uint8, torch.bool)
-}
 
 
 @dataclass_transform(frozen_default=True)
@@ -94,218 +68,16 @@ def stack(structs: list[S]) -> S:
     return type(first)(**{name: pile(name) for name in vars(first)})
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a field may hold a value read from a file; the shapes of tensors are checked elsewhere."""
-    kinds = [typing.get_origin(member) or member for member in _members(hint)]
-    return any(
-        hasattr(kind, "dim_str") or isinstance(value, (float, int) if kind is float else kind)
-        for kind in kinds
-    )
-
-
-def _members(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-
-
 @functools.cache
 def _shapes(cls: type) -> dict[str, Any]:
     """The fields that hold one tensor, with their annotation."""
 
     def tensor(hint: Any) -> bool:
-        return any(isinstance(member, type) and hasattr(member, "dim_str") for member in _members(hint))
+        return any(isinstance(member, type) and hasattr(member, "dim_str") for member in members(hint))
 
     return {k: v for k, v in get_type_hints(cls).items() if tensor(v)}
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling that becomes `path` when the block succeeds and vanishes when it does not.
-
-    OutOfResources if the folder does not exist or cannot be written.
-    """
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}{path.suffix}")
-    try:
-        temporary.touch()
-        mode = temporary.stat().st_mode  # what the user's umask gives; safetensors would make it private
-        yield temporary
-        temporary.chmod(mode)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutOfResources(
-            f"Cannot write {path}: {error.strerror or error}.", "Give another name."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def save_struct(struct: TensorStruct, path: Path, *, packed: bool = False) -> None:
-    """Safetensors with a JSON header that says which struct it is: never a pickle.
-
-    `packed`: without loss, smaller where tensors are smooth or mostly 0; load_struct reads either.
-    """
-    tensors: dict[str, Tensor] = {}
-
-    def describe(value: Any, at: str) -> Any:
-        def under(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-            return {k: describe(v, f"{at}.{k}" if at else k) for k, v in items}
-
-        if isinstance(value, TensorStruct):
-            return {"kind": type(value).__name__, "fields": under(vars(value).items())}
-        if isinstance(value, Tensor):
-            tensors[at] = value.detach().cpu().contiguous()
-            return {"tensor": at}
-        if isinstance(value, Fraction):
-            return {"fraction": [value.numerator, value.denominator]}
-        if isinstance(value, Mapping):
-            return {"mapping": under(value.items())}
-        return list(value) if isinstance(value, tuple) else value
-
-    header = {"format": FORMAT, **describe(struct, "")}
-    if packed:
-        some = {name: tensor for name, tensor in tensors.items() if tensor.numel()}
-        kinds = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in some.items()}
-        header["packed"] = {name: [kinds[name], list(tensor.shape)] for name, tensor in some.items()}
-        tensors |= {name: _packed(tensor) for name, tensor in some.items()}
-    save_tensors(tensors, header, path)
-
-
-def save_tensors(tensors: Mapping[str, Tensor], header: Mapping[str, Any], path: Path) -> None:
-    """Tensors and a JSON header in one file, whole or not at all."""
-    with replacing(path) as temporary:
-        try:
-            save_file(dict(tensors), temporary, metadata={"talk": json.dumps(header)})
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What save_tensors wrote. BadInput if absent, Untrusted if corrupt, oversized or not ours."""
-    if not path.is_file():
-        raise BadInput(f"{path} is not a file.", "Check the name.")
-    try:
-        _check_header(path)
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["talk"])
-            if not isinstance(header, dict):
-                raise ValueError("its header is not an object")
-            if header.get("format") != FORMAT:
-                raise Untrusted(
-                    f"{path} has format {header.get('format')}, this program reads format {FORMAT}.",
-                    "Make the file again with this version.",
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        tensors |= _unpacked(tensors, header.get("packed", {}))
-        for name, tensor in tensors.items():
-            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                raise ValueError(f"{name} holds what is no number")
-        return tensors, header
-    except (OSError, SafetensorError, TypeError, KeyError, ValueError, zlib.error) as error:
-        reason = "it has no talk header" if isinstance(error, KeyError) else str(error)
-        raise Untrusted(
-            f"{path} is not a talk file, or is damaged: {reason}.", "Make it again, or fetch it again."
-        ) from error
-
-
-def _row_bytes(dtype: torch.dtype, shape: Sequence[int]) -> int:
-    """How many bytes lie side by side: a row of a matrix, a number of a list."""
-    return dtype.itemsize * (shape[-1] if len(shape) > 1 else 1)
-
-
-def _packed(tensor: Tensor) -> UInt8[Tensor, " bytes"]:
-    """Deflated columns of bytes: the high bytes of all x, which are much alike; their low bytes; all y; .."""
-    rows = tensor.flatten().view(torch.uint8).view(-1, _row_bytes(tensor.dtype, tensor.shape))
-    return torch.frombuffer(
-        bytearray(zlib.compress(rows.T.contiguous().numpy().tobytes(), 9)), dtype=torch.uint8
-    )
-
-
-def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
-    """What _packed packed. ValueError before more is made than MAX_PACKED, or than the header claims."""
-    if not isinstance(packed, dict):
-        raise ValueError("its list of packed tensors is none")
-    made: dict[str, Tensor] = {}
-    left = MAX_PACKED
-    for name, (kind, shape) in packed.items():
-        known = name in tensors and kind in PACKABLE
-        if not known or len(shape) > 8 or not all(0 < count <= MAX_PACKED for count in shape):
-            raise ValueError(f"{name} cannot be unpacked")
-        dtype = PACKABLE[kind]
-        size = math.prod(shape) * dtype.itemsize
-        left -= size
-        if left < 0:
-            raise ValueError(f"its tensors claim more than {MAX_PACKED} bytes")
-        inflate = zlib.decompressobj()
-        content = bytearray(inflate.decompress(tensors[name].numpy().tobytes(), size + 1))
-        if len(content) != size or not inflate.eof:
-            raise ValueError(f"{name} does not hold the {size} bytes that it claims")
-        columns = torch.frombuffer(content, dtype=torch.uint8).view(_row_bytes(dtype, shape), -1)
-        made[name] = columns.T.contiguous().flatten().view(dtype).view(shape)
-    return made
-
-
-def load_rows(path: Path, name: str, start: int, stop: int | None) -> Tensor | None:
-    """Rows [start, stop) of one tensor of a file that save_tensors wrote; None if it has no such tensor."""
-    try:
-        _check_header(path)
-        with safe_open(path, framework="pt") as file:
-            return file.get_slice(name)[start:stop] if name in file.keys() else None  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
-        hint = "Make it again, or fetch it again."
-        raise Untrusted(f"{path} is not a talk file, or is damaged: {error}.", hint) from error
-
-
-def _check_header(path: Path) -> None:
-    """Refuse a header that claims more than the file holds, before anything is allocated."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(8)
-    if len(head) < 8:
-        raise ValueError("it is too short")
-    claimed = binary.unpack("<Q", head)[0]
-    if claimed > min(MAX_HEADER, size - 8):
-        raise ValueError(f"its header claims {claimed} bytes")
-
-
-def with_article(kind: object) -> str:
-    """The name of a kind with its article."""
-    return f"an {kind}" if str(kind)[:1] in "AEIOU" else f"a {kind}"
-
-
-def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
-    """Read what save_struct wrote; `kinds` says which structs may appear, the first names what is wanted.
-
-    Raises BadInput for a talk file of another kind, Untrusted for what is damaged or foreign.
-    """
-    kinds = list(kinds)
-    by_name = {kind.__name__: kind for kind in kinds}
-    tensors, header = load_tensors(path)
-    if header.get("kind") != kinds[0].__name__:
-        raise BadInput(
-            f"{path} holds {with_article(header.get('kind'))}, not {with_article(kinds[0].__name__)}.",
-            "Give the right file.",
-        )
-
-    def build(value: Any, hint: Any = None) -> Any:
-        if isinstance(value, dict):
-            if "tensor" in value:
-                return tensors[value["tensor"]]
-            if "fraction" in value:
-                return Fraction(*value["fraction"])
-            if "mapping" in value:
-                return {k: build(v) for k, v in value["mapping"].items()}
-            kind = by_name[value["kind"]]
-            hints = get_type_hints(kind)
-            fields = {k: build(v, hints[k]) for k, v in value["fields"].items()}
-            for k, v in fields.items():
-                if not _fits(v, hints[k]):
-                    raise TypeError(f"{value['kind']}.{k} cannot be {v!r:.80}")
-            return kind(**fields)
-        return tuple(value) if isinstance(value, list) else value
-
-    try:
-        made = build(header)
-        if not isinstance(made, kinds[0]):
-            raise ValueError("its header describes no struct")
-        return made
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError, RecursionError) as error:
-        raise Untrusted(f"{path} is damaged: {error}.", "Make it again, or fetch it again.") from error
+def members(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a union, or the one thing that an annotation names."""
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from talkcli.engine.errors import BadUsage, MissingAsset
+from talkcli.engine.files import replacing
 from talkcli.engine.sound import Block, Sound, open_sound
 from talkcli.engine.speech import SAMPLE_RATE, Speech
-from talkcli.engine.struct import replacing
 
 Image = UInt8[np.ndarray, "height width 3"]
 

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from talkcli.engine.face.look import Look
-from talkcli.engine.struct import TensorStruct, load_struct, save_struct
+from talkcli.engine.files import load_struct, save_struct
+from talkcli.engine.struct import TensorStruct
 
 
 class Avatar(TensorStruct):

@@ -16,7 +16,8 @@ from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.face.topology import Landmarks, Topology, landmark_points
-from talkcli.engine.struct import TensorStruct, load_struct
+from talkcli.engine.files import load_struct
+from talkcli.engine.struct import TensorStruct
 
 JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 PARENTS = (-1, 0, 1, 1, 1)

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from talkcli.engine.audio.alignment import has_pocketsphinx, recognise
 from talkcli.engine.face.articulation import articulate, onto_rig
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
-from talkcli.engine.metrics.alignment import has_pocketsphinx, recognise
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 from talkcli.engine.phones import Phones
 from talkcli.engine.speech import SAMPLE_RATE, Speech

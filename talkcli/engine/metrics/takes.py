@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from talkcli.engine.audio.alignment import ALIGNMENTS, align, phones_beside
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.metrics.alignment import ALIGNMENTS, align, phones_beside
 from talkcli.engine.metrics.evaluate import Case, talking_head
 from talkcli.engine.motion import Motion, load_motion
 from talkcli.engine.phones import Phones

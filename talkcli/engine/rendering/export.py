@@ -22,9 +22,9 @@ from talkcli.engine.face.acting import painted
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG, arkit_weights, chunks
+from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.skin_frames import FOLDED, skin_frames
-from talkcli.engine.struct import replacing
 
 Picture = np.ndarray
 """uint8 [height, width, 3 or 4]"""

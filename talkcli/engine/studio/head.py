@@ -9,15 +9,15 @@ from torch import Tensor
 
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.topology import Topology
-from talkcli.engine.studio.assembly import modes, template
-from talkcli.engine.studio.expression_space import make_expression
-from talkcli.engine.studio.expressions import make_shapes
-from talkcli.engine.studio.head_mesh import Array, HeadMesh
-from talkcli.engine.studio.identity import HAIR_MODES, MODE_NAMES, sample
-from talkcli.engine.studio.landmarks import make_landmarks
-from talkcli.engine.studio.regions import make_regions
-from talkcli.engine.studio.rigging import make_contact, make_joint_regressor, make_joints, make_weights
-from talkcli.engine.studio.wrinkles import make_wrinkles
+from talkcli.engine.studio.paint.wrinkles import make_wrinkles
+from talkcli.engine.studio.shape.assembly import modes, template
+from talkcli.engine.studio.shape.expression_space import make_expression
+from talkcli.engine.studio.shape.expressions import make_shapes
+from talkcli.engine.studio.shape.head_mesh import Array, HeadMesh
+from talkcli.engine.studio.shape.identity import HAIR_MODES, MODE_NAMES, sample
+from talkcli.engine.studio.shape.landmarks import make_landmarks
+from talkcli.engine.studio.shape.regions import make_regions
+from talkcli.engine.studio.shape.rigging import make_contact, make_joint_regressor, make_joints, make_weights
 
 NAME = "talk-head"
 PEOPLE, COMPONENTS = 2000, 60

@@ -7,15 +7,15 @@ import torch
 from numpy.typing import NDArray
 
 from talkcli.engine.face.look import RELIEF_UNIT, Look, Wrinkles
-from talkcli.engine.studio.assembly import template
-from talkcli.engine.studio.canvas import Canvas, make_canvas
-from talkcli.engine.studio.complexion import SkinParameters
-from talkcli.engine.studio.eyes_and_mouth import paint_eyes, paint_mouth
-from talkcli.engine.studio.garment import paint_garment
-from talkcli.engine.studio.paint import Paint
-from talkcli.engine.studio.painted_hair import paint_hair
-from talkcli.engine.studio.pigment import to_srgb
-from talkcli.engine.studio.skin import paint_skin
+from talkcli.engine.studio.paint.canvas import Canvas, make_canvas
+from talkcli.engine.studio.paint.complexion import SkinParameters
+from talkcli.engine.studio.paint.eyes_and_mouth import paint_eyes, paint_mouth
+from talkcli.engine.studio.paint.garment import paint_garment
+from talkcli.engine.studio.paint.paint import Paint
+from talkcli.engine.studio.paint.painted_hair import paint_hair
+from talkcli.engine.studio.paint.pigment import to_srgb
+from talkcli.engine.studio.paint.skin import paint_skin
+from talkcli.engine.studio.shape.assembly import template
 
 ATLAS = 1024
 """texels across the albedo; gloss and relief have half as many"""

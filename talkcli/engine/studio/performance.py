@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -15,62 +15,22 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from talkcli.engine.editing.life import with_life
+from talkcli.engine.editing.moods import MOODS, Mood
 from talkcli.engine.face.articulation import MEETING, NEUTRAL, ArticulationStyle, articulate, onto_rig
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.studio.voices import PLAIN, Delivery, Utterance, Voice
 
-
-@dataclass(frozen=True)
-class Mood:
-    """What a feeling does at full intensity."""
-
-    face: Mapping[str, float] = field(default_factory=dict)
-    """Weights added to the rig's shapes; a name without its side stands for both."""
-    delivery: Delivery = PLAIN
-    opening: float = 1.0
-    """Factor on how far the mouth opens."""
-    head: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Degrees added to the head's rest: nod (down is positive), turn, tilt."""
-    movement: float = 1.0
-    """Factor on head movement."""
-
-
-MOODS: Mapping[str, Mood] = {
-    "neutral": Mood(),
-    "happy": Mood(
-        {"mouthSmile": 0.45, "cheekSquint": 0.4, "eyeSquint": 0.2, "browOuterUp": 0.12, "mouthUpperUp": 0.05},
-        Delivery(pitch=1.12, liveliness=1.35, rate=1.06, loudness=1.15),
-        opening=1.1, head=(-1.5, 0, 1.5), movement=1.3,
-    ),
-    "sad": Mood(
-        {"browInnerUp": 0.6, "mouthFrown": 0.4, "mouthShrugLower": 0.15, "eyeLookDown": 0.12},
-        Delivery(pitch=0.92, liveliness=0.55, rate=0.85, loudness=0.75),
-        opening=0.82, head=(5, 0, 2), movement=0.55,
-    ),
-    "angry": Mood(
-        {"browDown": 0.6, "noseSneer": 0.3, "eyeSquint": 0.25, "eyeWide": 0.1, "mouthFrown": 0.15},
-        Delivery(pitch=1.06, liveliness=1.3, rate=1.1, loudness=1.4),
-        opening=1.15, head=(3, 0, 0), movement=1.4,
-    ),
-    "surprised": Mood(
-        {"browInnerUp": 0.5, "browOuterUp": 0.6, "eyeWide": 0.5},
-        Delivery(pitch=1.2, liveliness=1.5, rate=1.03, loudness=1.15),
-        opening=1.15, head=(-3, 0, 0), movement=1.2,
-    ),
-    "afraid": Mood(
-        {"browInnerUp": 0.6, "browDown": 0.15, "eyeWide": 0.45, "mouthStretch": 0.25, "mouthFrown": 0.1},
-        Delivery(pitch=1.16, liveliness=0.8, rate=1.14, loudness=0.85),
-        opening=0.9, head=(-1.5, 0, -1.5), movement=0.8,
-    ),
-    "disgusted": Mood(
-        {"noseSneer": 0.55, "browDown": 0.35, "mouthUpperUp": 0.14, "mouthFrown": 0.25, "eyeSquint": 0.25},
-        Delivery(pitch=0.95, liveliness=0.85, rate=0.92, loudness=1.0),
-        opening=0.9, head=(-2, 3, 0), movement=0.8,
-    ),
-}  # fmt: skip
-"""Ekman's six and none."""
+DELIVERIES: Mapping[str, Delivery] = {
+    "happy": Delivery(pitch=1.12, liveliness=1.35, rate=1.06, loudness=1.15),
+    "sad": Delivery(pitch=0.92, liveliness=0.55, rate=0.85, loudness=0.75),
+    "angry": Delivery(pitch=1.06, liveliness=1.3, rate=1.1, loudness=1.4),
+    "surprised": Delivery(pitch=1.2, liveliness=1.5, rate=1.03, loudness=1.15),
+    "afraid": Delivery(pitch=1.16, liveliness=0.8, rate=1.14, loudness=0.85),
+    "disgusted": Delivery(pitch=0.95, liveliness=0.85, rate=0.92, loudness=1.0),
+}
+"""How each of the MOODS sounds at full intensity; neutral is PLAIN."""
 
 _LIPS_APART = ("mouthUpperUp", "mouthStretch")
 """Parts of a mood that give way when lips must meet."""
@@ -121,7 +81,7 @@ def draw_manner(voice: Voice, rng: np.random.Generator) -> Manner:
 
 def delivered(mood: str, intensity: float) -> Delivery:
     """The delivery of a mood, a share of the way from neutral."""
-    full = MOODS[mood].delivery
+    full = DELIVERIES.get(mood, PLAIN)
     return Delivery(**{name: 1 + intensity * (value - 1) for name, value in vars(full).items()})
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from talkcli.engine.audio.alignment import align
 from talkcli.engine.errors import BadInput
-from talkcli.engine.metrics.alignment import align
 from talkcli.engine.speech import Speech, load_speech
 from talkcli.engine.studio.espeak import Request, espeak
 from talkcli.engine.studio.ipa import phone_of

@@ -14,17 +14,18 @@ import numpy as np
 import torch
 
 import talkcli
+from talkcli.engine.audio.alignment import has_pocketsphinx
 from talkcli.engine.audio.augment import breath
 from talkcli.engine.clips import Clip, Contents, lay_out, save_clip, write_all
+from talkcli.engine.editing.moods import MOODS
 from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import RIG
 from talkcli.engine.face.look import Look
-from talkcli.engine.metrics.alignment import has_pocketsphinx
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
-from talkcli.engine.studio.performance import MOODS, Manner, delivered, draw_manner, perform
+from talkcli.engine.studio.performance import Manner, delivered, draw_manner, perform
 from talkcli.engine.studio.readers import readers, reading
 from talkcli.engine.studio.texts import sentence
 from talkcli.engine.studio.voices import (
@@ -139,10 +140,10 @@ def _faced(plan: Plan, name: str, voice: Voice, rng: np.random.Generator) -> Spe
 
 def _painted(voice: Voice, rng: np.random.Generator) -> Look:
     """A skin that goes with the voice."""
-    from talkcli.engine.studio.complexion import sample_skin
     from talkcli.engine.studio.looks import (
         bake_look,  # builds the head's surface: seconds, for those who want it
     )
+    from talkcli.engine.studio.paint.complexion import sample_skin
 
     skin = sample_skin(rng, male=float(voice.pitch < 150))
     return bake_look(skin, wrinkles=load_face_model().wrinkles)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from talkcli.engine.errors import MissingAsset, TalkError, Untrusted
-from talkcli.engine.struct import FORMAT, S, load_tensors, save_tensors
+from talkcli.engine.files import FORMAT, load_tensors, save_tensors
+from talkcli.engine.struct import S
 from talkcli.engine.training.stage import N, Stage
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput, Untrusted
+from talkcli.engine.files import FORMAT, load_tensors, save_tensors
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder
-from talkcli.engine.struct import FORMAT, load_tensors, save_tensors
 
 BATCH = 32
 """Maps that are encoded at once."""

@@ -1,0 +1,191 @@
+"""Hair on the skin: brows, lashes, beard and scalp, strand by strand, with the soft shadow of their roots."""
+
+import numpy as np
+
+from talkcli.engine.studio.paint.canvas import Canvas, Field
+from talkcli.engine.studio.paint.complexion import SkinParameters
+from talkcli.engine.studio.paint.paint import Paint, Region
+from talkcli.engine.studio.paint.pigment import hair_colour
+from talkcli.engine.studio.paint.strands import grow, scatter
+from talkcli.engine.studio.shape import noise
+from talkcli.engine.studio.shape.atlas import BOXES
+from talkcli.engine.studio.shape.domain import directions
+from talkcli.engine.studio.shape.hair import LOCKS, comb, inside
+from talkcli.engine.studio.shape.noise import smooth
+
+LASH_PARTING = 22.0
+"""mm: lashes below this height are the lower lid's"""
+BROW_X = (8.0, 13.0, 20.0, 28.0, 36.0, 43.0, 50.0)
+BROW_Y = (38.4, 39.5, 41.0, 42.8, 43.7, 42.0, 37.4)
+BROW_HALF = (2.6, 3.7, 3.9, 3.4, 2.7, 1.9, 0.8)
+"""the middle line and half height of the left brow along x, mm"""
+
+
+def paint_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """All hair that grows from the skin."""
+    scalp_hair(paint, canvas, person)
+    beard(paint, canvas, person)
+    brows(paint, canvas, person)
+    lash_line(paint, canvas, person)
+
+
+def _lay(paint: Paint, canvas: Canvas, cover: Field, shade: Field, colour: np.ndarray, height: float) -> None:
+    where = np.flatnonzero(cover > 1e-3)
+    paint.cover(where, np.clip(colour * shade[where, None], 0, 1), cover[where])
+    paint.finish(where, 0.22, 0.60, cover[where] * 0.8)
+    paint.height[where] += height * cover[where]
+
+
+def brow_profile(skin: Region, person: SkinParameters) -> tuple[Field, Field, Field]:
+    """[k] how deep in the brow (1 middle, 0 edge), the signed height over its middle line in half heights,
+    and how far along (0..1)."""
+    arch = (person.brow_arch - 0.5) * 4.0
+    middle = np.interp(skin.x, BROW_X, BROW_Y) + arch * (skin.blob((35, 42, 80), (11, 99, 99)) - 0.35)
+    half = np.interp(skin.x, BROW_X, BROW_HALF) * (0.55 + 0.75 * person.brow_thickness)
+    across = (skin.y - middle) / half
+    along = np.clip((skin.x - 8) / 42, 0, 1)
+    ends = smooth(skin.x, 6.0, 13.0) * smooth(skin.x, 51.0, 43.0) * (skin.z > 30)
+    inside = np.exp(-(np.abs(across) ** 3)) * ends
+    return inside.astype(np.float32), across.astype(np.float32), along.astype(np.float32)
+
+
+def brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """Some four hundred hairs a side: upright near the nose, swept outward along the brow, its upper edge
+    combed down and its lower up."""
+    rng = np.random.default_rng([person.seed, 61])
+    skin = Region.of(canvas, canvas.within("skin"))
+    inside, across, along = brow_profile(skin, person)
+    side = np.sign(skin.position[:, 0])
+    lift = np.interp(along, [0, 0.10, 0.35, 0.65, 1.0], [1.35, 0.95, 0.45, 0.05, -0.45]) - 0.45 * np.clip(
+        across, -1.2, 1.2
+    )
+    lift += 0.12 * noise.octaves(skin.position / 4, 2, person.seed + 62)
+    flow = np.zeros_like(canvas.position)
+    flow[skin.texels] = np.stack([side * np.cos(lift), np.sin(lift), np.zeros_like(lift)], 1)
+    density = np.zeros(len(canvas.texels), np.float32)
+    clumps = 1 + 0.35 * noise.octaves(skin.position / 2.5, 2, person.seed + 63)
+    density[skin.texels] = (0.7 + 2.6 * person.brow_density) * inside * clumps
+    roots = scatter(canvas, density, rng)
+    place = np.interp(
+        canvas.position[roots, 0] * np.sign(canvas.position[roots, 0]), [8, 20, 38, 50], [4.2, 6.6, 6.4, 4.2]
+    )
+    length = place * rng.uniform(0.6, 1.15, len(roots)) * (0.85 + 0.3 * person.male)
+    colour = hair_colour(
+        min(1.0, person.hair_eumelanin * 0.9 + 0.14), person.hair_pheomelanin, person.hair_grey * 0.5
+    )
+    shadow = np.zeros(len(canvas.texels), np.float32)
+    shadow[skin.texels] = inside * (0.10 + 0.16 * person.brow_density)
+    _lay(paint, canvas, shadow, np.ones_like(shadow), colour * 0.8 + 0.02, 0.0)
+    cover, shade = grow(
+        canvas, roots, flow, length, 0.085, rng, canvas.within("skin"), spread=0.20, curl=0.35, contrast=0.30
+    )
+    _lay(paint, canvas, cover * 0.94, shade, colour, 0.18)
+
+
+def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """The roots of the lashes darken the outer edge of the lids; the lashes themselves are geometry."""
+    lid, s, upper = canvas.lid, canvas.lid_s, canvas.lid_upper
+    reach = np.where(lid < 6.15, 0.35 + 0.45 * upper, 0.3)
+    edge = np.exp(-(((lid - 6.15) / reach) ** 2)) * smooth(s, 0.06, 0.22) * canvas.within("skin")
+    amount = edge * (0.10 + upper * (0.42 + 0.55 * person.lash_strength))
+    colour = hair_colour(min(1.0, 0.55 + 0.55 * person.hair_eumelanin), 0.06, 0.0)
+    _lay(
+        paint,
+        canvas,
+        np.clip(amount, 0, 0.92).astype(np.float32),
+        np.ones(len(lid), np.float32),
+        colour * 0.7,
+        0.0,
+    )
+    skin = np.flatnonzero(np.abs(lid - 3.5) < 1.0)
+    lashes = np.flatnonzero(canvas.within("left_lashes", "right_lashes"))
+    lower = (canvas.position[lashes, 1] < LASH_PARTING)[:, None]
+    paint.colour[lashes] = np.where(
+        lower, colour * 0.5 + 0.4 * np.median(paint.colour[skin], 0), colour * 0.7
+    )
+    paint.strength[lashes], paint.roughness[lashes] = 0.2, 0.6
+
+
+def beard(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """The grey shadow of hair under the skin, and cut hairs over it."""
+    if person.stubble <= 0.01:
+        return
+    rng = np.random.default_rng([person.seed, 71])
+    skin = Region.of(canvas, canvas.within("skin"))
+    zone = beard_zone(skin, canvas, person.seed)
+    colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin + 0.1, person.hair_grey)
+    shadow = zone * (0.08 + 0.22 * person.stubble) * (0.4 + 0.6 * person.hair_eumelanin)
+    under = np.array([0.62, 0.72, 0.80])
+    paint.colour[skin.texels] *= 1 - shadow[:, None] * under[::-1]
+    flow = np.zeros_like(canvas.position)
+    side = np.sign(skin.position[:, 0])
+    sideways = 0.35 * side * smooth(skin.x, 4, 24)
+    flow[skin.texels] = np.stack([sideways, -np.ones_like(skin.y), np.zeros_like(skin.y)], 1)
+    density = np.zeros(len(canvas.texels), np.float32)
+    density[skin.texels] = 0.95 * zone
+    roots = scatter(canvas, density, rng)
+    length = (0.35 + 3.0 * person.stubble**1.5) * rng.uniform(0.5, 1.2, len(roots))
+    cover, shade = grow(canvas, roots, flow, length, 0.11, rng, canvas.within("skin"), spread=0.5, curl=0.5)
+    _lay(paint, canvas, cover * (0.35 + 0.6 * min(1, person.stubble * 1.6)), shade, colour, 0.12)
+
+
+def beard_zone(skin: Region, canvas: Canvas, seed: int) -> Field:
+    """[k] where a beard grows: moustache, chin, jaw and upper neck, thinner on the cheeks."""
+    lip = canvas.lip[skin.texels]
+    wander = 5 * noise.octaves(skin.position / 12, 2, seed + 72)
+    cheek_line = np.interp(skin.x, [0, 8, 16, 24, 34, 50, 64], [-24, -24, -27, -37, -44, -34, 2])
+    below = smooth(skin.y + 0.4 * wander, cheek_line + 3, cheek_line - 7)
+    neck = smooth(skin.y + wander, -122, -100)
+    front = smooth(skin.z, -6, 14)
+    off_lips = smooth(lip, 1.08, 1.35)
+    bare = 1 - 0.75 * skin.blob((0, -60.5, 100), (9, 3.5, 20)) - 0.35 * skin.blob((13, -61, 96), (6, 6, 20))
+    sparse = 1 - 0.45 * skin.blob((36, -38, 70), (14, 12, 30))
+    return (below * neck * front * off_lips * np.clip(bare, 0, 1) * sparse).astype(np.float32)
+
+
+def scalp_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """Hair grows out of the skin: single hairs at the border, ever denser, until they hide it."""
+    rng = np.random.default_rng([person.seed, 81])
+    skin = Region.of(canvas, canvas.within("skin"))
+    way = directions(skin.position.astype(np.float64))
+    inward = inside(way) + 2.0 * noise.octaves(skin.position / 8, 2, person.seed + 82)
+    colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
+    whole = np.zeros(len(canvas.texels), np.float32)
+    whole[skin.texels] = 0.85 * smooth(inward, -9.0, 5.0)
+    _lay(paint, canvas, whole, np.ones_like(whole), colour * (0.7 + 0.4 * person.hair_grey), 0.0)
+    flow = np.zeros_like(canvas.position)
+    flow[skin.texels] = comb(way)
+    density = np.zeros_like(whole)
+    density[skin.texels] = 1.2 * smooth(inward, -12.0, 4.0)
+    roots = scatter(canvas, density, rng)
+    length = rng.uniform(2.5, 7, len(roots))
+    cover, shade = grow(
+        canvas, roots, flow, length, 0.12, rng, canvas.within("skin"), spread=0.3, curl=0.4, contrast=0.3
+    )
+    _lay(paint, canvas, cover * 0.9, shade, colour, 0.2)
+    cap(paint, canvas, person)
+
+
+def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """The hair's own surface: broad strands down the sheet, which the renderer splits into fine ones; the
+    locks of its edge, too small for strands, in their mean colour and duller."""
+    own = canvas.within("hair")
+    texels = np.flatnonzero(own)
+    rng = np.random.default_rng([person.seed, 84])
+    colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
+    row, column = np.divmod(canvas.texels[texels], canvas.size)
+    tufts = np.stack([150 * column, 30 * row, 0 * row], 1) / canvas.size
+    shade = 0.85 + 0.08 * noise.octaves(canvas.position[texels] / 7, 3, person.seed + 85)
+    shade += 0.16 * noise.octaves(tufts, 2, person.seed + 87)
+    paint.colour[texels] = colour * shade[:, None]
+    paint.strength[texels], paint.roughness[texels] = 0.3, 0.6
+    roots = scatter(canvas, np.where(own, 0.06, 0.0), rng)
+    length = rng.uniform(15, 40, len(roots))
+    cover, tint = grow(canvas, roots, canvas.down, length, 1.0, rng, own, spread=0.1, curl=0.2, contrast=0.5)
+    _lay(paint, canvas, cover * 0.7, tint, colour, 0.3)
+    left, _, right, _ = BOXES["hair"]
+    locks = column > (left + (right - left) * (LOCKS - 0.005)) * canvas.size
+    mean = paint.colour[texels[~locks]].mean(0)
+    tint = 1 + 0.3 * noise.octaves(canvas.position[texels[locks]] / 3, 2, person.seed + 86)
+    paint.colour[texels[locks]] = mean * tint[:, None]
+    paint.strength[texels[locks]] = 0.08
