@@ -12,7 +12,6 @@ The targets were set by a person who had seen the unleaned starter's scores on t
 benchmarks/real_speech.py, so those are not blind; the amounts follow from the studio alone.
 """
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +23,10 @@ from talkcli.engine.audio.augment import elsewhere
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet
+from talkcli.engine.config import load_toml
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.method import Talker
+from talkcli.engine.methods.plan import carried_out, plan_for
 from talkcli.engine.metrics.evaluate import Case, evaluate, talking_head
 from talkcli.engine.metrics.takes import performed, takes_of_audio
 from talkcli.engine.phones import INDEX, SILENCE
@@ -44,9 +45,11 @@ LEANS = (
 
 
 def train(clips: Path, path: Path) -> None:
-    recipe = Path(__file__).with_suffix(".toml")
-    words = ["train", clips, "--config", recipe, "--output", path, "--resume", "-v"]
-    subprocess.run([sys.executable, "-m", "talkcli", *map(str, words)], check=True)
+    """The checkpoint by the recipe; a run that was stopped goes on."""
+    plan = plan_for(clips, load_toml(Path(__file__).with_suffix(".toml")))
+    for moment in carried_out(plan, path, resume=True):
+        if moment.step is not None and moment.step.number % 200 == 0:
+            print(f"{moment.stage}  {moment.step}", flush=True)
 
 
 def spoken(talker: Talker, clips: ClipSet, rooms: bool) -> Iterator[Case]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
 import shlex
@@ -17,7 +18,13 @@ from talkcli.engine.errors import BadUsage, OutOfResources
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from talkcli.engine.training.run import Moment
+
 T = TypeVar("T")
+M = TypeVar("M", bound="Moment")
+
+DETAIL_EVERY = 200
+"""Training steps between two lines under -v."""
 
 _loudness = {"quiet": False, "verbose": False}
 
@@ -170,6 +177,20 @@ def step(label: str) -> Iterator[None]:
         return
     with _rich(True).status(visible(label)):
         yield
+
+
+def training(moments: Iterable[M], clips: int) -> Iterator[M]:
+    """The moments of a training run, each stage with a spinner until its first step and then a bar."""
+    for stage, of_stage in itertools.groupby(moments, lambda moment: moment.stage):
+        rest = iter(of_stage)
+        first = next(rest)
+        yield first
+        with step(f"{stage}: going through {clips} clips"):
+            ready = list(itertools.islice(rest, 1))
+        for moment in progress(itertools.chain(ready, rest), stage, first.steps, "steps"):
+            if moment.step is not None and moment.step.number % DETAIL_EVERY == 0:
+                detail(f"{stage}  {moment.step}")
+            yield moment
 
 
 def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = (), *, folder: bool = False) -> Path:

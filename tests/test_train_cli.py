@@ -11,11 +11,11 @@ import torch
 from typer.testing import CliRunner
 
 from talkcli.app import app
-from talkcli.commands.train import told
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import Clip, Contents, load_contents, save_clip, save_contents
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.plan import without_folders
 from talkcli.engine.motion import Motion, Vertices
 from talkcli.engine.speech import Speech, save_speech
 
@@ -54,7 +54,7 @@ def clips(tmp_path: Path) -> Path:
 
 def test_a_checkpoint_tells_no_folder_of_the_machine_it_was_trained_on():
     given = {"ears": "/home/ada/ears.ckpt", "diffuse": {"steps": 3, "ears": "memorytalker"}}
-    assert told(given) == {"ears": "ears.ckpt", "diffuse": {"steps": 3, "ears": "memorytalker"}}
+    assert without_folders(given) == {"ears": "ears.ckpt", "diffuse": {"steps": 3, "ears": "memorytalker"}}
 
 
 def test_train_then_speak_in_somebodys_manner(clips, tmp_path):

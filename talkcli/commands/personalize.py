@@ -9,6 +9,7 @@ import typer
 
 from talkcli import console, options
 from talkcli.engine.assets import DEFAULT_AVATAR
+from talkcli.engine.methods import DEFAULT_PUPIL
 
 
 def run(
@@ -18,7 +19,7 @@ def run(
             help="The person speaking: a recording, a film, or a folder of clips; - is WAV on stdin."
         ),
     ],
-    model: options.Model = "memorytalker",
+    model: options.Model = DEFAULT_PUPIL,
     avatar: options.Avatar = DEFAULT_AVATAR,
     output: options.Output = None,
     device: options.Device = "auto",

@@ -16,6 +16,10 @@ METHODS = {
     "memorytalker": "talkcli.engine.methods.memorytalker",
 }
 
+DEFAULT_PUPIL = "memorytalker"
+"""Whom `talk train` and `talk personalize` take unasked: it takes a manner from a voice alone. What `talk
+animate` speaks with is `assets.DEFAULT_MODEL`."""
+
 
 def load_method(name: str) -> Method:
     return importlib.import_module(METHODS[pick(name, METHODS, "method")]).METHOD

@@ -1,0 +1,196 @@
+"""Plan: a training run before its first step: the talker, its stages, and every setting by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from talkcli import __version__
+from talkcli.engine.assets import sha256
+from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.config import with_values
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
+from talkcli.engine.methods.method import Method, Talker
+from talkcli.engine.training.fit import is_leader
+from talkcli.engine.training.run import Moment, train
+from talkcli.engine.training.settings import as_toml, by_stage, tuned, values_of
+from talkcli.engine.training.stage import Stage
+
+LARGE_TENSOR = 4096
+"""Numbers in a tensor that `half` stores in half precision; smaller ones cost nothing."""
+NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Plan:
+    method: Method
+    talker: Talker
+    clips: ClipSet
+    stages: Mapping[str, Stage[Any, Any]]
+    settings: Mapping[str, Any]
+    """What `plan_for` could be given to make this plan again."""
+    half: bool = False
+    """Whether large weights are stored in half precision."""
+    start: Path | None = None
+    """The checkpoint whose weights the talker begins with."""
+
+    def __str__(self) -> str:
+        """The settings in TOML."""
+        return as_toml(self.settings)
+
+
+def plan_for(
+    folder: Path,
+    values: Mapping[str, Any] = NO_SETTINGS,
+    changes: Mapping[str, Any] = NO_SETTINGS,
+    *,
+    model: str | None = None,
+    stage: str | None = None,
+    start: Path | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    half: bool = False,
+) -> Plan:
+    """A plan on the training split of a prepared folder.
+
+    `values` are settings as a recipe in TOML holds them, `changes` overrule them by name, and what is given
+    by keyword overrules both. BadUsage for a setting that the method does not have.
+    """
+    values = dict(values)
+    name = values.pop("model", model or DEFAULT_PUPIL)
+    if model not in (None, name):
+        raise BadUsage(f"The config trains {name}, not {model}.", "Leave out --model or --config.")
+    method = load_method(name)
+    listed_seed: int = values.pop("seed", 0)
+    seed = listed_seed if seed is None else seed
+    half = bool(values.pop("half", False)) or half
+    tables = by_stage(values, method.stages, method.config)
+    for table, changed in by_stage(changes, method.stages, method.config).items():
+        tables[table] = merged(tables[table], changed)
+    clips = ClipSet(folder, "train")
+    talker = _talker(method, clips, start, tables["config"], seed)
+    stages = stages_of(method.stages_from(stage), talker, tables, steps)
+    if not stages:
+        raise BadUsage(f"This model has nothing to learn in stage {stage}.", "Leave --stage out.")
+    settings = {
+        "model": method.name,
+        "seed": seed,
+        "config": dataclasses.asdict(talker.config),
+        **{name: values_of(stages[name], method.stages[name], tables[name]) for name in stages},
+    }
+    return Plan(method, talker, clips, stages, settings, half, start)
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with changes, table by table."""
+    result = dict(values)
+    for name, value in changes.items():
+        old = result.get(name)
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[name] = merged(old, value) if nested else value  # type: ignore[arg-type]
+    return result
+
+
+def _talker(
+    method: Method, clips: ClipSet, start: Path | None, changes: Mapping[str, Any], seed: int
+) -> Talker:
+    """An untrained talker that fits the clips, or the one in `start`."""
+    if start is None:
+        torch.manual_seed(seed)
+        return method.build(with_values(method.config_for(clips), changes))
+    talker = open_talker(str(start))
+    if talker.method != method.name:
+        hint = f"Give one of {method.name} with --from."
+        raise BadUsage(f"{start} is a checkpoint of {talker.method}.", hint)
+    if with_values(talker.config, changes) != talker.config:
+        hint = "Leave them out, or leave --from out."
+        raise BadUsage(f"The settings would change the sizes of {start}.", hint)
+    return talker
+
+
+def stages_of(
+    factories: Mapping[str, Any], talker: Talker, tables: Mapping[str, Mapping[str, Any]], steps: int | None
+) -> dict[str, Stage[Any, Any]]:
+    """The stages in which the talker has something to learn, tuned as their tables say."""
+    stages = {
+        name: tuned(make, talker.config, {**tables[name], **({"steps": steps} if steps else {})}, name)
+        for name, make in factories.items()
+    }
+    return {name: stage for name, stage in stages.items() if stage is not None}
+
+
+def run_folder(output: Path) -> Path:
+    """Where a run for this output keeps its state, its settings and its curves."""
+    return output.with_suffix(".run")
+
+
+def states_in(folder: Path) -> list[Path]:
+    """What an unfinished run left, one a stage."""
+    return sorted(folder.glob("*.state"))
+
+
+def carried_out(plan: Plan, output: Path, *, device: str = "cpu", resume: bool = False) -> Iterator[Moment]:
+    """Train by the plan and write the checkpoint; with `resume`, go on where a run for `output` stopped."""
+    folder = run_folder(output)
+    if not resume:
+        for state in states_in(folder):
+            state.unlink()
+    folder.mkdir(exist_ok=True)
+    (folder / "settings.toml").write_text(f"{plan}\n", encoding="utf-8")
+    seed, losses = plan.settings["seed"], {}
+    for moment in train(plan.talker, plan.stages, plan.clips, seed=seed, device=device, folder=folder):
+        losses[moment.stage] = moment.losses
+        yield moment
+    if is_leader():
+        save_trained(plan, losses, output)
+    for state in states_in(folder):
+        state.unlink(missing_ok=True)
+
+
+def save_trained(plan: Plan, losses: Mapping[str, Mapping[str, float]], path: Path) -> None:
+    """The plan's talker as a checkpoint that says what it learnt from, how, and on what terms it stands."""
+    contents, start = plan.clips.contents, plan.start
+    training = without_folders({name: plan.settings[name] for name in plan.settings if name != "config"})
+    provenance: dict[str, Any] = {
+        "program": f"talk {__version__}",
+        "licence": contents.licence,
+        "data": {
+            "clips": len(plan.clips),
+            "source": contents.source,
+            "licence": contents.licence,
+            **contents.made,
+        },
+        "training": {**training, "half": plan.half},
+        "losses": losses,
+    }
+    if start is not None:
+        earlier = load_checkpoint(start)
+        provenance["from"] = {"sha256": sha256(start), "provenance": earlier.provenance}
+        if earlier.licence != contents.licence:
+            provenance["licence"] += f"; what it began with: {earlier.licence}"
+    weights: Mapping[str, Tensor] = plan.talker.state_dict()
+    if plan.half:
+        weights = {name: _halved(tensor) for name, tensor in weights.items()}
+    save_checkpoint(plan.method.name, plan.talker.config, weights, provenance, path)
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    return tensor.half() if tensor.is_floating_point() and tensor.numel() > LARGE_TENSOR else tensor
+
+
+def without_folders(settings: Any) -> Any:
+    """Settings as a checkpoint holds them: an absolute path shrinks to its name."""
+    if isinstance(settings, Mapping):
+        return {name: without_folders(value) for name, value in settings.items()}
+    absolute = isinstance(settings, str) and os.path.isabs(settings)
+    return Path(settings).name if absolute else settings
