@@ -14,6 +14,7 @@ from talkcli.engine.clips import (
     Clip,
     ClipSet,
     Contents,
+    DrawnBy,
     TextureFrames,
     flat,
     has_clip,
@@ -98,10 +99,26 @@ def take(clips: ClipSet, index: int, _: torch.Generator) -> Take:
 
 def test_batches_pad_what_is_ragged_and_repeat_with_the_seed(folder):
     clips = ClipSet(folder)
-    first, again = (next(clips.batches(take, 8, generator())) for _ in range(2))
+    first, again = (clips.batches(take, 8)(generator()) for _ in range(2))
     assert torch.equal(first.face, again.face) and set(first.frames.tolist()) == {60, 90}
     for face, frames in zip(first.face, first.frames, strict=True):
         assert face[: int(frames), 0].tolist() == list(range(int(frames))) and not face[int(frames) :].any()
+
+
+def test_a_batch_is_an_even_draw_of_clips_or_of_frames(folder):
+    """Two clips of 60 frames and two of 90: by frames a long one comes 3 times where a short one comes 2."""
+    clips, size = ClipSet(folder), 20_000
+
+    def which(clips: ClipSet, index: int, _: torch.Generator) -> Take:
+        return Take(torch.zeros(1, 1), torch.tensor(index))
+
+    assert clips.frames == (60, 90, 60, 90)
+    shares_of: dict[DrawnBy, list[float]] = {"clips": [0.25] * 4, "frames": [0.2, 0.3, 0.2, 0.3]}
+    for by, shares in shares_of.items():
+        counts = clips.batches(which, size, by)(generator()).frames.bincount()
+        deviation = [(share * (1 - share) * size) ** 0.5 for share in shares]
+        far = [abs(n - s * size) / d for n, s, d in zip(counts.tolist(), shares, deviation, strict=True)]
+        assert max(far) < 4, by
 
 
 def test_padding_leaves_equal_structs_alone():

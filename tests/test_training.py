@@ -1,9 +1,10 @@
 """The training loop, on a network of one layer."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from talkcli.engine.errors import TalkError, Untrusted
+from talkcli.engine.errors import BadInput, BadUsage, TalkError, Untrusted
 from talkcli.engine.struct import TensorStruct
+from talkcli.engine.training.ahead import ahead
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.losses import mean_square, velocity
 from talkcli.engine.training.stage import Stage, Update, cosine
@@ -40,21 +42,21 @@ def square(net: Net, batch: Pair, generator: torch.Generator) -> dict[str, Tenso
     return {"square": (net.learning(net.frozen(batch.x)) - batch.y + jitter).square().mean()}
 
 
-def pairs(generator: torch.Generator) -> Iterator[Pair]:
-    while True:
-        x = torch.randn(8, 3, generator=generator)
-        yield Pair(x, x[:, :2] * 0.5)
+def pairs(generator: torch.Generator) -> Pair:
+    x = torch.randn(8, 3, generator=generator)
+    return Pair(x, x[:, :2] * 0.5)
 
 
 STAGE = Stage((Update(learning, square, lr=0.05),), lambda net, clips: lambda *_: None, steps=20, batch=8)  # type: ignore[arg-type,return-value]
 
 
-def run(stage, steps=None, state=None, seed=3, every=5):
+def run(stage, steps=None, state=None, seed=3, every=5, threads=1, killed_at=None):
     torch.manual_seed(0)
-    net, generator = Net(), torch.Generator().manual_seed(seed)
-    taken = []
-    for step in fit(net, stage, pairs(generator), generator=generator, state=state, every=every):
+    net, taken = Net(), []
+    for step in fit(net, stage, pairs, seed=seed, state=state, every=every, threads=threads):
         taken.append(step)
+        if step.number == killed_at:
+            os.kill(os.getpid(), signal.SIGKILL)
         if len(taken) == steps:
             break
     return net, taken
@@ -66,12 +68,13 @@ def same(one: nn.Module, two: nn.Module) -> bool:
     )
 
 
+@pytest.mark.parametrize("threads", [0, 1, 3])
 @pytest.mark.parametrize("ema", [None, 0.9])
-def test_a_run_that_was_cut_off_ends_where_the_whole_one_ends(tmp_path, ema):
+def test_a_run_that_was_cut_off_ends_where_the_whole_one_ends(tmp_path, ema, threads):
     stage = replace(STAGE, ema=ema, schedule=cosine)
-    whole, steps = run(stage)
-    run(stage, steps=13, state=tmp_path / "state")
-    resumed, rest = run(stage, state=tmp_path / "state", seed=99)
+    whole, steps = run(stage, threads=0)
+    run(stage, steps=13, state=tmp_path / "state", threads=threads)
+    resumed, rest = run(stage, state=tmp_path / "state", threads=threads)
     assert [step.number for step in rest] == list(range(10, 20)), "a crash costs at most the interval"
     assert [step.losses for step in rest] == [step.losses for step in steps[10:]]
     assert same(whole, resumed)
@@ -79,20 +82,62 @@ def test_a_run_that_was_cut_off_ends_where_the_whole_one_ends(tmp_path, ema):
     assert nothing == [] and same(done, whole), "a finished stage gives its weights at once"
 
 
+KILLED = """
+import sys
+from pathlib import Path
+from test_training import STAGE, run
+run(STAGE, state=Path(sys.argv[1]), killed_at=13)
+"""
+
+
+def test_a_run_that_was_killed_ends_where_the_whole_one_ends(tmp_path):
+    (tmp_path / "killed.py").write_text(KILLED)
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{here}:{here.parent}"}
+    words = [sys.executable, str(tmp_path / "killed.py"), str(tmp_path / "state")]
+    assert subprocess.run(words, env=environment).returncode == -signal.SIGKILL
+    resumed, rest = run(STAGE, state=tmp_path / "state")
+    assert rest[0].number == 10 and same(run(STAGE)[0], resumed)
+
+
+def test_a_run_goes_on_with_its_own_seed_alone(tmp_path):
+    run(STAGE, steps=13, state=tmp_path / "state")
+    with pytest.raises(BadUsage, match="begun with seed 3, not 4"):
+        run(STAGE, state=tmp_path / "state", seed=4)
+
+
+def test_all_chance_of_a_step_follows_from_the_seed_and_its_number():
+    def drawn(seed: int, steps: int) -> Tensor:
+        """Of each step: the batch, the step's own dice, torch's."""
+        values: list[list[float]] = []
+
+        def noting(net: Net, batch: Pair, generator: torch.Generator) -> dict[str, Tensor]:
+            chance = (batch.x[0, 0], torch.rand((), generator=generator), torch.rand(()))
+            values.append([float(value) for value in chance])
+            return square(net, batch, generator)
+
+        run(replace(STAGE, updates=(Update(learning, noting, lr=0.05),) * 2, steps=steps), seed=seed)
+        return torch.tensor(values)
+
+    whole, other = drawn(3, 6), drawn(4, 6)
+    assert torch.equal(drawn(3, 4), whole[:8])
+    assert len(whole[:, 1:].unique()) == 24 and len(whole[:, 0].unique()) == 6, "nothing comes twice"
+    assert not torch.isin(other, whole).any()
+
+
 def test_the_state_of_another_run_is_refused(tmp_path):
     run(STAGE, state=tmp_path / "state")
     other = nn.Linear(2, 2)
-    generator = torch.Generator()
     stage = Stage((Update(nn.Module.parameters, square),), STAGE.begin, steps=1, batch=1)
     with pytest.raises(Untrusted, match="another training run"):
-        next(fit(other, stage, pairs(generator), generator=generator, state=tmp_path / "state"))  # type: ignore[arg-type,type-var]
+        next(fit(other, stage, pairs, seed=3, state=tmp_path / "state"))  # type: ignore[arg-type,type-var]
 
 
 def test_only_what_is_trained_changes_and_frozen_parts_listen_in_eval_mode():
     torch.manual_seed(0)
-    net, generator = Net(), torch.Generator().manual_seed(3)
+    net = Net()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    for _ in fit(net, STAGE, pairs(generator), generator=generator):
+    for _ in fit(net, STAGE, pairs, seed=3):
         assert not any(module.training for module in net.frozen.modules())
         assert all(module.training for module in net.learning.modules())
         assert all(p.grad is None for p in net.frozen.parameters())
@@ -107,8 +152,7 @@ def test_training_leaves_the_callers_dice_alone():
     torch.manual_seed(5)
     run(replace(STAGE, steps=3))
     torch.manual_seed(5)
-    generator = torch.Generator().manual_seed(1)
-    steps = fit(Net(), STAGE, pairs(generator), generator=generator)
+    steps = fit(Net(), STAGE, pairs, seed=1)
     torch.manual_seed(5)
     next(steps)
     assert torch.equal(torch.rand(3), expected)
@@ -120,9 +164,9 @@ def test_a_loss_that_is_not_a_number_stops_the_run_before_it_harms_the_weights(t
         return losses | {"broken": losses["square"] * (float("nan") if batch.x[0, 0] > 1 else 1)}
 
     stage = replace(STAGE, updates=(Update(learning, broken, lr=0.05),), steps=100)
-    net, generator = Net(), torch.Generator().manual_seed(3)
+    net = Net()
     with pytest.raises(TalkError, match="broken nan"):
-        for _ in fit(net, stage, pairs(generator), generator=generator):
+        for _ in fit(net, stage, pairs, seed=3):
             pass
     assert all(torch.isfinite(p).all() for p in net.parameters())
 
@@ -166,8 +210,8 @@ from torch import nn
 from test_training import STAGE, Net, pairs
 from talkcli.engine.training.fit import fit
 torch.manual_seed(0)
-net, generator = Net(), torch.Generator().manual_seed(3)
-for step in fit(net, STAGE, pairs(generator), generator=generator): pass
+net = Net()
+for step in fit(net, STAGE, pairs, seed=3): pass
 torch.save(net.state_dict(), f"rank{os.environ['RANK']}.pt")
 """
 
@@ -184,3 +228,32 @@ def test_processes_that_train_together_agree(tmp_path):
     assert all(torch.equal(one[name], two[name]) for name in one)
     alone, _ = run(STAGE)
     assert not all(torch.equal(one[name], value) for name, value in alone.state_dict().items())
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_what_is_made_ahead_comes_in_order_and_so_do_its_errors(threads):
+    def make(number: int) -> int:
+        if number == 5:
+            raise BadInput("five is missing", "")
+        return number
+
+    came = []
+    with pytest.raises(BadInput, match="five"):
+        for value in ahead(make, 2, 9, threads):
+            came.append(value)
+    assert came == [2, 3, 4]
+    assert list(ahead(make, 6, 9, threads)) == [6, 7, 8] and list(ahead(make, 9, 9, threads)) == []
+
+
+def test_no_more_is_made_ahead_than_there_are_threads_and_they_end_with_their_reader():
+    made, before = [], threading.active_count()
+    values = ahead(lambda number: made.append(number) or number, 0, 10**9, 3)
+    for expected in range(20):
+        assert next(values) == expected and max(made) <= expected + 3
+    assert threading.active_count() > before
+    values.close()
+    assert threading.active_count() == before
+    steps = fit(Net(), STAGE, pairs, seed=3, threads=3)
+    next(steps)
+    steps.close()
+    assert threading.active_count() == before

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from talkcli.engine.errors import BadInput, BadUsage, pick
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.files import replacing
-from talkcli.engine.motion import Motion, load_motion, load_offsets, save_motion
+from talkcli.engine.motion import Motion, load_motion, load_offsets, motion_frames, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
 from talkcli.engine.speech import Speech, load_speech, save_speech
 from talkcli.engine.struct import S, TensorStruct, stack
@@ -293,15 +293,33 @@ class ClipSet:
             found.setdefault(self.speaker(index), []).append(index)
         return {speaker: tuple(indices) for speaker, indices in found.items()}
 
-    def batches(self, example: Example[S], size: int, generator: torch.Generator) -> Iterator[S]:
-        """Endless batches of whatever `example` cuts; ragged examples are padded with zeros at the end."""
-        while True:
-            picks = torch.randint(len(self), (size,), generator=generator).tolist()
-            yield stack(padded([example(self, index, generator) for index in picks]))
+    @functools.cached_property
+    def frames(self) -> tuple[int, ...]:
+        """How many frames each clip's motion has."""
+        return tuple(motion_frames(self.path(index, ".motion")) for index in range(len(self)))
+
+    def batches(self, example: Example[S], size: int, by: DrawnBy = "clips") -> Draw[S]:
+        """Batches of whatever `example` cuts; ragged examples are padded with zeros at the end.
+
+        By clips, every clip is as likely as any other; by frames, a clip is as likely as it is long.
+        """
+        ends = torch.tensor(self.frames if by == "frames" else [1] * len(self)).cumsum(0)
+
+        def draw(generator: torch.Generator) -> S:
+            places = torch.randint(int(ends[-1]), (size,), generator=generator)
+            picks = torch.searchsorted(ends, places, right=True).tolist()
+            return stack(padded([example(self, index, generator) for index in picks]))
+
+        return draw
 
 
 Example = Callable[[ClipSet, int, torch.Generator], S]
 """One training example from clip `index`: a stage's own kind of struct."""
+
+Draw = Callable[[torch.Generator], S]
+"""One batch, by these dice alone: batches may be drawn in any order, in any thread."""
+
+DrawnBy = Literal["clips", "frames"]
 
 
 def padded(structs: Sequence[S]) -> list[S]:

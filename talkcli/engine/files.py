@@ -175,6 +175,17 @@ def load_rows(path: Path, name: str, start: int, stop: int | None) -> Tensor | N
         raise Untrusted(f"{path} is not a talk file, or is damaged: {error}.", hint) from error
 
 
+def load_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor of a file that save_tensors wrote, without reading any."""
+    try:
+        _check_header(path)
+        with safe_open(path, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        hint = "Make it again, or fetch it again."
+        raise Untrusted(f"{path} is not a talk file, or is damaged: {error}.", hint) from error
+
+
 def _check_header(path: Path) -> None:
     """Refuse a header that claims more than the file holds, before anything is allocated."""
     size = path.stat().st_size

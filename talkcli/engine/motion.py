@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput
-from talkcli.engine.files import load_rows, load_struct, save_struct
+from talkcli.engine.files import load_rows, load_shapes, load_struct, save_struct
 from talkcli.engine.struct import TensorStruct
 
 
@@ -132,6 +132,16 @@ def load_offsets(path: Path, start: int = 0, stop: int | None = None) -> Float[T
     if rows is None:
         raise BadInput(f"{path} holds no vertices.", "Use clips of captured meshes, such as textalk4d's.")
     return rows
+
+
+def motion_frames(path: Path) -> int:
+    """How many frames a motion file has, from its header alone."""
+    shapes = load_shapes(path)
+    tracks = ("face.offsets", "face.weights", "face.expression", "face.codes")
+    counts = [shapes[track][0] for track in tracks if track in shapes]
+    if not counts:
+        raise BadInput(f"{path} holds no motion.", "Give the right file.")
+    return counts[0]
 
 
 def load_motion(path: Path) -> Motion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from talkcli.engine.errors import MissingAsset, TalkError, Untrusted
+from talkcli.engine.clips import Draw
+from talkcli.engine.errors import BadUsage, MissingAsset, TalkError, Untrusted
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors
 from talkcli.engine.struct import S
+from talkcli.engine.training.ahead import ahead, dice
 from talkcli.engine.training.stage import N, Stage
+
+THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
+"""That make batches while the network learns."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +42,21 @@ class Step:
 def fit(
     network: N,
     stage: Stage[N, S],
-    batches: Iterator[S],
+    draw: Draw[S],
     *,
-    generator: torch.Generator,
+    seed: int,
     device: torch.device | str = "cpu",
     state: Path | None = None,
     every: int = 500,
-) -> Iterator[Step]:
+    threads: int = THREADS,
+) -> Generator[Step, None, None]:
     """Train in place; yield every step so that the caller may show, log or stop.
 
-    `state` is written every `every` steps and at the end, and read first if it is there: a crash loses at
-    most `every` steps, and the resumed run takes the very steps of the uninterrupted one, since `generator`
-    (which `batches` must share) is saved too. Under `accelerate launch` each process takes its own batches
-    and the gradients are averaged.
+    The chances of a step follow from `seed` and its number alone: those of its batch, which one of `threads`
+    threads draws in advance (0: none), and those within the losses. `state` is written every `every` steps
+    and at the end, and read first if it is there: a crash loses at most `every` steps, and the resumed run
+    takes the very steps of the uninterrupted one. Under `accelerate launch` each process has chances of its
+    own, by its rank too, and the gradients are averaged.
     """
     team = _Team.joined()
     device = team.device or device
@@ -62,16 +69,18 @@ def fit(
         for group, update in zip(groups, stage.updates, strict=True)
     ]
     average = {name: p.detach().clone() for name, p in network.named_parameters()} if stage.ema else {}
-    run = _Run(network, optimisers, average, generator)
+    run = _Run(network, optimisers, average, seed)
     first = run.load(state) if state is not None and state.exists() else 0
-    team.part(generator, first)
+    batches = ahead(lambda number: draw(dice(seed, number, team.rank)), first, stage.steps, threads)
     try:
-        for number in range(first, stage.steps):
-            batch, seen = next(batches).to(device), {}
+        for number, drawn in enumerate(batches, first):
+            batch, seen = drawn.to(device), {}
             scale = stage.schedule(number / stage.steps)
-            for update, group, optimiser in zip(stage.updates, groups, optimisers, strict=True):
+            for place, update in enumerate(stage.updates):
+                group, optimiser = groups[place], optimisers[place]
                 if number < update.start:
                     continue
+                generator = dice(seed, number, team.rank, place)
                 for settings in optimiser.param_groups:
                     settings["lr"] = update.lr * scale
                 with torch.random.fork_rng():
@@ -101,6 +110,7 @@ def fit(
                     parameter.copy_(average[name])
         stage.end(network)
     finally:
+        batches.close()
         for parameter, wanted in before.items():
             parameter.requires_grad_(wanted)
             parameter.grad = None
@@ -131,21 +141,27 @@ class _Run:
     network: nn.Module
     optimisers: Sequence[torch.optim.Optimizer]
     average: dict[str, Tensor]
-    generator: torch.Generator
+    seed: int
 
     def save(self, path: Path, steps: int) -> None:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        tensors["generator"] = self.generator.get_state()
         for number, optimiser in enumerate(self.optimisers):
             for index, moments in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{number}.{index}.{k}": v for k, v in moments.items()}
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        save_tensors(tensors, {"format": FORMAT, "kind": "TrainingState", "steps": steps}, path)
+        save_tensors(
+            tensors, {"format": FORMAT, "kind": "TrainingState", "steps": steps, "seed": self.seed}, path
+        )
 
     def load(self, path: Path) -> int:
         """Steps taken so far."""
         tensors, header = load_tensors(path)
+        if header.get("seed") != self.seed:
+            raise BadUsage(
+                f"{path} was begun with seed {header.get('seed')}, not {self.seed}.",
+                "Give that seed, or train without --resume.",
+            )
 
         def under(prefix: str) -> dict[str, Tensor]:
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -160,7 +176,6 @@ class _Run:
                     index, kind = name.split(".", 1)
                     moments.setdefault(int(index), {})[kind] = tensor
                 optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-            self.generator.set_state(tensors["generator"])
             return int(header["steps"])
         except (RuntimeError, KeyError, ValueError) as error:
             raise Untrusted(
@@ -192,11 +207,9 @@ class _Team:
             ) from error
         return cls(Accelerator())
 
-    def part(self, generator: torch.Generator, step: int) -> None:
-        """Dice of its own for every process but the first."""
-        if self.accelerator is not None and not self.leads:
-            rank: int = self.accelerator.process_index
-            generator.manual_seed(generator.initial_seed() + 1_000_003 * step + rank)
+    @property
+    def rank(self) -> int:
+        return 0 if self.accelerator is None else self.accelerator.process_index
 
     @property
     def leads(self) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from talkcli.engine.clips import ClipSet
@@ -52,12 +51,11 @@ def train(
     for name, stage in stages.items():
         yield Moment(name, stage.steps, None, {})
         example = stage.begin(network, clips)
-        generator = torch.Generator().manual_seed(seed)
-        batches = clips.batches(example, stage.batch, generator)
+        batches = clips.batches(example, stage.batch, stage.drawn_by)
         state = folder and folder / f"{name}.state"
         losses: dict[str, float] = {}
         with _curves(folder and folder / "log" / name) as draw:
-            for step in fit(network, stage, batches, generator=generator, device=where, state=state):
+            for step in fit(network, stage, batches, seed=seed, device=where, state=state):
                 for term, value in step.losses.items():
                     losses[term] = MEMORY * losses.get(term, value) + (1 - MEMORY) * value
                 draw(step)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from talkcli.engine.clips import DrawnBy
 from talkcli.engine.config import checked
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.training.stage import Stage, cosine, steady
@@ -17,7 +18,7 @@ SCHEDULES = {"steady": steady, "cosine": cosine}
 Factory = Callable[..., Stage[Any, Any] | None]
 """config, options by name -> stage; None where a config has nothing to learn in it."""
 
-_OF_STAGE = {"steps": int, "batch": int, "ema": float, "schedule": str}
+_OF_STAGE = {"steps": int, "batch": int, "ema": float, "schedule": str, "drawn_by": DrawnBy}
 _OF_UPDATE = {"lr": float, "weight_decay": float, "clip_norm": float}
 
 
@@ -42,7 +43,13 @@ def values_of(stage: Stage[Any, Any], make: Factory, given: Mapping[str, Any]) -
     known = inspect.signature(make).parameters.values()
     options = {p.name: given.get(p.name, p.default) for p in known if p.kind is p.KEYWORD_ONLY}
     schedule = next(name for name, function in SCHEDULES.items() if function is stage.schedule)
-    fields = {"steps": stage.steps, "batch": stage.batch, "ema": stage.ema, "schedule": schedule}
+    fields = {
+        "steps": stage.steps,
+        "batch": stage.batch,
+        "ema": stage.ema,
+        "schedule": schedule,
+        "drawn_by": stage.drawn_by,
+    }
     rates = {key: getattr(stage.updates[0], key) for key in _OF_UPDATE}
     return {key: value for key, value in {**fields, **rates, **options}.items() if value is not None}
 

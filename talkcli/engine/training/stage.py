@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.clips import ClipSet, DrawnBy, Example
 from talkcli.engine.struct import S
 
 N = TypeVar("N", bound=nn.Module)
@@ -61,5 +61,7 @@ class Stage(Generic[N, S]):
     """Decay a step of the averaged weights that the stage leaves behind; None leaves the last ones."""
     schedule: Callable[[float], float] = steady
     """Share of the learning rate at a share of the steps."""
+    drawn_by: DrawnBy = "clips"
+    """What is as likely as any other to be in a batch: a clip, or a frame."""
     end: Callable[[N], None] = lambda network: None
     """Once, after the last step: takes away what only training needed, such as a critic."""
