@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from talkcli.engine.audio.augment import elsewhere
+from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet
@@ -87,7 +88,9 @@ def main() -> None:
     if not path.exists():
         train(folder, path)
     talker = open_talker(str(path))
-    name, encoder = next((n, m) for n, m in talker.named_modules() if isinstance(m, LogMelEncoder))
+    ear = phone_ear(talker)
+    assert ear is not None
+    name, encoder = ear
     told = lean(talker, encoder, ClipSet(folder, "val"))
     test = spoken(talker, ClipSet(folder, "test"), rooms=False)
     said = {"studio, test speakers": scores(("lve", *HEARD), test)}

@@ -290,12 +290,14 @@ def test_paper_size_begins_with_a_pretrained_hubert(tmp_path):
     talker = MemoryTalker(TINY)
     stage = METHOD.stages["memorise"](TINY, hubert=str(tmp_path))
     assert stage is not None
-    stage.begin(talker, vertex_clips(tmp_path / "clips"))
+    stage.begin(talker, vertex_clips(tmp_path / "clips"), seed())
     ours = hubert_of(talker).state_dict()
     assert all(torch.equal(value, ours[name]) for name, value in source.state_dict().items())
     with pytest.raises(BadUsage, match="other sizes"):
         stage.begin(
-            MemoryTalker(replace(TINY, hubert=replace(TINY.hubert, layers=1))), ClipSet(tmp_path / "clips")
+            MemoryTalker(replace(TINY, hubert=replace(TINY.hubert, layers=1))),
+            ClipSet(tmp_path / "clips"),
+            seed(),
         )
 
 

@@ -92,7 +92,9 @@ def listening(encoder: Callable[[N], LogMelEncoder], *, steps: int = 10_000) -> 
         return {"phones": loss}
 
     update = Update[N, Heard](lambda network: encoder(network).parameters(), losses, 2e-3, weight_decay=0.02)
-    return Stage((update,), lambda network, clips: heard, steps, batch=24, ema=0.999, schedule=cosine)
+    return Stage(
+        (update,), lambda network, clips, generator: heard, steps, batch=24, ema=0.999, schedule=cosine
+    )
 
 
 @torch.no_grad()

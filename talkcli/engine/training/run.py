@@ -13,6 +13,7 @@ from torch import nn
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.device import pick_device
+from talkcli.engine.training.ahead import dice
 from talkcli.engine.training.fit import Step, fit, is_leader
 from talkcli.engine.training.stage import Stage
 
@@ -50,7 +51,7 @@ def train(
     network.to(where)
     for name, stage in stages.items():
         yield Moment(name, stage.steps, None, {})
-        example = stage.begin(network, clips)
+        example = stage.begin(network, clips, dice(seed))
         batches = clips.batches(example, stage.batch, stage.drawn_by)
         state = folder and folder / f"{name}.state"
         losses: dict[str, float] = {}

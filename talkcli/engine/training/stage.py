@@ -52,9 +52,10 @@ class Stage(Generic[N, S]):
     """A stage is its updates, run in order at every step. What no update trains is frozen, in eval mode."""
 
     updates: tuple[Update[N, S], ...]
-    begin: Callable[[N, ClipSet], Example[S]]
+    begin: Callable[[N, ClipSet, torch.Generator], Example[S]]
     """Once, before the first step: statistics of the data into the network's buffers, features of frozen
-    parts into memory. Returns how one training example is cut from the clips."""
+    parts into memory, new parts from the generator. Returns how one training example is cut from the clips;
+    an example holds all that `losses` need."""
     steps: int
     batch: int
     ema: float | None = None

@@ -226,7 +226,7 @@ def memorise(
     `hubert` is the folder of the pretrained HuBERT to begin with; without it HuBERT begins untaught.
     """
 
-    def begin(network: MemoryTalker, clips: ClipSet) -> Example[Lesson]:
+    def begin(network: MemoryTalker, clips: ClipSet, generator: torch.Generator) -> Example[Lesson]:
         if hubert:
             _take_over(network, load_hubert(Path(hubert)))
         fit_mixing(network, clips)
@@ -252,7 +252,7 @@ def stylise(
 ) -> Stage[MemoryTalker, Triplet]:
     """Stage 2 as published: Adam at 5e-5 on the style encoder; all else is frozen, in eval mode."""
 
-    def begin(network: MemoryTalker, clips: ClipSet) -> Example[Triplet]:
+    def begin(network: MemoryTalker, clips: ClipSet, generator: torch.Generator) -> Example[Triplet]:
         network.style.learnt.fill_(True)
         return triplets(clips, lessons(network, clips, excerpt, views), seconds, rooms=views > 0)
 

@@ -91,6 +91,7 @@ class CorpusLessons:
 
     def __init__(self, clips: ClipSet, size: int, contrast: float = 1.0) -> None:
         self._clips, self._size, self._contrast = clips, size, contrast
+        self.importance = self.wrinkled = None
         self.frames = [len(clips.motion(index)) for index in range(len(clips))]
         for index in range(len(clips)):
             if clips.textures(index) is None:

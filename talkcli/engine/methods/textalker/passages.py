@@ -33,12 +33,23 @@ SAMPLE = 20_000
 class Passage(TensorStruct):
     """Two windows of speech, alone or stacked."""
 
-    audio: Float[Tensor, "*batch ticks width"] | Float[Tensor, "*batch samples"]
-    """What is heard, beforehand; or the waveform for HuBERT."""
+    waveform: Float[Tensor, "*batch samples"] | None
+    """For HuBERT; None where what is heard is known beforehand."""
+    features: Float[Tensor, "*batch frames width"] | None
+    """What is heard, known beforehand."""
     latents: Float[Tensor, "*batch frames dims"]
     """Less the speaker's pivots, along the network's axes, over the spread."""
     weight: Float[Tensor, "*batch frames"]
     """How much each frame counts."""
+    lips: Float[Tensor, "*batch dims views"] | None
+    """Latents to principal motions of the mouth: where an error is seen besides."""
+
+    @property
+    def audio(self) -> Float[Tensor, "*batch samples"] | Float[Tensor, "*batch frames width"]:
+        """What the diffuser listens to."""
+        audio = self.features if self.waveform is None else self.waveform
+        assert audio is not None
+        return audio
 
 
 def take_over(network: TexTalker, model: str) -> None:
@@ -120,6 +131,7 @@ def passages(
     views: int,
     stress: float,
     mishear: float,
+    lips: Float[Tensor, "dims views"] | None,
 ) -> Example[Passage]:
     """Random passages; a clip that is too short holds its last frame. Options: see `stages.diffuse`."""
     config, hearing = network.config, network.hearing
@@ -137,15 +149,15 @@ def passages(
         weight = torch.ones(length)
         if gap is not None and isinstance(motions, RigLessons):
             weight = attention_to(motions.weights(index)[at] @ gap) ** stress
+        latents = tracks[index][at].float()
         if heard is not None:
             view = heard[index][int(torch.randint(len(heard[index]), (), generator=generator))]
             if mishear:
                 view = misheard(view, mishear * float(torch.rand((), generator=generator)), generator)
-            audio = among(view, start, start + length, config.reach).float()
-        else:
-            rate = SAMPLE_RATE / FPS
-            audio = clips.speech(index).waveform[round(start * rate) : round((start + length) * rate)]
-            audio = F.pad(audio, (0, round(length * rate) - len(audio)))
-        return Passage(audio, tracks[index][at].float(), weight)
+            features = among(view, start, start + length, config.reach).float()
+            return Passage(None, features, latents, weight, lips)
+        rate = SAMPLE_RATE / FPS
+        sound = clips.speech(index).waveform[round(start * rate) : round((start + length) * rate)]
+        return Passage(F.pad(sound, (0, round(length * rate) - len(sound))), None, latents, weight, lips)
 
     return cut

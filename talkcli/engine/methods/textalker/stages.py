@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.clips import ClipSet, Example
-from talkcli.engine.methods.textalker.autoencoder import Autoencoder
+from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
 from talkcli.engine.methods.textalker.critic import Critic, CriticConfig, autoencoder_losses, critic_losses
 from talkcli.engine.methods.textalker.diffuser import Readout, diffusion_losses
 from talkcli.engine.methods.textalker.hearing import Hearing, trained_hearing
@@ -34,6 +34,8 @@ class Frame(TensorStruct):
     """One map, or a batch."""
 
     maps: Float[Tensor, "*batch 3 size size"]
+    importance: Float[Tensor, "*batch size size"] | None
+    """How much each texel's error counts; None for all alike."""
 
 
 def listen(config: TexTalkerConfig, *, ears: str = "") -> Stage[TexTalker, Heard] | None:
@@ -58,12 +60,9 @@ def motion(
     it edges are compared instead (`perception.Edges`). `settled`: the generator alone learns, so that latents
     made before stay true.
     """
-    importance: list[Tensor] = []
 
     def begin(network: TexTalker, clips: ClipSet) -> Example[Frame]:
         known = lessons(network, clips, config.motion.size)
-        if isinstance(known, RigLessons):
-            importance.append(known.importance)
         if isinstance(known, RigLessons) and not settled:
             low, high = known.range()
             network.low.copy_(low - MARGIN * (high - low))
@@ -72,31 +71,28 @@ def motion(
 
         def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
             at = int(torch.randint(known.frames[index], (), generator=generator))
-            return Frame(known.motions(index, at, at + 1, low, high)[0])
+            return Frame(known.motions(index, at, at + 1, low, high)[0], known.importance)
 
         return cut
 
-    return _codebook(begin, lambda network: network.motion, critic, lpips, importance, settled)
+    return _codebook(begin, lambda network: network.motion, critic, lpips, settled)
 
 
 def texture(
     config: TexTalkerConfig, *, critic: int = CRITIC_FROM, lpips: str = "", settled: bool = False
 ) -> Stage[TexTalker, Frame]:
     """The codebook of the skin, from wrinkle maps; options as those of `motion`."""
-    importance: list[Tensor] = []
 
     def begin(network: TexTalker, clips: ClipSet) -> Example[Frame]:
         known = lessons(network, clips, config.texture.size)
-        if isinstance(known, RigLessons):
-            importance.append(known.wrinkled)
 
         def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
             at = int(torch.randint(known.frames[index], (), generator=generator))
-            return Frame(known.wrinkles(index, at, at + 1)[0])
+            return Frame(known.wrinkles(index, at, at + 1)[0], known.wrinkled)
 
         return cut
 
-    return _codebook(begin, lambda network: network.texture, critic, lpips, importance, settled)
+    return _codebook(begin, lambda network: network.texture, critic, lpips, settled)
 
 
 def _codebook(
@@ -104,16 +100,13 @@ def _codebook(
     part: Callable[[TexTalker], Autoencoder],
     critic: int,
     lpips: str,
-    importance: list[Tensor],
     settled: bool,
 ) -> Stage[TexTalker, Frame]:
     likeness = perception(Path(lpips) if lpips else None)
 
-    def started(network: TexTalker, clips: ClipSet) -> Example[Frame]:
+    def started(network: TexTalker, clips: ClipSet, generator: torch.Generator) -> Example[Frame]:
         if critic >= 0:
-            config = part(network).config
-            halvings = min(CriticConfig.stages, config.size.bit_length() - 4)  # small maps have few patches
-            network.critic = Critic(CriticConfig(config.channels, stages=halvings))
+            network.critic = new_critic(part(network).config, generator)
         return begin(network, clips)
 
     def losses(network: TexTalker, batch: Frame, generator: torch.Generator) -> Losses:
@@ -122,7 +115,7 @@ def _codebook(
             batch.maps,
             likeness=likeness.to(batch.maps.device),
             critic=network.critic if critic >= 0 else None,
-            importance=importance[0].to(batch.maps.device) if importance else None,
+            importance=None if batch.importance is None else batch.importance[0],
             half=True,
             generator=generator,
             settled=settled,
@@ -149,6 +142,14 @@ def _codebook(
     return Stage(tuple(updates), started, steps=500_000, batch=12, ema=0.995, schedule=cosine, end=ended)
 
 
+def new_critic(config: AutoencoderConfig, generator: torch.Generator) -> Critic:
+    """For maps of that size: small ones have few patches."""
+    halvings = min(CriticConfig.stages, config.size.bit_length() - 4)
+    with torch.random.fork_rng():
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        return Critic(CriticConfig(config.channels, stages=halvings))
+
+
 BETAS = (0.9, 0.99)
 """Adam's, in every stage."""
 
@@ -173,18 +174,16 @@ def diffuse(
     `mishear`: by how much the letters of a passage err at most (standard deviation of logits): an encoder
     knows the voices that it learnt from better than those that will come.
     """
-    seen: list[Readout] = []
 
-    def begin(network: TexTalker, clips: ClipSet) -> Example[Passage]:
+    def begin(network: TexTalker, clips: ClipSet, generator: torch.Generator) -> Example[Passage]:
         clips = clips.thinned(every)
         if ears:
             take_over(network, ears)
         motions = lessons(network, clips, config.motion.size)
         skins = lessons(network, clips, config.texture.size)
         tracks = centred(network, clips, motions, skins)
-        if mouth and isinstance(motions, RigLessons):
-            seen.append(Readout(mouth_readout(network, motions, tracks), mouth))
-        return passages(network, clips, motions, tracks, views, stress, mishear)
+        lips = mouth_readout(network, motions, tracks) if mouth and isinstance(motions, RigLessons) else None
+        return passages(network, clips, motions, tracks, views, stress, mishear, lips)
 
     def losses(network: TexTalker, batch: Passage, generator: torch.Generator) -> Losses:
         with torch.autocast(batch.latents.device.type, torch.bfloat16):
@@ -194,7 +193,7 @@ def diffuse(
                 batch.latents,
                 generator,
                 weight=batch.weight,
-                readout=seen[0] if seen else None,
+                readout=None if batch.lips is None else Readout(batch.lips[0], mouth),
                 blind=blind,
             )
 
