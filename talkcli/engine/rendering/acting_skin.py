@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from talkcli.engine.compiled import fast
 from talkcli.engine.face.look import Wrinkles
-from talkcli.engine.rendering.compiled import fast
 from talkcli.engine.rendering.textures import slopes
 
 

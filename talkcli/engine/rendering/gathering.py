@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.rendering.compiled import fast, inlined
+from talkcli.engine.compiled import fast, inlined
 from talkcli.engine.rendering.rasterize import BOTH, ONE, SUBSAMPLE
 from talkcli.engine.rendering.shading import (
     ACROSS,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.rendering.compiled import fast
+from talkcli.engine.compiled import fast
 from talkcli.engine.rendering.rasterize import BOTH, SHEER, SUBSAMPLE, rasterize, sheet
 
 Array = NDArray[np.float32]

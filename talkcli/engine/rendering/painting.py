@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.rendering.compiled import fast, inlined
+from talkcli.engine.compiled import fast, inlined
 from talkcli.engine.rendering.gathering import gather
 from talkcli.engine.rendering.rasterize import LANES, SUBSAMPLE, rasterize
 from talkcli.engine.rendering.shading import BATCH, LIGHT, shade_body, shade_eye, shade_hair

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.rendering.compiled import exact
+from talkcli.engine.compiled import exact
 
 SUBSAMPLE = 256
 """Steps per sample that vertices are snapped to."""

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from talkcli.engine.compiled import is_cached
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.acting import painted
 from talkcli.engine.face.avatar import Avatar
@@ -23,7 +24,6 @@ from talkcli.engine.face.look import Wrinkles, activations
 from talkcli.engine.motion import Folds, Motion, Textures, ratios
 from talkcli.engine.rendering.acting_skin import blend, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
-from talkcli.engine.rendering.compiled import is_cached
 from talkcli.engine.rendering.gathering import survey
 from talkcli.engine.rendering.occlusion import light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint

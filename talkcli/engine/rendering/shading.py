@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from talkcli.engine.rendering.compiled import fast, inlined
+from talkcli.engine.compiled import fast, inlined
 
 BATCH = 256
 """Points that are shaded together."""

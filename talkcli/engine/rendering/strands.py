@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from talkcli.engine.rendering.compiled import exact, inlined
+from talkcli.engine.compiled import exact, inlined
 from talkcli.engine.rendering.rasterize import LANES, SHEER, edge
 
 STRAND = 0.00042

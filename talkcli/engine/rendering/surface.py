@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from talkcli.engine.compiled import fast
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.look import Look, Wrinkles
 from talkcli.engine.face.topology import MATERIALS, Topology
-from talkcli.engine.rendering.compiled import fast
 from talkcli.engine.rendering.occlusion import bake_occlusion
 from talkcli.engine.rendering.rasterize import BOTH, ONE, SHEER
 from talkcli.engine.rendering.strands import LEFT, comb_out

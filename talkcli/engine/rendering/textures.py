@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from talkcli.engine.compiled import inlined
 from talkcli.engine.face.look import RELIEF_UNIT, Look
-from talkcli.engine.rendering.compiled import inlined
 
 Array = NDArray[np.float32]
 

@@ -7,11 +7,11 @@ the template fits all of them: a brow painted over the template's brow ridge sit
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+from talkcli.engine.compiled import making_arrays
 from talkcli.engine.studio.shape.head_mesh import PARTS, EyeRings, HeadMesh
 
 Field = NDArray[np.float32]
@@ -70,7 +70,7 @@ class Canvas:
         return np.sqrt(np.linalg.norm(np.cross(self.right, self.down), axis=1) + 1e-9).astype(np.float32)
 
 
-@numba.njit(cache=True)
+@making_arrays
 def _cover(corners: NDArray, size: int) -> tuple[NDArray, NDArray]:  # pragma: no cover
     """For triangles [F, 3, 2] in texels: the face at every texel's centre or -1, and its barycentric
     weights."""

@@ -1,17 +1,17 @@
 """Hair as strokes: strands that grow from roots along a field of directions over the skin, laid into the
 atlas as exact fractions of cover."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from talkcli.engine.compiled import making_arrays
 from talkcli.engine.studio.paint.canvas import Canvas, Field
 
 STEP = 0.12
 """mm between two dabs of a strand"""
 
 
-@numba.njit(cache=True)
+@making_arrays
 def _grow(
     slot: NDArray, size: int, texels: NDArray, right: Field, down: Field, normal: Field, flow: Field,
     allowed: NDArray, roots: NDArray, lengths: Field, widths: Field, turns: Field, curls: Field,

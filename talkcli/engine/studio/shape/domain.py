@@ -4,11 +4,11 @@ sees the whole head but the neck."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay, KDTree
 
+from talkcli.engine.compiled import making_arrays
 from talkcli.engine.studio.shape.anatomy import CENTRE
 from talkcli.engine.studio.shape.sdf import Array
 
@@ -54,7 +54,7 @@ def neck_dip(angle: Array) -> Array:
     return np.deg2rad(-66 * front - 32 * (1 - front))
 
 
-@numba.njit(cache=True)
+@making_arrays
 def _contains(loop: Array, points: Array) -> NDArray[np.bool_]:  # pragma: no cover
     result = np.zeros(points.shape[0], np.bool_)
     for i in range(points.shape[0]):
@@ -71,7 +71,7 @@ def _contains(loop: Array, points: Array) -> NDArray[np.bool_]:  # pragma: no co
     return result
 
 
-@numba.njit(cache=True)
+@making_arrays
 def _throw(candidates: Array, reach: Array, taken: Array) -> NDArray[np.bool_]:  # pragma: no cover
     kept = np.zeros(candidates.shape[0], np.bool_)
     chosen = np.empty((candidates.shape[0] + taken.shape[0], 3))

@@ -5,14 +5,15 @@ All functions take points [n, 3] in lattice units and a seed, are pure, and give
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from talkcli.engine.compiled import exact, making_arrays
 
 Field = NDArray[np.float32]
 
 
-@numba.njit(cache=True, inline="always")
+@exact
 def _hash(x: Any, y: Any, z: Any, seed: Any) -> Any:  # pragma: no cover
     h = np.uint32(x) * np.uint32(0x8DA6B343)
     h ^= np.uint32(y) * np.uint32(0xD8163841)
@@ -23,7 +24,7 @@ def _hash(x: Any, y: Any, z: Any, seed: Any) -> Any:  # pragma: no cover
     return np.uint32(h ^ (h >> np.uint32(15)))
 
 
-@numba.njit(cache=True, inline="always")
+@exact
 def _slope(h: Any, x: float, y: float, z: float) -> float:  # pragma: no cover
     """The gradient of one lattice corner (Perlin's twelve edges) along the way to the point."""
     k = h & np.uint32(15)
@@ -32,7 +33,7 @@ def _slope(h: Any, x: float, y: float, z: float) -> float:  # pragma: no cover
     return (u if k & np.uint32(1) == 0 else -u) + (v if k & np.uint32(2) == 0 else -v)
 
 
-@numba.njit(cache=True, inline="always")
+@exact
 def _gradient(x: float, y: float, z: float, seed: int) -> float:  # pragma: no cover
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
     i, j, k = np.int64(fx), np.int64(fy), np.int64(fz)
@@ -51,7 +52,7 @@ def _gradient(x: float, y: float, z: float, seed: int) -> float:  # pragma: no c
     return total
 
 
-@numba.njit(cache=True)
+@making_arrays
 def _octaves(points: Field, octaves: int, seed: int) -> Field:  # pragma: no cover
     result = np.empty(points.shape[0], np.float32)
     for n in range(points.shape[0]):
@@ -72,7 +73,7 @@ def octaves(points: NDArray[np.floating], count: int, seed: int) -> Field:
     return _octaves(np.ascontiguousarray(points, np.float32), count, seed)
 
 
-@numba.njit(cache=True)
+@making_arrays
 def _cells(points: Field, seed: int) -> tuple[Field, Field, Field]:  # pragma: no cover
     count = points.shape[0]
     nearest, second, label = (

@@ -6,9 +6,10 @@ is symmetric in x. A primitive is one row of 13 numbers: kind, layer, sign, blen
 
 from dataclasses import dataclass, field
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from talkcli.engine.compiled import making_arrays
 
 Array = NDArray[np.float64]
 Point = tuple[float, float, float]
@@ -61,7 +62,7 @@ class Primitives:
         return np.array(self.rows, np.float64)
 
 
-@numba.njit(cache=True)
+@making_arrays
 def _distance(rows: Array, x: float, y: float, z: float) -> float:  # pragma: no cover
     x = abs(x)
     layers = np.full(4, FAR)
@@ -108,7 +109,7 @@ def _distance(rows: Array, x: float, y: float, z: float) -> float:  # pragma: no
     return layers[0]
 
 
-@numba.njit(cache=True)
+@making_arrays
 def _march(
     rows: Array, origins: Array, directions: Array, start: Array, steps: int
 ) -> Array:  # pragma: no cover

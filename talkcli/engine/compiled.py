@@ -1,0 +1,77 @@
+"""numba with its cache where this user can write: a source install may be read-only."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+from talkcli.engine.assets import cache_folder
+
+FREE = {"contract", "arcp", "nsz", "afn", "reassoc"}
+
+
+@functools.cache
+def _cache_of(sources: Path) -> str:
+    """A folder for this state of a folder of sources: numba does not see changes in what it inlines."""
+    state = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(sources.glob("*.py"))]
+    try:
+        folder = cache_folder() / "numba" / hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return ""
+    return str(folder)
+
+
+def _kernel(function: Callable[..., Any], **settings: Any) -> Any:
+    config: Any = numba.config  # type: ignore[attr-defined]
+    users = config.CACHE_DIR
+    place = users or _cache_of(Path(function.__code__.co_filename).parent)
+    config.CACHE_DIR = place
+    try:
+        return numba.njit(function, cache=bool(place), **settings)
+    finally:
+        config.CACHE_DIR = users
+
+
+_lending = functools.partial(_kernel, nogil=True, error_model="numpy", _nrt=False)
+"""Kernels borrow their arrays and make none: counting references would cost more than their arithmetic."""
+
+
+def _single(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Its literals in single precision: one double among them would make doubles of all they touch."""
+    code = function.__code__
+    literals = tuple(np.float32(value) if type(value) is float else value for value in code.co_consts)
+    function.__code__ = code.replace(co_consts=literals)
+    return function
+
+
+def fast(function: Callable[..., Any]) -> Any:
+    """In single precision, free to reorder: for colours, which are rounded to bytes anyway."""
+    return _lending(_single(function), fastmath=FREE)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """As `fast`, and melted into its caller."""
+    return _lending(_single(function), fastmath=FREE, forceinline=True)
+
+
+def exact(function: Callable[..., Any]) -> Any:
+    """IEEE arithmetic in the order written: the same result on every machine."""
+    return _lending(function)
+
+
+def making_arrays(function: Callable[..., Any]) -> Any:
+    """As `exact`, for kernels that return arrays of their own."""
+    return _kernel(function)
+
+
+def is_cached(*kernels: object) -> bool:
+    """Whether every kernel has been compiled on this machine before."""
+    files = (getattr(kernel._cache, "_cache_file", None) for kernel in kernels)  # type: ignore[attr-defined]
+    return all(file is not None and Path(file._index_path).is_file() for file in files)
