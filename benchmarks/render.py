@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from talkcli.engine.assets import assets_folder
+from talkcli.engine.assets import DEFAULT_RIG, assets_folder
 from talkcli.engine.errors import MissingAsset
 from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG, arkit_weights, vertices
+from talkcli.engine.face.geometry import arkit_weights, vertices
 from talkcli.engine.face.look import activations
+from talkcli.engine.face.rigs import load_rig, talking_head
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.camera import portrait
@@ -37,16 +37,14 @@ def head() -> Avatar:
     """A bundled avatar with its look; the plain mean head if none is bundled."""
     for path in sorted(assets_folder().rglob("*.avatar")):
         avatar = load_avatar(path)
-        if avatar.rig == RIG and avatar.look is not None:
+        if avatar.rig == DEFAULT_RIG and avatar.look is not None:
             return avatar
-    model = load_face_model()
-    topology = model.topology
-    return Avatar("mean", model.template, topology.faces, topology.regions["lips"], RIG, torch.zeros(1))
+    return talking_head()
 
 
 def talking() -> Motion:
     """A second of an opening, smiling, blinking face."""
-    model = load_face_model()
+    model = load_rig(DEFAULT_RIG)
     rows = [
         model.weight_vector(
             jawOpen=0.3 - 0.3 * np.cos(i / 2),
@@ -68,7 +66,7 @@ def cost(draw: Callable[[int], object]) -> float:
 
 def main() -> None:
     avatar, motion = head(), talking()
-    model = load_face_model()
+    model = load_rig(DEFAULT_RIG)
     camera = portrait(avatar, "front", (SIZE, SIZE))
     view = camera.view(0).double().numpy()
     places = vertices(motion, avatar).numpy()

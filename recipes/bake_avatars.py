@@ -9,10 +9,9 @@ from collections.abc import Mapping
 
 import torch
 
-from talkcli.engine.assets import assets_folder
+from talkcli.engine.assets import DEFAULT_RIG, assets_folder
 from talkcli.engine.face.avatar import Avatar, save_avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.studio.looks import bake_look
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.shape.assembly import build_head
@@ -76,13 +75,13 @@ PEOPLE: Mapping[str, tuple[HeadParameters, SkinParameters]] = {
 
 def coefficients(head: HeadParameters) -> torch.Tensor:
     """[n_identity] the face in the baked identity space, by least squares over the vertices."""
-    model = load_face_model()
+    model = load_rig(DEFAULT_RIG)
     moved = torch.from_numpy(build_head(head).vertices).float() / 1000 - model.template
     return torch.linalg.lstsq(model.identity.flatten(1).mT, moved.flatten()[:, None]).solution[:, 0]
 
 
 def main() -> None:
-    model = load_face_model()
+    model = load_rig(DEFAULT_RIG)
     for name, (head, skin) in PEOPLE.items():
         start = time.perf_counter()
         identity = coefficients(head)
@@ -91,7 +90,7 @@ def main() -> None:
             neutral=model.neutral(identity),
             faces=model.topology.faces,
             lips=model.topology.regions["lips"],
-            rig=RIG,
+            rig=DEFAULT_RIG,
             identity=identity,
             look=bake_look(skin, wrinkles=model.wrinkles),
         )

@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from talkcli.engine.assets import asset
+from talkcli.engine.assets import DEFAULT_RIG, asset
 from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import portrait
 from talkcli.engine.rendering.render import frames
@@ -41,7 +40,7 @@ FACES: Mapping[str, Mapping[str, float]] = {
 
 def stranger(rng: np.random.Generator) -> Avatar:
     """Somebody at random, face and skin of one sex and age."""
-    model = load_face_model()
+    model = load_rig(DEFAULT_RIG)
     male, age = float(rng.random() < 0.5), float(rng.uniform(20, 72))
     head = sample(rng, sex=(2 * male - 1) * rng.uniform(0.5, 1.0), age=(age - 42) / 18)
     return Avatar(
@@ -49,14 +48,14 @@ def stranger(rng: np.random.Generator) -> Avatar:
         neutral=torch.from_numpy(build_head(head).vertices / 1000).float(),
         faces=model.topology.faces,
         lips=model.topology.regions["lips"],
-        rig=RIG,
+        rig=DEFAULT_RIG,
         look=bake_look(sample_skin(rng, male, age), wrinkles=model.wrinkles),
     )
 
 
 def pictures(avatar: Avatar, faces: Mapping[str, Mapping[str, float]], preset: str) -> list[np.ndarray]:
     """One picture [SIZE, SIZE, 3] for each face."""
-    model = load_face_model()
+    model = load_rig(DEFAULT_RIG)
     weights = torch.stack([model.weight_vector(**face) for face in faces.values()])
     motion = Motion(Fraction(25), Coefficients(weights, torch.zeros(len(weights), 3)))
     return list(frames(motion, avatar, portrait(avatar, preset, (SIZE, SIZE))))

@@ -25,10 +25,11 @@ from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.config import load_toml
+from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.methods.plan import carried_out, plan_for
-from talkcli.engine.metrics.evaluate import Case, evaluate, talking_head
+from talkcli.engine.metrics.evaluate import Case, evaluate
 from talkcli.engine.metrics.takes import performed, takes_of_audio
 from talkcli.engine.phones import INDEX, SILENCE
 from talkcli.engine.speech import Speech

@@ -14,8 +14,8 @@ import torch
 
 from talkcli.engine.assets import asset, assets_folder
 from talkcli.engine.editing.life import with_life
-from talkcli.engine.face.acting import painted
-from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.face.acting import painted, wrinkles_of
+from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.methods import open_talker
 from talkcli.engine.motion import Motion, ratios
 from talkcli.engine.rendering.camera import portrait
@@ -26,10 +26,10 @@ SIZE, MOMENTS, APART = 512, 3, 15
 CROP = slice(40, 400), slice(96, 416)
 
 
-def strongest(motion: Motion) -> list[int]:
+def strongest(motion: Motion, avatar: Avatar) -> list[int]:
     """Frames whose skin is farthest from the neutral one."""
     assert motion.texture is not None
-    change = (ratios(painted(motion.texture, 64)).log().square()).mean((1, 2, 3))
+    change = (ratios(painted(motion.texture, wrinkles_of(avatar), 64)).log().square()).mean((1, 2, 3))
     found: list[int] = []
     for frame in change.argsort(descending=True).tolist():
         if all(abs(frame - other) >= APART for other in found):
@@ -46,7 +46,7 @@ def main() -> None:
     for who in ("emil", "ada"):
         avatar = load_avatar(assets_folder() / f"{who}.avatar")
         motion = with_life(talker.animate(speech, avatar), speech, avatar)
-        moments = strongest(motion)
+        moments = strongest(motion, avatar)
         camera = portrait(avatar, "front", (SIZE, SIZE))
         rows = []
         for changing in (False, True):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.speech import Speech
 
@@ -18,7 +18,7 @@ def studio_clips(folder: Path) -> ClipSet:
     model, names, dice = load_face_model(), [], torch.Generator().manual_seed(0)
     for speaker in ("ada", "ben"):
         lips = model.topology.regions["lips"]
-        avatar = Avatar(speaker, model.template, model.topology.faces, lips, rig=RIG)
+        avatar = Avatar(speaker, model.template, model.topology.faces, lips, rig=DEFAULT_RIG)
         for number in range(2):
             loud = torch.rand(45, generator=dice)
             sound = torch.randn(24_000, generator=dice) * loud.repeat_interleave(534)[:24_000] * 0.2

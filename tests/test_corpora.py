@@ -14,11 +14,10 @@ from talkcli.engine.corpora.foreign import (
     load_arrays,
     load_faces,
     load_indices,
-    load_obj,
-    load_obj_vertices,
 )
 from talkcli.engine.errors import BadInput, MissingAsset, Untrusted
 from talkcli.engine.methods.memorytalker.motions import config_for
+from talkcli.engine.scans import load_obj, load_obj_vertices
 from talkcli.engine.speech import Speech, save_speech
 
 FACES = [(0, 1, 2), (2, 1, 3)]

@@ -15,10 +15,11 @@ import torch
 import trimesh
 from PIL import Image
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG, vertices
+from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.look import Look
 from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices
 from talkcli.engine.rendering.export import PICTURES, WRITERS
@@ -60,7 +61,7 @@ def test_csv_holds_the_arkit_weights(tmp_path):
     model = load_face_model()
     weights = torch.stack([model.weight_vector(jawOpen=0.1 * i) for i in range(6)])
     person = Avatar(
-        "x", model.template, model.topology.faces, model.topology.regions["lips"], RIG, torch.zeros(1)
+        "x", model.template, model.topology.faces, model.topology.regions["lips"], DEFAULT_RIG, torch.zeros(1)
     )
     WRITERS[".csv"](
         Motion(Fraction(25), Coefficients(weights, torch.zeros(6, 3))), person, tmp_path / "a.csv"

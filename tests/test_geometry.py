@@ -9,10 +9,11 @@ from fractions import Fraction
 import pytest
 import torch
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel, load_face_model
-from talkcli.engine.face.geometry import JAW_OPEN, RIG, arkit_weights, chunks, offsets, vertices
+from talkcli.engine.face.geometry import JAW_OPEN, arkit_weights, chunks, offsets, vertices
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.motion import Codes, Coefficients, Face, Head, Motion, Shapes, Vertices
 
@@ -30,7 +31,7 @@ def person() -> Avatar:
     identity = 0.5 * torch.randn(len(model().identity), generator=torch.Generator().manual_seed(2))
     topology = model().topology
     return Avatar(
-        "person", model().neutral(identity), topology.faces, topology.regions["lips"], RIG, identity
+        "person", model().neutral(identity), topology.faces, topology.regions["lips"], DEFAULT_RIG, identity
     )
 
 
@@ -199,4 +200,4 @@ def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(BadInput, match="space 'flame'"):
         vertices(motion(Coefficients(torch.zeros(2, 9), torch.zeros(2, 3), "flame")), person())
     with pytest.raises(BadInput, match="20 vertices"):
-        vertices(motion(still), replace(bare(), rig=RIG))
+        vertices(motion(still), replace(bare(), rig=DEFAULT_RIG))

@@ -28,14 +28,17 @@ FLOORS = [
     {"errors"},
     {"struct", "config", "assets", "device", "sound"},
     {"files", "compiled"},
-    {"speech", "motion", "phones", "generation", "layers"},
+    {"speech", "motion", "phones", "pictures", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},
-    {"clips", "installation"},
+    {"clips", "scans", "installation"},
     {"training", "rendering", "metrics", "editing"},
     {"studio", "corpora"},
     {"methods"},
 ]
 """A file of the engine imports its own room and lower floors, never a neighbour."""
+
+NEVER = {("methods", "corpora"), ("studio", "metrics")}
+"""Rooms that would be below, and have no door."""
 
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -83,6 +86,14 @@ def test_arrows_point_down(path):
         there = room(module)
         if there in FLOOR and there != here:
             assert FLOOR[there] < FLOOR[here], f"{here} imports {there}"
+            assert (here, there) not in NEVER, f"{here} imports {there}"
+
+
+def test_a_head_has_one_door():
+    """`face.rigs` gives the face model of an avatar, or of a rig's name; only the studio makes one."""
+    for path in FILES:
+        door = any(module.endswith(".load_face_model") for module in imports(path))
+        assert not door or path.parent.name in ("face", "studio"), path
 
 
 @pytest.mark.parametrize("path", ENGINE, ids=name_of)

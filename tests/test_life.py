@@ -10,7 +10,7 @@ import torch
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.editing.life import SHAPES, speaking, with_life
 from talkcli.engine.editing.retiming import at_rate
-from talkcli.engine.face.acting import painted
+from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import arkit_weights, vertices
@@ -182,5 +182,7 @@ def test_raised_brows_fold_a_skin_that_changes(ada, talk_and_pause, kind):
     brow = load_face_model().shape_names.index("browInnerUp")
     assert isinstance(alive.face, Coefficients)
     most, least = alive.face.expression[:, brow].argmax(), alive.face.expression[:, brow].argmin()
-    folds = (ratios(painted(alive.texture, 64)) - 1).abs()[:, :, :26].amax((1, 2, 3))  # above the eyes
+    folds = (
+        (ratios(painted(alive.texture, wrinkles_of(ada), 64)) - 1).abs()[:, :, :26].amax((1, 2, 3))
+    )  # above the eyes
     assert folds[most] > 3 * folds[least] and folds[most] > 0.01

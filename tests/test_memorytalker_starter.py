@@ -6,11 +6,11 @@ import pytest
 import torch
 from rig_clips import studio_clips
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
 from talkcli.engine.face.mouth_motion import importance, projected
 from talkcli.engine.methods import checkpoint_path, open_talker
 from talkcli.engine.methods.memorytalker import METHOD
@@ -77,7 +77,7 @@ def test_principal_motions_lose_nothing_that_moves_and_keep_rest_at_zero(tmp_pat
     clips = studio_clips(tmp_path)
     talker = MemoryTalker(rig_config(components=2))
     fit_mixing(talker, clips)
-    tracks = shape_weights(clips.motion(0), talker.config.rig_shapes)
+    tracks = shape_weights(clips.motion(0), talker.config)
     components = targets(talker, clips)[0]
     torch.testing.assert_close(components @ talker.mixing, tracks, atol=1e-4, rtol=0)
     everything = torch.cat(targets(talker, clips))
@@ -107,7 +107,9 @@ def test_the_bundled_talker_is_small_and_rests_in_silence():
     assert path.stat().st_size < 12e6
     talker = open_talker("memorytalker")
     model = load_face_model()
-    avatar = Avatar("mean", model.template, model.topology.faces, model.topology.regions["lips"], rig=RIG)
+    avatar = Avatar(
+        "mean", model.template, model.topology.faces, model.topology.regions["lips"], rig=DEFAULT_RIG
+    )
     silence = Speech(torch.randn(64_000, generator=seed()) * 1e-4)
     track = mouth_of(talker.animate(silence, avatar), avatar)
     assert track.opening.max() < 1.0 and track.speed.max() < 15.0, "millimetres, millimetres a second"

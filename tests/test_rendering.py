@@ -13,7 +13,7 @@ from procedural_head import ball, painted_ball
 
 from talkcli.engine.assets import assets_folder, cache_folder
 from talkcli.engine.errors import BadInput, BadUsage
-from talkcli.engine.face.acting import rig_folds
+from talkcli.engine.face.acting import acting_skin, rig_folds
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
@@ -158,7 +158,9 @@ def test_folds_of_a_motion_are_worn_whatever_its_face_does():
     still = Coefficients(torch.zeros(2, len(load_face_model().shapes)), torch.zeros(2, 3))
     brows = still.expression.clone()
     brows[1, load_face_model().shape_names.index("browInnerUp")] = 1.0
-    folds = dataclasses.replace(Motion(Fraction(30), still), texture=rig_folds(brows))
+    folds = dataclasses.replace(
+        Motion(Fraction(30), still), texture=rig_folds(brows, acting_skin(load_face_model()))
+    )
     smooth, folded = frames(folds, ada, portrait(ada, size=(128, 128)), background="black")
     bare = next(frames(folds, ada, portrait(ada, size=(128, 128)), background="black", texture=False))
     change = np.abs(folded.astype(float) - smooth).max(-1)

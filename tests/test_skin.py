@@ -8,10 +8,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from talkcli.engine.assets import asset
+from talkcli.engine.assets import DEFAULT_RIG, asset
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
 from talkcli.engine.face.look import Look, Wrinkles, activations
 from talkcli.engine.studio.looks import bake_look
 from talkcli.engine.studio.paint.canvas import Canvas, make_canvas
@@ -313,7 +312,7 @@ def test_every_map_has_a_driver_that_is_a_shape(wrinkles: Wrinkles) -> None:
 @pytest.mark.parametrize("name", ["ada", "noor", "emil"])
 def test_bundled_avatars_fit_the_bundled_head(name: str) -> None:
     model, avatar = load_face_model(), load_avatar(asset(f"{name}.avatar"))
-    assert avatar.rig == RIG and avatar.identity is not None and avatar.look is not None
+    assert avatar.rig == DEFAULT_RIG and avatar.identity is not None and avatar.look is not None
     assert torch.equal(avatar.faces, model.topology.faces)
     assert torch.allclose(avatar.neutral, model.neutral(avatar.identity), atol=1e-4)
     assert avatar.look.albedo.shape == (1024, 1024, 3)

@@ -14,9 +14,10 @@ from PIL import Image
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.corpora import convert
-from talkcli.engine.corpora.textalk4d import METRES, read
+from talkcli.engine.corpora.textalk4d import read
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
 from talkcli.engine.motion import Vertices
+from talkcli.engine.scans import TEXTALK4D_UNIT
 from talkcli.engine.speech import Speech, save_speech
 
 NEUTRAL = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [2, 0, 0.5], [2, 1, 0.5]])
@@ -75,7 +76,7 @@ def test_textalk4d_becomes_clips_with_textures(corpus, talk, tmp_path):
     for clip, first, person in ((train, 0, 2), (test, 10, 2)):
         face, textures = clip.motion.face, clip.textures
         assert isinstance(face, Vertices) and textures is not None and textures.count == 10
-        rise = METRES * torch.arange(first, first + 10)[:, None].expand(-1, 6) / 100
+        rise = TEXTALK4D_UNIT * torch.arange(first, first + 10)[:, None].expand(-1, 6) / 100
         torch.testing.assert_close(face.offsets[..., 1], rise, atol=1e-6, rtol=0)
         assert not face.offsets[..., [0, 2]].any()
         for i in range(10):
@@ -92,7 +93,9 @@ def test_the_face_keeps_its_quads_its_seams_and_its_skin(corpus):
     assert avatar.uv is not None and avatar.uv_faces is not None and avatar.look is not None
     assert avatar.uv_faces.tolist() == [[0, 1, 2], [0, 2, 3], [6, 4, 5], [6, 5, 2]]
     torch.testing.assert_close(avatar.uv.double(), torch.from_numpy(UV))
-    torch.testing.assert_close(avatar.neutral.double(), torch.from_numpy(METRES * NEUTRAL), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        avatar.neutral.double(), torch.from_numpy(TEXTALK4D_UNIT * NEUTRAL), atol=1e-6, rtol=0
+    )
     assert avatar.lips.tolist() == [2, 3] and np.array_equal(avatar.look.albedo.numpy(), skin(2, 1))
     assert large is not None and large.albedo.shape == (2048, 2048, 3) and (large.albedo == 90).all()
 

@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 from rig_clips import studio_clips
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.clips import ClipSet
-from talkcli.engine.corpora.textalk4d import METRES
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.acting import folds_of, painted, skin_ratios, worn_textures
 from talkcli.engine.face.avatar import Avatar, save_avatar
@@ -27,6 +27,7 @@ from talkcli.engine.methods.textalker.lessons import RigLessons
 from talkcli.engine.methods.textalker.passages import along
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker, TexTalkerConfig
 from talkcli.engine.motion import Coefficients, Folds, Shapes, Textures, ratios
+from talkcli.engine.scans import TEXTALK4D_UNIT
 from talkcli.engine.speech import Speech
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.listening import misheard
@@ -181,7 +182,7 @@ def test_motion_style_and_texture_style_are_independent(tmp_path):
 def test_latents_are_made_once_for_one_encoder(tmp_path):
     clips, talker = studio_clips(tmp_path), untaught()
     calls = []
-    lessons = RigLessons(clips, NAMES, TINY.size)
+    lessons = RigLessons(clips, DEFAULT_RIG, NAMES, TINY.size)
 
     def maps(clip: int, start: int, stop: int) -> torch.Tensor:
         calls.append(clip)
@@ -198,7 +199,7 @@ def test_latents_are_made_once_for_one_encoder(tmp_path):
 
 def test_weights_of_the_rig_are_found_again_in_its_maps():
     names = tuple(name for name in load_face_model().shape_names if not name.startswith(STILL))
-    rig = rig_maps(128, names)
+    rig = rig_maps(load_face_model(), 128, names)
     weights = torch.rand(20, len(names), generator=torch.Generator().manual_seed(0)) * 0.6
     found = rig.weights(rig.maps(weights))
     error = rig.maps(found - weights).norm(dim=1)
@@ -211,7 +212,7 @@ def test_the_rigs_own_skin_is_neutral_at_rest_and_folds_are_darker():
     assert model.wrinkles is not None
     active = torch.zeros(2, len(model.wrinkles.names))
     active[1, model.wrinkles.names.index("foreheadMiddle")] = 1.0
-    worn = ratios(Textures(active, skin_ratios(128)))
+    worn = ratios(Textures(active, skin_ratios(model.wrinkles, 128)))
     assert torch.equal(worn[0], torch.ones_like(worn[0]))
     assert 0.8 < float(worn[1].amin()) < 0.9 and 1 < float(worn[1].amax()) < 1.1
 
@@ -234,10 +235,15 @@ def test_folds_are_found_again_in_the_textures_they_make():
     model = load_face_model()
     assert model.wrinkles is not None
     folds = Folds(torch.rand(20, len(model.wrinkles.names), generator=dice) * FULL)
-    logs = ratios(painted(folds, 128)).log()
-    torch.testing.assert_close(folds_of(logs).weights, folds.weights, atol=2e-3, rtol=0)
+    logs = ratios(painted(folds, model.wrinkles, 128)).log()
+    torch.testing.assert_close(folds_of(logs, model.wrinkles).weights, folds.weights, atol=2e-3, rtol=0)
     noisy = logs + 0.02 * torch.randn(logs.shape, generator=dice)
-    left = (ratios(painted(folds_of(noisy), 128)).log() - logs).square().mean().sqrt()
+    left = (
+        (ratios(painted(folds_of(noisy, model.wrinkles), model.wrinkles, 128)).log() - logs)
+        .square()
+        .mean()
+        .sqrt()
+    )
     assert float(left) < 0.002, "what no fold explains is noise"
 
 
@@ -302,7 +308,7 @@ def test_a_folder_of_the_authors_becomes_that_person(tmp_path):
     nobody = Avatar("nobody", torch.zeros(3, 3), torch.tensor([[0, 1, 2]]), torch.tensor([0]))
     person, _ = captured.captured(tmp_path, talker, nobody)
     assert person.name == tmp_path.name and person.look is not None and len(person.faces) == 2
-    assert float(person.neutral.amax()) == pytest.approx(METRES)
+    assert float(person.neutral.amax()) == pytest.approx(TEXTALK4D_UNIT)
     pivot = torch.load(tmp_path / "latent_tex_ave.pth", weights_only=True).flatten()
     assert torch.equal(person.styles[TEXTURE_STYLE], pivot)
     assert isinstance(talker.animate(noise(0.5), person).face, Shapes)

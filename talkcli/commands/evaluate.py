@@ -173,8 +173,8 @@ def _systems(
 
     from talkcli.engine.audio.logmel_encoder import TICKS
     from talkcli.engine.face.avatar import load_avatar
+    from talkcli.engine.face.rigs import talking_head
     from talkcli.engine.metrics import baselines
-    from talkcli.engine.metrics.takes import talking_head
 
     named = [_talker(model, device, seed, skin) for model in models or []]
     talkers = named or list(_installed(device, seed, skin))

@@ -12,6 +12,9 @@ DEFAULT_MODEL = "textalker"
 DEFAULT_AVATAR = "ada"
 """Of `talk animate`; `talk doctor` looks for their files."""
 
+DEFAULT_RIG = "talk-head"
+"""The built-in head, as avatars and motions name it."""
+
 REINSTALL = "pip install --force-reinstall talkcli"
 
 _PACKAGE = Path(__file__).parent.parent

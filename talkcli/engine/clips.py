@@ -16,16 +16,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -34,6 +31,7 @@ from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion, load_motion, load_offsets, motion_frames, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
+from talkcli.engine.pictures import load_picture
 from talkcli.engine.speech import Speech, load_speech, save_speech
 from talkcli.engine.struct import S, TensorStruct, stack
 
@@ -58,29 +56,6 @@ class TextureFrames:
 
     def frame(self, index: int) -> UInt8[Tensor, "height width 3"]:
         return load_picture(self.paths[index])
-
-
-def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "height width 3"]:
-    """sRGB, row 0 on top; reduced to at most `largest` texels a side."""
-    with _opened(path) as picture:
-        if largest:
-            picture.thumbnail((largest, largest), Image.Resampling.BOX)
-        return torch.from_numpy(np.array(picture.convert("RGB")))
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height, from the header alone."""
-    with _opened(path) as picture:
-        return picture.size
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path) as picture:
-            yield picture
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{path} is no picture that can be read: {error}.", "Fetch it again.") from error
 
 
 class Clip(TensorStruct):

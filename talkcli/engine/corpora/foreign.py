@@ -8,7 +8,7 @@ import io
 import pickle
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, MissingAsset, Untrusted
+from talkcli.engine.scans import load_obj
 
 
 def find(folder: Path, *names: str, hint: str) -> Path:
@@ -92,15 +93,6 @@ def load_indices(path: Path, verts: int) -> Int[Tensor, " indices"]:
     return torch.from_numpy(indices)
 
 
-class ObjMesh(NamedTuple):
-    vertices: Float[Tensor, "verts 3"]
-    faces: Int[Tensor, "faces 3"]
-    uv: Float[Tensor, "uv_verts 2"]
-    """Origin bottom left; empty where the file has none."""
-    uv_faces: Int[Tensor, "faces 3"]
-    """Empty where a corner names no texture coordinate."""
-
-
 def load_faces(path: Path) -> Int[Tensor, "faces 3"]:
     """The triangles of an .obj or .ply file; polygons are fanned."""
     if path.suffix == ".obj":
@@ -112,42 +104,3 @@ def load_faces(path: Path) -> Int[Tensor, "faces 3"]:
     except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
         raise BadInput(f"{path} is not a mesh: {error}.", "Fetch it again.") from error
     return torch.from_numpy(np.array(mesh.faces, np.int64))
-
-
-def load_obj(path: Path) -> ObjMesh:
-    """An .obj with its numbering kept, which trimesh splits at seams; polygons are fanned."""
-    try:
-        rows: dict[str, list[list[str]]] = {"v": [], "vt": [], "f": []}
-        for line in path.read_text(encoding="utf-8").splitlines():
-            kind, *words = line.split() or [""]
-            if kind in rows:
-                rows[kind].append(words)
-        polygons = [[corner.split("/") for corner in row] for row in rows["f"]]
-        fans = [(p[0], p[i], p[i + 1]) for p in polygons for i in range(1, len(p) - 1)]
-        faces = np.array([[int(corner[0]) for corner in fan] for fan in fans], np.int64).reshape(-1, 3)
-        mapped = all(len(corner) > 1 and corner[1] for fan in fans for corner in fan)
-        uv_fans = [[int(corner[1]) for corner in fan] for fan in fans] if mapped else []
-        vertices = np.array([row[:3] for row in rows["v"]], np.float32).reshape(-1, 3)
-        uv = np.array([row[:2] for row in rows["vt"]], np.float32).reshape(-1, 2)
-        if min(faces.min(initial=1), np.min(uv_fans, initial=1)) < 1:
-            raise ValueError("it counts from its end")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} is not a mesh: {error}.", "Fetch it again.") from error
-    uv_faces = np.array(uv_fans, np.int64).reshape(-1, 3)
-    return ObjMesh(
-        torch.from_numpy(vertices),
-        torch.from_numpy(faces - 1),
-        torch.from_numpy(uv),
-        torch.from_numpy(uv_faces - 1),
-    )
-
-
-def load_obj_vertices(path: Path, verts: int) -> Float[Tensor, "verts 3"]:
-    """The vertices of one more frame of a mesh whose faces are known."""
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("v ")]
-        if len(lines) != verts:
-            raise ValueError(f"it has {len(lines)} vertices, the first frame {verts}")
-        return torch.from_numpy(np.loadtxt(lines, np.float32, usecols=(1, 2, 3), ndmin=2))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} is no frame of this mesh: {error}.", "Fetch it again.") from error

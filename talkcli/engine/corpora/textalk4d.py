@@ -14,39 +14,34 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import torch
 
-from talkcli.engine.clips import Clip, TextureFrames, load_picture, picture_size
-from talkcli.engine.corpora.foreign import load_indices, load_obj, load_obj_vertices
+from talkcli.engine.clips import Clip, TextureFrames
+from talkcli.engine.corpora.foreign import load_indices
 from talkcli.engine.errors import BadInput, MissingAsset
-from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.look import Look
 from talkcli.engine.motion import Motion, Vertices
+from talkcli.engine.pictures import picture_size
+from talkcli.engine.scans import LARGEST_SKIN, TEXTALK4D_UNIT, load_obj_vertices, scanned_avatar
 from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
 
 FPS = Fraction(30)
-METRES = 0.165
-"""Of one unit of its meshes, by the size of its heads (15 to 18 cm): the authors publish none, so that what
-is measured in millimetres may be a tenth too small or too large."""
-MATT = (96, 140)
-"""Strength and roughness of gloss, of 255: the corpus has no such maps."""
 HALVED = 10
 
 
 @dataclass(frozen=True)
 class Settings:
-    skin: int = 2048
+    skin: int = LARGEST_SKIN
     """Texels along a side of the neutral skin that an avatar keeps, at most; the corpus has 8192."""
 
 
 SPLITS = ("train", "test")
 LICENCE = "CC BY-NC 4.0 (TexTalk4D; github.com/XuanchenLi/TexTalk)"
 SOURCE = "TexTalk4D"
-MADE = {"corpus": "textalk4d", "metres_per_unit": METRES}
+MADE = {"corpus": "textalk4d", "metres_per_unit": TEXTALK4D_UNIT}
 
 _AGAIN = "Unpack the archive again."
 
@@ -90,9 +85,14 @@ def _clip(person: Path, part: str, lips: Path | None, largest: int) -> Clip:
         raise MissingAsset(f"There is no {missing}.", _AGAIN)
     start, stop = {"whole": (0, count), "first": (0, count // 2), "second": (count // 2, count)}[part]
     large = person / "Models" / "000001" / "face.png"
-    avatar = face_of(person.name, meshes[0], large if large.is_file() else skins[0], lips, largest)
+    skin = large if large.is_file() else skins[0]
+    avatar = scanned_avatar(person.name, meshes[0], skin, TEXTALK4D_UNIT, largest)
     verts = len(avatar.neutral)
-    offsets = [load_obj_vertices(path, verts) * METRES - avatar.neutral for path in meshes[start:stop]]
+    if lips is not None:
+        avatar = replace(avatar, lips=load_indices(lips, verts))
+    offsets = [
+        load_obj_vertices(path, verts) * TEXTALK4D_UNIT - avatar.neutral for path in meshes[start:stop]
+    ]
     sound = speech.waveform[_sample(start) : _sample(stop)]
     for path in skins[start:stop]:
         _check(path, skins[0])
@@ -112,35 +112,6 @@ def _numbered(folder: Path, name: str) -> list[Path]:
     if len(found) < beyond:
         raise MissingAsset(f"There is no {folder / f'{len(found) + 1:06d}' / name}.", _AGAIN)
     return found
-
-
-def face_of(
-    name: str, mesh_path: Path, skin: Path, lips: Path | None = None, largest: int = Settings.skin
-) -> Avatar:
-    """A neutral mesh with its texture, in metres."""
-    mesh = load_obj(mesh_path)
-    if not len(mesh.uv_faces):
-        raise BadInput(f"{mesh_path} has no texture coordinates.", _AGAIN)
-    marked = torch.zeros(0, dtype=torch.long) if lips is None else load_indices(lips, len(mesh.vertices))
-    look = _look(skin, largest)
-    try:
-        return Avatar(
-            name,
-            mesh.vertices * METRES,
-            mesh.faces,
-            marked,
-            look=look,
-            uv=mesh.uv,
-            uv_faces=mesh.uv_faces,
-        )
-    except ValueError as error:
-        raise BadInput(f"{mesh_path} is damaged: {error}.", _AGAIN) from error
-
-
-def _look(path: Path, largest: int) -> Look:
-    """The neutral skin, evenly matt: the textures hold what light did to pores and folds already."""
-    albedo = load_picture(path, largest)
-    return Look(albedo, torch.tensor([[MATT]], dtype=torch.uint8), torch.zeros(1, 1, dtype=torch.int8))
 
 
 def _check(path: Path, like: Path) -> None:

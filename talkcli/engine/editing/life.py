@@ -12,10 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv1d, pad
 
-from talkcli.engine.face.acting import painted, rig_folds
+from talkcli.engine.face.acting import painted, rig_folds, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.geometry import rigged
+from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.look import FULL
+from talkcli.engine.face.rigs import rigged
 from talkcli.engine.motion import Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
@@ -61,7 +62,10 @@ SHAPES = (
 
 
 def with_life(motion: Motion, speech: Speech, avatar: Avatar, seed: int = 0) -> Motion:
-    """The motion with eyes, brows and head alive; same seed, same life. A bare mesh gets the head alone."""
+    """The motion with eyes, brows and head alive; same seed, same life.
+
+    A rig moves those of SHAPES that it has; a bare mesh gets the head alone.
+    """
     frames, fps = len(motion), motion.fps
     activity = speaking(speech, frames, fps)
     head = motion.head or _head(activity, fps, seed)
@@ -73,11 +77,12 @@ def with_life(motion: Motion, speech: Speech, avatar: Avatar, seed: int = 0) -> 
 
 
 def _added(face: object, weights: Float[Tensor, "frames shapes"], avatar: Avatar):
-    """The face track with SHAPES moved too, where the avatar has a rig that knows them."""
+    """The face track with SHAPES moved too, as far as the avatar's rig has them."""
     rig = rigged(avatar)
     if rig is None:
         return face
-    columns = [rig.model.shape_names.index(name) for name in SHAPES]
+    weights, names = _had(weights, rig.model)
+    columns = rig.model.columns(names)
     basis = rig.shapes[columns]
     match face:
         case Shapes():
@@ -97,19 +102,25 @@ def _folded(
     texture: Textures | Folds | None, weights: Float[Tensor, "frames shapes"], avatar: Avatar
 ) -> Textures | Folds | None:
     """A skin that changes, changed by SHAPES as well, as the rig's own skin is."""
-    rig = rigged(avatar)
-    if texture is None or rig is None:
+    rig, wrinkles = rigged(avatar), wrinkles_of(avatar)
+    if texture is None or rig is None or wrinkles is None:
         return texture
-    whole = weights.new_zeros(len(weights), len(rig.shapes))
-    whole[:, [rig.model.shape_names.index(name) for name in SHAPES]] = weights
-    folds = rig_folds(whole)
+    folds = rig_folds(rig.model.spread(*_had(weights, rig.model)), wrinkles)
     if isinstance(texture, Folds):
         return Folds((texture.weights + folds.weights).clamp(max=FULL))
-    more = painted(folds, texture.basis.shape[2])
+    more = painted(folds, wrinkles, texture.basis.shape[2])
     used = more.weights.any(0)
     return Textures(
         torch.cat([texture.weights, more.weights[:, used]], 1), torch.cat([texture.basis, more.basis[used]])
     )
+
+
+def _had(
+    weights: Float[Tensor, "frames shapes"], model: FaceModel
+) -> tuple[Float[Tensor, "frames had"], list[str]]:
+    """The columns of SHAPES that a rig has, and their names."""
+    had = [name in model.shape_names for name in SHAPES]
+    return weights[:, had], [name for name, here in zip(SHAPES, had, strict=True) if here]
 
 
 def speaking(speech: Speech, frames: int, fps: Fraction) -> Float[Tensor, " frames"]:

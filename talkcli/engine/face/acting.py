@@ -1,4 +1,4 @@
-"""Acting skin: what the rig's wrinkles and blood do to a texture, as a camera would see it."""
+"""Acting skin: what a rig's wrinkles and blood do to a texture, as a camera would see it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.geometry import arkit_weights
 from talkcli.engine.face.look import FULL, HAEMOGLOBIN, RELIEF_UNIT, Wrinkles, activations
+from talkcli.engine.face.rigs import rigged
 from talkcli.engine.motion import Folds, Motion, Textures
 
 GAMMA = 2.2
@@ -24,53 +26,71 @@ SEEN = 0.6
 """Share of all that which soft light and a camera leave."""
 SURROUNDINGS = 17
 """Texels of the height map over which the surroundings are a mean."""
-RIDGE = 1e-4
+RIDGE_OF_FOLDS = 1e-4
 """Of the mean map's own size: keeps recovered folds small where maps look alike."""
 
 
 def worn_textures(motion: Motion, avatar: Avatar, size: int) -> Textures:
-    """How the built-in skin changes under a motion of its rig, in size x size maps."""
-    return painted(rig_folds(arkit_weights(motion, avatar)), size)
+    """How the skin of a rig changes under a motion of it, in size x size maps. BadInput without wrinkles."""
+    wrinkles = wrinkles_of(avatar)
+    if wrinkles is None:
+        raise BadInput(f"Avatar {avatar.name} has no skin that acts.", "Give one whose rig has wrinkles.")
+    return painted(rig_folds(arkit_weights(motion, avatar), wrinkles), wrinkles, size)
 
 
-def rig_folds(weights: Float[Tensor, "frames shapes"]) -> Folds:
-    """What the built-in skin does under weights of all the rig's shapes."""
-    return Folds(activations(_wrinkles(), weights))
+def wrinkles_of(avatar: Avatar) -> Wrinkles | None:
+    """How the skin of the avatar's rig acts; None for a bare mesh, and for a rig whose skin does not."""
+    rig = rigged(avatar)
+    return None if rig is None else rig.model.wrinkles
 
 
-def painted(texture: Textures | Folds, size: int) -> Textures:
-    """Folds as textures in size x size maps; textures as they are."""
-    return Textures(texture.weights, skin_ratios(size)) if isinstance(texture, Folds) else texture
+def acting_skin(model: FaceModel) -> Wrinkles:
+    """The wrinkles of a rig. BadInput where its skin does not act."""
+    if model.wrinkles is None:
+        raise BadInput(
+            f"The rig {model.topology.name} has no wrinkles.", "Use a rig that has, such as the built-in one."
+        )
+    return model.wrinkles
 
 
-def folds_of(logs: Float[Tensor, "frames 3 size size"]) -> Folds:
+def rig_folds(weights: Float[Tensor, "frames shapes"], wrinkles: Wrinkles) -> Folds:
+    """What the skin does under weights of all the shapes of its rig."""
+    return Folds(activations(wrinkles, weights))
+
+
+def painted(texture: Textures | Folds, wrinkles: Wrinkles | None, size: int) -> Textures:
+    """Folds of these wrinkles as textures in size x size maps; textures as they are."""
+    if isinstance(texture, Textures):
+        return texture
+    maps = 0 if wrinkles is None else len(wrinkles.names)
+    if wrinkles is None or maps != texture.weights.shape[1]:
+        raise BadInput(
+            f"This motion folds a skin of {texture.weights.shape[1]} wrinkle maps, the avatar's has {maps}.",
+            "Give the avatar that the motion was made for.",
+        )
+    return Textures(texture.weights, skin_ratios(wrinkles, size))
+
+
+def folds_of(logs: Float[Tensor, "frames 3 size size"], wrinkles: Wrinkles) -> Folds:
     """The folds whose textures come nearest to logarithms of ratios: least squares, then what skin can do."""
-    return Folds((logs.flatten(1) @ _unfolding(logs.shape[-1])).clamp(0, FULL))
+    return Folds((logs.flatten(1) @ _unfolding(wrinkles, logs.shape[-1])).clamp(0, FULL))
 
 
 @functools.lru_cache(maxsize=4)
-def _unfolding(size: int) -> Float[Tensor, "numbers maps"]:
+def _unfolding(wrinkles: Wrinkles, size: int) -> Float[Tensor, "numbers maps"]:
     """Logarithms of ratios @ this = weights."""
-    basis = skin_ratios(size).flatten(1).double()
+    basis = skin_ratios(wrinkles, size).flatten(1).double()
     gram = basis @ basis.T
-    ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram))
+    ridge = RIDGE_OF_FOLDS * gram.diagonal().mean() * torch.eye(len(gram))
     return torch.linalg.solve(gram + ridge, basis).T.float().contiguous()
 
 
 @functools.lru_cache(maxsize=4)
-def skin_ratios(size: int) -> Float[Tensor, "maps 3 size size"]:
-    """Logarithm of the ratio of sRGB values at activation 1 of each wrinkle map of the built-in head."""
-    return _ratios(_wrinkles(), size)
+def skin_ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size size"]:
+    """Logarithm of the ratio of sRGB values at activation 1 of each wrinkle map.
 
-
-def _wrinkles() -> Wrinkles:
-    wrinkles = load_face_model().wrinkles
-    assert wrinkles is not None
-    return wrinkles
-
-
-def _ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size size"]:
-    """Blood absorbs, folds lie in their own shade and ridges stand in the light."""
+    Blood absorbs, folds lie in their own shade and ridges stand in the light.
+    """
     height = wrinkles.height.float()[:, None] * RELIEF_UNIT
     around = height
     for _ in range(2):

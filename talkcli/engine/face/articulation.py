@@ -17,6 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.phones import PHONES, Phones
 
 CONTROLS = ("jaw", "funnel", "pucker", "stretch", "smile", "upper", "lower", "tongue", "tip")
@@ -286,12 +287,7 @@ def _shapes(
     return np.clip(np.stack([columns[name] for name in MOUTH_SHAPES], axis=1), 0, 1)
 
 
-def onto_rig(
-    mouth: Float[Tensor, "frames mouth"], shape_names: tuple[str, ...]
-) -> Float[Tensor, "frames shapes"]:
+def onto_rig(mouth: Float[Tensor, "frames mouth"], model: FaceModel) -> Float[Tensor, "frames shapes"]:
     """The columns of MOUTH_SHAPES where a rig has them by name; its other shapes stay at zero."""
-    weights = mouth.new_zeros(len(mouth), len(shape_names))
-    for column, name in enumerate(MOUTH_SHAPES):
-        if name in shape_names:
-            weights[:, shape_names.index(name)] = mouth[:, column]
-    return weights
+    names = [name for name in MOUTH_SHAPES if name in model.shape_names]
+    return model.spread(mouth[:, [MOUTH_SHAPES.index(name) for name in names]], names)

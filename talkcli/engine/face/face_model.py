@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.assets import asset
+from talkcli.engine.errors import BadInput
 from talkcli.engine.face.contact import Contact
 from talkcli.engine.face.eyelids import Eye
 from talkcli.engine.face.lips import Mouth
@@ -73,6 +75,25 @@ class FaceModel(TensorStruct):
         if self.contact is None:
             return self.shapes
         return self.contact.fitted(self.shapes, self.shape_names, self.template, neutral)
+
+    def columns(self, names: Sequence[str]) -> list[int]:
+        """Where the named shapes stand in `shape_names`. BadInput for a name that this rig lacks."""
+        places = {name: place for place, name in enumerate(self.shape_names)}
+        missing = [name for name in names if name not in places]
+        if missing:
+            raise BadInput(
+                f"The rig {self.topology.name} has no shape {missing[0]}.",
+                "Use a rig that has it, or train the model again on clips of this one.",
+            )
+        return [places[name] for name in names]
+
+    def spread(
+        self, weights: Float[Tensor, "frames named"], names: Sequence[str]
+    ) -> Float[Tensor, "frames shapes"]:
+        """Weights of the named shapes among those of all shapes; the others are 0."""
+        whole = weights.new_zeros(len(weights), len(self.shape_names))
+        whole[:, self.columns(names)] = weights
+        return whole
 
     def weight_vector(self, **named: float) -> Float[Tensor, " shapes"]:
         """Shape weights from names: `jawOpen=0.4`; a name without its side stands for both."""

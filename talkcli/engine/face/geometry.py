@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -12,13 +11,11 @@ from torch import Tensor
 
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import FaceModel, load_face_model
+from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.face.rigs import Rigged, rigged
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.motion import Codes, Coefficients, Motion, Shapes, Vertices
-
-RIG = "talk-head"
-"""What Avatar.rig says of an avatar that the built-in face model moves."""
 
 JAW_OPEN = 0.30
 """Radians of jaw rotation that the shape jawOpen stands for at weight 1."""
@@ -28,29 +25,6 @@ RIDGE = 1e-3
 
 CHUNK = 256
 """Frames that are expanded at once."""
-
-
-class Rigged(NamedTuple):
-    """A face model worn by one avatar."""
-
-    model: FaceModel
-    shapes: Float[Tensor, "shapes verts 3"]
-    """As this face wears them."""
-    joints: Float[Tensor, "joints 3"]
-
-
-@functools.lru_cache(maxsize=8)
-def rigged(avatar: Avatar) -> Rigged | None:
-    """The avatar's rig fitted to its neutral face; None for a bare mesh. The last ones are kept."""
-    if avatar.rig != RIG:
-        return None
-    model = load_face_model()
-    if len(avatar.neutral) != len(model.template):
-        raise BadInput(
-            f"Avatar {avatar.name} has {len(avatar.neutral)} vertices, its rig {RIG} {len(model.template)}.",
-            "Make the avatar again with this version.",
-        )
-    return Rigged(model, model.shapes_of(avatar.neutral), model.joints_of(avatar.neutral))
 
 
 def vertices(
@@ -83,7 +57,8 @@ def arkit_weights(
     rig = rigged(avatar)
     if rig is None:
         raise BadInput(
-            f"Avatar {avatar.name} has no rig, so its motion has no shape weights.", f"Use one with {RIG}."
+            f"Avatar {avatar.name} has no rig, so its motion has no shape weights.",
+            "Give an avatar with a rig.",
         )
     face = motion.face
     match face:
@@ -116,7 +91,7 @@ def _faces(
         case Coefficients():
             if rig is None:
                 raise BadInput(
-                    f"This motion moves {RIG} but avatar {avatar.name} is a bare mesh.",
+                    f"This motion moves a rig but avatar {avatar.name} is a bare mesh.",
                     "Give an avatar with a rig.",
                 )
             moved = _mixed(neutral, _named_weights(face, rig.model, start, stop), rig.shapes)
@@ -139,7 +114,7 @@ def _named_weights(face: Coefficients, model: FaceModel, start: int, stop: int |
     known = len(model.shapes) if face.space == "arkit" else len(model.expression)
     if face.space not in ("arkit", "pca") or values.shape[1] > known:
         raise BadInput(
-            f"This motion has {values.shape[1]} coefficients of space '{face.space}'; {RIG} has "
+            f"This motion has {values.shape[1]} coefficients of space '{face.space}'; its rig has "
             f"{len(model.shapes)} of 'arkit' and {len(model.expression)} of 'pca'.",
             "Convert the motion, or animate again.",
         )

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.face.face_model import FaceModel, load_face_model
+from talkcli.engine.face.face_model import FaceModel
 
 LIP_WEIGHT = 20.0
 """How much more a lip vertex counts than another one when principal motions are sought."""
@@ -21,7 +21,7 @@ PRESSED, PRESSED_WEIGHT = -5e-4, 30.0
 
 def importance(model: FaceModel, names: tuple[str, ...]) -> Float[Tensor, "shapes shapes"]:
     """Quadratic form of what is seen of mixed shapes, square metres: skin, lips, most of all their gap."""
-    chosen = model.shapes[[model.shape_names.index(name) for name in names]].double()
+    chosen = model.shapes[model.columns(names)].double()
     weight = torch.ones(chosen.shape[1], dtype=torch.float64)
     weight[model.topology.regions["lips"]] = LIP_WEIGHT
     seen = (chosen * weight.sqrt()[:, None]).flatten(1)
@@ -57,12 +57,11 @@ def projected(
     return tracks @ torch.linalg.solve(mixing @ form @ mixing.T, mixing @ form).T.float()
 
 
-def gap_of(names: tuple[str, ...]) -> Float[Tensor, " shapes"]:
+def gap_of(model: FaceModel, names: tuple[str, ...]) -> Float[Tensor, " shapes"]:
     """What each named shape opens the middle of the lips by, metres."""
-    model = load_face_model()
     pairs = model.topology.lip_pairs
     upper, lower = pairs[len(pairs) // 3 : len(pairs) - len(pairs) // 3].unbind(1)
-    chosen = model.shapes[[model.shape_names.index(name) for name in names]]
+    chosen = model.shapes[model.columns(names)]
     return (chosen[:, upper, 1] - chosen[:, lower, 1]).mean(1)
 
 

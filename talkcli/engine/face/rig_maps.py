@@ -1,4 +1,4 @@
-"""The built-in rig seen as UV maps: its shapes as offset maps, and weights found again in a map."""
+"""A rig seen as UV maps: its shapes as offset maps, and weights found again in a map."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.topology import MATERIALS
+from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
 
-LIPS, SKIN, INSIDE = 30.0, 1.0, 0.05
+LIP_TEXEL, SKIN_TEXEL, INNER_TEXEL = 30.0, 1.0, 0.05
 """How much a texel of the lips, of other skin, and of teeth, tongue, eyes and hair counts."""
-RIDGE = 1e-5
+RIDGE_OF_MAPS = 1e-5
 """Of the largest eigenvalue: keeps weights small where shapes look alike."""
 
 
 class RigMaps(NamedTuple):
     basis: Float[Tensor, "shapes 3 size size"]
     """What each shape moves at weight 1, metres; 0 where nothing is drawn."""
-    covered: Float[Tensor, "size size"]
-    """1 where something is drawn."""
     importance: Float[Tensor, "size size"]
-    """LIPS, SKIN or INSIDE; 0 where nothing is drawn."""
+    """LIP_TEXEL, SKIN_TEXEL or INNER_TEXEL; 0 where nothing is drawn."""
     solve: Float[Tensor, "shapes texels"]
     """weights = solve @ map.flatten(): weighted least squares."""
 
@@ -39,26 +37,23 @@ class RigMaps(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4)
-def rig_maps(size: int, names: tuple[str, ...]) -> RigMaps:
+def rig_maps(model: FaceModel, size: int, names: tuple[str, ...]) -> RigMaps:
     """Of the named shapes on the mean face."""
-    model = load_face_model()
     topology = model.topology
     atlas = uv_map(topology.faces, topology.uv, topology.uv_faces, size)
-    shapes = model.shapes[[model.shape_names.index(name) for name in names]]
-    basis = drawn(shapes, atlas)
-    importance = _importance(atlas, size)
+    basis = drawn(model.shapes[model.columns(names)], atlas)
+    importance = _importance(topology, atlas)
     weighted = (basis * importance).flatten(1)
     gram = (weighted.double() @ basis.flatten(1).double().T).float()
-    ridge = RIDGE * torch.linalg.eigvalsh(gram)[-1] * torch.eye(len(gram))
+    ridge = RIDGE_OF_MAPS * torch.linalg.eigvalsh(gram)[-1] * torch.eye(len(gram))
     solve = torch.linalg.solve(gram + ridge, weighted)
-    return RigMaps(basis, (importance > 0).float(), importance, solve)
+    return RigMaps(basis, importance, solve)
 
 
-def _importance(atlas: UVMap, size: int) -> Float[Tensor, "size size"]:
-    topology = load_face_model().topology
-    of_vertex = torch.full((int(topology.faces.max()) + 1,), INSIDE)
-    of_vertex[topology.faces[topology.materials == MATERIALS.index("skin")]] = SKIN
-    of_vertex[topology.regions["lips"]] = LIPS
-    importance = torch.zeros(size * size)
+def _importance(topology: Topology, atlas: UVMap) -> Float[Tensor, "size size"]:
+    of_vertex = torch.full((int(topology.faces.max()) + 1,), INNER_TEXEL)
+    of_vertex[topology.faces[topology.materials == MATERIALS.index("skin")]] = SKIN_TEXEL
+    of_vertex[topology.regions["lips"]] = LIP_TEXEL
+    importance = torch.zeros(atlas.size**2)
     importance[atlas.texels] = of_vertex[atlas.corners].amin(1)
-    return importance.view(size, size)
+    return importance.view(atlas.size, atlas.size)

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.alignment import has_pocketsphinx, recognise
 from talkcli.engine.face.articulation import articulate, onto_rig
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
+from talkcli.engine.face.rigs import load_rig, rigged
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 from talkcli.engine.phones import Phones
 from talkcli.engine.speech import SAMPLE_RATE, Speech
@@ -31,9 +31,10 @@ WIDEST_JAW = 0.6
 def template(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
     """The neutral face, held."""
     frames = speech.frames(fps)
-    if avatar.rig != RIG:
+    rig = rigged(avatar)
+    if rig is None:
         return Motion(fps, Vertices(torch.zeros(frames, *avatar.neutral.shape)))
-    return _rigged(torch.zeros(frames, len(load_face_model().shape_names)), fps)
+    return _rigged(torch.zeros(frames, len(rig.shapes)), fps)
 
 
 def loudness_jaw(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
@@ -42,21 +43,18 @@ def loudness_jaw(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
     level = frame_loudness(speech, frames, fps)
     level = torch.nn.functional.avg_pool1d(level[None], 3, 1, 1, count_include_pad=False)[0]
     loud = torch.quantile(level[:1_000_000], 0.95)
-    names = load_face_model().shape_names
-    weights = torch.zeros(frames, len(names))
-    if loud > 0:
-        weights[:, names.index("jawOpen")] = WIDEST_JAW * (level / loud).clamp(0, 1)
-    return _rigged(weights, fps)
+    jaw = WIDEST_JAW * (level / loud).clamp(0, 1) if loud > 0 else torch.zeros(frames)
+    return _rigged(load_rig(avatar.rig or DEFAULT_RIG).spread(jaw[:, None], ["jawOpen"]), fps)
 
 
 def viseme_table(hear: Hear, speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
     """Recognised phones, each to its mouth targets, coarticulated as the aligned reference is."""
-    return spoken(hear(speech), speech.frames(fps), fps)
+    return spoken(hear(speech), speech.frames(fps), fps, avatar.rig or DEFAULT_RIG)
 
 
-def spoken(phones: Phones, frames: int, fps: Fraction) -> Motion:
-    """Phones as the neutral style says them, on the built-in rig."""
-    return _rigged(onto_rig(articulate(phones, frames, fps), load_face_model().shape_names), fps)
+def spoken(phones: Phones, frames: int, fps: Fraction, rig: str = DEFAULT_RIG) -> Motion:
+    """Phones as the neutral style says them, as far as the rig has the shapes of speech."""
+    return _rigged(onto_rig(articulate(phones, frames, fps), load_rig(rig)), fps)
 
 
 def recogniser(logits: Logits | None, ticks: int) -> tuple[Hear, str] | None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.metrics import timing
 from talkcli.engine.metrics.articulation import Heard, Tally
 from talkcli.engine.metrics.baselines import spoken
@@ -202,16 +203,6 @@ def listen(case: Case, regions: Regions | None = None) -> Heard:
     asked = spoken(case.phones, len(case.predicted), case.predicted.fps)
     head = case.avatar if case.avatar.rig else talking_head()
     return Heard(mouth, case.phones, mouth_of(asked, head))
-
-
-def talking_head() -> Avatar:
-    """The built-in head's mean face."""
-    from talkcli.engine.face.face_model import load_face_model
-    from talkcli.engine.face.geometry import RIG
-
-    model = load_face_model()
-    lips = model.topology.regions["lips"]
-    return Avatar("mean", model.template, model.topology.faces, lips, RIG, torch.zeros(len(model.identity)))
 
 
 def _frame_sums(metrics: Sequence[Metric], case: Case, regions: Regions) -> tuple[dict[str, Tally], Pair]:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG, chunks
+from talkcli.engine.face.geometry import chunks
+from talkcli.engine.face.rigs import rigged
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.metrics.motion import MM
 from talkcli.engine.metrics.pair import Regions, renumbered, support
@@ -46,10 +46,11 @@ class MouthTrack(TensorStruct):
 
 
 def regions_of(avatar: Avatar, given: Regions | None = None) -> Regions:
-    """The vertex sets of an avatar: what is `given`, else the built-in head's topology, else its own lips."""
+    """The vertex sets of an avatar: what is `given`, else the topology of its rig, else its own lips."""
     known = Regions(lips=avatar.lips)
-    if avatar.rig == RIG:
-        known = _named_regions(load_face_model().topology, avatar)
+    rig = rigged(avatar)
+    if rig is not None:
+        known = _named_regions(rig.model.topology, avatar)
     elif len(avatar.neutral) == FLAME_VERTS:
         known = Regions(lips=avatar.lips, inner_lips=torch.tensor(FLAME_INNER_LIPS))
     regions = Regions(**{**known.named, **(given.named if given else {})})
@@ -63,12 +64,14 @@ def regions_of(avatar: Avatar, given: Regions | None = None) -> Regions:
 
 
 def _named_regions(topology: Topology, avatar: Avatar) -> Regions:
-    middle = topology.lip_pairs[len(topology.lip_pairs) // 2]
-    marks = topology.landmarks["ibug68"]
-    corners = topology.faces[marks.triangles[[51, 57]]]
-    outer = corners.gather(1, marks.weights[[51, 57]].argmax(1, keepdim=True))[:, 0]
-    lips = avatar.lips if len(avatar.lips) else topology.regions["lips"]
-    return Regions(lips, topology.regions["upper_face"], middle, outer)
+    """As far as the topology names them."""
+    pairs, marks, outer = topology.lip_pairs, topology.landmarks.get("ibug68"), None
+    if marks is not None:
+        corners = topology.faces[marks.triangles[[51, 57]]]
+        outer = corners.gather(1, marks.weights[[51, 57]].argmax(1, keepdim=True))[:, 0]
+    lips = avatar.lips if len(avatar.lips) else topology.regions.get("lips")
+    middle = pairs[len(pairs) // 2] if len(pairs) else None
+    return Regions(lips, topology.regions.get("upper_face"), middle, outer)
 
 
 def still_head(motion: Motion) -> Motion:

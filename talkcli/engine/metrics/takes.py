@@ -11,7 +11,8 @@ from talkcli.engine.audio.alignment import ALIGNMENTS, align, phones_beside
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.metrics.evaluate import Case, talking_head
+from talkcli.engine.face.rigs import talking_head
+from talkcli.engine.metrics.evaluate import Case
 from talkcli.engine.motion import Motion, load_motion
 from talkcli.engine.phones import Phones
 from talkcli.engine.speech import Speech, load_speech

@@ -10,11 +10,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from talkcli.engine.face.acting import painted, worn_textures
+from talkcli.engine.face.acting import painted, worn_textures, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
-from talkcli.engine.face.topology import MATERIALS
+from talkcli.engine.face.rigs import rigged
+from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.face.uv_maps import uv_map
 from talkcli.engine.motion import Motion, Textures, ratios
 from talkcli.engine.struct import TensorStruct
@@ -23,13 +22,13 @@ SIZE = 256
 """Texels on a side at which textures are compared, whatever each was made at."""
 EVEN = (224.0, 172.0, 150.0)
 """Skin of an avatar that has no look, sRGB."""
-CHUNK = 32
+FRAMES_AT_ONCE = 32
 BEST = 100.0
 """Decibels of textures that are equal."""
 WINDOW, SIGMA = 11, 1.5
 """Of SSIM's Gaussian (Wang et al. 2004)."""
 OUTSIDE = ("neck", "scalp", "ears")
-"""Regions of the built-in head that are not the face."""
+"""Regions of a rig that are not the face."""
 
 
 class Worn(TensorStruct):
@@ -65,16 +64,17 @@ def ssim(worn: Worn) -> Float[Tensor, " frames"]:
 
 def has_textures(motion: Motion, avatar: Avatar) -> bool:
     """Whether it is known how the skin changes: the motion says so, or the rig's own skin does."""
-    return motion.texture is not None or avatar.rig == RIG
+    return motion.texture is not None or wrinkles_of(avatar) is not None
 
 
 def worn_chunks(predicted: Motion, reference: Motion, avatar: Avatar) -> Iterator[Worn]:
     """Both textures over their common frames. A prediction that says nothing wears the neutral one."""
-    true = painted(reference.texture, SIZE) if reference.texture else worn_textures(reference, avatar, SIZE)
-    told = predicted.texture and painted(predicted.texture, SIZE)
+    wrinkles, true = wrinkles_of(avatar), reference.texture
+    true = painted(true, wrinkles, SIZE) if true else worn_textures(reference, avatar, SIZE)
+    told = predicted.texture and painted(predicted.texture, wrinkles, SIZE)
     neutral, face = _neutral(avatar), _face(avatar)
-    for start in range(0, min(len(predicted), len(reference)), CHUNK):
-        stop = min(start + CHUNK, len(predicted), len(reference))
+    for start in range(0, min(len(predicted), len(reference)), FRAMES_AT_ONCE):
+        stop = min(start + FRAMES_AT_ONCE, len(predicted), len(reference))
         theirs = _textures(neutral, true, start, stop)
         ours = neutral.round().expand_as(theirs)
         if told is not None:
@@ -97,8 +97,9 @@ def _neutral(avatar: Avatar) -> Float[Tensor, "3 size size"]:
 
 
 def _face(avatar: Avatar) -> Bool[Tensor, "size size"]:
-    if avatar.rig == RIG:
-        return _rig_face()
+    rig = rigged(avatar)
+    if rig is not None:
+        return _rig_face(rig.model.topology)
     whole = torch.zeros(SIZE * SIZE, dtype=torch.bool)
     if avatar.uv is not None and avatar.uv_faces is not None:
         whole[uv_map(avatar.faces, avatar.uv, avatar.uv_faces, SIZE).texels] = True
@@ -106,12 +107,11 @@ def _face(avatar: Avatar) -> Bool[Tensor, "size size"]:
 
 
 @functools.cache
-def _rig_face() -> Bool[Tensor, "size size"]:
-    topology = load_face_model().topology
+def _rig_face(topology: Topology) -> Bool[Tensor, "size size"]:
     inside = torch.zeros(int(topology.faces.max()) + 1, dtype=torch.bool)
     inside[topology.faces[topology.materials == MATERIALS.index("skin")]] = True
     for region in OUTSIDE:
-        inside[topology.regions[region]] = False
+        inside[topology.regions.get(region, [])] = False
     layout = uv_map(topology.faces, topology.uv, topology.uv_faces, SIZE)
     face = torch.zeros(SIZE * SIZE, dtype=torch.bool)
     face[layout.texels[inside[layout.corners].all(1)]] = True

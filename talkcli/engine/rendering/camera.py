@@ -6,12 +6,12 @@ import math
 import re
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.rigs import rigged
 from talkcli.engine.struct import TensorStruct
 
 PRESETS = {"front": 0.0, "three-quarter": 35.0, "profile": 90.0, "orbit": 40.0}
@@ -78,8 +78,10 @@ def portrait(
     ways = torch.tensor([[math.sin(turn), 0.0, math.cos(turn)] for turn in turns])
     points = avatar.neutral
     target = (points.amin(0) + points.amax(0)) / 2
-    if avatar.rig is not None:
-        low, high = _window(avatar)
+    rig = rigged(avatar)
+    regions = {} if rig is None else rig.model.topology.regions
+    if {"left_eye", "right_eye"} <= regions.keys():
+        low, high = _window(avatar, torch.cat([regions["left_eye"], regions["right_eye"]]))
         points = points[points[:, 1] > (low + high) / 2]
         target = (points.amin(0) + points.amax(0)) / 2
         target[1] = (low + high) / 2
@@ -93,12 +95,11 @@ def portrait(
     )
 
 
-def _window(avatar: Avatar) -> tuple[float, float]:
-    """The lowest and highest point of a rigged head, metres, that a portrait shows."""
+def _window(avatar: Avatar, eyes: Int[Tensor, " eye_verts"]) -> tuple[float, float]:
+    """The lowest and highest point of a head whose eyes are known, metres, that a portrait shows."""
     low, high = float(avatar.neutral[:, 1].min()), float(avatar.neutral[:, 1].max())
-    regions = load_face_model().topology.regions
-    eyes = float(avatar.neutral[torch.cat([regions["left_eye"], regions["right_eye"]]), 1].mean())
-    return max(high - (high - eyes) / EYES_FROM_CROWN, low + 0.06 * (high - low)), high
+    level = float(avatar.neutral[eyes, 1].mean())
+    return max(high - (high - level) / EYES_FROM_CROWN, low + 0.06 * (high - low)), high
 
 
 def _distance(points: Float[Tensor, "n 3"], way: Tensor, focal: float, width: int, height: int) -> float:

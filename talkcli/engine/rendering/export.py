@@ -17,11 +17,13 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import GifImagePlugin, Image, ImageChops
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
-from talkcli.engine.face.acting import painted
+from talkcli.engine.face.acting import painted, wrinkles_of
+from talkcli.engine.face.arkit import ARKIT
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG, arkit_weights, chunks
+from talkcli.engine.face.geometry import arkit_weights, chunks
+from talkcli.engine.face.rigs import rigged
 from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.skin_frames import FOLDED, skin_frames
@@ -71,7 +73,7 @@ def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
     if motion.texture is not None:
         rest |= {
             f"texture_{name}": values.numpy()
-            for name, values in vars(painted(motion.texture, FOLDED)).items()
+            for name, values in vars(painted(motion.texture, wrinkles_of(avatar), FOLDED)).items()
         }
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", allowZip64=True) as archive:
         for name, array in rest.items():
@@ -130,18 +132,20 @@ def write_ply(motion: Motion, avatar: Avatar, path: Path) -> None:
 
 def write_csv(motion: Motion, avatar: Avatar, path: Path) -> None:
     """ARKit weights a frame, as face-capture programs write them: Timecode, BlendshapeCount, names."""
-    if avatar.rig != RIG:
+    rig = rigged(avatar)
+    if rig is None or not set(ARKIT) <= set(rig.model.shape_names):
         raise BadInput(
-            f"Avatar {avatar.name} has no rig, so its motion has no ARKit weights.", f"Use one with {RIG}."
+            f"Avatar {avatar.name} has no rig with the shapes of ARKit.",
+            f"Give an avatar with the rig {DEFAULT_RIG}, or write .npz or .obj instead.",
         )
-    names = load_face_model().shape_names[:52]
+    columns = rig.model.columns(ARKIT)
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name in names)])
+        writer.writerow(["Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name in ARKIT)])
         for start in range(0, len(motion), 256):
-            rows = arkit_weights(motion, avatar, start, start + 256)[:, : len(names)].tolist()
+            rows = arkit_weights(motion, avatar, start, start + 256)[:, columns].tolist()
             for number, row in enumerate(rows, start):
-                writer.writerow([_timecode(number, motion.fps), len(names), *(f"{w:.6f}" for w in row)])
+                writer.writerow([_timecode(number, motion.fps), len(ARKIT), *(f"{w:.6f}" for w in row)])
 
 
 def write_textures(motion: Motion, avatar: Avatar, path: Path) -> None:
@@ -204,9 +208,10 @@ def _each(motion: Motion, avatar: Avatar) -> Iterator[np.ndarray]:
 def _texture_coordinates(avatar: Avatar) -> tuple[np.ndarray, np.ndarray | None]:
     if avatar.uv is not None and avatar.uv_faces is not None:
         return avatar.uv.numpy(), avatar.uv_faces.numpy()
-    if avatar.rig != RIG:
+    rig = rigged(avatar)
+    if rig is None:
         return np.zeros((0, 2)), None
-    topology = load_face_model().topology
+    topology = rig.model.topology
     return topology.uv.numpy(), topology.uv_faces.numpy()
 
 

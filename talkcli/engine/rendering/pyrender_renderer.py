@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
+from talkcli.engine.face.rigs import rigged
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.lights import COLOURS, DIRECTIONS
@@ -42,7 +41,8 @@ class Window:
             raise BadUsage("pyrender has no transparent background.", "Leave --renderer or --background out.")
         self._behind = np.rint(encoded(behind)).astype(np.uint8)
         self._library = pyrender = _pyrender()
-        topology = load_face_model().topology if avatar.rig == RIG else None
+        rig = rigged(avatar)
+        topology = None if rig is None else rig.model.topology
         corners = avatar.faces if topology is None else topology.uv_faces
         self._faces = corners.numpy().astype(np.uint32)
         self._owner = np.zeros(int(corners.max()) + 1, np.int64)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from talkcli.engine.compiled import is_cached
 from talkcli.engine.errors import BadUsage, pick
-from talkcli.engine.face.acting import painted
+from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG, arkit_weights, vertices
+from talkcli.engine.face.geometry import arkit_weights, vertices
 from talkcli.engine.face.look import Wrinkles, activations
+from talkcli.engine.face.rigs import rigged
 from talkcli.engine.motion import Folds, Motion, Textures, ratios
 from talkcli.engine.rendering.acting_skin import blend, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
@@ -64,10 +64,10 @@ def frames(
         from talkcli.engine.rendering.pyrender_renderer import open_window
 
         return open_window(avatar, camera, background).shots(_moments(motion, avatar, camera, None, None))
-    acting = _acting(avatar) if wrinkles else None
+    acting = wrinkles_of(avatar) if wrinkles and avatar.look is not None else None
     vertices(motion, avatar, 0, 1)
-    topology = load_face_model().topology if avatar.rig == RIG else None
-    surface, maps = surface_of(avatar, topology), wrinkle_maps(acting)
+    rig = rigged(avatar)
+    surface, maps = surface_of(avatar, None if rig is None else rig.model.topology), wrinkle_maps(acting)
     first = Painter(surface, camera.width, camera.height, background, maps)
 
     def another() -> Painter:
@@ -87,12 +87,6 @@ def _cores() -> int:
     return min(allowed, int(os.environ.get("NUMBA_NUM_THREADS") or allowed))
 
 
-def _acting(avatar: Avatar) -> Wrinkles | None:
-    if avatar.rig != RIG or avatar.look is None:
-        return None
-    return load_face_model().wrinkles
-
-
 Moment = tuple[
     NDArray[np.float32],
     NDArray[np.float64],
@@ -110,7 +104,7 @@ def _moments(
     wrinkles: Wrinkles | None,
     texture: Textures | Folds | None,
 ) -> Iterator[Moment]:
-    textures = texture and painted(texture, TINT)
+    textures = texture and painted(texture, wrinkles_of(avatar), TINT)
     for start in range(0, len(motion), CHUNK):
         places = vertices(motion, avatar, start, start + CHUNK).numpy()
         active: Float[torch.Tensor, "frames maps"] | None = None

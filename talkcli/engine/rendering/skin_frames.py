@@ -9,9 +9,9 @@ from jaxtyping import UInt8
 from torch.nn import functional as F
 
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import painted, rig_folds
+from talkcli.engine.face.acting import painted, rig_folds, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.geometry import RIG, arkit_weights
+from talkcli.engine.face.geometry import arkit_weights
 from talkcli.engine.motion import Motion, ratios
 
 FOLDED = 512
@@ -23,12 +23,15 @@ def skin_frames(motion: Motion, avatar: Avatar) -> Iterator[UInt8[np.ndarray, "h
 
     Where the motion says nothing of the skin, that of the rig does what its shapes do.
     """
-    look = avatar.look
-    if motion.texture is None and avatar.rig != RIG:
+    look, wrinkles, texture = avatar.look, wrinkles_of(avatar), motion.texture
+    if texture is None and wrinkles is None:
         raise BadInput("This motion does not change the skin.", "Animate with a model that does: textalker.")
     if look is None:
         raise BadInput(f"Avatar {avatar.name} has no skin to change.", "Give one with a look.")
-    texture = painted(motion.texture or rig_folds(arkit_weights(motion, avatar)), FOLDED)
+    if texture is None and wrinkles is not None:
+        texture = rig_folds(arkit_weights(motion, avatar), wrinkles)
+    assert texture is not None
+    texture = painted(texture, wrinkles, FOLDED)
     neutral = look.albedo.permute(2, 0, 1).float()[None]
 
     def pictures() -> Iterator[UInt8[np.ndarray, "height width 3"]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,7 +18,7 @@ from talkcli.engine.editing.life import with_life
 from talkcli.engine.editing.moods import MOODS, Mood
 from talkcli.engine.face.articulation import MEETING, NEUTRAL, ArticulationStyle, articulate, onto_rig
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.rigs import load_rig, rig_of
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.studio.voices import PLAIN, Delivery, Utterance, Voice
 
@@ -96,14 +96,15 @@ def perform(
 ) -> Motion:
     """The face and head of `avatar` while `utterance` is heard: the rig's named shapes and a head track."""
     rng = np.random.default_rng([seed, 77])
-    names = load_face_model().shape_names
+    model = load_rig(rig_of(avatar))
+    names = model.shape_names
     frames = utterance.speech.frames(fps)
     spirit = MOODS[mood]
     style = manner.articulation
     opening = style.strength * (1 + intensity * (spirit.opening - 1))
     opened = dataclasses.replace(style, strength=opening)
-    weights = onto_rig(articulate(utterance.phones, frames, fps, opened), names)
-    met = (weights[:, names.index("mouthPressLeft")] / MEETING).clamp(0, 1)
+    weights = onto_rig(articulate(utterance.phones, frames, fps, opened), model)
+    met = (weights[:, model.columns(["mouthPressLeft"])[0]] / MEETING).clamp(0, 1)
     swell = intensity * (1 + 0.15 * _wander(frames, fps, rng, seconds=1.2))
     for name, weight in spirit.face.items():
         share = swell * (1 - met) if name in _LIPS_APART else swell
@@ -113,13 +114,14 @@ def perform(
         _add(weights, names, name, weight * _wander(frames, fps, rng, seconds=0.8).clamp(min=0))
     still = Motion(fps, Coefficients(weights.clamp(0, 1), torch.zeros(frames, 3)))
     alive = with_life(still, utterance.speech, avatar, seed)
-    return _in_manner(alive, weights.clamp(0, 1), manner, spirit, intensity)
+    return _in_manner(alive, weights.clamp(0, 1), names, manner, spirit, intensity)
 
 
-def _in_manner(motion: Motion, before: Tensor, manner: Manner, mood: Mood, intensity: float) -> Motion:
+def _in_manner(
+    motion: Motion, before: Tensor, names: Sequence[str], manner: Manner, mood: Mood, intensity: float
+) -> Motion:
     """Head and brows of `with_life` scaled to the speaker, about the rest that the mood gives the head."""
     assert isinstance(motion.face, Coefficients) and motion.head is not None
-    names = load_face_model().shape_names
     brows = [i for i, name in enumerate(names) if name.startswith("brow")]
     weights = motion.face.expression.clone()
     raised = weights[:, brows] - before[:, brows]

@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 import talkcli
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.alignment import has_pocketsphinx
 from talkcli.engine.audio.augment import breath
 from talkcli.engine.clips import Clip, Contents, lay_out, save_clip, write_all
 from talkcli.engine.editing.moods import MOODS
 from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
 from talkcli.engine.face.look import Look
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.studio.performance import Manner, delivered, draw_manner, perform
@@ -128,13 +128,13 @@ def _reader(plan: Plan, number: int) -> Speaker:
 
 def _faced(plan: Plan, name: str, voice: Voice, rng: np.random.Generator) -> Speaker:
     manner = draw_manner(voice, rng)
-    model = load_face_model()
+    model = load_rig(DEFAULT_RIG)
     drawn = np.clip(rng.normal(size=len(model.identity)), -2, 2) * FACE_SPREAD
     identity = torch.from_numpy(drawn).float()
     lips = model.topology.regions["lips"]
     neutral = model.neutral(identity)
     look = _painted(voice, rng) if plan.looks else None
-    avatar = Avatar(name, neutral, model.topology.faces, lips, RIG, identity, look)
+    avatar = Avatar(name, neutral, model.topology.faces, lips, DEFAULT_RIG, identity, look)
     return Speaker(voice, manner, avatar)
 
 
@@ -146,7 +146,7 @@ def _painted(voice: Voice, rng: np.random.Generator) -> Look:
     from talkcli.engine.studio.paint.complexion import sample_skin
 
     skin = sample_skin(rng, male=float(voice.pitch < 150))
-    return bake_look(skin, wrinkles=load_face_model().wrinkles)
+    return bake_look(skin, wrinkles=load_rig(DEFAULT_RIG).wrinkles)
 
 
 def record(plan: Plan, name: str) -> Clip:

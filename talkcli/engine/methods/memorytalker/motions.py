@@ -8,30 +8,29 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet, flat
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.mouth_motion import gap_of, importance, principal_motions, projected
+from talkcli.engine.face.rigs import load_rig, rig_of
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 
 
-def shape_weights(motion: Motion, names: tuple[str, ...]) -> Float[Tensor, "frames shapes"]:
-    """The tracks of the named shapes in a motion of the rig."""
+def shape_weights(motion: Motion, config: MemoryTalkerConfig) -> Float[Tensor, "frames shapes"]:
+    """The tracks of the shapes that the talker moves, in a motion of its rig."""
     face = motion.face
     if not isinstance(face, Coefficients) or face.space != "arkit":
         raise BadInput(
             "This model learns from motions of the rig's named shapes.", "Use clips of talk prepare studio."
         )
-    known = load_face_model().shape_names
-    return face.expression[:, [known.index(name) for name in names]]
+    return face.expression[:, load_rig(config.rig).columns(config.rig_shapes)]
 
 
 def fit_mixing(network: MemoryTalker, clips: ClipSet) -> None:
     """Principal motions of the clips into the network; called once, before it learns."""
-    names, components = network.config.rig_shapes, network.config.components
-    if names and components:
-        tracks = torch.cat([shape_weights(clips.motion(i), names) for i in range(len(clips))])
-        form = importance(load_face_model(), names)
-        network.mixing.copy_(principal_motions(tracks, form, components))
+    config = network.config
+    if config.rig_shapes and config.components:
+        tracks = torch.cat([shape_weights(clips.motion(i), config) for i in range(len(clips))])
+        form = importance(load_rig(config.rig), config.rig_shapes)
+        network.mixing.copy_(principal_motions(tracks, form, config.components))
 
 
 def targets(network: MemoryTalker, clips: ClipSet) -> list[Float[Tensor, "frames dims"]]:
@@ -45,8 +44,8 @@ def target(network: MemoryTalker, motion: Motion) -> Float[Tensor, "frames dims"
     if motion.fps != fps:
         raise BadInput(f"This model moves {fps} times a second, not {motion.fps}.", "Resample the clips.")
     if names:
-        form = importance(load_face_model(), names)
-        return projected(shape_weights(motion, names), network.mixing.cpu(), form)
+        form = importance(load_rig(network.config.rig), names)
+        return projected(shape_weights(motion, network.config), network.mixing.cpu(), form)
     offsets = flat(motion)
     if not isinstance(motion.face, Vertices) or offsets.shape[1] != network.config.dims:
         raise BadInput(
@@ -58,8 +57,8 @@ def target(network: MemoryTalker, motion: Motion) -> Float[Tensor, "frames dims"
 
 def lip_gap(network: MemoryTalker) -> Float[Tensor, " dims"] | None:
     """What each component opens the middle of the lips by, metres; None off the rig."""
-    names = network.config.rig_shapes
-    return network.mixing.cpu() @ gap_of(names) if names else None
+    rig, names = network.config.rig, network.config.rig_shapes
+    return network.mixing.cpu() @ gap_of(load_rig(rig), names) if names else None
 
 
 SPOKEN = ("jaw", "mouth", "tongue", "cheek")
@@ -73,7 +72,7 @@ def config_for(clips: ClipSet) -> MemoryTalkerConfig:
         raise BadInput(f"MemoryTalker counts whole frames a second, not {motion.fps}.", "Resample the clips.")
     fps = int(motion.fps)
     if isinstance(motion.face, Coefficients):
-        names = load_face_model().shape_names
+        rig = rig_of(clips.avatar(0))
         return MemoryTalkerConfig(
             verts=len(clips.avatar(0).neutral),
             fps=fps,
@@ -82,7 +81,8 @@ def config_for(clips: ClipSet) -> MemoryTalkerConfig:
             slots=40,
             text_scaling=1.0,
             reach=6,
-            rig_shapes=tuple(name for name in names if name.startswith(SPOKEN)),
+            rig=rig,
+            rig_shapes=tuple(name for name in load_rig(rig).shape_names if name.startswith(SPOKEN)),
             components=16,
         )
     verts = flat(motion).shape[1] // 3

@@ -15,8 +15,8 @@ from talkcli.engine.audio.encoder import HubertEncoder, load_hubert, normalised
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadInput, BadUsage
-from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.mouth_motion import attention_to
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.methods.memorytalker.motions import fit_mixing, lip_gap, targets
 from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.speech import SAMPLE_RATE
@@ -113,8 +113,8 @@ def at_lips(
     if not names:
         columns = (3 * lips[:, :, None] + torch.arange(3, device=lips.device)).flatten(1)
         return error.gather(2, columns[:, None].expand(-1, error.shape[1], -1))
-    model = load_face_model()
-    shapes = model.shapes[[model.shape_names.index(name) for name in names]][:, lips[0].cpu()].flatten(1)
+    model = load_rig(network.config.rig)
+    shapes = model.shapes[model.columns(names)][:, lips[0].cpu()].flatten(1)
     return error @ (network.mixing @ shapes.to(error.device)) * 1000
 
 

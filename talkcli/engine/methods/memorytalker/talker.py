@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.encoder import HubertConfig, HubertEncoder, normalised
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
+from talkcli.engine.face.rigs import check_wears, load_rig
 from talkcli.engine.generation.windows import blend
 from talkcli.engine.layers.attention import alignment_mask, padding_mask
 from talkcli.engine.layers.positions import periodic
@@ -60,7 +60,9 @@ class MemoryTalkerConfig:
     reach: int = 0
     """Frames on either side that the text projection sees as well."""
     rig_shapes: tuple[str, ...] = ()
-    """Named shapes of the built-in rig that the talker moves; without them it moves vertices."""
+    """Named shapes of a rig that the talker moves; without them it moves vertices."""
+    rig: str = DEFAULT_RIG
+    """Of the faces that it learnt from, where it moves named shapes."""
     components: int = 0
     """Principal motions of the rig's shapes between which E_m and the output layer work."""
     window: int = 20
@@ -237,12 +239,9 @@ class MemoryTalker(Talker):
         return Motion(Fraction(config.fps), self._face(spoken), provenance=self.signed(avatar, seed))
 
     def _check(self, avatar: Avatar) -> None:
-        if self.config.rig_shapes and avatar.rig != RIG:
-            raise BadInput(
-                f"This model moves the rig {RIG}; avatar {avatar.name} has {avatar.rig or 'none'}.",
-                "Give an avatar with that rig, or a model trained on such a mesh.",
-            )
-        if not self.config.rig_shapes and len(avatar.neutral) != self.config.verts:
+        if self.config.rig_shapes:
+            check_wears(avatar, self.config.rig)
+        elif len(avatar.neutral) != self.config.verts:
             raise BadInput(
                 f"This model moves {self.config.verts} vertices; {avatar.name} has {len(avatar.neutral)}.",
                 "Give an avatar of the corpus that the model was trained on.",
@@ -292,13 +291,6 @@ class MemoryTalker(Talker):
             basis = torch.cat([self.output.weight.T, self.output.bias[None]]).unflatten(1, (-1, 3))
             ones = torch.ones(len(spoken), 1)
             return Shapes(torch.cat([spoken, ones], dim=1), basis.detach().cpu().clone())
-        names = load_face_model().shape_names
-        missing = [name for name in self.config.rig_shapes if name not in names]
-        if missing:
-            raise BadInput(
-                f"This model moves {missing[0]}, which the installed head lacks.",
-                "Train it again with: talk train CLIPS --config recipes/memorytalker.toml",
-            )
-        expression = torch.zeros(len(spoken), len(names))
-        expression[:, [names.index(name) for name in self.config.rig_shapes]] = spoken @ self.mixing.cpu()
+        weights = spoken @ self.mixing.cpu()
+        expression = load_rig(self.config.rig).spread(weights, self.config.rig_shapes)
         return Coefficients(expression, torch.zeros(len(spoken), 3))

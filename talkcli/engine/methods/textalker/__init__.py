@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.rigs import load_rig, rig_of
 from talkcli.engine.methods.method import Method
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import FPS, DenoiserConfig
@@ -42,7 +42,8 @@ def config_for(clips: ClipSet) -> TexTalkerConfig:
         raise BadInput(f"TexTalker makes {FPS} frames a second, not {motion.fps}.", "Resample the clips.")
     if not isinstance(motion.face, Coefficients):
         return TexTalkerConfig()
-    names = tuple(name for name in load_face_model().shape_names if not name.startswith(STILL))
+    rig = rig_of(clips.avatar(0))
+    names = tuple(name for name in load_rig(rig).shape_names if not name.startswith(STILL))
     denoiser = DenoiserConfig(features=160, layers=3, heads=4, feed_forward=640, motion=PARTS, texture=PARTS)
     return TexTalkerConfig(
         SMALL,
@@ -50,6 +51,7 @@ def config_for(clips: ClipSet) -> TexTalkerConfig:
         denoiser,
         encoder="logmel",
         reach=6,
+        rig=rig,
         rig_shapes=names,
         contrast=5 / 3,
         sampling=CALM,

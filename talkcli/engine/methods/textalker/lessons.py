@@ -10,9 +10,9 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import painted, rig_folds, skin_ratios
-from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.acting import acting_skin, painted, rig_folds, skin_ratios
 from talkcli.engine.face.rig_maps import rig_maps
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
 from talkcli.engine.methods.textalker.maps import normalised, wrinkle, wrinkle_of
 from talkcli.engine.methods.textalker.talker import TexTalker
@@ -26,28 +26,32 @@ LOOKED_AT = 4000
 
 def lessons(network: TexTalker, clips: ClipSet, size: int) -> Lessons:
     """Of the rig, where the network moves one."""
-    names = network.config.rig_shapes
-    contrast = network.config.contrast
-    return RigLessons(clips, names, size, contrast) if names else CorpusLessons(clips, size, contrast)
+    config = network.config
+    if not config.rig_shapes:
+        return CorpusLessons(clips, size, config.contrast)
+    return RigLessons(clips, config.rig, config.rig_shapes, size, config.contrast)
 
 
 class RigLessons:
-    """Clips of the studio: weights of the built-in head's shapes, drawn on its mean face.
+    """Clips of the studio: weights of a rig's shapes, drawn on its mean face.
 
     A rig moves alike on every face, so one face stands for all; its skin does what the rig's wrinkles do.
     """
 
-    def __init__(self, clips: ClipSet, names: tuple[str, ...], size: int, contrast: float = 1.0) -> None:
-        self._contrast = contrast
-        known = load_face_model().shape_names
-        self._columns = [known.index(name) for name in names]
+    def __init__(
+        self, clips: ClipSet, rig: str, names: tuple[str, ...], size: int, contrast: float = 1.0
+    ) -> None:
+        self._contrast, self._names = contrast, names
+        self._model = load_rig(rig)
+        self._skin = acting_skin(self._model)
+        self._columns = self._model.columns(names)
         self._tracks = [self._track(clips, index) for index in range(len(clips))]
-        self._rig, self._size = rig_maps(size, names), size
+        self._rig, self._size = rig_maps(self._model, size, names), size
         self.frames = [len(track) for track in self._tracks]
         """How many each clip has."""
         self.importance = self._rig.importance
         """How much each texel of an offset map counts."""
-        strength = skin_ratios(size).square().sum((0, 1)).sqrt()
+        strength = skin_ratios(self._skin, size).square().sum((0, 1)).sqrt()
         self.wrinkled = CALM + strength / strength.mean()
         """How much each texel of a wrinkle map counts: most of the skin never changes."""
 
@@ -81,9 +85,8 @@ class RigLessons:
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
         """Wrinkle maps of the same frames, in [0, 1)."""
         track = self._tracks[clip][start:stop]
-        whole = track.new_zeros(len(track), len(load_face_model().shape_names))
-        whole[:, self._columns] = track
-        return wrinkle_of(ratios(painted(rig_folds(whole), self._size)) ** self._contrast)
+        folds = rig_folds(self._model.spread(track, self._names), self._skin)
+        return wrinkle_of(ratios(painted(folds, self._skin, self._size)) ** self._contrast)
 
 
 class CorpusLessons:

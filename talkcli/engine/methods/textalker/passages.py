@@ -13,8 +13,8 @@ from talkcli.engine.assets import asset
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadUsage
-from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.mouth_motion import attention_to, gap_of, importance, principal_motions, projected
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.methods.textalker.denoiser import FPS
 from talkcli.engine.methods.textalker.latents import identity, latents_of, pivots
 from talkcli.engine.methods.textalker.lessons import Lessons, RigLessons
@@ -114,7 +114,7 @@ def mouth_readout(
     """Latents of motion to principal motions of the mouth, by least squares: what is seen of an error."""
     weights = torch.cat([motions.weights(clip) for clip in range(len(tracks))])
     stride, dims = max(1, len(weights) // SAMPLE), network.config.denoiser.motion
-    form = importance(load_face_model(), network.config.rig_shapes)
+    form = importance(load_rig(network.config.rig), network.config.rig_shapes)
     seen = projected(weights[::stride], principal_motions(weights[::stride], form, VIEWS), form)
     latents = torch.cat([track[:, :dims] for track in tracks])[::stride].double()
     latents, seen = latents - latents.mean(0), seen.double() - seen.double().mean(0)
@@ -139,7 +139,7 @@ def passages(
     heard = None
     if isinstance(hearing, Letters):
         heard = letters(hearing.logmel, clips, [len(track) for track in tracks], FPS, views)
-    gap = gap_of(config.rig_shapes) if config.rig_shapes else None
+    gap = gap_of(load_rig(config.rig), config.rig_shapes) if config.rig_shapes else None
 
     def cut(_: ClipSet, index: int, generator: torch.Generator) -> Passage:
         index %= len(tracks)  # the stage may learn from some of the clips

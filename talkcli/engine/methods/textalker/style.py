@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.clips import ClipSet, clips_of_one
-from talkcli.engine.corpora.textalk4d import face_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.textalker.latents import encoded
 from talkcli.engine.methods.textalker.lessons import lessons
 from talkcli.engine.methods.textalker.original import read_pivot
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker
+from talkcli.engine.scans import TEXTALK4D_UNIT, scanned_avatar
 
 MESH, SKIN = "face.obj", "face.png"
 PIVOTS = ("latent_motion_ave.pth", "latent_tex_ave.pth")
@@ -28,7 +28,7 @@ def capture_folder(talker: TexTalker, folder: Path, avatar: Avatar) -> Avatar:
     A folder of the authors' own kind (MESH, SKIN, PIVOTS) becomes that person's avatar, whatever is given.
     """
     if (folder / MESH).is_file():
-        avatar = face_of(folder.resolve().name, folder / MESH, folder / SKIN)
+        avatar = scanned_avatar(folder.resolve().name, folder / MESH, folder / SKIN, TEXTALK4D_UNIT)
         motion, texture = (read_pivot(folder / name) for name in PIVOTS)
     else:
         motion, texture = pivots_of(talker, clips_of_one(folder))

@@ -14,15 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.encoder import HubertConfig
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
-from talkcli.engine.corpora.textalk4d import METRES
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import folds_of
+from talkcli.engine.face.acting import acting_skin, folds_of
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import RIG
 from talkcli.engine.face.rig_maps import rig_maps
+from talkcli.engine.face.rigs import check_wears, load_rig
 from talkcli.engine.face.uv_maps import UVReader, read, uv_reader
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
@@ -39,6 +38,7 @@ from talkcli.engine.methods.textalker.maps import (
     ratio_of,
 )
 from talkcli.engine.motion import Coefficients, Face, Folds, Motion, Shapes, Textures
+from talkcli.engine.scans import TEXTALK4D_UNIT
 from talkcli.engine.speech import Speech
 
 MOTION_STYLE, TEXTURE_STYLE = "textalker/motion", "textalker/texture"
@@ -75,7 +75,9 @@ class TexTalkerConfig:
     reach: int = 0
     """Frames on either side of whose letters a frame hears as well (logmel)."""
     rig_shapes: tuple[str, ...] = ()
-    """Named shapes of the built-in rig that the talker moves; without them it moves vertices."""
+    """Named shapes of a rig that the talker moves; without them it moves vertices."""
+    rig: str = DEFAULT_RIG
+    """Of the faces that it learnt from, where it moves named shapes."""
     sampling: Sampling = Sampling()
     """How it draws unless told otherwise."""
     contrast: float = 1.0
@@ -126,8 +128,8 @@ class TexTalker(Talker):
         self.diffuser = Diffuser(config.denoiser, hearing, width)
         self.critic: Critic | None = None
         """Present while a codebook is being trained."""
-        self.register_buffer("low", METRES * torch.tensor(PUBLISHED_LOW))
-        self.register_buffer("high", METRES * torch.tensor(PUBLISHED_HIGH))
+        self.register_buffer("low", TEXTALK4D_UNIT * torch.tensor(PUBLISHED_LOW))
+        self.register_buffer("high", TEXTALK4D_UNIT * torch.tensor(PUBLISHED_HIGH))
         self.register_buffer("motion_pivot", torch.zeros(config.motion.dims))
         self.register_buffer("texture_pivot", torch.zeros(config.texture.dims))
         self.register_buffer("spread", torch.ones(2))
@@ -218,11 +220,7 @@ class TexTalker(Talker):
     def _reader(self, avatar: Avatar) -> UVReader | None:
         """How a mesh reads its offsets from a map; None on the rig, whose weights are solved for."""
         if self.config.rig_shapes:
-            if avatar.rig != RIG:
-                raise BadInput(
-                    f"This model moves the rig {RIG}; avatar {avatar.name} has {avatar.rig or 'none'}.",
-                    "Give an avatar with that rig, or a model trained on such a mesh.",
-                )
+            check_wears(avatar, self.config.rig)
             return None
         if avatar.uv is None or avatar.uv_faces is None:
             raise BadInput(
@@ -250,19 +248,20 @@ class TexTalker(Talker):
         maps = self.motion.decode(latents.unflatten(1, (-1, grid, grid)))
         offsets = denormalised(maps, self.low, self.high)
         if reader is None:
-            return rig_maps(self.config.motion.size, self.config.rig_shapes).weights(offsets.cpu())
+            rig = load_rig(self.config.rig)
+            return rig_maps(rig, self.config.motion.size, self.config.rig_shapes).weights(offsets.cpu())
         return read(offsets, reader).flatten(1)
 
     def _skin(self, latents: Tensor) -> Float[Tensor, "frames ..."]:
         grid = self.config.texture.grid
         maps = self.texture.decode(latents.unflatten(1, (-1, grid, grid)))
         logs = ratio_of(maps).log() / self.config.contrast
-        return folds_of(logs.cpu()).weights if self.config.rig_shapes else logs
+        if not self.config.rig_shapes:
+            return logs
+        return folds_of(logs.cpu(), acting_skin(load_rig(self.config.rig))).weights
 
     def _named(self, weights: Float[Tensor, "frames shapes"]) -> Coefficients:
-        names = load_face_model().shape_names
-        expression = torch.zeros(len(weights), len(names))
-        expression[:, [names.index(name) for name in self.config.rig_shapes]] = weights
+        expression = load_rig(self.config.rig).spread(weights, self.config.rig_shapes)
         return Coefficients(expression, torch.zeros(len(weights), 3))
 
 

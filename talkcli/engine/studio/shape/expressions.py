@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from talkcli.engine.face.arkit import ARKIT
 from talkcli.engine.studio.shape.brow_shapes import brow_shapes, cheek_shapes
 from talkcli.engine.studio.shape.deformer import deformer
 from talkcli.engine.studio.shape.eye_shapes import eye_shapes
@@ -10,21 +11,6 @@ from talkcli.engine.studio.shape.jaw import jaw_shapes
 from talkcli.engine.studio.shape.lip_shapes import lip_shapes
 from talkcli.engine.studio.shape.tongue_shapes import tongue_shapes
 
-ARKIT = (
-    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
-    "cheekPuff", "cheekSquintLeft", "cheekSquintRight",
-    "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight",
-    "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight",
-    "eyeWideLeft", "eyeWideRight",
-    "jawForward", "jawLeft", "jawOpen", "jawRight",
-    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
-    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight",
-    "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
-    "mouthSmileLeft", "mouthSmileRight",
-    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
-    "noseSneerLeft", "noseSneerRight", "tongueOut",
-)  # fmt: skip
-"""Apple's names in alphabetical order; left and right are the subject's, left is +x."""
 EXTRAS = ("tongueUp", "tongueBack")
 """Tip to the ridge behind the teeth (t, d, n, l); back to the soft palate (k, g, ng)."""
 SHAPE_NAMES = ARKIT + EXTRAS

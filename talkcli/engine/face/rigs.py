@@ -1,0 +1,75 @@
+"""Rigs: the face models that move avatars, by name, and how an avatar wears one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.assets import DEFAULT_RIG
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import FaceModel, load_face_model
+
+RIGS: dict[str, Callable[[], FaceModel]] = {DEFAULT_RIG: load_face_model}
+"""What `Avatar.rig` may name -> its loader, which reads its file once."""
+
+
+class Rigged(NamedTuple):
+    """A face model worn by one avatar."""
+
+    model: FaceModel
+    shapes: Float[Tensor, "shapes verts 3"]
+    """As this face wears them."""
+    joints: Float[Tensor, "joints 3"]
+
+
+def load_rig(name: str) -> FaceModel:
+    """The face model of that name, on the mean face; BadInput for one that is not installed."""
+    if name not in RIGS:
+        raise BadInput(f"The rig {name} is not installed.", f"Known rigs: {', '.join(RIGS)}.")
+    return RIGS[name]()
+
+
+@functools.lru_cache(maxsize=8)
+def rigged(avatar: Avatar) -> Rigged | None:
+    """The avatar's rig fitted to its neutral face; None for a bare mesh. The last ones are kept."""
+    if avatar.rig is None:
+        return None
+    model = load_rig(avatar.rig)
+    if len(avatar.neutral) != len(model.template):
+        raise BadInput(
+            f"Avatar {avatar.name} has {len(avatar.neutral)} vertices, "
+            f"its rig {avatar.rig} {len(model.template)}.",
+            "Make the avatar again with this version.",
+        )
+    return Rigged(model, model.shapes_of(avatar.neutral), model.joints_of(avatar.neutral))
+
+
+def rig_of(avatar: Avatar) -> str:
+    """The name of the rig that clips of this avatar move. BadInput for a bare mesh."""
+    if avatar.rig is None:
+        raise BadInput(
+            f"The motion of {avatar.name} moves a rig, and the avatar has none.", "Prepare the clips again."
+        )
+    return avatar.rig
+
+
+def check_wears(avatar: Avatar, rig: str) -> None:
+    """BadInput unless the avatar wears the rig that a talker moves."""
+    if avatar.rig != rig:
+        raise BadInput(
+            f"This model moves the rig {rig}; avatar {avatar.name} has {avatar.rig or 'none'}.",
+            "Give an avatar with that rig, or a model trained on such a mesh.",
+        )
+
+
+def talking_head(rig: str = DEFAULT_RIG) -> Avatar:
+    """The mean face of a rig, without a look."""
+    model = load_rig(rig)
+    lips = model.topology.regions["lips"]
+    return Avatar("mean", model.template, model.topology.faces, lips, rig, torch.zeros(len(model.identity)))
