@@ -49,7 +49,7 @@ LEANS = (
 def train(clips: Path, path: Path) -> None:
     """The checkpoint by the recipe; a run that was stopped goes on."""
     plan = plan_for(clips, load_toml(Path(__file__).with_suffix(".toml")))
-    for moment in carried_out(plan, path, resume=True):
+    for moment in carried_out(plan, path, device="auto", resume=True):
         if moment.step is not None and moment.step.number % 200 == 0:
             print(f"{moment.stage}  {moment.step}", flush=True)
 

@@ -179,13 +179,13 @@ def step(label: str) -> Iterator[None]:
         yield
 
 
-def training(moments: Iterable[M], clips: int) -> Iterator[M]:
+def training(moments: Iterable[M]) -> Iterator[M]:
     """The moments of a training run, each stage with a spinner until its first step and then a bar."""
     for stage, of_stage in itertools.groupby(moments, lambda moment: moment.stage):
         rest = iter(of_stage)
         first = next(rest)
         yield first
-        with step(f"{stage}: going through {clips} clips"):
+        with step(f"{stage}: going through {first.clips} clips"):
             ready = list(itertools.islice(rest, 1))
         for moment in progress(itertools.chain(ready, rest), stage, first.steps, "steps"):
             if moment.step is not None and moment.step.number % DETAIL_EVERY == 0:

@@ -64,6 +64,20 @@ def check_suffix(path: Path, wanted: str) -> None:
         raise BadUsage(f"{path} does not end in {wanted}.", f"Give a name such as {path.stem}{wanted}.")
 
 
+def named_files(texts: list[str] | None, option: str) -> dict[str | None, Path]:
+    """What NAME=FILE says, by name; None names a FILE alone. A file of the whole name is a FILE alone."""
+    files: dict[str | None, Path] = {}
+    for text in texts or []:
+        name, equals, file = text.partition("=")
+        named = bool(equals) and name.isidentifier() and not Path(text).exists()
+        key, path = (name, Path(file)) if named else (None, Path(text))
+        if key in files:
+            twice = f"{key}= is there twice" if key else "two files without a name"
+            raise BadUsage(f"{option}: {twice}.", "Give each once, as NAME=FILE.")
+        files[key] = path
+    return files
+
+
 def avatar_file(avatar: str) -> Path:
     """The file behind --avatar: a path, or the name of a bundled avatar."""
     if Path(avatar).suffix or Path(avatar).exists():

@@ -16,7 +16,7 @@ from talkcli.engine.corpora.foreign import (
     load_indices,
 )
 from talkcli.engine.errors import BadInput, MissingAsset, Untrusted
-from talkcli.engine.methods.memorytalker.motions import config_for
+from talkcli.engine.methods.memorytalker.motions import paper_size
 from talkcli.engine.scans import load_obj, load_obj_vertices
 from talkcli.engine.speech import Speech, save_speech
 
@@ -84,7 +84,7 @@ def test_vocaset_becomes_clips_at_thirty_frames_a_second(voca, tmp_path):
     theirs = torch.tensor(templates["FaceTalk_170728_03272_TA"], dtype=torch.float32)
     assert torch.equal(clip.avatar.neutral, theirs) and clip.avatar.lips.tolist() == [1590, 1590, 1593]
     assert clip.avatar.faces.tolist() == [list(face) for face in FACES]
-    config = config_for(clips)
+    config = paper_size(clips)
     assert (config.verts, config.fps, config.period, config.double_rate) == (5023, 30, 30, False)
 
 
@@ -96,7 +96,7 @@ def test_biwi_becomes_clips_at_twenty_five_and_two_letters_a_frame(tmp_path):
     assert len(list(convert("biwi", raw, tmp_path / "clips"))) == 4
     splits = ClipSet(tmp_path / "clips").contents.splits
     assert splits == {"train": ["F2/e01"], "val": ["F2/e34"], "test": ["M3/e38"], "test-b": ["F1/e40"]}
-    config = config_for(ClipSet(tmp_path / "clips"))
+    config = paper_size(ClipSet(tmp_path / "clips"))
     assert (config.verts, config.fps, config.period, config.double_rate) == (23370, 25, 25, True)
 
 

@@ -30,10 +30,11 @@ FLOORS = [
     {"files", "compiled"},
     {"speech", "motion", "phones", "pictures", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},
-    {"clips", "scans", "installation"},
+    {"clips", "scans"},
     {"training", "rendering", "metrics", "editing"},
     {"studio", "corpora"},
     {"methods"},
+    {"installation"},
 ]
 """A file of the engine imports its own room and lower floors, never a neighbour."""
 

@@ -51,6 +51,17 @@ def shut(track: torch.Tensor) -> torch.Tensor:
     return torch.nonzero(closed[1:] & ~closed[:-1])[:, 0] + 1
 
 
+@pytest.mark.parametrize("moved", [(), ("mouth", "skin"), ("eyes",), ("head",), ("eyes", "head")])
+def test_life_adds_only_what_the_talker_does_not_move(ada, talk_and_pause, moved):
+    motion, whole = still(), with_life(still(), talk_and_pause, ada)
+    alive = with_life(motion, talk_and_pause, ada, moves=moved)
+    assert isinstance(alive.face, Coefficients) and isinstance(whole.face, Coefficients)
+    assert isinstance(motion.face, Coefficients)
+    eyes = motion.face if "eyes" in moved else whole.face
+    assert torch.equal(alive.face.expression, eyes.expression)
+    assert (alive.head is None) == ("head" in moved)
+
+
 def test_people_blink_ten_to_thirty_times_a_minute_and_irregularly(ada, talk_and_pause):
     times = shut(lids(with_life(still(), talk_and_pause, ada), ada)) / float(FPS)
     assert 10 < len(times) * 60 / SECONDS < 30

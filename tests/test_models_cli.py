@@ -87,10 +87,10 @@ def test_a_pickle_with_code_is_refused(talk, tmp_path: Path) -> None:
 def test_each_method_says_in_which_files_its_weights_come(talk, published, tmp_path: Path) -> None:
     path, _ = published
     output = tmp_path / "x.ckpt"
-    said = talk("models", "import", "memorytalker", "--motion", path, "-o", output, code=2)
-    assert "talk models import memorytalker WEIGHTS" in " ".join(said.stderr.split())
+    said = talk("models", "import", "memorytalker", f"motion={path}", "-o", output, code=2)
+    assert "talk models import memorytalker FILE" in " ".join(said.stderr.split())
     said = talk("models", "import", "textalker", path, "-o", output, code=2)
-    assert "--motion FILE --texture FILE --diffusion FILE" in " ".join(said.stderr.split())
+    assert "motion=FILE texture=FILE diffusion=FILE" in " ".join(said.stderr.split())
     said = talk("models", "import", "memorytalker", "-o", output, code=2)
     assert "which files" in said.stderr
     said = talk("models", "import", "memorytalker", path, "-o", output.with_suffix(".pth"), code=2)

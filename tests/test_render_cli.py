@@ -74,7 +74,7 @@ def test_a_skin_that_changes_becomes_a_folder_of_textures(talk, motion, bare_fac
     assert np.abs(skins[2] - skins[0] * np.exp(-0.5)).max() <= 1
     talk("render", tmp_path / "dark.motion", "-a", "ada", "-o", tmp_path / "a.textures", "--overwrite")
     said = talk("render", motion, "-a", bare_face, "-o", tmp_path / "b.textures", code=3)
-    assert "textalker" in said.stderr and not (tmp_path / "b.textures").exists()
+    assert "talk models" in said.stderr and not (tmp_path / "b.textures").exists()
 
 
 def test_the_rigs_skin_folds_with_its_shapes(talk, tmp_path):

@@ -155,8 +155,8 @@ def test_motion_style_and_texture_style_are_independent(tmp_path):
     person, _ = captured.captured(folder, talker, avatar)
     assert set(person.styles) == {MOTION_STYLE, TEXTURE_STYLE}
     save_avatar(person, tmp_path / "person.avatar")
-    moving = captured.styled(talker, avatar, tmp_path / "person.avatar", None)
-    wearing = captured.styled(talker, avatar, None, folder)
+    moving = captured.styled(talker, avatar, {None: tmp_path / "person.avatar"})
+    wearing = captured.styled(talker, avatar, {"skin": folder})
     assert set(moving.styles) == {MOTION_STYLE} and set(wearing.styles) == {TEXTURE_STYLE}
     plain, moved, worn = (talker.animate(noise(1.0), each) for each in (avatar, moving, wearing))
     faces = [motion.face for motion in (plain, moved, worn)]
@@ -275,7 +275,7 @@ def test_latents_of_few_degrees_of_freedom_survive_their_principal_components():
 
 
 def test_studio_clips_get_the_small_config_and_no_blinks(tmp_path):
-    config = METHOD.config_for(studio_clips(tmp_path))
+    config = METHOD.sizes["starter"](studio_clips(tmp_path))
     assert config.encoder == "logmel" and config.motion.dims == 512 and config.denoiser.motion == PARTS
     assert not any(name.startswith(STILL) for name in config.rig_shapes) and "jawOpen" in config.rig_shapes
 

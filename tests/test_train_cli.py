@@ -26,7 +26,7 @@ SMALL = [
     "hubert.feed_forward=64", "hubert.convolution=16", "hubert.position_kernel=16",
     "hubert.position_groups=4",
 ]  # fmt: skip
-SETTINGS = [part for setting in SMALL for part in ("--set", setting)]
+SETTINGS = ["--size", "paper"] + [part for setting in SMALL for part in ("--set", setting)]
 
 
 def talk(*args: object, code: int = 0):

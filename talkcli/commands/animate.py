@@ -67,12 +67,13 @@ def run(
     avatar: options.Avatar = DEFAULT_AVATAR,
     output: options.Output = None,
     style: Annotated[
-        Path | None,
-        typer.Option("--style", help="Whose manner to take: a recording, a folder of clips, or an .avatar."),
-    ] = None,
-    texture_style: Annotated[
-        Path | None,
-        typer.Option("--texture-style", help="Whose skin to act like: a folder of clips, or an .avatar."),
+        list[str] | None,
+        typer.Option(
+            "--style",
+            metavar="[NAME=]FILE",
+            help="Whose manner to take: a recording, a folder of clips or an .avatar; skin=FILE: whose skin "
+            "to act like; repeatable.",
+        ),
     ] = None,
     set_: options.Settings = None,
     life: Annotated[
@@ -104,10 +105,11 @@ def run(
     tasks = list(_tasks(audio, output))
     rate = options.parse_fps(fps) if fps else None
     face = options.avatar_file(avatar)
+    styles = options.named_files(style, "--style")
     for task in tasks:
         for path in task.outputs:
             suffix = options.known_format(path, background, also=(MOTION,))
-            inputs = (task.audio, face, *filter(None, (style, texture_style)))
+            inputs = (task.audio, face, *styles.values())
             console.claim(path, overwrite, inputs, folder=suffix in options.FOLDERS)
 
     with console.step("Loading the model"):
@@ -122,11 +124,11 @@ def run(
     look = Picture(camera, size, background, renderer)
     suffixes = {path.suffix.lower() for task in tasks for path in task.outputs}
     _check(look, person, suffixes, talker)
-    if style is not None or texture_style is not None:
+    if styles:
         from talkcli.engine.methods.captured import styled
 
         with console.step("Taking the style over"):
-            person = styled(talker, person, style, texture_style)
+            person = styled(talker, person, styles)
     _unused(talker, person)
     results, faults = [], []
     for task in tasks:
@@ -200,8 +202,11 @@ def _recordings(given: Path) -> list[Path]:
 
 def _check(look: Picture, person: Avatar, suffixes: set[str], talker: Talker) -> None:
     """Refuse what cannot be drawn before the network runs, and have the renderer ready."""
-    if ".textures" in suffixes and not talker.paints:
-        raise BadUsage(f"{talker.method} leaves the skin as it is.", "For .textures take --model textalker.")
+    if ".textures" in suffixes and "skin" not in talker.moves:
+        from talkcli.engine.methods import methods_that
+
+        able = " or ".join(methods_that(lambda method: "skin" in method.moves))
+        raise BadUsage(f"{talker.method} leaves the skin as it is.", f"For .textures take --model {able}.")
     if not suffixes & {*options.FILMS, *options.PICTURES}:
         return
     from talkcli.engine.rendering.backdrop import backdrop
@@ -209,7 +214,7 @@ def _check(look: Picture, person: Avatar, suffixes: set[str], talker: Talker) ->
     from talkcli.engine.rendering.render import RENDERERS, compile_renderer, is_compiled
 
     pick(look.renderer, RENDERERS, "renderer")
-    if look.renderer == "pyrender" and talker.paints:
+    if look.renderer == "pyrender" and "skin" in talker.moves:
         raise BadUsage(
             "pyrender draws no changing skin.", "Add --set texture=false, or use --renderer numba."
         )
@@ -257,7 +262,7 @@ def _animate(
         if rate is not None:
             motion = at_rate(motion, rate)
         if life:
-            motion = with_life(motion, speech, person, seed)
+            motion = with_life(motion, speech, person, seed, talker.moves)
         _write_all(motion, person, task.outputs, look, recording)
     return {
         "audio": task.audio,

@@ -7,7 +7,6 @@ import dataclasses
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -200,8 +199,8 @@ def _talker(model: str, device: str, seed: int, skin: bool) -> tuple[str, Any, S
     from talkcli.engine.methods import open_talker
 
     talker = open_talker(model, device)
-    if talker.paints and not skin:
-        talker.sampling = replace(talker.sampling, texture=False)
+    if not skin:
+        talker.leave_skin()
 
     def perform(speech: Any, avatar: Any, fps: Any) -> Any:
         return talker.animate(speech, avatar, seed=seed)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from talkcli import console, options
 from talkcli.engine.errors import BadUsage, pick
+from talkcli.engine.methods import METHODS
 
 ACTIONS = ("list", "import")
 
@@ -16,14 +16,12 @@ ACTIONS = ("list", "import")
 def run(
     action: Annotated[str, typer.Argument(help="list or import.")] = "list",
     method: Annotated[
-        str | None, typer.Argument(help="Whose weights are imported: memorytalker or textalker.")
+        str | None, typer.Argument(help=f"Whose weights are imported: {', '.join(METHODS)}.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Argument(help="The authors' checkpoint, if it is one file.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME=]FILE...", help="The authors' checkpoint; several by name."),
     ] = None,
-    motion: Annotated[Path | None, typer.Option(help="textalker: motion_vae.pth.", metavar="FILE")] = None,
-    texture: Annotated[Path | None, typer.Option(help="textalker: tex_vae.pth.", metavar="FILE")] = None,
-    diffusion: Annotated[Path | None, typer.Option(help="textalker: textalker.pth.", metavar="FILE")] = None,
     output: options.Output = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -37,13 +35,12 @@ def run(
     Examples:
       talk models
       talk models import memorytalker ckpt_100.pth -o published.ckpt
-      talk models import textalker --motion motion.pth --texture tex.pth --diffusion textalker.pth -o tt.ckpt
+      talk models import textalker motion=mo.pth texture=tex.pth diffusion=textalker.pth -o tt.ckpt
     """
     if pick(action, ACTIONS, "action") == "list":
         _list(json)
         return
-    parts = {"weights": weights, "motion": motion, "texture": texture, "diffusion": diffusion}
-    given = {name: path for name, path in parts.items() if path is not None}
+    given = options.named_files(weights, "files")
     if method is None or output is None or not given:
         raise BadUsage(
             "Say whose weights, which files and where to.",
@@ -51,56 +48,40 @@ def run(
         )
     options.check_suffix(output, ".ckpt")
     console.claim(output, overwrite, inputs=given.values())
-    from talkcli.engine.assets import sha256
-    from talkcli.engine.checkpoint import save_checkpoint
-    from talkcli.engine.errors import BadInput
     from talkcli.engine.methods import load_method
+    from talkcli.engine.methods.published import import_published, published_files
 
-    known = load_method(method)
-    if known.original is None:
-        raise BadUsage(f"{method} has no published weights that talk reads.", "Train it: talk train CLIPS")
-    if set(given) != set(known.original_files):
-        wanted = (name.upper() if name == "weights" else f"--{name} FILE" for name in known.original_files)
-        raise BadUsage(
-            f"These are not the files of which {method} is made.",
-            f"talk models import {method} {' '.join(wanted)} -o {output}",
-        )
-    files = [given[name] for name in known.original_files]
-    for file in files:
-        if not file.is_file():
-            raise BadInput(f"{file} is not a file.", "Check the name.")
+    whose = load_method(method)
+    files = published_files(whose, given)
     with console.step(f"Reading {', '.join(file.name for file in files)}"):
-        talker = known.original(*files)
-        provenance = {
-            "source": f"the authors' {', '.join(file.name for file in files)}",
-            "source_sha256": " ".join(sha256(file) for file in files),
-            "licence": "that of its authors: see where you got it",
-            "paper": known.paper,
-        }
-        save_checkpoint(known.name, talker.config, talker.state_dict(), provenance, output)
+        provenance = import_published(whose, files, output)
     console.answer_json({"output": output, **provenance}) if json else console.answer(output)
 
 
 def _list(json: bool) -> None:
     from talkcli.engine.assets import sha256
     from talkcli.engine.checkpoint import load_checkpoint
-    from talkcli.engine.methods import installed
+    from talkcli.engine.methods import installed, load_method
 
-    rows = [
-        {
-            "model": name,
-            "megabytes": round(path.stat().st_size / 1e6, 1),
-            "licence": (checkpoint := load_checkpoint(path)).licence,
-            "trained_on": checkpoint.provenance.get("data", {}).get(
-                "source", checkpoint.provenance.get("source", "unknown")
-            ),
-            "sha256": sha256(path),
-        }
-        for name, path in installed().items()
-    ]
+    rows = []
+    for name, path in installed().items():
+        checkpoint, method = load_checkpoint(path), load_method(name)
+        provenance = checkpoint.provenance
+        trained_on = provenance.get("data", {}).get("source", provenance.get("source", "unknown"))
+        rows.append(
+            {
+                "model": name,
+                "megabytes": round(path.stat().st_size / 1e6, 1),
+                "licence": checkpoint.licence,
+                "trained_on": trained_on,
+                "moves": sorted(method.moves),
+                "styles_from": list(method.captures),
+                "sha256": sha256(path),
+            }
+        )
     if json:
         console.answer_json({"models": rows})
         return
     for row in rows:
         for name, value in row.items():
-            console.answer(f"{name:>11}  {value}")
+            console.answer(f"{name:>11}  {', '.join(value) if isinstance(value, list) else value}")

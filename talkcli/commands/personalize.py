@@ -22,6 +22,11 @@ def run(
     model: options.Model = DEFAULT_PUPIL,
     avatar: options.Avatar = DEFAULT_AVATAR,
     output: options.Output = None,
+    set_: options.Settings = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run for the same output stopped.")
+    ] = False,
+    seed: options.Seed = 0,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -43,23 +48,36 @@ def run(
         output = footage.with_suffix(".avatar") if str(footage) != "-" else Path("voice.avatar")
     options.check_suffix(output, ".avatar")
     face = options.avatar_file(avatar)
-    console.claim(output, overwrite, inputs=(footage, face))
+    console.claim(output, overwrite or resume, inputs=(footage, face))
 
     with console.step("Loading the model"):
+        from talkcli.engine.config import parse_settings
         from talkcli.engine.face.avatar import load_avatar, save_avatar
         from talkcli.engine.methods import open_talker
+        from talkcli.engine.methods.adapted import adapted
         from talkcli.engine.methods.captured import captured
 
         talker = open_talker(model, device)
-        person = load_avatar(face)
+        base = load_avatar(face)
+        learning = adapted(
+            talker,
+            footage,
+            parse_settings(set_ or []),
+            seed=seed,
+            device=device,
+            folder=output.with_suffix(".run"),
+            resume=resume,
+        )
+    for _ in console.training(learning):
+        pass
     with console.step(f"Getting to know {footage}"):
-        known, speech = captured(footage, talker, person)
+        person, speech = captured(footage, talker, base)
     for note in speech.notes if speech else ():
         console.warn(note)
-    save_avatar(known, output)
+    save_avatar(person, output)
     if json:
-        seconds = speech.seconds if speech else None
-        told = {"avatar": output, "model": talker.method, "seconds": seconds, "styles": list(known.styles)}
-        console.answer_json(told)
+        seconds, styles = speech.seconds if speech else None, list(person.styles)
+        answer = {"avatar": output, "model": talker.method, "seconds": seconds, "styles": styles}
+        console.answer_json(answer)
     else:
         console.answer(output)

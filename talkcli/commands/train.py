@@ -23,6 +23,13 @@ def run(
             "--model", "-m", help="Method to train; without it that of --config, or " + DEFAULT_PUPIL + "."
         ),
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            help="paper: as published; starter: for two CPU cores. Without it that of --config, or starter.",
+        ),
+    ] = None,
     stage: Annotated[
         str | None, typer.Option("--stage", help="Train this stage alone; without it, all in order.")
     ] = None,
@@ -54,6 +61,7 @@ def run(
     \b
     Examples:
       talk train clips/ --model memorytalker -o mine.ckpt
+      talk train vocaset/ --model memorytalker --size paper --set memorise.hubert=hubert/ -o published.ckpt
       talk train clips/ --config recipes/memorytalker.toml --set memorise.steps=2000 -o small.ckpt --resume
     """
     if not print_config:
@@ -73,6 +81,7 @@ def run(
             load_toml(config) if config else {},
             parse_settings(set_ or []),
             model=model,
+            size=size,
             stage=stage,
             start=start,
             steps=steps,
@@ -84,7 +93,7 @@ def run(
         return
     if not draws_curves():
         console.warn("No training log: tensorboard is not installed (pip install 'talkcli[train]').")
-    moments = console.training(carried_out(plan, output, device=device, resume=resume), len(plan.clips))
+    moments = console.training(carried_out(plan, output, device=device, resume=resume))
     losses = {moment.stage: moment.losses for moment in moments}
     if json:
         console.answer_json({"checkpoint": output, "log": folder, "losses": losses})

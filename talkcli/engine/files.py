@@ -198,6 +198,13 @@ def _check_header(path: Path) -> None:
         raise ValueError(f"its header claims {claimed} bytes")
 
 
+def is_talk_file(path: Path) -> bool:
+    """Whether a file begins as safetensors do, whatever it is called."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return len(head) == 9 and head[8:] == b"{" and binary.unpack("<Q", head[:8])[0] < MAX_HEADER
+
+
 def with_article(kind: object) -> str:
     """The name of a kind with its article."""
     return f"an {kind}" if str(kind)[:1] in "AEIOU" else f"a {kind}"

@@ -20,6 +20,7 @@ from talkcli.engine.assets import (
     sha256,
 )
 from talkcli.engine.errors import TalkError
+from talkcli.engine.methods import DEFAULT_PUPIL, METHODS
 
 EXTRAS = {
     "hubert": (("transformers",), "paper-size models that hear with HuBERT"),
@@ -35,10 +36,13 @@ EXTRAS = {
 DEFAULTS = ("head.safetensors", f"{DEFAULT_MODEL}.ckpt", f"{DEFAULT_AVATAR}.avatar")
 """The assets that `talk animate` needs when it is told nothing."""
 
-BUNDLED = dict.fromkeys(DEFAULTS, "talk animate with its defaults") | {
-    "memorytalker.ckpt": "talk personalize with its defaults"
-}
-"""Asset -> what it unlocks."""
+
+def bundled() -> dict[str, str]:
+    """Asset -> what it unlocks."""
+    unlocks = {f"{name}.ckpt": f"talk animate --model {name}" for name in METHODS}
+    unlocks[f"{DEFAULT_PUPIL}.ckpt"] = "talk personalize with its defaults"
+    return unlocks | dict.fromkeys(DEFAULTS, "talk animate with its defaults")
+
 
 _ENCODERS = {"libx264": "mp4", "aac": "sound in mp4", "libvpx-vp9": "webm", "libopus": "sound in webm"}
 
@@ -151,7 +155,7 @@ def _assets() -> Iterator[Finding]:
     folder = assets_folder()
     there = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".md")
     names = {path.name for path in there}
-    for name, unlocks in BUNDLED.items():
+    for name, unlocks in bundled().items():
         if name not in names:
             yield Finding("asset", name, "", unlocks, REINSTALL, name in DEFAULTS)
     for path in there:

@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 
 from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.files import replacing
-from talkcli.engine.sound import Block, Sound, open_sound
+from talkcli.engine.sound import OPTIONS, Block, Sound, open_sound
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
 Image = UInt8[np.ndarray, "height width 3"]
@@ -30,6 +30,20 @@ FORMATS = {".mp4": _H264, ".m4v": _H264, ".mov": _H264, ".mkv": _H264, ".webm": 
 
 _BT709, _LIMITED = 1, 1
 """FFmpeg's numbers for the colours of high-definition video and its range."""
+
+
+def is_film(path: Path) -> bool:
+    """Whether a file has moving pictures; the picture on the cover of a song is none."""
+    import av
+    from av.error import FFmpegError
+    from av.stream import Disposition
+
+    try:
+        with av.open(str(path.absolute()), options=OPTIONS) as container:
+            films = (stream.disposition for stream in container.streams.video)
+            return any(not disposition & Disposition.attached_pic for disposition in films)
+    except (FFmpegError, ValueError, EOFError, OSError):
+        return False
 
 
 def write_video(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import zlib
+from collections.abc import Collection
 from fractions import Fraction
 
 import torch
@@ -61,14 +62,19 @@ SHAPES = (
 """The shapes of the rig that `life` moves, in the order of its columns."""
 
 
-def with_life(motion: Motion, speech: Speech, avatar: Avatar, seed: int = 0) -> Motion:
+def with_life(
+    motion: Motion, speech: Speech, avatar: Avatar, seed: int = 0, moves: Collection[str] = ()
+) -> Motion:
     """The motion with eyes, brows and head alive; same seed, same life.
 
-    A rig moves those of SHAPES that it has; a bare mesh gets the head alone.
+    A rig moves those of SHAPES that it has; a bare mesh gets the head alone. `moves` names what the motion
+    moves already and what therefore stays as it is: `eyes`, with the brows, and `head`.
     """
     frames, fps = len(motion), motion.fps
     activity = speaking(speech, frames, fps)
-    head = motion.head or _head(activity, fps, seed)
+    head = motion.head if motion.head is not None or "head" in moves else _head(activity, fps, seed)
+    if "eyes" in moves:
+        return dataclasses.replace(motion, head=head)
     weights = torch.stack(
         [*[_blinks(activity, fps, seed)] * 2, *_brows(activity, fps), *_gaze(frames, fps, seed)], 1
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ animate` speaks with is `assets.DEFAULT_MODEL`."""
 
 def load_method(name: str) -> Method:
     return importlib.import_module(METHODS[pick(name, METHODS, "method")]).METHOD
+
+
+def methods_that(able: Callable[[Method], bool]) -> list[str]:
+    """The names of the methods for which a question is answered with yes; it imports all of them."""
+    return [name for name in METHODS if able(load_method(name))]
 
 
 def checkpoint_path(model: str) -> Path:

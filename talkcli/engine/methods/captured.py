@@ -1,22 +1,64 @@
-"""Styles from wherever somebody shows them: a recording, a folder of clips, or another avatar."""
+"""Styles from wherever somebody shows them: a voice, their clips, a picture, a film, or another avatar."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
+from PIL import Image
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput, BadUsage
+from talkcli.engine.errors import BadInput, BadUsage, pick
 from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.methods import load_method
-from talkcli.engine.methods.method import Talker
+from talkcli.engine.files import is_talk_file
+from talkcli.engine.methods import load_method, methods_that
+from talkcli.engine.methods.method import Evidence, Method, Talker
 from talkcli.engine.sound import STDIN
 from talkcli.engine.speech import Speech, load_speech
+from talkcli.engine.video import is_film
 
-SKIN = "/texture"
-"""End of the name of a style that is of the skin, apart from the motion."""
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+
+IN_WORDS: Mapping[Evidence, str] = {
+    "voice": "a voice alone",
+    "clips": "a folder of clips",
+    "picture": "a picture",
+    "video": "a film",
+}
+TO_GIVE: Mapping[Evidence, str] = {
+    "voice": "a recording of the voice",
+    "clips": "a prepared folder of the person's clips",
+    "picture": "a picture of the face",
+    "video": "a film of the person",
+}
+
+
+def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
+    """What a file or folder is evidence of, found by looking inside; the most telling kind comes first.
+
+    A film is a voice too. What nobody can look at beforehand, such as a pipe or stdin, is taken for a voice.
+    """
+    if source.is_dir():
+        return ("clips",)
+    if source == STDIN or not source.is_file():
+        return ("voice",)
+    if source.suffix == ".avatar" or is_talk_file(source):
+        return "avatar"
+    if _is_picture(source):
+        return ("picture",)
+    return ("video", "voice") if is_film(source) else ("voice",)
+
+
+def _is_picture(source: Path) -> bool:
+    try:
+        with Image.open(source, formats=PICTURE_FORMATS):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def captured(source: Path, talker: Talker, avatar: Avatar) -> tuple[Avatar, Speech | None]:
@@ -26,8 +68,8 @@ def captured(source: Path, talker: Talker, avatar: Avatar) -> tuple[Avatar, Spee
     """
     if source != STDIN and not source.exists():
         raise BadInput(f"{source} does not exist.", "Check the name.")
-    method = load_method(talker.method)
-    if source.suffix == ".avatar":
+    method, evidence = load_method(talker.method), evidence_in(source)
+    if isinstance(evidence, str):
         styles = styles_of(load_avatar(source), method.name)
         if not styles:
             raise BadInput(
@@ -35,34 +77,51 @@ def captured(source: Path, talker: Talker, avatar: Avatar) -> tuple[Avatar, Spee
                 f"Make one: talk personalize SOURCE --model {method.name} -o {source}",
             )
         return replace(avatar, styles={**avatar.styles, **styles}), None
-    if source.is_dir():
-        if method.capture_folder is None:
-            raise BadUsage(f"{method.name} takes no style from a folder.", "Give a recording of the voice.")
-        return method.capture_folder(talker, source, avatar), None
-    if method.capture is None:
-        raise BadUsage(
-            f"{method.name} takes no style from a voice alone.",
-            "Give a prepared folder of the person's clips or an avatar that holds the style; or a model that "
-            "hears it: --model memorytalker.",
-        )
-    speech = load_speech(source)
-    return method.capture(talker, speech, avatar), speech
+    usable: list[Evidence] = [kind for kind in evidence if kind in method.captures]
+    if not usable:
+        raise _untaken(method, evidence[-1])
+    kind = usable[0]
+    if kind == "voice":
+        speech = load_speech(source)
+        return method.captures[kind](talker, speech, avatar), speech
+    return method.captures[kind](talker, source, avatar), None
 
 
-def styled(talker: Talker, avatar: Avatar, style: Path | None, texture_style: Path | None) -> Avatar:
-    """The avatar moving in one manner and wearing its skin in another; either may be left as it is."""
+def _untaken(method: Method, kind: Evidence) -> BadUsage:
+    """Why the method takes nothing from such evidence, what it takes, and who would take it."""
+    ways = [TO_GIVE[other] for other in method.captures]
+    ways += ["an avatar that holds the style"] if method.styles else []
+    able = methods_that(lambda other: kind in other.captures)
+    ways += [f"a model that can: --model {' or '.join(able)}"] if able else []
+    return BadUsage(
+        f"{method.name} takes no style from {IN_WORDS[kind]}.", f"Give {'; or '.join(ways)}." if ways else ""
+    )
+
+
+def styled(talker: Talker, avatar: Avatar, sources: Mapping[str | None, Path]) -> Avatar:
+    """The avatar in the manner that each source shows, by the name of the style; None is the first style.
+
+    Styles that are not named stay as they are.
+    """
+    named = load_method(talker.method).styles
     styles: dict[str, Tensor] = dict(avatar.styles)
-    for source, of_skin in ((style, False), (texture_style, True)):
-        if source is None:
-            continue
-        found = styles_of(captured(source, talker, avatar)[0], talker.method)
-        chosen = {name: value for name, value in found.items() if name.endswith(SKIN) == of_skin}
-        if not chosen:
-            raise BadUsage(f"{talker.method} has no texture style.", "Leave --texture-style out.")
-        styles |= chosen
+    for name, source in sources.items():
+        if not named:
+            raise BadUsage(f"{talker.method} has no styles.", "Leave --style out.")
+        key = named[pick(name, named, f"style of {talker.method}") if name else next(iter(named))]
+        shown = captured(source, talker, avatar)[0].styles
+        if key not in shown:
+            raise BadInput(f"{source} does not show this style: {key}.", "Give another source.")
+        styles[key] = shown[key]
     return replace(avatar, styles=styles)
 
 
 def styles_of(avatar: Avatar, method: str) -> Mapping[str, Tensor]:
     """Those of one method."""
-    return {name: value for name, value in avatar.styles.items() if name.split("/")[0] == method}
+    return {name: style for name, style in avatar.styles.items() if name.split("/")[0] == method}
+
+
+def strangers_to(talker: Talker, avatar: Avatar) -> list[str]:
+    """The methods whose manner an avatar has, where it has none for this talker."""
+    methods = {name.split("/")[0] for name in avatar.styles}
+    return [] if talker.method in methods else sorted(methods)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 from torch import nn
 
@@ -17,7 +16,18 @@ from talkcli.engine.errors import pick
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.motion import Motion
 from talkcli.engine.speech import Speech
-from talkcli.engine.training.stage import Stage
+from talkcli.engine.training.settings import Factory
+
+Track = Literal["mouth", "eyes", "head", "skin"]
+"""What may move. `eyes` are lids, gaze and brows; `mouth` is all else that a face does."""
+Evidence = Literal["voice", "clips", "picture", "video"]
+"""What may show a person: sound, a prepared folder, one image, or a film."""
+Size = Literal["paper", "starter"]
+"""A network as published, or one small enough to learn and to speak on two CPU cores."""
+
+Capture = Callable[[Any, Any, Avatar], Avatar]
+"""talker, evidence, avatar -> the avatar with what the evidence shows of the person. A voice comes as
+`Speech`, all other evidence as a path."""
 
 
 class Talker(nn.Module, ABC):
@@ -25,16 +35,19 @@ class Talker(nn.Module, ABC):
 
     method: ClassVar[str]
     config: Any
-    """What it was built from."""
+    """The settings that it was built from."""
     sampling: Any = None
-    """How it draws, where it does: a dataclass that `talk animate --set` changes by name."""
+    """How it draws, where it draws: a dataclass that `talk animate --set` changes by name."""
     weights_sha256: str = ""
     """Of the checkpoint file it was read from."""
 
     @property
-    def paints(self) -> bool:
-        """Whether its motions carry a changing skin."""
-        return False
+    def moves(self) -> frozenset[Track]:
+        """The tracks that it moves as it is set now; `Method.moves` names those that it can move."""
+        return frozenset[Track]({"mouth"})
+
+    def leave_skin(self) -> None:
+        """Move no skin from now on; to be overridden where moving one is a choice and costs time."""
 
     @abstractmethod
     def animate(
@@ -49,7 +62,7 @@ class Talker(nn.Module, ABC):
 
     def signed(self, avatar: Avatar, seed: int) -> str:
         """Provenance of a motion: what made it, and that it is synthetic."""
-        made = {
+        provenance = {
             "synthetic": True,
             "program": f"talk {__version__}",
             "model": self.method,
@@ -57,7 +70,7 @@ class Talker(nn.Module, ABC):
             "avatar": avatar.name,
             "seed": seed,
         }
-        return json.dumps(made)
+        return json.dumps(provenance)
 
 
 @dataclass(frozen=True)
@@ -68,19 +81,23 @@ class Method:
     """Frozen dataclass; its defaults are the paper's."""
     build: Callable[[Any], Talker]
     """config -> an untrained Talker."""
-    config_for: Callable[[ClipSet], Any]
-    """The config that fits this data (vertex count, shape names, frame rate)."""
-    stages: Mapping[str, Callable[..., Stage[Any, Any] | None]]
+    sizes: Mapping[Size, Callable[[ClipSet], Any]]
+    """The config of each size that speaks as these clips move: their vertices or their rig, their rate."""
+    stages: Mapping[str, Factory]
     """In training order; None where a config has nothing to learn in a stage."""
-    capture: Callable[[Any, Speech, Avatar], Avatar] | None = None
-    """Write down how somebody moves, from their voice."""
-    capture_folder: Callable[[Any, Path, Avatar], Avatar] | None = None
-    """The same from a folder: clips of them, or what the paper's authors keep of a person."""
+    moves: frozenset[Track] = frozenset[Track]({"mouth"})
+    """The tracks that its talkers can move; `talk animate --life` adds the others."""
+    captures: Mapping[Evidence, Capture] = field(default_factory=dict)
+    """How it writes down a person, by what shows them."""
+    adapt: Mapping[str, Factory] = field(default_factory=dict)
+    """Stages on the clips of one person; then `captures["clips"]` writes down what they taught the talker."""
+    styles: Mapping[str, str] = field(default_factory=dict)
+    """Name for `--style NAME=FILE` -> name among `Avatar.styles`; the first is meant where none is named."""
     original: Callable[..., Talker] | None = None
     """Read a checkpoint of the authors' own, safely: one file for each of `original_files`, in order."""
     original_files: tuple[str, ...] = ("weights",)
 
-    def stages_from(self, name: str | None) -> Mapping[str, Callable[..., Stage[Any, Any] | None]]:
+    def stages_from(self, name: str | None) -> Mapping[str, Factory]:
         """The named stage alone, or all of them."""
         if name is None:
             return self.stages

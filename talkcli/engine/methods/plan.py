@@ -18,16 +18,17 @@ from talkcli.engine.assets import sha256
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.config import with_values
-from talkcli.engine.errors import BadUsage
+from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
-from talkcli.engine.methods.method import Method, Talker
+from talkcli.engine.methods.method import Method, Size, Talker
 from talkcli.engine.training.fit import is_leader
 from talkcli.engine.training.run import Moment, train
-from talkcli.engine.training.settings import as_toml, by_stage, tuned, values_of
+from talkcli.engine.training.settings import Factory, as_toml, by_stage, tuned, values_of
 from talkcli.engine.training.stage import Stage
 
 LARGE_TENSOR = 4096
 """Numbers in a tensor that `half` stores in half precision; smaller ones cost nothing."""
+DEFAULT_SIZE: Size = "starter"
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -55,6 +56,7 @@ def plan_for(
     changes: Mapping[str, Any] = NO_SETTINGS,
     *,
     model: str | None = None,
+    size: str | None = None,
     stage: str | None = None,
     start: Path | None = None,
     steps: int | None = None,
@@ -73,17 +75,23 @@ def plan_for(
     method = load_method(name)
     listed_seed: int = values.pop("seed", 0)
     seed = listed_seed if seed is None else seed
+    listed_size: str = values.pop("size", DEFAULT_SIZE)
     half = bool(values.pop("half", False)) or half
     tables = by_stage(values, method.stages, method.config)
     for table, changed in by_stage(changes, method.stages, method.config).items():
         tables[table] = merged(tables[table], changed)
     clips = ClipSet(folder, "train")
-    talker = _talker(method, clips, start, tables["config"], seed)
+    if start is None:
+        torch.manual_seed(seed)
+        talker = _untrained(method, size or listed_size, clips, tables["config"])
+    else:
+        talker = _trained(method, size, start, tables["config"])
     stages = stages_of(method.stages_from(stage), talker, tables, steps)
     if not stages:
         raise BadUsage(f"This model has nothing to learn in stage {stage}.", "Leave --stage out.")
     settings = {
         "model": method.name,
+        **({} if start else {"size": size or listed_size}),
         "seed": seed,
         "config": dataclasses.asdict(talker.config),
         **{name: values_of(stages[name], method.stages[name], tables[name]) for name in stages},
@@ -101,17 +109,19 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return result
 
 
-def _talker(
-    method: Method, clips: ClipSet, start: Path | None, changes: Mapping[str, Any], seed: int
-) -> Talker:
-    """An untrained talker that fits the clips, or the one in `start`."""
-    if start is None:
-        torch.manual_seed(seed)
-        return method.build(with_values(method.config_for(clips), changes))
+def _untrained(method: Method, size: str, clips: ClipSet, changes: Mapping[str, Any]) -> Talker:
+    config = method.sizes[pick(size, method.sizes, f"size of {method.name}")](clips)  # type: ignore[index]
+    return method.build(with_values(config, changes))
+
+
+def _trained(method: Method, size: str | None, start: Path, changes: Mapping[str, Any]) -> Talker:
+    """The talker in a checkpoint, whose sizes nothing may change."""
     talker = open_talker(str(start))
     if talker.method != method.name:
         hint = f"Give one of {method.name} with --from."
         raise BadUsage(f"{start} is a checkpoint of {talker.method}.", hint)
+    if size is not None:
+        raise BadUsage(f"{start} has its size already.", "Leave out --size or --from.")
     if with_values(talker.config, changes) != talker.config:
         hint = "Leave them out, or leave --from out."
         raise BadUsage(f"The settings would change the sizes of {start}.", hint)
@@ -119,7 +129,10 @@ def _talker(
 
 
 def stages_of(
-    factories: Mapping[str, Any], talker: Talker, tables: Mapping[str, Mapping[str, Any]], steps: int | None
+    factories: Mapping[str, Factory],
+    talker: Talker,
+    tables: Mapping[str, Mapping[str, Any]],
+    steps: int | None = None,
 ) -> dict[str, Stage[Any, Any]]:
     """The stages in which the talker has something to learn, tuned as their tables say."""
     stages = {
@@ -139,13 +152,23 @@ def states_in(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.state"))
 
 
+def begin_run(folder: Path, resume: bool) -> None:
+    """The folder of a run, without what an earlier run left unless that is to go on."""
+    folder.mkdir(exist_ok=True)
+    if not resume:
+        forget_states(folder)
+
+
+def forget_states(folder: Path) -> None:
+    """A run that is over, or given up, needs its states no more."""
+    for state in states_in(folder):
+        state.unlink(missing_ok=True)
+
+
 def carried_out(plan: Plan, output: Path, *, device: str = "cpu", resume: bool = False) -> Iterator[Moment]:
     """Train by the plan and write the checkpoint; with `resume`, go on where a run for `output` stopped."""
     folder = run_folder(output)
-    if not resume:
-        for state in states_in(folder):
-            state.unlink()
-    folder.mkdir(exist_ok=True)
+    begin_run(folder, resume)
     (folder / "settings.toml").write_text(f"{plan}\n", encoding="utf-8")
     seed, losses = plan.settings["seed"], {}
     for moment in train(plan.talker, plan.stages, plan.clips, seed=seed, device=device, folder=folder):
@@ -153,8 +176,7 @@ def carried_out(plan: Plan, output: Path, *, device: str = "cpu", resume: bool =
         yield moment
     if is_leader():
         save_trained(plan, losses, output)
-    for state in states_in(folder):
-        state.unlink(missing_ok=True)
+    forget_states(folder)
 
 
 def save_trained(plan: Plan, losses: Mapping[str, Mapping[str, float]], path: Path) -> None:

@@ -25,7 +25,10 @@ def skin_frames(motion: Motion, avatar: Avatar) -> Iterator[UInt8[np.ndarray, "h
     """
     look, wrinkles, texture = avatar.look, wrinkles_of(avatar), motion.texture
     if texture is None and wrinkles is None:
-        raise BadInput("This motion does not change the skin.", "Animate with a model that does: textalker.")
+        raise BadInput(
+            "This motion does not change the skin.",
+            "Animate with a model that moves the skin: talk models tells which do.",
+        )
     if look is None:
         raise BadInput(f"Avatar {avatar.name} has no skin to change.", "Give one with a look.")
     if texture is None and wrinkles is not None:

@@ -26,6 +26,8 @@ LOG_EVERY = 10
 @dataclass(frozen=True)
 class Moment:
     stage: str
+    clips: int
+    """On which it learns."""
     steps: int
     """Of the whole stage."""
     step: Step | None
@@ -50,7 +52,7 @@ def train(
     where = pick_device(device)
     network.to(where)
     for name, stage in stages.items():
-        yield Moment(name, stage.steps, None, {})
+        yield Moment(name, len(clips), stage.steps, None, {})
         example = stage.begin(network, clips, dice(seed))
         batches = clips.batches(example, stage.batch, stage.drawn_by)
         state = folder and folder / f"{name}.state"
@@ -60,7 +62,7 @@ def train(
                 for term, value in step.losses.items():
                     losses[term] = MEMORY * losses.get(term, value) + (1 - MEMORY) * value
                 draw(step)
-                yield Moment(name, stage.steps, step, dict(losses))
+                yield Moment(name, len(clips), stage.steps, step, dict(losses))
 
 
 def draws_curves() -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.memorytalker.manner import capture_folder
-from talkcli.engine.methods.memorytalker.motions import config_for
+from talkcli.engine.methods.memorytalker.motions import paper_size, starter_size
 from talkcli.engine.methods.memorytalker.original import read_original
 from talkcli.engine.methods.memorytalker.stages import listen, memorise, stylise
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
@@ -28,9 +28,9 @@ METHOD = Method(
     paper="Kim et al., MemoryTalker: Personalized Speech-Driven 3D Facial Animation, ICCV 2025",
     config=MemoryTalkerConfig,
     build=MemoryTalker,
-    config_for=config_for,
+    sizes={"paper": paper_size, "starter": starter_size},
     stages={"listen": listen, "memorise": memorise, "stylise": stylise},
-    capture=capture,
-    capture_folder=capture_folder,
+    captures={"voice": capture, "clips": capture_folder},
+    styles={"motion": MemoryTalker.method},
     original=read_original,
 )

@@ -9,7 +9,7 @@ from torch import Tensor
 from talkcli.engine.clips import ClipSet, flat
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.mouth_motion import gap_of, importance, principal_motions, projected
-from talkcli.engine.face.rigs import load_rig, rig_of
+from talkcli.engine.face.rigs import DEFAULT_RIG, load_rig, rig_of
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 
@@ -62,28 +62,43 @@ def lip_gap(network: MemoryTalker) -> Float[Tensor, " dims"] | None:
 
 
 SPOKEN = ("jaw", "mouth", "tongue", "cheek")
-"""Beginnings of the names of shapes that speech moves; eyes and brows live a life of their own."""
+"""Prefixes of the shapes that speech moves; eyes and brows live a life of their own."""
 
 
-def config_for(clips: ClipSet) -> MemoryTalkerConfig:
-    """As published for a corpus of vertices; small and on the rig for the studio's clips."""
-    motion = clips.motion(0)
-    if motion.fps.denominator != 1:
-        raise BadInput(f"MemoryTalker counts whole frames a second, not {motion.fps}.", "Resample the clips.")
-    fps = int(motion.fps)
-    if isinstance(motion.face, Coefficients):
-        rig = rig_of(clips.avatar(0))
-        return MemoryTalkerConfig(
-            verts=len(clips.avatar(0).neutral),
-            fps=fps,
-            period=fps,
-            encoder="logmel",
-            slots=40,
-            text_scaling=1.0,
-            reach=6,
-            rig=rig,
-            rig_shapes=tuple(name for name in load_rig(rig).shape_names if name.startswith(SPOKEN)),
-            components=16,
-        )
-    verts = flat(motion).shape[1] // 3
-    return MemoryTalkerConfig(verts=verts, fps=fps, period=fps, double_rate=fps == 25)
+def paper_size(clips: ClipSet) -> MemoryTalkerConfig:
+    """As published, speaking the vertices of the clips or the shapes of their rig."""
+    fps, (rig, names) = _rate(clips), _spoken_shapes(clips)
+    verts = len(clips.avatar(0).neutral)
+    return MemoryTalkerConfig(verts, fps, period=fps, double_rate=fps == 25, rig=rig, rig_shapes=names)
+
+
+def starter_size(clips: ClipSet) -> MemoryTalkerConfig:
+    """Small enough to learn and to speak on two CPU cores, with a log-mel encoder."""
+    fps, (rig, names) = _rate(clips), _spoken_shapes(clips)
+    return MemoryTalkerConfig(
+        verts=len(clips.avatar(0).neutral),
+        fps=fps,
+        period=fps,
+        encoder="logmel",
+        slots=40,
+        text_scaling=1.0,
+        reach=6,
+        rig=rig,
+        rig_shapes=names,
+        components=16 if names else 0,
+    )
+
+
+def _rate(clips: ClipSet) -> int:
+    fps = clips.motion(0).fps
+    if fps.denominator != 1:
+        raise BadInput(f"MemoryTalker counts whole frames a second, not {fps}.", "Resample the clips.")
+    return int(fps)
+
+
+def _spoken_shapes(clips: ClipSet) -> tuple[str, tuple[str, ...]]:
+    """The rig and those of its shapes that speech moves; none where the clips move vertices."""
+    if not isinstance(clips.motion(0).face, Coefficients):
+        return DEFAULT_RIG, ()
+    rig = rig_of(clips.avatar(0))
+    return rig, tuple(name for name in load_rig(rig).shape_names if name.startswith(SPOKEN))

@@ -34,7 +34,7 @@ from talkcli.engine.speech import SAMPLE_RATE, Speech
 
 @dataclass(frozen=True)
 class MemoryTalkerConfig:
-    """As published for VOCASET; `Method.config_for` fits it to other data."""
+    """As published for VOCASET; `Method.sizes` fit it to other data."""
 
     verts: int = 5023
     fps: int = 30

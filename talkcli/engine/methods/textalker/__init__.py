@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.rigs import load_rig, rig_of
+from talkcli.engine.face.rigs import DEFAULT_RIG, load_rig, rig_of
 from talkcli.engine.methods.method import Method
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import FPS, DenoiserConfig
 from talkcli.engine.methods.textalker.original import read_original
 from talkcli.engine.methods.textalker.stages import diffuse, listen, motion, texture
 from talkcli.engine.methods.textalker.style import capture_folder
-from talkcli.engine.methods.textalker.talker import Sampling, TexTalker, TexTalkerConfig
+from talkcli.engine.methods.textalker.talker import (
+    MOTION_STYLE,
+    TEXTURE_STYLE,
+    Sampling,
+    TexTalker,
+    TexTalkerConfig,
+)
 from talkcli.engine.motion import Coefficients
 
 SMALL = AutoencoderConfig(
@@ -32,18 +38,29 @@ CALM = Sampling(steps=2, temperature=0.0)
 """Chosen on the human recordings of benchmarks/real_speech.py: noise made the mouth more restless, and
 neither it nor more steps made lips truer."""
 STILL = ("eyeBlink", "eyeLook")
-"""Beginnings of the names of shapes that speech says nothing of: `editing.life` moves them."""
+"""Prefixes of the shapes about which speech says nothing: `editing.life` moves them."""
 
 
-def config_for(clips: ClipSet) -> TexTalkerConfig:
-    """As published for captured meshes and textures; small and on the rig for the studio's clips."""
+def moved_shapes(clips: ClipSet) -> tuple[str, tuple[str, ...]]:
+    """The rig and those of its shapes that a talker for these clips moves; none where they move vertices."""
     motion = clips.motion(0)
     if motion.fps != FPS:
         raise BadInput(f"TexTalker makes {FPS} frames a second, not {motion.fps}.", "Resample the clips.")
     if not isinstance(motion.face, Coefficients):
-        return TexTalkerConfig()
+        return DEFAULT_RIG, ()
     rig = rig_of(clips.avatar(0))
-    names = tuple(name for name in load_rig(rig).shape_names if not name.startswith(STILL))
+    return rig, tuple(name for name in load_rig(rig).shape_names if not name.startswith(STILL))
+
+
+def paper_size(clips: ClipSet) -> TexTalkerConfig:
+    """As published; on a rig the maps are drawn from its shapes and read as their weights."""
+    rig, names = moved_shapes(clips)
+    return TexTalkerConfig(rig=rig, rig_shapes=names)
+
+
+def starter_size(clips: ClipSet) -> TexTalkerConfig:
+    """Small enough to learn and to speak on two CPU cores, with a log-mel encoder."""
+    rig, names = moved_shapes(clips)
     denoiser = DenoiserConfig(features=160, layers=3, heads=4, feed_forward=640, motion=PARTS, texture=PARTS)
     return TexTalkerConfig(
         SMALL,
@@ -63,9 +80,11 @@ METHOD = Method(
     paper="Li et al., Towards High-fidelity 3D Talking Avatar with Personalized Dynamic Texture, CVPR 2025",
     config=TexTalkerConfig,
     build=TexTalker,
-    config_for=config_for,
+    sizes={"paper": paper_size, "starter": starter_size},
     stages={"listen": listen, "motion": motion, "texture": texture, "diffuse": diffuse},
-    capture_folder=capture_folder,
+    moves=frozenset({"mouth", "skin"}),
+    captures={"clips": capture_folder},
+    styles={"motion": MOTION_STYLE, "skin": TEXTURE_STYLE},
     original=read_original,
     original_files=("motion", "texture", "diffusion"),
 )

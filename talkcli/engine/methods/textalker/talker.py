@@ -6,7 +6,7 @@ Li et al., CVPR 2025.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
@@ -23,7 +23,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.rigs import check_wears, load_rig
 from talkcli.engine.face.uv_maps import UVReader, read, uv_reader
-from talkcli.engine.methods.method import Talker
+from talkcli.engine.methods.method import Talker, Track
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
 from talkcli.engine.methods.textalker.critic import Critic
 from talkcli.engine.methods.textalker.denoiser import FPS, DenoiserConfig
@@ -138,8 +138,11 @@ class TexTalker(Talker):
             self.register_buffer(name, torch.zeros(maps.dims, parts) if parts < maps.dims else None)
 
     @property
-    def paints(self) -> bool:
-        return self.sampling.texture
+    def moves(self) -> frozenset[Track]:
+        return frozenset[Track]({"mouth", "skin"} if self.sampling.texture else {"mouth"})
+
+    def leave_skin(self) -> None:
+        self.sampling = replace(self.sampling, texture=False)
 
     @property
     def hearing(self) -> Hearing | Letters:
