@@ -24,11 +24,9 @@ from talkcli.engine.studio.voices import PLAIN, draw_voice
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.listening import UNKNOWN, heard, listening
 
-pytestmark = pytest.mark.skipif(
-    not has_espeak() or shutil.which("flite") is None, reason="espeak-ng and flite are not installed"
-)
+pytestmark = pytest.mark.skipif(not has_espeak(), reason="espeak-ng is not installed")
 
-SMALL = Plan(speakers=2, takes=2, seed=3)
+SMALL = Plan(speakers=2, takes=2, seed=3, flite=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +74,7 @@ def test_lips_touch_on_every_closure_and_rest_in_silence(clips: Path) -> None:
 
 def test_splits_share_neither_speaker_nor_sentence() -> None:
     said: dict[str, set[str]] = {"train": set(), "val": set(), "test": set()}
-    plan = Plan(speakers=10, takes=4, foreign=0.0, moods=0.0)
+    plan = Plan(speakers=10, takes=4, foreign=0.0, moods=0.0, flite=0.0)
     for speaker in (0, 8, 9):
         for take in range(4):
             made = record(plan, f"s{speaker:04}/{take:03}").motion.provenance
@@ -87,6 +85,13 @@ def test_splits_share_neither_speaker_nor_sentence() -> None:
         and not said["train"] & said["val"]
         and not said["val"] & said["test"]
     )
+
+
+@pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
+def test_flites_voices_are_recorded_as_the_others_are() -> None:
+    clip = record(Plan(speakers=1, takes=1, flite=1.0), "s0000/000")
+    assert clip.phones is not None and len(clip.motion) == clip.speech.frames(30)
+    assert len({phone for phone, _, _ in clip.phones.segments}) > 5
 
 
 def test_a_stopped_run_goes_on_with_what_is_missing(clips: Path) -> None:
@@ -106,7 +111,7 @@ def test_two_processes_make_the_same_clips(clips: Path, tmp_path: Path) -> None:
 
 def test_a_folder_of_another_plan_is_refused(clips: Path) -> None:
     with pytest.raises(BadUsage, match="seed = 3, not 4"):
-        list(record_all(Plan(speakers=2, takes=2, seed=4), clips))
+        list(record_all(Plan(speakers=2, takes=2, seed=4, flite=0.0), clips))
 
 
 def test_somebody_elses_clips_are_not_replaced_unasked(tmp_path: Path) -> None:
@@ -128,7 +133,7 @@ def test_a_plan_that_cannot_be_recorded_is_usage(setting: str, talk, tmp_path: P
 
 
 def test_an_explicit_seed_wins_over_the_settings_file(talk, tmp_path: Path) -> None:
-    (tmp_path / "plan.toml").write_text("speakers = 1\ntakes = 1\nseed = 7\n")
+    (tmp_path / "plan.toml").write_text("speakers = 1\ntakes = 1\nseed = 7\nflite = 0\n")
     for name, seed, options in (("a", 7, ()), ("b", 0, ("--seed", 0))):
         talk("prepare", "studio", tmp_path / name, "--config", tmp_path / "plan.toml", *options)
         assert load_contents(tmp_path / name).made["seed"] == seed
@@ -156,12 +161,13 @@ def test_moods_reach_voice_and_face() -> None:
 
 def test_prepare_writes_clips_and_refuses_nonsense(talk, tmp_path: Path) -> None:
     folder = tmp_path / "clips"
-    done = talk("prepare", "studio", folder, "--set", "speakers=1", "--set", "takes=1", "--json")
+    words = ("prepare", "studio", folder, "--set", "takes=1", "--set", "flite=0", "--set")
+    done = talk(*words, "speakers=1", "--json")
     assert json.loads(done.stdout)["written"] == 1
     assert len(ClipSet(folder)) == 1
-    assert talk("prepare", "studio", folder, "--set", "speakers=1", "--set", "takes=1", "-q").stdout.strip()
-    assert "speakers = 1, not 2" in talk("prepare", "studio", folder, "--set", "speakers=2", code=2).stderr
-    assert "speakers" in talk("prepare", "studio", folder, "--set", "speeckers=2", code=2).stderr
+    assert talk(*words, "speakers=1", "-q").stdout.strip()
+    assert "speakers = 1, not 2" in talk(*words, "speakers=2", code=2).stderr
+    assert "speakers" in talk(*words, "speeckers=2", code=2).stderr
     assert "Known" in talk("prepare", "studioo", folder, code=2).stderr
     assert "-o" in talk("prepare", "vocaset", folder, code=2).stderr
 
