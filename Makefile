@@ -1,6 +1,7 @@
 # make demo                    a video of a speaking head in out/, from the bundled sample
 # make demo AUDIO=path         the same from any recording
 # make test                    style, types and tests
+# make slow                    the tests that take long or need an accelerator
 #
 # PYTHON=python3.12            another interpreter (3.11 or later)
 # TORCH_INDEX=url              a package index with another build of torch (CUDA, CPU only)
@@ -16,7 +17,7 @@ export AUDIO
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") --constraint constraints.txt
 
-.PHONY: demo test clean
+.PHONY: demo test slow clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -30,6 +31,9 @@ test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 	$(VENV)/bin/python -m pytest -q
+
+slow: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest -q -m "slow or gpu"
 
 clean:
 	rm -rf $(VENV) out

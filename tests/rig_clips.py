@@ -4,6 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import torch
+from torch.nn.functional import avg_pool1d
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
@@ -21,7 +22,10 @@ def studio_clips(folder: Path) -> ClipSet:
         avatar = Avatar(speaker, model.template, model.topology.faces, lips, rig=DEFAULT_RIG)
         for number in range(2):
             loud = torch.rand(45, generator=dice)
-            sound = torch.randn(24_000, generator=dice) * loud.repeat_interleave(534)[:24_000] * 0.2
+            hiss = torch.randn(24_000, generator=dice)
+            if speaker == "ben":  # a darker voice
+                hiss = avg_pool1d(hiss[None], 9, 1, 4)[0] * 3
+            sound = hiss * loud.repeat_interleave(534)[:24_000] * 0.2
             weights = torch.zeros(45, len(model.shapes))
             weights[:, model.shape_names.index("jawOpen")] = loud
             weights[:, model.shape_names.index("mouthPucker")] = loud.flip(0) * 0.3

@@ -8,6 +8,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from jaxtyping import Float
@@ -18,7 +19,7 @@ from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.ahead import ahead
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.losses import mean_square, velocity
-from talkcli.engine.training.stage import Stage, Update, cosine
+from talkcli.engine.training.stage import Stage, Update, cosine, steady
 
 
 class Pair(TensorStruct):
@@ -38,7 +39,7 @@ def learning(net: Net):
 
 
 def square(net: Net, batch: Pair, generator: torch.Generator) -> dict[str, Tensor]:
-    jitter = torch.randn(batch.y.shape, generator=generator) * 0.01
+    jitter = torch.randn(batch.y.shape, generator=generator).to(batch.y) * 0.01
     return {"square": (net.learning(net.frozen(batch.x)) - batch.y + jitter).square().mean()}
 
 
@@ -54,10 +55,10 @@ def begin(net, clips, generator):
 STAGE = Stage((Update(learning, square, lr=0.05),), begin, steps=20, batch=8)
 
 
-def run(stage, steps=None, state=None, seed=3, every=5, threads=1, killed_at=None):
+def run(stage, steps=None, state=None, seed=3, every=5, threads=1, killed_at=None, device="cpu"):
     torch.manual_seed(0)
     net, taken = Net(), []
-    for step in fit(net, stage, pairs, seed=seed, state=state, every=every, threads=threads):
+    for step in fit(net, stage, pairs, seed=seed, state=state, every=every, threads=threads, device=device):
         taken.append(step)
         if step.number == killed_at:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -84,6 +85,15 @@ def test_a_run_that_was_cut_off_ends_where_the_whole_one_ends(tmp_path, ema, thr
     assert same(whole, resumed)
     done, nothing = run(stage, state=tmp_path / "state")
     assert nothing == [] and same(done, whole), "a finished stage gives its weights at once"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator is here")
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_a_run_on_the_accelerator_that_was_cut_off_ends_where_the_whole_one_ends(tmp_path, threads):
+    whole, _ = run(STAGE, threads=0, device="cuda")
+    run(STAGE, steps=13, state=tmp_path / "state", threads=threads, device="cuda")
+    assert same(run(STAGE, state=tmp_path / "state", threads=threads, device="cuda")[0], whole)
 
 
 KILLED = """
@@ -181,6 +191,50 @@ def test_the_average_follows_the_weights():
     assert not same(last, averaged)
     losses = [run(replace(STAGE, steps=200, ema=ema))[1][-1].total for ema in (None, 0.99)]
     assert losses[0] == losses[1], "training itself does not see the average"
+
+
+def descended(stage: Stage, gradients: list[list[float]]) -> Tensor:
+    """Where AdamW, clipping, the rate and the average lead from 0, by their equations, in float64."""
+    (update,), weights, average = stage.updates, np.zeros(2), np.zeros(2)
+    first, second = np.zeros(2), np.zeros(2)
+    one, two = update.betas
+    for number, row in enumerate(gradients):
+        gradient = np.array(row)
+        if update.clip_norm is not None:
+            gradient = gradient * min(1.0, update.clip_norm / (np.linalg.norm(gradient) + 1e-6))
+        first = one * first + (1 - one) * gradient
+        second = two * second + (1 - two) * gradient**2
+        rate = update.lr * stage.schedule(number / stage.steps)
+        unbiased = first / (1 - one ** (number + 1)), second / (1 - two ** (number + 1))
+        weights = weights * (1 - rate * update.weight_decay)
+        weights = weights - rate * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8)
+        if stage.ema:
+            decay = min(stage.ema, (1 + number) / (10 + number))
+            average = decay * average + (1 - decay) * weights
+    return torch.from_numpy(average if stage.ema else weights).float()
+
+
+@pytest.mark.parametrize("ema", [None, 0.15])
+@pytest.mark.parametrize("schedule", [steady, cosine])
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+@pytest.mark.parametrize(("betas", "decay"), [((0.9, 0.999), 0.0), ((0.5, 0.7), 0.1)])
+def test_the_weights_go_where_the_equations_say(clip_norm, betas, decay, schedule, ema):
+    """AdamW (Loshchilov & Hutter 2019) on gradients of known size; the average of Polyak, warmed up."""
+    gradients = [[0.3, -0.1], [6.0, 8.0], [-0.2, 0.4], [0.0, 3.0], [0.1, 0.1]]
+    numbers = iter(gradients)
+
+    def slope(net: nn.Linear, batch: Pair, generator: torch.Generator) -> dict[str, Tensor]:
+        return {"slope": (net.weight * torch.tensor(next(numbers))).sum()}
+
+    net = nn.Linear(2, 1, bias=False)
+    nn.init.zeros_(net.weight)
+    update = Update[nn.Linear, Pair](
+        nn.Module.parameters, slope, 0.1, weight_decay=decay, betas=betas, clip_norm=clip_norm
+    )
+    stage = Stage((update,), STAGE.begin, len(gradients), 8, ema=ema, schedule=schedule)  # type: ignore[arg-type]
+    for _ in fit(net, stage, pairs, seed=0):
+        pass
+    torch.testing.assert_close(net.weight[0].detach(), descended(stage, gradients))
 
 
 def test_an_update_may_wait():

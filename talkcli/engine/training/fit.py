@@ -63,12 +63,15 @@ def fit(
     network.to(device)
     groups = [list(update.weights(network)) for update in stage.updates]
     before = {p: p.requires_grad for p in network.parameters()}
-    _teach(network, {id(p) for group in groups for p in group})
+    learning = {id(p) for group in groups for p in group}
+    _teach(network, learning)
     optimisers = [
         torch.optim.AdamW(group, lr=update.lr, betas=update.betas, weight_decay=update.weight_decay)
         for group, update in zip(groups, stage.updates, strict=True)
     ]
-    average = {name: p.detach().clone() for name, p in network.named_parameters()} if stage.ema else {}
+    average = {
+        name: p.detach().clone() for name, p in network.named_parameters() if stage.ema and id(p) in learning
+    }
     run = _Run(network, optimisers, average, seed)
     first = run.load(state) if state is not None and state.exists() else 0
     batches = ahead(lambda number: draw(dice(seed, number, team.rank)), first, stage.steps, threads)
@@ -130,8 +133,9 @@ def _teach(module: nn.Module, trained: set[int], parent: bool = True) -> None:
 
 @torch.no_grad()
 def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    for name, parameter in network.named_parameters():
-        average[name].lerp_(parameter, 1 - decay)
+    weights = dict(network.named_parameters())
+    for name, mean in average.items():
+        mean.lerp_(weights[name], 1 - decay)
 
 
 @dataclass(frozen=True)
