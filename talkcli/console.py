@@ -9,7 +9,7 @@ import os
 import shlex
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -191,6 +191,28 @@ def training(moments: Iterable[M]) -> Iterator[M]:
             if moment.step is not None and moment.step.number % DETAIL_EVERY == 0:
                 detail(f"{stage}  {moment.step}")
             yield moment
+
+
+def rendering(pictures: Iterable[T], path: Path, count: int) -> Iterator[T]:
+    """The pictures of a file that is being written, with a bar."""
+    return progress(pictures, f"Rendering {path}", count, "frames")
+
+
+def writing(paths: Sequence[Path]) -> AbstractContextManager[None]:
+    """A spinner while files are written, unless the pictures of one of them show a bar."""
+    from talkcli.engine.rendering.write import needs_pictures
+
+    return nullcontext() if needs_pictures(paths) else step(f"Writing {paths[0]}")
+
+
+def get_renderer_ready(paths: Iterable[Path], renderer: str) -> None:
+    """Compile the built-in renderer where these files need it and it never was."""
+    from talkcli.engine.rendering.render import compile_renderer, is_compiled
+    from talkcli.engine.rendering.write import needs_pictures
+
+    if renderer == "numba" and needs_pictures(paths) and not is_compiled():
+        with step("Compiling the renderer, once"):
+            compile_renderer()
 
 
 def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = (), *, folder: bool = False) -> Path:

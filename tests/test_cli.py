@@ -25,8 +25,12 @@ from talkcli import __version__, console
 from talkcli.app import VERBS, app, ended_kindly
 from talkcli.engine.errors import BadUsage, OutOfResources
 from talkcli.engine.face.avatar import load_avatar, save_avatar
+from talkcli.engine.metrics.takes import takes_of_audio
 from talkcli.engine.motion import load_motion
+from talkcli.engine.phones import phones_of, save_phones
+from talkcli.engine.recordings import FILM_SUFFIXES, SOUND_SUFFIXES
 from talkcli.engine.speech import load_speech
+from talkcli.outputs import tasks_of
 
 TALK = [sys.executable, "-m", "talkcli"]
 PATH = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -144,6 +148,19 @@ def test_several_recordings_and_folders(talk, hello, bare):
         f"{x}.{y}" for x in ("a", "b", "hello") for y in ("mp4", "motion")
     )
     assert [row["frames"] for row in json.loads(said.stdout)["results"]] == [30, 30, 30]
+
+
+def test_animate_and_evaluate_take_the_same_files_of_a_folder_for_recordings(tmp_path):
+    for suffix in (*SOUND_SUFFIXES, *FILM_SUFFIXES, ".txt", ".motion", ".png", ".json"):
+        (tmp_path / f"take-{suffix[1:]}{suffix}").touch()
+        (tmp_path / f"loud-{suffix[1:]}{suffix.upper()}").touch()
+        save_phones(phones_of([("SIL", 0, 1)]), tmp_path / f"take-{suffix[1:]}.phones.json")
+        save_phones(phones_of([("SIL", 0, 1)]), tmp_path / f"loud-{suffix[1:]}.phones.json")
+    out = tmp_path / "out"
+    out.mkdir()
+    animated = {task.audio for task in tasks_of([tmp_path], out)}
+    scored = {take.audio for take in takes_of_audio([tmp_path])}
+    assert animated == scored and len(scored) == 2 * len((*SOUND_SUFFIXES, *FILM_SUFFIXES))
 
 
 def test_a_folder_is_animated_twice_without_eating_its_own_films(talk, hello, bare):

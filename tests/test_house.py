@@ -26,7 +26,7 @@ WRITTEN = sorted({*FILES, *(path for folder in BESIDE for path in (REPOSITORY / 
 
 FLOORS = [
     {"errors"},
-    {"struct", "config", "assets", "device", "sound"},
+    {"struct", "config", "assets", "device", "sound", "recordings"},
     {"files", "compiled"},
     {"speech", "motion", "phones", "pictures", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from talkcli import console, options
 from talkcli.engine.assets import DEFAULT_AVATAR
 from talkcli.engine.errors import BadUsage
-
-if TYPE_CHECKING:
-    from talkcli.engine.face.avatar import Avatar
-    from talkcli.engine.motion import Motion
 
 
 def run(
@@ -66,38 +61,22 @@ def run(
         from talkcli.engine.editing.retiming import at_rate
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.motion import load_motion
+        from talkcli.engine.rendering.write import Act, Shot, write
 
         people = [load_avatar(face) for face in faces]
         people = people * len(motion) if len(people) == 1 else people
         motions = [load_motion(path) for path in motion]
         motions = [at_rate(track, rate) for track in motions] if rate else motions
-    if suffix in options.MESHES:
-        from talkcli.engine.rendering.export import WRITERS
-
-        with console.step(f"Writing {output}"):
-            WRITERS[suffix](motions[0], people[0], output)
-        count, rate = len(motions[0]), motions[0].fps
-        shown = {}
-    else:
-        if renderer == "numba":
-            _compile()
         names = label or ([path.stem for path in motion] if len(motion) > 1 else [""])
-        acting = {"wrinkles": wrinkles, "texture": texture}
-        shots, count, rate = _shots(motions, people, names, camera, size, background, renderer, acting)
-        bar = console.progress(shots, f"Rendering {output}", count, "frames")
-        if suffix in options.FILMS:
-            from talkcli.engine.video import write_video
-
-            told = {"title": f"{people[0].name}, synthetic", "comment": motions[0].provenance}
-            write_video(bar, rate, output, speech=audio, metadata=told)
-        else:
-            from talkcli.engine.rendering.export import PICTURES as writers
-
-            writers[suffix](bar, rate, output)
-        shown = {"camera": camera, "size": size, "renderer": renderer}
+        acts = [Act(*each) for each in zip(motions, people, names, strict=True)]
+    console.get_renderer_ready([output], renderer)
+    shot = Shot(camera, size, background, renderer, wrinkles, texture)
+    with console.writing([output]):
+        count, rate = write(acts, output, shot, sound=audio, show=console.rendering)
     if json:
-        told = {"output": output, "frames": count, "fps": str(rate), "seconds": float(count / rate), **shown}
-        console.answer_json(told)
+        seen = {} if suffix in options.MESHES else {"camera": camera, "size": size, "renderer": renderer}
+        seconds = float(count / rate)
+        console.answer_json({"output": output, "frames": count, "fps": str(rate), "seconds": seconds, **seen})
     else:
         console.answer(output)
 
@@ -122,47 +101,3 @@ def _check(
         raise BadUsage(f"A {suffix} has no sound.", hint)
     if background == "transparent" and len(motion) > 1:
         raise BadUsage(f"{len(motion)} motions cannot be transparent together.", "Render them one by one.")
-
-
-def _compile() -> None:
-    from talkcli.engine.rendering.render import compile_renderer, is_compiled
-
-    if not is_compiled():
-        with console.step("Compiling the renderer, once"):
-            compile_renderer()
-
-
-def _shots(
-    motions: list[Motion],
-    people: list[Avatar],
-    names: list[str],
-    camera: str,
-    size: str,
-    background: str,
-    renderer: str,
-    acting: dict[str, bool],
-) -> tuple[Iterator[Any], int, Any]:
-    """The pictures, how many, and their rate."""
-    from talkcli.engine.rendering.camera import parse_size, portrait
-    from talkcli.engine.rendering.render import frames
-    from talkcli.engine.rendering.side_by_side import Film, side_by_side
-
-    films = [
-        Film(
-            frames(
-                track,
-                person,
-                portrait(person, camera, parse_size(size), float(track.fps)),
-                renderer,
-                background,
-                **acting,
-            ),
-            len(track),
-            track.fps,
-            name,
-        )
-        for track, person, name in zip(motions, people, names, strict=True)
-    ]
-    if len(films) == 1 and not films[0].label:
-        return films[0].frames, films[0].length, films[0].fps
-    return side_by_side(films)

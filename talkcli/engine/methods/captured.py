@@ -121,7 +121,9 @@ def styles_of(avatar: Avatar, method: str) -> Mapping[str, Tensor]:
     return {name: style for name, style in avatar.styles.items() if name.split("/")[0] == method}
 
 
-def strangers_to(talker: Talker, avatar: Avatar) -> list[str]:
-    """The methods whose manner an avatar has, where it has none for this talker."""
-    methods = {name.split("/")[0] for name in avatar.styles}
-    return [] if talker.method in methods else sorted(methods)
+def unused_manner(talker: Talker, avatar: Avatar) -> str:
+    """What to say where an avatar's manner is for other methods than the talker's; else nothing."""
+    methods = sorted({name.split("/")[0] for name in avatar.styles})
+    if not methods or talker.method in methods:
+        return ""
+    return f"{avatar.name}'s manner is for {' or '.join(methods)}: --model {methods[0]} would use it."

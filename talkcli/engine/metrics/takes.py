@@ -15,15 +15,13 @@ from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.metrics.evaluate import Case
 from talkcli.engine.motion import Motion, load_motion
 from talkcli.engine.phones import Phones
+from talkcli.engine.recordings import recordings_in
 from talkcli.engine.speech import Speech, load_speech
 
 System = Callable[[Speech, Avatar, Fraction], Motion]
 """Anything that answers speech with motion, at a wished frame rate if it has none of its own."""
 
 DEFAULT_FPS = Fraction(30)
-
-SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aac", ".opus", ".mp4", ".mov", ".mkv", ".webm")
-"""Suffixes that count as recordings when a folder is given."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,10 @@ def _recordings(path: Path) -> list[Path]:
         return [path]
     if not path.exists():
         raise BadInput(f"{path} does not exist.", "Give recordings, or a folder of recordings.")
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in SOUNDS and file.is_file())
-    if not found:
-        raise BadInput(f"{path} has no recordings.", f"It looks for {' '.join(SOUNDS)}.")
-    return found
+    recordings = recordings_in(path)
+    if not recordings:
+        raise BadInput(f"{path} has no recordings.", "Give audio files, or a folder of them.")
+    return recordings
 
 
 def _phones(audio: Path, transcript: str | None, alone: bool) -> Phones:

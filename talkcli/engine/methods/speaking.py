@@ -1,0 +1,55 @@
+"""Speech spoken by a talker: its motion, with the life that it does not move itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from talkcli.engine.config import with_values
+from talkcli.engine.editing.life import with_life
+from talkcli.engine.editing.retiming import at_rate
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.methods import methods_that
+from talkcli.engine.methods.method import Talker
+from talkcli.engine.motion import Motion
+from talkcli.engine.rendering.write import Shot, check_shot, needs_pictures
+from talkcli.engine.speech import Speech
+
+
+def spoken_motion(
+    talker: Talker,
+    speech: Speech,
+    avatar: Avatar,
+    *,
+    seed: int = 0,
+    fps: Fraction | None = None,
+    life: bool = True,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Motion:
+    """The motion of `avatar` saying `speech`, at `fps` or at the talker's own rate."""
+    motion = talker.animate(speech, avatar, seed=seed, progress=progress)
+    if fps is not None:
+        motion = at_rate(motion, fps)
+    return with_life(motion, speech, avatar, seed, talker.moves) if life else motion
+
+
+def set_sampling(talker: Talker, settings: Mapping[str, Any]) -> None:
+    """Change how the talker draws, by name. BadUsage where it draws nothing."""
+    if not settings:
+        return
+    if talker.sampling is None:
+        raise BadUsage(f"{talker.method} draws nothing, so nothing can be set.", "Leave --set out.")
+    talker.sampling = with_values(talker.sampling, settings)
+
+
+def check_outputs(paths: Sequence[Path], talker: Talker, avatar: Avatar, shot: Shot) -> None:
+    """BadUsage, before the talker is at work, for what could not be written of its motion."""
+    if any(path.suffix.lower() == ".textures" for path in paths) and "skin" not in talker.moves:
+        able = " or ".join(methods_that(lambda method: "skin" in method.moves))
+        hint = f"For .textures take --model {able}."
+        raise BadUsage(f"{talker.method} leaves the skin as it is.", hint)
+    if needs_pictures(paths):
+        check_shot(shot, avatar, talker.moves)

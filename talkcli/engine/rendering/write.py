@@ -1,0 +1,135 @@
+"""A motion in the form that its file name asks for: itself, a film, pictures, meshes, weights or skins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from talkcli.engine.errors import BadUsage, OutOfResources, pick
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.files import replacing
+from talkcli.engine.motion import Motion, save_motion
+from talkcli.engine.rendering.backdrop import backdrop
+from talkcli.engine.rendering.camera import parse_size, portrait
+from talkcli.engine.rendering.export import PICTURES, WRITERS
+from talkcli.engine.rendering.picture import Image
+from talkcli.engine.rendering.render import RENDERERS, frames
+from talkcli.engine.rendering.side_by_side import Film, side_by_side
+from talkcli.engine.video import FORMATS, write_video
+
+MOTION = ".motion"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """How a motion is shown in pictures; the words are those of `talk render`."""
+
+    camera: str = "front"
+    size: str = "512"
+    background: str = "studio"
+    renderer: str = "numba"
+    wrinkles: bool = True
+    """Whether the skin folds and flushes with expression."""
+    texture: bool = True
+    """Whether the motion's own texture changes it."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """A motion on its face, with what stands below it where several are shown side by side."""
+
+    motion: Motion
+    avatar: Avatar
+    label: str = ""
+
+
+Show = Callable[[Iterable[Image], Path, int], Iterable[Image]]
+"""Passes the pictures of a file, so many, through, and shows on the way how far they are."""
+
+
+def unseen(pictures: Iterable[Image], path: Path, count: int) -> Iterable[Image]:
+    """Pictures whose progress nobody watches."""
+    return pictures
+
+
+def needs_pictures(paths: Iterable[Path]) -> bool:
+    """Whether one of these files is made of pictures."""
+    return any(path.suffix.lower() in (*FORMATS, *PICTURES) for path in paths)
+
+
+def check_shot(shot: Shot, avatar: Avatar, moves: Collection[str] = ()) -> None:
+    """BadUsage, before any work, for what cannot be drawn of a talker that moves these tracks."""
+    pick(shot.renderer, RENDERERS, "renderer")
+    if shot.renderer == "pyrender" and "skin" in moves:
+        hint = "Add --set texture=false, or use --renderer numba."
+        raise BadUsage("pyrender draws no changing skin.", hint)
+    portrait(avatar, shot.camera, parse_size(shot.size))
+    backdrop(shot.background, 16, 16)
+
+
+def write(
+    acts: Sequence[Act], path: Path, shot: Shot = Shot(), *, sound: Path | None = None, show: Show = unseen
+) -> tuple[int, Fraction]:
+    """Write a motion, or several side by side as pictures; how many frames, and how many a second.
+
+    The suffix says the form. `sound` is heard in a film. A failure leaves no file.
+    """
+    suffix, first = path.suffix.lower(), acts[0]
+    if suffix == MOTION or suffix in WRITERS:
+        if len(acts) > 1:
+            raise BadUsage(f"{len(acts)} motions cannot share one {suffix}.", "Write them one by one.")
+        if suffix == MOTION:
+            save_motion(first.motion, path)
+        else:
+            WRITERS[suffix](first.motion, first.avatar, path)
+        return len(first.motion), first.motion.fps
+    pictures, count, fps = _pictures(acts, shot)
+    shown = show(pictures, path, count)
+    if suffix in PICTURES:
+        PICTURES[suffix](shown, fps, path)
+    else:
+        metadata = {"title": f"{first.avatar.name}, synthetic", "comment": first.motion.provenance}
+        write_video(shown, fps, path, speech=sound, metadata=metadata)
+    return count, fps
+
+
+def write_together(
+    act: Act, paths: Sequence[Path], shot: Shot = Shot(), *, sound: Path | None = None, show: Show = unseen
+) -> None:
+    """One motion in several forms, all of them or none.
+
+    The first is written last: until it is there, the others wait under temporary names.
+    """
+    with ExitStack() as waiting:
+        for path in paths[1:]:
+            temporary = waiting.enter_context(replacing(path))
+            try:
+                write([act], temporary, shot, sound=sound, show=lambda images, _, n: show(images, path, n))  # noqa: B023 (used at once)
+            except OutOfResources as error:
+                message = error.message.replace(str(temporary), str(path))
+                raise OutOfResources(message, error.hint) from error
+        write([act], paths[0], shot, sound=sound, show=show)
+
+
+def _pictures(acts: Sequence[Act], shot: Shot) -> tuple[Iterator[Image], int, Fraction]:
+    """The pictures, how many, and how many a second."""
+    films = [Film(_frames(act, shot), len(act.motion), act.motion.fps, act.label) for act in acts]
+    if len(films) == 1 and not films[0].label:
+        return films[0].frames, films[0].length, films[0].fps
+    return side_by_side(films)
+
+
+def _frames(act: Act, shot: Shot) -> Iterator[Image]:
+    camera = portrait(act.avatar, shot.camera, parse_size(shot.size), float(act.motion.fps))
+    return frames(
+        act.motion,
+        act.avatar,
+        camera,
+        shot.renderer,
+        shot.background,
+        wrinkles=shot.wrinkles,
+        texture=shot.texture,
+    )
