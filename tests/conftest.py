@@ -55,10 +55,11 @@ def bare_face(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def untaught(tmp_path_factory) -> Path:
     """A checkpoint of MemoryTalker for `bare_face`."""
+    from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
     from talkcli.engine.methods.memorytalker import METHOD
 
     torch.manual_seed(0)
-    config = METHOD.config(verts=12, fps=30, encoder="logmel", slots=40)
+    config = METHOD.config(verts=12, fps=30, ears=(LogMelEncoderConfig(),), slots=40)
     network = METHOD.build(config)
     torch.nn.init.normal_(network.output.weight, std=1e-3)  # type: ignore[attr-defined]
     path = tmp_path_factory.mktemp("networks") / "untaught.ckpt"

@@ -106,3 +106,53 @@ def test_a_file_and_flags_are_the_same_settings(tmp_path):
     (tmp_path / "x.toml").write_text("lr = 5e-5\n[inner]\nwidth = 8\n")
     told: dict[str, Any] = parse_settings(["lr=5e-5", "inner.width=8"])
     assert load_toml(tmp_path / "x.toml") == told
+
+
+@dataclass(frozen=True)
+class Short:
+    width: int = 1
+    kind: Literal["short"] = "short"
+
+
+@dataclass(frozen=True)
+class Long:
+    depth: int = 2
+    kind: Literal["long"] = "long"
+
+
+@dataclass(frozen=True)
+class Many:
+    parts: tuple[Short | Long, ...] = (Short(),)
+    one: Short | Long = Long()
+
+
+def test_a_field_of_several_kinds_is_read_by_its_kind():
+    from dataclasses import asdict
+
+    config = Many((Long(7), Short(3)), Short(9))
+    assert from_values(Many, asdict(config)) == config
+    assert with_values(Many(), parse_settings(["parts=long"])) == Many((Long(),))
+    assert with_values(Many(), {"parts": ["long", {"kind": "short", "width": 5}]}) == Many((Long(), Short(5)))
+    assert with_values(config, parse_settings(["parts.1.width=4", "one.width=2"])) == Many(
+        (Long(7), Short(4)), Short(2)
+    )
+
+
+@pytest.mark.parametrize(
+    "pair, says",
+    [
+        ("parts=lang", "'long'"),
+        ("parts.1.width=3", "0"),
+        ("parts.0.widht=3", "'width'"),
+        ("parts=3", "Short"),
+    ],
+)
+def test_an_unknown_kind_or_place_is_refused_with_its_neighbour(pair, says):
+    with pytest.raises(BadUsage) as told:
+        with_values(Many(), parse_settings([pair]))
+    assert says in told.value.hint
+
+
+def test_a_table_without_a_kind_is_refused_where_there_are_several():
+    with pytest.raises(BadUsage, match="kind of one"):
+        from_values(Many, {"one": {"width": 3}})

@@ -193,9 +193,9 @@ def clips(tmp_path: Path) -> ClipSet:
 
 
 def test_what_is_heard_obeys_the_seed_and_another_pitch_changes_nothing_else(clips, monkeypatch) -> None:
-    def heard(seed: int, share: float) -> listening.Heard:
+    def heard(seed: int, share: float) -> listening.PhoneExample:
         monkeypatch.setattr(listening, "PITCHED", share)
-        return listening.heard(clips, 0, torch.Generator().manual_seed(seed))
+        return listening.phone_example(clips, 0, torch.Generator().manual_seed(seed))
 
     for seed in range(5):
         plain, again, bent = (heard(seed, share) for share in (0.0, 0.0, 1.0))

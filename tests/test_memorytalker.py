@@ -10,15 +10,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from talkcli.engine.audio.encoder import HubertConfig, HubertEncoder
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.errors import BadInput, BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.memorytalker import METHOD, capture
+from talkcli.engine.methods.memorytalker.letters import HubertLetters
 from talkcli.engine.methods.memorytalker.original import config_of, read_original, renamed
 from talkcli.engine.methods.memorytalker.stages import (
-    Lesson,
     Triplet,
+    Utterance,
     Voice,
     imitate,
     remember,
@@ -40,7 +41,8 @@ def small(stage: int) -> MemoryTalker:
     """The golden cases' weights; their HuBERT has 4 heads, which no weight tells."""
     path = GOLDEN / f"stage{stage}_small_v100_state.pt"
     config = config_of(torch.load(path, weights_only=True))
-    return read_original(path, replace(config, hubert=replace(config.hubert, heads=4)))
+    assert isinstance(config.ears[0], HubertConfig)
+    return read_original(path, replace(config, ears=(replace(config.ears[0], heads=4),)))
 
 
 def one(value: int) -> torch.Tensor:
@@ -59,7 +61,7 @@ def test_the_authors_weights_speak_as_in_the_authors_code(stage):
     audio, inner = case["inputs"]["audio"], case["inner"]
     samples, frames = one(audio.shape[1]), one(case["outputs"]["pred"].shape[1])
     with torch.no_grad():
-        letters, _ = talker.letters(audio, samples, frames)
+        letters, _ = talker.encoder(audio, samples, frames)
         gain = talker.style.gain(talker.style.hear(audio, samples)) if stage == 2 else None
         motion = talker(audio, samples, frames, gain)
     torch.testing.assert_close(letters, inner["txt_logits"], atol=1e-5, rtol=0)
@@ -83,18 +85,18 @@ def test_losses_and_gradients_are_those_of_the_authors_code(stage):
     m = given["vertice"] - given["template"]
     lips = given.get("lip_indices", torch.zeros(0, dtype=torch.long))[None]
     audio = given["audio"]
-    lesson = Lesson(audio, one(audio.shape[1]), None, m, one(m.shape[1]), None, lips)
+    utterance = Utterance(audio, one(audio.shape[1]), None, m, one(m.shape[1]), None, lips)
     trained = list(taught_weights(talker)) if stage == 1 else list(talker.style.parameters())
     for parameter in talker.parameters():
         parameter.requires_grad_(any(parameter is p for p in trained))
     if stage == 1:
-        losses = remember(talker, lesson, seed())
+        losses = remember(talker, utterance, seed())
         named = {"mem": "loss_mem", "align": "loss_align"}
     else:
         voices = [
             Voice(given[name], one(given[name].shape[1])) for name in ("audio", "audio_pos", "audio_neg")
         ]
-        losses = imitate(talker, Triplet(lesson, *voices), seed())
+        losses = imitate(talker, Triplet(utterance, *voices), seed())
         named = {"lip": "loss_last", "style": "loss_style"}
     for ours, theirs in {"mse": "loss_mse", "vel": "loss_vel"}.items():
         torch.testing.assert_close(losses[ours], expected[theirs], atol=1e-5, rtol=1e-5)
@@ -152,18 +154,20 @@ def test_a_checkpoint_that_runs_code_is_refused(tmp_path):
         read_original(path)
 
 
+HUBERT = HubertConfig(
+    hidden=48, layers=2, heads=4, feed_forward=96, convolution=32, position_kernel=16, position_groups=4
+)
 TINY = MemoryTalkerConfig(
     verts=10,
     slots=32,
     features=16,
     feed_forward=32,
-    hubert=HubertConfig(
-        hidden=48, layers=2, heads=4, feed_forward=96, convolution=32, position_kernel=16, position_groups=4
-    ),
+    ears=(HUBERT,),
 )
 
 
 HUBERT_JSON = {
+    "model_type": "hubert",
     "hidden_size": 48,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
@@ -295,14 +299,14 @@ def test_paper_size_begins_with_a_pretrained_hubert(tmp_path):
     assert all(torch.equal(value, ours[name]) for name, value in source.state_dict().items())
     with pytest.raises(BadUsage, match="other sizes"):
         stage.begin(
-            MemoryTalker(replace(TINY, hubert=replace(TINY.hubert, layers=1))),
+            MemoryTalker(replace(TINY, ears=(replace(HUBERT, layers=1),))),
             ClipSet(tmp_path / "clips"),
             seed(),
         )
 
 
 def hubert_of(talker: MemoryTalker) -> torch.nn.Module:
-    assert isinstance(talker.encoder, HubertEncoder)
+    assert isinstance(talker.encoder, HubertLetters)
     return talker.encoder.hubert
 
 
@@ -319,7 +323,7 @@ def test_the_memory_learns_only_from_its_own_terms():
     sound = torch.stack([noise(1.0, 1), noise(1.0, 2)])
     samples, frames = torch.tensor([16_000, 16_000]), torch.tensor([30, 30])
     losses = remember(
-        talker, Lesson(sound, samples, None, m, frames, None, torch.zeros(2, 1, dtype=torch.long)), seed()
+        talker, Utterance(sound, samples, None, m, frames, None, torch.zeros(2, 1, dtype=torch.long)), seed()
     )
     slots = talker.memory.slots
     (seen,) = torch.autograd.grad(losses["mse"] + losses["vel"], slots, retain_graph=True, allow_unused=True)

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from talkcli.app import app
 from talkcli.engine.assets import asset
-from talkcli.engine.audio.encoder import HubertConfig
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.memorytalker import manner
-from talkcli.engine.methods.memorytalker.manner import capture_folder, fitted_gain, misfit, read
+from talkcli.engine.methods.memorytalker.manner import capture_folder, fitted_gain, misfit, observe
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.motion import Coefficients, Motion, Shapes, Vertices
 from talkcli.engine.speech import Speech
@@ -48,10 +48,10 @@ def test_a_fit_finds_the_manner_in_which_the_talker_itself_spoke(talker, tmp_pat
     monkeypatch.setattr(manner, "STEPS", 60)
     gain = fitted_gain(talker, clips, range(3))
     assert torch.equal(gain, fitted_gain(talker, clips, range(3))), "nothing in it is random"
-    seen, unseen = (read(talker, clips, which)[0] for which in (range(3), [3]))
+    seen, unseen = (observe(talker, clips, which)[0] for which in (range(3), [3]))
     with torch.no_grad():
-        for passages, left in ((seen, 1e-3), (unseen, 0.03)):
-            error, before = (float(misfit(talker, passages, each)) for each in (gain, torch.ones(40)))
+        for observations, left in ((seen, 1e-3), (unseen, 0.03)):
+            error, before = (float(misfit(talker, observations, each)) for each in (gain, torch.ones(40)))
             assert error < left * before, (error, before)
 
 
@@ -59,9 +59,9 @@ def test_a_fit_finds_the_manner_in_which_the_talker_itself_spoke(talker, tmp_pat
 def test_a_fit_finds_the_manner_of_vertices_heard_by_hubert(double, bare_face, tmp_path, monkeypatch):
     """The same network at published shape, made small and never taught, on a corpus of vertices."""
     torch.manual_seed(0)
-    hubert = HubertConfig(48, 2, 4, 96, 32, 16, 4, letters=8)
+    hubert = HubertConfig(48, 2, 4, 96, 32, 16, 4)
     config = MemoryTalkerConfig(
-        verts=12, fps=25 if double else 30, hubert=hubert, double_rate=double, slots=8, features=24,
+        verts=12, fps=25 if double else 30, ears=(hubert,), double_rate=double, slots=8, features=24,
         feed_forward=48, text_scaling=1.0,
     )  # fmt: skip
     talker = MemoryTalker(config).eval()
@@ -81,9 +81,9 @@ def test_a_fit_finds_the_manner_of_vertices_heard_by_hubert(double, bare_face, t
     clips = ClipSet(tmp_path)
     monkeypatch.setattr(manner, "PRIOR", 1e-6)
     gain = fitted_gain(talker, clips, [0])
-    passages, _ = read(talker, clips, [1])
+    observations, _ = observe(talker, clips, [1])
     with torch.no_grad():
-        error, before = (float(misfit(talker, passages, each)) for each in (gain, torch.ones(8)))
+        error, before = (float(misfit(talker, observations, each)) for each in (gain, torch.ones(8)))
     torch.testing.assert_close(gain, true, atol=0.01, rtol=0)
     assert error < 1e-4 * before
 
@@ -92,10 +92,10 @@ def test_a_fit_never_errs_more_than_no_style_and_anothers_fits_worse(talker):
     clips = ClipSet(CLIPS)
     fits = {speaker: fitted_gain(talker, clips, which) for speaker, which in clips.speakers.items()}
     for speaker, which in clips.speakers.items():
-        passages, _ = read(talker, clips, which)
+        observations, _ = observe(talker, clips, which)
         with torch.no_grad():
-            errors = {name: float(misfit(talker, passages, gain)) for name, gain in fits.items()}
-            unpersonal = float(misfit(talker, passages, torch.ones(40)))
+            errors = {name: float(misfit(talker, observations, gain)) for name, gain in fits.items()}
+            unpersonal = float(misfit(talker, observations, torch.ones(40)))
         own = errors.pop(speaker)
         assert own < unpersonal and own < min(errors.values())
 

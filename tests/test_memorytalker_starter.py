@@ -39,8 +39,7 @@ def noise(seconds: float, key: int = 0) -> torch.Tensor:
 
 def rig_config(**changes) -> MemoryTalkerConfig:
     values = {
-        "encoder": "logmel",
-        "logmel": LogMelEncoderConfig(width=16, depth=2),
+        "ears": (LogMelEncoderConfig(width=16, depth=2),),
         "slots": 40,
         "text_scaling": 1.0,
         "features": 16,

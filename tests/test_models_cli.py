@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from talkcli.engine import assets, installation
-from talkcli.engine.audio.encoder import HubertConfig
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.errors import MissingAsset
 from talkcli.engine.methods import checkpoint_path, open_talker
@@ -25,7 +25,7 @@ def published(tmp_path: Path) -> tuple[Path, MemoryTalker]:
     hubert = HubertConfig(
         hidden=48, layers=2, feed_forward=96, convolution=32, position_kernel=16, position_groups=4
     )
-    talker = MemoryTalker(MemoryTalkerConfig(verts=5, hubert=hubert))
+    talker = MemoryTalker(MemoryTalkerConfig(verts=5, ears=(hubert,)))
     state = {}
     for key, value in talker.state_dict().items():
         for pattern, ours in _NAMES.items():

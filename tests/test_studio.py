@@ -22,7 +22,7 @@ from talkcli.engine.studio.performance import DELIVERIES, delivered, draw_manner
 from talkcli.engine.studio.recording import Plan, missing, record, record_all, split_of
 from talkcli.engine.studio.voices import PLAIN, draw_voice
 from talkcli.engine.training.fit import fit
-from talkcli.engine.training.listening import UNKNOWN, heard, listening
+from talkcli.engine.training.listening import UNKNOWN, listening, phone_example
 
 pytestmark = pytest.mark.skipif(not has_espeak(), reason="espeak-ng is not installed")
 
@@ -173,22 +173,18 @@ def test_prepare_writes_clips_and_refuses_nonsense(talk, tmp_path: Path) -> None
 
 
 def test_examples_carry_the_phone_of_each_tick(clips: Path) -> None:
-    example = heard(ClipSet(clips), 0, torch.Generator().manual_seed(1))
+    example = phone_example(ClipSet(clips), 0, torch.Generator().manual_seed(1))
     assert example.features.shape == (320, 120) and example.phones.shape == (160,)
     assert example.phones.min() >= UNKNOWN and example.phones.max() > 0
-    again = heard(ClipSet(clips), 0, torch.Generator().manual_seed(1))
+    again = phone_example(ClipSet(clips), 0, torch.Generator().manual_seed(1))
     assert torch.equal(example.features, again.features)
-
-
-def _itself(network: LogMelEncoder) -> LogMelEncoder:
-    return network
 
 
 def test_listening_learns(clips: Path) -> None:
     torch.manual_seed(0)
     encoder = LogMelEncoder(LogMelEncoderConfig(width=24, depth=1))
     clipset = ClipSet(clips)
-    stage = listening(_itself, steps=14)
+    stage = listening(steps=14)
     batches = clipset.batches(stage.begin(encoder, clipset, torch.Generator()), 6)
     losses = [step.total for step in fit(encoder, stage, batches, seed=0)]
     assert losses[-1] < 0.9 * losses[0]

@@ -11,7 +11,9 @@ from textalker_golden import GOLDEN, close, golden, needs_golden, published
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from talkcli.engine.audio.encoder import HubertConfig, modern
+from talkcli.engine.audio.ear import Listened
+from talkcli.engine.audio.pretrained import modern
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
 from talkcli.engine.generation.guidance import guide
@@ -24,7 +26,7 @@ from talkcli.engine.methods.textalker.diffuser import (
     draw,
     drawn_losses,
 )
-from talkcli.engine.methods.textalker.hearing import Hearing, Listened
+from talkcli.engine.methods.textalker.hearing import HubertHearing
 
 SMALL = DenoiserConfig(
     features=32, window=8, context=2, steps=20, layers=2, heads=4, feed_forward=64, motion=6, texture=4
@@ -49,7 +51,7 @@ def diffuser() -> Diffuser:
 
 def known(heard: Tensor) -> Listened:
     """What is known beforehand, as an encoder would answer."""
-    return lambda start, stop: heard[:, start:stop]
+    return lambda start, stop: heard[0, start:stop]
 
 
 def seed(number: int = 0) -> torch.Generator:
@@ -113,7 +115,7 @@ def test_every_published_tensor_finds_its_place():
     rows = [line.split("\t") for line in (GOLDEN / "keys_textalker.txt").read_text().splitlines()]
     theirs = {modern(name): (shape.replace(" ", ""), kind) for name, shape, kind in rows}
     with torch.device("meta"):
-        state = Diffuser(DenoiserConfig(), Hearing(HubertConfig()), 768).state_dict()
+        state = Diffuser(DenoiserConfig(), HubertHearing(HubertConfig()), 768).state_dict()
     ours = {
         name: (str(tuple(value.shape)).replace(" ", ""), str(value.dtype).removeprefix("torch."))
         for name, value in state.items()

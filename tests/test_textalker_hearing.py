@@ -9,8 +9,8 @@ import torch
 from textalker_golden import close, golden, needs_golden, published
 from torch.nn import functional as F
 
-from talkcli.engine.audio.encoder import HubertConfig
-from talkcli.engine.methods.textalker.hearing import Hearing, padded, stretched, trained_hearing
+from talkcli.engine.audio.wav2vec import HubertConfig
+from talkcli.engine.methods.textalker.hearing import HubertHearing, padded, stretched
 
 HUBERT = HubertConfig(hidden=48, layers=1, heads=4, feed_forward=96, convolution=8, position_kernel=16)
 
@@ -20,7 +20,7 @@ HUBERT = HubertConfig(hidden=48, layers=1, heads=4, feed_forward=96, convolution
 def test_hearing_is_the_published_one(clip):
     case, diffuser = golden("audio_small"), published()
     hearing, frames = diffuser.audio_encoder, int(case[f"{clip}_frames"])
-    assert isinstance(hearing, Hearing)
+    assert isinstance(hearing, HubertHearing)
     waveform = case[f"{clip}_wav"]
     with torch.no_grad():
         ticks = hearing.convolve(waveform)
@@ -39,8 +39,8 @@ def test_waveforms_are_padded_as_published():
 
 
 def test_only_the_published_parts_of_hubert_are_taught():
-    hearing = Hearing(HUBERT)
-    taught = {id(parameter) for parameter in trained_hearing(hearing)}
+    hearing = HubertHearing(HUBERT)
+    taught = {id(parameter) for parameter in hearing.taught()}
     names = {name for name, parameter in hearing.named_parameters() if id(parameter) in taught}
     assert {name.split(".")[0] for name in names} == {"masked_spec_embed", "encoder"}
     assert len(names) == 6 and not any("layers" in name for name in names)
@@ -48,9 +48,9 @@ def test_only_the_published_parts_of_hubert_are_taught():
 
 def test_silence_follows_speech_to_the_end_of_the_window():
     torch.manual_seed(0)
-    hearing = Hearing(HUBERT).eval()
+    hearing = HubertHearing(HUBERT).eval()
     speech = torch.randn(5000, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        heard = hearing.listen(speech, math.floor(5000 * 30 / 16000), window=6)(0, 60)
-        assert heard.shape == (1, 12, 48)
-        close(heard, hearing(F.pad(speech, (0, 1400))[None], 12), 0.0)
+        heard = hearing.listened(speech, math.floor(5000 * 30 / 16000), window=6)(0, 60)
+        assert heard.shape == (12, 48)
+        close(heard, hearing(F.pad(speech, (0, 1400))[None], 12)[0], 0.0)

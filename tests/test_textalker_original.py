@@ -10,7 +10,7 @@ import torch
 from textalker_golden import GOLDEN, needs_golden
 from torch import Tensor
 
-from talkcli.engine.audio.encoder import HubertConfig
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.errors import BadInput, Untrusted
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
@@ -25,8 +25,16 @@ CONFIG = TexTalkerConfig(
     DenoiserConfig(
         features=32, window=6, context=2, steps=5, layers=1, feed_forward=64, motion=256, texture=256
     ),
-    hubert=HubertConfig(
-        hidden=64, layers=1, heads=1, feed_forward=96, convolution=8, position_kernel=16, position_groups=4
+    ears=(
+        HubertConfig(
+            hidden=64,
+            layers=1,
+            heads=1,
+            feed_forward=96,
+            convolution=8,
+            position_kernel=16,
+            position_groups=4,
+        ),
     ),
 )
 

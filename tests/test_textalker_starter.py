@@ -21,10 +21,10 @@ from talkcli.engine.methods import captured
 from talkcli.engine.methods.textalker import METHOD, PARTS, STILL
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
+from talkcli.engine.methods.textalker.encodings import latents_of
 from talkcli.engine.methods.textalker.factors import Factors
-from talkcli.engine.methods.textalker.latents import latents_of
-from talkcli.engine.methods.textalker.lessons import RigLessons
-from talkcli.engine.methods.textalker.passages import along
+from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps
+from talkcli.engine.methods.textalker.speech_windows import along
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker, TexTalkerConfig
 from talkcli.engine.motion import Coefficients, Folds, Shapes, Textures, ratios
 from talkcli.engine.scans import TEXTALK4D_UNIT
@@ -43,8 +43,7 @@ CONFIG = TexTalkerConfig(
         features=16, window=30, context=5, steps=20, layers=1, heads=2, feed_forward=32,
         motion=TINY.dims // 2, texture=TINY.dims,
     ),
-    encoder="logmel",
-    logmel=LogMelEncoderConfig(width=16, depth=2),
+    ears=(LogMelEncoderConfig(width=16, depth=2),),
     reach=2,
     rig_shapes=NAMES,
 )  # fmt: skip
@@ -106,12 +105,12 @@ def test_a_settled_codebook_draws_better_and_keeps_its_codes(tmp_path):
     assert changed and all(name.startswith("motion.generator.") for name in changed)
 
 
-def test_letters_are_misheard_by_as_much_as_asked_and_for_a_tenth_of_a_second():
-    letters = torch.zeros(301, 40, dtype=torch.half)
-    error = misheard(letters, 2.0, torch.Generator().manual_seed(0))
-    assert error.shape == letters.shape and 1.9 < float(error.std()) < 2.1
+def test_phones_are_misheard_by_as_much_as_asked_and_for_a_tenth_of_a_second():
+    logits = torch.zeros(301, 40, dtype=torch.half)
+    error = misheard(logits, 2.0, torch.Generator().manual_seed(0))
+    assert error.shape == logits.shape and 1.9 < float(error.std()) < 2.1
     assert torch.equal(error[0], error[2]) and not torch.equal(error[2], error[3])
-    assert not misheard(letters, 0.0, torch.Generator()).any()
+    assert not misheard(logits, 0.0, torch.Generator()).any()
 
 
 def test_windows_as_they_come_equal_the_whole_motion_bit_for_bit(tmp_path):
@@ -182,18 +181,18 @@ def test_motion_style_and_texture_style_are_independent(tmp_path):
 def test_latents_are_made_once_for_one_encoder(tmp_path):
     clips, talker = studio_clips(tmp_path), untaught()
     calls = []
-    lessons = RigLessons(clips, DEFAULT_RIG, NAMES, TINY.size)
+    frames = RigFrameMaps(clips, DEFAULT_RIG, NAMES, TINY.size)
 
     def maps(clip: int, start: int, stop: int) -> torch.Tensor:
         calls.append(clip)
-        return lessons.wrinkles(clip, start, stop)
+        return frames.wrinkles(clip, start, stop)
 
-    first = latents_of(talker.texture, maps, clips, lessons.frames, "one")
+    first = latents_of(talker.texture, maps, clips, frames.frames, "one")
     assert set(calls) == {0, 1, 2, 3}
     calls.clear()
-    again = latents_of(talker.texture, maps, clips.thinned(2), lessons.frames[:2], "one")
+    again = latents_of(talker.texture, maps, clips.thinned(2), frames.frames[:2], "one")
     assert not calls and torch.equal(again[1], first[2])
-    latents_of(talker.texture, maps, clips, lessons.frames, "another")
+    latents_of(talker.texture, maps, clips, frames.frames, "another")
     assert calls
 
 

@@ -22,9 +22,9 @@ from talkcli.engine.speech import Speech, save_speech
 pytest.importorskip("transformers")
 
 SMALL = [
-    "features=16", "feed_forward=32", "hubert.hidden=48", "hubert.layers=1", "hubert.heads=4",
-    "hubert.feed_forward=64", "hubert.convolution=16", "hubert.position_kernel=16",
-    "hubert.position_groups=4",
+    "features=16", "feed_forward=32", "ears.0.hidden=48", "ears.0.layers=1", "ears.0.heads=4",
+    "ears.0.feed_forward=64", "ears.0.convolution=16", "ears.0.position_kernel=16",
+    "ears.0.position_groups=4",
 ]  # fmt: skip
 SETTINGS = ["--size", "paper"] + [part for setting in SMALL for part in ("--set", setting)]
 
@@ -112,7 +112,7 @@ def test_settings_are_shown_and_can_be_given_back(clips, tmp_path):
     shown = talk("train", clips, "--print-config", "--set", "lr=1e-3", "--set", "stylise.lr=2e-3", *SETTINGS)
     values = tomllib.loads(shown.stdout)
     assert (values["memorise"]["lr"], values["stylise"]["lr"]) == (1e-3, 2e-3)
-    assert values["config"]["hubert"]["hidden"] == 48 and not (tmp_path / "talk.run").exists()
+    assert values["config"]["ears"][0]["hidden"] == 48 and not (tmp_path / "talk.run").exists()
     (tmp_path / "mine.toml").write_text(shown.stdout)
     again = talk("train", clips, "--print-config", "--config", tmp_path / "mine.toml")
     assert tomllib.loads(again.stdout) == values

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from talkcli.engine.audio.encoder import HubertConfig
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
 from talkcli.engine.methods.textalker.diffuser import Diffuser
-from talkcli.engine.methods.textalker.hearing import Hearing
+from talkcli.engine.methods.textalker.hearing import HubertHearing
 
 GOLDEN = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "golden" / "textalker"
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden numbers are not here")
@@ -28,7 +28,7 @@ def published() -> Diffuser:
     """The golden cases' weights."""
     config = DenoiserConfig(features=64, window=12, context=3, steps=20, layers=2, feed_forward=256)
     hubert = HubertConfig(layers=2, feed_forward=128, convolution=32, position_kernel=16)
-    diffuser = Diffuser(config, Hearing(hubert), hubert.hidden)
+    diffuser = Diffuser(config, HubertHearing(hubert), hubert.hidden)
     diffuser.load_state_dict(torch.load(GOLDEN / "textalker_small.pt", weights_only=True)["params"])
     return diffuser.eval()
 

@@ -223,14 +223,15 @@ def _installed(device: str, seed: int, skin: bool) -> Iterator[tuple[str, Any, S
 
 
 def _logits(talker: Any) -> Callable[[Any], Any] | None:
-    """The phone logits of a talker's own encoder, if it has one."""
-    from talkcli.engine.audio.logmel_encoder import LogMelEncoder
+    """The phone logits of a talker's own ear, if one of its ears hears phones."""
+    from talkcli.engine.audio.ears import phone_ear
 
-    encoder = getattr(talker, "encoder", None)
-    if not isinstance(encoder, LogMelEncoder):
+    found = phone_ear(talker)
+    if found is None:
         return None
-    device = next(encoder.parameters()).device
-    return lambda speech: encoder.listen(speech.waveform[None].to(device))[0].detach().cpu()
+    ear = found[1]
+    device = next(ear.parameters()).device
+    return lambda speech: ear.listen(speech.waveform[None].to(device))[0].detach().cpu()
 
 
 def _performed(

@@ -17,7 +17,7 @@ C = TypeVar("C")
 
 
 def with_values(config: C, values: Mapping[str, Any]) -> C:
-    """A copy of a (nested) dataclass with values replaced by name.
+    """A copy of a (nested) dataclass with values replaced by name; in a tuple of dataclasses, by number.
 
     BadUsage for an unknown name, showing its neighbour, for a value of another type and for nan or inf.
     """
@@ -29,22 +29,65 @@ def with_values(config: C, values: Mapping[str, Any]) -> C:
         now = getattr(config, name)
         if dataclasses.is_dataclass(now) and isinstance(value, Mapping):
             changed[name] = with_values(now, value)
+        elif isinstance(now, tuple) and isinstance(value, Mapping):
+            changed[name] = _renewed(now, value, name)
         else:
-            changed[name] = checked(value, hints[name], name)
+            changed[name] = _read(value, hints[name], name)
     return dataclasses.replace(config, **changed)  # type: ignore[type-var]
 
 
+def _renewed(now: tuple[Any, ...], values: Mapping[str, Any], name: str) -> tuple[Any, ...]:
+    """A tuple of dataclasses, some of which have other values: {"0": {"width": 64}}."""
+    places = [str(place) for place, config in enumerate(now) if dataclasses.is_dataclass(config)]
+    for place in values:
+        pick(place, places, f"number among {name}")
+    return tuple(with_values(each, values.get(str(place), {})) for place, each in enumerate(now))
+
+
 def from_values(kind: type[C], values: Mapping[str, Any]) -> C:
-    """A dataclass from plain values, nested dataclasses included; BadUsage as in `with_values`."""
+    """A dataclass from plain values, nested dataclasses included; BadUsage as in `with_values`.
+
+    Where a field may be one of several dataclasses, `kind` among the values says which.
+    """
     hints = typing.get_type_hints(kind)
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    made = {}
-    for name, value in values.items():
-        hint = hints[pick(name, known, f"setting of {kind.__name__}")]
-        nested = [m for m in (*typing.get_args(hint), hint) if dataclasses.is_dataclass(m)]
-        inner = from_values(nested[0], value) if nested and isinstance(value, Mapping) else None  # type: ignore[arg-type]
-        made[name] = inner if inner is not None else checked(value, hint, name)
-    return kind(**made)
+    return kind(
+        **{
+            name: _read(value, hints[pick(name, known, f"setting of {kind.__name__}")], name)
+            for name, value in values.items()
+        }
+    )
+
+
+def _read(value: Any, hint: Any, name: str) -> Any:
+    """A plain value as a setting of a type: a table as a dataclass, a list of tables as a tuple of them.
+
+    The name of a kind alone is that kind as it comes.
+    """
+    if typing.get_origin(hint) is tuple and _dataclasses(typing.get_args(hint)[0]):
+        each = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(_read(part, typing.get_args(hint)[0], name) for part in each)
+    kinds = _dataclasses(hint)
+    if isinstance(value, Mapping) and kinds:
+        return from_values(kinds[0] if len(kinds) == 1 else _of_kind(kinds, value.get("kind"), name), value)
+    if isinstance(value, str) and len(kinds) > 1:
+        return _of_kind(kinds, value, name)()
+    return checked(value, hint, name)
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a union, or the one type."""
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+
+
+def _dataclasses(hint: Any) -> list[Any]:
+    return [member for member in _members(hint) if dataclasses.is_dataclass(member)]
+
+
+def _of_kind(kinds: list[Any], kind: Any, name: str) -> Any:
+    """The dataclass whose `kind` that is."""
+    named = {each.kind: each for each in kinds}
+    return named[pick(str(kind), named, f"kind of {name}")]
 
 
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
@@ -80,10 +123,9 @@ def checked(value: Any, hint: Any, name: str) -> Any:
     """A value as a setting of a type: BadUsage, naming the setting, where it is another or nan or inf."""
     if isinstance(value, float) and not math.isfinite(value):
         raise BadUsage(f"Setting {name} cannot be {value}.", "Give a finite number.")
-    members = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    if any(_fits(value, member) for member in members):
+    if any(_fits(value, member) for member in _members(hint)):
         return tuple(value) if isinstance(value, list) else value
-    if float in members and isinstance(value, int) and not isinstance(value, bool):
+    if float in _members(hint) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     raise BadUsage(f"Setting {name} cannot be {value!r}.", f"It is a {getattr(hint, '__name__', hint)}.")
 

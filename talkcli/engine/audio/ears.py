@@ -1,10 +1,83 @@
-"""Ears: what a network hears speech with."""
+"""Ears of all kinds: what a method may hear speech with, built, filled and found in one place."""
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
 
-from talkcli.engine.audio.logmel_encoder import LogMelEncoder
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from talkcli.engine.audio.ear import Ear, Listened
+from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
+from talkcli.engine.audio.pretrained import Pretrained, settings_in, take_body
+from talkcli.engine.audio.wav2vec import HubertConfig, Wav2Vec2Config, Wav2VecEar, WavlmConfig, wav2vec_config
+from talkcli.engine.audio.whisper import WhisperConfig, WhisperEar, whisper_config
+from talkcli.engine.errors import BadUsage
+
+EarConfig = LogMelEncoderConfig | HubertConfig | WavlmConfig | Wav2Vec2Config | WhisperConfig
+"""Of one ear; `kind` tells which."""
+
+
+class Ears(Ear):
+    """Ears side by side: what they hear stands in one row, in their order."""
+
+    def __init__(self, configs: Sequence[EarConfig]) -> None:
+        super().__init__()
+        if not configs:
+            raise BadUsage("A model without ears hears nothing.", "Give it one: --set ears=logmel")
+        self.parts = nn.ModuleList([build_ear(config) for config in configs])
+
+    @property
+    def ears(self) -> list[Ear]:
+        return [ear for ear in self.parts if isinstance(ear, Ear)]
+
+    @property
+    def width(self) -> int:
+        return sum(ear.width for ear in self.ears)
+
+    @property
+    def hear_phones_alone(self) -> bool:
+        return len(self.ears) == 1 and self.ears[0].hears_phones
+
+    def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
+        parts = [ear.listened(waveform, frames, fps) for ear in self.ears]
+        return lambda start, stop: torch.cat([part(start, stop) for part in parts], dim=1)
+
+
+def build_ear(config: EarConfig) -> Ear:
+    """An untaught ear. MissingAsset where transformers is wanted and not installed."""
+    if isinstance(config, LogMelEncoderConfig):
+        return LogMelEncoder(config)
+    return WhisperEar(config) if isinstance(config, WhisperConfig) else Wav2VecEar(config)
+
+
+def ear_config(folder: Path) -> EarConfig:
+    """Sizes of the HuBERT, WavLM, wav2vec 2.0 or Whisper in a local folder of transformers' form."""
+    return (
+        whisper_config(folder)
+        if settings_in(folder).get("model_type") == "whisper"
+        else wav2vec_config(folder)
+    )
+
+
+def load_ear(folder: Path) -> Ear:
+    """The taught ear in such a folder (config.json, model.safetensors), ready to hear; nothing is fetched."""
+    ear = build_ear(ear_config(folder))
+    assert isinstance(ear, Pretrained)
+    take_body(ear, folder)
+    return ear.eval()
+
+
+def take_pretrained(network: nn.Module, folder: Path) -> None:
+    """The weights in such a folder into the one part of a network that is of their kind."""
+    kind = settings_in(folder).get("model_type")
+    part = next((p for p in network.modules() if isinstance(p, Pretrained) and p.kind == kind), None)
+    if part is None:
+        raise BadUsage(f"This model hears with no {kind}.", f"Give it one: --set ears={kind}")
+    take_body(part, folder)
 
 
 def phone_ear(network: nn.Module) -> tuple[str, LogMelEncoder] | None:
@@ -13,6 +86,18 @@ def phone_ear(network: nn.Module) -> tuple[str, LogMelEncoder] | None:
     None where it has none. `phone_ear(talker)` is the one way to it: its weights in a checkpoint begin with
     the name, and `ear.listen(waveform[None])[0]` gives phone logits, TICKS a second.
     """
-    return next(
-        ((name, ear) for name, ear in network.named_modules() if isinstance(ear, LogMelEncoder)), None
-    )
+    named = network.named_modules()
+    return next(((name, ear) for name, ear in named if isinstance(ear, LogMelEncoder)), None)
+
+
+def take_phone_ear(network: nn.Module, taught: nn.Module) -> None:
+    """The ear that hears phones out of a taught network into another, of any method."""
+    own, theirs = phone_ear(network), phone_ear(taught)
+    if own is None or theirs is None:
+        raise BadUsage("One of the two models does not hear phones.", "Name a starter: memorytalker.")
+    try:
+        own[1].load_state_dict(theirs[1].state_dict())
+    except RuntimeError as error:
+        raise BadUsage(
+            "That ear has other sizes than this model's.", "Name a starter: memorytalker."
+        ) from error

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from talkcli.engine.audio.ear import Ear, Listened
 from talkcli.engine.audio.logmel import FEATURES, HOP, REACH, features
 from talkcli.engine.phones import PHONES, SILENCE
 from talkcli.engine.speech import SAMPLE_RATE
@@ -36,6 +38,7 @@ class LogMelEncoderConfig:
     depth: int = 8
     """Residual convolutions of three ticks; their dilations repeat 1 2 1 3 1 4 1 6."""
     dropout: float = 0.1
+    kind: Literal["logmel"] = "logmel"
 
 
 class Residual(nn.Module):
@@ -51,12 +54,14 @@ class Residual(nn.Module):
         return x + self.dropout(F.relu(self.norm(self.convolution(x))))
 
 
-class LogMelEncoder(nn.Module):
-    """Hears 16 kHz speech as phone logits, in the manner of a CTC head's letters.
+class LogMelEncoder(Ear):
+    """Hears 16 kHz speech as phone logits.
 
     A time-delay network (Waibel et al. 1989; Peddinti et al. 2015) on 40 normalised mel bands. It looks
     0.46 s either way; level and colour of the sound come from 15 and 30 s either way (`logmel.normalise`).
     """
+
+    hears_phones = True
 
     def __init__(self, config: LogMelEncoderConfig = LogMelEncoderConfig()) -> None:
         super().__init__()
@@ -69,6 +74,10 @@ class LogMelEncoder(nn.Module):
         dilations = [(1, 2, 1, 3, 1, 4, 1, 6)[i % 8] for i in range(config.depth)]
         self.blocks = nn.ModuleList([Residual(width, dilation, config.dropout) for dilation in dilations])
         self.leave = nn.Conv1d(width, len(PHONES), 1)
+
+    @property
+    def width(self) -> int:
+        return len(PHONES)
 
     def phones(self, heard: Float[Tensor, "batch spectra features"]) -> Float[Tensor, "batch ticks phones"]:
         """Logits at 50 ticks a second from features at 100."""
@@ -103,13 +112,12 @@ class LogMelEncoder(nn.Module):
         share = (at - left).to(logits)[None, :, None]
         return logits[:, left] * (1 - share) + logits[:, right] * share
 
-    def letters(
-        self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float
-    ) -> Float[Tensor, "frames phones"]:
-        """`forward` of one recording, sure of silence where it is too quiet to hear anything."""
+    def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
+        """Sure of silence where it is too quiet to hear anything."""
         heard = self(waveform[None], frames, fps)[0]
         silence = CERTAIN * F.one_hot(torch.tensor(SILENCE, device=heard.device), heard.shape[1])
-        return torch.where(hushed(waveform, frames)[:, None], silence.to(heard), heard)
+        heard = torch.where(hushed(waveform, frames)[:, None], silence.to(heard), heard)
+        return lambda start, stop: heard[start:stop]
 
 
 def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " frames"]:

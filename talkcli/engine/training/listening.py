@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from talkcli.engine.audio.augment import at_pitch, bend, elsewhere, hide, wordless
+from talkcli.engine.audio.ear import Ear
+from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.audio.logmel import HOP, fold, mel_power, normalise, with_slopes
 from talkcli.engine.audio.logmel_encoder import TICKS, LogMelEncoder
-from talkcli.engine.clips import ClipSet
+from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadInput
 from talkcli.engine.phones import SILENCE
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct
-from talkcli.engine.training.stage import Losses, N, Stage, Update, cosine
+from talkcli.engine.training.stage import Losses, Stage, Update, cosine
 
 SPECTRA = 320
 """Spectra of an example: 3.2 s."""
@@ -37,14 +40,14 @@ UNKNOWN = -1
 """The phone of a tick that is padding."""
 
 
-class Heard(TensorStruct):
+class PhoneExample(TensorStruct):
     """Augmented features and what was said, alone or stacked."""
 
     features: Float[Tensor, "*batch spectra features"]
     phones: Int[Tensor, "*batch ticks"]
 
 
-def heard(clips: ClipSet, index: int, generator: torch.Generator) -> Heard:
+def phone_example(clips: ClipSet, index: int, generator: torch.Generator) -> PhoneExample:
     """A stretch of a clip somewhere else: another room, pitch, throat, tempo, microphone."""
     phones = clips.phones(index)
     if phones is None:
@@ -75,49 +78,58 @@ def heard(clips: ClipSet, index: int, generator: torch.Generator) -> Heard:
     levels = torch.from_numpy(hide(normalise(folded, floor)[0].numpy(), rng))
     padding = SPECTRA - len(said)
     known = F.pad(torch.from_numpy(said), (0, padding), value=UNKNOWN)[::PER_TICK]
-    return Heard(with_slopes(F.pad(levels, (0, 0, 0, padding))[None])[0], known)
+    return PhoneExample(with_slopes(F.pad(levels, (0, 0, 0, padding))[None])[0], known)
 
 
-def listening(encoder: Callable[[N], LogMelEncoder], *, steps: int = 10_000) -> Stage[N, Heard]:
-    """Cross entropy of the phone at every tick, labels smoothed by 0.05; only the encoder learns.
+def listening(*, steps: int = 10_000) -> Stage[Any, PhoneExample]:
+    """Cross entropy of the phone at every tick, labels smoothed by 0.05; the network's `phone_ear` learns.
 
     24 examples a step, AdamW at 2e-3, in bfloat16 where the device multiplies it.
     """
 
-    def losses(network: N, batch: Heard, generator: torch.Generator) -> Losses:
+    def ear(network: nn.Module) -> LogMelEncoder:
+        found = phone_ear(network)
+        assert found is not None
+        return found[1]
+
+    def losses(network: nn.Module, batch: PhoneExample, generator: torch.Generator) -> Losses:
         with torch.autocast(batch.features.device.type, torch.bfloat16):
-            logits = encoder(network).phones(batch.features)
+            logits = ear(network).phones(batch.features)
         flat = logits.float().flatten(0, 1)
         loss = F.cross_entropy(flat, batch.phones.flatten(), ignore_index=UNKNOWN, label_smoothing=0.05)
         return {"phones": loss}
 
-    update = Update[N, Heard](lambda network: encoder(network).parameters(), losses, 2e-3, weight_decay=0.02)
-    return Stage(
-        (update,), lambda network, clips, generator: heard, steps, batch=24, ema=0.999, schedule=cosine
-    )
+    def begin(network: nn.Module, clips: ClipSet, generator: torch.Generator) -> Example[PhoneExample]:
+        return phone_example
+
+    def weights(network: nn.Module) -> Iterable[nn.Parameter]:
+        return ear(network).parameters()
+
+    update = Update[nn.Module, PhoneExample](weights, losses, 2e-3, weight_decay=0.02)
+    return Stage((update,), begin, steps, batch=24, ema=0.999, schedule=cosine)
 
 
 @torch.no_grad()
-def letters(
-    encoder: LogMelEncoder, clips: ClipSet, frames: Sequence[int], fps: Fraction | float, views: int = 0
-) -> list[list[Float[Tensor, "frames phones"]]]:
-    """What a taught encoder hears in each clip, in half precision: as it is, or in `views` other rooms,
-    since the voices of a corpus are cleaner than those that will come."""
-    encoder.eval()
-    device = encoder.leave.weight.device
-    heard = []
+def heard_beforehand(
+    ear: Ear, clips: ClipSet, frames: Sequence[int], fps: Fraction | float, views: int = 0
+) -> list[list[Float[Tensor, "frames width"]]]:
+    """What a taught ear hears in each clip, in half precision: as it is, or in `views` other rooms, since the
+    voices of a corpus are cleaner than those that will come."""
+    ear.eval()
+    device = next(ear.parameters()).device
+    clipwise = []
     for index, count in enumerate(frames):
         wave = clips.speech(index).waveform.numpy()
         rooms = [elsewhere(wave, np.random.default_rng([index, view])) for view in range(views)] or [wave]
         sounds = (torch.from_numpy(room).to(device) for room in rooms)
-        heard.append([encoder(sound[None], count, fps)[0].half().cpu() for sound in sounds])
-    return heard
+        clipwise.append([ear.heard(sound, count, fps).half().cpu() for sound in sounds])
+    return clipwise
 
 
 def misheard(
-    letters: Float[Tensor, "frames phones"], spread: float, generator: torch.Generator
-) -> Float[Tensor, "frames phones"]:
-    """Logits off by normal chance of this spread, a tenth of a second at a time."""
-    frames, phones = letters.shape
-    error = torch.randn(-(-frames // SLIP), phones, generator=generator).repeat_interleave(SLIP, 0)
-    return letters.float() + spread * error[:frames]
+    heard: Float[Tensor, "frames width"], spread: float, generator: torch.Generator
+) -> Float[Tensor, "frames width"]:
+    """What is heard, such as logits, off by normal chance of this spread, a tenth of a second at a time."""
+    frames, width = heard.shape
+    error = torch.randn(-(-frames // SLIP), width, generator=generator).repeat_interleave(SLIP, 0)
+    return heard.float() + spread * error[:frames]

@@ -58,10 +58,19 @@ def as_toml(values: Mapping[str, Any], at: str = "") -> str:
     """Plain values and nested tables of them."""
     plain = {k: v for k, v in values.items() if not isinstance(v, Mapping)}
     tables = {k: v for k, v in values.items() if isinstance(v, Mapping)}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    lines = [f"{key} = {_inline(value)}" for key, value in plain.items()]
     for key, table in tables.items():
         lines += ["", f"[{at}{key}]", as_toml(table, f"{at}{key}.")]
     return "\n".join(lines)
+
+
+def _inline(value: Any) -> str:
+    """A plain value, a list, or a table within a list."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_inline(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_inline(part) for part in value) + "]"
+    return json.dumps(value)
 
 
 def by_stage(settings: Mapping[str, Any], stages: Mapping[str, Factory], config: type) -> dict[str, Any]:

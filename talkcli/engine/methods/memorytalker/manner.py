@@ -18,7 +18,7 @@ from talkcli.engine.clips import ClipSet, clips_of_one
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.memorytalker.motions import target
-from talkcli.engine.methods.memorytalker.talker import Heard, MemoryTalker
+from talkcli.engine.methods.memorytalker.talker import MemoryTalker, SpokenText
 
 SHORTEST, ENOUGH = 1.0, 120.0
 """Seconds of motion below which nothing is known, and above which no more is read."""
@@ -27,8 +27,8 @@ PRIOR = 0.1
 STEPS = 20
 """Iterations of L-BFGS (Liu and Nocedal 1989)."""
 
-Passage = tuple[Heard, Float[Tensor, "frames dims"]]
-"""What is heard in one window of a clip, and how the person moved."""
+Observation = tuple[SpokenText, Float[Tensor, "frames dims"]]
+"""What is said in one window of a clip, and how the person moved."""
 
 
 def capture_folder(talker: MemoryTalker, folder: Path, avatar: Avatar) -> Avatar:
@@ -45,10 +45,10 @@ def fitted_gain(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) ->
     plus PRIOR times the squared distance of the gains from one: a few seconds change little. Nothing is
     random, and the error on these clips is never above that of the unpersonal style.
     """
-    passages, seconds = read(talker, clips, indices)
+    observations, seconds = observe(talker, clips, indices)
     gain = torch.ones(talker.config.slots, device=talker.output.weight.device, requires_grad=True)
     with torch.no_grad():
-        unpersonal = misfit(talker, passages, gain).clamp(min=1e-12)
+        unpersonal = misfit(talker, observations, gain).clamp(min=1e-12)
     best, least = gain.detach().clone(), seconds
     search = torch.optim.LBFGS([gain], max_iter=STEPS, line_search_fn="strong_wolfe")
 
@@ -58,8 +58,8 @@ def fitted_gain(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) ->
         loss = PRIOR * (gain - 1).square().sum()
         loss.backward()
         total = loss.item()
-        for passage in passages:
-            part = misfit(talker, [passage], gain) * (seconds / unpersonal)
+        for observation in observations:
+            part = misfit(talker, [observation], gain) * (seconds / unpersonal)
             part.backward(inputs=[gain])
             total += part.item()
         if total < least:
@@ -71,33 +71,33 @@ def fitted_gain(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) ->
 
 
 def misfit(
-    talker: MemoryTalker, passages: Sequence[Passage], gain: Float[Tensor, " slots"]
+    talker: MemoryTalker, observations: Sequence[Observation], gain: Float[Tensor, " slots"]
 ) -> Float[Tensor, ""]:
     """Sum of squared errors over every number of every frame."""
     errors = []
-    for heard, motion in passages:
+    for text, motion in observations:
         frames = torch.tensor([len(motion)], device=motion.device)
-        errors.append((talker.output(talker.speak(heard, frames, gain[None]))[0] - motion).square().sum())
+        errors.append((talker.output(talker.speak(text, frames, gain[None]))[0] - motion).square().sum())
     return torch.stack(errors).sum()
 
 
 @torch.no_grad()
-def read(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) -> tuple[list[Passage], float]:
-    """The clips in passages of the talker's window, up to ENOUGH seconds, and how many seconds they are."""
+def observe(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) -> tuple[list[Observation], float]:
+    """The clips in windows of the talker's window, up to ENOUGH seconds, and how many seconds they are."""
     fps, longest = talker.config.fps, talker.config.window * talker.config.period
-    passages, left = [], round(ENOUGH * fps)
+    observations, left = [], round(ENOUGH * fps)
     for index in indices:
         motion, speech = target(talker, clips.motion(index)), clips.speech(index)
         frames = min(len(motion), speech.frames(fps))
-        hear, last = talker.hearing(speech, frames), min(frames, left)
+        text, last = talker.spoken_text(speech, frames), min(frames, left)
         for start in range(0, last, longest):
             stop = min(start + longest, last)
-            passages.append((hear(start, stop), motion[start:stop].to(talker.output.weight.device)))
+            observations.append((text(start, stop), motion[start:stop].to(talker.output.weight.device)))
         left -= last
-    seconds = sum(len(motion) for _, motion in passages) / fps
+    seconds = sum(len(motion) for _, motion in observations) / fps
     if seconds < SHORTEST:
         raise BadInput(
             f"There are {seconds:.2g} s of motion in {clips.folder}.",
             f"Give at least {SHORTEST:g} s; ten clips of a few seconds are better.",
         )
-    return passages, seconds
+    return observations, seconds

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.clips import ClipSet, flat
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.mouth_motion import gap_of, importance, principal_motions, projected
@@ -79,7 +80,7 @@ def starter_size(clips: ClipSet) -> MemoryTalkerConfig:
         verts=len(clips.avatar(0).neutral),
         fps=fps,
         period=fps,
-        encoder="logmel",
+        ears=(LogMelEncoderConfig(),),
         slots=40,
         text_scaling=1.0,
         reach=6,

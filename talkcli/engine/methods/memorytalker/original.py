@@ -11,14 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from talkcli.engine.audio.encoder import HubertConfig, modern
+from talkcli.engine.audio.pretrained import modern
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.errors import BadInput
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 
 _NAMES = {
     r"^E_aud\.hubert\.": "encoder.hubert.",
-    r"^E_aud\.lm_head\.": "encoder.letters.",
+    r"^E_aud\.lm_head\.": "encoder.head.",
     r"^txt_proj\.": "text.",
     r"^E_m\.": "motion.",
     r"^memory_net\.M_m$": "memory.slots",
@@ -101,13 +102,12 @@ def config_of(state: Mapping[str, Tensor]) -> MemoryTalkerConfig:
         convolution=len(state[prefix + "feature_extractor.conv_layers.0.conv.weight"]),
         position_kernel=kernel.shape[2],
         position_groups=hidden // kernel.shape[1],
-        letters=slots,
     )
     return MemoryTalkerConfig(
         verts=verts,
         fps=fps,
         period=fps,
-        hubert=hubert,
+        ears=(hubert,),
         double_rate=fps == 25,
         slots=slots,
         features=features,

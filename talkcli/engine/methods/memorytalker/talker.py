@@ -7,17 +7,16 @@ memory, f_m motion features, V the address that motion gives, f_s a voice's styl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from talkcli.engine.assets import DEFAULT_RIG
-from talkcli.engine.audio.encoder import HubertConfig, HubertEncoder, normalised
-from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
+from talkcli.engine.audio.ears import EarConfig
+from talkcli.engine.audio.wav2vec import HubertConfig, normalised
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import check_wears, load_rig
@@ -25,11 +24,12 @@ from talkcli.engine.generation.windows import blend
 from talkcli.engine.layers.attention import alignment_mask, padding_mask
 from talkcli.engine.layers.positions import periodic
 from talkcli.engine.layers.resampling import fitted, resampled, spliced
+from talkcli.engine.methods.memorytalker.letters import reader
 from talkcli.engine.methods.memorytalker.memory import Memory
 from talkcli.engine.methods.memorytalker.style import Style
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Coefficients, Motion, Shapes
-from talkcli.engine.speech import SAMPLE_RATE, Speech
+from talkcli.engine.speech import Speech
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,11 @@ class MemoryTalkerConfig:
     fps: int = 30
     period: int = 30
     """Frames after which the positions begin again."""
-    encoder: Literal["hubert", "logmel"] = "hubert"
-    hubert: HubertConfig = field(default_factory=HubertConfig)
-    logmel: LogMelEncoderConfig = field(default_factory=LogMelEncoderConfig)
+    ears: tuple[EarConfig, ...] = (HubertConfig(),)
     double_rate: bool = False
     """HuBERT at 50 a second and motion at 25: two letters a frame (BIWI)."""
     slots: int = 32
-    """n, the number of letters."""
+    """n, the number of letters: HuBERT's, or of phones, where an ear hears them."""
     features: int = 96
     """c"""
     heads: int = 4
@@ -100,8 +98,8 @@ class Decoder(nn.Module):
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What the speech encoder makes of a batch."""
+class SpokenText:
+    """What is said in a batch."""
 
     letters: Float[Tensor, "batch frames slots"]
     """L, one a frame."""
@@ -125,9 +123,7 @@ class MemoryTalker(Talker):
     def __init__(self, config: MemoryTalkerConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = (
-            HubertEncoder(config.hubert) if config.encoder == "hubert" else LogMelEncoder(config.logmel)
-        )
+        self.encoder = reader(config.ears, config.slots, config.fps, config.double_rate)
         self.text = nn.Linear(config.slots * (2 * config.reach + 1), config.features)
         self.motion = nn.Linear(config.dims, config.features)
         self.memory = Memory(config.slots, config.features, config.text_scaling, config.motion_scaling)
@@ -142,26 +138,12 @@ class MemoryTalker(Talker):
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
 
-    def letters(
-        self,
-        waveform: Float[Tensor, "batch samples"],
-        samples: Int[Tensor, " batch"],
-        frames: Int[Tensor, " batch"],
-    ) -> tuple[Float[Tensor, "batch ticks slots"], Int[Tensor, " batch"]]:
-        """L: letter logits (phones, for the log-mel encoder) and how many each clip has."""
-        if isinstance(self.encoder, HubertEncoder):
-            return self.encoder(waveform, samples, frames, double=self.config.double_rate)
-        rows = []
-        for sound, n, count in zip(waveform, samples.tolist(), frames.tolist(), strict=True):
-            rows.append(self.encoder.letters(sound[:n], count, self.config.fps))
-        return nn.utils.rnn.pad_sequence(rows, batch_first=True), frames
-
     def read(
         self,
         letters: Float[Tensor, "batch ticks slots"],
         ticks: Int[Tensor, " batch"],
         frames: Int[Tensor, " batch"],
-    ) -> Heard:
+    ) -> SpokenText:
         """f_txt = W_t L + b_t, where the decoder wants it."""
 
         def each(x: Tensor, make: Callable[[Tensor, int], Tensor]) -> Tensor:
@@ -175,23 +157,26 @@ class MemoryTalker(Talker):
 
         text = each(letters, lambda part, count: self.text(spliced(part, self.config.reach)))
         if not self.config.double_rate:
-            return Heard(letters, text, text)
-        return Heard(
+            return SpokenText(letters, text, text)
+        return SpokenText(
             each(letters, resampled), each(text, resampled), each(text, lambda part, n: fitted(part, 2 * n))
         )
 
     def decode(
-        self, heard: Heard, f_m: Float[Tensor, "batch frames features"], frames: Int[Tensor, " batch"]
+        self, spoken: SpokenText, f_m: Float[Tensor, "batch frames features"], frames: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch frames features"]:
         """D_m(fusion([f_txt ; f_m]))"""
-        return self.decoder(self.fusion(torch.cat([heard.text, f_m], dim=-1)), heard.memory, frames)
+        return self.decoder(self.fusion(torch.cat([spoken.text, f_m], dim=-1)), spoken.memory, frames)
 
     def speak(
-        self, heard: Heard, frames: Int[Tensor, " batch"], gain: Float[Tensor, "batch slots"] | None = None
+        self,
+        spoken: SpokenText,
+        frames: Int[Tensor, " batch"],
+        gain: Float[Tensor, "batch slots"] | None = None,
     ) -> Float[Tensor, "batch frames features"]:
         """What the output layer turns into motion, from speech alone: f_key = K diag(w_s) M."""
-        f_key = self.memory.recall(self.memory.text_address(heard.letters), gain)
-        return self.decode(heard, f_key, frames)
+        f_key = self.memory.recall(self.memory.text_address(spoken.letters), gain)
+        return self.decode(spoken, f_key, frames)
 
     def forward(
         self,
@@ -201,7 +186,7 @@ class MemoryTalker(Talker):
         gain: Float[Tensor, "batch slots"] | None = None,
     ) -> Float[Tensor, "batch frames dims"]:
         """Motion of whole clips of any lengths, none of which hears another."""
-        letters, ticks = self.letters(waveform, samples, frames)
+        letters, ticks = self.encoder(waveform, samples, frames)
         return self.output(self.speak(self.read(letters, ticks, frames), frames, gain))
 
     @torch.no_grad()
@@ -223,20 +208,48 @@ class MemoryTalker(Talker):
         progress: Callable[[float], None] = lambda share: None,
     ) -> Motion:
         """Speech of any length in overlapping windows that begin with a period; nothing here is random."""
-        config, device = self.config, self.output.weight.device
         self._check(avatar)
-        frames = speech.frames(config.fps)
-        gain = self._gain(speech, avatar).to(device)[None]
-        hear = self.hearing(speech, frames)
+        frames = speech.frames(self.config.fps)
+        text, gain = self.spoken_text(speech, frames), self._gain(speech, avatar)
+        track = self._spoken(text, frames, gain, progress)
+        return Motion(Fraction(self.config.fps), self._face(track), provenance=self.signed(avatar, seed))
+
+    def spoken_text(self, speech: Speech, frames: int) -> Callable[[int, int], SpokenText]:
+        """What is said in frames [start, stop); where the encoder hears on, each with its neighbours."""
+        reach, device = self.config.reach, self.output.weight.device
+        letters = self.encoder.listened(speech, frames)
+
+        def window(start: int, stop: int) -> SpokenText:
+            low, high = max(0, start - reach), min(frames, stop + reach)
+            said = self.read(*letters(low, high), torch.tensor([high - low], device=device))
+            parts = (said.letters, said.text, said.memory)
+            rates = (part.shape[1] // (high - low) for part in parts)
+            return SpokenText(
+                *(
+                    part[:, rate * (start - low) : rate * (stop - low)]
+                    for part, rate in zip(parts, rates, strict=True)
+                )
+            )
+
+        return window
+
+    def _spoken(
+        self,
+        text: Callable[[int, int], SpokenText],
+        frames: int,
+        gain: Float[Tensor, " slots"],
+        progress: Callable[[float], None],
+    ) -> Float[Tensor, "frames numbers"]:
+        """What becomes a face, in overlapping windows that begin with a period."""
+        config, device = self.config, self.output.weight.device
 
         def window(start: int, stop: int) -> Tensor:
             count = torch.tensor([stop - start], device=device)
-            spoken = self.speak(hear(start, stop), count, gain)
+            features = self.speak(text(start, stop), count, gain.to(device)[None])
             progress(stop / frames)
-            return (self.output(spoken) if config.rig_shapes else spoken).cpu()
+            return (self.output(features) if config.rig_shapes else features).cpu()
 
-        spoken = blend(window, frames, config.window * config.period, 2 * config.period)[0]
-        return Motion(Fraction(config.fps), self._face(spoken), provenance=self.signed(avatar, seed))
+        return blend(window, frames, config.window * config.period, 2 * config.period)[0]
 
     def _check(self, avatar: Avatar) -> None:
         if self.config.rig_shapes:
@@ -258,32 +271,6 @@ class MemoryTalker(Talker):
                 "Make it again with this model: talk personalize VOICE_OR_CLIPS --model ...",
             )
         return gain
-
-    def hearing(self, speech: Speech, frames: int) -> Callable[[int, int], Heard]:
-        """What is heard in frames [start, stop): HuBERT listens by windows, the log-mel encoder once."""
-        device, rate = self.output.weight.device, Fraction(SAMPLE_RATE, self.config.fps)
-        if isinstance(self.encoder, LogMelEncoder):
-            reach, sound = self.config.reach, speech.waveform.to(device)[None]
-            letters, _ = self.letters(sound, torch.tensor([len(speech)]), torch.tensor([frames]))
-
-            def near(start: int, stop: int) -> Heard:
-                low, high = max(0, start - reach), min(frames, stop + reach)
-                count = torch.tensor([high - low], device=device)
-                heard = self.read(letters[:, low:high], count, count)
-                return Heard(*(part[:, start - low : stop - low] for part in vars(heard).values()))
-
-            return near
-        sound = normalised(speech.waveform)
-
-        def part(start: int, stop: int) -> Heard:
-            piece = sound[round(start * rate) : None if stop == frames else round(stop * rate)].to(device)[
-                None
-            ]
-            count = torch.tensor([stop - start], device=device)
-            letters, ticks = self.letters(piece, torch.tensor([piece.shape[1]]), count)
-            return self.read(letters, ticks, count)
-
-        return part
 
     def _face(self, spoken: Tensor) -> Coefficients | Shapes:
         """Weights of the rig's shapes by name, or of the output layer's own columns."""

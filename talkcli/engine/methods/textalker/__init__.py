@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.rigs import DEFAULT_RIG, load_rig, rig_of
@@ -66,7 +67,7 @@ def starter_size(clips: ClipSet) -> TexTalkerConfig:
         SMALL,
         SMALL,
         denoiser,
-        encoder="logmel",
+        ears=(LogMelEncoderConfig(),),
         reach=6,
         rig=rig,
         rig_shapes=names,

@@ -43,7 +43,7 @@ class DenoiserConfig:
         return self.motion + self.texture
 
 
-class Heard(NamedTuple):
+class LayerAudio(NamedTuple):
     """What a layer makes of the audio, whatever the step."""
 
     told: Float[Tensor, "batch frames features"]
@@ -60,7 +60,7 @@ class Layer(nn.TransformerDecoderLayer):
     denoising step (`hear`). Only the step token has to look around.
     """
 
-    def hear(self, memory: Float[Tensor, "batch frames features"]) -> Heard:
+    def hear(self, memory: Float[Tensor, "batch frames features"]) -> LayerAudio:
         attention = self.multihead_attn
         size = memory.shape[-1]
         weight, bias = attention.in_proj_weight[size:], attention.in_proj_bias[size:]
@@ -68,12 +68,12 @@ class Layer(nn.TransformerDecoderLayer):
         # One attention weight a head: dropping it drops the whole head.
         kept = F.dropout(v.new_ones(*v.shape[:2], attention.num_heads, 1), attention.dropout, self.training)
         dropped = (v.unflatten(-1, (attention.num_heads, -1)) * kept).flatten(2) if self.training else v
-        return Heard(attention.out_proj(dropped), k, v)
+        return LayerAudio(attention.out_proj(dropped), k, v)
 
     def speak(
         self,
         h: Float[Tensor, "batch tokens features"],
-        heard: Heard,
+        audio: LayerAudio,
         skip: int,
     ) -> Float[Tensor, "batch kept features"]:
         """Tokens from number `skip` on, token 0 being the step; all of them are seen."""
@@ -84,10 +84,10 @@ class Layer(nn.TransformerDecoderLayer):
         if skip == 0:
             cross = self.multihead_attn
             q = F.linear(x[:, :1], cross.in_proj_weight[:size], cross.in_proj_bias[:size])
-            seen = _attend(q, heard.k, heard.v, heads, cross.dropout if self.training else 0.0)
-            told = torch.cat([cross.out_proj(seen), heard.told], dim=1)
+            seen = _attend(q, audio.k, audio.v, heads, cross.dropout if self.training else 0.0)
+            told = torch.cat([cross.out_proj(seen), audio.told], dim=1)
         else:
-            told = heard.told[:, skip - 1 :]
+            told = audio.told[:, skip - 1 :]
         x = self.norm2(x + self.dropout2(told))
         return self.norm3(x + self._think(x))
 
@@ -190,15 +190,15 @@ class Denoiser(nn.Module):
         frames = bias + self.PE[:, 1 + context :]
         frames = frames + (weight[:, dims] if present is None else present[..., None] * weight[:, dims])
         before = F.linear(past, weight[:, :dims], bias) + self.PE[:, 1 : 1 + context]
-        heard = [layer.hear(memory) for layer in self.transformer]
-        return _Known(before, frames, heard, weight[:, :dims].contiguous())
+        told = [layer.hear(memory) for layer in self.transformer]
+        return _Known(before, frames, told, weight[:, :dims].contiguous())
 
     def _denoise(self, known: _Known, x: Tensor, t: Tensor, whole: bool) -> Tensor:
         step = self.diff_step_map(self.TE.pe[0, t])[:, None] + self.PE[:, :1]
         h = torch.cat([step, known.before, known.frames + F.linear(x, known.weight)], dim=1)
         last = 1 if whole else 1 + self.config.context
-        for number, (layer, heard) in enumerate(zip(self.transformer, known.heard, strict=True), start=1):
-            h = layer.speak(h, heard, skip=last if number == self.config.layers else 0)
+        for number, (layer, audio) in enumerate(zip(self.transformer, known.audio, strict=True), start=1):
+            h = layer.speak(h, audio, skip=last if number == self.config.layers else 0)
         return self.motion_dec(h)
 
 
@@ -210,7 +210,7 @@ class _Known:
     """The context's tokens."""
     frames: Float[Tensor, "#batch window features"]
     """The frames' tokens, less their noisy numbers."""
-    heard: Sequence[Heard]
+    audio: Sequence[LayerAudio]
     """By layer."""
     weight: Float[Tensor, "features dims"]
     """Of the noisy numbers."""

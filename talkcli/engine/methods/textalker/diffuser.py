@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from talkcli.engine.audio.ear import Listened
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
 from talkcli.engine.generation.guidance import guide
 from talkcli.engine.methods.textalker.denoiser import FPS, Denoiser, DenoiserConfig
-from talkcli.engine.methods.textalker.hearing import Listened
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.training.stage import Losses
 
@@ -78,7 +78,7 @@ class Diffuser(nn.Module):
         null = self.null_audio_feat.expand(-1, window, -1)
         past, past_audio = self.start, self.start_audio_feat
         for begin in range(0, frames, window):
-            part = heard(begin, begin + window)
+            part = heard(begin, begin + window)[None]
             silence = part.new_zeros(1, window - part.shape[1], part.shape[2])
             audio = self.audio_feature_map(torch.cat([part, silence], dim=1))
             present = _before(torch.tensor([frames - begin], device=audio.device), window).to(audio)

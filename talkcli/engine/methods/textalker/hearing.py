@@ -1,37 +1,48 @@
-"""How the published TexTalker hears: HuBERT, run at two ticks a frame of 30 a second."""
+"""How TexTalker hears: HuBERT, run at two ticks a frame of 30 a second, as published, or ears of any kind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from fractions import Fraction
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from talkcli.engine.audio.encoder import FIELD, HubertConfig, HubertEncoder, time_mask
+from talkcli.engine.audio.ear import Listened
+from talkcli.engine.audio.ears import EarConfig, Ears
+from talkcli.engine.audio.pretrained import TICK, Pretrained
+from talkcli.engine.audio.wav2vec import FIELD, HubertConfig, time_mask, wav2vec_body
+from talkcli.engine.layers.resampling import spliced
 from talkcli.engine.methods.textalker.denoiser import FPS
 from talkcli.engine.speech import SAMPLE_RATE
 
-Listened = Callable[[int, int], Float[Tensor, "1 n width"]]
-"""What is heard at frames [start, stop), or less where the speech ends."""
 
-HOP = 320
-"""Samples between outputs of HuBERT's convolutions."""
-
-
-class Hearing(nn.Module):
+class HubertHearing(Pretrained):
     """HuBERT's parts, under the names of the published checkpoints; waveforms come unnormalised."""
+
+    kind = "hubert"
+    features: None = None
+    """Parts of it learn with the rest, so nothing of it is known beforehand."""
 
     def __init__(self, config: HubertConfig) -> None:
         super().__init__()
-        hubert = HubertEncoder(config).hubert
+        hubert = wav2vec_body(config)
         hubert.feature_projection.dropout.p = 0.0
         self.config = config
         self.masked_spec_embed: nn.Parameter = hubert.masked_spec_embed
         self.feature_extractor: nn.Module = hubert.feature_extractor
         self.feature_projection: nn.Module = hubert.feature_projection
         self.encoder: nn.Module = hubert.encoder
+
+    @property
+    def body(self) -> nn.Module:
+        return self
+
+    @property
+    def width(self) -> int:
+        return self.config.hidden
 
     def forward(
         self, waveform: Float[Tensor, "batch samples"], frames: int
@@ -40,11 +51,16 @@ class Hearing(nn.Module):
         ticks = stretched(self.convolve(waveform), 2 * frames)
         return stretched(self.transform(ticks), frames)
 
-    def listen(self, waveform: Float[Tensor, " samples"], frames: int, window: int) -> Listened:
+    def listened(self, waveform: Float[Tensor, " samples"], frames: int, window: int) -> Listened:
         """For `frames` frames in whole windows: silence follows the speech."""
         ticks = max(1, -(-frames // window)) * window
-        heard = self(F.pad(waveform, (0, round(ticks * SAMPLE_RATE / FPS) - len(waveform)))[None], ticks)
-        return lambda start, stop: heard[:, start:stop]
+        heard = self(F.pad(waveform, (0, round(ticks * SAMPLE_RATE / FPS) - len(waveform)))[None], ticks)[0]
+        return lambda start, stop: heard[start:stop]
+
+    def taught(self) -> list[nn.Parameter]:
+        """What the paper's code trains: the positional convolution, its norm and the mask's embedding."""
+        parts = [self.encoder.get_submodule("pos_conv_embed"), self.encoder.get_submodule("layer_norm")]
+        return [self.masked_spec_embed, *(p for part in parts for p in part.parameters())]
 
     def convolve(self, waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch ticks channels"]:
         """50 ticks a second."""
@@ -60,11 +76,57 @@ class Hearing(nn.Module):
         return self.encoder(hidden).last_hidden_state
 
 
-def trained_hearing(hearing: Hearing) -> list[nn.Parameter]:
-    """What the paper's code trains of HuBERT: positional convolution, its norm and the mask's embedding."""
-    encoder = hearing.encoder
-    parts = [encoder.get_submodule("pos_conv_embed"), encoder.get_submodule("layer_norm")]
-    return [hearing.masked_spec_embed, *(p for part in parts for p in part.parameters())]
+class EarHearing(nn.Module):
+    """Ours, in HuBERT's place: ears that stay as they are, each frame with its neighbours."""
+
+    def __init__(self, ears: Sequence[EarConfig], reach: int) -> None:
+        super().__init__()
+        self.reach = reach
+        """Frames on either side that a frame hears as well."""
+        self.ears = Ears(ears)
+
+    @property
+    def features(self) -> Ears:
+        """What can be heard before anything is learnt."""
+        return self.ears
+
+    @property
+    def width(self) -> int:
+        return self.ears.width * (2 * self.reach + 1)
+
+    def forward(
+        self, waveform: Float[Tensor, "batch samples"], frames: int
+    ) -> Float[Tensor, "batch frames width"]:
+        heard = [self.ears.heard(sound, frames, Fraction(FPS)) for sound in waveform]
+        return spliced(torch.stack(heard), self.reach)
+
+    def listened(self, waveform: Float[Tensor, " samples"], frames: int, window: int) -> Listened:
+        """Past the end of the speech nothing."""
+        listened = self.ears.listened(waveform, frames, Fraction(FPS))
+
+        def among(start: int, stop: int) -> Float[Tensor, "n width"]:
+            low, high = max(0, start - self.reach), min(frames, stop + self.reach)
+            return beside_neighbours(listened(low, high), start - low, min(stop, frames) - low, self.reach)
+
+        return among
+
+    def taught(self) -> list[nn.Parameter]:
+        return []
+
+
+def hearing(ears: Sequence[EarConfig], reach: int) -> HubertHearing | EarHearing:
+    """HuBERT alone hears as published."""
+    if len(ears) == 1 and isinstance(ears[0], HubertConfig):
+        return HubertHearing(ears[0])
+    return EarHearing(ears, reach)
+
+
+def beside_neighbours(
+    heard: Float[Tensor, "frames width"], start: int, stop: int, reach: int
+) -> Float[Tensor, "n spliced"]:
+    """Frames [start, stop) beside their neighbours; past either end, its frame is held."""
+    near = torch.arange(start - reach, stop + reach, device=heard.device).clamp(0, len(heard) - 1)
+    return spliced(heard[near][None], reach)[0, reach : reach + stop - start]
 
 
 def padded(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch padded"]:
@@ -73,7 +135,7 @@ def padded(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch pad
     Reflected twice by half of what is missing, as published: not the same as once by the whole.
     """
     length = waveform.shape[1]
-    side = -((length - HOP * (length // HOP) - (FIELD - HOP)) // 2)
+    side = -((length - TICK * (length // TICK) - (FIELD - TICK)) // 2)
     if side <= 0:
         return waveform
     half = side // 2

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.audio.encoder import HubertConfig, modern
+from talkcli.engine.audio.pretrained import modern
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.errors import BadInput
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
@@ -37,7 +38,7 @@ def read_original(motion: Path, texture: Path, diffusion: Path) -> TexTalker:
         with _fitting(path):
             maps.append((autoencoder_config(state, dims), state))
     (motion_config, motion_state), (texture_config, texture_state) = maps
-    talker = TexTalker(TexTalkerConfig(motion_config, texture_config, denoiser, hubert=hubert))
+    talker = TexTalker(TexTalkerConfig(motion_config, texture_config, denoiser, ears=(hubert,)))
     with _fitting(motion):
         talker.motion.load_state_dict(motion_state)
     with _fitting(texture):

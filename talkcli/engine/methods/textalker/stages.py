@@ -9,19 +9,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from talkcli.engine.audio.logmel_encoder import LogMelEncoder
+from talkcli.engine.audio.ears import take_phone_ear, take_pretrained
+from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
 from talkcli.engine.methods.textalker.critic import Critic, CriticConfig, autoencoder_losses, critic_losses
 from talkcli.engine.methods.textalker.diffuser import Readout, diffusion_losses
-from talkcli.engine.methods.textalker.hearing import Hearing, trained_hearing
-from talkcli.engine.methods.textalker.lessons import RigLessons, lessons
-from talkcli.engine.methods.textalker.letters import Letters
-from talkcli.engine.methods.textalker.passages import Passage, centred, mouth_readout, passages, take_over
+from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps, frame_maps
 from talkcli.engine.methods.textalker.perception import perception
+from talkcli.engine.methods.textalker.speech_windows import (
+    SpeechWindows,
+    centred,
+    mouth_readout,
+    speech_windows,
+)
 from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig
 from talkcli.engine.struct import TensorStruct
-from talkcli.engine.training.listening import Heard, listening
+from talkcli.engine.training.listening import PhoneExample, listening
 from talkcli.engine.training.stage import Losses, Stage, Update, cosine
 
 CRITIC_FROM = 20_001
@@ -38,17 +43,11 @@ class Frame(TensorStruct):
     """How much each texel's error counts; None for all alike."""
 
 
-def listen(config: TexTalkerConfig, *, ears: str = "") -> Stage[TexTalker, Heard] | None:
+def listen(config: TexTalkerConfig, *, ears_of: str = "") -> Stage[TexTalker, PhoneExample] | None:
     """Stage 0 of the log-mel encoder: phones, from clips that know them. None where it is taken over from
-    another checkpoint (`ears`)."""
-    if config.encoder == "hubert" or ears:
-        return None
-
-    def encoder(network: TexTalker) -> LogMelEncoder:
-        assert isinstance(network.hearing, Letters)
-        return network.hearing.logmel
-
-    return listening(encoder)
+    another checkpoint (`ears_of`)."""
+    taught = ears_of or not any(isinstance(ear, LogMelEncoderConfig) for ear in config.ears)
+    return None if taught else listening()
 
 
 def motion(
@@ -62,16 +61,16 @@ def motion(
     """
 
     def begin(network: TexTalker, clips: ClipSet) -> Example[Frame]:
-        known = lessons(network, clips, config.motion.size)
-        if isinstance(known, RigLessons) and not settled:
-            low, high = known.range()
+        maps = frame_maps(network, clips, config.motion.size)
+        if isinstance(maps, RigFrameMaps) and not settled:
+            low, high = maps.range()
             network.low.copy_(low - MARGIN * (high - low))
             network.high.copy_(high + MARGIN * (high - low))
         low, high = network.low.cpu(), network.high.cpu()
 
         def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
-            at = int(torch.randint(known.frames[index], (), generator=generator))
-            return Frame(known.motions(index, at, at + 1, low, high)[0], known.importance)
+            at = int(torch.randint(maps.frames[index], (), generator=generator))
+            return Frame(maps.motions(index, at, at + 1, low, high)[0], maps.importance)
 
         return cut
 
@@ -84,11 +83,11 @@ def texture(
     """The codebook of the skin, from wrinkle maps; options as those of `motion`."""
 
     def begin(network: TexTalker, clips: ClipSet) -> Example[Frame]:
-        known = lessons(network, clips, config.texture.size)
+        maps = frame_maps(network, clips, config.texture.size)
 
         def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
-            at = int(torch.randint(known.frames[index], (), generator=generator))
-            return Frame(known.wrinkles(index, at, at + 1)[0], known.wrinkled)
+            at = int(torch.randint(maps.frames[index], (), generator=generator))
+            return Frame(maps.wrinkles(index, at, at + 1)[0], maps.wrinkled)
 
         return cut
 
@@ -157,35 +156,41 @@ BETAS = (0.9, 0.99)
 def diffuse(
     config: TexTalkerConfig,
     *,
-    ears: str = "",
+    ears_of: str = "",
     every: int = 1,
     views: int = 0,
     mouth: float = 0.0,
     stress: float = 0.0,
     blind: float = 0.0,
     mishear: float = 0.0,
-) -> Stage[TexTalker, Passage]:
-    """Latents from speech, as published: Adam at 1e-4, 32 passages of six seconds a step.
+    hubert: str = "",
+) -> Stage[TexTalker, SpeechWindows]:
+    """Latents from speech, as published: Adam at 1e-4, 32 pairs of windows, six seconds a step.
 
-    `ears`: a checkpoint whose log-mel encoder is taken over; `every`: one of so many clips of each speaker;
-    `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the error that is seen at
-    the mouth; `stress`: power of how much more frames of shut lips count (too much shuts them too often);
-    `blind`: share of windows that are guessed from hardly more than noise, which is what few steps need;
-    `mishear`: by how much the letters of a passage err at most (standard deviation of logits): an encoder
+    `ears_of`: a checkpoint, or a starter by name, whose log-mel encoder is taken over; `hubert`: the folder
+    of the pretrained HuBERT to begin with, without which it begins untaught; `every`: one of so many clips of
+    each speaker; `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the error
+    that is seen at the mouth; `stress`: power of how much more frames of shut lips count (too much shuts them
+    too often); `blind`: share of windows that are guessed from hardly more than noise, which is what few
+    steps need; `mishear`: by how much what is heard errs at most (standard deviation of logits): an encoder
     knows the voices that it learnt from better than those that will come.
     """
 
-    def begin(network: TexTalker, clips: ClipSet, generator: torch.Generator) -> Example[Passage]:
+    def begin(network: TexTalker, clips: ClipSet, generator: torch.Generator) -> Example[SpeechWindows]:
         clips = clips.thinned(every)
-        if ears:
-            take_over(network, ears)
-        motions = lessons(network, clips, config.motion.size)
-        skins = lessons(network, clips, config.texture.size)
+        if ears_of:
+            take_phone_ear(network, open_talker(ears_of))
+        if hubert:
+            take_pretrained(network, Path(hubert))
+        motions = frame_maps(network, clips, config.motion.size)
+        skins = frame_maps(network, clips, config.texture.size)
         tracks = centred(network, clips, motions, skins)
-        lips = mouth_readout(network, motions, tracks) if mouth and isinstance(motions, RigLessons) else None
-        return passages(network, clips, motions, tracks, views, stress, mishear, lips)
+        lips = (
+            mouth_readout(network, motions, tracks) if mouth and isinstance(motions, RigFrameMaps) else None
+        )
+        return speech_windows(network, clips, motions, tracks, views, stress, mishear, lips)
 
-    def losses(network: TexTalker, batch: Passage, generator: torch.Generator) -> Losses:
+    def losses(network: TexTalker, batch: SpeechWindows, generator: torch.Generator) -> Losses:
         with torch.autocast(batch.latents.device.type, torch.bfloat16):
             return diffusion_losses(
                 network.diffuser,
@@ -202,8 +207,7 @@ def diffuse(
         yield from (diffuser.start_audio_feat, diffuser.start_motion_feat, diffuser.start_tex_feat)
         yield diffuser.null_audio_feat
         yield from (*diffuser.audio_feature_map.parameters(), *diffuser.denoising_net.parameters())
-        if isinstance(network.hearing, Hearing):
-            yield from trained_hearing(network.hearing)
+        yield from network.hearing.taught()
 
     update = Update(weights, losses, lr=1e-4, betas=BETAS)
     return Stage((update,), begin, steps=120_000, batch=32, ema=0.995, schedule=cosine)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet, clips_of_one
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.methods.textalker.latents import encoded
-from talkcli.engine.methods.textalker.lessons import lessons
+from talkcli.engine.methods.textalker.encodings import encoded
+from talkcli.engine.methods.textalker.frame_maps import frame_maps
 from talkcli.engine.methods.textalker.original import read_pivot
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker
 from talkcli.engine.scans import TEXTALK4D_UNIT, scanned_avatar
@@ -40,8 +40,8 @@ def pivots_of(
 ) -> tuple[Float[Tensor, " motion_dims"], Float[Tensor, " texture_dims"]]:
     """Means over every frame of the clips."""
     config, low, high = talker.config, talker.low.cpu(), talker.high.cpu()
-    motions = lessons(talker, clips, config.motion.size)
-    skins = lessons(talker, clips, config.texture.size)
+    motions = frame_maps(talker, clips, config.motion.size)
+    skins = frame_maps(talker, clips, config.texture.size)
 
     def moving(clip: int, start: int, stop: int) -> Tensor:
         return motions.motions(clip, start, stop, low, high)

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.assets import DEFAULT_RIG
-from talkcli.engine.audio.encoder import HubertConfig
-from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.ears import EarConfig
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.acting import acting_skin, folds_of
 from talkcli.engine.face.avatar import Avatar
@@ -29,8 +29,7 @@ from talkcli.engine.methods.textalker.critic import Critic
 from talkcli.engine.methods.textalker.denoiser import FPS, DenoiserConfig
 from talkcli.engine.methods.textalker.diffuser import Diffuser
 from talkcli.engine.methods.textalker.factors import Factors
-from talkcli.engine.methods.textalker.hearing import Hearing
-from talkcli.engine.methods.textalker.letters import Letters
+from talkcli.engine.methods.textalker.hearing import EarHearing, HubertHearing, hearing
 from talkcli.engine.methods.textalker.maps import (
     PUBLISHED_HIGH,
     PUBLISHED_LOW,
@@ -69,11 +68,9 @@ class TexTalkerConfig:
     motion: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     texture: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
-    encoder: Literal["hubert", "logmel"] = "hubert"
-    hubert: HubertConfig = field(default_factory=HubertConfig)
-    logmel: LogMelEncoderConfig = field(default_factory=LogMelEncoderConfig)
+    ears: tuple[EarConfig, ...] = (HubertConfig(),)
     reach: int = 0
-    """Frames on either side of whose letters a frame hears as well (logmel)."""
+    """Frames on either side of which a frame hears what they hear; HuBERT alone needs none."""
     rig_shapes: tuple[str, ...] = ()
     """Named shapes of a rig that the talker moves; without them it moves vertices."""
     rig: str = DEFAULT_RIG
@@ -119,13 +116,8 @@ class TexTalker(Talker):
         self.config = config
         self.sampling = config.sampling
         self.motion, self.texture = Autoencoder(config.motion), Autoencoder(config.texture)
-        if config.encoder == "logmel":
-            hearing = Letters(config.logmel, config.reach)
-            width = hearing.width
-        else:
-            hearing = Hearing(config.hubert)
-            width = config.hubert.hidden
-        self.diffuser = Diffuser(config.denoiser, hearing, width)
+        encoder = hearing(config.ears, config.reach)
+        self.diffuser = Diffuser(config.denoiser, encoder, encoder.width)
         self.critic: Critic | None = None
         """Present while a codebook is being trained."""
         self.register_buffer("low", TEXTALK4D_UNIT * torch.tensor(PUBLISHED_LOW))
@@ -145,10 +137,10 @@ class TexTalker(Talker):
         self.sampling = replace(self.sampling, texture=False)
 
     @property
-    def hearing(self) -> Hearing | Letters:
-        hearing = self.diffuser.audio_encoder
-        assert isinstance(hearing, Hearing | Letters)
-        return hearing
+    def hearing(self) -> HubertHearing | EarHearing:
+        encoder = self.diffuser.audio_encoder
+        assert isinstance(encoder, HubertHearing | EarHearing)
+        return encoder
 
     @torch.no_grad()
     def latents(
@@ -161,7 +153,7 @@ class TexTalker(Talker):
         """Window by window, pivots included."""
         device, sampling = self.low.device, self.sampling
         frames, window = speech.frames(FPS), self.config.denoiser.window
-        heard = self.hearing.listen(speech.waveform.to(device), frames, window)
+        heard = self.hearing.listened(speech.waveform.to(device), frames, window)
         generator = torch.Generator().manual_seed(seed)
         for part in self.diffuser.latents(
             heard,

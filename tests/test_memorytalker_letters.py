@@ -1,13 +1,12 @@
-"""HuBERT taken apart: equal to transformers' own, at a rate of our choice."""
-
-import json
+"""The letters of the paper: HuBERT taken apart, equal to transformers' own, at a rate of our choice."""
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from talkcli.engine.audio.encoder import HubertConfig, HubertEncoder, load_hubert, normalised
-from talkcli.engine.errors import BadInput, MissingAsset
+from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.wav2vec import HubertConfig, normalised
+from talkcli.engine.methods.memorytalker.letters import EarLetters, HubertLetters, reader
+from talkcli.engine.speech import Speech
 
 transformers = pytest.importorskip("transformers")
 
@@ -16,9 +15,11 @@ SMALL = HubertConfig(
 )
 
 
-def encoder() -> HubertEncoder:
+def encoder(double: bool = False) -> HubertLetters:
     torch.manual_seed(0)
-    return HubertEncoder(SMALL).eval()
+    letters = reader((SMALL,), 32, 30, double)
+    assert isinstance(letters, HubertLetters)
+    return letters.eval()
 
 
 def noise(samples: int) -> torch.Tensor:
@@ -31,7 +32,7 @@ def test_at_its_own_rate_it_is_transformers_hubert():
         hidden = ours.hubert(sound).last_hidden_state
         letters, ticks = ours(sound, torch.tensor([32_000]), torch.tensor([hidden.shape[1]]))
     assert ticks.tolist() == [99]
-    torch.testing.assert_close(letters, ours.letters(hidden), atol=1e-6, rtol=0)
+    torch.testing.assert_close(letters, ours.head(hidden), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("samples, ticks", [(400, 1), (720, 2), (16_000, 49), (32_000, 99), (100, 1)])
@@ -43,7 +44,7 @@ def test_the_convolutions_give_fifty_ticks_a_second(samples, ticks):
     "frames, double, ticks", [(60, False, 60), (49, True, 98), (20, True, 40), (80, True, 98)]
 )
 def test_ticks_follow_the_frames(frames, double, ticks):
-    letters, counts = encoder()(noise(32_000), torch.tensor([32_000]), torch.tensor([frames]), double=double)
+    letters, counts = encoder(double)(noise(32_000), torch.tensor([32_000]), torch.tensor([frames]))
     assert letters.shape == (1, ticks, 32) and counts.tolist() == [ticks]
 
 
@@ -64,30 +65,16 @@ def test_normalising_forgets_level_and_offset():
     assert torch.isfinite(normalised(torch.zeros(1000))).all()
 
 
-def test_weights_come_from_a_local_folder(tmp_path):
-    source = encoder()
-    (tmp_path / "config.json").write_text(json.dumps(source.hubert.config.to_dict()))
-    weights = dict(source.hubert.state_dict())
-    conv = "encoder.pos_conv_embed.conv."
-    weights[conv + "weight_g"] = weights.pop(conv + "parametrizations.weight.original0")
-    weights[conv + "weight_v"] = weights.pop(conv + "parametrizations.weight.original1")
-    save_file(weights, tmp_path / "model.safetensors")
-    loaded = load_hubert(tmp_path).eval()
-    sound = noise(8000)
+def test_phones_are_letters_and_what_other_ears_hear_is_mapped_to_letters():
+    phones = reader((LogMelEncoderConfig(width=8, depth=1),), 40, 30, False).eval()
+    both = reader((SMALL, LogMelEncoderConfig(width=8, depth=1)), 12, 30, False).eval()
+    assert isinstance(phones, EarLetters) and not list(phones.taught())
+    assert isinstance(both, EarLetters) and both.ears.width == 48 + 40 and len(list(both.taught())) == 2
+    sound, frames = noise(16_000)[0], 30
     with torch.no_grad():
-        assert torch.equal(loaded.hubert(sound).last_hidden_state, source.hubert(sound).last_hidden_state)
-    headed = {f"hubert.{k}": v for k, v in weights.items()} | {
-        "lm_head.weight": source.letters.weight.detach().clone(),
-        "lm_head.bias": source.letters.bias.detach().clone(),
-    }
-    save_file(headed, tmp_path / "model.safetensors")
-    assert torch.equal(load_hubert(tmp_path).letters.weight, source.letters.weight)
-
-
-def test_a_folder_without_weights_is_refused(tmp_path):
-    with pytest.raises(MissingAsset):
-        load_hubert(tmp_path)
-    (tmp_path / "config.json").write_text("{}")
-    save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
-    with pytest.raises(BadInput):
-        load_hubert(tmp_path)
+        for ear in (phones, both):
+            letters = ear.listened(Speech(sound), frames)
+            windows = torch.cat([letters(start, start + 10)[0] for start in (0, 10, 20)], dim=1)
+            whole, counts = ear(sound[None], torch.tensor([16_000]), torch.tensor([frames]))
+            torch.testing.assert_close(windows, whole, atol=1e-6, rtol=0)
+            assert counts.tolist() == [frames] and whole.shape[2] == (40 if ear is phones else 12)

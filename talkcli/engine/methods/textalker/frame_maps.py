@@ -18,21 +18,21 @@ from talkcli.engine.methods.textalker.maps import normalised, wrinkle, wrinkle_o
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.motion import Coefficients, ratios
 
-CALM = 0.05
+UNWRINKLED_WEIGHT = 0.05
 """How much a texel counts that no wrinkle reaches, beside 1 for the mean texel."""
 LOOKED_AT = 4000
 """Frames in which a range of offsets is sought."""
 
 
-def lessons(network: TexTalker, clips: ClipSet, size: int) -> Lessons:
+def frame_maps(network: TexTalker, clips: ClipSet, size: int) -> FrameMaps:
     """Of the rig, where the network moves one."""
     config = network.config
     if not config.rig_shapes:
-        return CorpusLessons(clips, size, config.contrast)
-    return RigLessons(clips, config.rig, config.rig_shapes, size, config.contrast)
+        return MeshFrameMaps(clips, size, config.contrast)
+    return RigFrameMaps(clips, config.rig, config.rig_shapes, size, config.contrast)
 
 
-class RigLessons:
+class RigFrameMaps:
     """Clips of the studio: weights of a rig's shapes, drawn on its mean face.
 
     A rig moves alike on every face, so one face stands for all; its skin does what the rig's wrinkles do.
@@ -52,7 +52,7 @@ class RigLessons:
         self.importance = self._rig.importance
         """How much each texel of an offset map counts."""
         strength = skin_ratios(self._skin, size).square().sum((0, 1)).sqrt()
-        self.wrinkled = CALM + strength / strength.mean()
+        self.wrinkled = UNWRINKLED_WEIGHT + strength / strength.mean()
         """How much each texel of a wrinkle map counts: most of the skin never changes."""
 
     def _track(self, clips: ClipSet, index: int) -> Float[Tensor, "frames shapes"]:
@@ -89,7 +89,7 @@ class RigLessons:
         return wrinkle_of(ratios(painted(folds, self._skin, self._size)) ** self._contrast)
 
 
-class CorpusLessons:
+class MeshFrameMaps:
     """Clips of captured meshes and textures, such as TexTalk4D's."""
 
     def __init__(self, clips: ClipSet, size: int, contrast: float = 1.0) -> None:
@@ -129,4 +129,4 @@ class CorpusLessons:
         return torch.stack([wrinkle(frame, film.neutral, self._contrast) for frame in shown])
 
 
-Lessons = RigLessons | CorpusLessons
+FrameMaps = RigFrameMaps | MeshFrameMaps

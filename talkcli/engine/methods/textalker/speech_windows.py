@@ -1,28 +1,23 @@
-"""Passages: six seconds of speech and the latents of what face and skin do meanwhile."""
+"""What the diffusion learns from: two windows of speech, six seconds, and the latents of face and skin."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from talkcli.engine.assets import asset
-from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import ClipSet, Example
-from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.mouth_motion import attention_to, gap_of, importance, principal_motions, projected
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.methods.textalker.denoiser import FPS
-from talkcli.engine.methods.textalker.latents import identity, latents_of, pivots
-from talkcli.engine.methods.textalker.lessons import Lessons, RigLessons
-from talkcli.engine.methods.textalker.letters import Letters, among
+from talkcli.engine.methods.textalker.encodings import identity, latents_of, pivots
+from talkcli.engine.methods.textalker.frame_maps import FrameMaps, RigFrameMaps
+from talkcli.engine.methods.textalker.hearing import beside_neighbours
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct
-from talkcli.engine.training.listening import letters, misheard
+from talkcli.engine.training.listening import heard_beforehand, misheard
 
 VIEWS = 16
 """Principal motions of the mouth that are seen besides the latents."""
@@ -30,11 +25,11 @@ SAMPLE = 20_000
 """Frames from which they are sought."""
 
 
-class Passage(TensorStruct):
+class SpeechWindows(TensorStruct):
     """Two windows of speech, alone or stacked."""
 
     waveform: Float[Tensor, "*batch samples"] | None
-    """For HuBERT; None where what is heard is known beforehand."""
+    """None where what is heard is known beforehand."""
     features: Float[Tensor, "*batch frames width"] | None
     """What is heard, known beforehand."""
     latents: Float[Tensor, "*batch frames dims"]
@@ -52,26 +47,8 @@ class Passage(TensorStruct):
         return audio
 
 
-def take_over(network: TexTalker, model: str) -> None:
-    """The log-mel encoder of another checkpoint, of any method that hears with one."""
-    path = Path(model) if Path(model).is_file() else asset(f"{model}.ckpt")
-    hearing = network.hearing
-    if not isinstance(hearing, Letters):
-        raise BadUsage("This model does not hear with a log-mel encoder.", "Leave diffuse.ears out.")
-    own = hearing.logmel.state_dict()
-    theirs, last = load_checkpoint(path).weights, next(iter(own))
-    prefixes = [key.removesuffix(last) for key in theirs if key.endswith(last)]
-    try:
-        hearing.logmel.load_state_dict({key: theirs[prefixes[0] + key] for key in own})
-    except (IndexError, KeyError, RuntimeError) as error:
-        raise BadUsage(
-            f"{path} holds no log-mel encoder of these sizes.",
-            'Name a starter: diffuse.ears = "memorytalker".',
-        ) from error
-
-
 def centred(
-    network: TexTalker, clips: ClipSet, motions: Lessons, skins: Lessons
+    network: TexTalker, clips: ClipSet, motions: FrameMaps, skins: FrameMaps
 ) -> list[Float[Tensor, "frames dims"]]:
     """Latents of motion and skin of every clip, less its speaker's pivots, over their spread, in halves.
 
@@ -109,7 +86,7 @@ def along(tracks: list[Float[Tensor, "frames dims"]], axes: Float[Tensor, "dims 
 
 
 def mouth_readout(
-    network: TexTalker, motions: RigLessons, tracks: list[Tensor]
+    network: TexTalker, motions: RigFrameMaps, tracks: list[Tensor]
 ) -> Float[Tensor, "dims views"]:
     """Latents of motion to principal motions of the mouth, by least squares: what is seen of an error."""
     weights = torch.cat([motions.weights(clip) for clip in range(len(tracks))])
@@ -123,41 +100,43 @@ def mouth_readout(
     return F.pad(matrix, (0, 0, 0, network.config.denoiser.texture))
 
 
-def passages(
+def speech_windows(
     network: TexTalker,
     clips: ClipSet,
-    motions: Lessons,
+    motions: FrameMaps,
     tracks: list[Float[Tensor, "frames dims"]],
     views: int,
     stress: float,
     mishear: float,
     lips: Float[Tensor, "dims views"] | None,
-) -> Example[Passage]:
-    """Random passages; a clip that is too short holds its last frame. Options: see `stages.diffuse`."""
-    config, hearing = network.config, network.hearing
+) -> Example[SpeechWindows]:
+    """Random ones; a clip that is too short holds its last frame. Options: see `stages.diffuse`."""
+    config, ears = network.config, network.hearing.features
     length = 2 * config.denoiser.window
     heard = None
-    if isinstance(hearing, Letters):
-        heard = letters(hearing.logmel, clips, [len(track) for track in tracks], FPS, views)
+    if ears is not None:
+        heard = heard_beforehand(ears, clips, [len(track) for track in tracks], FPS, views)
     gap = gap_of(load_rig(config.rig), config.rig_shapes) if config.rig_shapes else None
 
-    def cut(_: ClipSet, index: int, generator: torch.Generator) -> Passage:
+    def cut(_: ClipSet, index: int, generator: torch.Generator) -> SpeechWindows:
         index %= len(tracks)  # the stage may learn from some of the clips
         frames = len(tracks[index])
         start = int(torch.randint(max(1, frames - length + 1), (), generator=generator))
         at = torch.arange(start, start + length).clamp(max=frames - 1)
         weight = torch.ones(length)
-        if gap is not None and isinstance(motions, RigLessons):
+        if gap is not None and isinstance(motions, RigFrameMaps):
             weight = attention_to(motions.weights(index)[at] @ gap) ** stress
         latents = tracks[index][at].float()
         if heard is not None:
             view = heard[index][int(torch.randint(len(heard[index]), (), generator=generator))]
             if mishear:
                 view = misheard(view, mishear * float(torch.rand((), generator=generator)), generator)
-            features = among(view, start, start + length, config.reach).float()
-            return Passage(None, features, latents, weight, lips)
+            features = beside_neighbours(view, start, start + length, config.reach).float()
+            return SpeechWindows(None, features, latents, weight, lips)
         rate = SAMPLE_RATE / FPS
         sound = clips.speech(index).waveform[round(start * rate) : round((start + length) * rate)]
-        return Passage(F.pad(sound, (0, round(length * rate) - len(sound))), None, latents, weight, lips)
+        return SpeechWindows(
+            F.pad(sound, (0, round(length * rate) - len(sound))), None, latents, weight, lips
+        )
 
     return cut

@@ -1,0 +1,153 @@
+"""Ears that somebody else taught: transformers' models, their weights from a folder that the user fetched."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from talkcli.engine.audio.ear import Ear, Listened
+from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
+from talkcli.engine.speech import SAMPLE_RATE
+
+TICK = 320
+"""Samples between two outputs of any of these models: 50 a second."""
+LONGEST = 30 * SAMPLE_RATE // TICK
+"""Ticks that are heard at a time, unless a model is made for fewer. Two thirds of them are kept, those that
+have a sixth of it (5 s) of sound on either side; on a fixed grid, so that windows are the whole."""
+
+
+class Pretrained(nn.Module):
+    """What holds a transformers model, the `body`, that may be taught elsewhere."""
+
+    kind: str
+    """transformers' name of it (`model_type`)."""
+
+    @property
+    def body(self) -> nn.Module:
+        raise NotImplementedError
+
+
+class PretrainedEar(Ear, Pretrained, ABC):
+    """An ear of 50 ticks a second, TICK samples apart; between two ticks it is their mixture."""
+
+    longest: int = LONGEST
+    first: float
+    """Ticks from the start of a sound to the middle of what its first output hears."""
+
+    @abstractmethod
+    def ticks(self, sound: Float[Tensor, " samples"]) -> Float[Tensor, "ticks width"]:
+        """What is heard of at most `longest` ticks of sound."""
+
+    def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
+        margin = self.longest // 6
+        kept = self.longest - 2 * margin
+        pieces = max(1, math.ceil(len(waveform) / (kept * TICK)))
+        rate = Fraction(fps) * TICK / SAMPLE_RATE
+        """Frames a tick."""
+        bounds = [min(math.ceil(number * kept * rate), frames) for number in range(pieces)] + [frames]
+
+        @functools.lru_cache(maxsize=1)
+        def piece(number: int) -> Float[Tensor, "n width"]:
+            begin = max(0, number * kept - margin)
+            ticks = self.ticks(waveform[begin * TICK : ((number + 1) * kept + margin) * TICK])
+            at = torch.arange(bounds[number], bounds[number + 1], dtype=torch.float64)
+            at = (at / float(rate) - begin - self.first).clamp(0, len(ticks) - 1)
+            left = at.long()
+            share = (at - left).to(ticks)[:, None]
+            return ticks[left] * (1 - share) + ticks[(left + 1).clamp(max=len(ticks) - 1)] * share
+
+        def between(start: int, stop: int) -> Float[Tensor, "n width"]:
+            parts = [waveform.new_zeros(0, self.width)]
+            for number, (low, high) in enumerate(itertools.pairwise(bounds)):
+                if low < stop and high > start:
+                    parts.append(piece(number)[max(start - low, 0) : stop - low])
+            return torch.cat(parts)
+
+        return between
+
+
+def settings_in(folder: Path) -> dict[str, Any]:
+    """config.json of a transformers folder. MissingAsset, BadInput where there is none."""
+    try:
+        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        normalised = folder / "preprocessor_config.json"
+        if normalised.is_file():
+            settings["do_normalize"] = json.loads(normalised.read_text(encoding="utf-8")).get("do_normalize")
+        return settings
+    except FileNotFoundError as error:
+        raise _lacking(folder, "config.json") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"{folder / 'config.json'} is not JSON: {error}.", "Fetch the folder again."
+        ) from error
+
+
+def take_body(network: Pretrained, folder: Path) -> None:
+    """The weights in a transformers folder into a network of their sizes; a head that they bring is left.
+
+    Read from safetensors as numbers: nothing in the folder is run, and nothing is fetched.
+    """
+    kind = settings_in(folder).get("model_type")
+    if kind != network.kind:
+        raise BadUsage(f"{folder} holds a {kind}, no {network.kind}.", "Give another folder.")
+    file = folder / "model.safetensors"
+    if not file.is_file():
+        raise _lacking(folder, file.name)
+    own = network.body.state_dict()
+    try:
+        theirs = _body_in({modern(name): tensor for name, tensor in load_file(file).items()}, own)
+    except (OSError, SafetensorError) as error:
+        raise BadInput(f"{file} cannot be read: {error}.", "Fetch it again.") from error
+    if not theirs:
+        raise BadInput(f"{file} does not hold a {kind}.", "Give another folder.")
+    # SpecAugment's stand-in is for training alone, and some checkpoints lack it.
+    theirs = {name: own[name] for name in own if name == "masked_spec_embed"} | theirs
+    try:
+        network.body.load_state_dict(theirs)
+    except RuntimeError as error:
+        hint = f"Set its hidden, layers ... to the sizes in {folder / 'config.json'}."
+        raise BadUsage(f"The {kind} in {folder} has other sizes than this model's.", hint) from error
+
+
+def _body_in(weights: Mapping[str, Tensor], own: Collection[str]) -> dict[str, Tensor]:
+    """What lies in the body's parts, by the body's own names: a model with a head has it under a name."""
+    parts = {name.split(".")[0] for name in own}
+    stripped = (
+        {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+        for prefix in ("", "hubert.", "wavlm.", "wav2vec2.", "encoder.", "model.encoder.")
+    )
+    best = max(stripped, key=lambda found: len(set(found) & set(own)))
+    return {name: tensor for name, tensor in best.items() if name.split(".")[0] in parts}
+
+
+def modern(key: str) -> str:
+    """Weight norm's names since torch 2.1, from either spelling."""
+    return key.replace("conv.weight_g", "conv.parametrizations.weight.original0").replace(
+        "conv.weight_v", "conv.parametrizations.weight.original1"
+    )
+
+
+def transformers(kind: str) -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingAsset(f"A {kind} needs transformers.", "pip install 'talkcli[hubert]'") from error
+    return transformers
+
+
+def _lacking(folder: Path, name: str) -> MissingAsset:
+    hint = "Fetch a HuBERT, WavLM, wav2vec 2.0 or Whisper in safetensors form into that folder."
+    return MissingAsset(f"{folder} lacks {name}.", hint)

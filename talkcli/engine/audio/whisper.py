@@ -1,0 +1,101 @@
+"""Whisper's encoder (Radford et al. 2022), through transformers."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talkcli.engine.audio.pretrained import LONGEST, TICK, PretrainedEar, settings_in, transformers
+from talkcli.engine.errors import BadInput
+
+WINDOW, HOP = 400, 160
+"""Samples of its spectra."""
+
+
+@dataclass(frozen=True)
+class WhisperConfig:
+    """`base` by default."""
+
+    hidden: int = 512
+    layers: int = 6
+    heads: int = 8
+    feed_forward: int = 2048
+    mels: int = 80
+    ticks: int = LONGEST
+    """That it hears at a time, silence after a shorter sound included."""
+    kind: Literal["whisper"] = "whisper"
+
+
+class WhisperEar(PretrainedEar):
+    """The encoder's last hidden state."""
+
+    kind = "whisper"
+    first = 0.0
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        self.config, self.longest = config, config.ticks
+        library = transformers(self.kind)
+        settings = library.WhisperConfig(
+            d_model=config.hidden,
+            encoder_layers=config.layers,
+            encoder_attention_heads=config.heads,
+            encoder_ffn_dim=config.feed_forward,
+            num_mel_bins=config.mels,
+            max_source_positions=config.ticks,
+        )
+        self.model: Any = library.models.whisper.modeling_whisper.WhisperEncoder(settings)
+
+    @property
+    def body(self) -> nn.Module:
+        return self.model
+
+    @property
+    def width(self) -> int:
+        return self.config.hidden
+
+    def ticks(self, sound: Float[Tensor, " samples"]) -> Float[Tensor, "ticks width"]:
+        real = max(1, -(-len(sound) // TICK))
+        spectra = whisper_spectra(F.pad(sound, (0, self.longest * TICK - len(sound))), self.config.mels)
+        return self.model(spectra[None]).last_hidden_state[0, :real]
+
+
+def whisper_spectra(sound: Float[Tensor, " samples"], mels: int) -> Float[Tensor, "mels spectra"]:
+    """Its log-mel spectra, 100 a second, 80 dB deep, as it was taught on them."""
+    window = torch.hann_window(WINDOW, device=sound.device)
+    power = torch.stft(sound, WINDOW, HOP, window=window, return_complex=True)[:, :-1].abs().square()
+    logs = (_filters(mels).to(sound) @ power).clamp(min=1e-10).log10()
+    return (logs.maximum(logs.max() - 8.0) + 4.0) / 4.0
+
+
+@functools.cache
+def _filters(mels: int) -> Float[Tensor, "mels bins"]:
+    """Slaney's triangles of equal area."""
+    audio = transformers("whisper").audio_utils
+    rows = audio.mel_filter_bank(
+        WINDOW // 2 + 1, mels, 0.0, 8000.0, 16_000, norm="slaney", mel_scale="slaney"
+    )
+    return torch.from_numpy(rows.T).float()
+
+
+def whisper_config(folder: Path) -> WhisperConfig:
+    """Sizes of the encoder in a transformers folder."""
+    found = settings_in(folder)
+    try:
+        return WhisperConfig(
+            hidden=found["d_model"],
+            layers=found["encoder_layers"],
+            heads=found["encoder_attention_heads"],
+            feed_forward=found["encoder_ffn_dim"],
+            mels=found["num_mel_bins"],
+            ticks=found["max_source_positions"],
+        )
+    except KeyError as error:
+        raise BadInput(f"{folder} holds no Whisper: {error} is missing.", "Give another folder.") from error
