@@ -45,8 +45,8 @@ class Files(dict[str, Path]):
     talker: TexTalker
 
     @property
-    def options(self) -> list[str | Path]:
-        return [word for name, path in self.items() for word in (f"--{name}", path)]
+    def options(self) -> list[str]:
+        return [f"{name}={path}" for name, path in self.items()]
 
 
 @pytest.fixture
@@ -120,14 +120,14 @@ def test_weights_tell_the_sizes_of_the_maps(config):
 def test_the_wrong_file_is_named(talk, published, tmp_path):
     published["motion"], published["diffusion"] = published["diffusion"], published["motion"]
     said = talk("models", "import", "textalker", *published.options, "-o", tmp_path / "x.ckpt", code=3)
-    assert "motion.pth does not hold" in said.stderr and "--diffusion textalker.pth" in said.stderr
+    assert "motion.pth does not hold" in said.stderr and "diffusion=textalker.pth" in said.stderr
 
 
 @pytest.mark.parametrize("missing", ["motion", "texture", "diffusion"])
 def test_a_missing_file_is_asked_for(talk, published, tmp_path, missing):
     del published[missing]
     said = talk("models", "import", "textalker", *published.options, "-o", tmp_path / "x.ckpt", code=2)
-    assert "--motion FILE --texture FILE --diffusion FILE" in " ".join(said.stderr.split())
+    assert "motion=FILE texture=FILE diffusion=FILE" in " ".join(said.stderr.split())
 
 
 def test_weights_that_lack_a_tensor_are_refused(published):

@@ -275,7 +275,8 @@ def test_latents_of_few_degrees_of_freedom_survive_their_principal_components():
 
 def test_studio_clips_get_the_small_config_and_no_blinks(tmp_path):
     config = METHOD.sizes["starter"](studio_clips(tmp_path))
-    assert config.encoder == "logmel" and config.motion.dims == 512 and config.denoiser.motion == PARTS
+    assert config.ears == (LogMelEncoderConfig(),)
+    assert config.motion.dims == 512 and config.denoiser.motion == PARTS
     assert not any(name.startswith(STILL) for name in config.rig_shapes) and "jawOpen" in config.rig_shapes
 
 

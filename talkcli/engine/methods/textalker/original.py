@@ -71,7 +71,7 @@ def _state(path: Path, sign: str, preferred: tuple[str, str]) -> dict[str, Tenso
         state = {modern(str(key).removeprefix("module.")): value for key, value in found.items()}
         if sign in state and all(isinstance(value, Tensor) for value in state.values()):
             return state
-    hint = "--motion takes motion_vae.pth, --texture tex_vae.pth and --diffusion textalker.pth."
+    hint = "Give motion=motion_vae.pth texture=tex_vae.pth diffusion=textalker.pth."
     raise BadInput(f"{path} does not hold these weights of TexTalker.", hint)
 
 
