@@ -233,15 +233,17 @@ def test_the_ear_that_hears_phones_is_found_in_any_network_and_taken_over():
     assert found is not None and found[0] == "b.parts.1" and deep.get_submodule("b.parts.1") is found[1]
     assert phone_ear(nn.Linear(2, 2)) is None
     other = Ears([CONFIGS["logmel"]])
-    take_phone_ear(other, deep)
+    take_phone_ear(other, deep.state_dict())
     assert all(
         torch.equal(a, b)
         for a, b in zip(other.state_dict().values(), found[1].state_dict().values(), strict=True)
     )
     with pytest.raises(BadUsage, match="other sizes"):
-        take_phone_ear(Ears([LogMelEncoderConfig(width=8)]), deep)
+        take_phone_ear(Ears([LogMelEncoderConfig(width=8, depth=1)]), deep.state_dict())
+    with pytest.raises(BadUsage, match="no ear that hears phones"):
+        take_phone_ear(other, nn.Linear(2, 2).state_dict())
     with pytest.raises(BadUsage, match="does not hear phones"):
-        take_phone_ear(other, nn.Linear(2, 2))
+        take_phone_ear(Ears([CONFIGS["wavlm"]]), deep.state_dict())
 
 
 @pytest.mark.parametrize("kind", KINDS)

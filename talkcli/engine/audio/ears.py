@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -90,14 +90,18 @@ def phone_ear(network: nn.Module) -> tuple[str, LogMelEncoder] | None:
     return next(((name, ear) for name, ear in named if isinstance(ear, LogMelEncoder)), None)
 
 
-def take_phone_ear(network: nn.Module, taught: nn.Module) -> None:
-    """The ear that hears phones out of a taught network into another, of any method."""
-    own, theirs = phone_ear(network), phone_ear(taught)
-    if own is None or theirs is None:
-        raise BadUsage("One of the two models does not hear phones.", "Name a starter: memorytalker.")
+def take_phone_ear(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """The ear that hears phones out of a checkpoint's weights, of any method, into a network."""
+    hint = "Name a starter: memorytalker."
+    own = phone_ear(network)
+    if own is None:
+        raise BadUsage("This model does not hear phones.", "Give it an ear that does: --set ears=logmel")
+    state = own[1].state_dict()
+    last = next(iter(state))
+    prefix = next((key.removesuffix(last) for key in weights if key.endswith(last)), None)
+    if prefix is None or not all(prefix + key in weights for key in state):
+        raise BadUsage("There is no ear that hears phones in that checkpoint.", hint)
     try:
-        own[1].load_state_dict(theirs[1].state_dict())
+        own[1].load_state_dict({key: weights[prefix + key] for key in state})
     except RuntimeError as error:
-        raise BadUsage(
-            "That ear has other sizes than this model's.", "Name a starter: memorytalker."
-        ) from error
+        raise BadUsage("That ear has other sizes than this model's.", hint) from error

@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from talkcli.engine.assets import asset
 from talkcli.engine.audio.ears import take_phone_ear, take_pretrained
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import ClipSet, Example
-from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
 from talkcli.engine.methods.textalker.critic import Critic, CriticConfig, autoencoder_losses, critic_losses
 from talkcli.engine.methods.textalker.diffuser import Readout, diffusion_losses
@@ -179,7 +180,8 @@ def diffuse(
     def begin(network: TexTalker, clips: ClipSet, generator: torch.Generator) -> Example[SpeechWindows]:
         clips = clips.thinned(every)
         if ears_of:
-            take_phone_ear(network, open_talker(ears_of))
+            path = Path(ears_of) if Path(ears_of).is_file() else asset(f"{ears_of}.ckpt")
+            take_phone_ear(network, load_checkpoint(path).weights)
         if hubert:
             take_pretrained(network, Path(hubert))
         motions = frame_maps(network, clips, config.motion.size)
