@@ -19,7 +19,7 @@ import torch
 from talkcli.engine.assets import DEFAULT_RIG, assets_folder
 from talkcli.engine.errors import MissingAsset
 from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.face.geometry import arkit_weights, vertices
+from talkcli.engine.face.geometry import rig_weights, vertices
 from talkcli.engine.face.look import activations
 from talkcli.engine.face.rigs import load_rig, talking_head
 from talkcli.engine.motion import Coefficients, Motion
@@ -73,7 +73,7 @@ def main() -> None:
     maps = wrinkle_maps(model.wrinkles)
     active = np.zeros((FRAMES, len(maps.boxes)), np.float32)
     if model.wrinkles is not None:
-        active = activations(model.wrinkles, arkit_weights(motion, avatar)).numpy()
+        active = activations(model.wrinkles, rig_weights(motion, avatar)).numpy()
     compile_renderer()
     painter = Painter(surface_of(avatar, model.topology), SIZE, SIZE, maps=maps)
     draws: dict[str, Callable[[int], object]] = {

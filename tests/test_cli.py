@@ -68,7 +68,7 @@ def test_every_output_says_that_it_is_synthetic_and_what_made_it(talk, hello, ba
     from talkcli.engine.assets import sha256
 
     talk("animate", hello, *bare, "--seed", 7)
-    told = json.loads(load_motion(hello.with_suffix(".motion")).provenance)
+    told = load_motion(hello.with_suffix(".motion")).provenance
     assert told["synthetic"] is True and told["seed"] == 7 and told["avatar"] == "bare"
     assert told["model"] == "memorytalker" and told["weights_sha256"] == sha256(untaught)
     assert __version__ in told["program"]

@@ -26,7 +26,7 @@ from talkcli.engine.clips import (
 )
 from talkcli.engine.errors import BadInput, BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.motion import Codes, Coefficients, Motion, Vertices, load_offsets, save_motion
+from talkcli.engine.motion import Codes, Coefficients, Motion, Shapes, Vertices, load_offsets, save_motion
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.struct import TensorStruct, stack
@@ -150,6 +150,14 @@ def test_textures_are_kept_bit_for_bit_and_read_one_by_one(tmp_path):
 def test_a_face_track_is_flat_side_by_side():
     face = Coefficients(torch.zeros(5, 3), torch.ones(5, 3))
     assert flat(Motion(FPS, face))[0].tolist() == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("frames", [4, 5])
+def test_what_has_no_frames_is_no_track_whatever_its_size(frames):
+    """Four basis shapes beside four frames: once 25 columns, once 4."""
+    weights = torch.rand(frames, 4)
+    motion = Motion(FPS, Shapes(weights, torch.rand(4, 7, 3)))
+    assert len(motion) == frames and torch.equal(flat(motion), weights)
 
 
 def test_offsets_are_read_row_by_row_and_only_from_vertices(tmp_path):

@@ -57,7 +57,7 @@ def test_meshes_read_back(motion, avatar, tmp_path, suffix):
         assert np.array_equal(mesh.faces, avatar.faces.numpy())
 
 
-def test_csv_holds_the_arkit_weights(tmp_path):
+def test_csv_holds_the_rig_weights(tmp_path):
     model = load_face_model()
     weights = torch.stack([model.weight_vector(jawOpen=0.1 * i) for i in range(6)])
     person = Avatar(

@@ -23,7 +23,7 @@ from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.errors import BadInput, OutOfResources, TalkError, Untrusted
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.look import Look
-from talkcli.engine.files import MAX_PACKED, load_struct, replacing, save_struct
+from talkcli.engine.files import MAX_PACKED, load_struct, load_tensors, replacing, save_struct, save_tensors
 from talkcli.engine.motion import Head, Motion, Shapes, load_motion, save_motion
 from talkcli.engine.struct import TensorStruct
 
@@ -34,7 +34,7 @@ def motion(frames: int = 4) -> Motion:
     g = torch.Generator().manual_seed(0)
     head = Head(torch.rand(frames, 3, generator=g), torch.zeros(frames, 3))
     face = Shapes(torch.rand(frames, 2, generator=g), torch.rand(2, 5, 3, generator=g))
-    return Motion(FPS, face, head, provenance='{"synthetic": true}')
+    return Motion(FPS, face, head, provenance={"synthetic": True, "of": {"seed": 3}})
 
 
 def avatar() -> Avatar:
@@ -80,7 +80,7 @@ FILES: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
 def test_what_is_saved_is_what_is_loaded(tmp_path):
     save_motion(motion(), tmp_path / "x.motion")
     loaded = load_motion(tmp_path / "x.motion")
-    assert loaded.fps == FPS and loaded.provenance == '{"synthetic": true}'
+    assert loaded.fps == FPS and loaded.provenance == motion().provenance
     assert isinstance(loaded.face, Shapes) and isinstance(loaded.head, Head)
     assert torch.equal(loaded.face.basis, motion().face.basis)  # type: ignore[union-attr]
     assert torch.equal(loaded.head.rotation, motion().head.rotation)  # type: ignore[union-attr]
@@ -91,6 +91,15 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     assert again.name == "ada" and again.rig is None and again.look is not None
     assert torch.equal(again.neutral, who.neutral)
     assert torch.equal(again.styles["memorytalker"], torch.arange(3.0))
+
+
+def test_a_field_of_another_version_is_named(tmp_path):
+    save_motion(motion(), tmp_path / "x.motion")
+    tensors, header = load_tensors(tmp_path / "x.motion")
+    header["fields"]["face"]["fields"]["space"] = "arkit"
+    save_tensors(tensors, header, tmp_path / "x.motion")
+    with pytest.raises(Untrusted, match="another version: its Shapes has space"):
+        load_motion(tmp_path / "x.motion")
 
 
 def test_the_same_struct_is_the_same_file(tmp_path):

@@ -13,7 +13,7 @@ from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel, load_face_model
-from talkcli.engine.face.geometry import JAW_OPEN, arkit_weights, chunks, offsets, vertices
+from talkcli.engine.face.geometry import JAW_OPEN, chunks, offsets, rig_weights, vertices
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.motion import Codes, Coefficients, Face, Head, Motion, Shapes, Vertices
 
@@ -81,13 +81,6 @@ def test_rest_is_the_neutral_face():
     torch.testing.assert_close(moved, person().neutral.expand(2, -1, -1), atol=1e-6, rtol=0)
 
 
-def test_components_are_mixtures_of_named_shapes():
-    codes = 0.3 * random(FRAMES, 10)
-    named = Coefficients(codes @ model().expression[:10], torch.zeros(FRAMES, 3))
-    components = Coefficients(codes, torch.zeros(FRAMES, 3), "pca")
-    torch.testing.assert_close(vertices(motion(components), person()), vertices(motion(named), person()))
-
-
 def test_missing_coefficients_are_zero():
     short = Coefficients(speaking().expression[:, :26], torch.zeros(FRAMES, 3))
     padded = torch.nn.functional.pad(short.expression, (0, len(model().shapes) - 26))
@@ -117,7 +110,7 @@ def test_ranges_and_chunks_are_cut_from_the_whole(kind: str):
     assert whole.shape == (FRAMES, count, 3) and whole.dtype == torch.float32
     torch.testing.assert_close(vertices(track, person(), 2, 7), whole[2:7], atol=1e-6, rtol=0)
     torch.testing.assert_close(torch.cat(list(chunks(track, person(), 4))), whole, atol=1e-6, rtol=0)
-    torch.testing.assert_close(arkit_weights(track, person(), 2, 7), arkit_weights(track, person())[2:7])
+    torch.testing.assert_close(rig_weights(track, person(), 2, 7), rig_weights(track, person())[2:7])
 
 
 def test_the_motion_and_the_avatar_are_not_changed():
@@ -153,8 +146,8 @@ def test_offsets_know_nothing_of_head_pose():
 
 def test_weights_are_recovered_from_the_vertices_they_made():
     track = motion(speaking())
-    truth = arkit_weights(track, person())
-    recovered = arkit_weights(motion(Vertices(offsets(track, person()))), person())
+    truth = rig_weights(track, person())
+    recovered = rig_weights(motion(Vertices(offsets(track, person()))), person())
     assert recovered.min() >= 0 and recovered.max() <= 1
     for name in ("jawOpen", "mouthSmileLeft", "browInnerUp"):
         column = model().shape_names.index(name)
@@ -165,7 +158,7 @@ def test_jaw_rotation_counts_as_jaw_open():
     jaw = torch.zeros(FRAMES, 3)
     jaw[:, 0] = JAW_OPEN / 2
     still = torch.zeros(FRAMES, len(model().shapes))
-    weights = arkit_weights(motion(Coefficients(still, jaw)), person())
+    weights = rig_weights(motion(Coefficients(still, jaw)), person())
     torch.testing.assert_close(weights[:, model().shape_names.index("jawOpen")], torch.full((FRAMES,), 0.5))
 
 
@@ -192,12 +185,14 @@ def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(BadInput, match="bare mesh"):
         vertices(motion(still), bare())
     with pytest.raises(BadInput, match="no rig"):
-        arkit_weights(motion(still), bare())
+        rig_weights(motion(still), bare())
     with pytest.raises(BadInput, match="no mesh"):
         vertices(motion(Codes(torch.zeros(2, 4))), person())
-    with pytest.raises(BadInput, match="99 coefficients of space 'arkit'"):
+    with pytest.raises(BadInput, match="99 shapes"):
         vertices(motion(Coefficients(torch.zeros(2, 99), torch.zeros(2, 3))), person())
-    with pytest.raises(BadInput, match="space 'flame'"):
+    with pytest.raises(BadInput, match="moves the rig flame but avatar person has the rig talk-head"):
         vertices(motion(Coefficients(torch.zeros(2, 9), torch.zeros(2, 3), "flame")), person())
     with pytest.raises(BadInput, match="20 vertices"):
         vertices(motion(still), replace(bare(), rig=DEFAULT_RIG))
+    with pytest.raises(BadInput, match="flame is not installed"):
+        vertices(motion(still), replace(bare(), rig="flame"))

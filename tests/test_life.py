@@ -13,7 +13,7 @@ from talkcli.engine.editing.retiming import at_rate
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.geometry import arkit_weights, vertices
+from talkcli.engine.face.geometry import rig_weights, vertices
 from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices, ratios
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
@@ -161,7 +161,7 @@ def test_silence_is_nobody_speaking():
 def test_life_reads_back_as_the_same_weights(ada, talk_and_pause):
     motion = with_life(still(4), talk_and_pause, ada)
     assert isinstance(motion.face, Coefficients)
-    assert torch.allclose(arkit_weights(motion, ada), motion.face.expression, atol=1e-5)
+    assert torch.allclose(rig_weights(motion, ada), motion.face.expression, atol=1e-5)
 
 
 @pytest.mark.parametrize("fps", [Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60)])

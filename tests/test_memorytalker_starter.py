@@ -69,7 +69,7 @@ def test_the_starter_learns_and_speaks_in_the_rigs_own_shapes(tmp_path):
         assert sum(losses[-5:]) < 0.7 * sum(losses[:5]), (name, losses)
     assert talker.style.learnt
     motion = talker.animate(clips.speech(0), clips.avatar(0))
-    assert isinstance(motion.face, Coefficients) and motion.face.space == "arkit"
+    assert isinstance(motion.face, Coefficients) and motion.face.rig == DEFAULT_RIG
     moved = motion.face.expression.abs().amax(0) > 0
     moving = {name for name, moves in zip(load_face_model().shape_names, moved, strict=True) if moves}
     assert moving <= set(talker.config.rig_shapes) and "jawOpen" in moving

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def test_a_reader_is_heard_in_training_with_phones_and_a_face(folder: Path, tmp_
     assert clips.names == ("s0000/000", "r0000/000", "r0000/001")
     clip = clips[1]
     assert clip.phones is not None and len(clip.motion) == clip.speech.frames(30)
-    made = json.loads(clip.motion.provenance)
+    made = clip.motion.provenance
     assert made["text"] == [WORDS] and made["synthetic"] is False
 
 

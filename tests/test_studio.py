@@ -53,7 +53,7 @@ def test_a_clip_is_whole(clips: Path) -> None:
         assert len(clip.motion) == clip.speech.frames(30)
         assert clip.motion.head is not None and clip.phones is not None
         assert clip.phones.seconds <= clip.speech.seconds
-        assert json.loads(clip.motion.provenance)["synthetic"] is True
+        assert clip.motion.provenance["synthetic"] is True
         assert clip.avatar.rig == "talk-head" and clip.avatar.identity is not None
 
 
@@ -78,7 +78,7 @@ def test_splits_share_neither_speaker_nor_sentence() -> None:
     for speaker in (0, 8, 9):
         for take in range(4):
             made = record(plan, f"s{speaker:04}/{take:03}").motion.provenance
-            said[split_of(speaker)].update(json.loads(made)["text"])
+            said[split_of(speaker)].update(made["text"])
     assert all(said.values())
     assert (
         not said["train"] & said["test"]

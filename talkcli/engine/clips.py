@@ -33,7 +33,7 @@ from talkcli.engine.motion import Motion, load_motion, load_offsets, motion_fram
 from talkcli.engine.phones import Phones, load_phones, save_phones
 from talkcli.engine.pictures import load_picture
 from talkcli.engine.speech import Speech, load_speech, save_speech
-from talkcli.engine.struct import S, TensorStruct, stack
+from talkcli.engine.struct import S, TensorStruct, stack, tracks
 
 INDEX = "clips.json"
 
@@ -316,9 +316,8 @@ def padded(structs: Sequence[S]) -> list[S]:
 
 
 def flat(motion: Motion) -> Float[Tensor, "frames dims"]:
-    """Every tensor of the face track that has frames, side by side."""
-    tracks = [v for v in vars(motion.face).values() if isinstance(v, Tensor) and len(v) == len(motion)]
-    return torch.cat([track.flatten(1) for track in tracks], dim=1)
+    """The tracks of the face, side by side."""
+    return torch.cat([track.flatten(1) for track in tracks(motion.face)], dim=1)
 
 
 def clips_of_one(folder: Path) -> ClipSet:

@@ -234,6 +234,11 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
                 return {k: build(v) for k, v in value["mapping"].items()}
             kind = by_name[value["kind"]]
             hints = get_type_hints(kind)
+            if unknown := value["fields"].keys() - hints.keys():
+                raise Untrusted(
+                    f"{path} is of another version: its {kind.__name__} has {min(unknown)}, unknown here.",
+                    "Make the file again with this version.",
+                )
             fields = {k: build(v, hints[k]) for k, v in value["fields"].items()}
             for k, v in fields.items():
                 if not _fits(v, hints[k]):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Self
 
 from jaxtyping import Float
 from torch import Tensor
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput
 from talkcli.engine.files import load_rows, load_shapes, load_struct, save_struct
-from talkcli.engine.struct import TensorStruct
+from talkcli.engine.struct import TensorStruct, along_frames, tracks
 
 
 class Head(TensorStruct):
@@ -38,13 +42,14 @@ class Shapes(TensorStruct):
 
 
 class Coefficients(TensorStruct):
-    """Weights of a face model: 3DXTalker, the studio, face capture."""
+    """Weights of a rig's shapes: what the starters speak, the studio records and face capture writes."""
 
     expression: Float[Tensor, "frames n_expression"]
+    """Of the rig's shapes, in its order; the last ones may be missing and are 0."""
     jaw: Float[Tensor, "frames 3"]
     """Axis-angle, radians, beside what the expression does."""
-    space: str = "arkit"
-    """`arkit`: the rig's named shapes in its order; `pca`: its expression components."""
+    rig: str = DEFAULT_RIG
+    """Whose shapes they are, as in `Avatar.rig`."""
 
 
 class Codes(TensorStruct):
@@ -94,27 +99,25 @@ class Motion(TensorStruct):
     head: Head | None = None
     texture: Textures | Folds | None = None
     """How the skin changes, where the method says so."""
-    provenance: str = "{}"
-    """JSON: which model, weights (SHA-256), avatar, seed and version made it, and that it is synthetic."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Which model, weights (SHA-256), avatar, seed and version made it, and that it is synthetic: what JSON
+    can say."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.fps <= 0:
             raise ValueError(f"Motion.fps must be positive, got {self.fps}")
-        if self.head is not None and len(self.head.rotation) != len(self):
-            raise ValueError(f"Motion.head has {len(self.head.rotation)} frames, the face {len(self)}")
-        if self.texture is not None and len(self.texture.weights) != len(self):
-            raise ValueError(f"Motion.texture has {len(self.texture.weights)} frames, the face {len(self)}")
+        for name in ("head", "texture"):
+            part = getattr(self, name)
+            if part is not None and (frames := len(next(tracks(part)))) != len(self):
+                raise ValueError(f"Motion.{name} has {frames} frames, the face {len(self)}")
 
     def __len__(self) -> int:
-        match self.face:
-            case (
-                Vertices(offsets=track)
-                | Shapes(weights=track)
-                | Coefficients(expression=track)
-                | Codes(codes=track)
-            ):
-                return len(track)
+        return len(next(tracks(self.face)))
+
+    def part(self, start: int, stop: int | None = None) -> Self:
+        """Frames [start, stop) of every track."""
+        return along_frames(self, lambda track: track[start:stop])
 
     @property
     def seconds(self) -> float:

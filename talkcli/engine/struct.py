@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, TypeVar, dataclass_transform, get_type_hints
 
 import torch
@@ -55,6 +55,27 @@ class TensorStruct:
 S = TypeVar("S", bound=TensorStruct)
 
 
+def tracks(struct: TensorStruct) -> Iterator[Tensor]:
+    """The tensors whose first axis is annotated `frames`, however deep."""
+    for name, value in vars(struct).items():
+        if isinstance(value, TensorStruct):
+            yield from tracks(value)
+        elif isinstance(value, Tensor) and name in _track_names(type(struct)):
+            yield value
+
+
+def along_frames(struct: S, change: Callable[[Tensor], Tensor]) -> S:
+    """A new struct with `change` applied to its tracks; whatever has no frames stays."""
+
+    def walk(name: str, value: Any) -> Any:
+        if isinstance(value, TensorStruct):
+            return along_frames(value, change)
+        is_track = isinstance(value, Tensor) and name in _track_names(type(struct))
+        return change(value) if is_track else value
+
+    return type(struct)(**{name: walk(name, value) for name, value in vars(struct).items()})
+
+
 def stack(structs: list[S]) -> S:
     """One struct with a batch axis in front of every tensor."""
     first = structs[0]
@@ -76,6 +97,16 @@ def _shapes(cls: type) -> dict[str, Any]:
         return any(isinstance(member, type) and hasattr(member, "dim_str") for member in members(hint))
 
     return {k: v for k, v in get_type_hints(cls).items() if tensor(v)}
+
+
+@functools.cache
+def _track_names(cls: type) -> frozenset[str]:
+    """The fields whose annotation begins with the axis `frames`."""
+
+    def first(hint: Any) -> str:
+        return next(((m.dim_str.split() or [""])[0] for m in members(hint) if hasattr(m, "dim_str")), "")
+
+    return frozenset(name for name, hint in _shapes(cls).items() if first(hint) == "frames")
 
 
 def members(hint: Any) -> tuple[Any, ...]:

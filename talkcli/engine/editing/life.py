@@ -16,6 +16,7 @@ from torch.nn.functional import conv1d, pad
 from talkcli.engine.face.acting import painted, rig_folds, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.face.geometry import check_moves
 from talkcli.engine.face.look import FULL
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.motion import Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices
@@ -70,6 +71,7 @@ def with_life(
     A rig moves those of SHAPES that it has; a bare mesh gets the head alone. `moves` names what the motion
     moves already and what therefore stays as it is: `eyes`, with the brows, and `head`.
     """
+    check_moves(motion, avatar)
     frames, fps = len(motion), motion.fps
     activity = speaking(speech, frames, fps)
     head = motion.head if motion.head is not None or "head" in moves else _head(activity, fps, seed)
@@ -93,7 +95,7 @@ def _added(face: object, weights: Float[Tensor, "frames shapes"], avatar: Avatar
     match face:
         case Shapes():
             return Shapes(torch.cat([face.weights, weights], 1), torch.cat([face.basis, basis]))
-        case Coefficients(space="arkit"):
+        case Coefficients():
             expression = pad(face.expression, (0, len(rig.shapes) - face.expression.shape[1]))
             expression[:, columns] = (expression[:, columns] + weights).clamp(0, 1)
             return dataclasses.replace(face, expression=expression)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel
-from talkcli.engine.face.geometry import arkit_weights
+from talkcli.engine.face.geometry import rig_weights
 from talkcli.engine.face.look import FULL, HAEMOGLOBIN, RELIEF_UNIT, Wrinkles, activations
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.motion import Folds, Motion, Textures
@@ -35,7 +35,7 @@ def worn_textures(motion: Motion, avatar: Avatar, size: int) -> Textures:
     wrinkles = wrinkles_of(avatar)
     if wrinkles is None:
         raise BadInput(f"Avatar {avatar.name} has no skin that acts.", "Give one whose rig has wrinkles.")
-    return painted(rig_folds(arkit_weights(motion, avatar), wrinkles), wrinkles, size)
+    return painted(rig_folds(rig_weights(motion, avatar), wrinkles), wrinkles, size)
 
 
 def wrinkles_of(avatar: Avatar) -> Wrinkles | None:

@@ -41,7 +41,7 @@ class FaceModel(TensorStruct):
     shapes: Float[Tensor, "shapes verts 3"]
     """Metres at weight 1, on the mean face."""
     shape_names: tuple[str, ...]
-    """The 52 names of ARKit and our own extras; left is the subject's left."""
+    """Of the built-in head the 52 of ARKit and two extras; left is the subject's left."""
     expression: Float[Tensor, "n_expression shapes"]
     """Principal components of natural faces as mixtures of shapes, per standard deviation."""
     joints: Float[Tensor, "joints 3"]
@@ -53,6 +53,10 @@ class FaceModel(TensorStruct):
     """Joints of a face as means of its vertices; without it every face has the mean face's joints."""
     contact: Contact | None = None
     """What touches what: lips, teeth, lids, eyeballs."""
+    pose_shapes: Float[Tensor, "joints 9 verts 3"] | None = None
+    """Pose correctives: metres for each entry, row by row, of a joint's rotation matrix less the identity."""
+    signed: bool = False
+    """Whether weights below 0 and above 1 mean something, as those of principal components do."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -125,6 +129,15 @@ class FaceModel(TensorStruct):
         shift = torch.zeros_like(rotation) if translation is None else translation
         share = self.weights[:, carried_by(JOINTS.index(joint))].sum(1)
         return turned_about(vertices, share, matrix(rotation), shift, joints[JOINTS.index(joint)])
+
+    def correctives(
+        self, joint: str, rotation: Float[Tensor, "frames 3"]
+    ) -> Float[Tensor, "frames verts 3"] | None:
+        """What the skin does, before it is turned, because a joint turns (axis-angle, radians): metres."""
+        if self.pose_shapes is None:
+            return None
+        bend = (matrix(rotation) - torch.eye(3)).flatten(1)
+        return (bend @ self.pose_shapes[JOINTS.index(joint)].flatten(1)).unflatten(1, (-1, 3))
 
     def landmarks(self, vertices: Float[Tensor, "*batch verts 3"], name: str = "ibug68") -> Tensor:
         """Named landmarks on given vertices, [*batch, points, 3] metres."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -60,9 +59,9 @@ class Talker(nn.Module, ABC):
     ) -> Motion:
         """The motion of `avatar` saying `speech`; `progress` is told the share done."""
 
-    def signed(self, avatar: Avatar, seed: int) -> str:
+    def signed(self, avatar: Avatar, seed: int) -> Mapping[str, Any]:
         """Provenance of a motion: what made it, and that it is synthetic."""
-        provenance = {
+        return {
             "synthetic": True,
             "program": f"talk {__version__}",
             "model": self.method,
@@ -70,7 +69,6 @@ class Talker(nn.Module, ABC):
             "avatar": avatar.name,
             "seed": seed,
         }
-        return json.dumps(provenance)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.alignment import has_pocketsphinx, recognise
 from talkcli.engine.face.articulation import articulate, onto_rig
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.rigs import load_rig, rigged
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 from talkcli.engine.phones import Phones
 from talkcli.engine.speech import SAMPLE_RATE, Speech
@@ -31,10 +31,9 @@ WIDEST_JAW = 0.6
 def template(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
     """The neutral face, held."""
     frames = speech.frames(fps)
-    rig = rigged(avatar)
-    if rig is None:
+    if avatar.rig is None:
         return Motion(fps, Vertices(torch.zeros(frames, *avatar.neutral.shape)))
-    return _rigged(torch.zeros(frames, len(rig.shapes)), fps)
+    return _moving(avatar.rig, torch.zeros(frames, len(load_rig(avatar.rig).shapes)), fps)
 
 
 def loudness_jaw(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
@@ -44,7 +43,8 @@ def loudness_jaw(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
     level = torch.nn.functional.avg_pool1d(level[None], 3, 1, 1, count_include_pad=False)[0]
     loud = torch.quantile(level[:1_000_000], 0.95)
     jaw = WIDEST_JAW * (level / loud).clamp(0, 1) if loud > 0 else torch.zeros(frames)
-    return _rigged(load_rig(avatar.rig or DEFAULT_RIG).spread(jaw[:, None], ["jawOpen"]), fps)
+    rig = avatar.rig or DEFAULT_RIG
+    return _moving(rig, load_rig(rig).spread(jaw[:, None], ["jawOpen"]), fps)
 
 
 def viseme_table(hear: Hear, speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
@@ -54,7 +54,7 @@ def viseme_table(hear: Hear, speech: Speech, avatar: Avatar, fps: Fraction) -> M
 
 def spoken(phones: Phones, frames: int, fps: Fraction, rig: str = DEFAULT_RIG) -> Motion:
     """Phones as the neutral style says them, as far as the rig has the shapes of speech."""
-    return _rigged(onto_rig(articulate(phones, frames, fps), load_rig(rig)), fps)
+    return _moving(rig, onto_rig(articulate(phones, frames, fps), load_rig(rig)), fps)
 
 
 def recogniser(logits: Logits | None, ticks: int) -> tuple[Hear, str] | None:
@@ -86,5 +86,5 @@ def frame_loudness(speech: Speech, frames: int, fps: Fraction) -> Float[Tensor, 
     return ((power[edges[1:]] - power[edges[:-1]]) / (edges[1:] - edges[:-1]).clamp(min=1)).sqrt().float()
 
 
-def _rigged(weights: Float[Tensor, "frames shapes"], fps: Fraction) -> Motion:
-    return Motion(fps, Coefficients(weights, torch.zeros(len(weights), 3)))
+def _moving(rig: str, weights: Float[Tensor, "frames shapes"], fps: Fraction) -> Motion:
+    return Motion(fps, Coefficients(weights, torch.zeros(len(weights), 3), rig))

@@ -10,9 +10,10 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.rigs import talking_head
+from talkcli.engine.face.rigs import rigged, talking_head
 from talkcli.engine.metrics import timing
 from talkcli.engine.metrics.articulation import Heard, Tally
 from talkcli.engine.metrics.baselines import spoken
@@ -197,11 +198,16 @@ def _finite(value: float) -> Tally:
 
 
 def listen(case: Case, regions: Regions | None = None) -> Heard:
-    """A case's mouth beside the mouth that its aligned phones ask for, both on the case's own head."""
+    """A case's mouth beside the mouth that its aligned phones ask for.
+
+    Both on the case's own head, if its rig has the shapes of speech; else the asked one on the built-in head.
+    """
     assert case.phones is not None
     mouth = mouth_of(case.predicted, case.avatar, regions)
-    asked = spoken(case.phones, len(case.predicted), case.predicted.fps)
-    head = case.avatar if case.avatar.rig else talking_head()
+    rig = rigged(case.avatar)
+    speaks = rig is not None and {"jawOpen", "mouthClose"} <= set(rig.model.shape_names)
+    head = case.avatar if speaks else talking_head()
+    asked = spoken(case.phones, len(case.predicted), case.predicted.fps, head.rig or DEFAULT_RIG)
     return Heard(mouth, case.phones, mouth_of(asked, head))
 
 

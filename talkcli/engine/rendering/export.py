@@ -22,7 +22,7 @@ from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.arkit import ARKIT
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.geometry import arkit_weights, chunks
+from talkcli.engine.face.geometry import chunks, rig_weights
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion
@@ -143,7 +143,7 @@ def write_csv(motion: Motion, avatar: Avatar, path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name in ARKIT)])
         for start in range(0, len(motion), 256):
-            rows = arkit_weights(motion, avatar, start, start + 256)[:, columns].tolist()
+            rows = rig_weights(motion, avatar, start, start + 256)[:, columns].tolist()
             for number, row in enumerate(rows, start):
                 writer.writerow([_timecode(number, motion.fps), len(ARKIT), *(f"{w:.6f}" for w in row)])
 

@@ -7,21 +7,21 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from threading import local
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import is_cached
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.geometry import arkit_weights, vertices
-from talkcli.engine.face.look import Wrinkles, activations
+from talkcli.engine.face.geometry import check_moves, posed
+from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rigs import rigged
-from talkcli.engine.motion import Folds, Motion, Textures, ratios
+from talkcli.engine.motion import Motion, Textures, ratios
 from talkcli.engine.rendering.acting_skin import blend, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.gathering import survey
@@ -32,7 +32,7 @@ from talkcli.engine.rendering.rasterize import band, project, rasterize
 from talkcli.engine.rendering.surface import surface_of, vertex_normals
 
 RENDERERS = ("numba", "pyrender")
-CHUNK = 32
+FRAMES_AHEAD = 32
 """Frames whose vertices are in memory at once."""
 TINT = 256
 """Texels along a side at which folds change the skin's colour; their relief is finer."""
@@ -63,9 +63,9 @@ def frames(
             )
         from talkcli.engine.rendering.pyrender_renderer import open_window
 
-        return open_window(avatar, camera, background).shots(_moments(motion, avatar, camera, None, None))
+        return open_window(avatar, camera, background).shots(_moments(motion, avatar, camera, None))
     acting = wrinkles_of(avatar) if wrinkles and avatar.look is not None else None
-    vertices(motion, avatar, 0, 1)
+    check_moves(motion, avatar)
     rig = rigged(avatar)
     surface, maps = surface_of(avatar, None if rig is None else rig.model.topology), wrinkle_maps(acting)
     first = Painter(surface, camera.width, camera.height, background, maps)
@@ -73,12 +73,9 @@ def frames(
     def another() -> Painter:
         return Painter(surface, camera.width, camera.height, background, maps)
 
-    return _drawn(
-        _moments(motion, avatar, camera, acting, motion.texture if texture else None),
-        first,
-        another,
-        workers or _cores(),
-    )
+    motion = motion if texture else replace(motion, texture=None)
+    tints = motion.texture and painted(motion.texture, wrinkles_of(avatar), TINT)
+    return _drawn(_moments(motion, avatar, camera, tints), first, another, workers or _cores())
 
 
 def _cores() -> int:
@@ -97,27 +94,13 @@ Moment = tuple[
 """Vertices, view, focal length, wrinkle activations and ratios of colour of one frame."""
 
 
-def _moments(
-    motion: Motion,
-    avatar: Avatar,
-    camera: Camera,
-    wrinkles: Wrinkles | None,
-    texture: Textures | Folds | None,
-) -> Iterator[Moment]:
-    textures = texture and painted(texture, wrinkles_of(avatar), TINT)
-    for start in range(0, len(motion), CHUNK):
-        places = vertices(motion, avatar, start, start + CHUNK).numpy()
-        active: Float[torch.Tensor, "frames maps"] | None = None
-        if wrinkles is not None:
-            active = (
-                texture.weights[start : start + CHUNK]
-                if isinstance(texture, Folds)
-                else activations(wrinkles, arkit_weights(motion, avatar, start, start + CHUNK))
-            )
-        tints = None if textures is None else ratios(textures, start, start + CHUNK).numpy()
-        for i, shape in enumerate(places):
+def _moments(motion: Motion, avatar: Avatar, camera: Camera, textures: Textures | None) -> Iterator[Moment]:
+    for start in range(0, len(motion), FRAMES_AHEAD):
+        part = posed(motion, avatar, start, start + FRAMES_AHEAD)
+        tints = None if textures is None else ratios(textures, start, start + FRAMES_AHEAD).numpy()
+        for i, shape in enumerate(part.vertices.numpy()):
             view = camera.view(start + i).double().numpy()
-            acts = None if active is None else active[i].numpy()
+            acts = None if part.folds is None else part.folds[i].numpy()
             tint = None if tints is None else tints[i]
             yield np.ascontiguousarray(shape, np.float32), view, camera.focal, acts, tint
 

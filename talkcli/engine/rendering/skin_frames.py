@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.acting import painted, rig_folds, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.geometry import arkit_weights
+from talkcli.engine.face.geometry import rig_weights
 from talkcli.engine.motion import Motion, ratios
 
 FOLDED = 512
@@ -32,7 +32,7 @@ def skin_frames(motion: Motion, avatar: Avatar) -> Iterator[UInt8[np.ndarray, "h
     if look is None:
         raise BadInput(f"Avatar {avatar.name} has no skin to change.", "Give one with a look.")
     if texture is None and wrinkles is not None:
-        texture = rig_folds(arkit_weights(motion, avatar), wrinkles)
+        texture = rig_folds(rig_weights(motion, avatar), wrinkles)
     assert texture is not None
     texture = painted(texture, wrinkles, FOLDED)
     neutral = look.albedo.permute(2, 0, 1).float()[None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ def write(
     if suffix in PICTURES:
         PICTURES[suffix](shown, fps, path)
     else:
-        metadata = {"title": f"{first.avatar.name}, synthetic", "comment": first.motion.provenance}
+        origin = json.dumps(first.motion.provenance)
+        metadata = {"title": f"{first.avatar.name}, synthetic", "comment": origin}
         write_video(shown, fps, path, speech=sound, metadata=metadata)
     return count, fps
 

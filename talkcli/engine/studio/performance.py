@@ -96,7 +96,8 @@ def perform(
 ) -> Motion:
     """The face and head of `avatar` while `utterance` is heard: the rig's named shapes and a head track."""
     rng = np.random.default_rng([seed, 77])
-    model = load_rig(rig_of(avatar))
+    rig = rig_of(avatar)
+    model = load_rig(rig)
     names = model.shape_names
     frames = utterance.speech.frames(fps)
     spirit = MOODS[mood]
@@ -112,7 +113,7 @@ def perform(
     _add(weights, names, "mouthSmile", manner.smile * (1 + 0.4 * _wander(frames, fps, rng, seconds=1.5)))
     for name, weight in (("mouthPress", 0.03), ("mouthShrugLower", 0.03), ("mouthDimple", 0.03)):
         _add(weights, names, name, weight * _wander(frames, fps, rng, seconds=0.8).clamp(min=0))
-    still = Motion(fps, Coefficients(weights.clamp(0, 1), torch.zeros(frames, 3)))
+    still = Motion(fps, Coefficients(weights.clamp(0, 1), torch.zeros(frames, 3), rig))
     alive = with_life(still, utterance.speech, avatar, seed)
     return _in_manner(alive, weights.clamp(0, 1), names, manner, spirit, intensity)
 
@@ -129,7 +130,7 @@ def _in_manner(
     rest = intensity * torch.deg2rad(torch.tensor(mood.head))
     scale = manner.head * (1 + intensity * (mood.movement - 1))
     head = Head(motion.head.rotation * scale + rest, motion.head.translation * scale)
-    return dataclasses.replace(motion, face=Coefficients(weights, motion.face.jaw), head=head)
+    return dataclasses.replace(motion, face=dataclasses.replace(motion.face, expression=weights), head=head)
 
 
 def _add(weights: Tensor, names: tuple[str, ...], name: str, track: Float[Tensor, " frames"]) -> None:

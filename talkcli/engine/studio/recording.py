@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -176,7 +175,7 @@ def record(plan: Plan, name: str) -> Clip:
         "made_by": "talk studio", "version": talkcli.__version__, "synthetic": not read, "seed": plan.seed,
         "text": texts, "mood": mood, "intensity": round(intensity, 3), **origin,
     }  # fmt: skip
-    motion = replace(motion, provenance=json.dumps(made, ensure_ascii=False))
+    motion = replace(motion, provenance=made)
     return Clip(utterance.speech, motion, who.avatar, utterance.phones)
 
 

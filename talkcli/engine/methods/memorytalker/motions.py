@@ -18,9 +18,9 @@ from talkcli.engine.motion import Coefficients, Motion, Vertices
 def shape_weights(motion: Motion, config: MemoryTalkerConfig) -> Float[Tensor, "frames shapes"]:
     """The tracks of the shapes that the talker moves, in a motion of its rig."""
     face = motion.face
-    if not isinstance(face, Coefficients) or face.space != "arkit":
+    if not isinstance(face, Coefficients) or face.rig != config.rig:
         raise BadInput(
-            "This model learns from motions of the rig's named shapes.", "Use clips of talk prepare studio."
+            f"This model learns from motions of the rig {config.rig}.", "Use clips of talk prepare studio."
         )
     return face.expression[:, load_rig(config.rig).columns(config.rig_shapes)]
 
@@ -102,4 +102,7 @@ def _spoken_shapes(clips: ClipSet) -> tuple[str, tuple[str, ...]]:
     if not isinstance(clips.motion(0).face, Coefficients):
         return DEFAULT_RIG, ()
     rig = rig_of(clips.avatar(0))
-    return rig, tuple(name for name in load_rig(rig).shape_names if name.startswith(SPOKEN))
+    names = tuple(name for name in load_rig(rig).shape_names if name.startswith(SPOKEN))
+    if not names:
+        raise BadInput(f"The rig {rig} has no shapes of speech.", "Use clips of talk prepare studio.")
+    return rig, names

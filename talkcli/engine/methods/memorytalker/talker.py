@@ -280,4 +280,4 @@ class MemoryTalker(Talker):
             return Shapes(torch.cat([spoken, ones], dim=1), basis.detach().cpu().clone())
         weights = spoken @ self.mixing.cpu()
         expression = load_rig(self.config.rig).spread(weights, self.config.rig_shapes)
-        return Coefficients(expression, torch.zeros(len(spoken), 3))
+        return Coefficients(expression, torch.zeros(len(spoken), 3), self.config.rig)

@@ -41,7 +41,7 @@ class RigFrameMaps:
     def __init__(
         self, clips: ClipSet, rig: str, names: tuple[str, ...], size: int, contrast: float = 1.0
     ) -> None:
-        self._contrast, self._names = contrast, names
+        self._contrast, self._names, self._rig_name = contrast, names, rig
         self._model = load_rig(rig)
         self._skin = acting_skin(self._model)
         self._columns = self._model.columns(names)
@@ -57,9 +57,9 @@ class RigFrameMaps:
 
     def _track(self, clips: ClipSet, index: int) -> Float[Tensor, "frames shapes"]:
         face = clips.motion(index).face
-        if not isinstance(face, Coefficients) or face.space != "arkit":
+        if not isinstance(face, Coefficients) or face.rig != self._rig_name:
             raise BadInput(
-                f"{clips.names[index]} is no motion of the rig's named shapes.",
+                f"{clips.names[index]} is no motion of the rig {self._rig_name}.",
                 "Use clips of talk prepare studio.",
             )
         return face.expression[:, self._columns]

@@ -257,7 +257,7 @@ class TexTalker(Talker):
 
     def _named(self, weights: Float[Tensor, "frames shapes"]) -> Coefficients:
         expression = load_rig(self.config.rig).spread(weights, self.config.rig_shapes)
-        return Coefficients(expression, torch.zeros(len(weights), 3))
+        return Coefficients(expression, torch.zeros(len(weights), 3), self.config.rig)
 
 
 def _filled(
