@@ -1,12 +1,12 @@
 """TexTalker's autoencoder of maps: equality with the published code, and how small ones keep their codes."""
 
-import os
+import json
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
+import goldens
 import pytest
 import torch
+from goldens import WHOLE
 from torch import nn
 
 from talkcli.engine.errors import BadInput
@@ -20,8 +20,7 @@ from talkcli.engine.methods.textalker.critic import (
 )
 from talkcli.engine.methods.textalker.perception import perception
 
-GOLDEN = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "golden" / "textalker"
-needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden numbers are not here")
+GOLDEN = WHOLE / "textalker"
 SMALL = AutoencoderConfig(
     size=32, patch=2, width=8, multipliers=(1, 2), blocks=1, latent=4, codes=32, groups=4, restart=0.1
 )
@@ -32,7 +31,7 @@ def assert_near(ours: torch.Tensor | None, theirs: torch.Tensor) -> None:
 
 
 def numbers(name: str) -> dict[str, torch.Tensor]:
-    return {k: torch.from_numpy(np.asarray(v)) for k, v in np.load(GOLDEN / f"{name}.npz").items()}
+    return goldens.numbers(GOLDEN / f"{name}.npz")
 
 
 def published() -> Autoencoder:
@@ -58,19 +57,37 @@ def small(config: AutoencoderConfig = SMALL) -> Autoencoder:
     return Autoencoder(config)
 
 
-@needs_golden
 @pytest.mark.parametrize(
     ("build", "names"),
     [(lambda: Autoencoder(AutoencoderConfig()), "keys_vqae"), (lambda: Critic(CriticConfig()), "keys_disc")],
 )
 def test_published_names_and_shapes_are_ours(build, names):
     network = build()
-    rows = (row.split("\t") for row in (GOLDEN / f"{names}.txt").read_text().splitlines())
     ours = {name: str(tuple(weight.shape)) for name, weight in network.state_dict().items()}
-    assert ours == {name: shape for name, shape, _ in rows}
+    assert ours == {name: shape for name, shape, _ in goldens.keys(names)}
 
 
-@needs_golden
+@torch.no_grad()
+def test_a_small_autoencoder_gives_published_numbers():
+    """Its kernels follow from a seed; the result is compared at every eighth texel."""
+    case = goldens.numbers(goldens.SMALL / "autoencoder.npz")
+    rows = goldens.listed(goldens.SMALL / "autoencoder.npz", "names")
+    shapes = {name: tuple(json.loads(shape)) for name, shape in rows}
+    weights = {name.removeprefix("weight."): value for name, value in case.items() if "weight." in name[:7]}
+    autoencoder = Autoencoder(AutoencoderConfig(size=64, width=32, multipliers=(1, 2, 2), codes=64)).eval()
+    autoencoder.load_state_dict(weights | goldens.convolutions(shapes))
+    latents = autoencoder.encode(case["x"])
+    quantised = autoencoder.quantise(latents)
+    assert_near(latents, case["z_e"])
+    assert torch.equal(quantised.indices.flatten(), case["indices"])
+    codes = autoencoder.quantize.embedding.weight[case["indices"]]
+    assert_near(quantised.latents, codes.view(2, 16, 16, 16).movedim(-1, 1))
+    assert_near(quantised.loss, case["codebook_loss"])
+    assert_near(quantised.perplexity, case["perplexity"])
+    assert_near(autoencoder.decode(latents)[..., ::8, ::8], case["recon"])
+
+
+@pytest.mark.whole
 @torch.no_grad()
 def test_published_autoencoder_gives_published_numbers():
     case, autoencoder = numbers("vqae_small"), published()
@@ -85,7 +102,7 @@ def test_published_autoencoder_gives_published_numbers():
     assert_near(autoencoder.decode(latents), case["recon"])
 
 
-@needs_golden
+@pytest.mark.whole
 def test_published_objective_and_its_gradients():
     case, autoencoder, critic = numbers("vqgan_losses_small"), published(), critical()
     losses = autoencoder_losses(autoencoder, case["x"], critic=critic)
@@ -104,7 +121,7 @@ def test_published_objective_and_its_gradients():
     assert all(weight.grad is None for weight in critic.parameters())
 
 
-@needs_golden
+@pytest.mark.whole
 def test_published_critic_gives_published_verdicts():
     case, critic = numbers("vqgan_losses_small"), critical()
     losses = critic_losses(published(), critic, case["x"])

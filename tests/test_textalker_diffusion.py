@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import goldens
 import pytest
 import torch
-from textalker_golden import GOLDEN, close, golden, needs_golden, published
+from textalker_golden import close, golden, published
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -88,15 +89,14 @@ def window_of(config: DenoiserConfig, batch: int) -> tuple[Tensor, ...]:
     return x, audio, past, past_audio, t, present[:batch]
 
 
-@needs_golden
 @pytest.mark.parametrize("steps", [20, 500])
 def test_the_schedule_is_the_published_one(steps):
-    theirs = golden("schedules")
+    theirs = goldens.numbers(goldens.SMALL / "textalker.npz")
     for name, ours in Schedule(steps).state_dict().items():
         close(ours, theirs[f"{name}_{steps}"], 1e-6)
 
 
-@needs_golden
+@pytest.mark.whole
 def test_the_denoiser_is_the_published_one():
     case, net = golden("denoiser_small"), published().denoising_net
     condition = (case["audio"], case["prev_feat"], case["prev_audio"])
@@ -105,14 +105,17 @@ def test_the_denoiser_is_the_published_one():
         fast = net.prepare(*condition, case["indicator"])(case["feat"], case["step"])
     close(whole, case["out"])
     close(fast, case["out"][:, 3:])
-    fresh = Denoiser(net.config)
+
+
+def test_the_denoisers_mask_and_positions_are_the_published_ones():
+    case = goldens.numbers(goldens.SMALL / "textalker.npz")
+    fresh = Denoiser(DenoiserConfig(features=64, window=12, context=3, steps=20, layers=2, feed_forward=256))
     assert torch.equal(fresh.alignment_mask, case["alignment_mask"])
     close(fresh.TE.pe, case["te_pe"], 1e-5)
 
 
-@needs_golden
 def test_every_published_tensor_finds_its_place():
-    rows = [line.split("\t") for line in (GOLDEN / "keys_textalker.txt").read_text().splitlines()]
+    rows = goldens.keys("keys_textalker")
     theirs = {modern(name): (shape.replace(" ", ""), kind) for name, shape, kind in rows}
     with torch.device("meta"):
         state = Diffuser(DenoiserConfig(), HubertHearing(HubertConfig()), 768).state_dict()

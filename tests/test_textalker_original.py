@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from textalker_golden import GOLDEN, needs_golden
+from goldens import keys
+from textalker_golden import GOLDEN
 from torch import Tensor
 
 from talkcli.engine.audio.wav2vec import HubertConfig
@@ -85,7 +86,7 @@ def test_an_imported_talker_opens_with_the_same_weights(talk, published, tmp_pat
     assert all(torch.equal(theirs[key], weights[key]) for key in theirs)
 
 
-@needs_golden
+@pytest.mark.whole
 def test_the_authors_files_make_a_talker_with_the_authors_numbers():
     path = GOLDEN / "vqae_small.pt"
     talker = read_original(path, path, GOLDEN / "textalker_small.pt")
@@ -98,13 +99,11 @@ def test_the_authors_files_make_a_talker_with_the_authors_numbers():
     torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
-@needs_golden
 def test_every_published_tensor_of_the_maps_finds_its_place():
-    rows = [line.split("\t") for line in (GOLDEN / "keys_vqae.txt").read_text().splitlines()]
     with torch.device("meta"):
         state = Autoencoder(AutoencoderConfig()).state_dict()
     assert {key: str(tuple(value.shape)) for key, value in state.items()} == {
-        key: shape for key, shape, _ in rows
+        key: shape for key, shape, _ in keys("keys_vqae")
     }
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import numpy as np
-import pytest
 import torch
+from goldens import WHOLE, numbers
 from torch import Tensor
 
 from talkcli.engine.audio.wav2vec import HubertConfig
@@ -15,13 +11,11 @@ from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
 from talkcli.engine.methods.textalker.diffuser import Diffuser
 from talkcli.engine.methods.textalker.hearing import HubertHearing
 
-GOLDEN = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "golden" / "textalker"
-needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden numbers are not here")
+GOLDEN = WHOLE / "textalker"
 
 
 def golden(name: str) -> dict[str, Tensor]:
-    with np.load(GOLDEN / f"{name}.npz") as arrays:
-        return {key: torch.from_numpy(array) for key, array in arrays.items()}
+    return numbers(GOLDEN / f"{name}.npz")
 
 
 def published() -> Diffuser:
