@@ -9,33 +9,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from talkcli.engine.audio.logmel_encoder import TICKS
-from talkcli.engine.errors import MissingAsset
 from talkcli.engine.face.avatar import load_avatar
-from talkcli.engine.methods import METHODS, open_talker
+from talkcli.engine.face.rigs import talking_head
+from talkcli.engine.methods.entrants import entrants
 from talkcli.engine.metrics import baselines
 from talkcli.engine.metrics.catalogue import ARTICULATION, METRICS
 from talkcli.engine.metrics.evaluate import Case, Score, evaluate, listen
 from talkcli.engine.metrics.plots import Trace, save_plot
-from talkcli.engine.metrics.takes import DEFAULT_FPS, System, performed, takes_of_audio
-
-
-def systems(models: list[str]) -> dict[str, System]:
-    """Three baselines, and every talker that is installed."""
-    found: dict[str, System] = {"template": baselines.template, "loudness jaw": baselines.loudness_jaw}
-    if recogniser := baselines.recogniser(None, TICKS):
-        found[f"{recogniser[1]} + visemes"] = partial(baselines.viseme_table, recogniser[0])
-    for name in models or METHODS:
-        try:
-            talker = open_talker(name)
-        except MissingAsset as error:
-            print(f"{name}: {error.message}")
-            continue
-        found[Path(name).stem] = lambda speech, avatar, _, talker=talker: talker.animate(speech, avatar)
-    return found
+from talkcli.engine.metrics.takes import DEFAULT_FPS, performed, takes_of_audio
 
 
 def markdown(scores: dict[str, list[Score]]) -> str:
@@ -64,7 +47,7 @@ def main() -> None:
     avatar = load_avatar(arguments.avatar) if arguments.avatar else None
     scores: dict[str, list[Score]] = {}
     said: dict[str, list[Case]] = {}
-    for name, system in systems(arguments.model).items():
+    for name, system in entrants(arguments.model, avatar or talking_head(), note=print, skin=False):
         said[name] = list(performed(takes, system, avatar))
         scores[name] = evaluate(ARTICULATION, said[name])
     ceiling = [

@@ -156,6 +156,23 @@ def test_every_command_file_is_a_verb():
     assert files == set(VERBS)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "commands").glob("*.py")), ids=name_of)
+def test_a_command_is_short_because_the_work_has_a_function_in_the_engine(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 130
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "recipes").glob("*.py")), ids=name_of)
+def test_a_recipe_calls_the_engine_and_never_starts_the_program(path):
+    outside = ("talkcli.app", "talkcli.commands", "talkcli.__main__", "typer", "runpy")
+    assert not any(module.startswith(outside) for module in imports(path))
+    strings = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert not strings & {"talk", "talkcli"}, "the first words of a subprocess"
+
+
 def test_help_wakes_neither_torch_nor_numpy():
     heavy = ("torch", "numpy", "av", "numba", "scipy", "soundfile", "safetensors", "jaxtyping")
     code = f"import sys, talkcli.app; sys.exit(' '.join(set({heavy!r}) & set(sys.modules)) or 0)"

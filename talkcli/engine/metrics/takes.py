@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from talkcli.engine.assets import asset
 from talkcli.engine.audio.alignment import ALIGNMENTS, align, phones_beside
 from talkcli.engine.clips import ClipSet
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.metrics.evaluate import Case
@@ -34,6 +35,22 @@ class Take:
     motion: Path | None = None
     avatar: Path | None = None
     speaker: str = ""
+
+
+def takes_of(
+    folder: Path | None, audio: Sequence[Path] = (), transcript: str | None = None, split: str | None = None
+) -> list[Take]:
+    """What talkers are to perform: recordings, a prepared folder, or the bundled clips."""
+    if audio:
+        return takes_of_audio(audio, transcript)
+    if transcript is not None:
+        raise BadUsage("--transcript belongs to a recording.", "Give it with --audio.")
+    if folder is not None and folder.suffix == ".motion":
+        raise BadUsage(
+            f"{folder} alone has nothing to be measured against.",
+            "Give the true motion after it, or the recording with --audio.",
+        )
+    return takes_of_clips(asset("clips") if folder is None else folder, split)
 
 
 def takes_of_clips(folder: Path, split: str | None = None) -> list[Take]:
@@ -117,14 +134,36 @@ def _words(path: Path) -> str:
         ) from error
 
 
+def face_of(take: Take) -> Avatar:
+    """Whoever speaks in a take, or the built-in head."""
+    return load_avatar(take.avatar) if take.avatar else talking_head()
+
+
 def performed(takes: Iterable[Take], system: System, avatar: Avatar | None = None) -> Iterator[Case]:
     """Cases of a system that performs each take, at its reference's frame rate."""
     for take in takes:
         speech = load_speech(take.audio)
-        who = avatar or (load_avatar(take.avatar) if take.avatar else talking_head())
+        who = avatar or face_of(take)
         truth = load_motion(take.motion) if take.motion else None
         motion = system(speech, who, truth.fps if truth else DEFAULT_FPS)
         yield Case(take.name, motion, who, truth, speech, take.phones, take.speaker)
+
+
+def finished(
+    predicted: Path,
+    reference: Path | None,
+    audio: Sequence[Path] = (),
+    transcript: str | None = None,
+    avatar: Avatar | None = None,
+) -> Iterator[Case]:
+    """Cases of motions that are there already, beside references, recordings or both."""
+    takes = takes_of_audio(audio, transcript) if audio else []
+    if reference is not None:
+        return compared(pairs(predicted, reference), avatar, takes)
+    motions = sorted(predicted.rglob("*.motion")) if predicted.is_dir() else [predicted]
+    if not motions:
+        raise BadInput(f"{predicted} has no motions.", "Make some with: talk animate AUDIO -o NAME.motion")
+    return heard(motions, takes, avatar)
 
 
 def pairs(predicted: Path, reference: Path) -> list[tuple[str, Path, Path]]:
