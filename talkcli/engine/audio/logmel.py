@@ -32,7 +32,11 @@ HUSH = 1e-9
 
 @functools.cache
 def _filters() -> Tensor:
-    """[FFT // 2 + 1, FINE_BANDS], each band summing to one."""
+    """[FFT // 2 + 1, FINE_BANDS], each band summing to one.
+
+    Not those of MemoryTalker's style encoder (peaks of one, 0 to 8000 Hz), which its published weights were
+    taught on: here a band is a mean, so that white noise is flat, and neither hum nor the last 400 Hz count.
+    """
 
     def hertz(mel: np.ndarray) -> np.ndarray:
         return 700 * (10 ** (mel / 2595) - 1)

@@ -1,4 +1,4 @@
-"""Diffusion that predicts the clean signal: a cosine schedule and two ways back from noise."""
+"""Diffusion: a cosine schedule, two ways back from noise, and what a network predicts as clean signal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Schedule(nn.Module):
     alphas: Float[Tensor, " steps+1"]
     alpha_bars: Float[Tensor, " steps+1"]
     sigmas_flex: Float[Tensor, " steps+1"]
-    """sqrt(beta): the upper bound of the posterior's deviation."""
+    """sqrt(beta), the upper bound of the posterior's deviation. Nobody reads it: the published checkpoints
+    have it, and every tensor of theirs must find its place."""
     sigmas_inflex: Float[Tensor, " steps+1"]
     """The posterior's deviation, its lower bound: what sampling adds."""
 
@@ -54,6 +55,30 @@ class Schedule(nn.Module):
         """x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise."""
         bar = self.alpha_bars[t][:, None, None]
         return bar.sqrt() * clean + (1 - bar).sqrt() * noise
+
+
+Predict = Callable[[Tensor, Tensor], Tensor]
+"""x_t and its step t to what a network predicts that is not x_0."""
+
+
+def denoise_of(predict_noise: Predict, schedule: Schedule) -> Denoise:
+    """Where it predicts the noise: x_0 = (x_t - sqrt(1 - abar_t) noise) / sqrt(abar_t) (Ho et al. 2020)."""
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        bar = schedule.alpha_bars[t][:, None, None]
+        return (x - (1 - bar).sqrt() * predict_noise(x, t)) / bar.sqrt()
+
+    return denoise
+
+
+def denoise_of_velocity(predict_velocity: Predict, schedule: Schedule) -> Denoise:
+    """Where it predicts v = sqrt(abar_t) noise - sqrt(1 - abar_t) x_0 (Salimans and Ho 2022, appendix D)."""
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        bar = schedule.alpha_bars[t][:, None, None]
+        return bar.sqrt() * x - (1 - bar).sqrt() * predict_velocity(x, t)
+
+    return denoise
 
 
 def ancestral(

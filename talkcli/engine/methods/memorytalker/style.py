@@ -112,7 +112,10 @@ def _reflected(x: Float[Tensor, "batch width ticks"], layer: nn.Module) -> Tenso
 
 @functools.cache
 def _mel_filters() -> Tensor:
-    """[bins, MELS] triangles equally spaced on the HTK mel scale from 0 to 8000 Hz, peaks of one."""
+    """[bins, MELS] triangles equally spaced on the HTK mel scale from 0 to 8000 Hz, peaks of one.
+
+    As the published weights were taught; the log-mel encoder's are others, for reasons of its own (`logmel`).
+    """
 
     def to_mel(hertz: float) -> float:
         return 2595.0 * math.log10(1.0 + hertz / 700.0)

@@ -14,6 +14,7 @@ from talkcli.engine.audio.ear import Listened
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
 from talkcli.engine.generation.guidance import guide
+from talkcli.engine.generation.windows import continued
 from talkcli.engine.methods.textalker.denoiser import FPS, Denoiser, DenoiserConfig
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.training.stage import Losses
@@ -76,20 +77,25 @@ class Diffuser(nn.Module):
             raise BadUsage(f"A temperature of {temperature} is below 0.", "Give 0 to 1.")
         noise = temperature * torch.randn(1, window, config.dims, generator=generator).to(self.start)
         null = self.null_audio_feat.expand(-1, window, -1)
-        past, past_audio = self.start, self.start_audio_feat
-        for begin in range(0, frames, window):
+
+        def audio(begin: int) -> Float[Tensor, "1 window features"]:
             part = heard(begin, begin + window)[None]
             silence = part.new_zeros(1, window - part.shape[1], part.shape[2])
-            audio = self.audio_feature_map(torch.cat([part, silence], dim=1))
-            present = _before(torch.tensor([frames - begin], device=audio.device), window).to(audio)
-            predict = partial(net.prepare, past=past, past_audio=past_audio, present=present)
-            denoise = guide(predict, audio, null, guidance)
-            if steps:
-                made = solve(denoise, noise, self.diffusion_sched, steps)
+            return self.audio_feature_map(torch.cat([part, silence], dim=1))
+
+        def make(begin: int, past: Tensor | None) -> Float[Tensor, "1 window dims"]:
+            present = _before(torch.tensor([frames - begin], device=noise.device), window).to(noise)
+            if past is None:
+                past, past_audio = self.start, self.start_audio_feat
             else:
-                made = ancestral(denoise, noise, self.diffusion_sched, generator)
-            yield made[:, : frames - begin]
-            past, past_audio = made[:, -config.context :], audio[:, -config.context :]
+                past_audio = audio(begin - window)[:, -config.context :]
+            predict = partial(net.prepare, past=past, past_audio=past_audio, present=present)
+            denoise = guide(predict, audio(begin), null, guidance)
+            if steps:
+                return solve(denoise, noise, self.diffusion_sched, steps)
+            return ancestral(denoise, noise, self.diffusion_sched, generator)
+
+        yield from continued(make, frames, window, config.context)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.assets import DEFAULT_RIG
+from talkcli.engine.audio.ear import Listened
 from talkcli.engine.audio.ears import EarConfig
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.errors import BadInput
@@ -143,17 +144,38 @@ class TexTalker(Talker):
         return encoder
 
     @torch.no_grad()
-    def latents(
+    def animate(
         self,
         speech: Speech,
-        motion_pivot: Float[Tensor, " motion_dims"],
-        texture_pivot: Float[Tensor, " texture_dims"],
+        avatar: Avatar,
+        *,
+        seed: int = 0,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Motion:
+        """Windows of `denoiser.window` frames, each continuing the one before; 30 frames a second."""
+        windows = self.windows(speech, avatar, seed=seed)
+        face, texture = self._gathered(windows, speech.frames(FPS), progress)
+        return Motion(Fraction(FPS), face, texture=texture, provenance=self.signed(avatar, seed))
+
+    @torch.no_grad()
+    def windows(self, speech: Speech, avatar: Avatar, *, seed: int = 0) -> Iterator[Part]:
+        """The motion as it is made: three seconds at a time, the same numbers as all at once."""
+        reader, pivots, frames = self._reader(avatar), self._pivots(avatar), speech.frames(FPS)
+        heard = self.hearing.listened(
+            speech.waveform.to(self.low.device), frames, self.config.denoiser.window
+        )
+        for motion, texture in self.drawn(heard, frames, pivots, seed):
+            yield self._shown(motion, texture, reader)
+
+    def drawn(
+        self,
+        heard: Listened,
+        frames: int,
+        pivots: tuple[Float[Tensor, " motion_dims"], Float[Tensor, " texture_dims"]],
         seed: int,
     ) -> Iterator[tuple[Float[Tensor, "n motion_dims"], Float[Tensor, "n texture_dims"]]]:
-        """Window by window, pivots included."""
-        device, sampling = self.low.device, self.sampling
-        frames, window = speech.frames(FPS), self.config.denoiser.window
-        heard = self.hearing.listened(speech.waveform.to(device), frames, window)
+        """Latents of motion and of skin, window by window, pivots included."""
+        sampling = self.sampling
         generator = torch.Generator().manual_seed(seed)
         for part in self.diffuser.latents(
             heard,
@@ -165,52 +187,46 @@ class TexTalker(Talker):
         ):
             codes = part[0].split([self.config.denoiser.motion, self.config.denoiser.texture], 1)
             motion, texture = (
-                code * spread if axes is None else code * spread @ axes.T
-                for code, spread, axes in zip(
-                    codes, self.spread, (self.motion_axes, self.texture_axes), strict=True
+                (code * spread if axes is None else code * spread @ axes.T) + pivot.to(code.device)
+                for code, spread, axes, pivot in zip(
+                    codes, self.spread, (self.motion_axes, self.texture_axes), pivots, strict=True
                 )
             )
-            yield motion + motion_pivot.to(device), texture + texture_pivot.to(device)
+            yield motion, texture
 
-    @torch.no_grad()
-    def windows(self, speech: Speech, avatar: Avatar, *, seed: int = 0) -> Iterator[Part]:
-        """The motion as it is made: three seconds at a time, the same numbers as all at once."""
-        reader = self._reader(avatar)
-        pivots = self._pivots(avatar)
-        for motion, texture in self.latents(speech, *pivots, seed):
-            face = self._face(motion, reader)
-            yield Part(face.cpu(), self._skin(texture).cpu() if self.sampling.texture else None)
-
-    @torch.no_grad()
-    def animate(
+    def _shown(
         self,
-        speech: Speech,
-        avatar: Avatar,
-        *,
-        seed: int = 0,
-        progress: Callable[[float], None] = lambda share: None,
-    ) -> Motion:
-        """Windows of `denoiser.window` frames, each continuing the one before; 30 frames a second."""
-        frames, made = speech.frames(FPS), 0
+        motion: Float[Tensor, "n motion_dims"],
+        texture: Float[Tensor, "n texture_dims"],
+        reader: UVReader | None,
+    ) -> Part:
+        """What the latents of one window look like."""
+        face = self._face(motion, reader)
+        return Part(face.cpu(), self._skin(texture).cpu() if self.sampling.texture else None)
+
+    def _gathered(
+        self, windows: Iterator[Part], frames: int, progress: Callable[[float], None]
+    ) -> tuple[Face, Textures | Folds | None]:
+        """One face and one skin of all windows, an hour of dense maps as few mixtures."""
         weights = folds = None
         mesh, skin = Factors(FINE), Factors(FAINT)
-        for part in self.windows(speech, avatar, seed=seed):
+        count = 0
+        for part in windows:
             if self.config.rig_shapes:
-                weights = _filled(weights, part.face, made, frames)
+                weights = _filled(weights, part.face, count, frames)
             else:
                 mesh.add(part.face)
             if part.skin is not None and self.config.rig_shapes:
-                folds = _filled(folds, part.skin, made, frames)
+                folds = _filled(folds, part.skin, count, frames)
             elif part.skin is not None:
                 skin.add(part.skin)
-            made += len(part.face)
-            progress(made / frames)
+            count += len(part.face)
+            progress(count / frames)
         texture = None if folds is None else Folds(folds)
         if skin.basis is not None:
             size = self.config.texture.size
             texture = Textures(skin.weights(), skin.basis.view(-1, 3, size, size))
-        face = _mixed(mesh) if weights is None else self._named(weights)
-        return Motion(Fraction(FPS), face, texture=texture, provenance=self.signed(avatar, seed))
+        return _mixed(mesh) if weights is None else self._named(weights), texture
 
     def _reader(self, avatar: Avatar) -> UVReader | None:
         """How a mesh reads its offsets from a map; None on the rig, whose weights are solved for."""
