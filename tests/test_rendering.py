@@ -18,7 +18,7 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.topology import Topology
-from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices
+from talkcli.engine.motion import Coefficients, Folds, Motion, Textures, Vertices
 from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera, look_at, portrait
@@ -166,6 +166,14 @@ def test_folds_of_a_motion_are_worn_whatever_its_face_does():
     change = np.abs(folded.astype(float) - smooth).max(-1)
     assert np.abs(smooth.astype(float) - bare).max() <= 1
     assert change[:64].max() > 10 > 2 >= change[80:].max()
+
+
+def test_folds_of_another_skin_are_refused_before_the_first_picture():
+    still = Coefficients(torch.zeros(2, 54), torch.zeros(2, 3))
+    strange = Motion(Fraction(30), still, texture=Folds(torch.zeros(2, 3)))
+    ada = load_avatar(assets_folder() / "ada.avatar")
+    with pytest.raises(BadInput, match="3 wrinkle maps, the avatar's has 17"):
+        frames(strange, ada, portrait(ada, size=(32, 32)))
 
 
 def test_a_mesh_with_its_own_uv_is_painted_and_its_texture_moves():

@@ -144,11 +144,11 @@ def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
     """What _packed packed. ValueError before more is made than MAX_PACKED, or than the header claims."""
     if not isinstance(packed, dict):
         raise ValueError("its list of packed tensors is none")
-    made: dict[str, Tensor] = {}
+    unpacked: dict[str, Tensor] = {}
     left = MAX_PACKED
     for name, (kind, shape) in packed.items():
-        known = name in tensors and kind in PACKABLE
-        if not known or len(shape) > 8 or not all(0 < count <= MAX_PACKED for count in shape):
+        packable = name in tensors and kind in PACKABLE
+        if not packable or len(shape) > 8 or not all(0 < count <= MAX_PACKED for count in shape):
             raise ValueError(f"{name} cannot be unpacked")
         dtype = PACKABLE[kind]
         size = math.prod(shape) * dtype.itemsize
@@ -160,8 +160,8 @@ def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
         if len(content) != size or not inflate.eof:
             raise ValueError(f"{name} does not hold the {size} bytes that it claims")
         columns = torch.frombuffer(content, dtype=torch.uint8).view(_row_bytes(dtype, shape), -1)
-        made[name] = columns.T.contiguous().flatten().view(dtype).view(shape)
-    return made
+        unpacked[name] = columns.T.contiguous().flatten().view(dtype).view(shape)
+    return unpacked
 
 
 def load_rows(path: Path, name: str, start: int, stop: int | None) -> Tensor | None:
@@ -247,10 +247,10 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
     try:
-        made = build(header)
-        if not isinstance(made, kinds[0]):
+        struct = build(header)
+        if not isinstance(struct, kinds[0]):
             raise ValueError("its header describes no struct")
-        return made
+        return struct
     except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError, RecursionError) as error:
         raise Untrusted(f"{path} is damaged: {error}.", "Make it again, or fetch it again.") from error
 

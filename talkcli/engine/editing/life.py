@@ -89,7 +89,7 @@ def _added(face: object, weights: Float[Tensor, "frames shapes"], avatar: Avatar
     rig = rigged(avatar)
     if rig is None:
         return face
-    weights, names = _had(weights, rig.model)
+    weights, names = _available(weights, rig.model)
     columns = rig.model.columns(names)
     basis = rig.shapes[columns]
     match face:
@@ -113,7 +113,7 @@ def _folded(
     rig, wrinkles = rigged(avatar), wrinkles_of(avatar)
     if texture is None or rig is None or wrinkles is None:
         return texture
-    folds = rig_folds(rig.model.spread(*_had(weights, rig.model)), wrinkles)
+    folds = rig_folds(rig.model.spread(*_available(weights, rig.model)), wrinkles)
     if isinstance(texture, Folds):
         return Folds((texture.weights + folds.weights).clamp(max=FULL))
     more = painted(folds, wrinkles, texture.basis.shape[2])
@@ -123,12 +123,12 @@ def _folded(
     )
 
 
-def _had(
+def _available(
     weights: Float[Tensor, "frames shapes"], model: FaceModel
-) -> tuple[Float[Tensor, "frames had"], list[str]]:
+) -> tuple[Float[Tensor, "frames available"], list[str]]:
     """The columns of SHAPES that a rig has, and their names."""
-    had = [name in model.shape_names for name in SHAPES]
-    return weights[:, had], [name for name, here in zip(SHAPES, had, strict=True) if here]
+    known = [name in model.shape_names for name in SHAPES]
+    return weights[:, known], [name for name, here in zip(SHAPES, known, strict=True) if here]
 
 
 def speaking(speech: Speech, frames: int, fps: Fraction) -> Float[Tensor, " frames"]:

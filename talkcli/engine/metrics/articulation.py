@@ -47,12 +47,12 @@ class Heard(TensorStruct):
     def spans(self, wanted: tuple[str, ...]) -> list[slice]:
         """frames(phone) of each wanted phone that the motion covers."""
         rate, count = float(self.mouth.fps), len(self.mouth)
-        found = []
+        spans = []
         for phone, start, end in self.phones.segments:
             first, last = math.floor(start * rate) - 1, math.ceil(end * rate) + 1
             if phone in wanted and start * rate < count:
-                found.append(slice(max(first, 0), min(last, count - 1) + 1))
-        return found
+                spans.append(slice(max(first, 0), min(last, count - 1) + 1))
+        return spans
 
     @property
     def spoken(self) -> Bool[Tensor, " frames"]:
@@ -142,16 +142,16 @@ def lag(heard: Heard) -> Tally:
     count = min(len(heard.mouth), len(heard.reference))
     ours, theirs = heard.mouth.opening[:count], heard.reference.opening[:count]
     shifts = list(range(-reach, reach + 1))
-    found = [
+    correlations = [
         pearson(ours[max(k, 0) : count + min(k, 0)], theirs[max(-k, 0) : count + min(-k, 0)]) for k in shifts
     ]
-    best = max(range(len(found)), key=found.__getitem__)
-    if found[best] <= 0:
+    best = max(range(len(correlations)), key=correlations.__getitem__)
+    if correlations[best] <= 0:
         return 0.0, 0
     fine = 0.0
-    if 0 < best < len(found) - 1:
-        before, after = found[best - 1], found[best + 1]
-        bend = before - 2 * found[best] + after
+    if 0 < best < len(correlations) - 1:
+        before, after = correlations[best - 1], correlations[best + 1]
+        bend = before - 2 * correlations[best] + after
         fine = 0.5 * (before - after) / bend if bend < 0 else 0.0
     return (shifts[best] + fine) / float(heard.mouth.fps) * 1000, 1
 

@@ -69,8 +69,8 @@ class Score:
 
 def select(names: Sequence[str]) -> list[Metric]:
     """Metrics by id, once each; `all` is every one. BadUsage for an unknown id."""
-    known = [*METRICS, "all"]
-    wanted = {pick(name, known, "metric") for name in names}
+    ids = [*METRICS, "all"]
+    wanted = {pick(name, ids, "metric") for name in names}
     return [metric for id, metric in METRICS.items() if "all" in wanted or id in wanted]
 
 
@@ -97,9 +97,9 @@ def evaluate(
                 usable.append(metric)
             elif not lenient:
                 raise lack
-        found, true, loud = _measured(usable, case, regions)
+        own, true, loud = _measured(usable, case, regions)
         louds += [loud] if loud else []
-        for all_of, one in ((tallies, found), (truths, true)):
+        for all_of, one in ((tallies, own), (truths, true)):
             for id, tally in one.items():
                 all_of[id][case.name] = tally
         if case.reference is not None:
@@ -169,14 +169,14 @@ def _measured(
 ) -> tuple[dict[str, Tally], dict[str, Tally], timing.Loud | None]:
     """Each metric's tally, that of the reference where it means something, and what SLCC compares."""
     by_kind = {kind: [m for m in metrics if m.kind == kind] for kind in get_args(Kind)}
-    found: dict[str, Tally] = {}
+    own: dict[str, Tally] = {}
     true: dict[str, Tally] = {}
     loud = None
     if by_kind["frame"] or by_kind["clip"] or by_kind["set"]:
         sums, tracks = _frame_sums(by_kind["frame"], case, regions)
-        found |= sums
+        own |= sums
         for metric in by_kind["clip"]:
-            found[metric.id] = _finite(float(metric.measure(tracks)))
+            own[metric.id] = _finite(float(metric.measure(tracks)))
             if metric.better == "nearest reference":
                 true[metric.id] = _finite(float(metric.measure(tracks.swapped)))
         if by_kind["set"] and case.speech is not None:
@@ -184,13 +184,13 @@ def _measured(
             ours, theirs = (timing.lip_intensity(m[:, lips]) for m in (tracks.predicted, tracks.reference))
             loud = timing.Loud(case.speaker, timing.loudness(case.speech.waveform), ours, theirs)
     if by_kind["texture"] and case.reference is not None:
-        found |= _texture_sums(by_kind["texture"], case, case.reference)
+        own |= _texture_sums(by_kind["texture"], case, case.reference)
     if by_kind["heard"]:
         heard = listen(case, regions)
         asked = Heard(heard.reference or heard.mouth, heard.phones, heard.reference)
         for metric in by_kind["heard"]:
-            found[metric.id], true[metric.id] = metric.measure(heard), metric.measure(asked)
-    return found, true, loud
+            own[metric.id], true[metric.id] = metric.measure(heard), metric.measure(asked)
+    return own, true, loud
 
 
 def _finite(value: float) -> Tally:

@@ -47,13 +47,13 @@ class MouthTrack(TensorStruct):
 
 def regions_of(avatar: Avatar, given: Regions | None = None) -> Regions:
     """The vertex sets of an avatar: what is `given`, else the topology of its rig, else its own lips."""
-    known = Regions(lips=avatar.lips)
+    own = Regions(lips=avatar.lips)
     rig = rigged(avatar)
     if rig is not None:
-        known = _named_regions(rig.model.topology, avatar)
+        own = _named_regions(rig.model.topology, avatar)
     elif len(avatar.neutral) == FLAME_VERTS:
-        known = Regions(lips=avatar.lips, inner_lips=torch.tensor(FLAME_INNER_LIPS))
-    regions = Regions(**{**known.named, **(given.named if given else {})})
+        own = Regions(lips=avatar.lips, inner_lips=torch.tensor(FLAME_INNER_LIPS))
+    regions = Regions(**{**own.named, **(given.named if given else {})})
     for name, region in regions.named.items():
         if int(region.max()) >= len(avatar.neutral) or int(region.min()) < 0:
             raise BadInput(

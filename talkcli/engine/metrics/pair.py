@@ -99,14 +99,16 @@ def read_indices(path: Path) -> Int[Tensor, " verts"]:
 
 def read_regions(settings: Sequence[str]) -> Regions:
     """Regions from `name=file` settings."""
-    known = list(get_type_hints(Regions))
-    found: dict[str, Tensor] = {}
+    names = list(get_type_hints(Regions))
+    regions: dict[str, Tensor] = {}
     for setting in settings:
         name, sign, file = setting.partition("=")
         if not sign:
-            raise BadUsage(f"'{setting}' is not NAME=FILE.", f"Regions: {', '.join(known)}.")
-        pick(name, known, "region")
-        found[name] = read_indices(Path(file))
-        if name.endswith("er_lips") and len(found[name]) != 2:
-            raise BadInput(f"{file} holds {len(found[name])} vertices.", f"{name} is two: upper, then lower.")
-    return Regions(**found)
+            raise BadUsage(f"'{setting}' is not NAME=FILE.", f"Regions: {', '.join(names)}.")
+        pick(name, names, "region")
+        regions[name] = read_indices(Path(file))
+        if name.endswith("er_lips") and len(regions[name]) != 2:
+            raise BadInput(
+                f"{file} holds {len(regions[name])} vertices.", f"{name} is two: upper, then lower."
+            )
+    return Regions(**regions)

@@ -110,11 +110,11 @@ def _draw_phones(wave: Any, lips: Any, heard: Heard) -> None:
 
 
 def _draw_bars(axis: Any, id: str, scores: Mapping[str, Sequence[Score]]) -> None:
-    found = {name: score for name, row in scores.items() for score in row if score.metric == id}
-    axis.bar(range(len(found)), [score.value for score in found.values()], color=[f"C{i}" for i in range(10)])
-    axis.set_xticks(range(len(found)), [name.split(" ")[0] for name in found], fontsize=6)
+    bars = {name: score for name, row in scores.items() for score in row if score.metric == id}
+    axis.bar(range(len(bars)), [score.value for score in bars.values()], color=[f"C{i}" for i in range(10)])
+    axis.set_xticks(range(len(bars)), [name.split(" ")[0] for name in bars], fontsize=6)
     axis.tick_params(axis="y", labelsize=6)
-    score = next(iter(found.values()))
+    score = next(iter(bars.values()))
     if score.reference == score.reference:
         axis.axhline(score.reference, color="0.4", linewidth=0.8, linestyle="--")
     axis.set_title(f"{id}{f', {score.unit}' if score.unit else ''} ({score.better} is better)", fontsize=7)

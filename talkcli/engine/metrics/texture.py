@@ -71,14 +71,14 @@ def worn_chunks(predicted: Motion, reference: Motion, avatar: Avatar) -> Iterato
     """Both textures over their common frames. A prediction that says nothing wears the neutral one."""
     wrinkles, true = wrinkles_of(avatar), reference.texture
     true = painted(true, wrinkles, SIZE) if true else worn_textures(reference, avatar, SIZE)
-    told = predicted.texture and painted(predicted.texture, wrinkles, SIZE)
+    changing = predicted.texture and painted(predicted.texture, wrinkles, SIZE)
     neutral, face = _neutral(avatar), _face(avatar)
     for start in range(0, min(len(predicted), len(reference)), FRAMES_AT_ONCE):
         stop = min(start + FRAMES_AT_ONCE, len(predicted), len(reference))
         theirs = _textures(neutral, true, start, stop)
         ours = neutral.round().expand_as(theirs)
-        if told is not None:
-            ours = _textures(neutral, told, start, stop)
+        if changing is not None:
+            ours = _textures(neutral, changing, start, stop)
         yield Worn(ours, theirs, face)
 
 

@@ -188,8 +188,8 @@ def write_gif(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
                 box = ImageChops.difference(image, before).getbbox() or (0, 0, 1, 1)
             ticks = round(100 * step * (number + 1) / fps) - round(100 * step * number / fps)
             part = image.crop(box).quantize(256, dither=Image.Dither.NONE)
-            told = {"duration": 10 * ticks, "disposal": 1, "include_color_table": True}
-            file.writelines(GifImagePlugin.getdata(part, box[:2], **told))
+            options = {"duration": 10 * ticks, "disposal": 1, "include_color_table": True}
+            file.writelines(GifImagePlugin.getdata(part, box[:2], **options))
             before = image
         file.write(b";")
 
