@@ -14,14 +14,18 @@ from talkcli.engine.errors import BadInput, BadUsage, pick
 
 if TYPE_CHECKING:
     from talkcli.engine.clips import Clip
+    from talkcli.engine.corpora.corpus import Corpus
 
 CORPORA = {
     "vocaset": "talkcli.engine.corpora.vocaset",
     "biwi": "talkcli.engine.corpora.biwi",
     "textalk4d": "talkcli.engine.corpora.textalk4d",
 }
-"""Each module has read(folder) -> {name: how to get the clip}, which can be pickled; split_of(name); and what
-clips.json says: SPLITS, LICENCE, SOURCE, MADE. Where it has a dataclass Settings, read takes one besides."""
+"""Each module has CORPUS, a value."""
+
+
+def load_corpus(name: str) -> Corpus:
+    return importlib.import_module(CORPORA[pick(name, CORPORA, "corpus")]).CORPUS
 
 
 def convert(
@@ -39,21 +43,22 @@ def convert(
     from talkcli.engine.clips import Contents, lay_out, write_all
     from talkcli.engine.config import with_values
 
-    module = importlib.import_module(CORPORA[pick(corpus, CORPORA, "corpus")])
-    kind = getattr(module, "Settings", None)
-    if settings and kind is None:
+    known = load_corpus(corpus)
+    if settings and known.settings is None:
         raise BadUsage(f"{corpus} has no settings.", "Leave out --config and --set.")
     if not raw.is_dir():
         raise BadInput(f"{raw} is not a folder.", "Check the name.")
-    chosen = with_values(kind(), settings) if kind else None
-    found = module.read(raw, *([chosen] if chosen else []))
-    splits: dict[str, list[str]] = {split: [] for split in module.SPLITS}
-    for name in found:
-        splits[module.split_of(name)].append(name)
-    made = module.MADE | (dataclasses.asdict(chosen) if chosen else {})
-    missing = lay_out(Contents(splits, module.LICENCE, module.SOURCE, made), folder, overwrite)
+    chosen = with_values(known.settings(), settings) if known.settings else None
+    getters = known.read(raw) if chosen is None else known.read(raw, chosen)
+    splits: dict[str, list[str]] = {split: [] for split in known.splits}
+    for name in getters:
+        split = known.split_of(name)
+        assert split is not None, f"{name} is in no split, and was read"
+        splits[split].append(name)
+    made = {"corpus": known.name, **known.made, **(dataclasses.asdict(chosen) if chosen else {})}
+    missing = lay_out(Contents(splits, known.licence, known.source, made), folder, overwrite)
     yield from write_all(
-        {name: functools.partial(_write, found[name], folder, name) for name in missing}, jobs
+        {name: functools.partial(_write, getters[name], folder, name) for name in missing}, jobs
     )
 
 

@@ -14,16 +14,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from talkcli.engine.clips import Clip
+from talkcli.engine.corpora.corpus import Corpus
 from talkcli.engine.corpora.faceformer import sentences
 from talkcli.engine.corpora.foreign import find, load_faces, load_indices
 
 VERTS = 23370
 FPS = Fraction(25)
-
-SPLITS = ("train", "val", "test", "test-b")
-LICENCE = "BIWI 3D Audiovisual Corpus licence (research only); see the Computer Vision Lab of ETH Zurich"
-SOURCE = "BIWI 3D Audiovisual Corpus of Affective Communication"
-MADE = {"corpus": "biwi", "units": "about one face height; not metres"}
 
 _TRAIN = ("F2", "F3", "F4", "M3", "M4", "M5")
 _STRANGERS = ("F1", "F5", "F6", "F7", "F8", "M1", "M2", "M6")
@@ -45,3 +41,14 @@ def read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
     lips = find(folder, "lips_coordinates.npy", "lve.txt", hint="CodeTalker's code has it.")
     indices = load_indices(lips, VERTS)
     return sentences(folder, load_faces(shape), indices, VERTS, FPS, split_of)
+
+
+CORPUS = Corpus(
+    name="biwi",
+    source="BIWI 3D Audiovisual Corpus of Affective Communication",
+    licence="BIWI 3D Audiovisual Corpus licence (research only); see the Computer Vision Lab of ETH Zurich",
+    splits=("train", "val", "test", "test-b"),
+    read=read,
+    split_of=split_of,
+    made={"units": "about one face height; not metres"},
+)

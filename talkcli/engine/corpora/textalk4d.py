@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 
 from talkcli.engine.clips import Clip, TextureFrames
+from talkcli.engine.corpora.corpus import Corpus
 from talkcli.engine.corpora.foreign import load_indices
 from talkcli.engine.errors import BadInput, MissingAsset
 from talkcli.engine.motion import Motion, Vertices
@@ -37,11 +38,6 @@ class Settings:
     skin: int = LARGEST_SKIN
     """Texels along a side of the neutral skin that an avatar keeps, at most; the corpus has 8192."""
 
-
-SPLITS = ("train", "test")
-LICENCE = "CC BY-NC 4.0 (TexTalk4D; github.com/XuanchenLi/TexTalk)"
-SOURCE = "TexTalk4D"
-MADE = {"corpus": "textalk4d", "metres_per_unit": TEXTALK4D_UNIT}
 
 _AGAIN = "Unpack the archive again."
 
@@ -124,3 +120,15 @@ def _check(path: Path, like: Path) -> None:
 def _sample(frame: int) -> int:
     """Where a frame begins in the recording."""
     return int(frame / FPS * SAMPLE_RATE)
+
+
+CORPUS = Corpus(
+    name="textalk4d",
+    source="TexTalk4D",
+    licence="CC BY-NC 4.0 (TexTalk4D; github.com/XuanchenLi/TexTalk)",
+    splits=("train", "test"),
+    read=read,
+    split_of=split_of,
+    made={"metres_per_unit": TEXTALK4D_UNIT},
+    settings=Settings,
+)

@@ -13,17 +13,13 @@ from pathlib import Path
 import torch
 
 from talkcli.engine.clips import Clip
+from talkcli.engine.corpora.corpus import Corpus
 from talkcli.engine.corpora.faceformer import sentences
 from talkcli.engine.corpora.foreign import find, load_arrays, load_faces, load_indices
 
 VERTS = 5023
 FPS = Fraction(30)
 """Every second frame of the 60 captured, as all published models use it."""
-
-SPLITS = ("train", "val", "test")
-LICENCE = "VOCASET licence (non-commercial research); see voca.is.tue.mpg.de"
-SOURCE = "VOCASET"
-MADE = {"corpus": "vocaset"}
 
 _TRAIN = ("170728_03272", "170904_00128", "170725_00137", "170915_00223", "170811_03274", "170913_03279",
           "170904_03276", "170912_03278")  # fmt: skip
@@ -52,3 +48,13 @@ def read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
     else:
         lips = load_indices(masks, VERTS)
     return sentences(folder, load_faces(shape), lips, VERTS, FPS, split_of, every=2)
+
+
+CORPUS = Corpus(
+    name="vocaset",
+    source="VOCASET",
+    licence="VOCASET licence (non-commercial research); see voca.is.tue.mpg.de",
+    splits=("train", "val", "test"),
+    read=read,
+    split_of=split_of,
+)
