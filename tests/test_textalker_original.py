@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from goldens import keys
-from textalker_golden import GOLDEN
+from goldens import SMALL, keys, numbers
+from textalker_golden import GOLDEN, close
 from torch import Tensor
 
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.errors import BadInput, Untrusted
+from talkcli.engine.generation.diffusion import Schedule
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
-from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
+from talkcli.engine.methods.textalker.denoiser import Denoiser, DenoiserConfig
 from talkcli.engine.methods.textalker.original import autoencoder_config, read_original, read_pivot
 from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig
 
@@ -97,6 +98,20 @@ def test_the_authors_files_make_a_talker_with_the_authors_numbers():
     with torch.no_grad():
         made = talker.diffuser.denoising_net(*given)
     torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("steps", [20, 500])
+def test_the_schedule_is_the_published_one(steps):
+    theirs = numbers(SMALL / "textalker.npz")
+    for name, ours in Schedule(steps).state_dict().items():
+        close(ours, theirs[f"{name}_{steps}"], 1e-6)
+
+
+def test_the_denoisers_mask_and_positions_are_the_published_ones():
+    case = numbers(SMALL / "textalker.npz")
+    fresh = Denoiser(DenoiserConfig(features=64, window=12, context=3, steps=20, layers=2, feed_forward=256))
+    assert torch.equal(fresh.alignment_mask, case["alignment_mask"])
+    close(fresh.TE.pe, case["te_pe"], 1e-5)
 
 
 def test_every_published_tensor_of_the_maps_finds_its_place():

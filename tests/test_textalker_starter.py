@@ -105,6 +105,36 @@ def test_a_settled_codebook_draws_better_and_keeps_its_codes(tmp_path):
     assert changed and all(name.startswith("motion.generator.") for name in changed)
 
 
+def test_stress_is_a_power_of_how_much_shut_lips_count(tmp_path):
+    clips, talker = studio_clips(tmp_path), untaught()
+
+    def weights(stress: float) -> torch.Tensor:
+        stage = METHOD.stages["diffuse"](talker.config, stress=stress)
+        assert stage is not None
+        cut = stage.begin(talker, clips, torch.Generator())
+        windows = [cut(clips, index, torch.Generator().manual_seed(index)) for index in range(4)]
+        return torch.stack([window.weight for window in windows])
+
+    once = weights(1.0)
+    assert {1.0, 5.0} <= set(once.unique().tolist()) <= {1.0, 5.0, 30.0}
+    assert (weights(0.0) == 1).all()
+    torch.testing.assert_close(weights(0.5), once.sqrt())
+
+
+def test_windows_are_misheard_by_up_to_as_much_as_asked(tmp_path):
+    clips, talker = studio_clips(tmp_path), untaught()
+
+    def features(mishear: float) -> torch.Tensor:
+        stage = METHOD.stages["diffuse"](talker.config, mishear=mishear)
+        assert stage is not None
+        cut = stage.begin(talker, clips, torch.Generator())
+        windows = [cut(clips, 0, torch.Generator().manual_seed(number)) for number in range(40)]
+        return torch.stack([w.features[:40] for w in windows if w.features is not None])
+
+    spread = (features(2.0) - features(0.0)).square().mean((1, 2)).sqrt()
+    assert spread.max() < 2.5 and spread.mean() == pytest.approx(1.0, abs=0.3) and spread.std() > 0.3
+
+
 def test_phones_are_misheard_by_as_much_as_asked_and_for_a_tenth_of_a_second():
     logits = torch.zeros(301, 40, dtype=torch.half)
     error = misheard(logits, 2.0, torch.Generator().manual_seed(0))

@@ -1,0 +1,162 @@
+"""Faults that the tests must see: python -m tests.mutants [NAME ...]
+
+Each is put alone into a copy of the tree, and the tests named beside it run there without the whole goldens.
+Ends with 1 if a fault survives or no longer matches the code exactly once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+ENGINE = "talkcli/engine"
+MEMORYTALKER, TEXTALKER = f"{ENGINE}/methods/memorytalker", f"{ENGINE}/methods/textalker"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    file: str
+    right: str
+    wrong: str
+    tests: str
+    """The file of tests/ that should see it."""
+
+
+FIT, LOSSES = "test_training.py", "test_losses.py"
+
+MUTANTS = {
+    "codebook_and_commitment_swapped": Mutant(
+        f"{TEXTALKER}/autoencoder.py",
+        "COMMITMENT = 1.0\nCODEBOOK = 0.25",
+        "COMMITMENT = 0.25\nCODEBOOK = 1.0",
+        LOSSES,
+    ),
+    "lip_term_on_wrong_columns": Mutant(
+        f"{MEMORYTALKER}/stages.py", "3 * lips[:, :, None]", "2 * lips[:, :, None]", LOSSES
+    ),
+    "velocity_dropped_from_stage_1": Mutant(
+        f"{MEMORYTALKER}/stages.py",
+        '"vel": velocity(predicted, frames) + velocity(taught, frames)',
+        '"vel": 0 * velocity(predicted, frames)',
+        LOSSES,
+    ),
+    "velocity_dropped_from_stage_2": Mutant(
+        f"{MEMORYTALKER}/stages.py",
+        '"vel": velocity(error, utterance.frames)',
+        '"vel": 0 * velocity(error, utterance.frames)',
+        LOSSES,
+    ),
+    "no_clipping": Mutant(
+        f"{ENGINE}/training/fit.py", 'update.clip_norm or float("inf")', 'float("inf")', FIT
+    ),
+    "average_too_quick": Mutant(
+        f"{ENGINE}/training/fit.py",
+        "mean.lerp_(weights[name], 1 - decay)",
+        "mean.lerp_(weights[name], decay)",
+        FIT,
+    ),
+    "average_without_warm_up": Mutant(
+        f"{ENGINE}/training/fit.py", "min(stage.ema, (1 + number) / (10 + number))", "stage.ema", FIT
+    ),
+    "rate_not_scheduled": Mutant(
+        f"{ENGINE}/training/fit.py",
+        'settings["lr"] = update.lr * scale',
+        'settings["lr"] = update.lr',
+        FIT,
+    ),
+    "schedule_without_rise": Mutant(
+        f"{ENGINE}/training/stage.py", "if progress < 0.02:", "if progress < 0.0:", LOSSES
+    ),
+    "beta2": Mutant(f"{TEXTALKER}/stages.py", "BETAS = (0.9, 0.99)", "BETAS = (0.9, 0.999)", LOSSES),
+    "windows_without_overlap": Mutant(
+        f"{MEMORYTALKER}/talker.py",
+        "config.window * config.period, 2 * config.period",
+        "config.window * config.period, 0",
+        "test_memorytalker_starter.py",
+    ),
+    "windows_without_neighbours": Mutant(
+        f"{MEMORYTALKER}/talker.py",
+        "low, high = max(0, start - reach), min(frames, stop + reach)",
+        "low, high = start, stop",
+        "test_memorytalker_starter.py",
+    ),
+    "stress_ignored": Mutant(
+        f"{TEXTALKER}/speech_windows.py", "@ gap) ** stress", "@ gap)", "test_textalker_starter.py"
+    ),
+    "mishear_ignored": Mutant(
+        f"{TEXTALKER}/speech_windows.py", "if mishear:", "if False:", "test_textalker_starter.py"
+    ),
+    "mishear_ignored_by_memorytalker": Mutant(
+        f"{MEMORYTALKER}/stages.py", "if mishear:", "if False:", LOSSES
+    ),
+    "audio_context_not_detached": Mutant(
+        f"{TEXTALKER}/diffuser.py", "heard.detach())", "heard)", "test_textalker_diffusion.py"
+    ),
+    "truncation_swapped": Mutant(
+        f"{TEXTALKER}/diffuser.py", "TRUNCATE = (0.3, 0.4)", "TRUNCATE = (0.4, 0.3)", LOSSES
+    ),
+    "blind_ignored": Mutant(
+        f"{TEXTALKER}/diffuser.py", "    if blind:", "    if False:", "test_textalker_diffusion.py"
+    ),
+    "temperature_ignored": Mutant(
+        f"{TEXTALKER}/diffuser.py",
+        "noise = temperature * torch.randn",
+        "noise = torch.randn",
+        "test_textalker_diffusion.py",
+    ),
+    "letters_between_ticks": Mutant(
+        f"{ENGINE}/layers/resampling.py", "align_corners=True", "align_corners=False", LOSSES
+    ),
+    "steps_draw_alike": Mutant(
+        f"{ENGINE}/training/fit.py", "draw(dice(seed, number, team.rank))", "draw(dice(seed, 0))", FIT
+    ),
+}
+
+
+def verdict(mutant: Mutant) -> str:
+    """`caught`, `survived`, or `stale` where the code has changed."""
+    source = (REPOSITORY / mutant.file).read_text(encoding="utf-8")
+    if source.count(mutant.right) != 1:
+        return "stale"
+    with tempfile.TemporaryDirectory(prefix="mutant-") as place:
+        tree = Path(place) / "tree"
+        left_out = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "out")
+        shutil.copytree(REPOSITORY, tree, ignore=left_out)
+        (tree / mutant.file).write_text(source.replace(mutant.right, mutant.wrong), encoding="utf-8")
+        environment = {**os.environ, "PYTHONPATH": str(tree), "TALK_SHARED": str(Path(place) / "nowhere")}
+        words = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            f"tests/{mutant.tests}",
+        ]
+        done = subprocess.run(words, cwd=tree, env=environment, capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"The tests themselves do not run: {done.stdout[-2000:]}{done.stderr[-500:]}")
+    return "caught" if done.returncode == 1 else "survived"
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - set(MUTANTS)
+    if unknown:
+        raise SystemExit(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(MUTANTS)}.")
+    missed = 0
+    for name in names or MUTANTS:
+        said = verdict(MUTANTS[name])
+        missed += said != "caught"
+        print(f"{said:9} {name}", flush=True)
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
