@@ -214,7 +214,7 @@ def descended(stage: Stage, gradients: list[list[float]]) -> Tensor:
     return torch.from_numpy(average if stage.ema else weights).float()
 
 
-@pytest.mark.parametrize("ema", [None, 0.15])
+@pytest.mark.parametrize("ema", [None, 0.2, 0.9])
 @pytest.mark.parametrize("schedule", [steady, cosine])
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
 @pytest.mark.parametrize(("betas", "decay"), [((0.9, 0.999), 0.0), ((0.5, 0.7), 0.1)])
