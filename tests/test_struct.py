@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import typing
+
 import pytest
 import torch
 
+import talkcli.engine
 from talkcli.engine.motion import Coefficients
-from talkcli.engine.struct import TensorStruct, stack
+from talkcli.engine.struct import TensorStruct, members, stack
 
 
 class Point(TensorStruct):
@@ -28,3 +33,20 @@ def test_a_struct_is_frozen():
 def test_stacking_adds_one_axis_in_front():
     piled = stack([Point(torch.zeros(3)), Point(torch.ones(3))])
     assert piled.x.shape == (2, 3)
+
+
+def test_no_field_of_a_struct_may_be_tensors_of_two_shapes():
+    """A batch of one kind would pass for a single one of the other: waveforms once did for features."""
+    for module in pkgutil.walk_packages(talkcli.engine.__path__, "talkcli.engine."):
+        importlib.import_module(module.name)
+    structs, waiting = set(), [TensorStruct]
+    while waiting:
+        waiting += (found := set(waiting.pop().__subclasses__()) - structs)
+        structs |= found
+    assert len(structs) > 15
+    for struct in structs:
+        if not struct.__module__.startswith("talkcli."):
+            continue
+        for name, hint in typing.get_type_hints(struct).items():
+            shapes = [member for member in members(hint) if hasattr(member, "dim_str")]
+            assert len(shapes) < 2, f"{struct.__name__}.{name}: give each shape a field"
