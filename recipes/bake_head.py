@@ -7,12 +7,12 @@ import time
 
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.files import save_struct
-from talkcli.engine.studio.head import assemble
+from talkcli.engine.studio.head import assemble_head
 
 
 def main() -> None:
     start = time.perf_counter()
-    model = assemble()
+    model = assemble_head()
     target = assets_folder() / "head.safetensors"
     save_struct(model, target, packed=True)
     size = target.stat().st_size / 1e6

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from talkcli.engine.assets import assets_folder
-from talkcli.engine.studio.shape.assembly import template
-from talkcli.engine.studio.shape.landmarks import FILE, fit
+from talkcli.engine.studio.shape.assembly import average_head
+from talkcli.engine.studio.shape.landmarks import FILE, fit_landmarks
 
 
 def main() -> None:
     lines = Path(sys.argv[1]).read_text().splitlines()
     points = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float) * 10
     target = assets_folder() / FILE
-    np.savetxt(target, fit(template(), points), fmt="%.5f", delimiter=",")
+    np.savetxt(target, fit_landmarks(average_head(), points), fmt="%.5f", delimiter=",")
     print(f"wrote {target}")
 
 

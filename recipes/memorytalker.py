@@ -31,7 +31,7 @@ from talkcli.engine.methods.method import Talker
 from talkcli.engine.methods.plan import carried_out, plan_for
 from talkcli.engine.metrics.evaluate import Case, evaluate
 from talkcli.engine.metrics.takes import performed, takes_of_audio
-from talkcli.engine.phones import INDEX, SILENCE
+from talkcli.engine.phones import PHONE_INDEX, SILENCE
 from talkcli.engine.speech import Speech
 
 LICENCE = "Apache-2.0"
@@ -42,7 +42,7 @@ CLIPS = 40
 HEARD = ("closure", "shut_vowels", "stillness", "correlation", "rounding", "lip_jerk")
 LEANS = (
     ("stillness", STILL, [SILENCE], 0.25),
-    ("closure", SHUT, [INDEX[phone] for phone in "PBM"], 0.1),
+    ("closure", SHUT, [PHONE_INDEX[phone] for phone in "PBM"], 0.1),
 )
 
 

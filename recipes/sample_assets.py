@@ -14,7 +14,7 @@ from talkcli.engine.assets import assets_folder
 from talkcli.engine.clips import Clip, Contents, save_clip, save_contents
 from talkcli.engine.phones import save_phones
 from talkcli.engine.speech import SAMPLE_RATE
-from talkcli.engine.studio.recording import LICENCE, SOURCE, Plan, record, record_one
+from talkcli.engine.studio.recording import LICENCE, SOURCE, RecordingPlan, record, record_one
 from talkcli.engine.studio.voices import Voice
 
 HELLO = (
@@ -23,7 +23,7 @@ HELLO = (
 )
 ADA = Voice("flite", "slt", tract=1.0, pitch=185.0, rate=0.97, liveliness=1.25)
 
-PLAN = Plan(speakers=150, takes=30)
+PLAN = RecordingPlan(speakers=150, takes=30)
 """That of recipes/studio.toml."""
 HELD_OUT = (39, 79)
 """Speakers of its test split."""

@@ -25,7 +25,7 @@ from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.methods import load_method
 from talkcli.engine.metrics.evaluate import Case, evaluate
 from talkcli.engine.motion import Coefficients, Head, Motion, Vertices, load_motion, save_motion
-from talkcli.engine.phones import INDEX, Phones
+from talkcli.engine.phones import PHONE_INDEX, Phones
 from talkcli.engine.rendering.camera import portrait
 from talkcli.engine.rendering.export import WRITERS
 from talkcli.engine.rendering.render import frames
@@ -191,7 +191,7 @@ def test_its_mouth_is_scored(ida):
     """Its lips are known, so LVE and closure are; the mouth that phones ask for is the built-in head's."""
     motion = replace(speaking(50), head=None)
     times = torch.tensor([0.0, 0.5, 1.0, 1.5])
-    said = Phones(torch.tensor([INDEX["P"], INDEX["AA"], INDEX["M"]]), times[:3], times[1:])
+    said = Phones(torch.tensor([PHONE_INDEX["P"], PHONE_INDEX["AA"], PHONE_INDEX["M"]]), times[:3], times[1:])
     cases = [Case("x", motion, ida, motion, phones=said)]
     scores = {score.metric: score for score in evaluate(["lve", "closure"], cases)}
     assert scores["lve"].value == 0 and 0 <= scores["closure"].value <= 1

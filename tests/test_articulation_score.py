@@ -21,7 +21,7 @@ from talkcli.engine.metrics.baselines import argmax_path, frame_loudness
 from talkcli.engine.metrics.mouth import MouthTrack, read_mouth
 from talkcli.engine.metrics.pair import Regions
 from talkcli.engine.metrics.takes import takes_of_audio
-from talkcli.engine.phones import INDEX, phones_of, save_phones
+from talkcli.engine.phones import PHONE_INDEX, phones_of, save_phones
 from talkcli.engine.speech import Speech, save_speech
 
 SHARED = Path(os.environ.get("TALK_SHARED", Path(__file__).parents[2] / "shared")) / "speech"
@@ -199,7 +199,7 @@ def test_transcripts_become_words(text: str, words: str) -> None:
 def test_unknown_words_are_sounded_out_in_known_phones() -> None:
     assert pronunciation.sounded_out("shibboleth") == ["SH", "IH", "B", "AA", "L", "EH", "TH"]
     assert all(
-        phone in INDEX
+        phone in PHONE_INDEX
         for word in ("xylophone", "quiche", "aeiouy")
         for phone in pronunciation.sounded_out(word)
     )

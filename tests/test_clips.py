@@ -20,7 +20,7 @@ from talkcli.engine.clips import (
     has_clip,
     lay_out,
     load_contents,
-    padded,
+    padded_together,
     save_clip,
     save_contents,
 )
@@ -123,7 +123,7 @@ def test_a_batch_is_an_even_draw_of_clips_or_of_frames(folder):
 
 def test_padding_leaves_equal_structs_alone():
     one = Take(torch.ones(2, 3), torch.tensor(2))
-    assert torch.equal(stack(padded([one, one])).face, torch.ones(2, 2, 3))
+    assert torch.equal(stack(padded_together([one, one])).face, torch.ones(2, 2, 3))
 
 
 def test_textures_are_kept_bit_for_bit_and_read_one_by_one(tmp_path):

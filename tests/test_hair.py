@@ -13,7 +13,7 @@ from talkcli.engine.studio.paint.canvas import Canvas, make_canvas
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.pigment import from_srgb
 from talkcli.engine.studio.shape import anatomy, hair
-from talkcli.engine.studio.shape.assembly import build_head, modes, template
+from talkcli.engine.studio.shape.assembly import average_head, build_head, modes
 from talkcli.engine.studio.shape.domain import directions
 from talkcli.engine.studio.shape.head_mesh import HeadMesh
 from talkcli.engine.studio.shape.identity import MODE_NAMES, HeadParameters
@@ -24,7 +24,7 @@ COLUMNS, BANDS = hair.COLUMNS, hair.BANDS
 
 @pytest.fixture(scope="module")
 def head() -> HeadMesh:
-    return template()
+    return average_head()
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,15 @@ import torch
 from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.studio.head import identity_space
 from talkcli.engine.studio.shape import parts
-from talkcli.engine.studio.shape.assembly import build_head, modes, template
+from talkcli.engine.studio.shape.assembly import average_head, build_head, modes
 from talkcli.engine.studio.shape.head_mesh import PARTS, HeadMesh
-from talkcli.engine.studio.shape.identity import FIELDS, MODE_NAMES, HeadParameters, sample
+from talkcli.engine.studio.shape.identity import MODE_NAMES, HeadParameters, sample
+from talkcli.engine.studio.shape.modes import MODE_FIELDS
 
 
 @pytest.fixture(scope="module")
 def head() -> HeadMesh:
-    return template()
+    return average_head()
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_closed_lips_touch_without_a_gap_for_everybody(head: HeadMesh, people: n
 
 def test_eyeballs_stay_inside_the_lids_for_everybody(head: HeadMesh, people: np.ndarray):
     for side, eye in head.eyes.items():
-        ball = head.parts[f"{side}_eye"][-1 - 4 * parts.EYE_COLUMNS : -1]
+        ball = head.parts[f"{side}_eye"][-1 - 4 * parts.EYEBALL_COLUMNS : -1]
         lids = np.concatenate([eye.ring(name) for name in ("inner_margin", "margin", "lid", "tarsus")])
         for face in people:
             system = np.column_stack([2 * face[ball], np.ones(len(ball))])
@@ -132,7 +133,7 @@ def test_people_never_seen_are_in_the_space(head: HeadMesh):
     space = identity_space(head)
     rng = np.random.default_rng(7)
     errors = []
-    face = len(FIELDS) + 5
+    face = len(MODE_FIELDS) + 5
     fields = modes()[:, head.parts["skin"]]
     basis = np.tensordot(space.components[:60], fields, 1).reshape(60, -1)
     for _ in range(20):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from talkcli.engine.errors import BadInput
-from talkcli.engine.phones import INDEX, PHONES, SILENCE, load_phones, phones_of, save_phones
+from talkcli.engine.phones import PHONE_INDEX, PHONES, SILENCE, load_phones, phones_of, save_phones
 
 HELLO = phones_of([("HH", 0.1, 0.2), ("AH", 0.2, 0.3), ("L", 0.3, 0.4), ("OW", 0.5, 0.7)])
 
@@ -28,7 +28,7 @@ def test_fractional_rates_do_not_drift() -> None:
     late = phones_of([("AA", 3600.0, 3600.5)])
     fps = Fraction(30000, 1001)
     frames = late.frames(fps, round(3601 * fps))
-    first = int((frames == INDEX["AA"]).nonzero()[0])
+    first = int((frames == PHONE_INDEX["AA"]).nonzero()[0])
     assert first == -(-3600 * fps.numerator // fps.denominator)
 
 

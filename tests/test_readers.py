@@ -17,7 +17,7 @@ from talkcli.engine.phones import load_phones
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.studio.espeak import has_espeak
 from talkcli.engine.studio.readers import readers, reading, sounded
-from talkcli.engine.studio.recording import Plan, record_all
+from talkcli.engine.studio.recording import RecordingPlan, record_all
 
 pytestmark = pytest.mark.skipif(
     not (has_espeak() and has_pocketsphinx()), reason="espeak-ng or pocketsphinx is not installed"
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_reader_is_heard_in_training_with_phones_and_a_face(folder: Path, tmp_path: Path) -> None:
-    plan = Plan(speakers=1, takes=1, flite=0.0, readers=str(folder), readings=2)
+    plan = RecordingPlan(speakers=1, takes=1, flite=0.0, readers=str(folder), readings=2)
     assert len(list(record_all(plan, tmp_path / "clips"))) == 3
     clips = ClipSet(tmp_path / "clips", "train")
     assert clips.names == ("s0000/000", "r0000/000", "r0000/001")

@@ -20,7 +20,7 @@ from talkcli.engine.studio.paint.pigment import from_srgb, skin_colour, to_srgb
 from talkcli.engine.studio.paint.strands import grow
 from talkcli.engine.studio.paint.wrinkles import make_wrinkles
 from talkcli.engine.studio.shape import noise
-from talkcli.engine.studio.shape.assembly import template
+from talkcli.engine.studio.shape.assembly import average_head
 from talkcli.engine.studio.shape.expressions import SHAPE_NAMES
 from talkcli.engine.studio.shape.head_mesh import PARTS
 
@@ -29,7 +29,7 @@ PLAIN = SkinParameters(melanin=0.3, moles=0, seed=5)
 
 @pytest.fixture(scope="module")
 def canvas() -> Canvas:
-    return make_canvas(template(), 512)
+    return make_canvas(average_head(), 512)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def look(canvas: Canvas) -> Look:
 
 @pytest.fixture(scope="module")
 def wrinkles() -> Wrinkles:
-    return make_wrinkles(template(), SHAPE_NAMES)
+    return make_wrinkles(average_head(), SHAPE_NAMES)
 
 
 def seen(look: Look, canvas: Canvas, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -137,7 +137,7 @@ def test_same_seed_same_people_and_all_in_range() -> None:
 
 def test_canvas_knows_what_lies_under_every_texel(canvas: Canvas) -> None:
     """A vertex is found at its own uv, within the length of a texel."""
-    head = template()
+    head = average_head()
     skin = np.isin(head.faces, head.parts["skin"]).all(1)
     corners, uv = head.faces[skin].ravel(), head.uv[head.uv_faces[skin].ravel()]
     front = (
@@ -297,7 +297,7 @@ def test_expressions_turn_on_their_own_wrinkles(wrinkles: Wrinkles) -> None:
 
 
 def test_blood_leaves_pressed_lips_and_fills_smiling_cheeks(wrinkles: Wrinkles) -> None:
-    quarter = make_canvas(template(), wrinkles.blood.shape[-1])
+    quarter = make_canvas(average_head(), wrinkles.blood.shape[-1])
     blood = wrinkles.blood.numpy().reshape(len(wrinkles.names), -1)[:, quarter.texels] / 127.0
     lips = (quarter.lip > 0.2) & (quarter.lip < 0.8) & quarter.within("skin")
     assert blood[wrinkles.names.index("pressed"), lips].mean() < -0.2

@@ -19,14 +19,14 @@ from talkcli.engine.face.geometry import vertices
 from talkcli.engine.motion import Coefficients
 from talkcli.engine.studio.espeak import has_espeak
 from talkcli.engine.studio.performance import DELIVERIES, delivered, draw_manner
-from talkcli.engine.studio.recording import Plan, missing, record, record_all, split_of
+from talkcli.engine.studio.recording import RecordingPlan, missing, record, record_all, split_of
 from talkcli.engine.studio.voices import PLAIN, draw_voice
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.listening import UNKNOWN, listening, phone_example
 
 pytestmark = pytest.mark.skipif(not has_espeak(), reason="espeak-ng is not installed")
 
-SMALL = Plan(speakers=2, takes=2, seed=3, flite=0.0)
+SMALL = RecordingPlan(speakers=2, takes=2, seed=3, flite=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_lips_touch_on_every_closure_and_rest_in_silence(clips: Path) -> None:
 
 def test_splits_share_neither_speaker_nor_sentence() -> None:
     said: dict[str, set[str]] = {"train": set(), "val": set(), "test": set()}
-    plan = Plan(speakers=10, takes=4, foreign=0.0, moods=0.0, flite=0.0)
+    plan = RecordingPlan(speakers=10, takes=4, foreign=0.0, moods=0.0, flite=0.0)
     for speaker in (0, 8, 9):
         for take in range(4):
             made = record(plan, f"s{speaker:04}/{take:03}").motion.provenance
@@ -89,7 +89,7 @@ def test_splits_share_neither_speaker_nor_sentence() -> None:
 
 @pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
 def test_flites_voices_are_recorded_as_the_others_are() -> None:
-    clip = record(Plan(speakers=1, takes=1, flite=1.0), "s0000/000")
+    clip = record(RecordingPlan(speakers=1, takes=1, flite=1.0), "s0000/000")
     assert clip.phones is not None and len(clip.motion) == clip.speech.frames(30)
     assert len({phone for phone, _, _ in clip.phones.segments}) > 5
 
@@ -111,7 +111,7 @@ def test_two_processes_make_the_same_clips(clips: Path, tmp_path: Path) -> None:
 
 def test_a_folder_of_another_plan_is_refused(clips: Path) -> None:
     with pytest.raises(BadUsage, match="seed = 3, not 4"):
-        list(record_all(Plan(speakers=2, takes=2, seed=4, flite=0.0), clips))
+        list(record_all(RecordingPlan(speakers=2, takes=2, seed=4, flite=0.0), clips))
 
 
 def test_somebody_elses_clips_are_not_replaced_unasked(tmp_path: Path) -> None:

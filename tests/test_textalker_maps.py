@@ -8,7 +8,7 @@ import torch
 
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.uv_maps import drawn, read, uv_map, uv_reader
+from talkcli.engine.face.uv_maps import drawn, read_maps, uv_map, uv_reader
 from talkcli.engine.methods.textalker.maps import (
     PUBLISHED_HIGH,
     PUBLISHED_LOW,
@@ -87,7 +87,7 @@ def test_up_in_the_layout_is_up_in_the_map():
 def test_what_varies_evenly_is_read_as_it_was_drawn():
     values, faces, uv = sheet()
     maps = drawn(values, uv_map(faces, uv, faces, 128))
-    back = read(maps, uv_reader(faces, uv, faces, 128, verts=len(values)))
+    back = read_maps(maps, uv_reader(faces, uv, faces, 128, verts=len(values)))
     inner = ((uv > 0.15) & (uv < 0.85)).all(1)
     assert (back - values)[inner].abs().max() < 2e-3
     assert (back - values).abs().max() < 2 / 127 * 3
@@ -97,7 +97,7 @@ def test_published_reading_drifts_towards_the_bottom_right():
     values, faces, uv = sheet()
     maps = drawn(values, uv_map(faces, uv, faces, 128))
     inner = ((uv > 0.15) & (uv < 0.85)).all(1)
-    theirs = (read(maps, uv_reader(faces, uv, faces, 128, "512", verts=len(values))) - values)[inner]
+    theirs = (read_maps(maps, uv_reader(faces, uv, faces, 128, "512", verts=len(values))) - values)[inner]
     place = uv[inner]
     assert theirs[:, 0].sub(place[:, 0] / 127).abs().max() < 2e-3
     assert theirs[:, 1].add(2 * (1 - place[:, 1]) / 127).abs().max() < 4e-3
@@ -110,7 +110,7 @@ def test_uncovered_texels_are_never_read(convention):
     reader = uv_reader(faces, uv, faces, 64, convention, verts=len(values))
     poisoned = torch.full((1, 64, 64), 1e9)
     poisoned[drawn(torch.ones(len(values), 1), layout) > 0] = 1.0
-    torch.testing.assert_close(read(poisoned, reader), torch.ones(len(values), 1))
+    torch.testing.assert_close(read_maps(poisoned, reader), torch.ones(len(values), 1))
 
 
 def test_a_vertex_on_a_seam_is_the_mean_of_its_samples():
@@ -119,7 +119,7 @@ def test_a_vertex_on_a_seam_is_the_mean_of_its_samples():
     uv = torch.cat([left, left * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])])
     maps = torch.zeros(1, 64, 64)
     maps[:, :, :32], maps[:, :, 32:] = 1.0, 3.0
-    back = read(maps, uv_reader(faces, uv, uv_faces, 64, verts=5))
+    back = read_maps(maps, uv_reader(faces, uv, uv_faces, 64, verts=5))
     torch.testing.assert_close(back[:, 0], torch.tensor([2.0, 1.0, 2.0, 3.0, 0.0]))
 
 
@@ -129,14 +129,14 @@ def test_many_maps_at_once_are_each_alone():
     takes = torch.randn(2, 3, *values.shape, generator=torch.Generator().manual_seed(0))
     maps = drawn(takes, layout)
     assert torch.equal(maps[1, 2], drawn(takes[1, 2], layout))
-    torch.testing.assert_close(read(maps, reader)[1, 2], read(maps[1, 2], reader))
+    torch.testing.assert_close(read_maps(maps, reader)[1, 2], read_maps(maps[1, 2], reader))
 
 
 def test_drawing_and_reading_pass_gradients():
     values, faces, uv = sheet()
     values.requires_grad_()
     maps = drawn(values, uv_map(faces, uv, faces, 64))
-    read(maps, uv_reader(faces, uv, faces, 64, verts=len(values))).sum().backward()
+    read_maps(maps, uv_reader(faces, uv, faces, 64, verts=len(values))).sum().backward()
     assert values.grad is not None
     torch.testing.assert_close(values.grad.sum(), torch.tensor(3.0 * len(values)), rtol=1e-3, atol=0)
 
@@ -154,7 +154,7 @@ def test_an_open_jaw_survives_a_published_map():
     topology, jaw = model.topology, model.shapes[model.shape_names.index("jawOpen")]
     maps = drawn(jaw, uv_map(topology.faces, topology.uv, topology.uv_faces, 512))
     reader = uv_reader(topology.faces, topology.uv, topology.uv_faces, 512, verts=len(jaw))
-    error = (read(maps, reader) - jaw).norm(dim=-1)
+    error = (read_maps(maps, reader) - jaw).norm(dim=-1)
     assert error.mean() < 1e-4
     assert error[topology.regions["lips"]].max() < 5e-4
 

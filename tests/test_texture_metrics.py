@@ -12,16 +12,16 @@ from talkcli.engine.face.acting import worn_textures
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.metrics.evaluate import Case, evaluate
-from talkcli.engine.metrics.texture import BEST, SIZE, Worn, psnr, ssim, worn_chunks
+from talkcli.engine.metrics.texture import BEST, SIDE_TEXELS, Worn, psnr, ssim, worn_chunks
 from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices
 
-EVERYWHERE = torch.ones(SIZE, SIZE, dtype=torch.bool)
+EVERYWHERE = torch.ones(SIDE_TEXELS, SIDE_TEXELS, dtype=torch.bool)
 
 
 def picture(key: int) -> torch.Tensor:
     dice = torch.Generator().manual_seed(key)
     coarse = torch.rand(1, 3, 16, 16, generator=dice) * 255
-    return torch.nn.functional.interpolate(coarse, size=(SIZE, SIZE), mode="bilinear").round()
+    return torch.nn.functional.interpolate(coarse, size=(SIDE_TEXELS, SIDE_TEXELS), mode="bilinear").round()
 
 
 def smiling() -> Motion:
@@ -54,7 +54,7 @@ def test_ssim_equals_torchmetrics():
 
 def test_the_rigs_own_skin_is_perfect_and_a_static_one_worse_the_more_the_face_moves():
     ada, motion = load_avatar(assets_folder() / "ada.avatar"), smiling()
-    own = Motion(motion.fps, motion.face, texture=worn_textures(motion, ada, SIZE))
+    own = Motion(motion.fps, motion.face, texture=worn_textures(motion, ada, SIDE_TEXELS))
     (perfect,) = [psnr(worn) for worn in worn_chunks(own, motion, ada)]
     (static,) = [psnr(worn) for worn in worn_chunks(motion, motion, ada)]
     assert (perfect == BEST).all() and static[0] == BEST

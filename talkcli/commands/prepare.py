@@ -73,9 +73,9 @@ def _recorded(
     """How many takes are missing, and the studio at work on them."""
     with console.step("Opening the studio"):
         from talkcli.engine.config import load_toml, parse_settings, with_values
-        from talkcli.engine.studio.recording import Plan, missing, record_all
+        from talkcli.engine.studio.recording import RecordingPlan, missing, record_all
 
     values: dict[str, Any] = load_toml(config) if config else {}
     explicit = {} if seed is None else {"seed": seed}
-    plan = with_values(Plan(), values | explicit | parse_settings(settings))
+    plan = with_values(RecordingPlan(), values | explicit | parse_settings(settings))
     return len(missing(plan, target, overwrite)), record_all(plan, target, jobs)

@@ -35,7 +35,7 @@ from talkcli.engine.pictures import load_picture
 from talkcli.engine.speech import Speech, load_speech, save_speech
 from talkcli.engine.struct import S, TensorStruct, stack, tracks
 
-INDEX = "clips.json"
+_CONTENTS_FILE = "clips.json"
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,15 @@ class Contents:
 
 def save_contents(contents: Contents, folder: Path) -> None:
     """Write clips.json, whole or not at all."""
-    with replacing(folder / INDEX) as temporary:
+    with replacing(folder / _CONTENTS_FILE) as temporary:
         temporary.write_text(json.dumps(vars(contents), indent=1) + "\n", encoding="utf-8")
 
 
 def load_contents(folder: Path) -> Contents:
     """What a prepared folder says of itself; BadInput where it has no clips.json, or a damaged one."""
-    path = folder / INDEX
+    path = folder / _CONTENTS_FILE
     if not path.is_file():
-        raise BadInput(f"{folder} has no {INDEX}.", "Make clips with: talk prepare CORPUS FOLDER")
+        raise BadInput(f"{folder} has no {_CONTENTS_FILE}.", "Make clips with: talk prepare CORPUS FOLDER")
     try:
         return Contents(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
@@ -109,7 +109,7 @@ def lay_out(contents: Contents, folder: Path, overwrite: bool = False) -> list[s
     names = [name for split in contents.splits.values() for name in split]
     if overwrite:
         _forget(folder, names)
-    elif (folder / INDEX).is_file():
+    elif (folder / _CONTENTS_FILE).is_file():
         was, now = load_contents(folder).made, contents.made
         for key in {**now, **was}:
             if was.get(key) != now.get(key):
@@ -283,7 +283,7 @@ class ClipSet:
         def draw(generator: torch.Generator) -> S:
             places = torch.randint(int(ends[-1]), (size,), generator=generator)
             picks = torch.searchsorted(ends, places, right=True).tolist()
-            return stack(padded([example(self, index, generator) for index in picks]))
+            return stack(padded_together([example(self, index, generator) for index in picks]))
 
         return draw
 
@@ -297,7 +297,7 @@ Draw = Callable[[torch.Generator], S]
 DrawnBy = Literal["clips", "frames"]
 
 
-def padded(structs: Sequence[S]) -> list[S]:
+def padded_together(structs: Sequence[S]) -> list[S]:
     """The same structs with zeros after the first axis of each tensor, up to the longest."""
 
     def grown(structs: Sequence[Any]) -> list[dict[str, Any]]:
@@ -308,7 +308,7 @@ def padded(structs: Sequence[S]) -> list[S]:
                 longest = max(len(value) for value in values)
                 values = [F.pad(v, (0, 0) * (v.ndim - 1) + (0, longest - len(v))) for v in values]
             elif isinstance(values[0], TensorStruct):
-                values = padded(values)
+                values = padded_together(values)
             columns[name] = values
         return [{name: values[i] for name, values in columns.items()} for i in range(len(structs))]
 
@@ -322,7 +322,7 @@ def flat(motion: Motion) -> Float[Tensor, "frames dims"]:
 
 def clips_of_one(folder: Path) -> ClipSet:
     """The clips of the one person whom a prepared folder shows, or a speaker's own folder inside one."""
-    inside = not (folder / INDEX).is_file() and (folder.parent / INDEX).is_file()
+    inside = not (folder / _CONTENTS_FILE).is_file() and (folder.parent / _CONTENTS_FILE).is_file()
     clips = ClipSet(folder.parent if inside else folder)
     if not inside and len(clips.speakers) > 1:
         example = folder / next(iter(clips.speakers))

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 from talkcli.engine.errors import BadInput, BadUsage, pick
 
-C = TypeVar("C")
+_Config = TypeVar("_Config")
 
 
-def with_values(config: C, values: Mapping[str, Any]) -> C:
+def with_values(config: _Config, values: Mapping[str, Any]) -> _Config:
     """A copy of a (nested) dataclass with values replaced by name; in a tuple of dataclasses, by number.
 
     BadUsage for an unknown name, showing its neighbour, for a value of another type and for nan or inf.
@@ -44,7 +44,7 @@ def _renewed(now: tuple[Any, ...], values: Mapping[str, Any], name: str) -> tupl
     return tuple(with_values(each, values.get(str(place), {})) for place, each in enumerate(now))
 
 
-def from_values(kind: type[C], values: Mapping[str, Any]) -> C:
+def from_values(kind: type[_Config], values: Mapping[str, Any]) -> _Config:
     """A dataclass from plain values, nested dataclasses included; BadUsage as in `with_values`.
 
     Where a field may be one of several dataclasses, `kind` among the values says which.

@@ -22,9 +22,9 @@ PHONES = (
 )  # fmt: skip
 """Silence first, then ARPAbet as in the CMU dictionary, without stress digits."""
 
-INDEX = {phone: index for index, phone in enumerate(PHONES)}
+PHONE_INDEX = {phone: index for index, phone in enumerate(PHONES)}
 
-SILENCE = INDEX["SIL"]
+SILENCE = PHONE_INDEX["SIL"]
 
 
 class Phones(TensorStruct):
@@ -63,7 +63,7 @@ def phones_of(segments: Iterable[tuple[str, float, float]]) -> Phones:
     """From (phone, start, end) in time order."""
     rows = list(segments)
     return Phones(
-        torch.tensor([INDEX[phone] for phone, _, _ in rows], dtype=torch.long),
+        torch.tensor([PHONE_INDEX[phone] for phone, _, _ in rows], dtype=torch.long),
         torch.tensor([start for _, start, _ in rows], dtype=torch.float64),
         torch.tensor([end for _, _, end in rows], dtype=torch.float64),
     )

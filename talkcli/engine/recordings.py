@@ -1,4 +1,4 @@
-"""Recordings: which files of a folder are taken for one."""
+"""RecordingPlan: which files of a folder are taken for one."""
 
 from __future__ import annotations
 

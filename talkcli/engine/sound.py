@@ -21,7 +21,7 @@ Block = Float32[np.ndarray, "samples channels"]
 RATES = range(4_000, 768_001)
 """Hertz. A header that claims another rate lies, or is no speech."""
 
-LONGEST = 12 * 3600
+_LONGEST_SECONDS = 12 * 3600
 """Seconds; what a small file of compressed silence may unfold to."""
 
 LARGEST_PIPE = 16 << 30
@@ -146,8 +146,8 @@ def _checked(sound: Sound) -> Iterator[Block]:
                 "Export it again as 16-bit PCM.",
             )
         taken += len(block)
-        if taken > LONGEST * sound.rate:
-            raise BadInput(f"{sound.name} is longer than {LONGEST // 3600} hours.", "Split it.")
+        if taken > _LONGEST_SECONDS * sound.rate:
+            raise BadInput(f"{sound.name} is longer than {_LONGEST_SECONDS // 3600} hours.", "Split it.")
         yield block
 
 

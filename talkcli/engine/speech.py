@@ -18,7 +18,7 @@ from talkcli.engine.struct import TensorStruct
 SAMPLE_RATE = 16_000
 """Hertz: what every speech encoder here hears."""
 
-SHORTEST = 0.1
+_SHORTEST_SECONDS = 0.1
 """Seconds: less than any sound of speech."""
 
 
@@ -45,7 +45,7 @@ def load_speech(path: Path, name: str = "") -> Speech:
 
     Decoded and resampled block by block: beyond the result's own 64 kB a second it needs a few megabytes. A
     recording that breaks off is used up to there, and says so in `notes`. BadInput for what is no recording,
-    is empty, is shorter than SHORTEST or holds samples that are not numbers; it is called `name` there.
+    is empty, is shorter than 0.1 s or holds samples that are not numbers; it is called `name` there.
     """
     samples = bytearray()
     with open_sound(path, name) as sound:
@@ -54,9 +54,11 @@ def load_speech(path: Path, name: str = "") -> Speech:
     waveform = np.frombuffer(samples, np.float32)
     if not len(waveform):
         raise BadInput(f"{sound.name} holds no sound.", CONVERT)
-    if len(waveform) < SHORTEST * SAMPLE_RATE:
+    if len(waveform) < _SHORTEST_SECONDS * SAMPLE_RATE:
         length = f"{len(waveform) / SAMPLE_RATE * 1000:.1f} ms"
-        raise BadInput(f"{sound.name} is too short to speak: {length}.", f"Give at least {SHORTEST} s.")
+        raise BadInput(
+            f"{sound.name} is too short to speak: {length}.", f"Give at least {_SHORTEST_SECONDS:g} s."
+        )
     return Speech(torch.from_numpy(waveform), tuple(sound.notes))
 
 

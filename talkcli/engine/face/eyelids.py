@@ -11,10 +11,10 @@ from talkcli.engine.struct import TensorStruct
 LID_RINGS = ("crease", "tarsus", "lid", "margin", "inner_margin", "hidden")
 """The loops that slide; `margin` is the lid's outer edge, `inner_margin` touches the eyeball."""
 
-EDGES = ("margin", "inner_margin")
+_MEETING_LOOPS = ("margin", "inner_margin")
 """The loops that meet those of the other lid."""
 
-SLIDE = (0.15, 0.5, 0.85, 1.0, 1.0, 1.0)
+_SLIDE = (0.15, 0.5, 0.85, 1.0, 1.0, 1.0)
 """How much of a correction of its margin each loop follows."""
 
 CLEARANCE = (0.0012, 0.0012, 0.0010, 0.0008, 0.00025, 0.0002)
@@ -70,7 +70,7 @@ def fitted_shapes(
     wide, mine = eye.apertures(template), eye.apertures(neutral)
     ratio = ((mine + 5e-4) / (wide + 5e-4)).clamp(0.3, 3.0)
     out = shapes.clone()
-    for ring, slide in zip(eye.rings, SLIDE, strict=True):
+    for ring, slide in zip(eye.rings, _SLIDE, strict=True):
         out[:, ring] *= (1 + (ratio - 1) * min(1.0, slide * 1.2))[:, None]
     out[:, eye.lashes] *= ratio[eye.lash_columns, None]
     out[:, eye.ball] *= eye.located(template, neutral)[1]
@@ -104,7 +104,7 @@ def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
     Everything on the way is a share of the whole way, so that edges that face each other in the open eye and
     lie on each other in the shut one never cross between.
     """
-    edges = [LID_RINGS.index(name) for name in EDGES]
+    edges = [LID_RINGS.index(name) for name in _MEETING_LOOPS]
     now, calm = _unrolled(lids[:, edges]), _unrolled(rest[edges])
     sign = torch.where(eye.upper, 1.0, -1.0)
     gap, full = (sign * (at - at[..., eye.opposite, :])[..., 1] for at in (now, calm))
@@ -114,7 +114,7 @@ def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
     met = torch.lerp(now, _shut(now, calm, eye), done[:, None, :, None])
     turn = (met - now)[..., 1]
     led = [turn[:, 1 if name in ("inner_margin", "hidden") else 0] for name in LID_RINGS]
-    turned = _turned(lids, torch.stack([lead * slide for lead, slide in zip(led, SLIDE, strict=True)], 1))
+    turned = _turned(lids, torch.stack([lead * slide for lead, slide in zip(led, _SLIDE, strict=True)], 1))
     turned[:, edges] = _rolled(met)
     return turned
 
@@ -132,7 +132,7 @@ def _rolled(points: Tensor) -> Tensor:
 
 
 def _shut(edges: Tensor, rest: Tensor, eye: Eye) -> Tensor:
-    """EDGES [frames, 2, columns, 3], unrolled, where they meet: an arc that hangs between the canthi.
+    """The meeting loops [frames, 2, columns, 3], unrolled: an arc that hangs between the canthi.
 
     The strips between the edges of either lid are cut into triangles along different diagonals; they lie on
     each other without crossing because they are hardly twisted: each column is level but for what the canthi

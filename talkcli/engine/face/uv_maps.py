@@ -130,7 +130,7 @@ def uv_reader(
     )
 
 
-def read(
+def read_maps(
     maps: Float[Tensor, "*batch channels size size"], reader: UVReader
 ) -> Float[Tensor, "*batch verts channels"]:
     """Numbers per vertex; 0 for a vertex that no face uses."""

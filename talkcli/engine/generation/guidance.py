@@ -10,10 +10,12 @@ from torch import Tensor
 
 from talkcli.engine.generation.diffusion import Denoise
 
-C = TypeVar("C")
+_Condition = TypeVar("_Condition")
 
 
-def guide(predict: Callable[[C], Denoise], condition: C, null: C, scale: float) -> Denoise:
+def guide(
+    predict: Callable[[_Condition], Denoise], condition: _Condition, null: _Condition, scale: float
+) -> Denoise:
     """null + scale (conditional - null) (Ho and Salimans 2022, in the form of x_0).
 
     `predict` prepares a denoiser for one condition. At scale 1 the null cancels and is never run, nor is the

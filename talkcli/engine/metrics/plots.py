@@ -16,7 +16,7 @@ from talkcli.engine.metrics.evaluate import Score
 from talkcli.engine.metrics.mouth import MouthTrack
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
-FORMATS = (".png", ".pdf", ".svg")
+_FORMATS = (".png", ".pdf", ".svg")
 
 MOST_TRACES = 4
 """Clips that are drawn; the bars are of all."""
@@ -35,8 +35,8 @@ class Trace:
 
 def check_format(path: Path) -> None:
     """BadUsage for a suffix that is no picture, MissingAsset without matplotlib: before any work is done."""
-    if path.suffix.lower() not in FORMATS:
-        raise BadUsage(f"{path} is no picture that can be written.", f"Plots are {', '.join(FORMATS)}.")
+    if path.suffix.lower() not in _FORMATS:
+        raise BadUsage(f"{path} is no picture that can be written.", f"Plots are {', '.join(_FORMATS)}.")
     _figure_class()
 
 

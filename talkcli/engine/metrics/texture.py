@@ -18,7 +18,7 @@ from talkcli.engine.face.uv_maps import uv_map
 from talkcli.engine.motion import Motion, Textures, ratios
 from talkcli.engine.struct import TensorStruct
 
-SIZE = 256
+SIDE_TEXELS = 256
 """Texels on a side at which textures are compared, whatever each was made at."""
 EVEN = (224.0, 172.0, 150.0)
 """Skin of an avatar that has no look, sRGB."""
@@ -70,8 +70,8 @@ def has_textures(motion: Motion, avatar: Avatar) -> bool:
 def worn_chunks(predicted: Motion, reference: Motion, avatar: Avatar) -> Iterator[Worn]:
     """Both textures over their common frames. A prediction that says nothing wears the neutral one."""
     wrinkles, true = wrinkles_of(avatar), reference.texture
-    true = painted(true, wrinkles, SIZE) if true else worn_textures(reference, avatar, SIZE)
-    changing = predicted.texture and painted(predicted.texture, wrinkles, SIZE)
+    true = painted(true, wrinkles, SIDE_TEXELS) if true else worn_textures(reference, avatar, SIDE_TEXELS)
+    changing = predicted.texture and painted(predicted.texture, wrinkles, SIDE_TEXELS)
     neutral, face = _neutral(avatar), _face(avatar)
     for start in range(0, min(len(predicted), len(reference)), FRAMES_AT_ONCE):
         stop = min(start + FRAMES_AT_ONCE, len(predicted), len(reference))
@@ -84,26 +84,29 @@ def worn_chunks(predicted: Motion, reference: Motion, avatar: Avatar) -> Iterato
 
 def _textures(neutral: Tensor, textures: Textures, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
     ratio = F.interpolate(
-        ratios(textures, start, stop), size=(SIZE, SIZE), mode="bilinear", align_corners=False
+        ratios(textures, start, stop),
+        size=(SIDE_TEXELS, SIDE_TEXELS),
+        mode="bilinear",
+        align_corners=False,
     )
     return (neutral * ratio).clamp(0, 255).round()
 
 
 def _neutral(avatar: Avatar) -> Float[Tensor, "3 size size"]:
     if avatar.look is None:
-        return torch.tensor(EVEN)[:, None, None].expand(3, SIZE, SIZE)
+        return torch.tensor(EVEN)[:, None, None].expand(3, SIDE_TEXELS, SIDE_TEXELS)
     albedo = avatar.look.albedo.permute(2, 0, 1).float()
-    return F.interpolate(albedo[None], size=(SIZE, SIZE), mode="area")[0]
+    return F.interpolate(albedo[None], size=(SIDE_TEXELS, SIDE_TEXELS), mode="area")[0]
 
 
 def _face(avatar: Avatar) -> Bool[Tensor, "size size"]:
     rig = rigged(avatar)
     if rig is not None:
         return _rig_face(rig.model.topology)
-    whole = torch.zeros(SIZE * SIZE, dtype=torch.bool)
+    whole = torch.zeros(SIDE_TEXELS * SIDE_TEXELS, dtype=torch.bool)
     if avatar.uv is not None and avatar.uv_faces is not None:
-        whole[uv_map(avatar.faces, avatar.uv, avatar.uv_faces, SIZE).texels] = True
-    return whole.view(SIZE, SIZE)
+        whole[uv_map(avatar.faces, avatar.uv, avatar.uv_faces, SIDE_TEXELS).texels] = True
+    return whole.view(SIDE_TEXELS, SIDE_TEXELS)
 
 
 @functools.cache
@@ -112,7 +115,7 @@ def _rig_face(topology: Topology) -> Bool[Tensor, "size size"]:
     inside[topology.faces[topology.materials == MATERIALS.index("skin")]] = True
     for region in OUTSIDE:
         inside[topology.regions.get(region, [])] = False
-    layout = uv_map(topology.faces, topology.uv, topology.uv_faces, SIZE)
-    face = torch.zeros(SIZE * SIZE, dtype=torch.bool)
+    layout = uv_map(topology.faces, topology.uv, topology.uv_faces, SIDE_TEXELS)
+    face = torch.zeros(SIDE_TEXELS * SIDE_TEXELS, dtype=torch.bool)
     face[layout.texels[inside[layout.corners].all(1)]] = True
-    return face.view(SIZE, SIZE)
+    return face.view(SIDE_TEXELS, SIDE_TEXELS)

@@ -68,7 +68,7 @@ def _grown(box: Box, rows: int, columns: int) -> Box:
 
 
 @fast
-def blend(maps, active, texture, touched):
+def blend_wrinkles(maps, active, texture, touched):
     """Overwrite texture [rows, columns, 4] by the sum of the maps at their activations [maps].
 
     `touched` [4] is the box that the last call wrote; it is cleared first and set anew.

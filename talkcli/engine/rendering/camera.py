@@ -21,7 +21,7 @@ FOV = math.radians(16)
 """Of the shorter side: a portrait lens, so that noses keep their size."""
 
 ORBIT_SECONDS = 12
-MARGIN = 1.08
+_MARGIN = 1.08
 """Of free space round the head, as a factor."""
 
 EYES_FROM_CROWN = 0.40
@@ -105,6 +105,6 @@ def _window(avatar: Avatar, eyes: Int[Tensor, " eye_verts"]) -> tuple[float, flo
 def _distance(points: Float[Tensor, "n 3"], way: Tensor, focal: float, width: int, height: int) -> float:
     """How far away a camera in that direction stands to see all the points and a margin."""
     across = points[:, 0] * way[2] - points[:, 2] * way[0]
-    wide = 2 * MARGIN * focal * across.abs() / width
-    tall = 2 * MARGIN * focal * points[:, 1].abs() / height
+    wide = 2 * _MARGIN * focal * across.abs() / width
+    tall = 2 * _MARGIN * focal * points[:, 1].abs() / height
     return float((points @ way + torch.maximum(wide, tall)).max())

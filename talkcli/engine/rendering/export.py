@@ -28,7 +28,7 @@ from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.skin_frames import FOLDED, skin_frames
 
-Picture = np.ndarray
+_Pixels = np.ndarray
 """uint8 [height, width, 3 or 4]"""
 
 
@@ -162,7 +162,7 @@ WRITERS: dict[str, Callable[[Motion, Avatar, Path], None]] = {
 }
 
 
-def write_png(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
+def write_png(frames: Iterable[_Pixels], fps: Fraction, path: Path) -> None:
     """A folder of 000000.png, ..., and fps.json."""
     with replacing_folder(path, ".png", ".json") as folder:
         for number, frame in enumerate(frames):
@@ -170,7 +170,7 @@ def write_png(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
         (folder / "fps.json").write_text(json.dumps({"fps": str(fps)}), encoding="utf-8")
 
 
-def write_gif(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
+def write_gif(frames: Iterable[_Pixels], fps: Fraction, path: Path) -> None:
     """A GIF that loops, written as the frames come: of each, the box that differs from the one before.
 
     Its clock has hundredths: a frame may come a tick early or late, but none drifts.
@@ -194,7 +194,7 @@ def write_gif(frames: Iterable[Picture], fps: Fraction, path: Path) -> None:
         file.write(b";")
 
 
-PICTURES: dict[str, Callable[[Iterable[Picture], Fraction, Path], None]] = {
+PICTURES: dict[str, Callable[[Iterable[_Pixels], Fraction, Path], None]] = {
     ".png": write_png,
     ".gif": write_gif,
 }

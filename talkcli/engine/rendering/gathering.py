@@ -13,11 +13,11 @@ from talkcli.engine.rendering.rasterize import BOTH, ONE, SUBSAMPLE
 from talkcli.engine.rendering.shading import (
     ACROSS,
     ALBEDO,
-    BATCH,
-    FIELDS,
     KEY,
     NORMAL,
+    POINTS,
     ROUGHNESS,
+    SHADING_FIELDS,
     SHELTER,
     SOFTNESS,
     STRENGTH,
@@ -73,7 +73,7 @@ class Acting(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Points that wait for one of three programs (bodies, eyes, hair), [3, BATCH]; memory to shade them."""
+    """Points that wait for one of three programs (bodies, eyes, hair), [3, POINTS]; memory to shade them."""
 
     face: NDArray[np.int32]
     x: NDArray[np.float32]
@@ -84,22 +84,22 @@ class Batch(NamedTuple):
     """Of the pixel that the point stands for"""
     u: NDArray[np.float32]
     v: NDArray[np.float32]
-    """[BATCH], as what follows"""
+    """[POINTS], as what follows"""
     texel: NDArray[np.float32]
-    """[BATCH, CHANNELS] as stored"""
+    """[POINTS, CHANNELS] as stored"""
     fold: NDArray[np.float32]
-    """[BATCH, 4] as `blend` writes them, 0 where skin does not act"""
+    """[POINTS, 4] as `blend_wrinkles` writes them, 0 where skin does not act"""
     fields: NDArray[np.float32]
-    """[FIELDS * BATCH], see `shading`"""
+    """[SHADING_FIELDS * POINTS], see `shading`"""
 
 
 def batch() -> Batch:
-    x, y, share = np.zeros((3, 3, BATCH), np.float32)
-    u, v = np.zeros((2, BATCH), np.float32)
+    x, y, share = np.zeros((3, 3, POINTS), np.float32)
+    u, v = np.zeros((2, POINTS), np.float32)
     return Batch(
-        np.zeros((3, BATCH), np.int32), x, y, np.zeros((3, BATCH), np.int64), share, u, v,
-        np.zeros((BATCH, CHANNELS), np.float32), np.zeros((BATCH, 4), np.float32),
-        np.zeros(FIELDS * BATCH, np.float32),
+        np.zeros((3, POINTS), np.int32), x, y, np.zeros((3, POINTS), np.int64), share, u, v,
+        np.zeros((POINTS, CHANNELS), np.float32), np.zeros((POINTS, 4), np.float32),
+        np.zeros(SHADING_FIELDS * POINTS, np.float32),
     )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def cross(a, b):
 
 
 @inlined
-def between(vertices, i, j):
+def _between(vertices, i, j):
     return (
         vertices[j, 0] - vertices[i, 0],
         vertices[j, 1] - vertices[i, 1],
@@ -131,7 +131,7 @@ def survey(vertices, surface, snapped, nearness, facts):
         area = bx * cy - by * cx
         if area == 0 or (area > 0 and surface.sides[f] == ONE):
             continue
-        p, q = between(vertices, i, j), between(vertices, i, k)
+        p, q = _between(vertices, i, j), _between(vertices, i, k)
         normal = cross(p, q)
         scale = 1.0 / max(dot(normal, normal), 1e-24)
         across, along = cross(q, normal), cross(normal, p)
@@ -254,15 +254,15 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
         keep_three(fields, ALBEDO, n, albedo)
         if program != COMBED:
             keep_three(fields, ACROSS, n, slope)
-        fields[SHELTER * BATCH + n] *= min(max(1.0 + HOLLOW * height, 0.55), 1.08)
+        fields[SHELTER * POINTS + n] *= min(max(1.0 + HOLLOW * height, 0.55), 1.08)
         keep(fields, STRENGTH, n, 0.0 if kind == LASH else strength)
         keep(fields, ROUGHNESS, n, roughness)
     if program == COMBED:
-        comb(count, batch, surface, facts)
+        _comb(count, batch, surface, facts)
 
 
 @inlined
-def comb(count, batch, surface, facts):
+def _comb(count, batch, surface, facts):
     """Tell the strands of gathered hair apart."""
     fields, hair, w = batch.fields, surface.hair, WEIGHTS
     face, xs, ys = batch.face[COMBED], batch.x[COMBED], batch.y[COMBED]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from talkcli.engine.compiled import fast
 from talkcli.engine.rendering.rasterize import BOTH, SHEER, SUBSAMPLE, rasterize, sheet
 
-Array = NDArray[np.float32]
-DIRECTIONS = 64
+_Floats = NDArray[np.float32]
+_SKY_DIRECTIONS = 64
 """From which the bake looks at the head."""
 
 MOUTH_CORNERS = 8
@@ -31,13 +31,13 @@ OPEN_LIPS = 0.006
 
 
 def bake_occlusion(
-    vertices: Array,
-    normals: Array,
-    spacing: Array,
+    vertices: _Floats,
+    normals: _Floats,
+    spacing: _Floats,
     faces: NDArray[np.uint32],
     sides: NDArray[np.uint8],
     hair: NDArray[np.bool_],
-) -> Array:
+) -> _Floats:
     """The share [V] of an even sky, weighted by the cosine, that each vertex sees past faces of any side;
     `hair` [F] is in the way of three directions of four."""
     dense = np.where(sides == SHEER, sides, np.uint8(BOTH))
@@ -46,8 +46,8 @@ def bake_occlusion(
     seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
     visible = np.empty(len(vertices), np.float32)
     golden = math.pi * (3 - math.sqrt(5))
-    for i in range(DIRECTIONS):
-        y = 1 - 2 * (i + 0.5) / DIRECTIONS
+    for i in range(_SKY_DIRECTIONS):
+        y = 1 - 2 * (i + 0.5) / _SKY_DIRECTIONS
         around = math.sqrt(1 - y * y)
         direction = np.array([around * math.cos(golden * i), y, around * math.sin(golden * i)])
         cosine = np.clip(normals @ direction, 0, None)
@@ -59,15 +59,15 @@ def bake_occlusion(
 
 
 def shadows(
-    vertices: Array,
-    normals: Array,
-    spacing: Array,
+    vertices: _Floats,
+    normals: _Floats,
+    spacing: _Floats,
     faces: NDArray[np.uint32],
     sides: NDArray[np.uint8],
     direction: NDArray[np.float64],
     ids: NDArray[np.int32],
-    depth: Array,
-    visible: Array,
+    depth: _Floats,
+    visible: _Floats,
 ) -> None:
     """Fill visible [V]: how much of a soft light in that direction each vertex sees.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from talkcli.engine.compiled import fast, inlined
 from talkcli.engine.rendering.gathering import gather
 from talkcli.engine.rendering.rasterize import LANES, SUBSAMPLE, rasterize
-from talkcli.engine.rendering.shading import BATCH, LIGHT, shade_body, shade_eye, shade_hair
+from talkcli.engine.rendering.shading import LIGHT, POINTS, shade_body, shade_eye, shade_hair
 from talkcli.engine.rendering.strands import rasterize_sheer
 from talkcli.engine.rendering.surface import EYE, HAIR
 from talkcli.engine.rendering.textures import SHADES
@@ -23,7 +23,7 @@ NEIGHBOURLY = np.float32(3.0)
 """Pixels of depth between samples of one smooth surface."""
 
 
-class Canvas(NamedTuple):
+class PaintMemory(NamedTuple):
     """Memory that painting writes to."""
 
     ids: NDArray[np.int32]
@@ -95,7 +95,7 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
             if a == b and a == c and a == d:
                 if a >= 0:
                     program = push(batch, counts, surface.materials, a, x, y, pixel, 4, 2, 2)
-                    if counts[program] > BATCH - 4:
+                    if counts[program] > POINTS - 4:
                         state[0], state[1], state[5] = y, x + 1, edge
                         return program
                 continue
@@ -123,7 +123,7 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
                     edge, covered = edge + 1, 0
                 push(batch, counts, surface.materials, face[s], x, y, pixel, count, across, down)
             for program in range(3):
-                if counts[program] > BATCH - 4:
+                if counts[program] > POINTS - 4:
                     state[0], state[1], state[5] = y, x + 1, edge
                     return program
         y, column = y + 1, 0
@@ -142,15 +142,15 @@ def put(count, program, batch, byte, total, out):
         i = np.uint64(n)
         at, part = np.uint64(pixel[i]), share[i]
         if part == 1.0:
-            out[at, 0] = code(fields[LIGHT * BATCH + n], byte)
-            out[at, 1] = code(fields[(LIGHT + 1) * BATCH + n], byte)
-            out[at, 2] = code(fields[(LIGHT + 2) * BATCH + n], byte)
+            out[at, 0] = code(fields[LIGHT * POINTS + n], byte)
+            out[at, 1] = code(fields[(LIGHT + 1) * POINTS + n], byte)
+            out[at, 2] = code(fields[(LIGHT + 2) * POINTS + n], byte)
             if out.shape[1] == 4:
                 out[at, 3] = 255
         else:
-            total[at, 0] += part * fields[LIGHT * BATCH + n]
-            total[at, 1] += part * fields[(LIGHT + 1) * BATCH + n]
-            total[at, 2] += part * fields[(LIGHT + 2) * BATCH + n]
+            total[at, 0] += part * fields[LIGHT * POINTS + n]
+            total[at, 1] += part * fields[(LIGHT + 1) * POINTS + n]
+            total[at, 2] += part * fields[(LIGHT + 2) * POINTS + n]
 
 
 @fast

@@ -7,18 +7,18 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend, wrinkle_maps
+from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend_wrinkles, wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.gathering import ATTRIBUTES, FACTS, Acting, batch, survey
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, light_mouth, shadows
-from talkcli.engine.rendering.painting import Canvas, develop, expose, paint
+from talkcli.engine.rendering.painting import PaintMemory, develop, expose, paint
 from talkcli.engine.rendering.rasterize import band, project, sheet
-from talkcli.engine.rendering.surface import Surface, vertex_normals
+from talkcli.engine.rendering.surface import DrawnSurface, vertex_normals
 from talkcli.engine.rendering.textures import tables
 
-Image = NDArray[np.uint8]
-BAND = 64
+Pixels = NDArray[np.uint8]
+_BAND_ROWS = 64
 """Rows of samples that are drawn together: few enough for a fast memory."""
 
 TABLES = tables()
@@ -32,7 +32,7 @@ class Painter:
 
     def __init__(
         self,
-        surface: Surface,
+        surface: DrawnSurface,
         width: int,
         height: int,
         background: str = "studio",
@@ -52,10 +52,10 @@ class Painter:
         self.batch = batch()
         self.state = np.array([0, 0, 0, 0, 0, 0, height], np.int64)
         self.snapped, self.nearness = np.zeros((verts, 2), np.int64), np.zeros(verts)
-        bands = -(-2 * height // BAND)
+        bands = -(-2 * height // _BAND_ROWS)
         pixels = height * width
-        self.canvas = Canvas(
-            *sheet(BAND, 2 * width), np.zeros((pixels, 4), np.float32), np.zeros(pixels, np.int32),
+        self.canvas = PaintMemory(
+            *sheet(_BAND_ROWS, 2 * width), np.zeros((pixels, 4), np.float32), np.zeros(pixels, np.int32),
             np.zeros(4, np.int64), np.zeros(4, np.float32),
         )  # fmt: skip
         self.starts, self.cursor = np.zeros(bands + 1, np.int64), np.zeros(bands, np.int64)
@@ -80,7 +80,7 @@ class Painter:
         focal: float,
         active: NDArray[np.float32] | None = None,
         ratios: NDArray[np.float32] | None = None,
-    ) -> Image:
+    ) -> Pixels:
         """[height, width, 3], or 4 where the background is transparent.
 
         vertices [V, 3] metres; view [4, 4] world to camera; focal in pixels; active: activation of each map;
@@ -112,7 +112,7 @@ class Painter:
         light_mouth(vertices, self.normals, s.pairs, s.inside, s.lips, s.lip_pair, self.rim, points[:, 6])
         survey(vertices, s, self.snapped, self.nearness, self.facts)
         if active is not None and len(self.maps.boxes):
-            blend(self.maps, active, self.creases, self.touched)
+            blend_wrinkles(self.maps, active, self.creases, self.touched)
         eye = -view[:3, :3].T @ view[:3, 3]
         out = self.bare.copy()
         acting = Acting(self.creases.reshape(-1, 4), self.crease_levels, *self._tint(ratios))
@@ -141,7 +141,7 @@ class Painter:
         s = self.surface
         for _ in range(2):
             needed = band(
-                self.snapped, self.nearness, s.faces, s.sides, height, BAND, self.starts, self.cursor,
+                self.snapped, self.nearness, s.faces, s.sides, height, _BAND_ROWS, self.starts, self.cursor,
                 self.order,
             )  # fmt: skip
             if needed <= len(self.order):

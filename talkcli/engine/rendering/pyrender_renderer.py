@@ -14,9 +14,9 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera
-from talkcli.engine.rendering.lights import COLOURS, DIRECTIONS
+from talkcli.engine.rendering.lights import COLOURS, LIGHT_DIRECTIONS
 from talkcli.engine.rendering.surface import CLAY_LOOK
-from talkcli.engine.rendering.textures import encoded
+from talkcli.engine.rendering.textures import srgb_of
 
 INSTALL = "pip install 'talkcli[pyrender]', and the system library OSMesa: apt install libosmesa6"
 BRIGHTNESS = 2.6
@@ -39,7 +39,7 @@ class Window:
         behind = backdrop(background, camera.width, camera.height)
         if behind is None:
             raise BadUsage("pyrender has no transparent background.", "Leave --renderer or --background out.")
-        self._behind = np.rint(encoded(behind)).astype(np.uint8)
+        self._behind = np.rint(srgb_of(behind)).astype(np.uint8)
         self._library = pyrender = _pyrender()
         rig = rigged(avatar)
         topology = None if rig is None else rig.model.topology
@@ -60,7 +60,7 @@ class Window:
             camera.focal, camera.focal, camera.width / 2, camera.height / 2, znear=0.01, zfar=100
         )
         self._eye = self._scene.add(lens)
-        for direction, colour in zip(DIRECTIONS, COLOURS, strict=True):
+        for direction, colour in zip(LIGHT_DIRECTIONS, COLOURS, strict=True):
             strength = float(colour.max())
             lamp = pyrender.DirectionalLight(color=colour / strength, intensity=BRIGHTNESS * strength)
             self._scene.add(lamp, pose=_aimed(direction))

@@ -18,7 +18,7 @@ SUBSAMPLE = 256
 NEAR = 0.01
 """Metres in front of the camera that a vertex must be."""
 
-REACH = float(1 << 30)
+_LARGEST_SNAPPED = float(1 << 30)
 """The largest snapped coordinate: edge products stay below 2^62."""
 
 ONE, BOTH, SHEER = 0, 1, 2
@@ -46,7 +46,7 @@ def project(vertices, view, focal, width, height, snapped, nearness):
             continue
         sx = np.rint((width * 0.5 + focal * cx / distance) * SUBSAMPLE)
         sy = np.rint((height * 0.5 - focal * cy / distance) * SUBSAMPLE)
-        if abs(sx) < REACH and abs(sy) < REACH:
+        if abs(sx) < _LARGEST_SNAPPED and abs(sy) < _LARGEST_SNAPPED:
             snapped[i, 0], snapped[i, 1], nearness[i] = int(sx), int(sy), 1.0 / distance
 
 

@@ -22,12 +22,12 @@ from talkcli.engine.face.geometry import check_moves, posed
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.motion import Motion, Textures, ratios
-from talkcli.engine.rendering.acting_skin import blend, wrinkle_maps
+from talkcli.engine.rendering.acting_skin import blend_wrinkles, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.gathering import survey
 from talkcli.engine.rendering.occlusion import light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint
-from talkcli.engine.rendering.picture import Image, Painter
+from talkcli.engine.rendering.picture import Painter, Pixels
 from talkcli.engine.rendering.rasterize import band, project, rasterize
 from talkcli.engine.rendering.surface import surface_of, vertex_normals
 
@@ -48,7 +48,7 @@ def frames(
     wrinkles: bool = True,
     texture: bool = True,
     workers: int | None = None,
-) -> Iterator[Image]:
+) -> Iterator[Pixels]:
     """The pictures of a motion, uint8 [height, width, 3], or 4 on a transparent background.
 
     The same bytes for any number of `workers` (threads; by default the cores). `wrinkles=False`: the skin
@@ -84,7 +84,7 @@ def _cores() -> int:
     return min(allowed, int(os.environ.get("NUMBA_NUM_THREADS") or allowed))
 
 
-Moment = tuple[
+_Moment = tuple[
     NDArray[np.float32],
     NDArray[np.float64],
     float,
@@ -94,7 +94,7 @@ Moment = tuple[
 """Vertices, view, focal length, wrinkle activations and ratios of colour of one frame."""
 
 
-def _moments(motion: Motion, avatar: Avatar, camera: Camera, textures: Textures | None) -> Iterator[Moment]:
+def _moments(motion: Motion, avatar: Avatar, camera: Camera, textures: Textures | None) -> Iterator[_Moment]:
     for start in range(0, len(motion), FRAMES_AHEAD):
         part = posed(motion, avatar, start, start + FRAMES_AHEAD)
         tints = None if textures is None else ratios(textures, start, start + FRAMES_AHEAD).numpy()
@@ -106,21 +106,21 @@ def _moments(motion: Motion, avatar: Avatar, camera: Camera, textures: Textures 
 
 
 def _drawn(
-    moments: Iterator[Moment], first: Painter, another: Callable[[], Painter], workers: int
-) -> Iterator[Image]:
+    moments: Iterator[_Moment], first: Painter, another: Callable[[], Painter], workers: int
+) -> Iterator[Pixels]:
     """Pictures in order, drawn by threads that run at most two frames each ahead."""
     if workers == 1:
         yield from (first.draw(*moment) for moment in moments)
         return
     own = local()
 
-    def draw(moment: Moment) -> Image:
+    def draw(moment: _Moment) -> Pixels:
         if not hasattr(own, "painter"):
             own.painter = another()
         return own.painter.draw(*moment)
 
     with ThreadPoolExecutor(workers) as pool:
-        waiting: collections.deque[Future[Image]] = collections.deque()
+        waiting: collections.deque[Future[Pixels]] = collections.deque()
         try:
             waiting.extend(pool.submit(draw, moment) for moment in itertools.islice(moments, 2 * workers))
             while waiting:
@@ -135,7 +135,17 @@ def _drawn(
 def is_compiled() -> bool:
     """Whether the first picture comes at once; if not, `compile_renderer` takes a quarter of a minute."""
     return is_cached(
-        band, blend, develop, expose, light_mouth, look_up, paint, project, rasterize, survey, vertex_normals
+        band,
+        blend_wrinkles,
+        develop,
+        expose,
+        light_mouth,
+        look_up,
+        paint,
+        project,
+        rasterize,
+        survey,
+        vertex_normals,
     )
 
 

@@ -1,6 +1,6 @@
 """How points of the head look: skin that light enters, moist lips, teeth, wet eyes, hair with a sheen, clay.
 
-Points come in batches, BATCH numbers in a row for every field; shading is one loop of arithmetic over them,
+Points come in batches, POINTS numbers in a row for every field; shading is one loop of arithmetic over them,
 so that the compiler does several points at once.
 """
 
@@ -12,13 +12,13 @@ import numpy as np
 
 from talkcli.engine.compiled import fast, inlined
 
-BATCH = 256
+POINTS = 256
 """Points that are shaded together."""
 
 NORMAL, VIEW, ACROSS, ALBEDO = 0, 3, 6, 9
 STRENGTH, ROUGHNESS, SHELTER, KEY, SOFTNESS = 12, 13, 14, 15, 16
 LIGHT = 17
-FIELDS = 20
+SHADING_FIELDS = 20
 """Three numbers each: normal and way to the eye, of any length; slope of the relief (or way of a hair) along
 the surface; linear albedo. One each: strength and roughness of what it reflects; share of the room and of the
 key that is seen; how far light wanders under the surface, metres times curvature. Three: the display light
@@ -53,22 +53,26 @@ def unit(a):
 
 @inlined
 def three(batch, field, i):
-    return batch[field * BATCH + i], batch[(field + 1) * BATCH + i], batch[(field + 2) * BATCH + i]
+    return (
+        batch[field * POINTS + i],
+        batch[(field + 1) * POINTS + i],
+        batch[(field + 2) * POINTS + i],
+    )
 
 
 @inlined
 def keep(batch, field, i, value):
-    batch[field * BATCH + i] = value
+    batch[field * POINTS + i] = value
 
 
 @inlined
 def keep_three(batch, field, i, value):
-    batch[field * BATCH + i], batch[(field + 1) * BATCH + i] = value[0], value[1]
-    batch[(field + 2) * BATCH + i] = value[2]
+    batch[field * POINTS + i], batch[(field + 1) * POINTS + i] = value[0], value[1]
+    batch[(field + 2) * POINTS + i] = value[2]
 
 
 @inlined
-def facing(batch, i):
+def _facing(batch, i):
     """Unit normal, turned no further away than the eye can see, and unit way to the eye."""
     view, normal = unit(three(batch, VIEW, i)), three(batch, NORMAL, i)
     return unit(plus(normal, view, max(0.05 - dot(normal, view), 0.0))), view
@@ -144,7 +148,7 @@ def body(channel, rig, albedo, cosines, rise, shelter, key, softness):
 
 
 @inlined
-def diffuse(rig, albedo, normal, shelter, key, softness):
+def _diffuse(rig, albedo, normal, shelter, key, softness):
     cosines = (
         dot(normal, light(rig, 0)),
         dot(normal, light(rig, 1)),
@@ -188,15 +192,15 @@ def reflected(channel, rig, hard, edge, glance, rise):
 def shade_body(count, batch, rig):
     """Skin, teeth, gums, tongue, clay: display light of the first `count` points."""
     for i in range(count):
-        normal, view = facing(batch, i)
+        normal, view = _facing(batch, i)
         albedo, slope = three(batch, ALBEDO, i), three(batch, ACROSS, i)
-        shelter, key = batch[SHELTER * BATCH + i], batch[KEY * BATCH + i]
-        roughness = batch[ROUGHNESS * BATCH + i]
+        shelter, key = batch[SHELTER * POINTS + i], batch[KEY * POINTS + i]
+        roughness = batch[ROUGHNESS * POINTS + i]
         slope = plus(slope, normal, -dot(slope, normal))
         steep = STEEPEST / max(math.sqrt(dot(slope, slope)), STEEPEST)
         soft, sharp = unit(plus(normal, slope, -0.65 * steep)), unit(plus(normal, slope, -steep))
-        out = diffuse(rig, albedo, soft, shelter, key, batch[SOFTNESS * BATCH + i])
-        strength = 2.0 * batch[STRENGTH * BATCH + i]
+        out = _diffuse(rig, albedo, soft, shelter, key, batch[SOFTNESS * POINTS + i])
+        strength = 2.0 * batch[STRENGTH * POINTS + i]
         hard = strength * gloss(sharp, view, light(rig, 0), roughness) * key
         edge = strength * gloss(sharp, view, light(rig, 2), roughness) * shelter * 0.5
         mirror = mirrored(sharp, view)
@@ -215,9 +219,9 @@ def shade_body(count, batch, rig):
 def shade_eye(count, batch, rig):
     """Eyes under a film of water: a sharp image of the key's rectangle and a faint one of the room."""
     for i in range(count):
-        normal, view = facing(batch, i)
-        shelter, key = batch[SHELTER * BATCH + i], batch[KEY * BATCH + i]
-        out = diffuse(rig, three(batch, ALBEDO, i), normal, shelter, key, batch[SOFTNESS * BATCH + i])
+        normal, view = _facing(batch, i)
+        shelter, key = batch[SHELTER * POINTS + i], batch[KEY * POINTS + i]
+        out = _diffuse(rig, three(batch, ALBEDO, i), normal, shelter, key, batch[SOFTNESS * POINTS + i])
         mirror = mirrored(normal, view)
         ahead = max(dot(mirror, light(rig, 0)), 0.1)
         a = (
@@ -257,17 +261,17 @@ def sheen(strand, view, way):
 def shade_hair(count, batch, rig):
     """Hair along ACROSS: a white sheen, a wider coloured one, and soft body."""
     for i in range(count):
-        normal, view = facing(batch, i)
+        normal, view = _facing(batch, i)
         albedo, strand = three(batch, ALBEDO, i), three(batch, ACROSS, i)
         strand = unit(plus(strand, normal, -dot(strand, normal)))
-        shelter = 0.1 + 0.9 * batch[SHELTER * BATCH + i]
-        key = max(batch[KEY * BATCH + i], LEAK)
+        shelter = 0.1 + 0.9 * batch[SHELTER * POINTS + i]
+        key = max(batch[KEY * POINTS + i], LEAK)
         white, tint, falls = sheen(strand, view, light(rig, 0))
         rim_white, rim_tint, _ = sheen(strand, view, light(rig, 2))
         front = clamped((dot(normal, light(rig, 0)) + 0.25) / 1.25) * key
         back = clamped((dot(normal, light(rig, 2)) + 0.25) / 1.25) * shelter
-        out = diffuse(rig, albedo, normal, shelter, key * (0.4 + 0.6 * falls), 0.4)
-        gleam = batch[STRENGTH * BATCH + i] * 0.1 * (white * front + rim_white * back)
+        out = _diffuse(rig, albedo, normal, shelter, key * (0.4 + 0.6 * falls), 0.4)
+        gleam = batch[STRENGTH * POINTS + i] * 0.1 * (white * front + rim_white * back)
         glow = 0.8 * (tint * front + rim_tint * back)
         out = toned(
             (

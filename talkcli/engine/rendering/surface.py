@@ -1,4 +1,4 @@
-"""Surface: everything about an avatar that the renderer works out once."""
+"""DrawnSurface: everything about an avatar that the renderer works out once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLAY_LOOK = Look(
 )
 
 
-class Surface(NamedTuple):
+class DrawnSurface(NamedTuple):
     """Arrays that the kernels read; texture rows count from the top."""
 
     faces: NDArray[np.uint32]
@@ -65,7 +65,7 @@ class Surface(NamedTuple):
     """The pair nearest to each of them"""
 
 
-def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | None = None) -> Surface:
+def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | None = None) -> DrawnSurface:
     """`topology` is the rig's; without it a mesh with UVs is skin all over; without UVs or a look, clay."""
     faces = avatar.faces.numpy().astype(np.uint32)
     vertices = avatar.neutral.numpy().astype(np.float32)
@@ -92,7 +92,7 @@ def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | N
     vertex_normals(vertices, faces, starts, corners, np.empty((len(faces), 3), np.float32), normals)
     spacing, curvature = _neighbourhood(vertices, normals, faces)
     pairs, inside, lips, lip_pair = _mouth(vertices, faces, topology)
-    return Surface(
+    return DrawnSurface(
         faces, uv, materials, sides, starts, corners,
         *layered(look), METRES * np.array([*look.relief.shape[::-1], 1], np.float32),
         bake_occlusion(vertices, normals, spacing, faces, sides, materials == HAIR), curvature, spacing,

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from talkcli.engine.compiled import inlined
 from talkcli.engine.face.look import RELIEF_UNIT, Look
 
-Array = NDArray[np.float32]
+_Floats = NDArray[np.float32]
 
 WHITE = 32767
 FINE = 16
@@ -27,18 +27,18 @@ CHANNELS = 8
 FINE a unit."""
 
 
-def linear(srgb: NDArray[np.uint8]) -> Array:
+def linear(srgb: NDArray[np.uint8]) -> _Floats:
     """sRGB bytes to linear light 0..1."""
     return decoded(np.arange(256, dtype=np.float32))[srgb]
 
 
-def decoded(values: Array) -> Array:
+def decoded(values: _Floats) -> _Floats:
     """sRGB values 0..255 to linear light 0..1."""
     x = values / 255
     return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def encoded(light: Array) -> Array:
+def srgb_of(light: _Floats) -> _Floats:
     """Linear light 0..1 to sRGB 0..255, not rounded."""
     x = np.clip(light, 0, 1)
     return np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055) * np.float32(255)
@@ -47,21 +47,21 @@ def encoded(light: Array) -> Array:
 class Tables(NamedTuple):
     """Light to values and back by looking them up."""
 
-    value: Array
+    value: _Floats
     """sRGB 0..255 at SHADES even steps of light"""
     byte: NDArray[np.uint8]
     """The same, rounded"""
-    light: Array
+    light: _Floats
     """Linear light at FINE even steps between two sRGB bytes"""
 
 
 def tables() -> Tables:
-    value = encoded(np.linspace(0, 1, SHADES, dtype=np.float32))
+    value = srgb_of(np.linspace(0, 1, SHADES, dtype=np.float32))
     light = decoded(np.linspace(0, 255, 255 * FINE + 1, dtype=np.float32))
     return Tables(value, np.rint(value).astype(np.uint8), light)
 
 
-def pyramid(image: Array) -> list[Array]:
+def pyramid(image: _Floats) -> list[_Floats]:
     """The image and its halves by box filter, down to one texel."""
     levels = [np.ascontiguousarray(image, np.float32)]
     while max(levels[-1].shape[:2]) > 1:
@@ -96,12 +96,12 @@ def layered(look: Look) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
     return texels, np.concatenate([starts[:-1, None], np.array(sizes)], 1).astype(np.int64)
 
 
-def closest(levels: list[Array], size: tuple[int, int]) -> Array:
+def closest(levels: list[_Floats], size: tuple[int, int]) -> _Floats:
     """The level that is nearest to a size, by the logarithm of its area."""
     return min(levels, key=lambda level: abs(math.log(level[..., 0].size / (size[0] * size[1]))))
 
 
-def resized(image: Array, size: tuple[int, int]) -> Array:
+def resized(image: _Floats, size: tuple[int, int]) -> _Floats:
     """The image read with linear interpolation at another size."""
     if image.shape[:2] == size:
         return image
@@ -109,7 +109,7 @@ def resized(image: Array, size: tuple[int, int]) -> Array:
     return F.interpolate(planes, size, mode="bilinear")[0].permute(1, 2, 0).numpy()
 
 
-def slopes(height: Array) -> tuple[Array, Array]:
+def slopes(height: _Floats) -> tuple[_Floats, _Floats]:
     """Central differences per texel, across (u) and down (row)."""
     padded = np.pad(height, 1, mode="edge")
     across, down = padded[1:-1, 2:] - padded[1:-1, :-2], padded[2:, 1:-1] - padded[:-2, 1:-1]

@@ -16,7 +16,7 @@ from talkcli.engine.motion import Motion, save_motion
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import parse_size, portrait
 from talkcli.engine.rendering.export import PICTURES, WRITERS
-from talkcli.engine.rendering.picture import Image
+from talkcli.engine.rendering.picture import Pixels
 from talkcli.engine.rendering.render import RENDERERS, frames
 from talkcli.engine.rendering.side_by_side import Film, side_by_side
 from talkcli.engine.video import FORMATS, write_video
@@ -47,11 +47,11 @@ class Act:
     label: str = ""
 
 
-Show = Callable[[Iterable[Image], Path, int], Iterable[Image]]
+Show = Callable[[Iterable[Pixels], Path, int], Iterable[Pixels]]
 """Passes the pictures of a file, so many, through, and shows on the way how far they are."""
 
 
-def unseen(pictures: Iterable[Image], path: Path, count: int) -> Iterable[Image]:
+def unseen(pictures: Iterable[Pixels], path: Path, count: int) -> Iterable[Pixels]:
     """Pictures whose progress nobody watches."""
     return pictures
 
@@ -116,7 +116,7 @@ def write_together(
         write([act], paths[0], shot, sound=sound, show=show)
 
 
-def _pictures(acts: Sequence[Act], shot: Shot) -> tuple[Iterator[Image], int, Fraction]:
+def _pictures(acts: Sequence[Act], shot: Shot) -> tuple[Iterator[Pixels], int, Fraction]:
     """The pictures, how many, and how many a second."""
     films = [Film(_frames(act, shot), len(act.motion), act.motion.fps, act.label) for act in acts]
     if len(films) == 1 and not films[0].label:
@@ -124,7 +124,7 @@ def _pictures(acts: Sequence[Act], shot: Shot) -> tuple[Iterator[Image], int, Fr
     return side_by_side(films)
 
 
-def _frames(act: Act, shot: Shot) -> Iterator[Image]:
+def _frames(act: Act, shot: Shot) -> Iterator[Pixels]:
     camera = portrait(act.avatar, shot.camera, parse_size(shot.size), float(act.motion.fps))
     return frames(
         act.motion,

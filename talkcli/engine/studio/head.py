@@ -10,10 +10,11 @@ from torch import Tensor
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.studio.paint.wrinkles import make_wrinkles
-from talkcli.engine.studio.shape.assembly import modes, template
+from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.shape.assembly import average_head, modes
 from talkcli.engine.studio.shape.expression_space import make_expression
 from talkcli.engine.studio.shape.expressions import make_shapes
-from talkcli.engine.studio.shape.head_mesh import Array, HeadMesh
+from talkcli.engine.studio.shape.head_mesh import HeadMesh
 from talkcli.engine.studio.shape.identity import HAIR_MODES, MODE_NAMES, sample
 from talkcli.engine.studio.shape.landmarks import make_landmarks
 from talkcli.engine.studio.shape.regions import make_regions
@@ -71,9 +72,9 @@ def make_topology(head: HeadMesh) -> Topology:
     )
 
 
-def assemble() -> FaceModel:
+def assemble_head() -> FaceModel:
     """The whole face model, metres; bases in half precision."""
-    head = template()
+    head = average_head()
     names, shapes = make_shapes(head)
     space = identity_space(head)
     basis = np.tensordot(space.components, modes(), 1)

@@ -15,7 +15,7 @@ from talkcli.engine.studio.paint.paint import Paint
 from talkcli.engine.studio.paint.painted_hair import paint_hair
 from talkcli.engine.studio.paint.pigment import to_srgb
 from talkcli.engine.studio.paint.skin import paint_skin
-from talkcli.engine.studio.shape.assembly import template
+from talkcli.engine.studio.shape.assembly import average_head
 
 ATLAS = 1024
 """texels across the albedo; gloss and relief have half as many"""
@@ -24,7 +24,7 @@ ATLAS = 1024
 @cache
 def template_canvas() -> Canvas:
     """The canvas of the average head."""
-    return make_canvas(template(), ATLAS)
+    return make_canvas(average_head(), ATLAS)
 
 
 def bake_look(person: SkinParameters, canvas: Canvas | None = None, wrinkles: Wrinkles | None = None) -> Look:

@@ -16,12 +16,12 @@ from talkcli.engine.studio.espeak import Request, espeak
 from talkcli.engine.studio.ipa import phone_of
 from talkcli.engine.studio.voices import LEVEL, Utterance
 
-LONGEST = 15.0
+_LONGEST_SECONDS = 15.0
 """Seconds of a recording that is used: an aligner loses its way in long ones."""
 FILL = 4.0
 """Seconds that one take has at least."""
 KEPT = 600
-"""Recordings that are remembered with their phones: about one reader's."""
+"""RecordingPlan that are remembered with their phones: about one reader's."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def reading(reader: Reader, rng: np.random.Generator) -> list[tuple[str, Utteran
 @lru_cache(maxsize=KEPT)
 def _aligned(audio: Path, language: str) -> tuple[str, Utterance] | None:
     speech = load_speech(audio)
-    if speech.seconds > LONGEST:
+    if speech.seconds > _LONGEST_SECONDS:
         return None
     said = audio.with_suffix(".txt")
     try:

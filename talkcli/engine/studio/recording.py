@@ -51,7 +51,7 @@ LIMITS = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecordingPlan:
     """What to record; the same plan always gives the same clips."""
 
     speakers: int = 150
@@ -110,14 +110,14 @@ def _sentence_split(text: str) -> str:
 
 
 @cache
-def cast(plan: Plan, speaker: int) -> Speaker:
+def cast(plan: RecordingPlan, speaker: int) -> Speaker:
     """Who the speaker is: a voice, a manner that goes with it, and a face."""
     rng = np.random.default_rng([plan.seed, 11, speaker])
     return _faced(plan, f"s{speaker:04}", draw_voice(rng, plan.foreign, plan.flite), rng)
 
 
 @cache
-def _reader(plan: Plan, number: int) -> Speaker:
+def _reader(plan: RecordingPlan, number: int) -> Speaker:
     """A reader with a face: of the voice no more is known than its language."""
     language = readers(Path(plan.readers))[number].language
     rng = np.random.default_rng([plan.seed, 14, number])
@@ -125,7 +125,7 @@ def _reader(plan: Plan, number: int) -> Speaker:
     return _faced(plan, f"r{number:04}", voice, rng)
 
 
-def _faced(plan: Plan, name: str, voice: Voice, rng: np.random.Generator) -> Speaker:
+def _faced(plan: RecordingPlan, name: str, voice: Voice, rng: np.random.Generator) -> Speaker:
     manner = draw_manner(voice, rng)
     model = load_rig(DEFAULT_RIG)
     drawn = np.clip(rng.normal(size=len(model.identity)), -2, 2) * FACE_SPREAD
@@ -148,7 +148,7 @@ def _painted(voice: Voice, rng: np.random.Generator) -> Look:
     return bake_look(skin, wrinkles=load_rig(DEFAULT_RIG).wrinkles)
 
 
-def record(plan: Plan, name: str) -> Clip:
+def record(plan: RecordingPlan, name: str) -> Clip:
     """One take: words, voice, face and head."""
     number, take = int(name[1:5]), int(name[6:])
     read = name.startswith("r")
@@ -217,14 +217,14 @@ def _in_studio(parts: Sequence[Utterance], rng: np.random.Generator) -> Utteranc
     )
 
 
-def _write(plan: Plan, folder: Path, name: str) -> float:
+def _write(plan: RecordingPlan, folder: Path, name: str) -> float:
     torch.set_num_threads(1)
     clip = record(plan, name)
     save_clip(clip, folder, name)
     return clip.speech.seconds
 
 
-def missing(plan: Plan, folder: Path, overwrite: bool = False) -> list[str]:
+def missing(plan: RecordingPlan, folder: Path, overwrite: bool = False) -> list[str]:
     """The takes of the plan that the folder lacks; a folder of another plan is refused, or begun anew."""
     require_synthesisers(plan.flite)
     if plan.readers and not has_pocketsphinx():
@@ -232,7 +232,7 @@ def missing(plan: Plan, folder: Path, overwrite: bool = False) -> list[str]:
     return lay_out(_contents(plan), folder, overwrite)
 
 
-def _contents(plan: Plan) -> Contents:
+def _contents(plan: RecordingPlan) -> Contents:
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for name in plan.names:
         splits[_split_of(name)].append(name)
@@ -244,7 +244,7 @@ def _contents(plan: Plan) -> Contents:
     return Contents(splits, licence, source, made)
 
 
-def record_all(plan: Plan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
+def record_all(plan: RecordingPlan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:
     """Write clips.json, then every clip that is not there yet; yields each name with its seconds."""
     names = missing(plan, folder)
     yield from write_all({name: partial(_write, plan, folder, name) for name in names}, jobs)

@@ -23,7 +23,7 @@ from talkcli.engine.face.acting import acting_skin, folds_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.rigs import check_wears, load_rig
-from talkcli.engine.face.uv_maps import UVReader, read, uv_reader
+from talkcli.engine.face.uv_maps import UVReader, read_maps, uv_reader
 from talkcli.engine.methods.method import Talker, Track
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
 from talkcli.engine.methods.textalker.critic import Critic
@@ -261,7 +261,7 @@ class TexTalker(Talker):
         if reader is None:
             rig = load_rig(self.config.rig)
             return rig_maps(rig, self.config.motion.size, self.config.rig_shapes).weights(offsets.cpu())
-        return read(offsets, reader).flatten(1)
+        return read_maps(offsets, reader).flatten(1)
 
     def _skin(self, latents: Tensor) -> Float[Tensor, "frames ..."]:
         grid = self.config.texture.grid

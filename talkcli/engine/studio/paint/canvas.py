@@ -95,7 +95,7 @@ def _cover(corners: NDArray, size: int) -> tuple[NDArray, NDArray]:  # pragma: n
     return face, weights
 
 
-def vertex_normals(vertices: NDArray, faces: NDArray) -> Field:
+def _vertex_normals(vertices: NDArray, faces: NDArray) -> Field:
     """[V, 3] area-weighted unit normals."""
     a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
     normal = np.cross(b - a, c - a)
@@ -150,7 +150,7 @@ def make_canvas(head: HeadMesh, size: int) -> Canvas:
     part_of = np.full(len(head.vertices), -1, np.int8)
     for number, name in enumerate(PARTS):
         part_of[head.parts[name]] = number
-    normal = bake(vertex_normals(head.vertices, head.faces))
+    normal = bake(_vertex_normals(head.vertices, head.faces))
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     rings = bake(_ring_fields(head))
     right, down = _texel_steps(head.vertices[head.faces], corners)

@@ -8,7 +8,7 @@ from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.shape import noise
 from talkcli.engine.studio.shape.noise import smooth
 
-BAND = 9.0
+_COLLAR_BAND = 9.0
 """mm of the collar's band"""
 
 
@@ -25,12 +25,12 @@ def paint_garment(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     depth = below_collar(skin)
     coarse = canvas.coarseness[skin.texels]
     soft = 0.6 + 0.9 * coarse
-    band = smooth(depth, BAND + soft, BAND - soft)
+    band = smooth(depth, _COLLAR_BAND + soft, _COLLAR_BAND - soft)
     weave = noise.octaves(skin.position * np.array([0.9, 0.45, 0.9]), 2, person.seed + 501) * smooth(
         coarse, 2.4, 0.8
     )
     drape = noise.octaves(skin.position / np.array([34.0, 60.0, 34.0]), 2, person.seed + 502)
-    seam = np.exp(-(((depth - BAND) / (0.6 + 0.5 * soft)) ** 2))
+    seam = np.exp(-(((depth - _COLLAR_BAND) / (0.6 + 0.5 * soft)) ** 2))
     cloth = np.array(person.garment) * (1 + 0.07 * weave + 0.06 * drape)[:, None]
     cloth = cloth * (1 - 0.06 * band - 0.16 * seam)[:, None]
     shade = 0.30 * np.exp(-np.maximum(-depth, 0) / (2.0 + soft))

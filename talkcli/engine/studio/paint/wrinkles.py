@@ -63,7 +63,7 @@ def all_folds(canvas: Canvas) -> Iterable[Fold]:
     yield chin(ground, skin)
     yield puckered(ground, skin)
     yield pressed(ground, skin)
-    yield neck(ground, skin)
+    yield _neck(ground, skin)
 
 
 def _rng(name: str) -> np.random.Generator:
@@ -310,7 +310,7 @@ def pressed(ground: Ground, skin: Region) -> Fold:
     return Fold("pressed", np.zeros(len(ground.canvas.texels), np.float32), blood, drivers)
 
 
-def neck(ground: Ground, skin: Region) -> Fold:
+def _neck(ground: Ground, skin: Region) -> Fold:
     """The two cords of the platysma, and redness over them."""
     cords = (
         np.exp(-(((skin.x - 15 - 0.10 * (-95 - skin.y)) / 3.6) ** 2))

@@ -8,7 +8,8 @@ Proportions follow anthropometric means (head breadth 150, length 190, bizygomat
 
 import numpy as np
 
-from talkcli.engine.studio.shape.sdf import Array, Primitives
+from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.shape.sdf import Primitives
 
 CENTRE = np.array([0.0, 5.0, 15.0])
 """Inside the skull; the head is star-shaped about it but for nostrils, lids and lips."""
@@ -26,7 +27,7 @@ def head() -> Array:
     nose(shape)
     mouth_and_chin(shape)
     soft_tissue(shape)
-    neck(shape)
+    _neck(shape)
     return shape.array()
 
 
@@ -101,7 +102,7 @@ def soft_tissue(shape: Primitives) -> None:
         shape.bump(centre, radii, height)
 
 
-def neck(shape: Primitives) -> None:
+def _neck(shape: Primitives) -> None:
     """Neck, larynx, trapezius, shoulders and the top of the chest; sternocleidomastoids and clavicles that
     meet beside the hollow over the breastbone: a layer of its own."""
     shape.capsule((0, -20, -24), (0, -150, -38), 44, 46, 1, layer=2)

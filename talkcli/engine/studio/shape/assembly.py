@@ -1,4 +1,4 @@
-"""From pieces to one HeadMesh: `template()` is the average head, `build_head` any other."""
+"""From pieces to one HeadMesh: `average_head()` is the average head, `build_head` any other."""
 
 from dataclasses import replace
 from functools import cache
@@ -7,13 +7,14 @@ import numpy as np
 
 from talkcli.engine.face.topology import MATERIALS
 from talkcli.engine.studio.shape import anatomy, atlas, hair, modelling, parts, rings, surface
-from talkcli.engine.studio.shape.head_mesh import PARTS, Array, EyeRings, HeadMesh, Index, MouthRings
+from talkcli.engine.studio.shape.arrays import Array, Index
+from talkcli.engine.studio.shape.head_mesh import PARTS, EyeRings, HeadMesh, MouthRings
 from talkcli.engine.studio.shape.identity import HeadParameters, basis
 from talkcli.engine.studio.shape.patch import Patch
 
 
 @cache
-def template() -> HeadMesh:
+def average_head() -> HeadMesh:
     """The average head."""
     skin = surface.build()
     rows = anatomy.head()
@@ -39,10 +40,10 @@ def template() -> HeadMesh:
     }
     assert tuple(pieces) == PARTS
     pieces |= {name: modelling.model(pieces[name]) for name in modelling.MODELLED}
-    return assemble(pieces, skin, roots)
+    return _assemble(pieces, skin, roots)
 
 
-def assemble(pieces: dict[str, Patch], skin: surface.Surface, roots: Index) -> HeadMesh:
+def _assemble(pieces: dict[str, Patch], skin: surface.Surface, roots: Index) -> HeadMesh:
     """One mesh from the pieces; the lining of the mouth is sewn to the skin's slit."""
     columns = skin.mouth.shape[1]
     vertices, faces, uv, uv_faces, index = [], [], [], [], {}
@@ -98,13 +99,13 @@ def mirror_of(points: Array, index: dict[str, Index]) -> Index:
 @cache
 def modes() -> Array:
     """[modes, V, 3] mm per standard deviation, in the order of identity.MODE_NAMES."""
-    mean = template()
+    mean = average_head()
     return basis(mean.vertices, mean.parts["hair"], hair.crop(anatomy.head())[1])
 
 
 def build_head(parameters: HeadParameters | None = None) -> HeadMesh:
     """The head of given parameters (None: the average head); all heads share faces, UV, parts and rings."""
-    mean = template()
+    mean = average_head()
     if parameters is None:
         return mean
     moved = mean.vertices + np.tensordot(parameters.values, modes(), 1)
@@ -114,7 +115,7 @@ def build_head(parameters: HeadParameters | None = None) -> HeadMesh:
 
 def recentred(eye: EyeRings, vertices: Array, ball: Index) -> EyeRings:
     """The rings of an eye whose ball has moved: centre and radius from the ball's equator."""
-    points = vertices[ball[-1 - 4 * parts.EYE_COLUMNS : -1]]
+    points = vertices[ball[-1 - 4 * parts.EYEBALL_COLUMNS : -1]]
     system = np.column_stack([2 * points, np.ones(len(points))])
     solution = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0]
     centre = solution[:3]

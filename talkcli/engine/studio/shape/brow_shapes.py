@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.deformer import Deformer, Mask, ramp
-from talkcli.engine.studio.shape.head_mesh import Array
 
-SIDES = ((1, "Left"), (-1, "Right"))
+_SIDES = ((1, "Left"), (-1, "Right"))
 
 
 def _bump(x: Array, centre: float, width: float) -> Array:
@@ -31,7 +31,7 @@ def brow_shapes(sculpt: Deformer) -> dict[str, Array]:
     x, y, _ = sculpt.points.T
     shapes: dict[str, Array] = {}
     below = sculpt.lid | (y < 16) | _still(sculpt)
-    for side, name in SIDES:
+    for side, name in _SIDES:
         band, out = _brow(sculpt, side)
         other = (out < -9) & (y > 16)
         band &= (out > 3) & (out < 52)
@@ -40,7 +40,7 @@ def brow_shapes(sculpt: Deformer) -> dict[str, Array]:
         shapes["browDown" + name] = sculpt.moved([(band, down)], below | other)
         up = np.stack([side * 0.5 * outer, 0.6 + 7.0 * outer - 1.8 * ramp(out, 40, 52), -0.8 * outer], 1)
         shapes["browOuterUp" + name] = sculpt.moved([(band, up)], below | other)
-    bands = [_brow(sculpt, side) for side, _ in SIDES]
+    bands = [_brow(sculpt, side) for side, _ in _SIDES]
     out = np.abs(x)
     raised = (bands[0][0] | bands[1][0]) & (out < 52)
     inner = 1 - ramp(out, 16, 42)
@@ -58,7 +58,7 @@ def cheek_shapes(sculpt: Deformer) -> dict[str, Array]:
     held[sculpt.mesh.parts["cavity"]] = True
     away = _still(sculpt) | held
     shapes = {"cheekPuff": _puff(sculpt)}
-    for side, name in SIDES:
+    for side, name in _SIDES:
         eye = sculpt.mesh.eyes["left" if side > 0 else "right"]
         lids = np.zeros(len(x), bool)
         lids[eye.rings[:, eye.upper]] = True

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import SuperLU, splu
 from scipy.spatial import KDTree
 
-from talkcli.engine.studio.shape.head_mesh import Array, HeadMesh, Index
+from talkcli.engine.studio.shape.arrays import Array, Index
+from talkcli.engine.studio.shape.head_mesh import HeadMesh
 
 Mask = NDArray[np.bool_]
 RED = ("rim", "border", "red_outer", "red_middle", "red_inner", "slit")

@@ -10,15 +10,14 @@ from scipy.spatial import Delaunay, KDTree
 
 from talkcli.engine.compiled import making_arrays
 from talkcli.engine.studio.shape.anatomy import CENTRE
-from talkcli.engine.studio.shape.sdf import Array
+from talkcli.engine.studio.shape.arrays import Array, Index
 
-Index = NDArray[np.int64]
 NECK_COLUMNS = 64
 SKIN_RADIUS = 92.0
 """Mean distance of the skin from CENTRE: turns edge lengths into angles."""
 POLE = np.array([0.0, -1.0, -0.35]) / np.hypot(1.0, 0.35)
 """The direction the plane does not show: down the neck."""
-AXES = np.stack([[1.0, 0, 0], np.cross(-POLE, [1.0, 0, 0]), -POLE])
+_AXES = np.stack([[1.0, 0, 0], np.cross(-POLE, [1.0, 0, 0]), -POLE])
 
 
 def directions(points: Array) -> Array:
@@ -29,7 +28,7 @@ def directions(points: Array) -> Array:
 
 def to_plane(direction: Array) -> Array:
     """[..., 2] conformal image of unit directions [..., 3]; the neck is at infinity."""
-    local = direction @ AXES.T
+    local = direction @ _AXES.T
     return 2 * local[..., :2] / (1 + local[..., 2:] + 1e-9)
 
 
@@ -37,7 +36,7 @@ def from_plane(plane: Array) -> Array:
     """The inverse of `to_plane`."""
     square = (plane**2).sum(-1, keepdims=True) / 4
     height = (1 - square) / (1 + square)
-    return np.concatenate([plane * (1 + height) / 2, height], -1) @ AXES
+    return np.concatenate([plane * (1 + height) / 2, height], -1) @ _AXES
 
 
 def neck_directions() -> Array:

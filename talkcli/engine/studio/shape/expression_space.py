@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from talkcli.engine.studio.shape.head_mesh import Array, HeadMesh
+from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.shape.head_mesh import HeadMesh
 
 MOUTHS: Mapping[str, Mapping[str, float]] = {
     "PP": {"mouthPress": 0.6, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},

@@ -3,17 +3,18 @@
 import numpy as np
 
 from talkcli.engine.face.arkit import ARKIT
+from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.brow_shapes import brow_shapes, cheek_shapes
 from talkcli.engine.studio.shape.deformer import deformer
 from talkcli.engine.studio.shape.eye_shapes import eye_shapes
-from talkcli.engine.studio.shape.head_mesh import Array, HeadMesh
+from talkcli.engine.studio.shape.head_mesh import HeadMesh
 from talkcli.engine.studio.shape.jaw import jaw_shapes
 from talkcli.engine.studio.shape.lip_shapes import lip_shapes
 from talkcli.engine.studio.shape.tongue_shapes import tongue_shapes
 
-EXTRAS = ("tongueUp", "tongueBack")
+_TONGUE_SHAPES = ("tongueUp", "tongueBack")
 """Tip to the ridge behind the teeth (t, d, n, l); back to the soft palate (k, g, ng)."""
-SHAPE_NAMES = ARKIT + EXTRAS
+SHAPE_NAMES = ARKIT + _TONGUE_SHAPES
 
 
 def make_shapes(head: HeadMesh) -> tuple[tuple[str, ...], Array]:

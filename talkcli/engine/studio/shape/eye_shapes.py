@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.deformer import Deformer, ramp
-from talkcli.engine.studio.shape.head_mesh import Array, EyeRings
+from talkcli.engine.studio.shape.head_mesh import EyeRings
 
 TURN = {"LookUp": (-28.0, 0.0), "LookDown": (30.0, 0.0), "LookIn": (0.0, -36.0), "LookOut": (0.0, 38.0)}
 """degrees (about x, about y towards the temple) that the eyeball turns at weight 1"""
-MEETING, CANTHUS = 0.16, 0.5
+_MEETING, CANTHUS = 0.16, 0.5
 """where shut lids meet: this share of the aperture above the lower lid, in the middle and at the canthi"""
 FALLING = {"crease": 0.42, "tarsus": 0.72, "lid": 0.92}
 RAISED = {"crease": 0.75, "tarsus": 0.88, "lid": 0.96}
@@ -68,7 +69,7 @@ def _lids(sculpt: Deformer, eye: EyeRings, part: str, upper: float, lower: float
     angle = {name: _elevation(points[eye.ring(name)] - eye.centre) for name in ("margin", "inner_margin")}
     edge = angle["inner_margin"]
     low, high = np.where(eye.upper, edge[eye.opposite], edge), np.where(eye.upper, edge, edge[eye.opposite])
-    meeting = low + (MEETING + (CANTHUS - MEETING) * (1 - ramp(belly, 0, 0.7))) * (high - low)
+    meeting = low + (_MEETING + (CANTHUS - _MEETING) * (1 - ramp(belly, 0, 0.7))) * (high - low)
     share = np.where(eye.upper, upper, lower * (1.0 if lower == 1 else ramp(belly, 0.1, 0.8)))
     way = {name: np.where(own, 0.0, meeting - here) * share for name, here in angle.items()}
     middle = 0.7 + 0.3 * ramp(belly, 0, 0.4)

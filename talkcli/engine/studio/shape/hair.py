@@ -4,8 +4,9 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from talkcli.engine.studio.shape import anatomy
+from talkcli.engine.studio.shape.arrays import Array, Index
 from talkcli.engine.studio.shape.domain import CENTRE, SKIN_RADIUS, directions
-from talkcli.engine.studio.shape.patch import Array, Index, Patch, grid, join
+from talkcli.engine.studio.shape.patch import Patch, grid, join
 from talkcli.engine.studio.shape.rings import Loops
 from talkcli.engine.studio.shape.sdf import march
 
@@ -44,14 +45,14 @@ def lashes(eye: Loops, margin: int) -> tuple[Patch, Index]:
 AZIMUTHS = (
     0, 0.3, 0.55, 0.72, 0.85, 0.96, 1.06, 1.15, 1.22, 1.27, 1.34, 1.4, 1.75, 1.9, 2.06, 2.25, 2.6, np.pi,
 )  # fmt: skip
-EDGES = (55.5, 55.5, 54.5, 52, 48, 42.5, 35, 25, 12, 0, -4, -3, 15.5, 17, -4, -17, -22, -23)
+_HAIRLINE = (55.5, 55.5, 54.5, 52, 48, 42.5, 35, 25, 12, 0, -4, -3, 15.5, 17, -4, -17, -22, -23)
 """the hairline: elevation in degrees from CENTRE by azimuth from the front: forehead, temple, sideburn, ear,
 nape"""
 
 
 def hairline(azimuth: Array) -> Array:
     """Elevation (radians) where the hair ends, by azimuth from the front."""
-    return np.deg2rad(np.interp(np.abs(azimuth), AZIMUTHS, EDGES))
+    return np.deg2rad(np.interp(np.abs(azimuth), AZIMUTHS, _HAIRLINE))
 
 
 def ray(azimuth: Array, elevation: Array) -> Array:

@@ -30,10 +30,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from talkcli.engine.studio.shape.arrays import Array, Index
 from talkcli.engine.studio.shape.identity import HeadParameters
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 PARTS = (
     "skin", "cavity", "left_eye", "right_eye", "upper_teeth", "lower_teeth", "upper_gum", "lower_gum",
     "tongue",

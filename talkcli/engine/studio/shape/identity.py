@@ -11,17 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from talkcli.engine.studio.shape.anatomy import EYE, EYE_RADIUS
+from talkcli.engine.studio.shape.arrays import Array, Index
 from talkcli.engine.studio.shape.hair import hang
-from talkcli.engine.studio.shape.modes import FIELDS
+from talkcli.engine.studio.shape.modes import MODE_FIELDS
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 LID_MODES = ("eye_size", "fissure_width", "fissure_height", "eye_tilt", "epicanthus")
 HAIR_MODES = ("hair_length", "hair_volume", "hair_top", "hair_sides", "hair_fringe")
-MODE_NAMES = (*FIELDS, *LID_MODES, *HAIR_MODES)
+MODE_NAMES = (*MODE_FIELDS, *LID_MODES, *HAIR_MODES)
 RIGID_RADIUS, FREE_RADIUS = 14.5, 27.0
 """mm from an eye's centre: within, fields act as at the centre; beyond, freely"""
 
@@ -41,7 +39,7 @@ class HeadParameters:
         return cls(np.array([values.get(name, 0.0) for name in MODE_NAMES]))
 
 
-def smooth(x: Array, start: float, stop: float) -> Array:
+def _smooth(x: Array, start: float, stop: float) -> Array:
     """0 before start, 1 after stop, a cubic between."""
     t = np.clip((x - start) / (stop - start), 0, 1)
     return t * t * (3 - 2 * t)
@@ -51,11 +49,11 @@ def basis(points: Array, hair: Index, hair_rise: Array) -> Array:
     """Every mode's displacement [modes, v, 3] of the template's points [v, 3]; `hair` indexes those of the
     hair, which stand off the scalp by `hair_rise` [hair, 3]."""
     result = np.zeros((len(MODE_NAMES), len(points), 3))
-    for row, name in enumerate(FIELDS):
+    for row, name in enumerate(MODE_FIELDS):
         result[row] = _field(name, points)
-    for row, name in enumerate(LID_MODES, len(FIELDS)):
+    for row, name in enumerate(LID_MODES, len(MODE_FIELDS)):
         result[row] = _lids(name, points)
-    for row, name in enumerate(HAIR_MODES, len(FIELDS) + len(LID_MODES)):
+    for row, name in enumerate(HAIR_MODES, len(MODE_FIELDS) + len(LID_MODES)):
         if name == "hair_length":
             result[row][hair] = hang(points[hair])
         else:
@@ -64,12 +62,12 @@ def basis(points: Array, hair: Index, hair_rise: Array) -> Array:
 
 
 def _field(name: str, points: Array) -> Array:
-    """A mode of FIELDS, made rigid about the eyes."""
+    """A mode of MODE_FIELDS, made rigid about the eyes."""
     everywhere = np.concatenate([points, EYE[None], EYE[None] * [-1, 1, 1]])
-    moved = sum((term(everywhere) for term in FIELDS[name]), np.zeros_like(everywhere))
+    moved = sum((term(everywhere) for term in MODE_FIELDS[name]), np.zeros_like(everywhere))
     result = moved[:-2]
     for centre, rigid in ((EYE, moved[-2]), (EYE * [-1, 1, 1], moved[-1])):
-        free = smooth(np.linalg.norm(points - centre, axis=1), RIGID_RADIUS, FREE_RADIUS)[:, None]
+        free = _smooth(np.linalg.norm(points - centre, axis=1), RIGID_RADIUS, FREE_RADIUS)[:, None]
         result = result * free + rigid * (1 - free)
     return result
 
@@ -80,11 +78,11 @@ def _lids(name: str, points: Array) -> Array:
     for sign in (1, -1):
         local = points * [sign, 1, 1] - EYE
         distance = np.linalg.norm(local, axis=1)
-        near = (1 - smooth(distance, RIGID_RADIUS + 4, FREE_RADIUS + 4))[:, None]
+        near = (1 - _smooth(distance, RIGID_RADIUS + 4, FREE_RADIUS + 4))[:, None]
         if name == "eye_size":
             moved = local * 0.03 * near
         else:
-            outside = smooth(distance, EYE_RADIUS + 0.75, EYE_RADIUS + 0.95)[:, None]
+            outside = _smooth(distance, EYE_RADIUS + 0.75, EYE_RADIUS + 0.95)[:, None]
             moved = _slide(name, local, distance) * near * outside
         result += moved * [sign, 1, 1]
     return result
@@ -109,8 +107,8 @@ def _slide(name: str, local: Array, distance: Array) -> Array:
 
 def _hair(name: str, points: Array) -> Array:
     """How much a hair mode lengthens hair at points [v], a share of its standing."""
-    top = smooth(points[:, 1], 70, 120)
-    front = smooth(points[:, 2], 40, 85) * smooth(points[:, 1], 50, 90)
+    top = _smooth(points[:, 1], 70, 120)
+    front = _smooth(points[:, 2], 40, 85) * _smooth(points[:, 1], 50, 90)
     return {
         "hair_volume": 0.25 + 0 * top,
         "hair_top": 0.4 * top,

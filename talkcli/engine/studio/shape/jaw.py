@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.deformer import Deformer, ramp
-from talkcli.engine.studio.shape.head_mesh import Array, HeadMesh
+from talkcli.engine.studio.shape.head_mesh import HeadMesh
 
 HINGE = np.array([0.0, 1.0, 11.0])
 """Between the temporomandibular joints, just before the ears, mm."""
 OPEN = 0.30
 """radians that jawOpen turns at weight 1: 28 mm between the incisors"""
-SLIDE = np.array([0.0, -1.0, 3.5])
+_CONDYLES_SLIDE = np.array([0.0, -1.0, 3.5])
 """mm that the condyles slide down and forward meanwhile"""
 CORNER = 0.46
 """share of the jaw's movement that the corners of the mouth follow"""
@@ -19,7 +20,7 @@ def opening(points: Array, angle: float = OPEN) -> Array:
     """Displacements [n, 3] of points that ride on the jaw wholly, at jawOpen 1."""
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    return (points - HINGE) @ turn.T + HINGE + SLIDE * angle / OPEN - points
+    return (points - HINGE) @ turn.T + HINGE + _CONDYLES_SLIDE * angle / OPEN - points
 
 
 def swinging(points: Array, angle: float) -> Array:

@@ -11,7 +11,8 @@ from scipy.spatial import KDTree
 
 from talkcli.engine.assets import asset
 from talkcli.engine.face.topology import Landmarks
-from talkcli.engine.studio.shape.head_mesh import Array, HeadMesh, Index
+from talkcli.engine.studio.shape.arrays import Array, Index
+from talkcli.engine.studio.shape.head_mesh import HeadMesh
 
 FILE = "mediapipe_landmarks.csv"
 IBUG_FROM_MEDIAPIPE = (
@@ -40,7 +41,7 @@ SPOTS: dict[int, tuple[float, float]] = {
 """frontal positions on the template of points that anchor the fit"""
 
 
-def fit(head: HeadMesh, canonical: Array) -> Array:
+def fit_landmarks(head: HeadMesh, canonical: Array) -> Array:
     """UV [468, 2] of the canonical face's points [468, 3] on the head: similarity, then a thin bend on
     anchors, then the nearest skin; lips and lids lie exactly on the head's own loops."""
     exact = _loop_places(head)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.deformer import LINING, RED, Deformer, Mask, ramp
-from talkcli.engine.studio.shape.head_mesh import Array
 from talkcli.engine.studio.shape.jaw import opening
 
 SOFT = 0.4
@@ -199,14 +199,14 @@ def _rolling(sculpt: Deformer) -> dict[str, Array]:
     }
 
 
-MEETING = 0.42
+_MEETING = 0.42
 """where lips meet that are shut over an open jaw: this share of the jaw's way down"""
 
 
 def _close(sculpt: Deformer, jaw_open: Array) -> Array:
     """mouthClose: with jawOpen at the same weight, the lips are shut."""
     mouth = sculpt.mesh.mouth
-    meeting = MEETING * opening(sculpt.points[mouth.slit])
+    meeting = _MEETING * opening(sculpt.points[mouth.slit])
     meeting[:, 0] = 0
     rings = {float(mouth.fraction[mouth.names.index(n)]): mouth.ring(n) for n in RED}
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from talkcli.engine.studio.shape.anatomy import EYE
-from talkcli.engine.studio.shape.modes import Array, Field, Push
+from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.shape.modes import ModeField, Push
 from talkcli.engine.studio.shape.noise import smooth
 from talkcli.engine.studio.shape.patch import Patch
 
 MODELLED = ("skin", "cavity", "left_ear", "right_ear", "hair")
-FORMS: Field = (
+FORMS: ModeField = (
     # brow and root of the nose
     Push((27, 43, 88), (26, 11, 24), (0, 2.0, 0.3)),
     Push((0, 40, 94), (14, 9, 20), (0, 0, 1.2)),

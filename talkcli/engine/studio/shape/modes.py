@@ -8,10 +8,8 @@ spread of adult anthropometry (about half of a breadth's standard deviation on e
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Point = tuple[float, float, float]
+from talkcli.engine.studio.shape.arrays import Array, Point
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,8 @@ class Stretch:
         return result + weight * offset * np.array(self.factor) * [-1, 1, 1]
 
 
-Field = tuple[Push | Stretch, ...]
-FIELDS: dict[str, Field] = {
+ModeField = tuple[Push | Stretch, ...]
+MODE_FIELDS: dict[str, ModeField] = {
     # skull
     "skull_width": (Stretch((0, 60, -10), (150, 75, 130), (0.04, 0, 0)),),
     "skull_height": (Stretch((0, 45, 0), (200, 120, 200), (0, 0.035, 0)),),

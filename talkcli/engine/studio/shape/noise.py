@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from talkcli.engine.compiled import exact, making_arrays
 
-Field = NDArray[np.float32]
+_Values = NDArray[np.float32]
 
 
 @exact
@@ -53,7 +53,7 @@ def _gradient(x: float, y: float, z: float, seed: int) -> float:  # pragma: no c
 
 
 @making_arrays
-def _octaves(points: Field, octaves: int, seed: int) -> Field:  # pragma: no cover
+def _octaves(points: _Values, octaves: int, seed: int) -> _Values:  # pragma: no cover
     result = np.empty(points.shape[0], np.float32)
     for n in range(points.shape[0]):
         x, y, z = float(points[n, 0]), float(points[n, 1]), float(points[n, 2])
@@ -67,14 +67,14 @@ def _octaves(points: Field, octaves: int, seed: int) -> Field:  # pragma: no cov
     return result
 
 
-def octaves(points: NDArray[np.floating], count: int, seed: int) -> Field:
+def octaves(points: NDArray[np.floating], count: int, seed: int) -> _Values:
     """Gradient noise summed over octaves of half the size and strength; mean 0, nearly within -1..1,
     deviation about 0.5."""
     return _octaves(np.ascontiguousarray(points, np.float32), count, seed)
 
 
 @making_arrays
-def _cells(points: Field, seed: int) -> tuple[Field, Field, Field]:  # pragma: no cover
+def _cells(points: _Values, seed: int) -> tuple[_Values, _Values, _Values]:  # pragma: no cover
     count = points.shape[0]
     nearest, second, label = (
         np.empty(count, np.float32),
@@ -102,7 +102,7 @@ def _cells(points: Field, seed: int) -> tuple[Field, Field, Field]:  # pragma: n
     return nearest, second, label
 
 
-def cells(points: NDArray[np.floating], seed: int) -> tuple[Field, Field, Field]:
+def cells(points: NDArray[np.floating], seed: int) -> tuple[_Values, _Values, _Values]:
     """One random site a lattice cell: the distance to the nearest, to the second, and a random number 0..1
     of the nearest."""
     return _cells(np.ascontiguousarray(points, np.float32), seed)

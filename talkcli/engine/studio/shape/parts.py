@@ -3,11 +3,12 @@
 import numpy as np
 
 from talkcli.engine.studio.shape.anatomy import EYE, EYE_RADIUS
-from talkcli.engine.studio.shape.patch import Array, Patch, grid, join
+from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.shape.patch import Patch, grid, join
 
 EYE_ANGLES = (0.07, 0.14, 0.2, 0.27, 0.34, 0.41, 0.46, 0.5, 0.54, 0.6, 0.78, 1.1, 1.55, 2.1)
 """rings of the eyeball from the pupil's centre back, radians; the iris ends at 0.5, the pupil at about 0.2"""
-EYE_COLUMNS = 24
+EYEBALL_COLUMNS = 24
 IRIS_ANGLE, CORNEA_HEIGHT = 0.5, 0.7
 BITE = -47.4
 """height of the upper incisors' edge"""
@@ -16,7 +17,7 @@ BITE = -47.4
 def eyeball() -> Patch:
     """The left eyeball looking ahead: a sphere with a corneal bulge, open behind. UV a disc."""
     angle = np.array(EYE_ANGLES)
-    columns = EYE_COLUMNS
+    columns = EYEBALL_COLUMNS
     turn = np.arange(columns) / columns * 2 * np.pi
     radius = EYE_RADIUS + CORNEA_HEIGHT * np.clip(1 - (angle / 0.56) ** 2, 0, 1) ** 1.3
     a, t = np.meshgrid(angle, turn, indexing="ij")

@@ -4,10 +4,8 @@ mesh and one atlas."""
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+from talkcli.engine.studio.shape.arrays import Array, Index
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import torch
 from talkcli.engine.face.contact import Contact
 from talkcli.engine.face.eyelids import LID_RINGS, Eye
 from talkcli.engine.face.lips import LIP_RINGS, Mouth
+from talkcli.engine.studio.shape.arrays import Array, Index
 from talkcli.engine.studio.shape.deformer import deformer, ramp
-from talkcli.engine.studio.shape.head_mesh import Array, HeadMesh, Index
+from talkcli.engine.studio.shape.head_mesh import HeadMesh
 from talkcli.engine.studio.shape.jaw import HINGE, jaw_share, riders
 
 NECK = np.array([0.0, -58.0, -18.0])

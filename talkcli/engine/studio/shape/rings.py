@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from talkcli.engine.studio.shape import anatomy
-from talkcli.engine.studio.shape.sdf import Array, march
+from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.shape.sdf import march
 
 EYE_COLUMNS = 36
 LIP_COLUMNS = 29

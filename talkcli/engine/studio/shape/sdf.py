@@ -7,12 +7,10 @@ is symmetric in x. A primitive is one row of 13 numbers: kind, layer, sign, blen
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from talkcli.engine.compiled import making_arrays
+from talkcli.engine.studio.shape.arrays import Array, Point
 
-Array = NDArray[np.float64]
-Point = tuple[float, float, float]
 ELLIPSOID, CAPSULE, LAYER, BUMP = range(4)
 FAR = 1e6
 

@@ -7,9 +7,10 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from talkcli.engine.studio.shape import anatomy, domain, rings
-from talkcli.engine.studio.shape.domain import CENTRE, Index, directions
+from talkcli.engine.studio.shape.arrays import Array, Index
+from talkcli.engine.studio.shape.domain import CENTRE, directions
 from talkcli.engine.studio.shape.patch import Patch
-from talkcli.engine.studio.shape.sdf import Array, march
+from talkcli.engine.studio.shape.sdf import march
 
 NAPE, CHEST = np.array([0.0, -132.0, -30.0]), np.array([0.0, -228.0, -44.0])
 """On the neck's axis where the shoulders begin; inside the chest."""

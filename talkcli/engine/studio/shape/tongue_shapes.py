@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.deformer import Deformer, ramp
-from talkcli.engine.studio.shape.head_mesh import Array
 
 
 def tongue_shapes(sculpt: Deformer) -> dict[str, Array]:
