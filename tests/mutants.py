@@ -28,7 +28,7 @@ class Mutant:
     """The file of tests/ that should see it."""
 
 
-FIT, LOSSES = "test_training.py", "test_losses.py"
+FIT, LOSSES, PUBLISHED = "test_training.py", "test_losses.py", "test_as_published.py"
 
 MUTANTS = {
     "codebook_and_commitment_swapped": Mutant(
@@ -62,7 +62,10 @@ MUTANTS = {
         FIT,
     ),
     "average_without_warm_up": Mutant(
-        f"{ENGINE}/training/fit.py", "min(stage.ema, (1 + number) / (10 + number))", "stage.ema", FIT
+        f"{ENGINE}/training/stage.py",
+        "return min(self.ema, (1 + number) / (10 + number))",
+        "return self.ema",
+        FIT,
     ),
     "rate_not_scheduled": Mutant(
         f"{ENGINE}/training/fit.py",
@@ -109,6 +112,36 @@ MUTANTS = {
         "noise = temperature * torch.randn",
         "noise = torch.randn",
         "test_textalker_diffusion.py",
+    ),
+    "published_rates_swapped": Mutant(
+        f"{ENGINE}/training/stage.py",
+        "Annealed(0.5), Annealed(3.0)",
+        "Annealed(3.0), Annealed(0.5)",
+        PUBLISHED,
+    ),
+    "published_average_warmed_up": Mutant(
+        f"{TEXTALKER}/stages.py",
+        "ema_rises=not published,\n        schedule=schedule",
+        "ema_rises=True,\n        schedule=schedule",
+        PUBLISHED,
+    ),
+    "published_gradients_clipped": Mutant(
+        f"{TEXTALKER}/stages.py",
+        "clip_norm=None if published else CLIP_NORM",
+        "clip_norm=CLIP_NORM",
+        PUBLISHED,
+    ),
+    "published_latents_rescaled": Mutant(
+        f"{TEXTALKER}/speech_windows.py", "if not exact:", "if True:", PUBLISHED
+    ),
+    "frozen_hubert_without_dropout": Mutant(
+        f"{TEXTALKER}/hearing.py", "return [self.encoder]", "return []", PUBLISHED
+    ),
+    "published_frames_to_the_nearest": Mutant(
+        f"{ENGINE}/speech.py",
+        'round(frames) if counted == "nearest" else math.floor(frames)',
+        "round(frames)",
+        PUBLISHED,
     ),
     "letters_between_ticks": Mutant(
         f"{ENGINE}/layers/resampling.py", "align_corners=True", "align_corners=False", LOSSES

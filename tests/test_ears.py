@@ -25,10 +25,11 @@ from talkcli.engine.audio.ears import (
 )
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.audio.pretrained import PretrainedEar
-from talkcli.engine.audio.wav2vec import FIELD, HubertConfig, Wav2Vec2Config, WavlmConfig, normalised
+from talkcli.engine.audio.wav2vec import HubertConfig, Wav2Vec2Config, WavlmConfig, normalised
 from talkcli.engine.audio.whisper import WhisperConfig, whisper_spectra
 from talkcli.engine.config import from_values
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
+from talkcli.engine.speech import FIELD
 
 transformers = pytest.importorskip("transformers")
 

@@ -19,7 +19,7 @@ from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.ahead import ahead
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.losses import mean_square, velocity
-from talkcli.engine.training.stage import Stage, Update, cosine, steady
+from talkcli.engine.training.stage import TO_TENTH, Stage, Update, cosine, steady
 
 
 class Pair(TensorStruct):
@@ -209,16 +209,16 @@ def descended(stage: Stage, gradients: list[list[float]]) -> Tensor:
         weights = weights * (1 - rate * update.weight_decay)
         weights = weights - rate * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8)
         if stage.ema:
-            decay = min(stage.ema, (1 + number) / (10 + number))
+            decay = min(stage.ema, (1 + number) / (10 + number)) if stage.ema_rises else stage.ema
             average = decay * average + (1 - decay) * weights
     return torch.from_numpy(average if stage.ema else weights).float()
 
 
-@pytest.mark.parametrize("ema", [None, 0.2, 0.9])
-@pytest.mark.parametrize("schedule", [steady, cosine])
+@pytest.mark.parametrize(("ema", "rises"), [(None, True), (0.2, True), (0.9, True), (0.995, False)])
+@pytest.mark.parametrize("schedule", [steady, cosine, TO_TENTH])
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
 @pytest.mark.parametrize(("betas", "decay"), [((0.9, 0.999), 0.0), ((0.5, 0.7), 0.1)])
-def test_the_weights_go_where_the_equations_say(clip_norm, betas, decay, schedule, ema):
+def test_the_weights_go_where_the_equations_say(clip_norm, betas, decay, schedule, ema, rises):
     """AdamW (Loshchilov & Hutter 2019) on gradients of known size; the average of Polyak, warmed up."""
     gradients = [[0.3, -0.1], [6.0, 8.0], [-0.2, 0.4], [0.0, 3.0], [0.1, 0.1]]
     numbers = iter(gradients)
@@ -231,7 +231,7 @@ def test_the_weights_go_where_the_equations_say(clip_norm, betas, decay, schedul
     update = Update[nn.Linear, Pair](
         nn.Module.parameters, slope, 0.1, weight_decay=decay, betas=betas, clip_norm=clip_norm
     )
-    stage = Stage((update,), STAGE.begin, len(gradients), 8, ema=ema, schedule=schedule)  # type: ignore[arg-type]
+    stage = Stage((update,), STAGE.begin, len(gradients), 8, ema=ema, ema_rises=rises, schedule=schedule)  # type: ignore[arg-type]
     for _ in fit(net, stage, pairs, seed=0):
         pass
     torch.testing.assert_close(net.weight[0].detach(), descended(stage, gradients))

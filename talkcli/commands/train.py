@@ -27,7 +27,8 @@ def run(
         str | None,
         typer.Option(
             "--size",
-            help="paper: as published; starter: for two CPU cores. Without it that of --config, or starter.",
+            help="paper: as published, network and training; starter: for two CPU cores. Without it that of "
+            "--config, or starter.",
         ),
     ] = None,
     stage: Annotated[
@@ -91,6 +92,8 @@ def run(
     if print_config:
         print(plan)
         return
+    for note in plan.notes:
+        console.warn(note)
     if not draws_curves():
         console.warn("No training log: tensorboard is not installed (pip install 'talkcli[train]').")
     moments = console.training(carried_out(plan, output, device=device, resume=resume))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,6 +19,13 @@ from talkcli.engine.struct import TensorStruct
 
 SAMPLE_RATE = 16_000
 """Hertz: what every speech encoder here hears."""
+
+FIELD, TICK = 400, 320
+"""Samples under one output of the convolutions of wav2vec 2.0 and its kin, and between two: 50 a second."""
+
+Counted = Literal["nearest", "whole", "heard"]
+"""How frames are counted: to the nearest, whole ones alone (TexTalker), or whole ones within the outputs of
+the convolutions that hear (MemoryTalker, after FaceFormer)."""
 
 _SHORTEST_SECONDS = 0.1
 """Seconds: less than any sound of speech."""
@@ -35,9 +44,13 @@ class Speech(TensorStruct):
     def seconds(self) -> float:
         return len(self) / SAMPLE_RATE
 
-    def frames(self, fps: Fraction | int) -> int:
-        """How many animation frames this speech fills, at least one: the only place that rounds."""
-        return max(1, round(Fraction(len(self), SAMPLE_RATE) * Fraction(fps)))
+    def frames(self, fps: Fraction | int, counted: Counted = "nearest") -> int:
+        """How many animation frames this speech fills, at least one: the only place that counts them."""
+        samples = len(self)
+        if counted == "heard":
+            samples = ((samples - FIELD) // TICK + 1) * TICK
+        frames = Fraction(samples, SAMPLE_RATE) * Fraction(fps)
+        return max(1, round(frames) if counted == "nearest" else math.floor(frames))
 
 
 def load_speech(path: Path, name: str = "") -> Speech:

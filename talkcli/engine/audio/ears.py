@@ -21,6 +21,9 @@ EarConfig = LogMelEncoderConfig | HubertConfig | WavlmConfig | Wav2Vec2Config | 
 """Of one ear; `kind` tells which."""
 
 
+UNTAUGHT_HUBERT = "No pretrained HuBERT is given: it begins as it is. Give its folder: --set hubert=FOLDER."
+
+
 class Ears(Ear):
     """Ears side by side: what they hear stands in one row, in their order."""
 

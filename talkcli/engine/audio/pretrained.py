@@ -20,10 +20,8 @@ from torch import Tensor, nn
 
 from talkcli.engine.audio.ear import Ear, Listened
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
-from talkcli.engine.speech import SAMPLE_RATE
+from talkcli.engine.speech import SAMPLE_RATE, TICK
 
-TICK = 320
-"""Samples between two outputs of any of these models: 50 a second."""
 LONGEST = 30 * SAMPLE_RATE // TICK
 """Ticks that are heard at a time, unless a model is made for fewer. Two thirds of them are kept, those that
 have a sixth of it (5 s) of sound on either side; on a fixed grid, so that windows are the whole."""

@@ -11,11 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from talkcli.engine.audio.pretrained import TICK, PretrainedEar, settings_in, transformers
+from talkcli.engine.audio.pretrained import PretrainedEar, settings_in, transformers
 from talkcli.engine.errors import BadInput
-
-FIELD = 400
-"""Samples under one output of the convolutions."""
+from talkcli.engine.speech import FIELD, TICK
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from talkcli.engine.audio.pretrained import LONGEST, TICK, PretrainedEar, settings_in, transformers
+from talkcli.engine.audio.pretrained import LONGEST, PretrainedEar, settings_in, transformers
 from talkcli.engine.errors import BadInput
+from talkcli.engine.speech import TICK
 
 WINDOW, HOP = 400, 160
 """Samples of its spectra."""

@@ -45,6 +45,11 @@ class Plan:
     start: Path | None = None
     """The checkpoint whose weights the talker begins with."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know before it begins."""
+        return tuple(dict.fromkeys(note for stage in self.stages.values() for note in stage.notes))
+
     def __str__(self) -> str:
         """The settings in TOML."""
         return as_toml(self.settings)

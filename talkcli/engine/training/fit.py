@@ -17,7 +17,7 @@ from talkcli.engine.errors import BadUsage, MissingAsset, TalkError, Untrusted
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors
 from talkcli.engine.struct import S
 from talkcli.engine.training.ahead import ahead, dice
-from talkcli.engine.training.stage import N, Stage
+from talkcli.engine.training.stage import Losses, N, Stage, Update
 
 THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
 """That make batches while the network learns."""
@@ -65,6 +65,8 @@ def fit(
     before = {p: p.requires_grad for p in network.parameters()}
     learning = {id(p) for group in groups for p in group}
     _teach(network, learning)
+    for part in stage.awake(network):
+        part.train()
     optimisers = [
         torch.optim.AdamW(group, lr=update.lr, betas=update.betas, weight_decay=update.weight_decay)
         for group, update in zip(groups, stage.updates, strict=True)
@@ -78,6 +80,7 @@ def fit(
     try:
         for number, drawn in enumerate(batches, first):
             batch, seen = drawn.to(device), {}
+            parts = _apart(batch, stage.batch, stage.at_once)
             scale = stage.schedule(number / stage.steps)
             for place, update in enumerate(stage.updates):
                 group, optimiser = groups[place], optimisers[place]
@@ -88,10 +91,9 @@ def fit(
                     settings["lr"] = update.lr * scale
                 with torch.random.fork_rng():
                     torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-                    losses = update.losses(network, batch, generator)
-                    total = torch.stack(list(losses.values())).sum()
                     optimiser.zero_grad(set_to_none=True)
-                    total.backward()
+                    losses = _descend(update, network, parts, generator)
+                total = torch.stack(list(losses.values())).sum()
                 team.average(group)
                 norm = clip_grad_norm_(group, update.clip_norm or float("inf"))
                 if not (torch.isfinite(total) and torch.isfinite(norm)):
@@ -103,7 +105,7 @@ def fit(
                 optimiser.step()
                 seen |= {name: term.item() for name, term in losses.items()}
             if stage.ema:
-                _follow(average, network, min(stage.ema, (1 + number) / (10 + number)))
+                _follow(average, network, stage.decay(number))
             if state is not None and team.leads and ((number + 1) % every == 0 or number + 1 == stage.steps):
                 run.save(state, number + 1)
             yield Step(number, seen, stage.updates[0].lr * scale)
@@ -118,6 +120,30 @@ def fit(
             parameter.requires_grad_(wanted)
             parameter.grad = None
         network.eval()
+
+
+def _apart(batch: S, size: int, at_once: int) -> list[tuple[float, S]]:
+    """Parts of a batch of so many examples, each with its share of it."""
+    if not 0 < at_once < size:
+        return [(1.0, batch)]
+
+    def part(start: int, stop: int) -> tuple[float, S]:
+        return (stop - start) / size, batch.map(lambda tensor: tensor[start:stop])
+
+    return [part(start, min(start + at_once, size)) for start in range(0, size, at_once)]
+
+
+def _descend(
+    update: Update[N, S], network: N, parts: Sequence[tuple[float, S]], generator: torch.Generator
+) -> Losses:
+    """Gradients of the mean over the parts, and its terms."""
+    means: Losses = {}
+    for share, part in parts:
+        terms = update.losses(network, part, generator)
+        (share * torch.stack(list(terms.values())).sum()).backward()
+        for name, term in terms.items():
+            means[name] = means.get(name, 0) + share * term.detach()
+    return means
 
 
 def _teach(module: nn.Module, trained: set[int], parent: bool = True) -> None:

@@ -11,14 +11,28 @@ from typing import Any
 from talkcli.engine.clips import DrawnBy
 from talkcli.engine.config import checked
 from talkcli.engine.errors import BadUsage, pick
-from talkcli.engine.training.stage import Stage, cosine, steady
+from talkcli.engine.training.stage import TO_HALF, TO_TENTH, TO_THREEFOLD, Schedule, Stage, cosine, steady
 
-SCHEDULES = {"steady": steady, "cosine": cosine}
+SCHEDULES: Mapping[str, Schedule] = {
+    "steady": steady,
+    "cosine": cosine,
+    "to-half": TO_HALF,
+    "to-tenth": TO_TENTH,
+    "to-threefold": TO_THREEFOLD,
+}
 
 Factory = Callable[..., Stage[Any, Any] | None]
 """config, options by name -> stage; None where a config has nothing to learn in it."""
 
-_OF_STAGE = {"steps": int, "batch": int, "ema": float, "schedule": str, "drawn_by": DrawnBy}
+_OF_STAGE = {
+    "steps": int,
+    "batch": int,
+    "at_once": int,
+    "ema": float,
+    "ema_rises": bool,
+    "schedule": str,
+    "drawn_by": DrawnBy,
+}
 _OF_UPDATE = {"lr": float, "weight_decay": float, "clip_norm": float}
 
 
@@ -42,11 +56,13 @@ def values_of(stage: Stage[Any, Any], make: Factory, given: Mapping[str, Any]) -
     """What `tuned` could be given to make this stage."""
     known = inspect.signature(make).parameters.values()
     options = {p.name: given.get(p.name, p.default) for p in known if p.kind is p.KEYWORD_ONLY}
-    schedule = next(name for name, function in SCHEDULES.items() if function is stage.schedule)
+    schedule = next(name for name, function in SCHEDULES.items() if function == stage.schedule)
     fields = {
         "steps": stage.steps,
         "batch": stage.batch,
+        "at_once": stage.at_once,
         "ema": stage.ema,
+        "ema_rises": stage.ema_rises,
         "schedule": schedule,
         "drawn_by": stage.drawn_by,
     }

@@ -20,6 +20,10 @@ Losses = dict[str, Tensor]
 """Named scalar terms, each already weighted: their sum is what is minimised."""
 
 
+Schedule = Callable[[float], float]
+"""Share of the learning rate at a share of the steps."""
+
+
 def steady(progress: float) -> float:
     """The learning rate as given, from first step to last."""
     return 1.0
@@ -30,6 +34,29 @@ def cosine(progress: float) -> float:
     if progress < 0.02:
         return 0.01 + 0.99 * progress / 0.02
     return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * (progress - 0.02) / 0.98))
+
+
+@dataclass(frozen=True)
+class Annealed:
+    """Half a cosine over the whole run, from the learning rate as given to `last` of it, as BasicSR has it.
+
+    The first `rise` of so many `steps` climb towards the rate from 0 instead, in a straight line that does
+    not meet the cosine. A run of another length goes through all of it faster or more slowly.
+    """
+
+    last: float
+    rise: int = 0
+    steps: int = 1
+
+    def __call__(self, progress: float) -> float:
+        iteration = round(progress * self.steps) + 1
+        if iteration < self.rise:
+            return iteration / self.rise
+        return self.last + (1 - self.last) * (0.5 + 0.5 * math.cos(math.pi * progress))
+
+
+TO_HALF, TO_THREEFOLD = Annealed(0.5), Annealed(3.0)
+TO_TENTH = Annealed(0.1, rise=5_000, steps=120_000)
 
 
 @dataclass(frozen=True)
@@ -49,7 +76,8 @@ class Update(Generic[N, S]):
 
 @dataclass(frozen=True)
 class Stage(Generic[N, S]):
-    """A stage is its updates, run in order at every step. What no update trains is frozen, in eval mode."""
+    """A stage is its updates, run in order at every step. What no update trains is frozen, and in eval mode
+    but for what is `awake`."""
 
     updates: tuple[Update[N, S], ...]
     begin: Callable[[N, ClipSet, torch.Generator], Example[S]]
@@ -60,9 +88,21 @@ class Stage(Generic[N, S]):
     batch: int
     ema: float | None = None
     """Decay a step of the averaged weights that the stage leaves behind; None leaves the last ones."""
-    schedule: Callable[[float], float] = steady
-    """Share of the learning rate at a share of the steps."""
+    ema_rises: bool = True
+    """Whether the decay rises to that, so that a short run forgets the weights it began with."""
+    schedule: Schedule = steady
     drawn_by: DrawnBy = "clips"
     """What is as likely as any other to be in a batch: a clip, or a frame."""
+    at_once: int = 0
+    """Examples of a batch that go through the network together, their gradients added up; 0 for all."""
+    awake: Callable[[N], Iterable[nn.Module]] = lambda network: ()
+    """Frozen parts that stay in training mode, with all that is in them: their dropout is wanted."""
+    notes: tuple[str, ...] = ()
+    """What a person should know before it begins."""
     end: Callable[[N], None] = lambda network: None
     """Once, after the last step: takes away what only training needed, such as a critic."""
+
+    def decay(self, number: int) -> float:
+        """Of the averaged weights at a step, counted from 0."""
+        assert self.ema is not None
+        return min(self.ema, (1 + number) / (10 + number)) if self.ema_rises else self.ema

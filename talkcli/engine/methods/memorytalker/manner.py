@@ -88,7 +88,7 @@ def observe(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) -> tup
     observations, left = [], round(ENOUGH * fps)
     for index in indices:
         motion, speech = target(talker, clips.motion(index)), clips.speech(index)
-        frames = min(len(motion), speech.frames(fps))
+        frames = min(len(motion), speech.frames(fps, talker.config.counted))
         text, last = talker.spoken_text(speech, frames), min(frames, left)
         for start in range(0, last, longest):
             stop = min(start + longest, last)

@@ -11,7 +11,7 @@ from talkcli.engine.clips import ClipSet, flat
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.mouth_motion import gap_of, importance, principal_motions, projected
 from talkcli.engine.face.rigs import DEFAULT_RIG, load_rig, rig_of
-from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
+from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig, as_published
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 
 
@@ -70,7 +70,9 @@ def paper_size(clips: ClipSet) -> MemoryTalkerConfig:
     """As published, speaking the vertices of the clips or the shapes of their rig."""
     fps, (rig, names) = _rate(clips), _spoken_shapes(clips)
     verts = len(clips.avatar(0).neutral)
-    return MemoryTalkerConfig(verts, fps, period=fps, double_rate=fps == 25, rig=rig, rig_shapes=names)
+    return as_published(
+        MemoryTalkerConfig(verts, fps, period=fps, double_rate=fps == 25, rig=rig, rig_shapes=names)
+    )
 
 
 def starter_size(clips: ClipSet) -> MemoryTalkerConfig:

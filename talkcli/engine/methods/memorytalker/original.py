@@ -15,7 +15,7 @@ from talkcli.engine.audio.pretrained import modern
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.errors import BadInput
-from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
+from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig, as_published
 
 _NAMES = {
     r"^E_aud\.hubert\.": "encoder.hubert.",
@@ -55,7 +55,7 @@ def from_original(state: Mapping[str, Any], config: MemoryTalkerConfig | None = 
     if not tensors or "memory_net.M_m" not in state:
         raise BadInput("These are not MemoryTalker's weights.", "Give checkpoint_*.pth or ckpt_*.pth.")
     weights = {renamed(key): value for key, value in state.items() if key != _TABLE}
-    talker = MemoryTalker(config or config_of(state))
+    talker = MemoryTalker(config or as_published(config_of(state)))
     if any(key.startswith("style.") for key in weights):
         weights["style.learnt"] = torch.tensor(True)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from talkcli.engine.audio.augment import elsewhere
-from talkcli.engine.audio.ears import take_pretrained
+from talkcli.engine.audio.ears import UNTAUGHT_HUBERT, take_pretrained
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
-from talkcli.engine.audio.wav2vec import normalised
+from talkcli.engine.audio.wav2vec import HubertConfig, normalised
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.mouth_motion import attention_to
@@ -28,8 +28,6 @@ from talkcli.engine.training.stage import Losses, Stage, Update
 
 LAMBDA_1 = LAMBDA_2 = 0.01
 """Weights of the memory's terms and of the style's."""
-MARGIN = 1.0
-"""Of the triplets."""
 
 
 class Utterance(TensorStruct):
@@ -90,7 +88,7 @@ def remember(network: MemoryTalker, utterance: Utterance, generator: torch.Gener
     }
 
 
-def imitate(network: MemoryTalker, batch: Triplet, generator: torch.Generator) -> Losses:
+def imitate(network: MemoryTalker, batch: Triplet, margin: float) -> Losses:
     """Stage 2: L_mse + L_vel + lambda_2 (L_lip + L_style); only the style encoder learns."""
     utterance, style = batch.utterance, network.style
     f_s, f_same, f_other = (
@@ -98,7 +96,7 @@ def imitate(network: MemoryTalker, batch: Triplet, generator: torch.Generator) -
     )
     spoken = network.speak(said_in(network, utterance), utterance.frames, style.gain(f_s))
     error = network.output(spoken) - utterance.motion
-    compared = triplet(style.compare(f_s), style.compare(f_same), style.compare(f_other), MARGIN)
+    compared = triplet(style.compare(f_s), style.compare(f_same), style.compare(f_other), margin)
     return {
         "mse": mean_square(error, utterance.frames, utterance.weight),
         "vel": velocity(error, utterance.frames),
@@ -138,7 +136,7 @@ def utterances(
     rooms, since the voices of a corpus are cleaner than those that will come.
     """
     motions, ears = targets(network, clips), network.encoder.features
-    gap = lip_gap(network)
+    gap = None if network.config.published else lip_gap(network)
     fps, lips = network.config.fps, clips.avatar(0).lips
     heard = None
     if ears is not None:
@@ -226,17 +224,32 @@ def memorise(
         return utterances(network, clips, excerpt, views, mishear)
 
     update = Update(taught_weights, remember, lr=1e-4, clip_norm=None)
-    return Stage((update,), begin, steps=EPOCHS, batch=1)
+    untaught = not hubert and any(isinstance(ear, HubertConfig) for ear in config.ears)
+    return Stage((update,), begin, steps=EPOCHS, batch=1, notes=(UNTAUGHT_HUBERT,) if untaught else ())
 
 
 def stylise(
-    config: MemoryTalkerConfig, *, excerpt: int = 0, views: int = 0, seconds: float = 0.0
+    config: MemoryTalkerConfig,
+    *,
+    excerpt: int = 0,
+    views: int = 0,
+    seconds: float = 0.0,
+    margin: float = 1.0,
 ) -> Stage[MemoryTalker, Triplet]:
-    """Stage 2 as published: Adam at 5e-5 on the style encoder; all else is frozen, in eval mode."""
+    """Stage 2 as published: Adam at 5e-5 on the style encoder; all else is frozen, in eval mode.
+
+    `margin`: by how much another's style must lie farther off than one's own; the authors' README says 5, the
+    code that they published 1.
+    """
 
     def begin(network: MemoryTalker, clips: ClipSet, generator: torch.Generator) -> Example[Triplet]:
         network.style.learnt.fill_(True)
         return triplets(clips, utterances(network, clips, excerpt, views), seconds, rooms=views > 0)
 
-    weights: Callable[[MemoryTalker], Iterable[nn.Parameter]] = lambda network: network.style.parameters()  # noqa: E731
-    return Stage((Update(weights, imitate, lr=5e-5, clip_norm=None),), begin, steps=EPOCHS, batch=1)
+    def losses(network: MemoryTalker, batch: Triplet, generator: torch.Generator) -> Losses:
+        return imitate(network, batch, margin)
+
+    def weights(network: MemoryTalker) -> Iterable[nn.Parameter]:
+        return network.style.parameters()
+
+    return Stage((Update(weights, losses, lr=5e-5, clip_norm=None),), begin, steps=EPOCHS, batch=1)

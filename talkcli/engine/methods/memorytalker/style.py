@@ -57,7 +57,7 @@ class Style(nn.Module):
     learnt: Tensor
     """Whether stage 2 has begun: until then there is no style, and all gains are one."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, first_gain: float) -> None:
         super().__init__()
         self.register_buffer("learnt", torch.tensor(False))
         self.speaker = SpeakerEncoder()
@@ -70,14 +70,15 @@ class Style(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        self._begin_at_one()
+        if first_gain:
+            self._begin_at(first_gain)
 
     @torch.no_grad()
-    def _begin_at_one(self) -> None:
-        """Every voice begins with gains near one, so that stage 2 begins where stage 1 ended."""
+    def _begin_at(self, gain: float) -> None:
+        """Every voice begins with gains near this one."""
         self.to_style.weight.mul_(0.01)
         self.to_style.bias.fill_(1.0)
-        self.to_scale.weight.fill_((1.0 + math.exp(-1.0)) / self.to_style.out_features)
+        self.to_scale.weight.fill_(gain * (1.0 + math.exp(-1.0)) / self.to_style.out_features)
 
     def hear(
         self, waveform: Float[Tensor, "batch samples"], samples: Int[Tensor, " batch"]

@@ -7,7 +7,7 @@ memory, f_m motion features, V the address that motion gives, f_s a voice's styl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
@@ -29,12 +29,13 @@ from talkcli.engine.methods.memorytalker.memory import Memory
 from talkcli.engine.methods.memorytalker.style import Style
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Coefficients, Motion, Shapes
-from talkcli.engine.speech import Speech
+from talkcli.engine.speech import Counted, Speech
 
 
 @dataclass(frozen=True)
 class MemoryTalkerConfig:
-    """As published for VOCASET; `Method.sizes` fit it to other data."""
+    """Sizes as published for VOCASET; `Method.sizes` fit it to other data, and `as_published` is so
+    throughout. What was made before these settings is as they are by default."""
 
     verts: int = 5023
     fps: int = 30
@@ -66,10 +67,22 @@ class MemoryTalkerConfig:
     window: int = 20
     """Periods that are spoken at a time; windows overlap by two."""
 
+    counted: Counted = "nearest"
+    """How many frames a recording has."""
+    first_gain: float = 1.0
+    """What every slot's gain begins near: at 1 stage 2 begins where stage 1 ended; 0 leaves it to chance."""
+    published: bool = False
+    """Whether it learns as its authors' code taught it, and not as the starter is taught (`stages`)."""
+
     @property
     def dims(self) -> int:
         """Numbers that make one frame of motion."""
         return self.components or len(self.rig_shapes) or 3 * self.verts
+
+
+def as_published(config: MemoryTalkerConfig) -> MemoryTalkerConfig:
+    """The same network in all else as its authors have it."""
+    return replace(config, counted="heard", first_gain=0.0, published=True)
 
 
 class Decoder(nn.Module):
@@ -130,7 +143,7 @@ class MemoryTalker(Talker):
         self.fusion = nn.Linear(2 * config.features, config.features)
         self.decoder = Decoder(config)
         self.output = nn.Linear(config.features, config.dims)
-        self.style = Style(config.slots)
+        self.style = Style(config.slots, config.first_gain)
         if config.rig_shapes:
             self.register_buffer("mixing", torch.eye(config.dims, len(config.rig_shapes)))
         for linear in (self.text, self.motion, self.fusion):
@@ -209,7 +222,7 @@ class MemoryTalker(Talker):
     ) -> Motion:
         """Speech of any length in overlapping windows that begin with a period; nothing here is random."""
         self._check(avatar)
-        frames = speech.frames(self.config.fps)
+        frames = speech.frames(self.config.fps, self.config.counted)
         text, gain = self.spoken_text(speech, frames), self._gain(speech, avatar)
         track = self._spoken(text, frames, gain, progress)
         return Motion(Fraction(self.config.fps), self._face(track), provenance=self.signed(avatar, seed))

@@ -18,6 +18,7 @@ from talkcli.engine.methods.textalker.talker import (
     Sampling,
     TexTalker,
     TexTalkerConfig,
+    as_published,
 )
 from talkcli.engine.motion import Coefficients
 
@@ -56,7 +57,7 @@ def moved_shapes(clips: ClipSet) -> tuple[str, tuple[str, ...]]:
 def paper_size(clips: ClipSet) -> TexTalkerConfig:
     """As published; on a rig the maps are drawn from its shapes and read as their weights."""
     rig, names = moved_shapes(clips)
-    return TexTalkerConfig(rig=rig, rig_shapes=names)
+    return as_published(TexTalkerConfig(rig=rig, rig_shapes=names))
 
 
 def starter_size(clips: ClipSet) -> TexTalkerConfig:

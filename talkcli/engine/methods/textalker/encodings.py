@@ -32,19 +32,25 @@ def identity(autoencoder: Autoencoder, *besides: Tensor) -> str:
 
 
 def latents_of(
-    autoencoder: Autoencoder, maps: Maps, clips: ClipSet, frames: Sequence[int], name: str
+    autoencoder: Autoencoder,
+    maps: Maps,
+    clips: ClipSet,
+    frames: Sequence[int],
+    name: str,
+    exact: bool = False,
 ) -> list[Float[Tensor, "frames dims"]]:
-    """Of every clip before quantisation, in half precision; `name` tells this encoder from others.
+    """Of every clip before quantisation, in half precision unless `exact`; `name` tells this encoder from
+    others.
 
     What a speaker's folder holds already is read; the rest is made and written speaker by speaker.
     """
     found: dict[int, Tensor] = {}
     for speaker, indices in clips.speakers.items():
-        path = clips.folder / speaker / f"{name}.latents"
+        path = clips.folder / speaker / f"{name}{'-exact' if exact else ''}.latents"
         kept = _kept(path)
         missing = [i for i in indices if len(kept.get(clips.names[i], ())) != frames[i]]
         for index in missing:
-            kept[clips.names[index]] = encoded(autoencoder, maps, index, frames[index])
+            kept[clips.names[index]] = encoded(autoencoder, maps, index, frames[index], exact)
         if missing:
             save_tensors(kept, {"format": FORMAT, "kind": KIND}, path)
         found |= {index: kept[clips.names[index]] for index in indices}
@@ -52,16 +58,18 @@ def latents_of(
 
 
 @torch.no_grad()
-def encoded(autoencoder: Autoencoder, maps: Maps, clip: int, frames: int) -> Float[Tensor, "frames dims"]:
-    """One clip's latents, in half precision."""
+def encoded(
+    autoencoder: Autoencoder, maps: Maps, clip: int, frames: int, exact: bool = False
+) -> Float[Tensor, "frames dims"]:
+    """One clip's latents, in half precision unless `exact`."""
     autoencoder.eval()
     device = autoencoder.quantize.embedding.weight.device
     parts = []
     for start in range(0, frames, BATCH):
         batch = maps(clip, start, min(start + BATCH, frames)).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
-            latents = autoencoder.encode(batch)
-        parts.append(latents.flatten(1).half().cpu())
+        with torch.autocast(device.type, torch.bfloat16, enabled=not exact):
+            latents = autoencoder.encode(batch).flatten(1)
+        parts.append((latents if exact else latents.half()).cpu())
     return torch.cat(parts)
 
 

@@ -20,8 +20,8 @@ from talkcli.engine.motion import Coefficients, ratios
 
 UNWRINKLED_WEIGHT = 0.05
 """How much a texel counts that no wrinkle reaches, beside 1 for the mean texel."""
-LOOKED_AT = 4000
-"""Frames in which a range of offsets is sought."""
+LOOKED_AT, AT_ONCE = 4000, 64
+"""Frames in which a range of offsets is sought, and how many of them are drawn at a time."""
 
 
 def frame_maps(network: TexTalker, clips: ClipSet, size: int) -> FrameMaps:
@@ -71,8 +71,9 @@ class RigFrameMaps:
     def range(self) -> tuple[Float[Tensor, " 3"], Float[Tensor, " 3"]]:
         """The least and the greatest offset along each axis, metres."""
         frames = torch.cat(self._tracks)[:: max(1, sum(self.frames) // LOOKED_AT)]
-        maps = self._rig.maps(frames)
-        return maps.amin((0, 2, 3)), maps.amax((0, 2, 3))
+        parts = (self._rig.maps(part) for part in frames.split(AT_ONCE))
+        low, high = zip(*((part.amin((0, 2, 3)), part.amax((0, 2, 3))) for part in parts), strict=True)
+        return torch.stack(low).amin(0), torch.stack(high).amax(0)
 
     def motions(
         self, clip: int, start: int, stop: int, low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]

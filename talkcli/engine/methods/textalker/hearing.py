@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from talkcli.engine.audio.ear import Listened
 from talkcli.engine.audio.ears import EarConfig, Ears
-from talkcli.engine.audio.pretrained import TICK, Pretrained
-from talkcli.engine.audio.wav2vec import FIELD, HubertConfig, time_mask, wav2vec_body
+from talkcli.engine.audio.pretrained import Pretrained
+from talkcli.engine.audio.wav2vec import HubertConfig, time_mask, wav2vec_body
 from talkcli.engine.layers.resampling import spliced
 from talkcli.engine.methods.textalker.denoiser import FPS
-from talkcli.engine.speech import SAMPLE_RATE
+from talkcli.engine.speech import FIELD, SAMPLE_RATE, TICK
 
 
 class HubertHearing(Pretrained):
@@ -61,6 +61,10 @@ class HubertHearing(Pretrained):
         """What the paper's code trains: the positional convolution, its norm and the mask's embedding."""
         parts = [self.encoder.get_submodule("pos_conv_embed"), self.encoder.get_submodule("layer_norm")]
         return [self.masked_spec_embed, *(p for part in parts for p in part.parameters())]
+
+    def awake(self) -> list[nn.Module]:
+        """What stays in training mode beside them: dropout and dropped layers go on around frozen weights."""
+        return [self.encoder]
 
     def convolve(self, waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch ticks channels"]:
         """50 ticks a second."""
@@ -111,6 +115,9 @@ class EarHearing(nn.Module):
         return among
 
     def taught(self) -> list[nn.Parameter]:
+        return []
+
+    def awake(self) -> list[nn.Module]:
         return []
 
 

@@ -20,7 +20,7 @@ from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.errors import BadInput
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
-from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig
+from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig, as_published
 
 
 def read_original(motion: Path, texture: Path, diffusion: Path) -> TexTalker:
@@ -38,7 +38,8 @@ def read_original(motion: Path, texture: Path, diffusion: Path) -> TexTalker:
         with _fitting(path):
             maps.append((autoencoder_config(state, dims), state))
     (motion_config, motion_state), (texture_config, texture_state) = maps
-    talker = TexTalker(TexTalkerConfig(motion_config, texture_config, denoiser, ears=(hubert,)))
+    config = TexTalkerConfig(motion_config, texture_config, denoiser, ears=(hubert,))
+    talker = TexTalker(as_published(config))
     with _fitting(motion):
         talker.motion.load_state_dict(motion_state)
     with _fitting(texture):

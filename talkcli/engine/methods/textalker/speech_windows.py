@@ -50,12 +50,13 @@ class SpeechWindows(TensorStruct):
 def centred(
     network: TexTalker, clips: ClipSet, motions: FrameMaps, skins: FrameMaps
 ) -> list[Float[Tensor, "frames dims"]]:
-    """Latents of motion and skin of every clip, less its speaker's pivots, over their spread, in halves.
+    """Latents of motion and skin of every clip, less its speaker's pivots.
 
-    Along their principal components, where the network has room for some of them only. Pivots' means, the
-    spread and the components go into the network.
+    As published they are float32 as they come, else halves over their spread. Along their principal
+    components, where the network has room for some of them only. Pivots' means, the spread and the components
+    go into the network.
     """
-    low, high = network.low.cpu(), network.high.cpu()
+    low, high, exact = network.low.cpu(), network.high.cpu(), network.config.published
     makers = (
         (network.motion, lambda clip, start, stop: motions.motions(clip, start, stop, low, high), "motion"),
         (network.texture, skins.wrinkles, "texture"),
@@ -63,7 +64,7 @@ def centred(
     halves: list[list[Tensor]] = []
     for number, (autoencoder, maps, name) in enumerate(makers):
         tag = f"{name}-{identity(autoencoder, low, high)}"
-        found = latents_of(autoencoder, maps, clips, motions.frames, tag)
+        found = latents_of(autoencoder, maps, clips, motions.frames, tag, exact)
         own = pivots(found, clips)
         centre = torch.stack(list(own.values())).mean(0)
         (network.motion_pivot if number == 0 else network.texture_pivot).copy_(centre)
@@ -71,9 +72,11 @@ def centred(
         axes = network.motion_axes if number == 0 else network.texture_axes
         if axes is not None:
             apart = along(apart, axes)
-        spread = torch.cat([track[::5] for track in apart]).square().mean().sqrt()
-        network.spread[number] = spread
-        halves.append([(track / spread).half() for track in apart])
+        if not exact:
+            spread = torch.cat([track[::5] for track in apart]).square().mean().sqrt()
+            network.spread[number] = spread
+            apart = [(track / spread).half() for track in apart]
+        halves.append(apart)
     return [torch.cat(pair, dim=1) for pair in zip(*halves, strict=True)]
 
 

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from talkcli.engine.assets import asset
-from talkcli.engine.audio.ears import take_phone_ear, take_pretrained
+from talkcli.engine.audio.ears import UNTAUGHT_HUBERT, take_phone_ear, take_pretrained
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
@@ -28,12 +29,26 @@ from talkcli.engine.methods.textalker.speech_windows import (
 from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.listening import PhoneExample, listening
-from talkcli.engine.training.stage import Losses, Stage, Update, cosine
+from talkcli.engine.training.stage import (
+    TO_HALF,
+    TO_TENTH,
+    TO_THREEFOLD,
+    Losses,
+    Schedule,
+    Stage,
+    Update,
+    cosine,
+)
 
 CRITIC_FROM = 20_001
 """Step at which the critic of a codebook joins, as published."""
 MARGIN = 0.02
 """Of a range of offsets, left free on either side of it."""
+MAPS_AT_ONCE, WINDOWS_AT_ONCE = 3, 8
+"""What one of the four published GPUs had of a batch, with a critic's pull and a cut of its own."""
+CLIP_NORM = 1.0
+"""Of the gradients of a starter; as published they are not clipped."""
+NO_LPIPS = "Edges of maps are compared where the paper compares what VGG sees (LPIPS): give --set lpips=FILE."
 
 
 class Frame(TensorStruct):
@@ -71,11 +86,15 @@ def motion(
 
         def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
             at = int(torch.randint(maps.frames[index], (), generator=generator))
-            return Frame(maps.motions(index, at, at + 1, low, high)[0], maps.importance)
+            importance = None if config.published else maps.importance
+            return Frame(maps.motions(index, at, at + 1, low, high)[0], importance)
 
         return cut
 
-    return _codebook(begin, lambda network: network.motion, critic, lpips, settled)
+    schedule = TO_HALF if config.published else cosine
+    return _codebook(
+        begin, lambda network: network.motion, config.published, schedule, critic, lpips, settled
+    )
 
 
 def texture(
@@ -88,16 +107,22 @@ def texture(
 
         def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Frame:
             at = int(torch.randint(maps.frames[index], (), generator=generator))
-            return Frame(maps.wrinkles(index, at, at + 1)[0], maps.wrinkled)
+            importance = None if config.published else maps.wrinkled
+            return Frame(maps.wrinkles(index, at, at + 1)[0], importance)
 
         return cut
 
-    return _codebook(begin, lambda network: network.texture, critic, lpips, settled)
+    schedule = TO_THREEFOLD if config.published else cosine
+    return _codebook(
+        begin, lambda network: network.texture, config.published, schedule, critic, lpips, settled
+    )
 
 
 def _codebook(
     begin: Callable[[TexTalker, ClipSet], Example[Frame]],
     part: Callable[[TexTalker], Autoencoder],
+    published: bool,
+    schedule: Schedule,
     critic: int,
     lpips: str,
     settled: bool,
@@ -116,7 +141,7 @@ def _codebook(
             likeness=likeness.to(batch.maps.device),
             critic=network.critic if critic >= 0 else None,
             importance=None if batch.importance is None else batch.importance[0],
-            half=True,
+            half=not published,
             generator=generator,
             settled=settled,
         )
@@ -124,7 +149,7 @@ def _codebook(
 
     def verdict(network: TexTalker, batch: Frame, generator: torch.Generator) -> Losses:
         assert network.critic is not None
-        return critic_losses(part(network), network.critic, batch.maps, half=True)
+        return critic_losses(part(network), network.critic, batch.maps, half=not published)
 
     def ended(network: TexTalker) -> None:
         network.critic = None
@@ -136,10 +161,22 @@ def _codebook(
     def learning(network: TexTalker) -> Iterable[nn.Parameter]:
         return (part(network).generator if settled else part(network)).parameters()
 
-    updates = [Update[TexTalker, Frame](learning, losses, 2e-5, betas=BETAS)]
+    clip_norm = None if published else CLIP_NORM
+    updates = [Update[TexTalker, Frame](learning, losses, 2e-5, betas=BETAS, clip_norm=clip_norm)]
     if critic >= 0:
-        updates.append(Update(judge, verdict, 2e-5, betas=BETAS, start=critic))
-    return Stage(tuple(updates), started, steps=500_000, batch=12, ema=0.995, schedule=cosine, end=ended)
+        updates.append(Update(judge, verdict, 2e-5, betas=BETAS, clip_norm=clip_norm, start=critic))
+    return Stage(
+        tuple(updates),
+        started,
+        steps=500_000,
+        batch=12,
+        ema=0.995,
+        ema_rises=not published,
+        schedule=schedule,
+        at_once=MAPS_AT_ONCE if published else 0,
+        notes=(NO_LPIPS,) if published and not lpips else (),
+        end=ended,
+    )
 
 
 def new_critic(config: AutoencoderConfig, generator: torch.Generator) -> Critic:
@@ -193,7 +230,8 @@ def diffuse(
         return speech_windows(network, clips, motions, tracks, views, stress, mishear, lips)
 
     def losses(network: TexTalker, batch: SpeechWindows, generator: torch.Generator) -> Losses:
-        with torch.autocast(batch.latents.device.type, torch.bfloat16):
+        half = not config.published
+        with torch.autocast(batch.latents.device.type, torch.bfloat16, enabled=half):
             return diffusion_losses(
                 network.diffuser,
                 batch.audio,
@@ -211,5 +249,18 @@ def diffuse(
         yield from (*diffuser.audio_feature_map.parameters(), *diffuser.denoising_net.parameters())
         yield from network.hearing.taught()
 
-    update = Update(weights, losses, lr=1e-4, betas=BETAS)
-    return Stage((update,), begin, steps=120_000, batch=32, ema=0.995, schedule=cosine)
+    published = config.published
+    untaught = not hubert and any(isinstance(ear, HubertConfig) for ear in config.ears)
+    update = Update(weights, losses, lr=1e-4, betas=BETAS, clip_norm=None if published else CLIP_NORM)
+    return Stage(
+        (update,),
+        begin,
+        steps=120_000,
+        batch=32,
+        ema=0.995,
+        ema_rises=not published,
+        schedule=TO_TENTH if published else cosine,
+        at_once=WINDOWS_AT_ONCE if published else 0,
+        awake=lambda network: network.hearing.awake(),
+        notes=(UNTAUGHT_HUBERT,) if untaught else (),
+    )

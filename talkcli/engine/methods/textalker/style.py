@@ -47,6 +47,8 @@ def pivots_of(
         return motions.motions(clip, start, stop, low, high)
 
     count = range(len(clips))
-    motion = [encoded(talker.motion, moving, clip, motions.frames[clip]) for clip in count]
-    texture = [encoded(talker.texture, skins.wrinkles, clip, skins.frames[clip]) for clip in count]
+    motion = [encoded(talker.motion, moving, clip, motions.frames[clip], config.published) for clip in count]
+    texture = [
+        encoded(talker.texture, skins.wrinkles, clip, skins.frames[clip], config.published) for clip in count
+    ]
     return torch.cat(motion).float().mean(0), torch.cat(texture).float().mean(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -39,7 +39,7 @@ from talkcli.engine.methods.textalker.maps import (
 )
 from talkcli.engine.motion import Coefficients, Face, Folds, Motion, Shapes, Textures
 from talkcli.engine.scans import TEXTALK4D_UNIT
-from talkcli.engine.speech import Speech
+from talkcli.engine.speech import Counted, Speech
 
 MOTION_STYLE, TEXTURE_STYLE = "textalker/motion", "textalker/texture"
 """Names of the two pivots among an avatar's styles."""
@@ -64,7 +64,8 @@ class Sampling:
 
 @dataclass(frozen=True)
 class TexTalkerConfig:
-    """As published."""
+    """Sizes as published; `as_published` is so throughout. What was made before these settings is as they are
+    by default."""
 
     motion: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     texture: AutoencoderConfig = field(default_factory=AutoencoderConfig)
@@ -80,6 +81,17 @@ class TexTalkerConfig:
     """How it draws unless told otherwise."""
     contrast: float = 1.0
     """Wrinkle maps show texture ratios to this power: small codebooks see faint folds better."""
+    counted: Counted = "nearest"
+    """How many frames a recording has."""
+    uv: Literal["511", "512"] = "511"
+    """Where in a map a vertex is read (`uv_maps.uv_reader`)."""
+    published: bool = False
+    """Whether it learns as its authors' code taught it, and not as the starter is taught (`stages`)."""
+
+
+def as_published(config: TexTalkerConfig) -> TexTalkerConfig:
+    """The same network in all else as its authors have it."""
+    return replace(config, sampling=Sampling(steps=0), counted="whole", uv="512", published=True)
 
 
 class Part(NamedTuple):
@@ -154,13 +166,13 @@ class TexTalker(Talker):
     ) -> Motion:
         """Windows of `denoiser.window` frames, each continuing the one before; 30 frames a second."""
         windows = self.windows(speech, avatar, seed=seed)
-        face, texture = self._gathered(windows, speech.frames(FPS), progress)
+        face, texture = self._gathered(windows, self._frames(speech), progress)
         return Motion(Fraction(FPS), face, texture=texture, provenance=self.signed(avatar, seed))
 
     @torch.no_grad()
     def windows(self, speech: Speech, avatar: Avatar, *, seed: int = 0) -> Iterator[Part]:
         """The motion as it is made: three seconds at a time, the same numbers as all at once."""
-        reader, pivots, frames = self._reader(avatar), self._pivots(avatar), speech.frames(FPS)
+        reader, pivots, frames = self._reader(avatar), self._pivots(avatar), self._frames(speech)
         heard = self.hearing.listened(
             speech.waveform.to(self.low.device), frames, self.config.denoiser.window
         )
@@ -228,6 +240,9 @@ class TexTalker(Talker):
             texture = Textures(skin.weights(), skin.basis.view(-1, 3, size, size))
         return _mixed(mesh) if weights is None else self._named(weights), texture
 
+    def _frames(self, speech: Speech) -> int:
+        return speech.frames(FPS, self.config.counted)
+
     def _reader(self, avatar: Avatar) -> UVReader | None:
         """How a mesh reads its offsets from a map; None on the rig, whose weights are solved for."""
         if self.config.rig_shapes:
@@ -239,7 +254,9 @@ class TexTalker(Talker):
                 "Prepare one with its textures: talk prepare textalk4d FOLDER CLIPS",
             )
         size = self.config.motion.size
-        return uv_reader(avatar.faces, avatar.uv, avatar.uv_faces, size, verts=len(avatar.neutral))
+        return uv_reader(
+            avatar.faces, avatar.uv, avatar.uv_faces, size, self.config.uv, verts=len(avatar.neutral)
+        )
 
     def _pivots(self, avatar: Avatar) -> tuple[Tensor, Tensor]:
         """The avatar's own manner of moving and of wearing its skin, or the training speakers' mean."""
