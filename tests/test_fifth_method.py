@@ -16,6 +16,7 @@ from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import Clip, Contents, save_clip, save_contents
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.methods import METHODS, open_talker
+from talkcli.engine.methods.adapted import adapted
 from talkcli.engine.motion import Motion, Vertices, load_motion
 from talkcli.engine.speech import Speech, save_speech
 
@@ -228,6 +229,29 @@ def test_it_is_adapted_to_a_person_from_clips_by_its_own_stage(
     assert lift(tmp_path / "s.motion") == pytest.approx(lift(motion))
 
 
+def test_an_adaptation_that_stopped_is_lost_only_when_asked_and_resumes_exactly(
+    talk, trained, clips, bare_face, tmp_path
+):
+    whole, ben = tmp_path / "whole.avatar", tmp_path / "ben.avatar"
+    folder = tmp_path / "ben.avatar.run"
+    settings = {"attune": {"steps": 510}}
+    words = ("personalize", clips / "ben", "-m", trained, "-a", bare_face, "--device", "cpu")
+    words = (*words, "--set", "attune.steps=510")
+    talk(*words, "-o", whole)
+    for moment in adapted(open_talker(str(trained), "cpu"), clips / "ben", settings, folder=folder):
+        if moment.step is not None and moment.step.number == 502:
+            break  # 500 steps are kept
+    [state] = folder.glob("*.state")
+    assert f"{folder.name} holds an unfinished run" in talk(*words, "-o", ben, code=2).stderr
+    assert state.exists() and not ben.exists()
+    talk(*words, "-o", ben, "--resume")
+    assert torch.equal(load_avatar(ben).styles["hummer"], load_avatar(whole).styles["hummer"])
+    assert not state.exists()
+    state.write_bytes(b"half")
+    talk(*words, "-o", ben, "--overwrite")
+    assert torch.equal(load_avatar(ben).styles["hummer"], load_avatar(whole).styles["hummer"])
+
+
 def test_it_is_adapted_from_a_voice_without_its_stage(talk, trained, bare_face, tmp_path):
     save_speech(Speech(0.25 * torch.ones(16_000)), tmp_path / "voice.wav")
     words = ("personalize", tmp_path / "voice.wav", "-m", trained, "-a", bare_face)
@@ -235,6 +259,8 @@ def test_it_is_adapted_from_a_voice_without_its_stage(talk, trained, bare_face, 
     assert float(load_avatar(tmp_path / "me.avatar").styles["hummer"]) == pytest.approx(0.25, abs=1e-3)
     said = talk(*words, "-o", tmp_path / "other.avatar", "--set", "steps=3", code=2).stderr
     assert "learns from clips only" in said
+    said = talk(*words, "-o", tmp_path / "other.avatar", "--resume", code=2).stderr
+    assert "nothing can be resumed" in said
 
 
 def test_it_is_scored_beside_the_baselines(talk, trained, clips):

@@ -211,6 +211,19 @@ def test_every_help_has_two_examples_that_parse(verb, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("verb", VERBS)
+def test_help_names_no_class_of_the_code(verb):
+    classes = {
+        node.name
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and re.search("[a-z][A-Z]", node.name)
+    }
+    shown = CliRunner().invoke(app, [verb, "--help"]).output
+    assert "RecordingPlan" in classes
+    assert not set(re.findall(r"\w+", shown)) & (classes - {"MemoryTalker", "TexTalker"})
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_the_options_that_all_share(verb):
     shown = CliRunner().invoke(app, [verb, "--help"]).output
     assert all(option in shown for option in ("--help", "--quiet", "--verbose", "--json"))

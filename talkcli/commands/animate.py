@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run(
     audio: Annotated[
-        list[Path], typer.Argument(help="RecordingPlan of speech, or a folder of them; - is WAV on stdin.")
+        list[Path], typer.Argument(help="Recordings of speech, or a folder of them; - is WAV on stdin.")
     ],
     model: options.Model = DEFAULT_MODEL,
     avatar: options.Avatar = DEFAULT_AVATAR,

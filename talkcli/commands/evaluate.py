@@ -25,7 +25,7 @@ def run(
         ),
     ] = None,
     audio: Annotated[
-        list[Path] | None, typer.Option("--audio", help="RecordingPlan, or folders of them; repeatable.")
+        list[Path] | None, typer.Option("--audio", help="Recordings, or folders of them; repeatable.")
     ] = None,
     transcript: Annotated[
         str | None,

@@ -33,9 +33,10 @@ def run(
 ) -> None:
     """Give an avatar somebody's way of speaking.
 
-    MemoryTalker hears a manner of speaking in a few seconds of voice, or fits it to how the person moves in
-    a prepared folder of their clips; TexTalker sees it, and how the skin changes, in such a folder. It is
+    A manner of speaking is heard in a few seconds of voice, or seen in a prepared folder of the person's
+    clips, where the skin's manner shows too: `talk models` says what each method takes a style from. It is
     written into the avatar, and every `talk animate` with that avatar speaks so. The face stays as it is.
+    A method that trains for that keeps its state beside the output, in NAME.avatar.run/.
 
     \b
     Examples:
@@ -56,7 +57,10 @@ def run(
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.adapted import adapted
         from talkcli.engine.methods.captured import captured
+        from talkcli.engine.methods.plan import check_run, run_folder
 
+        if not (resume or overwrite):
+            check_run(output)
         talker = open_talker(model, device)
         base = load_avatar(face)
         learning = adapted(
@@ -65,7 +69,7 @@ def run(
             parse_settings(set_ or []),
             seed=seed,
             device=device,
-            folder=output.with_suffix(".run"),
+            folder=run_folder(output),
             resume=resume,
         )
     for _ in console.training(learning):

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from talkcli import console, options
-from talkcli.engine.errors import BadUsage
 from talkcli.engine.methods import DEFAULT_PUPIL
 
 
@@ -70,13 +69,11 @@ def run(
         console.claim(output, overwrite or resume, inputs=[start] if start else ())
     with console.step("Reading the clips"):
         from talkcli.engine.config import load_toml, parse_settings
-        from talkcli.engine.methods.plan import carried_out, plan_for, run_folder, states_in
+        from talkcli.engine.methods.plan import carried_out, check_run, plan_for, run_folder
         from talkcli.engine.training.run import draws_curves
 
-        folder = run_folder(output)
-        if states_in(folder) and not (resume or overwrite or print_config):
-            hint = "Give --resume to go on, or --overwrite to begin anew."
-            raise BadUsage(f"{folder} holds an unfinished run.", hint)
+        if not (resume or overwrite or print_config):
+            check_run(output)
         plan = plan_for(
             clips,
             load_toml(config) if config else {},
@@ -99,6 +96,6 @@ def run(
     moments = console.training(carried_out(plan, output, device=device, resume=resume))
     losses = {moment.stage: moment.losses for moment in moments}
     if json:
-        console.answer_json({"checkpoint": output, "log": folder, "losses": losses})
+        console.answer_json({"checkpoint": output, "log": run_folder(output), "losses": losses})
     else:
         console.answer(output)

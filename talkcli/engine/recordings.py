@@ -1,4 +1,4 @@
-"""RecordingPlan: which files of a folder are taken for one."""
+"""Recordings: which files of a folder are taken for one."""
 
 from __future__ import annotations
 

@@ -34,9 +34,10 @@ def adapted(
     """
     method = load_method(talker.method)
     if not (method.adapt and source.is_dir()):
-        if settings:
-            reason = "learns from clips only" if method.adapt else "learns nothing new of a person"
-            raise BadUsage(f"{method.name} {reason}, so nothing can be set.", "Leave --set out.")
+        for given, option, done in ((settings, "--set", "set"), (resume, "--resume", "resumed")):
+            if given:
+                reason = "learns from clips only" if method.adapt else "learns nothing new of a person"
+                raise BadUsage(f"{method.name} {reason}, so nothing can be {done}.", f"Leave {option} out.")
         return
     tables = by_stage(settings, method.adapt, method.config)
     if tables["config"]:

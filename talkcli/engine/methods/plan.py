@@ -149,12 +149,20 @@ def stages_of(
 
 def run_folder(output: Path) -> Path:
     """Where a run for this output keeps its state, its settings and its curves."""
-    return output.with_suffix(".run")
+    return output.with_suffix(".run") if output.suffix == ".ckpt" else output.with_name(f"{output.name}.run")
 
 
 def states_in(folder: Path) -> list[Path]:
     """What an unfinished run left, one a stage."""
     return sorted(folder.glob("*.state"))
+
+
+def check_run(output: Path) -> None:
+    """BadUsage where an unfinished run for this output would be lost."""
+    if states_in(folder := run_folder(output)):
+        raise BadUsage(
+            f"{folder} holds an unfinished run.", "Give --resume to go on, or --overwrite to begin anew."
+        )
 
 
 def begin_run(folder: Path, resume: bool) -> None:

@@ -72,7 +72,7 @@ def takes_of_clips(folder: Path, split: str | None = None) -> list[Take]:
 
 
 def takes_of_audio(paths: Sequence[Path], transcript: str | None = None) -> list[Take]:
-    """RecordingPlan given one by one or as folders, each with its phones.
+    """Recordings given one by one or as folders, each with its phones.
 
     Phones come from x.phones.json or alignments.json beside x.wav, or by alignment: with `transcript` (words,
     text file, or folder of x.txt), else with x.txt beside the recording. BadInput if none is there.

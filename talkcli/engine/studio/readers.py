@@ -21,7 +21,7 @@ _LONGEST_SECONDS = 15.0
 FILL = 4.0
 """Seconds that one take has at least."""
 KEPT = 600
-"""RecordingPlan that are remembered with their phones: about one reader's."""
+"""Recordings that are remembered with their phones: about one reader's."""
 
 
 @dataclass(frozen=True)
