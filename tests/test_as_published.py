@@ -12,16 +12,14 @@ import pytest
 import torch
 from goldens import SMALL, numbers
 from jaxtyping import Float
+from paper_size import paper
 from rig_clips import studio_clips
 from torch import Tensor, nn
 
 from talkcli.engine.audio.wav2vec import HubertConfig, wav2vec_body
-from talkcli.engine.config import with_values
-from talkcli.engine.errors import BadUsage
 from talkcli.engine.methods import load_method, memorytalker, textalker
 from talkcli.engine.methods.memorytalker.stages import Triplet, Utterance, Voice, imitate
 from talkcli.engine.methods.memorytalker.style import Style
-from talkcli.engine.methods.plan import plan_for
 from talkcli.engine.methods.textalker.encodings import pivots
 from talkcli.engine.methods.textalker.frame_maps import frame_maps
 from talkcli.engine.methods.textalker.hearing import HubertHearing
@@ -31,37 +29,6 @@ from talkcli.engine.speech import Speech
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.stage import Stage, Update
-
-HUBERT: dict[str, Any] = {
-    "hidden": 32, "layers": 2, "heads": 4, "feed_forward": 48, "convolution": 8, "position_kernel": 16,
-    "position_groups": 4,
-}  # fmt: skip
-MAPS: dict[str, Any] = {
-    "size": 64,
-    "width": 8,
-    "multipliers": (1, 2, 2),
-    "blocks": 1,
-    "latent": 4,
-    "codes": 16,
-    "groups": 4,
-}
-NARROW: dict[str, dict[str, Any]] = {
-    "textalker": {
-        "ears": {"0": HUBERT},
-        "motion": MAPS,
-        "texture": MAPS,
-        "denoiser": {
-            "features": 16, "layers": 1, "feed_forward": 32, "steps": 20, "motion": 1024, "texture": 1024
-        },
-    },
-    "memorytalker": {"ears": {"0": HUBERT}, "features": 16, "feed_forward": 32},
-}  # fmt: skip
-"""What makes a published config small enough to take steps in a test."""
-
-
-def paper(name: str, clips: Any) -> Any:
-    method = load_method(name)
-    return with_values(method.sizes["paper"](clips), NARROW[name])
 
 
 class Recipe(NamedTuple):
@@ -257,43 +224,6 @@ def test_frozen_hubert_goes_on_with_its_dropout_where_texttalker_learns(clips):
     heard = {name for name in changed if name.startswith("diffuser.audio_encoder.")}
     parts = ("masked_spec_embed", "encoder.pos_conv_embed.", "encoder.layer_norm.")
     assert heard and all(name.removeprefix("diffuser.audio_encoder.").startswith(parts) for name in heard)
-
-
-def test_a_pretrained_hubert_is_taken_into_textalker(clips, tmp_path):
-    transformers = pytest.importorskip("transformers")
-    small = HubertConfig(**HUBERT)
-    torch.manual_seed(1)
-    body = wav2vec_body(small)
-    folder = tmp_path / "hubert"
-    assert isinstance(body, transformers.HubertModel)
-    body.save_pretrained(folder)
-    changes = {"config": NARROW["textalker"], "diffuse": {"hubert": str(folder)}}
-    plan = plan_for(clips.folder, changes=changes, model="textalker", size="paper", stage="diffuse")
-    assert plan.notes == (), "nothing is missing"
-    stage, talker = plan.stages["diffuse"], plan.talker
-    assert isinstance(talker, TexTalker)
-    stage.begin(talker, clips, torch.Generator().manual_seed(0))
-    heard = talker.hearing.state_dict()
-    for name, value in body.state_dict().items():
-        assert torch.equal(heard[name], value), name
-    changes["config"] = NARROW["textalker"] | {"ears": {"0": HUBERT | {"feed_forward": 64}}}
-    plan = plan_for(clips.folder, changes=changes, model="textalker", size="paper", stage="diffuse")
-    with pytest.raises(BadUsage, match="other sizes"):
-        plan.stages["diffuse"].begin(plan.talker, clips, torch.Generator())
-
-
-@pytest.mark.parametrize(
-    ("name", "missing"), [("textalker", ("lpips", "hubert")), ("memorytalker", ("hubert",))]
-)
-def test_what_the_paper_had_and_nobody_gave_is_said(name, missing, clips):
-    plan = plan_for(clips.folder, changes={"config": NARROW[name]}, model=name, size="paper")
-    assert len(plan.notes) == len(missing)
-    for note, option in zip(plan.notes, missing, strict=True):
-        assert f"--set {option}=" in note
-    starter = plan_for(
-        clips.folder, changes={"ears_of": "memorytalker"} if name == "textalker" else {}, model=name
-    )
-    assert starter.notes == ()
 
 
 def test_gains_begin_by_chance_as_published_and_near_one_in_a_starter(clips):

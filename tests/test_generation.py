@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from talkcli.engine.generation.diffusion import (
     solve,
 )
 from talkcli.engine.generation.flow import STAGES, between, integrate
+from talkcli.engine.generation.guidance import bounded
 from talkcli.engine.generation.windows import continued
 
 
@@ -138,3 +140,49 @@ def test_no_gradient_passes_into_the_past():
     *_, last = continued(lambda start, past: counted(start, past) * weight, 12, 4, 2)
     (slope,) = torch.autograd.grad(last.sum(), weight)
     assert float(slope) == sum(8 + n for n in (1, 2, 3, 4)), "only the last window's own weight counts"
+
+
+def test_a_threshold_keeps_the_clean_signal_within_a_quantile_of_its_own():
+    clean = normal(0, 2, 30, 5) * torch.tensor([3.0, 0.1])[:, None, None]
+    guess = lambda x, t: clean  # noqa: E731
+    made = bounded(guess, 0.9, 0.05, 20.0)(clean, torch.tensor([1, 1]))
+    for one, cut in zip(clean, made, strict=True):
+        bound = float(np.quantile(one.abs().numpy(), 0.9))
+        torch.testing.assert_close(cut, one.clamp(-bound, bound))
+    made = bounded(guess, 0.9, 1.0, 2.0)(clean, torch.tensor([1, 1]))
+    assert float(made[0].abs().max()) == 2 and torch.equal(made[1], clean[1]), "never below 1, never above 2"
+    assert bounded(guess, 0.0, 1.0, 4.0) is guess
+
+
+@pytest.mark.parametrize("flexibility", [0.0, 0.3, 1.0])
+def test_all_steps_are_the_ancestral_formula(flexibility):
+    schedule, start = Schedule(6), torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(1))
+    guess = lambda x, t: 0.5 * x.tanh() + 0.01 * t[:, None, None]  # noqa: E731
+    dice, x = torch.Generator().manual_seed(2), start
+    alpha, bar, beta = schedule.alphas, schedule.alpha_bars, schedule.betas
+    for t in range(6, 0, -1):
+        z = torch.randn(1, 4, 3, generator=dice) if t > 1 else torch.zeros(1, 4, 3)
+        clean = guess(x, torch.tensor([t]))
+        mean = alpha[t].sqrt() * (1 - bar[t - 1]) * x + (1 - alpha[t]) * bar[t - 1].sqrt() * clean
+        lower, upper = ((1 - bar[t - 1]) / (1 - bar[t]) * beta[t]).sqrt(), beta[t].sqrt()
+        x = mean / (1 - bar[t]) + ((1 - flexibility) * lower + flexibility * upper) * z
+    made = ancestral(guess, start, schedule, torch.Generator().manual_seed(2), flexibility)
+    torch.testing.assert_close(made, x, atol=1e-5, rtol=0)
+
+
+def test_few_steps_come_to_where_the_exact_way_ends():
+    """For normal data the best denoiser and the whole way from noise to signal are known in closed form."""
+    mean, spread = 0.7, 0.3
+    schedule = Schedule(500)
+    start = torch.randn(1, 50, 4, generator=torch.Generator().manual_seed(0))
+
+    def best(x: Tensor, t: Tensor) -> Tensor:
+        bar = schedule.alpha_bars[t][:, None, None]
+        variance = bar * spread**2 + 1 - bar
+        return mean + spread**2 * bar.sqrt() / variance * (x - bar.sqrt() * mean)
+
+    bar = schedule.alpha_bars[-1]
+    exact = mean + spread * (start - bar.sqrt() * mean) / (bar * spread**2 + 1 - bar).sqrt()
+    errors = [(solve(best, start, schedule, steps) - exact).abs().mean().item() for steps in (5, 10, 20, 80)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[2] < 0.05 * spread and errors[3] < 0.25 * errors[2]

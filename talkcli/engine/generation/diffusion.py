@@ -25,10 +25,9 @@ class Schedule(nn.Module):
     alphas: Float[Tensor, " steps+1"]
     alpha_bars: Float[Tensor, " steps+1"]
     sigmas_flex: Float[Tensor, " steps+1"]
-    """sqrt(beta), the upper bound of the posterior's deviation. Nobody reads it: the published checkpoints
-    have it, and every tensor of theirs must find its place."""
+    """sqrt(beta): the posterior's deviation, its upper bound."""
     sigmas_inflex: Float[Tensor, " steps+1"]
-    """The posterior's deviation, its lower bound: what sampling adds."""
+    """The posterior's deviation, its lower bound: what sampling adds unless it is told to be flexible."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -82,14 +81,21 @@ def denoise_of_velocity(predict_velocity: Predict, schedule: Schedule) -> Denois
 
 
 def ancestral(
-    denoise: Denoise, x: Float[Tensor, "batch frames dims"], schedule: Schedule, generator: torch.Generator
+    denoise: Denoise,
+    x: Float[Tensor, "batch frames dims"],
+    schedule: Schedule,
+    generator: torch.Generator,
+    flexibility: float = 0.0,
 ) -> Float[Tensor, "batch frames dims"]:
     """All T steps from noise to signal, fresh noise at each but the last (Ho et al. 2020, eq. 7).
 
-    The noise is drawn on the CPU, so that a seed means the same on every device.
+    `flexibility` 0 to 1 leads from the lower bound of that noise's deviation to the upper one. It is drawn on
+    the CPU, so that a seed means the same on every device.
     """
+    if not 0 <= flexibility <= 1:
+        raise BadUsage(f"A flexibility of {flexibility} is not between 0 and 1.", "Give 0 to 1.")
     alphas, bars = schedule.alphas.tolist(), schedule.alpha_bars.tolist()
-    sigmas = schedule.sigmas_inflex.tolist()
+    sigmas = schedule.sigmas_inflex.lerp(schedule.sigmas_flex, flexibility).tolist()
     for t in range(schedule.steps, 0, -1):
         clean = denoise(x, _at(t, x))
         keep = math.sqrt(alphas[t]) * (1 - bars[t - 1]) / (1 - bars[t])

@@ -1,4 +1,4 @@
-"""Classifier-free guidance: away from what nobody asked for."""
+"""Classifier-free guidance: away from what nobody asked for, and a bound on how far."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeVar
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Denoise
 
 _Condition = TypeVar("_Condition")
@@ -35,3 +36,26 @@ def guide(
         return low + scale * (conditional(x, t) - low)
 
     return denoise
+
+
+def bounded(denoise: Denoise, ratio: float, least: float, most: float) -> Denoise:
+    """Dynamic thresholding (Saharia et al. 2022, section 2.3): x_0 within a bound of its own.
+
+    The bound is the quantile `ratio` of the magnitudes of each of a batch, kept within `least` and `most`.
+    Ratio 0 bounds nothing.
+    """
+    if not (0 <= ratio <= 1 and 0 < least <= most):
+        raise BadUsage(
+            f"A threshold of {ratio} between {least} and {most} is none.", "Give 0 to 1, and bounds in order."
+        )
+    if ratio == 0:
+        return denoise
+
+    def within(
+        x: Float[Tensor, "batch frames dims"], t: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frames dims"]:
+        clean = denoise(x, t)
+        bound = clean.abs().flatten(1).quantile(ratio, dim=1).clamp(least, most)[:, None, None]
+        return clean.clamp(-bound, bound)
+
+    return within

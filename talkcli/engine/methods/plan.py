@@ -16,7 +16,7 @@ from torch import Tensor
 from talkcli import __version__
 from talkcli.engine.assets import sha256
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
-from talkcli.engine.clips import ClipSet
+from talkcli.engine.clips import ClipSet, load_contents
 from talkcli.engine.config import with_values
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
@@ -48,7 +48,12 @@ class Plan:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know before it begins."""
-        return tuple(dict.fromkeys(note for stage in self.stages.values() for note in stage.notes))
+        notes = [note for stage in self.stages.values() for note in stage.notes]
+        if "train" not in self.clips.contents.splits:
+            notes.append(
+                f"{self.clips.folder} has no train split: all {len(self.clips)} clips are learnt from."
+            )
+        return tuple(dict.fromkeys(notes))
 
     def __str__(self) -> str:
         """The settings in TOML."""
@@ -85,7 +90,7 @@ def plan_for(
     tables = by_stage(values, method.stages, method.config)
     for table, changed in by_stage(changes, method.stages, method.config).items():
         tables[table] = merged(tables[table], changed)
-    clips = ClipSet(folder, "train")
+    clips = ClipSet(folder, "train" if "train" in load_contents(folder).splits else None)
     if start is None:
         torch.manual_seed(seed)
         talker = _untrained(method, size or listed_size, clips, tables["config"])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from talkcli.engine.audio.ear import Listened
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
-from talkcli.engine.generation.guidance import guide
+from talkcli.engine.generation.guidance import bounded, guide
 from talkcli.engine.generation.windows import continued
 from talkcli.engine.methods.textalker.denoiser import FPS, Denoiser, DenoiserConfig
 from talkcli.engine.speech import SAMPLE_RATE
@@ -21,6 +21,8 @@ from talkcli.engine.training.stage import Losses
 
 TRUNCATE = (0.3, 0.4)
 """Probability that a batch's first and second window are cut short in training."""
+UNBOUNDED = (0.0, 1.0, 1.0)
+"""No threshold."""
 BLIND = 0.8
 """Share of the steps past which little but noise is to be seen."""
 DEAF = 0.1
@@ -65,16 +67,23 @@ class Diffuser(nn.Module):
         steps: int = 0,
         guidance: float = 1.0,
         temperature: float = 1.0,
+        flexibility: float = 0.0,
+        threshold: tuple[float, float, float] = UNBOUNDED,
     ) -> Iterator[Float[Tensor, "1 n dims"]]:
         """Offsets from the pivots of `frames` frames, window by window: streamed or not, the same numbers.
 
         Where `heard` ends early, nothing (0) is heard. `steps` 0 takes all steps of training with fresh
         noise, as published; else so many of DPM-Solver++. Every window begins with the same noise, also as
-        published, times `temperature`.
+        published, times `temperature`. `flexibility` is that of `ancestral`, `threshold` that of
+        `bounded`.
         """
         net, config, window = self.denoising_net, self.config, self.config.window
         if temperature < 0:
             raise BadUsage(f"A temperature of {temperature} is below 0.", "Give 0 to 1.")
+        if steps and flexibility:
+            raise BadUsage(
+                "Few steps have no fresh noise to be flexible with.", "Give --set steps=0 as well."
+            )
         noise = temperature * torch.randn(1, window, config.dims, generator=generator).to(self.start)
         null = self.null_audio_feat.expand(-1, window, -1)
 
@@ -90,10 +99,10 @@ class Diffuser(nn.Module):
             else:
                 past_audio = audio(begin - window)[:, -config.context :]
             predict = partial(net.prepare, past=past, past_audio=past_audio, present=present)
-            denoise = guide(predict, audio(begin), null, guidance)
+            denoise = bounded(guide(predict, audio(begin), null, guidance), *threshold)
             if steps:
                 return solve(denoise, noise, self.diffusion_sched, steps)
-            return ancestral(denoise, noise, self.diffusion_sched, generator)
+            return ancestral(denoise, noise, self.diffusion_sched, generator, flexibility)
 
         yield from continued(make, frames, window, config.context)
 

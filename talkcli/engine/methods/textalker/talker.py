@@ -58,6 +58,13 @@ class Sampling:
     """How much more than the training data's the speech counts."""
     temperature: float = 1.0
     """Scale of the noise that a window begins with: less of it is calmer, 0 leaves nothing to chance."""
+    flexibility: float = 0.0
+    """Of the fresh noise where all steps are taken: 1 adds the most that the theory allows."""
+    threshold: float = 0.0
+    """Quantile of a window's magnitudes past which latents are cut at every step; 0 cuts nothing."""
+    threshold_least: float = 1.0
+    threshold_most: float = 4.0
+    """Between which that threshold lies."""
     texture: bool = True
     """Whether the skin is made at all."""
 
@@ -196,6 +203,8 @@ class TexTalker(Talker):
             steps=sampling.steps,
             guidance=sampling.guidance,
             temperature=sampling.temperature,
+            flexibility=sampling.flexibility,
+            threshold=(sampling.threshold, sampling.threshold_least, sampling.threshold_most),
         ):
             codes = part[0].split([self.config.denoiser.motion, self.config.denoiser.texture], 1)
             motion, texture = (
