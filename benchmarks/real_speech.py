@@ -16,7 +16,7 @@ from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.methods.entrants import entrants
 from talkcli.engine.metrics import baselines
 from talkcli.engine.metrics.catalogue import ARTICULATION, METRICS
-from talkcli.engine.metrics.evaluate import Case, Score, evaluate, listen
+from talkcli.engine.metrics.evaluate import Case, Score, evaluate, mouth_and_phones
 from talkcli.engine.metrics.plots import Trace, save_plot
 from talkcli.engine.metrics.takes import DEFAULT_FPS, performed, takes_of_audio
 
@@ -61,7 +61,7 @@ def main() -> None:
     if arguments.plots is not None:
         arguments.plots.mkdir(parents=True, exist_ok=True)
         for index, case in enumerate(ceiling):
-            heard = {name: listen(cases[index]) for name, cases in said.items()}
+            heard = {name: mouth_and_phones(cases[index]) for name, cases in said.items()}
             assert case.speech is not None
             save_plot(arguments.plots / f"{case.name}.png", [Trace(case.name, case.speech, heard)], {})
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from talkcli.engine.audio.wav2vec import HubertConfig, wav2vec_body
 from talkcli.engine.methods import load_method, memorytalker, textalker
-from talkcli.engine.methods.memorytalker.stages import Triplet, Utterance, Voice, imitate
+from talkcli.engine.methods.memorytalker.stages import Triplet, UtteranceExample, VoiceExample, imitate
 from talkcli.engine.methods.memorytalker.style import Style
 from talkcli.engine.methods.textalker.encodings import pivots
 from talkcli.engine.methods.textalker.frame_maps import frame_maps
@@ -248,10 +248,10 @@ def test_the_margin_is_how_much_farther_another_style_must_be(clips):
     torch.manual_seed(0)
     talker = memorytalker.MemoryTalker(config).eval()
     clip = torch.randn(1, 16_000)
-    voice = Voice(clip, torch.tensor([16_000]))
+    voice = VoiceExample(clip, torch.tensor([16_000]))
     motion, frames = torch.zeros(1, 12, config.dims), torch.tensor([12])
     lips = torch.zeros(1, 2, dtype=torch.long)
-    utterance = Utterance(clip, torch.tensor([16_000]), None, motion, frames, None, lips)
+    utterance = UtteranceExample(clip, torch.tensor([16_000]), None, motion, frames, None, lips)
     alike = Triplet(utterance, voice, voice, voice)
     with torch.no_grad():
         terms = {margin: float(imitate(talker, alike, margin)["style"]) for margin in (1.0, 5.0)}

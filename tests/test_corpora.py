@@ -59,7 +59,7 @@ def voca(tmp_path):
         "FaceTalk_170731_00024_TA_sentence40",
     ]
     folder = tmp_path / "vocaset"
-    templates = write_corpus(folder, names, vocaset.VERTS, 60)
+    templates = write_corpus(folder, names, vocaset.VOCASET_VERTS, 60)
     np.save(folder / "lips_coordinates.npy", np.array([1590, 1590, 1593]))
     write_ply(folder / "FLAME_sample.ply")
     return folder, templates
@@ -79,7 +79,7 @@ def test_vocaset_becomes_clips_at_thirty_frames_a_second(voca, tmp_path):
     }
     clip = ClipSet(tmp_path / "clips", "train")[0]
     assert len(clip.motion) == 30 and clip.motion.fps == 30
-    expected = torch.arange(0, 60, 2)[:, None].expand(-1, 3 * vocaset.VERTS) / 1000
+    expected = torch.arange(0, 60, 2)[:, None].expand(-1, 3 * vocaset.VOCASET_VERTS) / 1000
     torch.testing.assert_close(flat(clip.motion), expected, atol=1e-6, rtol=0)
     theirs = torch.tensor(templates["FaceTalk_170728_03272_TA"], dtype=torch.float32)
     assert torch.equal(clip.avatar.neutral, theirs) and clip.avatar.lips.tolist() == [1590, 1590, 1593]
@@ -90,7 +90,7 @@ def test_vocaset_becomes_clips_at_thirty_frames_a_second(voca, tmp_path):
 
 def test_biwi_becomes_clips_at_twenty_five_and_two_letters_a_frame(tmp_path):
     raw = tmp_path / "biwi"
-    write_corpus(raw, ["F2_e01", "F2_e34", "M3_e38", "F1_e40", "F1_e05"], biwi.VERTS, 5)
+    write_corpus(raw, ["F2_e01", "F2_e34", "M3_e38", "F1_e40", "F1_e05"], biwi.BIWI_VERTS, 5)
     (raw / "lve.txt").write_text("3, 5, 5,\n 7")
     (raw / "BIWI_topology.obj").write_text("v 0 0 0\nf 1/1 2/2 3/3 4/4\n")
     assert len(list(convert("biwi", raw, tmp_path / "clips"))) == 4

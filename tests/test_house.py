@@ -41,6 +41,14 @@ FLOORS = [
 NEVER = {("methods", "corpora"), ("studio", "metrics")}
 """Rooms that would be below, and have no door."""
 
+SHARED = {
+    "METHOD",  # the value of every package in methods/
+    "CORPUS",  # the value of every reader in corpora/
+    # what a METHOD is made of
+    "paper_size", "starter_size", "as_published", "capture_folder", "read_original", "listen",
+}  # fmt: skip
+"""Names that several files define, because they are the same thing for different papers or corpora."""
+
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 FORBIDDEN = re.compile(r"^(utils?|helpers?|common|misc|base(_.*)?|.*_(manager|builder|factory))$")
@@ -88,6 +96,31 @@ def test_arrows_point_down(path):
         if there in FLOOR and there != here:
             assert FLOOR[there] < FLOOR[here], f"{here} imports {there}"
             assert (here, there) not in NEVER, f"{here} imports {there}"
+
+
+def public_names(path: Path) -> Iterator[str]:
+    """What a file defines at its top level for others to import."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+        else:
+            names = []
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def test_a_public_name_means_one_thing():
+    """Two files may define a name only where both owe it to the same contract (SHARED)."""
+    homes: dict[str, list[str]] = {}
+    for path in ENGINE:
+        for name in dict.fromkeys(public_names(path)):
+            homes.setdefault(name, []).append(name_of(path))
+    twice = {name: paths for name, paths in homes.items() if len(paths) > 1 and name not in SHARED}
+    assert not twice, "rename one by what it means, or make it private where one file uses it"
+    idle = {name for name in SHARED if len(homes.get(name, ())) < 2}
+    assert not idle, "no longer shared"
 
 
 def test_a_head_has_one_door():

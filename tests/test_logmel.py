@@ -12,7 +12,12 @@ import torch
 
 from talkcli.engine.audio.augment import at_pitch, bend, breath, elsewhere
 from talkcli.engine.audio.logmel import FEATURES, HOP, features, mel_power
-from talkcli.engine.audio.logmel_encoder import CHUNK, TICK, LogMelEncoder, LogMelEncoderConfig
+from talkcli.engine.audio.logmel_encoder import (
+    CHUNK_SAMPLES,
+    TICK_SAMPLES,
+    LogMelEncoder,
+    LogMelEncoderConfig,
+)
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.motion import Motion, Vertices
@@ -61,10 +66,10 @@ def test_silence_and_crumbs_are_finite(samples: int) -> None:
 
 @torch.no_grad()
 def test_chunks_are_invisible() -> None:
-    encoder, wave = small(), voice_like(2.2 * CHUNK / 16_000)[None]
+    encoder, wave = small(), voice_like(2.2 * CHUNK_SAMPLES / 16_000)[None]
     whole = encoder.phones(features(wave))
     heard = encoder.listen(wave)
-    assert heard.shape == whole.shape == (1, wave.shape[1] // TICK + 1, 40)
+    assert heard.shape == whole.shape == (1, wave.shape[1] // TICK_SAMPLES + 1, 40)
     assert torch.allclose(heard, whole, atol=1e-4)
 
 

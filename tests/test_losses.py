@@ -15,8 +15,8 @@ from talkcli.engine.layers.resampling import resampled
 from talkcli.engine.methods.memorytalker import METHOD as MEMORYTALKER
 from talkcli.engine.methods.memorytalker.stages import (
     Triplet,
-    Utterance,
-    Voice,
+    UtteranceExample,
+    VoiceExample,
     at_lips,
     imitate,
     remember,
@@ -41,10 +41,12 @@ def resting() -> MemoryTalker:
     return MemoryTalker(MemoryTalkerConfig(verts=VERTS, ears=(hubert,), features=16, feed_forward=32)).eval()
 
 
-def utterance(motion: torch.Tensor) -> Utterance:
+def utterance(motion: torch.Tensor) -> UtteranceExample:
     sound = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(1))
     one = torch.tensor([FRAMES])
-    return Utterance(sound, torch.tensor([16_000]), None, motion[None], one, None, torch.tensor([[1, 2]]))
+    return UtteranceExample(
+        sound, torch.tensor([16_000]), None, motion[None], one, None, torch.tensor([[1, 2]])
+    )
 
 
 def told(motion: torch.Tensor) -> dict[str, float]:
@@ -53,7 +55,9 @@ def told(motion: torch.Tensor) -> dict[str, float]:
 
 
 def imitated(motion: torch.Tensor) -> dict[str, float]:
-    voice = Voice(torch.randn(1, 8_000, generator=torch.Generator().manual_seed(2)), torch.tensor([8_000]))
+    voice = VoiceExample(
+        torch.randn(1, 8_000, generator=torch.Generator().manual_seed(2)), torch.tensor([8_000])
+    )
     losses = imitate(resting(), Triplet(utterance(motion), voice, voice, voice), 1.0)
     return {name: term.item() for name, term in losses.items()}
 

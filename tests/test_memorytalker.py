@@ -22,8 +22,8 @@ from talkcli.engine.methods.memorytalker.letters import HubertLetters
 from talkcli.engine.methods.memorytalker.original import config_of, read_original, renamed
 from talkcli.engine.methods.memorytalker.stages import (
     Triplet,
-    Utterance,
-    Voice,
+    UtteranceExample,
+    VoiceExample,
     imitate,
     remember,
     taught_weights,
@@ -135,7 +135,7 @@ def test_losses_and_gradients_are_those_of_the_authors_code(stage):
     m = given["vertice"] - given["template"]
     lips = given.get("lip_indices", torch.zeros(0, dtype=torch.long))[None]
     audio = given["audio"]
-    utterance = Utterance(audio, one(audio.shape[1]), None, m, one(m.shape[1]), None, lips)
+    utterance = UtteranceExample(audio, one(audio.shape[1]), None, m, one(m.shape[1]), None, lips)
     trained = list(taught_weights(talker)) if stage == 1 else list(talker.style.parameters())
     for parameter in talker.parameters():
         parameter.requires_grad_(any(parameter is p for p in trained))
@@ -144,7 +144,8 @@ def test_losses_and_gradients_are_those_of_the_authors_code(stage):
         named = {"mem": "loss_mem", "align": "loss_align"}
     else:
         voices = [
-            Voice(given[name], one(given[name].shape[1])) for name in ("audio", "audio_pos", "audio_neg")
+            VoiceExample(given[name], one(given[name].shape[1]))
+            for name in ("audio", "audio_pos", "audio_neg")
         ]
         losses = imitate(talker, Triplet(utterance, *voices), 1.0)
         named = {"lip": "loss_last", "style": "loss_style"}
@@ -371,7 +372,9 @@ def test_the_memory_learns_only_from_its_own_terms():
     sound = torch.stack([noise(1.0, 1), noise(1.0, 2)])
     samples, frames = torch.tensor([16_000, 16_000]), torch.tensor([30, 30])
     losses = remember(
-        talker, Utterance(sound, samples, None, m, frames, None, torch.zeros(2, 1, dtype=torch.long)), seed()
+        talker,
+        UtteranceExample(sound, samples, None, m, frames, None, torch.zeros(2, 1, dtype=torch.long)),
+        seed(),
     )
     slots = talker.memory.slots
     (seen,) = torch.autograd.grad(losses["mse"] + losses["vel"], slots, retain_graph=True, allow_unused=True)

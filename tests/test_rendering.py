@@ -25,7 +25,7 @@ from talkcli.engine.rendering.camera import Camera, look_at, portrait
 from talkcli.engine.rendering.picture import Painter
 from talkcli.engine.rendering.rasterize import SHEER
 from talkcli.engine.rendering.render import compile_renderer, frames, is_compiled
-from talkcli.engine.rendering.strands import LEFT
+from talkcli.engine.rendering.strands import TO_END
 from talkcli.engine.rendering.surface import HAIR, surface_of
 
 
@@ -304,7 +304,7 @@ def test_hair_thins_out_towards_its_end_and_nowhere_else():
     uv = places[:, :2] * 10 + 0.5
     own = dataclasses.replace(topology, faces=faces, uv=uv, uv_faces=faces, materials=torch.full((40,), HAIR))
     surface = surface_of(sheet, own)
-    assert np.array_equal(surface.sides == SHEER, (surface.hair[:, :, LEFT] < 1).any(1))
+    assert np.array_equal(surface.sides == SHEER, (surface.hair[:, :, TO_END] < 1).any(1))
     assert (surface.sides == SHEER).sum() == 8
     picture = Painter(surface, 128, 128, "black").draw(places.numpy(), VIEW, 4 * FOCAL)
     covered = (picture.max(-1) > 0)[:, 10:118].mean(1)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.corpora import convert
-from talkcli.engine.corpora.textalk4d import read
+from talkcli.engine.corpora.textalk4d import CORPUS
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
 from talkcli.engine.motion import Vertices
 from talkcli.engine.scans import TEXTALK4D_UNIT
@@ -87,7 +87,7 @@ def test_textalk4d_becomes_clips_with_textures(corpus, talk, tmp_path):
 
 
 def test_the_face_keeps_its_quads_its_seams_and_its_skin(corpus):
-    get = read(corpus)
+    get = CORPUS.read(corpus)
     avatar, large = get["ID002/first"]().avatar, get["ID001/whole"]().avatar.look
     assert avatar.faces.tolist() == [[0, 1, 2], [0, 2, 3], [1, 4, 5], [1, 5, 2]]
     assert avatar.uv is not None and avatar.uv_faces is not None and avatar.look is not None
@@ -109,7 +109,7 @@ def test_a_neutral_skin_is_kept_as_large_as_it_is_when_asked(corpus, talk, tmp_p
 
 
 def test_clips_can_be_made_in_other_processes(corpus):
-    name, get = list(read(corpus).items())[-1]
+    name, get = list(CORPUS.read(corpus).items())[-1]
     assert name == "ID011/second" and len(pickle.loads(pickle.dumps(get))().motion) == 10
 
 
@@ -156,7 +156,7 @@ def test_what_is_missing_or_damaged_is_named(tmp_path, spoil, kind, named):
     write_person(tmp_path, 1, 1.0)
     spoil(tmp_path / "ID001")
     with pytest.raises(kind, match=named):
-        read(tmp_path)["ID001/first"]()
+        CORPUS.read(tmp_path)["ID001/first"]()
 
 
 def test_a_folder_without_people_says_which_to_give(tmp_path, talk):

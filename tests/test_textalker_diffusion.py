@@ -22,8 +22,8 @@ from talkcli.engine.generation.guidance import guide
 from talkcli.engine.methods.textalker.denoiser import Denoiser, DenoiserConfig
 from talkcli.engine.methods.textalker.diffuser import (
     Diffuser,
-    Draw,
     Readout,
+    WindowDice,
     diffusion_losses,
     draw,
     drawn_losses,
@@ -240,7 +240,9 @@ def test_the_beginning_does_not_depend_on_what_follows(diffuser, steps):
     assert torch.equal(first, long[0])
 
 
-def by_the_book(diffuser: Diffuser, audio: Tensor, latents: Tensor, first: Draw, second: Draw) -> Tensor:
+def by_the_book(
+    diffuser: Diffuser, audio: Tensor, latents: Tensor, first: WindowDice, second: WindowDice
+) -> Tensor:
     """The training loss window by window, clip by clip."""
     net, w, c = diffuser.denoising_net, SMALL.window, SMALL.context
     samples = audio.shape[1] // 2

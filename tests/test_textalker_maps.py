@@ -12,8 +12,8 @@ from talkcli.engine.face.uv_maps import drawn, read_maps, uv_map, uv_reader
 from talkcli.engine.methods.textalker.maps import (
     PUBLISHED_HIGH,
     PUBLISHED_LOW,
-    denormalised,
-    normalised,
+    denormalised_offsets,
+    normalised_offsets,
     ratio_of,
     wrinkle,
     wrinkle_of,
@@ -160,10 +160,10 @@ def test_an_open_jaw_survives_a_published_map():
 
 
 def test_offsets_keep_their_meaning_between_the_bounds():
-    rest = normalised(torch.zeros(1, 3), LOW, HIGH)[0]
+    rest = normalised_offsets(torch.zeros(1, 3), LOW, HIGH)[0]
     torch.testing.assert_close(rest, torch.tensor([0.51852, 0.40464, 0.46183]), rtol=0, atol=1e-5)
     offsets = torch.randn(7, 3, generator=torch.Generator().manual_seed(0)) * 0.05
-    back = denormalised(normalised(offsets, LOW, HIGH).T[..., None], LOW, HIGH)[..., 0].T
+    back = denormalised_offsets(normalised_offsets(offsets, LOW, HIGH).T[..., None], LOW, HIGH)[..., 0].T
     torch.testing.assert_close(back, offsets)
 
 

@@ -18,7 +18,7 @@ from talkcli.engine.face.geometry import offsets
 from talkcli.engine.face.look import FULL
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.methods import captured
-from talkcli.engine.methods.textalker import METHOD, PARTS, STILL
+from talkcli.engine.methods.textalker import COMPONENTS, METHOD, STILL
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
 from talkcli.engine.methods.textalker.encodings import latents_of
@@ -306,7 +306,7 @@ def test_latents_of_few_degrees_of_freedom_survive_their_principal_components():
 def test_studio_clips_get_the_small_config_and_no_blinks(tmp_path):
     config = METHOD.sizes["starter"](studio_clips(tmp_path))
     assert config.ears == (LogMelEncoderConfig(),)
-    assert config.motion.dims == 512 and config.denoiser.motion == PARTS
+    assert config.motion.dims == 512 and config.denoiser.motion == COMPONENTS
     assert not any(name.startswith(STILL) for name in config.rig_shapes) and "jawOpen" in config.rig_shapes
 
 

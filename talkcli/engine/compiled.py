@@ -13,7 +13,7 @@ import numpy as np
 
 from talkcli.engine.assets import cache_folder
 
-FREE = {"contract", "arcp", "nsz", "afn", "reassoc"}
+_FREE_MATHS = {"contract", "arcp", "nsz", "afn", "reassoc"}
 
 
 @functools.cache
@@ -53,12 +53,12 @@ def _single(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def fast(function: Callable[..., Any]) -> Any:
     """In single precision, free to reorder: for colours, which are rounded to bytes anyway."""
-    return _lending(_single(function), fastmath=FREE)
+    return _lending(_single(function), fastmath=_FREE_MATHS)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """As `fast`, and melted into its caller."""
-    return _lending(_single(function), fastmath=FREE, forceinline=True)
+    return _lending(_single(function), fastmath=_FREE_MATHS, forceinline=True)
 
 
 def exact(function: Callable[..., Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Recordings: which files of a folder are taken for one."""
+"""Recordings: which files of a folder count as recordings."""
 
 from __future__ import annotations
 

@@ -17,16 +17,16 @@ WINDOW = 400  # samples: 25 ms, Hann
 FFT = 512
 FINE_BANDS = 80
 """Triangles equally spaced in mel from 40 to 7600 Hz: the resolution at which augmentation bends spectra."""
-BANDS = 40
+MEL_BANDS = 40
 """Pairs of fine bands: too coarse for the harmonics of a voice, fine enough for its formants."""
-FEATURES = 3 * BANDS
+FEATURES = 3 * MEL_BANDS
 """Level, slope and curvature of each band."""
 
 REACH = 1500
 """Spectra on either side (15 s) that say how loud the recording is; and as many again, what colour it has."""
-FLOOR = 10**-4.5
+FLOOR_POWER = 10**-4.5
 """Power under the recording's mean that is taken for silence (45 dB)."""
-HUSH = 1e-9
+_HUSH = 1e-9
 """Band power at which a recording is silent however quiet the rest of it is (about -80 dB of full scale)."""
 
 
@@ -59,8 +59,8 @@ def mel_power(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch 
 
 
 def fold(power: Float[Tensor, "batch frames fine"]) -> Float[Tensor, "batch frames bands"]:
-    """Fine bands to BANDS."""
-    return power.unflatten(2, (BANDS, FINE_BANDS // BANDS)).mean(3)
+    """Fine bands to MEL_BANDS."""
+    return power.unflatten(2, (MEL_BANDS, FINE_BANDS // MEL_BANDS)).mean(3)
 
 
 def _around(values: Float[Tensor, "batch frames n"]) -> Float[Tensor, "batch frames n"]:
@@ -72,7 +72,7 @@ def _around(values: Float[Tensor, "batch frames n"]) -> Float[Tensor, "batch fra
 
 
 def normalise(
-    power: Float[Tensor, "batch frames bands"], floor: float = FLOOR
+    power: Float[Tensor, "batch frames bands"], floor: float = FLOOR_POWER
 ) -> Float[Tensor, "batch frames bands"]:
     """Log power without level, room colour and noise floor.
 
@@ -82,8 +82,8 @@ def normalise(
     for all bands keeps the shape of the spectrum.
     """
     level = _around(power.mean(2, keepdim=True)) / _around(torch.ones_like(power[..., :1]))
-    logs = (power + (level * floor).clamp(min=HUSH)).log()
-    loud = torch.sigmoid((power.mean(2, keepdim=True) + HUSH).log() - (level + HUSH).log() + 3.0)
+    logs = (power + (level * floor).clamp(min=_HUSH)).log()
+    loud = torch.sigmoid((power.mean(2, keepdim=True) + _HUSH).log() - (level + _HUSH).log() + 3.0)
     colour = _around(logs * loud) / _around(loud).clamp(min=1e-3)
     return (logs - colour) / 2.5
 

@@ -19,13 +19,13 @@ from talkcli.engine.speech import SAMPLE_RATE
 
 TICKS = 50
 """Ticks a second; tick k stands at k / TICKS seconds."""
-TICK = SAMPLE_RATE // TICKS
-EDGE = 100
+TICK_SAMPLES = SAMPLE_RATE // TICKS
+EDGE_SPECTRA = 100
 """Spectra on either side of a chunk that the network hears with it."""
-CHUNK = 60 * SAMPLE_RATE
+CHUNK_SAMPLES = 60 * SAMPLE_RATE
 """Samples heard at a time when not training: on a fixed grid, streaming equals offline bit for bit."""
 
-HUSH = 10**-3.5
+_HUSH_RMS = 10**-3.5
 """Root mean square of full scale (-70 dB) below which there is nothing to hear, whatever a recogniser of
 phones, which is deaf to level, makes of it."""
 CERTAIN = 8.0
@@ -41,7 +41,7 @@ class LogMelEncoderConfig:
     kind: Literal["logmel"] = "logmel"
 
 
-class Residual(nn.Module):
+class DilatedBlock(nn.Module):
     """One dilated convolution round which the signal may pass untouched."""
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
@@ -72,7 +72,7 @@ class LogMelEncoder(Ear):
         self.halve = nn.Conv1d(width, width, 5, stride=2, padding=2)
         self.halve_norm = nn.BatchNorm1d(width)
         dilations = [(1, 2, 1, 3, 1, 4, 1, 6)[i % 8] for i in range(config.depth)]
-        self.blocks = nn.ModuleList([Residual(width, dilation, config.dropout) for dilation in dilations])
+        self.blocks = nn.ModuleList([DilatedBlock(width, dilation, config.dropout) for dilation in dilations])
         self.leave = nn.Conv1d(width, len(PHONES), 1)
 
     @property
@@ -89,17 +89,17 @@ class LogMelEncoder(Ear):
 
     def listen(self, waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch ticks phones"]:
         """Logits at TICKS a second, in chunks of constant memory when not training."""
-        if self.training or waveform.shape[1] <= CHUNK:
+        if self.training or waveform.shape[1] <= CHUNK_SAMPLES:
             return self.phones(features(waveform))
-        size, context = CHUNK // HOP, 2 * REACH + EDGE
+        size, context = CHUNK_SAMPLES // HOP, 2 * REACH + EDGE_SPECTRA
         heard = []
         for start in range(0, waveform.shape[1] // HOP + 1, size):
-            first, near = max(0, start - context), max(0, start - EDGE)
+            first, near = max(0, start - context), max(0, start - EDGE_SPECTRA)
             spectra = features(waveform[:, first * HOP : (start + size + context) * HOP])
-            part = self.phones(spectra[:, near - first : start - first + size + EDGE])
+            part = self.phones(spectra[:, near - first : start - first + size + EDGE_SPECTRA])
             skip = (start - near) // 2
             heard.append(part[:, skip : skip + size // 2])
-        return torch.cat(heard, dim=1)[:, : waveform.shape[1] // TICK + 1]
+        return torch.cat(heard, dim=1)[:, : waveform.shape[1] // TICK_SAMPLES + 1]
 
     def forward(
         self, waveform: Float[Tensor, "batch samples"], frames: int, fps: Fraction | float
@@ -121,6 +121,6 @@ class LogMelEncoder(Ear):
 
 
 def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " frames"]:
-    """Frames whose surroundings of three frames are below HUSH."""
+    """Frames whose surroundings of three frames are below _HUSH_RMS."""
     power = F.adaptive_avg_pool1d(waveform.square()[None, None], frames)
-    return F.max_pool1d(power, 3, stride=1, padding=1)[0, 0] < HUSH**2
+    return F.max_pool1d(power, 3, stride=1, padding=1)[0, 0] < _HUSH_RMS**2

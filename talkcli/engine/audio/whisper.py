@@ -16,7 +16,7 @@ from talkcli.engine.audio.pretrained import LONGEST, PretrainedEar, settings_in,
 from talkcli.engine.errors import BadInput
 from talkcli.engine.speech import TICK
 
-WINDOW, HOP = 400, 160
+_WINDOW, _HOP = 400, 160
 """Samples of its spectra."""
 
 
@@ -70,8 +70,8 @@ class WhisperEar(PretrainedEar):
 
 def whisper_spectra(sound: Float[Tensor, " samples"], mels: int) -> Float[Tensor, "mels spectra"]:
     """Its log-mel spectra, 100 a second, 80 dB deep, as it was taught on them."""
-    window = torch.hann_window(WINDOW, device=sound.device)
-    power = torch.stft(sound, WINDOW, HOP, window=window, return_complex=True)[:, :-1].abs().square()
+    window = torch.hann_window(_WINDOW, device=sound.device)
+    power = torch.stft(sound, _WINDOW, _HOP, window=window, return_complex=True)[:, :-1].abs().square()
     logs = (_filters(mels).to(sound) @ power).clamp(min=1e-10).log10()
     return (logs.maximum(logs.max() - 8.0) + 4.0) / 4.0
 
@@ -81,7 +81,7 @@ def _filters(mels: int) -> Float[Tensor, "mels bins"]:
     """Slaney's triangles of equal area."""
     audio = transformers("whisper").audio_utils
     rows = audio.mel_filter_bank(
-        WINDOW // 2 + 1, mels, 0.0, 8000.0, 16_000, norm="slaney", mel_scale="slaney"
+        _WINDOW // 2 + 1, mels, 0.0, 8000.0, 16_000, norm="slaney", mel_scale="slaney"
     )
     return torch.from_numpy(rows.T).float()
 

@@ -18,14 +18,14 @@ from talkcli.engine.corpora.corpus import Corpus
 from talkcli.engine.corpora.faceformer import sentences
 from talkcli.engine.corpora.foreign import find, load_faces, load_indices
 
-VERTS = 23370
-FPS = Fraction(25)
+BIWI_VERTS = 23370
+_FPS = Fraction(25)
 
 _TRAIN = ("F2", "F3", "F4", "M3", "M4", "M5")
 _STRANGERS = ("F1", "F5", "F6", "F7", "F8", "M1", "M2", "M6")
 
 
-def split_of(name: str) -> str | None:
+def _split_of(name: str) -> str | None:
     """Sentences 1 to 32 train, 33 to 36 validate, 37 to 40 test, with known people or others (B)."""
     subject, sentence = name.split("/")
     number = int(sentence[-2:])
@@ -34,13 +34,13 @@ def split_of(name: str) -> str | None:
     return "test-b" if subject in _STRANGERS and number > 36 else None
 
 
-def read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
+def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
     """Every clip of a published split: `subject/eNN`, and how to get it."""
     hint = "FaceFormer's code has it."
     shape = find(folder, "BIWI_topology.obj", "BIWI_topology.ply", "BIWI.ply", hint=hint)
     lips = find(folder, "lips_coordinates.npy", "lve.txt", hint="CodeTalker's code has it.")
-    indices = load_indices(lips, VERTS)
-    return sentences(folder, load_faces(shape), indices, VERTS, FPS, split_of)
+    indices = load_indices(lips, BIWI_VERTS)
+    return sentences(folder, load_faces(shape), indices, BIWI_VERTS, _FPS, _split_of)
 
 
 CORPUS = Corpus(
@@ -48,7 +48,7 @@ CORPUS = Corpus(
     source="BIWI 3D Audiovisual Corpus of Affective Communication",
     licence="BIWI 3D Audiovisual Corpus licence (research only); see the Computer Vision Lab of ETH Zurich",
     splits=("train", "val", "test", "test-b"),
-    read=read,
-    split_of=split_of,
+    read=_read,
+    split_of=_split_of,
     made={"units": "about one face height; not metres"},
 )

@@ -29,7 +29,7 @@ from talkcli.engine.pictures import picture_size
 from talkcli.engine.scans import LARGEST_SKIN, TEXTALK4D_UNIT, load_obj_vertices, scanned_avatar
 from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
 
-FPS = Fraction(30)
+_FPS = Fraction(30)
 HALVED = 10
 
 
@@ -42,12 +42,12 @@ class Settings:
 _AGAIN = "Unpack the archive again."
 
 
-def split_of(name: str) -> str:
+def _split_of(name: str) -> str:
     """`ID001/whole`, `ID063/first` and `ID063/second` -> its split."""
     return "test" if name.endswith("/second") else "train"
 
 
-def read(folder: Path, settings: Settings = Settings()) -> Mapping[str, Callable[[], Clip]]:
+def _read(folder: Path, settings: Settings = Settings()) -> Mapping[str, Callable[[], Clip]]:
     """Every recording, or half of one, and how to get it."""
     people = sorted(path.parent for path in folder.glob("*/Models") if path.is_dir())
     if not people:
@@ -72,7 +72,7 @@ def _clip(person: Path, part: str, lips: Path | None, largest: int) -> Clip:
         raise MissingAsset(f"There is no {wav}.", _AGAIN)
     speech = load_speech(wav)
     meshes = _numbered(person / "Models", "face_aligned.obj")
-    count = min(len(meshes), int(speech.seconds * FPS))
+    count = min(len(meshes), int(speech.seconds * _FPS))
     if count < 2:
         raise BadInput(f"{wav} and {person / 'Models'} have fewer than two frames together.", _AGAIN)
     skins = _numbered(person / "Textures_512", "face.png")
@@ -94,7 +94,7 @@ def _clip(person: Path, part: str, lips: Path | None, largest: int) -> Clip:
         _check(path, skins[0])
     return Clip(
         Speech(sound, speech.notes),
-        Motion(FPS, Vertices(torch.stack(offsets))),
+        Motion(_FPS, Vertices(torch.stack(offsets))),
         avatar,
         textures=TextureFrames(skins[0], tuple(skins[start:stop])),
     )
@@ -119,7 +119,7 @@ def _check(path: Path, like: Path) -> None:
 
 def _sample(frame: int) -> int:
     """Where a frame begins in the recording."""
-    return int(frame / FPS * SAMPLE_RATE)
+    return int(frame / _FPS * SAMPLE_RATE)
 
 
 CORPUS = Corpus(
@@ -127,8 +127,8 @@ CORPUS = Corpus(
     source="TexTalk4D",
     licence="CC BY-NC 4.0 (TexTalk4D; github.com/XuanchenLi/TexTalk)",
     splits=("train", "test"),
-    read=read,
-    split_of=split_of,
+    read=_read,
+    split_of=_split_of,
     made={"metres_per_unit": TEXTALK4D_UNIT},
     settings=Settings,
 )

@@ -17,8 +17,8 @@ from talkcli.engine.corpora.corpus import Corpus
 from talkcli.engine.corpora.faceformer import sentences
 from talkcli.engine.corpora.foreign import find, load_arrays, load_faces, load_indices
 
-VERTS = 5023
-FPS = Fraction(30)
+VOCASET_VERTS = 5023
+_FPS = Fraction(30)
 """Every second frame of the 60 captured, as all published models use it."""
 
 _TRAIN = ("170728_03272", "170904_00128", "170725_00137", "170915_00223", "170811_03274", "170913_03279",
@@ -28,7 +28,7 @@ _TEST = ("170809_00138", "170731_00024")
 """FaceFormer's split; who validates or tests says only sentences 21 to 40."""
 
 
-def split_of(name: str) -> str | None:
+def _split_of(name: str) -> str | None:
     """`subject/sentenceNN` -> the split it belongs to, if any."""
     subject, sentence = name.split("/")
     key, number = subject.removeprefix("FaceTalk_").removesuffix("_TA"), int(sentence[-2:])
@@ -39,15 +39,15 @@ def split_of(name: str) -> str | None:
     return None
 
 
-def read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
+def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
     """Every clip of a published split: `subject/sentenceNN`, and how to get it."""
     shape = find(folder, "FLAME_sample.ply", hint="It lies in the template folder of VOCA's code.")
     masks = find(folder, "lips_coordinates.npy", "FLAME_masks.pkl", hint="Fetch FLAME's vertex masks.")
     if masks.suffix == ".pkl":
         lips = torch.from_numpy(load_arrays(masks)["lips"].astype("int64"))
     else:
-        lips = load_indices(masks, VERTS)
-    return sentences(folder, load_faces(shape), lips, VERTS, FPS, split_of, every=2)
+        lips = load_indices(masks, VOCASET_VERTS)
+    return sentences(folder, load_faces(shape), lips, VOCASET_VERTS, _FPS, _split_of, every=2)
 
 
 CORPUS = Corpus(
@@ -55,6 +55,6 @@ CORPUS = Corpus(
     source="VOCASET",
     licence="VOCASET licence (non-commercial research); see voca.is.tue.mpg.de",
     splits=("train", "val", "test"),
-    read=read,
-    split_of=split_of,
+    read=_read,
+    split_of=_split_of,
 )

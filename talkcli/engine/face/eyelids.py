@@ -20,7 +20,7 @@ _SLIDE = (0.15, 0.5, 0.85, 1.0, 1.0, 1.0)
 CLEARANCE = (0.0012, 0.0012, 0.0010, 0.0008, 0.00025, 0.0002)
 """Metres that each loop keeps from the eyeball, if it does so at rest."""
 
-SEAL = 0.1
+_SEAL = 0.1
 """Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
 
 SUDDEN = 5
@@ -110,7 +110,7 @@ def _met(lids: Tensor, rest: Tensor, eye: Eye) -> Tensor:
     gap, full = (sign * (at - at[..., eye.opposite, :])[..., 1] for at in (now, calm))
     canthus = eye.opposite == torch.arange(len(eye.opposite))
     openness = (gap / full.clamp(min=1e-3)).amin(1).masked_fill(canthus, 1.0)
-    done = ((1 - _zipped(openness)) / (1 - SEAL)).clamp(0, 1) ** SUDDEN
+    done = ((1 - _zipped(openness)) / (1 - _SEAL)).clamp(0, 1) ** SUDDEN
     met = torch.lerp(now, _shut(now, calm, eye), done[:, None, :, None])
     turn = (met - now)[..., 1]
     led = [turn[:, 1 if name in ("inner_margin", "hidden") else 0] for name in LID_RINGS]

@@ -20,8 +20,8 @@ FOLLOW = (0.0, 0.05, 0.12, 0.3, 0.55, 0.85, 1.0, 1.0, 0.6, 0.2)
 BULGE = (0.0, 0.0, 0.06, 0.16, 0.18, 0.05, 0.0, 0.0, 0.0, 0.0)
 """How far each loop comes forward per metre that lips press into each other."""
 
-SEAL, REACH = 0.00025, 0.0015
-"""Metres: gaps under SEAL are shut, gaps over REACH are left alone."""
+_SEAL, _REACH = 0.00025, 0.0015
+"""Metres: gaps under _SEAL are shut, gaps over _REACH are left alone."""
 
 FACING, PAST = 0.0035, 0.007
 """Metres: lips nearer in depth than FACING meet; further than PAST they slide past each other."""
@@ -47,7 +47,7 @@ def settle_lips(vertices: Float[Tensor, "frames verts 3"], mouth: Mouth, neutral
     """In place: no lip crosses the other or a tooth; over-closed lips press flat."""
     lips = vertices[:, mouth.rings]
     lips = _apart_from_teeth(lips, vertices, mouth, neutral)
-    lips = _met(lips, mouth, 0.5, SEAL)
+    lips = _met(lips, mouth, 0.5, _SEAL)
     lips = _met(lips, mouth, 1.0, 0.0)
     vertices[:, mouth.rings] = lips
 
@@ -64,11 +64,11 @@ def _met(lips: Tensor, mouth: Mouth, share: float, seal: float) -> Tensor:
     other = facing(slit[..., 0], slit[..., 1:], mouth.upper, mouth.corners)
     gap = sign * (slit[..., 1] - other[..., 0])
     apart = slit[..., 2] - other[..., 1]
-    shut = torch.where(gap < REACH, ((gap - seal) / (1 - seal / REACH)).clamp(min=0), gap)
+    shut = torch.where(gap < _REACH, ((gap - seal) / (1 - seal / _REACH)).clamp(min=0), gap)
     overlap = ((PAST - apart.abs()) / (PAST - FACING)).clamp(0, 1)
     near = overlap * overlap * (3 - 2 * overlap) * sign.abs()
     move = share * sign * (shut - gap) * near
-    slide = -0.5 * apart * ((REACH - gap) / REACH).clamp(0, 1) * near
+    slide = -0.5 * apart * ((_REACH - gap) / _REACH).clamp(0, 1) * near
     pressed = (-gap).clamp(min=0) * near
     follow, bulge = torch.tensor(FOLLOW)[:, None], torch.tensor(BULGE)[:, None]
     up, out = move[:, None] * follow, slide[:, None] * follow + pressed[:, None] * bulge

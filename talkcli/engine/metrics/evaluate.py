@@ -186,7 +186,7 @@ def _measured(
     if by_kind["texture"] and case.reference is not None:
         own |= _texture_sums(by_kind["texture"], case, case.reference)
     if by_kind["heard"]:
-        heard = listen(case, regions)
+        heard = mouth_and_phones(case, regions)
         asked = Heard(heard.reference or heard.mouth, heard.phones, heard.reference)
         for metric in by_kind["heard"]:
             own[metric.id], true[metric.id] = metric.measure(heard), metric.measure(asked)
@@ -197,7 +197,7 @@ def _finite(value: float) -> Tally:
     return (value, 1) if math.isfinite(value) else (0.0, 0)
 
 
-def listen(case: Case, regions: Regions | None = None) -> Heard:
+def mouth_and_phones(case: Case, regions: Regions | None = None) -> Heard:
     """A case's mouth beside the mouth that its aligned phones ask for.
 
     Both on the case's own head, if its rig has the shapes of speech; else the asked one on the built-in head.

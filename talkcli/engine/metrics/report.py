@@ -14,7 +14,7 @@ from typing import Any
 
 from talkcli.engine.files import replacing
 from talkcli.engine.metrics.catalogue import ARTICULATION
-from talkcli.engine.metrics.evaluate import Case, Score, evaluate, listen
+from talkcli.engine.metrics.evaluate import Case, Score, evaluate, mouth_and_phones
 from talkcli.engine.metrics.pair import Regions
 from talkcli.engine.metrics.plots import MOST_TRACES, Trace, save_plot
 
@@ -112,7 +112,7 @@ class Report:
         traces = []
         for index, case in enumerate(next(iter(self.heard.values()), [])):
             mouths = {
-                name: listen(cases[index], self.regions)
+                name: mouth_and_phones(cases[index], self.regions)
                 for name, cases in self.heard.items()
                 if index < len(cases)
             }

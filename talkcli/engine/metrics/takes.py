@@ -163,7 +163,7 @@ def finished(
     motions = sorted(predicted.rglob("*.motion")) if predicted.is_dir() else [predicted]
     if not motions:
         raise BadInput(f"{predicted} has no motions.", "Make some with: talk animate AUDIO -o NAME.motion")
-    return heard(motions, takes, avatar)
+    return of_recordings(motions, takes, avatar)
 
 
 def pairs(predicted: Path, reference: Path) -> list[tuple[str, Path, Path]]:
@@ -204,7 +204,9 @@ def compared(
         yield _case(name, load_motion(predicted), who, load_motion(reference), known, reference)
 
 
-def heard(motions: Sequence[Path], takes: Sequence[Take], avatar: Avatar | None = None) -> Iterator[Case]:
+def of_recordings(
+    motions: Sequence[Path], takes: Sequence[Take], avatar: Avatar | None = None
+) -> Iterator[Case]:
     """Cases of finished motions beside the recordings that they perform, without references."""
     known = {take.name: take for take in takes}
     alone = len(motions) == len(takes) == 1

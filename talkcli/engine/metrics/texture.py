@@ -25,7 +25,7 @@ EVEN = (224.0, 172.0, 150.0)
 FRAMES_AT_ONCE = 32
 BEST = 100.0
 """Decibels of textures that are equal."""
-WINDOW, SIGMA = 11, 1.5
+_SSIM_WINDOW, _SSIM_SIGMA = 11, 1.5
 """Of SSIM's Gaussian (Wang et al. 2004)."""
 OUTSIDE = ("neck", "scalp", "ears")
 """Regions of a rig that are not the face."""
@@ -48,11 +48,11 @@ def psnr(worn: Worn) -> Float[Tensor, " frames"]:
 
 def ssim(worn: Worn) -> Float[Tensor, " frames"]:
     """Structural similarity (Wang et al. 2004), Gaussian window of 11, mean over the face's texels."""
-    bell = torch.exp(-0.5 * ((torch.arange(WINDOW) - WINDOW // 2) / SIGMA) ** 2)
-    kernel = (bell[:, None] * bell / bell.sum() ** 2).expand(3, 1, WINDOW, WINDOW)
+    bell = torch.exp(-0.5 * ((torch.arange(_SSIM_WINDOW) - _SSIM_WINDOW // 2) / _SSIM_SIGMA) ** 2)
+    kernel = (bell[:, None] * bell / bell.sum() ** 2).expand(3, 1, _SSIM_WINDOW, _SSIM_WINDOW)
 
     def blurred(x: Tensor) -> Tensor:
-        return F.conv2d(F.pad(x, [WINDOW // 2] * 4, mode="reflect"), kernel, groups=3)
+        return F.conv2d(F.pad(x, [_SSIM_WINDOW // 2] * 4, mode="reflect"), kernel, groups=3)
 
     x, y = worn.predicted, worn.reference
     mx, my = blurred(x), blurred(y)

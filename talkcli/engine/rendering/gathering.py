@@ -28,8 +28,7 @@ from talkcli.engine.rendering.shading import (
     keep_three,
     three,
 )
-from talkcli.engine.rendering.strands import ACROSS as STRAND
-from talkcli.engine.rendering.strands import PLAIN, shade
+from talkcli.engine.rendering.strands import CONTRAST, WHICH, shade
 from talkcli.engine.rendering.surface import HAIR, LASH, SKIN
 from talkcli.engine.rendering.textures import CHANNELS, FINE, HALVES, WHITE, corners, four, tinted
 
@@ -55,7 +54,7 @@ ATTRIBUTES = 12
 """Of a vertex: place, normal, share of the room and of the key seen, curvature, way of its hair."""
 
 FACTS = 20
-LEVEL, CORNER, WEIGHTS = 9, 10, 12
+_LEVEL, _CORNER, WEIGHTS = 9, 10, 12
 """Of a face: gradients of u and of v (1/m), unit normal; texture level; snapped place of its first corner;
 value there and slopes of its first corner's weight, slopes of the two others', to a common factor."""
 
@@ -145,13 +144,13 @@ def survey(vertices, surface, snapped, nearness, facts):
         share = 1.0 / np.float32(area)
         painted = abs(du1 * dv2 - du2 * dv1) * texels
         sharpness = painted * abs(share) * np.float32(4 * SUBSAMPLE * SUBSAMPLE)
-        facts[f, LEVEL] = min(max(0.5 * math.log2(max(sharpness, 1e-6)) + 0.3, 0.0), finest)
+        facts[f, _LEVEL] = min(max(0.5 * math.log2(max(sharpness, 1e-6)) + 0.3, 0.0), finest)
         na, nb, nc = (
             np.float32(nearness[i]),
             np.float32(nearness[j]) * share,
             np.float32(nearness[k]) * share,
         )
-        facts[f, CORNER], facts[f, CORNER + 1] = snapped[i, 0], snapped[i, 1]
+        facts[f, _CORNER], facts[f, _CORNER + 1] = snapped[i, 0], snapped[i, 1]
         facts[f, WEIGHTS] = na
         facts[f, WEIGHTS + 1] = na * share * np.float32(by - cy)
         facts[f, WEIGHTS + 2] = na * share * np.float32(cx - bx)
@@ -171,7 +170,7 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
     for n in range(count):
         i = np.uint64(n)
         f = np.uint64(face[i])
-        x, y, w = xs[i] - facts[f, CORNER], ys[i] - facts[f, CORNER + 1], WEIGHTS
+        x, y, w = xs[i] - facts[f, _CORNER], ys[i] - facts[f, _CORNER + 1], WEIGHTS
         wa = facts[f, w] + facts[f, w + 1] * x + facts[f, w + 2] * y
         wb = facts[f, w + 3] * x + facts[f, w + 4] * y
         wc = facts[f, w + 5] * x + facts[f, w + 6] * y
@@ -208,7 +207,7 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
         keep(fields, SOFTNESS, n, wander if kind == SKIN else (0.3 if kind < LASH else 0.0))
     for n in range(count):
         i = np.uint64(n)
-        level = np.uint64(facts[np.uint64(face[i]), LEVEL])
+        level = np.uint64(facts[np.uint64(face[i]), _LEVEL])
         found = corners(surface.levels, level, batch.u[i], batch.v[i])
         a, b, c, d = four(surface.texels, found, 0)
         e, f, g, h = four(surface.texels, found, 4)
@@ -269,11 +268,11 @@ def _comb(count, batch, surface, facts):
     for n in range(count):
         i = np.uint64(n)
         f = np.uint64(face[i])
-        x, y = xs[i] - facts[f, CORNER], ys[i] - facts[f, CORNER + 1]
+        x, y = xs[i] - facts[f, _CORNER], ys[i] - facts[f, _CORNER + 1]
         wa = facts[f, w] + facts[f, w + 1] * x + facts[f, w + 2] * y
         wb = facts[f, w + 3] * x + facts[f, w + 4] * y
         wc = facts[f, w + 5] * x + facts[f, w + 6] * y
-        across = wa * hair[f, 0, STRAND] + wb * hair[f, 1, STRAND] + wc * hair[f, 2, STRAND]
-        bright = shade(max(across / (wa + wb + wc), 0.0), hair[f, 0, PLAIN])
+        across = wa * hair[f, 0, WHICH] + wb * hair[f, 1, WHICH] + wc * hair[f, 2, WHICH]
+        bright = shade(max(across / (wa + wb + wc), 0.0), hair[f, 0, CONTRAST])
         albedo = three(fields, ALBEDO, n)
         keep_three(fields, ALBEDO, n, (albedo[0] * bright, albedo[1] * bright, albedo[2] * bright))

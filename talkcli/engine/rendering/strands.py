@@ -17,10 +17,10 @@ STRAND = 0.00042
 THIN, LOCK = 2 / 13, 0.08
 """Share of a sheet along v over which its strands end; sheets shorter than LOCK metres thin at both ends."""
 
-FAR, MOST = np.float32(1e-6), np.float32(1 << 24)
+_FAR, MOST = np.float32(1e-6), np.float32(1 << 24)
 """Bounds of nearness and of strands' numbers: samples tested beside a face may be anywhere."""
 
-ACROSS, LEFT, PLAIN = 0, 1, 2
+WHICH, TO_END, CONTRAST = 0, 1, 2
 """Of a corner of a face: which strand; how far the sheet's end is, 1 where it begins to thin; how plainly one
 strand's shade differs from the next's, 1 but where the sheet narrows."""
 
@@ -31,7 +31,7 @@ def comb_out(
     uv: NDArray[np.float32],
     hair: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Strands [F, 3, 3], see ACROSS; zeros but for `hair` [F]. uv [F, 3, 2], v downwards."""
+    """Strands [F, 3, 3], see WHICH; zeros but for `hair` [F]. uv [F, 3, 2], v downwards."""
     strands = np.zeros((len(faces), 3, 3), np.float32)
     own = np.flatnonzero(hair)
     if not len(own):
@@ -53,11 +53,11 @@ def comb_out(
     number = np.ceil(size[:, 0] / STRAND)
     first = np.concatenate([[0], np.cumsum(number + 8)[:-1]])
     place = (uv[own] - low[sheet][:, None]) / span[sheet][:, None]
-    strands[own, :, ACROSS] = first[sheet, None] + place[..., 0] * number[sheet, None]
+    strands[own, :, WHICH] = first[sheet, None] + place[..., 0] * number[sheet, None]
     lock = (size[:, 1] < LOCK)[sheet, None]
     slim = np.interp(place[..., 1], (0, 0.5, 1), (0.2, 1.0, 0.05))
-    strands[own, :, LEFT] = np.where(lock, slim, (1 - place[..., 1]) / THIN)
-    strands[own, :, PLAIN] = np.minimum(mean[sheet, 0] / np.maximum(rate[:, 0], 1e-9), 1.0)[:, None]
+    strands[own, :, TO_END] = np.where(lock, slim, (1 - place[..., 1]) / THIN)
+    strands[own, :, CONTRAST] = np.minimum(mean[sheet, 0] / np.maximum(rate[:, 0], 1e-9), 1.0)[:, None]
     return strands
 
 
@@ -151,8 +151,16 @@ def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, d
         eb, eb_x, eb_y = edge(cx, cy, ax, ay, px, py)
         ec, ec_x, ec_y = edge(ax, ay, bx, by, px, py)
         na, nb, nc = na / area, nb / area, nc / area
-        ua, ub, uc = na * strands[f, 0, ACROSS], nb * strands[f, b, ACROSS], nc * strands[f, c, ACROSS]
-        va, vb, vc = na * strands[f, 0, LEFT], nb * strands[f, b, LEFT], nc * strands[f, c, LEFT]
+        ua, ub, uc = (
+            na * strands[f, 0, WHICH],
+            nb * strands[f, b, WHICH],
+            nc * strands[f, c, WHICH],
+        )
+        va, vb, vc = (
+            na * strands[f, 0, TO_END],
+            nb * strands[f, b, TO_END],
+            nc * strands[f, c, TO_END],
+        )
         near_x = np.float32(ea_x * na + eb_x * nb + ec_x * nc)
         across_x = np.float32(ea_x * ua + eb_x * ub + ec_x * uc)
         left_x = np.float32(ea_x * va + eb_x * vb + ec_x * vc)
@@ -167,7 +175,7 @@ def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, d
             for i in range(low, low + (high - low + LANES) // LANES * LANES if low <= high else low):
                 at, step = np.uint64(i), np.float32(i)
                 near = near_0 + near_x * step
-                whole = np.float32(1.0) / max(near, FAR)
+                whole = np.float32(1.0) / max(near, _FAR)
                 across = min(max((across_0 + across_x * step) * whole, np.float32(0.0)), MOST)
                 wins = (((ea + i * ea_x) | (eb + i * eb_x) | (ec + i * ec_x)) >= 0) & (near > nearest[at])
                 wins &= shows(across, (left_0 + left_x * step) * whole)

@@ -14,7 +14,7 @@ from talkcli.engine.face.look import Look, Wrinkles
 from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.rendering.occlusion import bake_occlusion
 from talkcli.engine.rendering.rasterize import BOTH, ONE, SHEER
-from talkcli.engine.rendering.strands import LEFT, comb_out
+from talkcli.engine.rendering.strands import TO_END, comb_out
 from talkcli.engine.rendering.textures import METRES, layered
 
 SKIN, EYE, TEETH, GUM, TONGUE, CAVITY, LASH, HAIR = range(len(MATERIALS))
@@ -83,7 +83,7 @@ def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | N
     uv = np.ascontiguousarray(np.stack([uv[..., 0], 1 - uv[..., 1]], -1), np.float32)
     both = (materials == LASH) | (materials == HAIR) | (topology is None or materials == CLAY)
     hair = comb_out(vertices, faces, uv, materials == HAIR)
-    sheer = (materials == HAIR) & (hair[:, :, LEFT] < 1).any(1)
+    sheer = (materials == HAIR) & (hair[:, :, TO_END] < 1).any(1)
     sides = np.where(sheer, SHEER, np.where(both, BOTH, ONE)).astype(np.uint8)
     order = np.argsort(faces.ravel(), kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(faces.ravel(), minlength=len(vertices)))])

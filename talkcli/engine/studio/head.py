@@ -21,7 +21,7 @@ from talkcli.engine.studio.shape.regions import make_regions
 from talkcli.engine.studio.shape.rigging import make_contact, make_joint_regressor, make_joints, make_weights
 
 NAME = "talk-head"
-PEOPLE, COMPONENTS = 2000, 60
+PEOPLE, _COMPONENTS = 2000, 60
 MILLIMETRE = 1e-3
 
 
@@ -48,10 +48,10 @@ def identity_space(head: HeadMesh) -> IdentitySpace:
     root = vectors * np.sqrt(np.clip(values, 0, None))
     centred = people[:, :face] - people[:, :face].mean(0)
     spread, axes = np.linalg.eigh(np.cov((centred @ root).T))
-    order = spread.argsort()[::-1][:COMPONENTS]
+    order = spread.argsort()[::-1][:_COMPONENTS]
     back = np.linalg.pinv(root)
     directions = (axes[:, order] * np.sqrt(spread[order])).T @ back
-    directions *= np.sign(directions[np.arange(COMPONENTS), np.abs(directions).argmax(1)])[:, None]
+    directions *= np.sign(directions[np.arange(_COMPONENTS), np.abs(directions).argmax(1)])[:, None]
     hair = np.eye(len(MODE_NAMES))[face:]
     components = np.concatenate([np.pad(directions, ((0, 0), (0, len(HAIR_MODES)))), hair])
     mean = np.concatenate([people[:, :face].mean(0), np.zeros(len(HAIR_MODES))])

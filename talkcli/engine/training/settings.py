@@ -11,9 +11,9 @@ from typing import Any
 from talkcli.engine.clips import DrawnBy
 from talkcli.engine.config import checked
 from talkcli.engine.errors import BadUsage, pick
-from talkcli.engine.training.stage import TO_HALF, TO_TENTH, TO_THREEFOLD, Schedule, Stage, cosine, steady
+from talkcli.engine.training.stage import TO_HALF, TO_TENTH, TO_THREEFOLD, RateSchedule, Stage, cosine, steady
 
-SCHEDULES: Mapping[str, Schedule] = {
+SCHEDULES: Mapping[str, RateSchedule] = {
     "steady": steady,
     "cosine": cosine,
     "to-half": TO_HALF,

@@ -20,7 +20,7 @@ Losses = dict[str, Tensor]
 """Named scalar terms, each already weighted: their sum is what is minimised."""
 
 
-Schedule = Callable[[float], float]
+RateSchedule = Callable[[float], float]
 """Share of the learning rate at a share of the steps."""
 
 
@@ -90,7 +90,7 @@ class Stage(Generic[N, S]):
     """Decay a step of the averaged weights that the stage leaves behind; None leaves the last ones."""
     ema_rises: bool = True
     """Whether the decay rises to that, so that a short run forgets the weights it began with."""
-    schedule: Schedule = steady
+    schedule: RateSchedule = steady
     drawn_by: DrawnBy = "clips"
     """What is as likely as any other to be in a batch: a clip, or a frame."""
     at_once: int = 0

@@ -20,7 +20,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods.memorytalker.motions import target
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, SpokenText
 
-SHORTEST, ENOUGH = 1.0, 120.0
+_SHORTEST, ENOUGH = 1.0, 120.0
 """Seconds of motion below which nothing is known, and above which no more is read."""
 PRIOR = 0.1
 """Seconds of motion that count as much as the unpersonal style, all gains one."""
@@ -95,9 +95,9 @@ def observe(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) -> tup
             observations.append((text(start, stop), motion[start:stop].to(talker.output.weight.device)))
         left -= last
     seconds = sum(len(motion) for _, motion in observations) / fps
-    if seconds < SHORTEST:
+    if seconds < _SHORTEST:
         raise BadInput(
             f"There are {seconds:.2g} s of motion in {clips.folder}.",
-            f"Give at least {SHORTEST:g} s; ten clips of a few seconds are better.",
+            f"Give at least {_SHORTEST:g} s; ten clips of a few seconds are better.",
         )
     return observations, seconds

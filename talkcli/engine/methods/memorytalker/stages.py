@@ -30,7 +30,7 @@ LAMBDA_1 = LAMBDA_2 = 0.01
 """Weights of the memory's terms and of the style's."""
 
 
-class Utterance(TensorStruct):
+class UtteranceExample(TensorStruct):
     """One utterance and its motion."""
 
     waveform: Float[Tensor, "*batch samples"] | None
@@ -46,7 +46,7 @@ class Utterance(TensorStruct):
     """Vertices of L_lip, as the corpus lists them."""
 
 
-class Voice(TensorStruct):
+class VoiceExample(TensorStruct):
     waveform: Float[Tensor, "*batch samples"]
     """Normalised."""
     samples: Int[Tensor, "*batch"]
@@ -55,13 +55,13 @@ class Voice(TensorStruct):
 class Triplet(TensorStruct):
     """An utterance, its voice, and two more: the same speaker's and another's."""
 
-    utterance: Utterance
-    voice: Voice
-    same: Voice
-    other: Voice
+    utterance: UtteranceExample
+    voice: VoiceExample
+    same: VoiceExample
+    other: VoiceExample
 
 
-def said_in(network: MemoryTalker, utterance: Utterance) -> SpokenText:
+def said_in(network: MemoryTalker, utterance: UtteranceExample) -> SpokenText:
     frames = utterance.frames
     if utterance.features is not None:
         return network.read(network.encoder.head(utterance.features), frames, frames)
@@ -70,7 +70,7 @@ def said_in(network: MemoryTalker, utterance: Utterance) -> SpokenText:
     return network.read(letters, ticks, frames)
 
 
-def remember(network: MemoryTalker, utterance: Utterance, generator: torch.Generator) -> Losses:
+def remember(network: MemoryTalker, utterance: UtteranceExample, generator: torch.Generator) -> Losses:
     """Stage 1: L_mse + L_vel + lambda_1 (L_mem + L_align); the last two reach the memory alone."""
     text, frames, m, memory = said_in(network, utterance), utterance.frames, utterance.motion, network.memory
     f_m = network.motion(m)
@@ -129,7 +129,7 @@ def taught_weights(network: MemoryTalker) -> Iterable[nn.Parameter]:
 
 def utterances(
     network: MemoryTalker, clips: ClipSet, excerpt: int, views: int, mishear: float = 0.0
-) -> Example[Utterance]:
+) -> Example[UtteranceExample]:
     """Whole clips, or random excerpts of so many frames, misheard by up to so much.
 
     Ears that do not learn listen to every clip beforehand: as it is, or to `views` versions of it in other
@@ -142,7 +142,7 @@ def utterances(
     if ears is not None:
         heard = heard_beforehand(ears, clips, [len(motion) for motion in motions], fps, views)
 
-    def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Utterance:
+    def cut(clips: ClipSet, index: int, generator: torch.Generator) -> UtteranceExample:
         motion = motions[index]
         length = min(len(motion), excerpt or len(motion))
         start = int(torch.randint(len(motion) - length + 1, (1,), generator=generator))
@@ -154,15 +154,17 @@ def utterances(
             if mishear:
                 spread = mishear * float(torch.rand((), generator=generator))
                 features = misheard(features, spread, generator)
-            return Utterance(None, torch.tensor(0), features, motion, count, weight, lips)
+            return UtteranceExample(None, torch.tensor(0), features, motion, count, weight, lips)
         waveform = normalised(clips.speech(index).waveform)
         waveform = waveform[round(start * SAMPLE_RATE / fps) : round((start + length) * SAMPLE_RATE / fps)]
-        return Utterance(waveform, torch.tensor(len(waveform)), None, motion, count, weight, lips)
+        return UtteranceExample(waveform, torch.tensor(len(waveform)), None, motion, count, weight, lips)
 
     return cut
 
 
-def triplets(clips: ClipSet, utterance: Example[Utterance], seconds: float, rooms: bool) -> Example[Triplet]:
+def triplets(
+    clips: ClipSet, utterance: Example[UtteranceExample], seconds: float, rooms: bool
+) -> Example[Triplet]:
     """The same speaker's other clip and anybody else's, drawn anew; whole (0) or up to so many seconds.
 
     With `rooms` every voice is heard in another room, so that a manner is not mistaken for a microphone.
@@ -170,7 +172,7 @@ def triplets(clips: ClipSet, utterance: Example[Utterance], seconds: float, room
     if len(clips.speakers) < 2:
         raise BadInput(f"Style needs two speakers; {clips.folder} has one.", "Prepare more speakers.")
 
-    def voice(index: int, generator: torch.Generator) -> Voice:
+    def voice(index: int, generator: torch.Generator) -> VoiceExample:
         waveform = clips.speech(index).waveform
         length = min(len(waveform), int(seconds * SAMPLE_RATE) or len(waveform))
         start = int(torch.randint(len(waveform) - length + 1, (1,), generator=generator))
@@ -178,7 +180,7 @@ def triplets(clips: ClipSet, utterance: Example[Utterance], seconds: float, room
         if rooms:
             dice = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
             piece = torch.from_numpy(elsewhere(piece.numpy(), dice))
-        return Voice(normalised(piece), torch.tensor(length))
+        return VoiceExample(normalised(piece), torch.tensor(length))
 
     def cut(clips: ClipSet, index: int, generator: torch.Generator) -> Triplet:
         own = clips.speaker(index)
@@ -209,7 +211,7 @@ def listen(config: MemoryTalkerConfig) -> Stage[MemoryTalker, PhoneExample] | No
 
 def memorise(
     config: MemoryTalkerConfig, *, excerpt: int = 0, views: int = 0, mishear: float = 0.0, hubert: str = ""
-) -> Stage[MemoryTalker, Utterance]:
+) -> Stage[MemoryTalker, UtteranceExample]:
     """Stage 1 as published: Adam at 1e-4, whole clips one by one.
 
     `mishear`: by how much what ears hear of an excerpt errs at most (standard deviation of logits): an ear of
@@ -217,7 +219,7 @@ def memorise(
     `hubert` is the folder of the pretrained HuBERT to begin with; without it HuBERT begins untaught.
     """
 
-    def begin(network: MemoryTalker, clips: ClipSet, generator: torch.Generator) -> Example[Utterance]:
+    def begin(network: MemoryTalker, clips: ClipSet, generator: torch.Generator) -> Example[UtteranceExample]:
         if hubert:
             take_pretrained(network, Path(hubert))
         fit_mixing(network, clips)

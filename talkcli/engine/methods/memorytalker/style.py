@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from talkcli.engine.speech import SAMPLE_RATE
 
-MELS, WINDOW, HOP = 80, 400, 160
+MELS, _WINDOW, _HOP = 80, 400, 160
 CHUNK = 30 * SAMPLE_RATE
 """Samples heard at once when not training: the mean over time is taken in parts, in constant memory."""
-SHORTEST = SAMPLE_RATE
+_SHORTEST = SAMPLE_RATE
 """Shorter voices are repeated up to this many samples; the convolutions need some context to reflect."""
 
 
@@ -92,8 +92,8 @@ class Style(nn.Module):
         return f_s.sigmoid() * self.to_scale(f_s)
 
     def _pooled(self, voice: Float[Tensor, " samples"]) -> Float[Tensor, "1 width"]:
-        if len(voice) < SHORTEST:
-            voice = voice.repeat(math.ceil(SHORTEST / max(1, len(voice))))[:SHORTEST]
+        if len(voice) < _SHORTEST:
+            voice = voice.repeat(math.ceil(_SHORTEST / max(1, len(voice))))[:_SHORTEST]
         parts = [voice] if self.training else _parts(voice)
         means = torch.stack([self.speaker.over_time(mel_decibels(part[None])).mean(2) for part in parts])
         shares = torch.tensor([len(part) / len(voice) for part in parts], device=voice.device)
@@ -123,16 +123,16 @@ def _mel_filters() -> Tensor:
 
     mels = torch.linspace(0.0, to_mel(SAMPLE_RATE / 2), MELS + 2)
     corners = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
-    slopes = corners[None] - torch.linspace(0, SAMPLE_RATE / 2, WINDOW // 2 + 1)[:, None]
+    slopes = corners[None] - torch.linspace(0, SAMPLE_RATE / 2, _WINDOW // 2 + 1)[:, None]
     widths = corners.diff()
     return torch.minimum(-slopes[:, :-2] / widths[:-1], slopes[:, 2:] / widths[1:]).clamp(min=0)
 
 
 def mel_decibels(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch mels spectra"]:
     """Power in MELS bands, 100 a second, in decibels with a floor at -100."""
-    window = torch.hann_window(WINDOW).to(waveform)
+    window = torch.hann_window(_WINDOW).to(waveform)
     spectrum = torch.stft(
-        waveform, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True
+        waveform, _WINDOW, _HOP, window=window, center=True, pad_mode="reflect", return_complex=True
     )
     power = spectrum.abs().square().transpose(1, 2) @ _mel_filters().to(waveform)
     return 10.0 * power.clamp(min=1e-10).log10().transpose(1, 2)

@@ -34,7 +34,7 @@ SMALL = AutoencoderConfig(
     restart=0.1,
 )
 """Of the starter, for motion and for the skin: 512 numbers a map."""
-PARTS = 24
+COMPONENTS = 24
 """Principal components of each map's latents that are drawn: they hold 99.9 % of the motion's variance."""
 CALM = Sampling(steps=2, temperature=0.0)
 """Chosen on the human recordings of benchmarks/real_speech.py: noise made the mouth more restless, and
@@ -63,7 +63,9 @@ def paper_size(clips: ClipSet) -> TexTalkerConfig:
 def starter_size(clips: ClipSet) -> TexTalkerConfig:
     """Small enough to learn and to speak on two CPU cores, with a log-mel encoder."""
     rig, names = moved_shapes(clips)
-    denoiser = DenoiserConfig(features=160, layers=3, heads=4, feed_forward=640, motion=PARTS, texture=PARTS)
+    denoiser = DenoiserConfig(
+        features=160, layers=3, heads=4, feed_forward=640, motion=COMPONENTS, texture=COMPONENTS
+    )
     return TexTalkerConfig(
         SMALL,
         SMALL,

@@ -108,7 +108,7 @@ class Diffuser(nn.Module):
 
 
 @dataclass(frozen=True)
-class Draw:
+class WindowDice:
     """The dice of one training window."""
 
     t: Int[Tensor, " batch"]
@@ -122,7 +122,7 @@ class Draw:
 
 def draw(
     config: DenoiserConfig, batch: int, generator: torch.Generator, truncate: float, blind: float = 0.0
-) -> Draw:
+) -> WindowDice:
     """On the CPU; `truncate` is the probability that the whole batch is cut short, `blind` the share of
     windows that begin from hardly more than noise, at steps past BLIND."""
     cut = bool(torch.rand((), generator=generator) < truncate)
@@ -130,7 +130,7 @@ def draw(
     if blind:
         late = torch.rand(batch, generator=generator) < blind
         t = torch.where(late, config.steps - (t * (1 - BLIND)).long(), t)
-    return Draw(
+    return WindowDice(
         t,
         torch.randn(batch, config.window, config.dims, generator=generator),
         torch.rand(batch, generator=generator) < DEAF,
@@ -170,8 +170,8 @@ def drawn_losses(
     diffuser: Diffuser,
     audio: Float[Tensor, "batch ..."],
     latents: Float[Tensor, "batch 2*window dims"],
-    first: Draw,
-    second: Draw,
+    first: WindowDice,
+    second: WindowDice,
     *,
     weight: Float[Tensor, "batch 2*window"] | None = None,
     readout: Readout | None = None,

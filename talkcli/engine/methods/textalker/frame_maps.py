@@ -14,7 +14,7 @@ from talkcli.engine.face.acting import acting_skin, painted, rig_folds, skin_rat
 from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
-from talkcli.engine.methods.textalker.maps import normalised, wrinkle, wrinkle_of
+from talkcli.engine.methods.textalker.maps import normalised_offsets, wrinkle, wrinkle_of
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.motion import Coefficients, ratios
 
@@ -121,7 +121,7 @@ class MeshFrameMaps:
         self, clip: int, start: int, stop: int, low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]
     ) -> Float[Tensor, "n 3 size size"]:
         """Where nothing is drawn, the map is 0, as published."""
-        return drawn(normalised(self._clips.offsets(clip, start, stop), low, high), self._atlas)
+        return drawn(normalised_offsets(self._clips.offsets(clip, start, stop), low, high), self._atlas)
 
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
         film = self._clips.textures(clip)

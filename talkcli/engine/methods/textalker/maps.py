@@ -14,14 +14,14 @@ FAINTEST = 0.02
 """The least ratio that a map is read as, so that its logarithm is finite."""
 
 
-def normalised(
+def normalised_offsets(
     values: Float[Tensor, "*b 3"], low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]
 ) -> Float[Tensor, "*b 3"]:
     """Offsets with `low` as 0 and `high` as 1."""
     return (values - low) / (high - low)
 
 
-def denormalised(
+def denormalised_offsets(
     maps: Float[Tensor, "*b 3 h w"], low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]
 ) -> Float[Tensor, "*b 3 h w"]:
     """Offsets that a motion map stands for, metres."""

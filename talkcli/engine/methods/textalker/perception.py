@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.errors import BadInput
 
-STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
+_VGG = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 """VGG-16's convolutions, by their numbers in `features`; LPIPS compares after each stage's last, and each but
 the first begins with a pooling."""
 
@@ -58,9 +58,9 @@ class Lpips(Perception):
         """`weights` by their names in torchvision (features.0.weight) and lpips (lin0.model.1.weight)."""
         super().__init__()
         self.convolutions = nn.ModuleList(
-            nn.ModuleList(_convolution(weights, number) for number in stage) for stage in STAGES
+            nn.ModuleList(_convolution(weights, number) for number in stage) for stage in _VGG
         )
-        self.linear = nn.ParameterList(_of(weights, f"lin{i}.model.1.weight") for i in range(len(STAGES)))
+        self.linear = nn.ParameterList(_of(weights, f"lin{i}.model.1.weight") for i in range(len(_VGG)))
         self.requires_grad_(False)
 
     def forward(self, made: Float[Tensor, "b 3 h w"], maps: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:

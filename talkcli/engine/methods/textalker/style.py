@@ -17,7 +17,7 @@ from talkcli.engine.methods.textalker.original import read_pivot
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker
 from talkcli.engine.scans import TEXTALK4D_UNIT, scanned_avatar
 
-MESH, SKIN = "face.obj", "face.png"
+_MESH, _SKIN = "face.obj", "face.png"
 PIVOTS = ("latent_motion_ave.pth", "latent_tex_ave.pth")
 """What the authors' code wants of a person."""
 
@@ -25,10 +25,11 @@ PIVOTS = ("latent_motion_ave.pth", "latent_tex_ave.pth")
 def capture_folder(talker: TexTalker, folder: Path, avatar: Avatar) -> Avatar:
     """The same face with both pivots of whoever the clips in a prepared folder show.
 
-    A folder of the authors' own kind (MESH, SKIN, PIVOTS) becomes that person's avatar, whatever is given.
+    The authors' own kind of folder (face.obj, face.png and two pivots) becomes the avatar of its person; then
+    `avatar` is not used.
     """
-    if (folder / MESH).is_file():
-        avatar = scanned_avatar(folder.resolve().name, folder / MESH, folder / SKIN, TEXTALK4D_UNIT)
+    if (folder / _MESH).is_file():
+        avatar = scanned_avatar(folder.resolve().name, folder / _MESH, folder / _SKIN, TEXTALK4D_UNIT)
         motion, texture = (read_pivot(folder / name) for name in PIVOTS)
     else:
         motion, texture = pivots_of(talker, clips_of_one(folder))

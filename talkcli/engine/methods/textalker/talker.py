@@ -34,7 +34,7 @@ from talkcli.engine.methods.textalker.hearing import EarHearing, HubertHearing, 
 from talkcli.engine.methods.textalker.maps import (
     PUBLISHED_HIGH,
     PUBLISHED_LOW,
-    denormalised,
+    denormalised_offsets,
     ratio_of,
 )
 from talkcli.engine.motion import Coefficients, Face, Folds, Motion, Shapes, Textures
@@ -44,7 +44,7 @@ from talkcli.engine.speech import Counted, Speech
 MOTION_STYLE, TEXTURE_STYLE = "textalker/motion", "textalker/texture"
 """Names of the two pivots among an avatar's styles."""
 AXES = ("motion_axes", "texture_axes")
-FINE, FAINT = 2e-5, 4e-3
+_FINE, _FAINT = 2e-5, 4e-3
 """What is let go where frames become mixtures: metres of a vertex, and logarithm of a texel's ratio."""
 
 
@@ -230,7 +230,7 @@ class TexTalker(Talker):
     ) -> tuple[Face, Textures | Folds | None]:
         """One face and one skin of all windows, an hour of dense maps as few mixtures."""
         weights = folds = None
-        mesh, skin = Factors(FINE), Factors(FAINT)
+        mesh, skin = Factors(_FINE), Factors(_FAINT)
         count = 0
         for part in windows:
             if self.config.rig_shapes:
@@ -283,7 +283,7 @@ class TexTalker(Talker):
     def _face(self, latents: Tensor, reader: UVReader | None) -> Float[Tensor, "frames numbers"]:
         grid = self.config.motion.grid
         maps = self.motion.decode(latents.unflatten(1, (-1, grid, grid)))
-        offsets = denormalised(maps, self.low, self.high)
+        offsets = denormalised_offsets(maps, self.low, self.high)
         if reader is None:
             rig = load_rig(self.config.rig)
             return rig_maps(rig, self.config.motion.size, self.config.rig_shapes).weights(offsets.cpu())

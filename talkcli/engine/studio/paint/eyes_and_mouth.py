@@ -7,7 +7,7 @@ from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.paint.pigment import from_srgb
 from talkcli.engine.studio.shape import noise
-from talkcli.engine.studio.shape.anatomy import EYE
+from talkcli.engine.studio.shape.anatomy import EYE_CENTRE
 from talkcli.engine.studio.shape.noise import smooth
 
 IRIS = 0.5
@@ -25,7 +25,7 @@ def _eyeball(paint: Paint, canvas: Canvas, person: SkinParameters, part: str, nu
     if not len(eye.texels):
         return
     seed = person.seed + 200 + 50 * number
-    centre = EYE * [1 if part == "left_eye" else -1, 1, 1]
+    centre = EYE_CENTRE * [1 if part == "left_eye" else -1, 1, 1]
     ray = eye.position - centre.astype(np.float32)
     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
     off = np.arccos(np.clip(ray[:, 2], -1, 1))

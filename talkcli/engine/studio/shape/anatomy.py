@@ -13,7 +13,7 @@ from talkcli.engine.studio.shape.sdf import Primitives
 
 CENTRE = np.array([0.0, 5.0, 15.0])
 """Inside the skull; the head is star-shaped about it but for nostrils, lids and lips."""
-EYE = np.array([31.5, 22.0, 71.6])
+EYE_CENTRE = np.array([31.5, 22.0, 71.6])
 """Centre of the left eyeball."""
 EYE_RADIUS = 12.0
 
@@ -52,7 +52,7 @@ def lower_face(shape: Primitives) -> None:
 
 def orbits(shape: Primitives) -> None:
     """Brow ridges, eye sockets, the swelling of the eyeballs."""
-    x, y, z = (float(value) for value in EYE)
+    x, y, z = (float(value) for value in EYE_CENTRE)
     shape.capsule((6, 37, 88), (25, 41, 84.5), 5.5, 5.5, 20)
     shape.capsule((25, 41, 84.5), (47, 35, 64), 5.5, 5, 20)
     shape.ellipsoid((18.5, 20, 103), (8.5, 11, 14.5), 12, cut=True)

@@ -69,7 +69,11 @@ def _assemble(pieces: dict[str, Patch], skin: surface.Surface, roots: Index) -> 
     )
     eyes = {
         side: EyeRings(
-            loops, skin.eye_loops.along, skin.eye_loops.upper, anatomy.EYE * [sign, 1, 1], anatomy.EYE_RADIUS
+            loops,
+            skin.eye_loops.along,
+            skin.eye_loops.upper,
+            anatomy.EYE_CENTRE * [sign, 1, 1],
+            anatomy.EYE_RADIUS,
         )
         for side, sign, loops in (("left", 1, skin.eyes[0]), ("right", -1, skin.eyes[1]))
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkcli.engine.studio.shape.anatomy import EYE, EYE_RADIUS
+from talkcli.engine.studio.shape.anatomy import EYE_CENTRE, EYE_RADIUS
 from talkcli.engine.studio.shape.arrays import Array, Index
 from talkcli.engine.studio.shape.hair import hang
 from talkcli.engine.studio.shape.modes import MODE_FIELDS
@@ -63,10 +63,10 @@ def basis(points: Array, hair: Index, hair_rise: Array) -> Array:
 
 def _field(name: str, points: Array) -> Array:
     """A mode of MODE_FIELDS, made rigid about the eyes."""
-    everywhere = np.concatenate([points, EYE[None], EYE[None] * [-1, 1, 1]])
+    everywhere = np.concatenate([points, EYE_CENTRE[None], EYE_CENTRE[None] * [-1, 1, 1]])
     moved = sum((term(everywhere) for term in MODE_FIELDS[name]), np.zeros_like(everywhere))
     result = moved[:-2]
-    for centre, rigid in ((EYE, moved[-2]), (EYE * [-1, 1, 1], moved[-1])):
+    for centre, rigid in ((EYE_CENTRE, moved[-2]), (EYE_CENTRE * [-1, 1, 1], moved[-1])):
         free = _smooth(np.linalg.norm(points - centre, axis=1), RIGID_RADIUS, FREE_RADIUS)[:, None]
         result = result * free + rigid * (1 - free)
     return result
@@ -76,7 +76,7 @@ def _lids(name: str, points: Array) -> Array:
     """Modes of the eyes: growth of the ball with its lids, and slides of the lids along the ball."""
     result = np.zeros_like(points)
     for sign in (1, -1):
-        local = points * [sign, 1, 1] - EYE
+        local = points * [sign, 1, 1] - EYE_CENTRE
         distance = np.linalg.norm(local, axis=1)
         near = (1 - _smooth(distance, RIGID_RADIUS + 4, FREE_RADIUS + 4))[:, None]
         if name == "eye_size":

@@ -12,7 +12,7 @@ OPEN = 0.30
 """radians that jawOpen turns at weight 1: 28 mm between the incisors"""
 _CONDYLES_SLIDE = np.array([0.0, -1.0, 3.5])
 """mm that the condyles slide down and forward meanwhile"""
-CORNER = 0.46
+_CORNER = 0.46
 """share of the jaw's movement that the corners of the mouth follow"""
 
 
@@ -37,7 +37,7 @@ def lip_share(u: Array, upper: np.ndarray, lateral: bool) -> Array:
     """
     a = np.abs(u)
     low = ramp(1 - a, 0, 0.7) if lateral else (1 - a**2.9) ** 0.75
-    return np.where(upper, CORNER * a**2.6, CORNER + (1 - CORNER) * low)
+    return np.where(upper, _CORNER * a**2.6, _CORNER + (1 - _CORNER) * low)
 
 
 def jaw_share(sculpt: Deformer, lateral: bool = False) -> Array:

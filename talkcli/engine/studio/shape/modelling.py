@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from talkcli.engine.studio.shape.anatomy import EYE
+from talkcli.engine.studio.shape.anatomy import EYE_CENTRE
 from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.modes import ModeField, Push
 from talkcli.engine.studio.shape.noise import smooth
@@ -46,8 +46,8 @@ FORMS: ModeField = (
     Push((46, -80, 14), (14, 10, 26), (-2.6, 0, 0)),
 )
 """Displacements in mm; none moves an eyeball or what lies on it."""
-LEFT, RIGHT = np.array([1.0, 1.0, 1.0]), np.array([-1.0, 1.0, 1.0])
-BALL, FREE = 15.5, 23.0
+_LEFT, _RIGHT = np.array([1.0, 1.0, 1.0]), np.array([-1.0, 1.0, 1.0])
+BALL, _FREE = 15.5, 23.0
 """mm from an eye's centre: within, forms do not act; beyond, freely"""
 REST = 0.9
 """mm that the upper lid of a relaxed eye hangs lower than the fissure is cut: it covers the iris' edge"""
@@ -57,9 +57,9 @@ def modelled(points: Array) -> Array:
     """Points [..., 3] of the implicit head's surface with the forms of the face."""
     flat = points.reshape(-1, 3)
     moved = np.sum([form(flat) for form in FORMS], 0)
-    eyes = [(flat * mirror - EYE, mirror) for mirror in (LEFT, RIGHT)]
+    eyes = [(flat * mirror - EYE_CENTRE, mirror) for mirror in (_LEFT, _RIGHT)]
     for local, _ in eyes:
-        moved *= smooth(np.linalg.norm(local, axis=1), BALL, FREE)[:, None]
+        moved *= smooth(np.linalg.norm(local, axis=1), BALL, _FREE)[:, None]
     return points + (moved + sum(_rested(local) * mirror for local, mirror in eyes)).reshape(points.shape)
 
 

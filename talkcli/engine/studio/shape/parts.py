@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from talkcli.engine.studio.shape.anatomy import EYE, EYE_RADIUS
+from talkcli.engine.studio.shape.anatomy import EYE_CENTRE, EYE_RADIUS
 from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.patch import Patch, grid, join
 
@@ -23,8 +23,8 @@ def eyeball() -> Patch:
     a, t = np.meshgrid(angle, turn, indexing="ij")
     ball = np.stack([np.sin(a) * np.cos(t), np.sin(a) * np.sin(t), np.cos(a)], -1) * radius[:, None, None]
     patch = grid(ball, closed=True, first_pole=True)
-    vertices = patch.vertices + EYE
-    vertices[-1] = EYE + np.array([0, 0, EYE_RADIUS + CORNEA_HEIGHT])
+    vertices = patch.vertices + EYE_CENTRE
+    vertices[-1] = EYE_CENTRE + np.array([0, 0, EYE_RADIUS + CORNEA_HEIGHT])
     disc = ((a / angle[-1]) ** 0.7)[..., None] * np.stack([np.cos(t), np.sin(t)], -1)
     uv = np.concatenate([0.5 + 0.5 * disc.reshape(-1, 2), [[0.5, 0.5]]])
     return Patch(vertices, patch.faces, uv, patch.faces)

@@ -49,7 +49,7 @@ def _normals(curve: Array, inside: Array, rounds: int) -> Array:
 def fissure() -> tuple[Array, np.ndarray, Array]:
     """The opening between the left lids: frontal curve [n, 2] from the outer canthus over the upper lid and
     back, upper [n], s [n]."""
-    x, y = anatomy.EYE[:2]
+    x, y = anatomy.EYE_CENTRE[:2]
     inner, outer = np.array([x - 14.8, y - 1.6]), np.array([x + 14.6, y + 1.2])
     column, half = np.arange(EYE_COLUMNS), EYE_COLUMNS // 2
     upper = column < half
@@ -64,7 +64,7 @@ def fissure() -> tuple[Array, np.ndarray, Array]:
 def eye_loops(rows: Array) -> Loops:
     """The nine loops of the left eye. Lid skin lies on a sphere a little larger than the eyeball and centred
     behind it."""
-    eye, ball = anatomy.EYE, anatomy.EYE_RADIUS
+    eye, ball = anatomy.EYE_CENTRE, anatomy.EYE_RADIUS
     lid_centre, lid_radius = eye + np.array([0, 0, -2.7]), 16.1
     curve, upper, s = fissure()
     normal = _normals(curve, eye[:2], 3)

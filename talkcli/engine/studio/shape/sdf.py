@@ -12,7 +12,7 @@ from talkcli.engine.compiled import making_arrays
 from talkcli.engine.studio.shape.arrays import Array, Point
 
 ELLIPSOID, CAPSULE, LAYER, BUMP = range(4)
-FAR = 1e6
+_FAR = 1e6
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Primitives:
 @making_arrays
 def _distance(rows: Array, x: float, y: float, z: float) -> float:  # pragma: no cover
     x = abs(x)
-    layers = np.full(4, FAR)
+    layers = np.full(4, _FAR)
     for i in range(rows.shape[0]):
         row = rows[i]
         kind, layer, blend = int(row[0]), int(row[1]), row[3]
@@ -96,7 +96,7 @@ def _distance(rows: Array, x: float, y: float, z: float) -> float:  # pragma: no
             distance = layers[int(row[4])]
         old = layers[layer]
         if row[2] > 0:
-            if old >= FAR:
+            if old >= _FAR:
                 layers[layer] = distance
             else:
                 h = min(1.0, max(0.0, 0.5 + 0.5 * (distance - old) / blend))
