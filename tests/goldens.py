@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +48,40 @@ def convolutions(shapes: Mapping[str, tuple[int, ...]], seed: int = 0) -> dict[s
         elif name.endswith("embedding.weight"):
             torch.empty(shape).normal_(generator=dice).uniform_(generator=dice)
     return kernels
+
+
+def by_name(rows: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
+    """MemoryTalker's golden weights: normal numbers, each tensor's from the checksum of its name."""
+    scales = {"output_proj.weight": 0.002, "style_encoder.to_style_emb.weight": 0.02 / 16}
+    weights = {}
+    for name, size in rows:
+        shape = [int(part) for part in size.split("x")]
+        numbers = torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(name.encode())))
+        if len(shape) == 1:
+            weights[name] = 1 + 0.1 * numbers if name.endswith("weight") else 0.05 * numbers
+        else:
+            weights[name] = numbers * scales.get(name, math.prod(shape[1:]) ** -0.5)
+    return weights
+
+
+def by_place(rows: Iterable[list[str]]) -> dict[str, Tensor]:
+    """TexTalker's golden weights and inputs: stretches of the numbers that seed 0 draws, by where they begin.
+
+    `norm`, `offset` and `jitter` are normal numbers of that spread about 1, about 0, and about the uniform
+    ones that the tensor already has.
+    """
+    dice, place, before, weights = torch.Generator().manual_seed(0), 0, (-1, ""), {}
+    for name, begin, kind, scale, size in rows:
+        shape, spread = [int(part) for part in size.split("x")], float(scale)
+        if int(begin) == before[0]:  # the layers of the denoiser begin alike
+            weights[name] = weights[before[1]]
+            continue
+        torch.rand(int(begin) - place, generator=dice)
+        if kind in ("uniform", "share"):
+            low, high = (-spread, spread) if kind == "uniform" else (0.0, spread)
+            weights[name] = torch.empty(shape).uniform_(low, high, generator=dice)
+        else:
+            about = {"norm": 1.0, "jitter": weights.get(name, 0.0)}.get(kind, 0.0)
+            weights[name] = about + spread * torch.randn(shape, generator=dice)
+        place, before = int(begin) + math.prod(shape), (int(begin), name)
+    return weights

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from goldens import SMALL, WHOLE, keys, numbers
+from goldens import SMALL, WHOLE, by_name, keys, listed, numbers
 from safetensors.torch import save_file
 
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.errors import BadInput, BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.layers.positions import periodic
 from talkcli.engine.methods.memorytalker import METHOD, capture
 from talkcli.engine.methods.memorytalker.letters import HubertLetters
 from talkcli.engine.methods.memorytalker.original import config_of, read_original, renamed
@@ -31,7 +30,7 @@ from talkcli.engine.methods.memorytalker.stages import (
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.motion import Motion, Shapes, Vertices
 from talkcli.engine.speech import Speech
-from talkcli.engine.training.losses import mean_square, triplet, velocity
+from talkcli.engine.training.losses import triplet
 
 GOLDEN = WHOLE / "memorytalker"
 
@@ -56,49 +55,76 @@ def seed() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def published_parts() -> tuple[MemoryTalker, dict[str, torch.Tensor]]:
-    """What lies around the decoder of the golden case, and its numbers; output at every tenth column."""
-    case = numbers(SMALL / "memorytalker.npz")
-    talker = MemoryTalker(replace(TINY, verts=10, slots=32, features=96)).eval()
-    ends = (".weight", ".bias", ".M_m")
-    weights = {renamed(name): value for name, value in case.items() if name.endswith(ends)}
-    missing = talker.load_state_dict(weights, strict=False)
-    assert not missing.unexpected_keys and {"memory.slots", "text.weight", "output.bias"} <= set(weights)
-    return talker, case
+def drawn() -> tuple[MemoryTalker, dict[str, torch.Tensor]]:
+    """The golden cases' weights, from the names that they came from, and the cases' numbers."""
+    path = SMALL / "memorytalker.npz"
+    case = numbers(path)
+    weights = by_name((name, shape) for name, shape in listed(path, "weights"))
+    weights |= {name.removeprefix("rest."): case[name] for name in case if name.startswith("rest.")}
+    config = config_of(weights)
+    assert isinstance(config.ears[0], HubertConfig)
+    talker = MemoryTalker(replace(config, ears=(replace(config.ears[0], heads=4),))).eval()
+    talker.load_state_dict({"style.learnt": torch.tensor(True)} | {renamed(k): v for k, v in weights.items()})
+    return talker, case | {"motion": (case["m_weights"] @ case["m_shapes"]).float()[None]}
+
+
+def utterance_of(case: dict[str, torch.Tensor]) -> Utterance:
+    audio, motion = case["audio"], case["motion"]
+    lips = case["lip_indices"][None]
+    return Utterance(audio, one(audio.shape[1]), None, motion, one(motion.shape[1]), None, lips)
+
+
+near = partial(torch.testing.assert_close, atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()
-def test_text_memory_fusion_positions_output_and_style_are_the_published_ones():
-    talker, case = published_parts()
-    frames = one(60)
-    heard = talker.read(case["letters"][None], frames, frames)
-    f_key = talker.memory.recall(talker.memory.text_address(heard.letters))
-    fused = talker.fusion(torch.cat([heard.text, f_key], dim=-1))
-    placed = fused + periodic(60, 96, 30)
-    spoken = talker.output(case["decoded"])
-    gain = talker.style.gain(case["f_s"][:1])
-    near = partial(torch.testing.assert_close, atol=1e-5, rtol=0)
-    near(heard.text[0], case["f_txt"])
-    near(f_key[0], case["f_m_key"])
-    near(fused[0], case["fusion"])
-    near(placed[0], case["ppe_out"])
-    near(spoken, case["residual"])
-    near(gain[0], case["w_s"])
+def test_weights_drawn_from_their_names_speak_as_in_the_authors_code():
+    """The whole network on two seconds of sound, compared at every tenth number of the motion."""
+    talker, case = drawn()
+    audio, frames = case["audio"], one(case["motion"].shape[1])
+    letters, _ = talker.encoder(audio, one(audio.shape[1]), frames)
+    near(letters[0], case["letters"])
+    near(talker(audio, one(audio.shape[1]), frames)[0, :, ::10], case["s1.residual"])
+    f_s = talker.style.hear(audio, one(audio.shape[1]))
+    near(f_s[0], case["f_s"][0])
     near(talker.style.to_style(case["style_256"]), case["f_s"])
+    gain = talker.style.gain(f_s)
+    near(gain[0], case["w_s"])
+    near(talker(audio, one(audio.shape[1]), frames, gain)[0, :, ::10], case["s2.residual"])
 
 
-def test_loss_terms_are_the_published_ones():
-    """Each term from the authors' own errors and features."""
-    talker, case = published_parts()
-    frames, errors = one(60), case["errors"][:, None]
-    near = partial(torch.testing.assert_close, atol=1e-5, rtol=1e-5)
-    near(sum(mean_square(error, frames) for error in errors), case["s1.loss_mse"])
-    near(sum(velocity(error, frames) for error in errors), case["s1.loss_vel"])
-    log_k = talker.memory.text_address(case["letters"][None])
-    log_v = talker.memory.motion_address(case["f_m"][None])
-    near(mean_square(talker.memory.reconstruct(log_v) - case["f_m"][None], frames), case["s1.loss_mem"])
-    near((log_k.exp() * (log_k - log_v)).sum(), case["s1.loss_align"])
-    near(mean_square(case["lip_errors"][None], frames), case["s2.loss_last"])
+def test_losses_of_stage_1_and_their_gradients_are_the_authors():
+    talker, case = drawn()
+    for parameter in talker.parameters():
+        parameter.requires_grad_(any(parameter is p for p in taught_weights(talker)))
+    losses = remember(talker, utterance_of(case), seed())
+    near(losses["mse"], case["s1.loss_mse"])
+    near(losses["vel"], case["s1.loss_vel"])
+    near(losses["mem"] / 0.01, case["s1.loss_mem"])
+    near(losses["align"] / 0.01, case["s1.loss_align"])
+    total = torch.stack(list(losses.values())).sum()
+    near(total, case["s1.total"])
+    total.backward()
+    (names,) = zip(*listed(SMALL / "memorytalker.npz", "s1.grad_names"), strict=True)
+    theirs = dict(zip(map(renamed, names), case["s1.grad_norms"].tolist(), strict=True))
+    compared = 0
+    for name, parameter in talker.named_parameters():
+        if parameter.grad is not None:
+            assert parameter.grad.norm().item() == pytest.approx(theirs[name], rel=1e-4, abs=1e-8), name
+            compared += 1
+        else:
+            assert not theirs.get(name), name
+    assert compared > 50
+
+
+@torch.no_grad()
+def test_loss_terms_of_stage_2_are_the_authors():
+    talker, case = drawn()
+    voice = Voice(case["audio"], one(case["audio"].shape[1]))
+    losses = imitate(talker, Triplet(utterance_of(case), voice, voice, voice), 1.0)
+    near(losses["mse"], case["s2.loss_mse"])
+    near(losses["vel"], case["s2.loss_vel"])
+    near(losses["lip"] / 0.01, case["s2.loss_last"])
     anchor, other, same = talker.style.compare(case["f_s"])[:, None]
     near(triplet(anchor, same, other, 1.0), case["s2.loss_style"])
 

@@ -9,7 +9,7 @@ from typing import Any
 import goldens
 import pytest
 import torch
-from textalker_golden import close, golden, published
+from textalker_golden import close, drawn, golden, published
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -88,6 +88,18 @@ def window_of(config: DenoiserConfig, batch: int) -> tuple[Tensor, ...]:
         torch.arange(config.window) < torch.tensor([config.window - 3, config.window])[:, None]
     ).float()
     return x, audio, past, past_audio, t, present[:batch]
+
+
+def test_a_denoiser_drawn_from_a_seed_gives_published_numbers():
+    """The whole of it, compared at every 64th number of the result."""
+    diffuser, case = drawn()
+    net, inputs = diffuser.denoising_net, ("audio", "prev_feat", "prev_audio")
+    condition = [case[f"input.{name}"] for name in inputs]
+    with torch.no_grad():
+        whole = net(case["input.feat"], *condition, case["den.step"], case["den.indicator"])
+        fast = net.prepare(*condition, case["den.indicator"])(case["input.feat"], case["den.step"])
+    close(whole[..., ::64], case["den.out"])
+    close(fast[..., ::64], case["den.out"][:, 3:])
 
 
 @pytest.mark.whole

@@ -7,13 +7,24 @@ import math
 import pytest
 import torch
 from goldens import SMALL, numbers
-from textalker_golden import close, golden, published
+from textalker_golden import close, drawn, golden, published
 from torch.nn import functional as F
 
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.methods.textalker.hearing import HubertHearing, padded, stretched
 
 HUBERT = HubertConfig(hidden=48, layers=1, heads=4, feed_forward=96, convolution=8, position_kernel=16)
+
+
+@torch.no_grad()
+def test_a_hubert_drawn_from_a_seed_gives_published_numbers():
+    """From what its convolutions make of a clip to the diffusion's features; every eighth hidden number."""
+    diffuser, case = drawn()
+    hearing, frames = diffuser.audio_encoder, int(case["hub.frames"])
+    assert isinstance(hearing, HubertHearing)
+    hidden = hearing.transform(stretched(case["hub.conv"].mT, 2 * frames))
+    close(hidden[..., ::8], case["hub.hidden"])
+    close(diffuser.audio_feature_map(stretched(hidden, frames)), case["hub.feat"])
 
 
 @pytest.mark.whole

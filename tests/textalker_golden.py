@@ -1,9 +1,9 @@
-"""The numbers of TexTalker's published code, where they are at hand, and its small weights in ours."""
+"""The numbers of TexTalker's published code, and its small weights in ours."""
 
 from __future__ import annotations
 
 import torch
-from goldens import WHOLE, numbers
+from goldens import SMALL, WHOLE, by_place, listed, numbers
 from torch import Tensor
 
 from talkcli.engine.audio.wav2vec import HubertConfig
@@ -19,11 +19,25 @@ def golden(name: str) -> dict[str, Tensor]:
 
 
 def published() -> Diffuser:
-    """The golden cases' weights."""
+    """The golden cases' weights, from a file."""
+    return _with(torch.load(GOLDEN / "textalker_small.pt", weights_only=True)["params"])
+
+
+def drawn() -> tuple[Diffuser, dict[str, Tensor]]:
+    """The golden cases' weights and the denoiser's inputs, from the seed that they came from."""
+    values = by_place(listed(SMALL / "textalker.npz", "draws"))
+    case = numbers(SMALL / "textalker.npz")
+    inputs = {name: values.pop(name) for name in list(values) if name.startswith("input.")}
+    rest = {name.removeprefix("rest."): value for name, value in case.items() if name.startswith("rest.")}
+    return _with(values | rest), case | inputs
+
+
+def _with(weights: dict[str, Tensor]) -> Diffuser:
     config = DenoiserConfig(features=64, window=12, context=3, steps=20, layers=2, feed_forward=256)
     hubert = HubertConfig(layers=2, feed_forward=128, convolution=32, position_kernel=16)
     diffuser = Diffuser(config, HubertHearing(hubert), hubert.hidden)
-    diffuser.load_state_dict(torch.load(GOLDEN / "textalker_small.pt", weights_only=True)["params"])
+    buffers = dict(diffuser.named_buffers())
+    diffuser.load_state_dict(buffers | weights)
     return diffuser.eval()
 
 
