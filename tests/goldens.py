@@ -60,7 +60,9 @@ def by_name(rows: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
         if len(shape) == 1:
             weights[name] = 1 + 0.1 * numbers if name.endswith("weight") else 0.05 * numbers
         else:
-            weights[name] = numbers * scales.get(name, math.prod(shape[1:]) ** -0.5)
+            weights[name] = numbers * (
+                scales[name] if name in scales else 1 / math.sqrt(math.prod(shape[1:]))
+            )
     return weights
 
 

@@ -149,6 +149,66 @@ MUTANTS = {
     "steps_draw_alike": Mutant(
         f"{ENGINE}/training/fit.py", "draw(dice(seed, number, team.rank))", "draw(dice(seed, 0))", FIT
     ),
+    "retimed_a_frame_too_long": Mutant(
+        f"{ENGINE}/editing/retiming.py",
+        "round(len(motion) / motion.fps * fps))",
+        "round(len(motion) / motion.fps * fps) + 1)",
+        "test_life.py",
+    ),
+    "gaze_columns_swapped": Mutant(
+        f"{ENGINE}/editing/life.py",
+        '"eyeLookOutLeft", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutRight",',
+        '"eyeLookInLeft", "eyeLookOutLeft", "eyeLookInRight", "eyeLookOutRight",',
+        "test_life.py",
+    ),
+    "stillness_without_speed": Mutant(
+        f"{ENGINE}/metrics/articulation.py",
+        " & (heard.mouth.speed < STILL_MM_S)",
+        "",
+        "test_articulation_score.py",
+    ),
+    "past_never_carried": Mutant(
+        f"{ENGINE}/generation/windows.py",
+        "part = make(start, past)",
+        "part = make(start, None)",
+        "test_textalker_diffusion.py",
+    ),
+    "deaf_windows_hear": Mutant(
+        f"{TEXTALKER}/diffuser.py",
+        "torch.where(deaf, diffuser.null_audio_feat, torch.cat(hearings))",
+        "torch.cat(hearings)",
+        "test_textalker_diffusion.py",
+    ),
+    "beta_clamped_at_a_hundredth": Mutant(
+        f"{ENGINE}/generation/diffusion.py",
+        ".clamp(1e-4, 0.999)",
+        ".clamp(1e-2, 0.999)",
+        "test_textalker_original.py",
+    ),
+    "one_letter_a_frame_on_biwi": Mutant(
+        f"{MEMORYTALKER}/letters.py",
+        "2 * count))",
+        "count))",
+        "test_memorytalker.py",
+    ),
+    "step_token_looks_at_its_own_frame": Mutant(
+        f"{TEXTALKER}/denoiser.py",
+        "told = torch.cat([cross.out_proj(seen), audio.told], dim=1)",
+        "told = torch.cat([audio.told[:, :1], audio.told], dim=1)",
+        "test_textalker_diffusion.py",
+    ),
+    "decoder_hears_no_text": Mutant(
+        f"{MEMORYTALKER}/talker.py",
+        "return self.layers(x, text, memory_mask",
+        "return self.layers(x, 0 * text, memory_mask",
+        "test_memorytalker.py",
+    ),
+    "hubert_a_tick_a_frame": Mutant(
+        f"{TEXTALKER}/hearing.py",
+        "return stretched(self.transform(ticks), frames)",
+        "return self.transform(ticks)[:, ::2]",
+        "test_textalker_hearing.py",
+    ),
 }
 
 

@@ -16,6 +16,7 @@ from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.errors import BadInput, BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.layers.positions import periodic
 from talkcli.engine.methods.memorytalker import METHOD, capture
 from talkcli.engine.methods.memorytalker.letters import HubertLetters
 from talkcli.engine.methods.memorytalker.original import config_of, read_original, renamed
@@ -284,6 +285,33 @@ def test_no_clip_of_a_batch_hears_another(double_rate):
             gain = talker.style.gain(talker.style.hear(sound[None], samples[i : i + 1]))
             alone = talker(sound[None], samples[i : i + 1], frames[i : i + 1], gain)
             torch.testing.assert_close(together[i, : frames[i]], alone[0], atol=1e-10, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("frames", [20, 24, 25])
+def test_a_frame_of_biwi_has_two_letters_from_sound_to_motion(frames):
+    """By the book: an even number of letters, no more than two a frame; the frame's own letter and text lie
+    on lines between them, and its cross-attention sees the two alone, the last held."""
+    talker, sound = tiny(double_rate=True, fps=25, period=25), noise(1.0)[None]
+    assert isinstance(talker.encoder, HubertLetters)
+    ticks = talker.encoder.convolve(sound)
+    kept = min(ticks.shape[1] // 2 * 2, 2 * frames)
+    letters = talker.encoder.transform(ticks[:, :kept])[0]
+    text = letters @ talker.text.weight.T + talker.text.bias
+    places = torch.arange(frames) * (kept - 1) / (frames - 1)
+    below = places.long().clamp(max=kept - 2)
+
+    def between(track: torch.Tensor) -> torch.Tensor:
+        return torch.lerp(track[below], track[below + 1], (places - below)[:, None])
+
+    key = (16 * between(letters)).softmax(-1) @ talker.memory.slots
+    x = talker.fusion(torch.cat([between(text), key], dim=1)) + periodic(frames, 16, 25)
+    held = text[torch.arange(2 * frames).clamp(max=kept - 1)]
+    unseen = torch.ones(frames, 2 * frames, dtype=torch.bool)
+    for frame in range(frames):
+        unseen[frame, 2 * frame : 2 * frame + 2] = False
+    expected = talker.output(talker.decoder.layers(x[None], held[None], memory_mask=unseen))
+    near(talker(sound, one(16_000), one(frames)), expected)
 
 
 def pad(sounds):

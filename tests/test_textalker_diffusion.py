@@ -93,8 +93,10 @@ def window_of(config: DenoiserConfig, batch: int) -> tuple[Tensor, ...]:
 def test_a_denoiser_drawn_from_a_seed_gives_published_numbers():
     """The whole of it, compared at every 64th number of the result."""
     diffuser, case = drawn()
-    net, inputs = diffuser.denoising_net, ("audio", "prev_feat", "prev_audio")
-    condition = [case[f"input.{name}"] for name in inputs]
+    net, condition = (
+        diffuser.denoising_net,
+        (case["input.audio"], case["input.prev_feat"], case["input.prev_audio"]),
+    )
     with torch.no_grad():
         whole = net(case["input.feat"], *condition, case["den.step"], case["den.indicator"])
         fast = net.prepare(*condition, case["den.indicator"])(case["input.feat"], case["den.step"])
