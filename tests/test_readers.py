@@ -46,7 +46,7 @@ def test_a_reader_is_heard_in_training_with_phones_and_a_face(folder: Path, tmp_
     clip = clips[1]
     assert clip.phones is not None and len(clip.motion) == clip.speech.frames(30)
     made = clip.motion.provenance
-    assert made["text"] == [WORDS] and made["synthetic"] is False
+    assert list(made["text"]) == [WORDS] and made["synthetic"] is False
 
 
 def test_a_readers_phones_stand_where_they_are_said(folder: Path) -> None:

@@ -18,7 +18,8 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 class Schedule(nn.Module):
     """How much noise there is at steps 0..T: a cosine (Nichol and Dhariwal 2021, eq. 17).
 
-    s = 0.008 and beta in [1e-4, 0.999], as TexTalker has them, and its names of the buffers.
+    s = 0.008, beta is kept in [1e-4, 0.999] and the buffers have the names of those in TexTalker, so that its
+    checkpoints fit.
     """
 
     betas: Float[Tensor, " steps+1"]

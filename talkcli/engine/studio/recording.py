@@ -47,7 +47,7 @@ LIMITS = {
     "speakers": (0, 9999), "takes": (1, 9999), "seed": (0, 2**63 - 1), "fps": (1, 240), "moods": (0, 1),
     "foreign": (0, 1), "flite": (0, 1), "readings": (1, 9999),
 }  # fmt: skip
-"""What of a plan can be recorded."""
+"""Least and greatest value of each number of a plan."""
 
 
 @dataclass(frozen=True)

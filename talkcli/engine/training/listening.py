@@ -129,7 +129,11 @@ def heard_beforehand(
 def misheard(
     heard: Float[Tensor, "frames width"], spread: float, generator: torch.Generator
 ) -> Float[Tensor, "frames width"]:
-    """What is heard, such as logits, off by normal chance of this spread, a tenth of a second at a time."""
+    """What is heard, such as logits, off by normal chance of this spread, a tenth of a second at a time.
+
+    An ear of our own names the phones of the voices that it learnt from better than those of other voices; a
+    talker that trains on what it hears of the former must expect its errors on the latter.
+    """
     frames, width = heard.shape
     error = torch.randn(-(-frames // SLIP), width, generator=generator).repeat_interleave(SLIP, 0)
     return heard.float() + spread * error[:frames]

@@ -214,8 +214,8 @@ def memorise(
 ) -> Stage[MemoryTalker, UtteranceExample]:
     """Stage 1 as published: Adam at 1e-4, whole clips one by one.
 
-    `mishear`: by how much what ears hear of an excerpt errs at most (standard deviation of logits): an ear of
-    our own knows the voices that it learnt from better than those that will come.
+    `mishear`: by how much what ears hear of an excerpt errs at most (standard deviation of logits; see
+    `misheard`).
     `hubert` is the folder of the pretrained HuBERT to begin with; without it HuBERT begins untaught.
     """
 

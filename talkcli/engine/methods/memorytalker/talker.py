@@ -47,7 +47,7 @@ class MemoryTalkerConfig:
     slots: int = 32
     """n, the number of letters: HuBERT's, or of phones, where an ear hears them."""
     features: int = 96
-    """c"""
+    """c, the width of what stands for a frame inside the network."""
     heads: int = 4
     feed_forward: int = 192
     layers: int = 1

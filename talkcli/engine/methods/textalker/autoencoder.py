@@ -49,7 +49,7 @@ class AutoencoderConfig:
     patch: int = 1
     """Side of the squares of texels that become one; 2 leaves a quarter of the work at full size."""
     groups: int = 32
-    """Of a group norm; as many of them as divide its channels."""
+    """Of a group norm, or the largest divisor of it that divides the channels."""
     restart: float = 0.0
     """A code used less than this part of the average moves onto a latent (Dhariwal et al. 2020, appendix B);
     0, as published, leaves codes alone. The first batch places them all."""

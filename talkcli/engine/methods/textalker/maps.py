@@ -43,6 +43,6 @@ def wrinkle_of(ratio: Float[Tensor, " ..."]) -> Float[Tensor, " ..."]:
 
 
 def ratio_of(wrinkle: Float[Tensor, " ..."]) -> Float[Tensor, " ..."]:
-    """The other way, at least FAINTEST."""
+    """The ratio that a wrinkle map stands for: the inverse of `wrinkle_of`, at least FAINTEST."""
     share = wrinkle / 2 + 0.5
     return ((share + EPSILON) / (1 - share + EPSILON)).log().clamp(min=FAINTEST)
