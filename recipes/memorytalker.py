@@ -70,18 +70,18 @@ def scores(metrics: tuple[str, ...], cases: Iterator[Case]) -> dict[str, float]:
 
 def lean(talker: Talker, encoder: LogMelEncoder, clips: ClipSet) -> dict[str, object]:
     """In place: the encoder's logits; what was done."""
-    bias, told = encoder.get_parameter("leave.bias"), {}
-    found = scores(HEARD, spoken(talker, clips, rooms=True))
+    bias, leans = encoder.get_parameter("leave.bias"), {}
+    reached = scores(HEARD, spoken(talker, clips, rooms=True))
     for metric, target, phones, step in LEANS:
         count = 0
-        while found[metric] < target and count < 10:
-            print(f"{metric}, lean {count * step:.2f}: {found}", flush=True)
+        while reached[metric] < target and count < 10:
+            print(f"{metric}, lean {count * step:.2f}: {reached}", flush=True)
             with torch.no_grad():
                 bias[phones] += step
-            count, found = count + 1, scores(HEARD, spoken(talker, clips, rooms=True))
-        print(f"{metric}, lean {count * step:.2f}: {found}", flush=True)
-        told[metric] = {"target": target, "added_to_logits": round(count * step, 2)}
-    return told
+            count, reached = count + 1, scores(HEARD, spoken(talker, clips, rooms=True))
+        print(f"{metric}, lean {count * step:.2f}: {reached}", flush=True)
+        leans[metric] = {"target": target, "added_to_logits": round(count * step, 2)}
+    return leans
 
 
 def main() -> None:
@@ -92,19 +92,19 @@ def main() -> None:
     ear = phone_ear(talker)
     assert ear is not None
     name, encoder = ear
-    told = lean(talker, encoder, ClipSet(folder, "val"))
+    leans = lean(talker, encoder, ClipSet(folder, "val"))
     test = spoken(talker, ClipSet(folder, "test"), rooms=False)
-    said = {"studio, test speakers": scores(("lve", *HEARD), test)}
+    results = {"studio, test speakers": scores(("lve", *HEARD), test)}
     if len(sys.argv) > 3:
         cases = performed(takes_of_audio([Path(sys.argv[3])]), lambda s, a, _: talker.animate(s, a), None)
-        said["human recordings"] = scores(HEARD, cases)
-    print(said)
+        results["human recordings"] = scores(HEARD, cases)
+    print(results)
     checkpoint = load_checkpoint(path)
     weights = dict(checkpoint.weights)
     weights[f"{name}.leave.bias"] = (
         encoder.get_parameter("leave.bias").detach().to(weights[f"{name}.leave.bias"].dtype)
     )
-    provenance = {**checkpoint.provenance, "licence": LICENCE, "lean": told, "scores": said}
+    provenance = {**checkpoint.provenance, "licence": LICENCE, "lean": leans, "scores": results}
     save_checkpoint(checkpoint.method, talker.config, weights, provenance, path)
 
 

@@ -34,7 +34,7 @@ _NO_ROOM = {
 
 
 def _as_talk_error(error: BaseException) -> TalkError | None:
-    """What the user can mend about an exception; None if it is a bug of ours."""
+    """The exception as an error that the user can act on; None where it is a bug of ours."""
     if isinstance(error, TalkError):
         return error
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
@@ -51,34 +51,34 @@ def _as_talk_error(error: BaseException) -> TalkError | None:
 
 
 class _Interrupted(KeyboardInterrupt):
-    """Ctrl-C. Of KeyboardInterrupt itself `python -m` remembers that it once passed through code made from a
-    string, as compilers run it, and dies of the signal although it was caught."""
+    """Ctrl-C. A plain KeyboardInterrupt that passes through code compiled from a string, as compilers run it,
+    makes `python -m` end by the signal even though it is caught later; a subclass does not."""
 
 
 @contextmanager
 def ended_kindly() -> Iterator[None]:
-    """SIGTERM unwinds the stack as Ctrl-C does, so that nothing half-written stays."""
+    """Let SIGTERM unwind the stack as Ctrl-C does, so that no half-written file stays."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    ends = [
+    signals = [
         number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN
     ]
-    before = {number: signal.signal(number, _unwind) for number in ends}
+    handlers = {number: signal.signal(number, _unwind) for number in signals}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
 def _unwind(number: int, frame: FrameType | None) -> None:
-    """Raise what ends the program; a little later if the compiler is at work, whose callbacks lose it."""
+    """Raise what ends the program; while numba compiles, whose callbacks lose it, try again later."""
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith("llvmlite."):
-            again = threading.Timer(0.05, os.kill, (os.getpid(), number))
-            again.daemon = True
-            again.start()
+            timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
+            timer.daemon = True
+            timer.start()
             return
         frame = frame.f_back
     if number == signal.SIGINT:
@@ -86,8 +86,8 @@ def _unwind(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _mendable(run: Callable[..., None]) -> Callable[..., None]:
-    """The verb with the options every verb has, and one way to fail: two lines and an exit code."""
+def _as_command(run: Callable[..., None]) -> Callable[..., None]:
+    """A verb with the options that every verb has, and one way to fail: two lines and an exit code."""
 
     @functools.wraps(run)
     def verb(*args: Any, **kwargs: Any) -> None:
@@ -102,23 +102,23 @@ def _mendable(run: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.BadParameter, BrokenPipeError):
             raise
         except Exception as error:
-            known = _as_talk_error(error)
-            if known is None:
+            talk_error = _as_talk_error(error)
+            if talk_error is None:
                 console.fault(error)
             else:
-                console.fail(known.message, known.hint)
-            raise typer.Exit(known.exit_code if known else TalkError.exit_code) from error
+                console.fail(talk_error.message, talk_error.hint)
+            raise typer.Exit((talk_error or TalkError).exit_code) from error
 
     hints = typing.get_type_hints(run, include_extras=True)
-    own = [
+    parameters = [
         parameter.replace(annotation=hints[parameter.name])
         for parameter in inspect.signature(run).parameters.values()
     ]
-    added = [
+    shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=option)
         for name, option in options.EVERY_VERB.items()
     ]
-    setattr(verb, "__signature__", inspect.Signature([*own, *added]))  # noqa: B010 (pyright knows no such field)
+    setattr(verb, "__signature__", inspect.Signature([*parameters, *shared]))  # noqa: B010 (pyright knows no such field)
     verb.__annotations__ = {**hints, **options.EVERY_VERB}
     return verb
 
@@ -149,4 +149,4 @@ def _talk(
 
 
 for _verb in VERBS:
-    app.command(name=_verb)(_mendable(importlib.import_module(f"talkcli.commands.{_verb}").run))
+    app.command(name=_verb)(_as_command(importlib.import_module(f"talkcli.commands.{_verb}").run))

@@ -49,7 +49,7 @@ def parse_fps(text: str) -> Fraction:
 
 
 def known_format(path: Path, background: str, also: tuple[str, ...] = ()) -> str:
-    """The suffix that says what to write; BadUsage if it says nothing, or cannot be transparent."""
+    """The suffix of an output; BadUsage where no format has it, or it cannot be transparent."""
     suffix, known = path.suffix.lower(), (*also, *FILMS, *PICTURES, *MESHES)
     if suffix not in known:
         raise BadUsage(f"{path} has no suffix that is known here.", f"Known: {' '.join(known)}.")
@@ -59,13 +59,13 @@ def known_format(path: Path, background: str, also: tuple[str, ...] = ()) -> str
 
 
 def check_suffix(path: Path, wanted: str) -> None:
-    """BadUsage where a file would get a suffix that is not its own."""
+    """BadUsage where an output does not end in the suffix of its kind of file."""
     if path.suffix.lower() != wanted:
         raise BadUsage(f"{path} does not end in {wanted}.", f"Give a name such as {path.stem}{wanted}.")
 
 
 def named_files(texts: list[str] | None, option: str) -> dict[str | None, Path]:
-    """What NAME=FILE says, by name; None names a FILE alone. A file of the whole name is a FILE alone."""
+    """The files of NAME=FILE arguments by name; None names a FILE alone, as a=b is where it exists."""
     files: dict[str | None, Path] = {}
     for text in texts or []:
         name, equals, file = text.partition("=")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,14 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from talkcli.app import app
+from talkcli.engine.checkpoint import load_pickled
+from talkcli.engine.corpora.foreign import load_arrays
+from talkcli.engine.errors import Untrusted
 from talkcli.engine.video import write_video
 
 RATE = 16_000
@@ -227,6 +231,28 @@ def test_a_bad_motion_is_named(case, tmp_path, bare_face):
     words = ["render", tmp_path / "x.motion", "-a", bare_face, "-o", tmp_path / "x.mp4"]
     refused(CliRunner().invoke(app, [str(word) for word in words]), 6, "x.motion")
     assert os.listdir(tmp_path) == ["x.motion"]
+
+
+@given(junk=st.binary(max_size=64))
+@example(junk=b"")
+@example(junk=b"RIFF\x24\x96\x04\x00WAVEfmt ")
+@example(junk=b"PK\x03\x04")
+@settings(max_examples=60, deadline=None)
+def test_what_is_no_checkpoint_of_the_authors_is_untrusted(junk, tmp_path_factory):
+    path = tmp_path_factory.mktemp("junk") / "ckpt_100.pth"
+    path.write_bytes(junk)
+    for load in (load_pickled, load_arrays):
+        with warnings.catch_warnings(), pytest.raises((Untrusted, MemoryError)):
+            warnings.simplefilter("ignore")
+            load(path)
+
+
+def test_a_recording_is_no_checkpoint_of_the_authors(tmp_path):
+    wav(tmp_path / "voice.wav")
+    words = ["models", "import", "memorytalker", str(tmp_path / "voice.wav"), "-o", str(tmp_path / "x.ckpt")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 6 and "voice.wav is not a plain file of tensors" in result.stderr
+    assert not (tmp_path / "x.ckpt").exists()
 
 
 def test_one_kind_of_file_in_the_place_of_another_is_named(tmp_path, bare, hello, untaught, bare_face):

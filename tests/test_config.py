@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkcli.engine.config import from_values, load_toml, parse_settings, with_values
+from talkcli.engine.config import checked, from_values, load_toml, parse_settings, with_values
 from talkcli.engine.errors import BadInput, BadUsage
 
 
@@ -63,6 +63,21 @@ def test_a_value_of_another_type_is_refused(pair):
 def test_a_number_that_is_none_is_refused(value):
     with pytest.raises(BadUsage, match="lr"):
         with_values(Outer(), parse_settings([f"lr={value}"]))
+
+
+@pytest.mark.parametrize(
+    "hint, words",
+    [
+        (int, "a whole number"),
+        (float | None, "a number or none"),
+        (Literal["voice", "clips"], "voice or clips"),
+        (tuple[int, ...], "a list"),
+    ],
+)
+def test_a_type_is_said_in_words(hint, words):
+    with pytest.raises(BadUsage, match="speed cannot be") as refused:
+        checked({}, hint, "speed")
+    assert refused.value.hint == f"It is {words}."
 
 
 @pytest.mark.parametrize("pair", ["lr", "=3", " =3", ""])

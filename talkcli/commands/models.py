@@ -82,6 +82,8 @@ def _list(json: bool) -> None:
     if json:
         console.answer_json({"models": rows})
         return
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number:
+            console.answer("")
         for name, value in row.items():
             console.answer(f"{name:>11}  {', '.join(value) if isinstance(value, list) else value}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +67,8 @@ def load_pickled(path: Path) -> Any:
     try:
         with torch.serialization.safe_globals([rebuild, old, np.ndarray, np.dtype, *numbers]):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # bytes that are no pickle can make its reader fail in any way
         hint = "Only tensors and arrays are read from other people's files; get a plain state dict."
         raise Untrusted(f"{path} is not a plain file of tensors.", hint) from error

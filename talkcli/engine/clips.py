@@ -190,10 +190,8 @@ class ClipSet:
         self.folder = folder
         self.contents = load_contents(folder)
         splits = self.contents.splits
-        chosen = (
-            splits[pick(split, splits, "split")] if split else [n for names in splits.values() for n in names]
-        )
-        self.names = tuple(chosen)
+        chosen = [splits[pick(split, splits, f"split of {folder}")]] if split else splits.values()
+        self.names = tuple(name for names in chosen for name in names)
         missing = [name for name in self.names if not has_clip(folder, name)]
         if missing:
             raise BadInput(

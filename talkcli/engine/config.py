@@ -25,7 +25,7 @@ def with_values(config: _Config, values: Mapping[str, Any]) -> _Config:
     known = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
     changed = {}
     for name, value in values.items():
-        pick(name, known, f"setting of {type(config).__name__}")
+        pick(name, known, "setting")
         now = getattr(config, name)
         if dataclasses.is_dataclass(now) and isinstance(value, Mapping):
             changed[name] = with_values(now, value)
@@ -52,10 +52,7 @@ def from_values(kind: type[_Config], values: Mapping[str, Any]) -> _Config:
     hints = typing.get_type_hints(kind)
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     return kind(
-        **{
-            name: _read(value, hints[pick(name, known, f"setting of {kind.__name__}")], name)
-            for name, value in values.items()
-        }
+        **{name: _read(value, hints[pick(name, known, "setting")], name) for name, value in values.items()}
     )
 
 
@@ -113,7 +110,9 @@ def load_toml(path: Path) -> dict[str, Any]:
     """The settings of a TOML file, for `with_values`. BadInput, naming it, where it is no such file."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check the name.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput(
             f"Cannot read the settings in {path}: {error}.", "It must be TOML; see recipes/."
         ) from error
@@ -127,7 +126,21 @@ def checked(value: Any, hint: Any, name: str) -> Any:
         return tuple(value) if isinstance(value, list) else value
     if float in _members(hint) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    raise BadUsage(f"Setting {name} cannot be {value!r}.", f"It is a {getattr(hint, '__name__', hint)}.")
+    raise BadUsage(f"Setting {name} cannot be {value!r}.", f"It is {in_words(hint)}.")
+
+
+def in_words(hint: Any) -> str:
+    """What a person may write for a type."""
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "none"}
+
+    def word(member: Any) -> str:
+        if typing.get_origin(member) is typing.Literal:
+            return " or ".join(map(str, typing.get_args(member)))
+        if typing.get_origin(member) is tuple:
+            return "a list"
+        return words.get(member, getattr(member, "__name__", str(member)))
+
+    return " or ".join(map(word, _members(hint)))
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -159,13 +159,18 @@ def _assets() -> Iterator[Finding]:
         if name not in names:
             yield Finding("asset", name, "", unlocks, REINSTALL, name in DEFAULTS)
     for path in there:
-        size = f"{path.stat().st_size / 1e6:.2f} MB, {_licence(path)}, SHA-256 {sha256(path)}"
+        size = f"{_size(path)}, {_licence(path)}, SHA-256 {sha256(path)}"
         yield Finding("asset", path.name, size, needed=path.name in DEFAULTS)
     clips = folder / "clips"
     if (clips / "clips.json").is_file():
         count = len(list(clips.rglob("*.wav")))
         index = f"of the index {sha256(clips / 'clips.json')}"
         yield Finding("asset", "clips/", f"{count} recordings, {_licence(clips)}, SHA-256 {index}")
+
+
+def _size(path: Path) -> str:
+    size = path.stat().st_size
+    return f"{size / 1e6:.2f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 def _licence(path: Path) -> str:

@@ -22,7 +22,7 @@ RATES = range(4_000, 768_001)
 """Hertz. A header that claims another rate lies, or is no speech."""
 
 _LONGEST_SECONDS = 12 * 3600
-"""Seconds; what a small file of compressed silence may unfold to."""
+"""The longest recording that is read: a small file of compressed silence may unfold to days."""
 
 LARGEST_PIPE = 16 << 30
 """Bytes taken from a pipe before it is refused."""

@@ -59,7 +59,9 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """A pickled dict of arrays, of Python 2 as well."""
     try:
         values = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # bytes that are no pickle can make its reader fail in any way
         raise Untrusted(
             f"{path} is not a plain dict of arrays: {error}.", "Fetch the original again."
         ) from error

@@ -38,7 +38,7 @@ TO_GIVE: Mapping[Evidence, str] = {
 def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
     """What a file or folder is evidence of, found by looking inside; the most telling kind comes first.
 
-    A film is a voice too. What nobody can look at beforehand, such as a pipe or stdin, is taken for a voice.
+    A film is a voice too. A pipe or stdin cannot be looked into beforehand and is taken for a voice.
     """
     if source.is_dir():
         return ("clips",)

@@ -90,7 +90,9 @@ def read_indices(path: Path) -> Int[Tensor, " verts"]:
             values = np.array([int(word) for word in path.read_text().replace(",", " ").split()], np.int64)
         if values.ndim != 1 or not values.size:
             raise ValueError("it holds no list of numbers")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check the name.") from error
+    except ValueError as error:
         raise BadInput(
             f"{path} is not a list of vertex indices: {error}.", "Write whole numbers, counted from 0."
         ) from error
