@@ -17,6 +17,7 @@ from talkcli.engine.errors import BadUsage, OutOfResources
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from talkcli.engine.training.run import Moment
 
@@ -64,7 +65,9 @@ def say(text: object) -> None:
 def detail(text: object) -> None:
     """What only -v wants to know."""
     if _loudness["verbose"]:
-        _rich(True).print(visible(text), style="dim")
+        from rich.text import Text
+
+        _rich(True).print(Text(visible(text), "dim"))
 
 
 def warn(text: object) -> None:
@@ -112,19 +115,44 @@ def answer_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """A table on stdout; the first column is text, the others stand right."""
+    """A table on stdout; the first column is text, the others stand right.
+
+    No word or number is broken: where a terminal is too narrow, the columns stand in several tables below
+    each other, each with the first column.
+    """
+    cells = [[visible(cell) for cell in line] for line in (columns, *rows)]
+    console, first, last = _rich(False), 1, len(columns)
+    while True:
+        grid = _grid([[line[0], *line[first:last]] for line in cells], title)
+        if not console.is_terminal:
+            grid.width = console.measure(grid, options=console.options.update(max_width=10_000)).maximum
+        elif last > first + 1 and _printed_width(grid, console) > console.width:
+            last -= 1
+            continue
+        console.print(grid)
+        if last >= len(columns):
+            return
+        first, last = last, len(columns)
+
+
+def _printed_width(grid: Table, console: Console) -> int:
+    from rich.segment import Segment
+
+    return max(map(Segment.get_line_length, Segment.split_lines(console.render(grid))))
+
+
+def _grid(cells: Sequence[Sequence[str]], title: str) -> Table:
+    """The cells, columns in the first line, each column as wide as its longest word at least."""
     from rich import box
     from rich.table import Table
 
     grid = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
-    for index, column in enumerate(columns):
-        word = max(map(len, visible(column).split()), default=0)
-        grid.add_column(
-            visible(column), justify="right" if index else "left", overflow="fold", min_width=word
-        )
-    for row in rows:
-        grid.add_row(*(visible(cell) for cell in row))
-    _rich(False).print(grid)
+    for index, column in enumerate(zip(*cells, strict=True)):
+        word = max((len(word) for cell in column for word in cell.split()), default=0)
+        grid.add_column(column[0], justify="right" if index else "left", overflow="fold", min_width=word)
+    for line in cells[1:]:
+        grid.add_row(*line)
+    return grid
 
 
 def _shows_progress() -> bool:

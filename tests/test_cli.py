@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ import torch
 from films import header, pictures
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
 from talkcli import __version__, console
@@ -386,3 +389,23 @@ def test_claims_are_checked_before_any_work(tmp_path):
 def test_what_is_shown_is_one_line_whatever_the_name():
     assert console.visible("a\nb\x1b[31m\udcff") == "a\\nb\\x1b[31m\\udcff"
     assert console.visible("schön [bold] :smile:") == "schön [bold] :smile:"
+
+
+@pytest.mark.parametrize("width", [30, 40, 80, 200])
+def test_a_table_breaks_no_number_and_keeps_to_the_terminal(width, monkeypatch):
+    out = io.StringIO()
+    screen = Console(file=out, width=width, force_terminal=True, color_system=None, soft_wrap=True)
+    monkeypatch.setattr(console, "_rich", lambda stderr: screen)
+    systems = ["template", "loudness jaw", "pocketsphinx", "memorytalker", "reference"]
+    numbers = [f"{10 + place}.4e-05" for place in range(len(systems))]
+    console.table(["metric", *systems], [["lve", *numbers]])
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert re.findall(r"[0-9]+\.4e-05", out.getvalue()) == numbers
+    assert out.getvalue().count("lve") == out.getvalue().count("metric") <= len(systems)
+
+
+def test_a_table_that_is_piped_is_one_table_however_wide(capsys, monkeypatch):
+    monkeypatch.setattr(console, "_rich", lambda stderr: Console(soft_wrap=True, width=20))
+    console.table(["metric", *(f"system {place}" for place in range(20))], [["lve", *range(20)]])
+    assert len([line for line in capsys.readouterr().out.splitlines() if line.strip()]) == 3
