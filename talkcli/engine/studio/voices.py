@@ -242,7 +242,8 @@ def _flite(
 def _flite_program() -> str:
     program = shutil.which("flite")
     if program is None:
-        raise MissingAsset("The studio needs flite for some of its voices.", "apt install flite")
+        hint = "Leave its voices out with --set flite=0, or on Debian: apt install flite"
+        raise MissingAsset("The studio needs flite for some of its voices.", hint)
     return program
 
 
