@@ -17,14 +17,15 @@ HUBERT = HubertConfig(hidden=48, layers=1, heads=4, feed_forward=96, convolution
 
 
 @torch.no_grad()
-def test_a_hubert_drawn_from_a_seed_gives_published_numbers():
+def test_a_hubert_drawn_from_a_seed_gives_published_numbers(monkeypatch):
     """From what its convolutions make of a clip to the diffusion's features; every eighth hidden number."""
     diffuser, case = drawn()
     hearing, frames = diffuser.audio_encoder, int(case["hub.frames"])
     assert isinstance(hearing, HubertHearing)
-    hidden = hearing.transform(stretched(case["hub.conv"].mT, 2 * frames))
-    close(hidden[..., ::8], case["hub.hidden"])
-    close(diffuser.audio_feature_map(stretched(hidden, frames)), case["hub.feat"])
+    ticks = case["hub.conv"].mT
+    close(hearing.transform(stretched(ticks, 2 * frames))[..., ::8], case["hub.hidden"])
+    monkeypatch.setattr(hearing, "convolve", lambda waveform: ticks)  # the recording itself is not ours
+    close(diffuser.hear(torch.zeros(2, 6400), frames), case["hub.feat"])
 
 
 @pytest.mark.whole
