@@ -210,7 +210,8 @@ def diffuse(
     each speaker; `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the error
     that is seen at the mouth; `stress`: power of how much more frames of shut lips count (too much shuts them
     too often); `blind`: share of windows that are guessed from hardly more than noise, which is what few
-    steps need; `mishear`: by how much what is heard errs at most (standard deviation of logits; see `misheard`).
+    steps need; `mishear`: by how much what is heard errs at most (standard deviation of logits, as in
+    `misheard`).
     """
 
     def begin(network: TexTalker, clips: ClipSet, generator: torch.Generator) -> Example[SpeechWindows]:
