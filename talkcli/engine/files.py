@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int16, UInt8
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -34,8 +34,20 @@ MAX_PACKED = 64 << 20
 
 PACKABLE = {
     str(kind).removeprefix("torch."): kind
-    for kind in (torch.float16, torch.float32, torch.int8, torch.int32, torch.int64, torch.uint8, torch.bool)
+    for kind in (
+        torch.float16,
+        torch.float32,
+        torch.int8,
+        torch.int16,
+        torch.int32,
+        torch.int64,
+        torch.uint8,
+        torch.bool,
+    )
 }
+
+STEPS = torch.iinfo(torch.int16).max
+"""The most steps that a tensor kept in whole steps may go up or down."""
 
 
 @contextmanager
@@ -59,10 +71,13 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def save_struct(struct: TensorStruct, path: Path, *, packed: bool = False) -> None:
+def save_struct(
+    struct: TensorStruct, path: Path, *, packed: bool = False, steps: Mapping[str, float] | None = None
+) -> None:
     """Safetensors with a JSON header that says which struct it is: never a pickle.
 
-    `packed`: without loss, smaller where tensors are smooth or mostly 0; load_struct reads either.
+    `packed`: without loss, smaller where tensors are smooth or mostly 0; load_struct reads either. `steps`: the
+    named tensors of a packed file are kept as whole numbers of a step each, and read as floats again.
     """
     tensors: dict[str, Tensor] = {}
 
@@ -86,6 +101,9 @@ def save_struct(struct: TensorStruct, path: Path, *, packed: bool = False) -> No
         some = {name: tensor for name, tensor in tensors.items() if tensor.numel()}
         kinds = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in some.items()}
         header["packed"] = {name: [kinds[name], list(tensor.shape)] for name, tensor in some.items()}
+        for name, step in (steps or {}).items():
+            some[name] = _in_steps(some[name], step)
+            header["packed"][name] = ["int16", list(some[name].shape), step]
         tensors |= {name: _packed(tensor) for name, tensor in some.items()}
     save_tensors(tensors, header, path)
 
@@ -132,6 +150,13 @@ def _row_bytes(dtype: torch.dtype, shape: Sequence[int]) -> int:
     return dtype.itemsize * (shape[-1] if len(shape) > 1 else 1)
 
 
+def _in_steps(tensor: Tensor, step: float) -> Int16[Tensor, "..."]:
+    whole = (tensor.double() / step).round()
+    if whole.abs().max() > STEPS:
+        raise ValueError(f"{float(tensor.abs().max())} is more than {STEPS} steps of {step}")
+    return whole.to(torch.int16)
+
+
 def _packed(tensor: Tensor) -> UInt8[Tensor, " bytes"]:
     """Deflated columns of bytes: the high bytes of all x, which are much alike; their low bytes; all y; .."""
     rows = tensor.flatten().view(torch.uint8).view(-1, _row_bytes(tensor.dtype, tensor.shape))
@@ -146,8 +171,8 @@ def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
         raise ValueError("its list of packed tensors is none")
     unpacked: dict[str, Tensor] = {}
     left = MAX_PACKED
-    for name, (kind, shape) in packed.items():
-        packable = name in tensors and kind in PACKABLE
+    for name, (kind, shape, *step) in packed.items():
+        packable = name in tensors and kind in PACKABLE and (not step or kind == "int16")
         if not packable or len(shape) > 8 or not all(0 < count <= MAX_PACKED for count in shape):
             raise ValueError(f"{name} cannot be unpacked")
         dtype = PACKABLE[kind]
@@ -160,7 +185,8 @@ def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
         if len(content) != size or not inflate.eof:
             raise ValueError(f"{name} does not hold the {size} bytes that it claims")
         columns = torch.frombuffer(content, dtype=torch.uint8).view(_row_bytes(dtype, shape), -1)
-        unpacked[name] = columns.T.contiguous().flatten().view(dtype).view(shape)
+        whole = columns.T.contiguous().flatten().view(dtype).view(shape)
+        unpacked[name] = whole.float() * float(step[0]) if step else whole
     return unpacked
 
 

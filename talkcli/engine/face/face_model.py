@@ -13,6 +13,7 @@ from talkcli.engine.assets import asset
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.contact import Contact
 from talkcli.engine.face.eyelids import Eye
+from talkcli.engine.face.face_contact import FaceContact
 from talkcli.engine.face.lips import Mouth
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rotations import matrix
@@ -51,7 +52,7 @@ class FaceModel(TensorStruct):
     wrinkles: Wrinkles | None = None
     joint_regressor: Float[Tensor, "joints verts"] | None = None
     """Joints of a face as means of its vertices; without it every face has the mean face's joints."""
-    contact: Contact | None = None
+    contact: Contact | FaceContact | None = None
     """What touches what: lips, teeth, lids, eyeballs."""
     pose_shapes: Float[Tensor, "joints 9 verts 3"] | None = None
     """Pose correctives: metres for each entry, row by row, of a joint's rotation matrix less the identity."""

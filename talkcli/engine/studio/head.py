@@ -12,7 +12,7 @@ from talkcli.engine.face.topology import Topology
 from talkcli.engine.studio.paint.wrinkles import make_wrinkles
 from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.assembly import average_head, modes
-from talkcli.engine.studio.shape.expression_space import make_expression
+from talkcli.engine.studio.shape.expression_space import SKIN_SHARE, make_expression
 from talkcli.engine.studio.shape.expressions import make_shapes
 from talkcli.engine.studio.shape.head_mesh import HeadMesh
 from talkcli.engine.studio.shape.identity import HAIR_MODES, MODE_NAMES, sample
@@ -84,13 +84,21 @@ def assemble_head() -> FaceModel:
         identity=_single(basis * MILLIMETRE).half(),
         shapes=_single(shapes * MILLIMETRE).half(),
         shape_names=names,
-        expression=_single(make_expression(head, names, shapes)),
+        expression=_single(make_expression(_weight_in_sight(head), names, shapes)),
         joints=_single(make_joints(head) * MILLIMETRE),
         weights=_single(make_weights(head)).half(),
         wrinkles=make_wrinkles(head, names),
         joint_regressor=_single(make_joint_regressor(head)).half(),
         contact=make_contact(head).map(torch.clone),
     )
+
+
+def _weight_in_sight(head: HeadMesh) -> Array:
+    """[V] how much each vertex counts for the space of expressions."""
+    share = np.zeros(len(head.vertices))
+    for part, value in SKIN_SHARE.items():
+        share[head.parts[part]] = value
+    return share
 
 
 def _single(values: Array) -> Tensor:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from talkcli.engine.studio.shape.arrays import Array
-from talkcli.engine.studio.shape.head_mesh import HeadMesh
 
 MOUTHS: Mapping[str, Mapping[str, float]] = {
     "PP": {"mouthPress": 0.6, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},
@@ -93,15 +92,12 @@ def natural_faces(names: tuple[str, ...], count: int, seed: int = 0) -> Array:
     return faces
 
 
-def make_expression(head: HeadMesh, names: tuple[str, ...], shapes: Array, count: int = 50) -> Array:
+def make_expression(share: Array, names: tuple[str, ...], shapes: Array, count: int = 50) -> Array:
     """[count, shapes]: principal components of natural faces about the neutral one, per standard deviation.
 
-    Components are taken over weighted vertex positions, so they order movements by what is seen; signs are
-    fixed by the largest entry.
+    `share` [V] says how much each vertex counts: components are taken over weighted positions, so they order
+    movements by what is seen; signs are fixed by the largest entry.
     """
-    share = np.zeros(len(head.vertices))
-    for part, value in SKIN_SHARE.items():
-        share[head.parts[part]] = value
     flat = (shapes * np.sqrt(share)[:, None]).reshape(len(shapes), -1)
     gram = flat @ flat.T
     root = np.linalg.cholesky(gram + 1e-9 * np.trace(gram) * np.eye(len(gram)))

@@ -1,0 +1,29 @@
+"""Bake the scanned head from ICT-FaceKit Light: python recipes/bake_facekit.py FOLDER
+
+FOLDER is FaceXModel of a checkout, or one with facekit.npz, the same packed. Writes
+assets/facekit.safetensors, the same bytes every time on one machine; a minute on one core.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from talkcli.engine.assets import assets_folder
+from talkcli.engine.files import save_struct
+from talkcli.engine.studio.scanned.head import STEPS, assemble
+
+
+def main() -> None:
+    start = time.perf_counter()
+    model = assemble(Path(sys.argv[1]))
+    target = assets_folder() / "facekit.safetensors"
+    save_struct(model, target, packed=True, steps=STEPS)
+    print(
+        f"{target}: {len(model.template)} vertices, {len(model.topology.faces)} faces, "
+        f"{len(model.identity)} identity components, {len(model.shapes)} shapes, "
+        f"{target.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

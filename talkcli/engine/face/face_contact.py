@@ -1,0 +1,42 @@
+"""Contact: what a linear face does not know: lips and lids touch, and eyeballs are round."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.face.lid_contact import LidContact, fitted_shapes, settle_lids
+from talkcli.engine.face.lip_contact import LipContact, settle_lips
+from talkcli.engine.struct import TensorStruct
+
+
+class FaceContact(TensorStruct):
+    mouth: LipContact
+    left: LidContact
+    right: LidContact
+
+    def fitted(
+        self,
+        shapes: Float[Tensor, "shapes verts 3"],
+        names: tuple[str, ...],
+        template: Float[Tensor, "verts 3"],
+        neutral: Float[Tensor, "verts 3"],
+    ) -> Float[Tensor, "shapes verts 3"]:
+        """The shapes named `eye...` scaled to this face's lids and eyeballs, the others as they are."""
+        chosen = torch.tensor([name.startswith("eye") for name in names])
+        part = shapes[chosen]
+        for eye in (self.left, self.right):
+            part = fitted_shapes(part, eye, template, neutral)
+        return shapes.index_copy(0, chosen.nonzero()[:, 0], part)
+
+    def settle(
+        self,
+        vertices: Float[Tensor, "frames verts 3"],
+        template: Float[Tensor, "verts 3"],
+        neutral: Float[Tensor, "verts 3"],
+    ) -> None:
+        """In place: faces (metres, before head pose) with every touch resolved; a resting face stays."""
+        settle_lips(vertices, self.mouth)
+        for eye in (self.left, self.right):
+            settle_lids(vertices, eye, template, neutral)

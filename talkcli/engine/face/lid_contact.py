@@ -1,0 +1,151 @@
+"""Eyelids lie on eyeballs: they slide round them, meet and never cross."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from talkcli.engine.struct import TensorStruct
+
+SEAL = 0.12
+"""Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
+
+SUDDEN = 4
+"""How late on its way a lid is drawn to the other one: by closure to this power."""
+
+FOLLOW_UPPER = 0.7
+"""Share of the way to where lids meet that the upper lid goes."""
+
+SMALLEST = 0.001
+"""Metres: lids that lie nearer at rest, next to a canthus, are taken to be so far apart."""
+
+NARROW, WIDE = 0.4, 2.5
+"""The least and most that the shapes of the eyes are scaled to a face's own aperture."""
+
+
+class LidContact(TensorStruct):
+    """One eye: the edge of its lids, all that follows it, and its ball."""
+
+    edge: Int[Tensor, " columns"]
+    """The closed loop of the lids that lies on the eyeball, from the outer canthus over the upper lid."""
+    upper: Bool[Tensor, " columns"]
+    opposite: Int[Tensor, " columns"]
+    """The column of the other lid that this one meets; the canthi meet themselves."""
+    lids: Int[Tensor, " lid_verts"]
+    """The skin of the lids, the edge itself among it, and the lashes."""
+    follow: Float[Tensor, "lid_verts columns"]
+    """How much of each column's correction each of them follows."""
+    clearance: Float[Tensor, " lid_verts"]
+    """Metres that each keeps from the eyeball; what lies nearer at rest may do so."""
+    ball: Int[Tensor, " ball_verts"]
+    centre: Float[Tensor, " 3"]
+    """Of the ball of the mean face, metres."""
+
+    def located(self, template: Tensor, neutral: Tensor) -> tuple[Tensor, float]:
+        """This face's eyeball: centre [3] metres and size relative to the mean face's."""
+        rest, mine = template[self.ball], neutral[self.ball]
+        spread = (mine - mine.mean(0)).norm(dim=1).mean() / (rest - rest.mean(0)).norm(dim=1).mean()
+        return mine.mean(0) + (self.centre - rest.mean(0)) * spread, float(spread)
+
+    def apertures(self, neutral: Tensor) -> Float[Tensor, " columns"]:
+        """How far apart the edges lie at rest, metres."""
+        edge = neutral[self.edge]
+        return (edge - edge[self.opposite]).norm(dim=1)
+
+
+def fitted_shapes(
+    shapes: Float[Tensor, "shapes verts 3"], eye: LidContact, template: Tensor, neutral: Tensor
+) -> Float[Tensor, "shapes verts 3"]:
+    """Shapes of the eye region scaled to this face's aperture, column by column, and to its eyeball."""
+    wide, mine = eye.apertures(template), eye.apertures(neutral)
+    ratio = ((mine + SMALLEST) / (wide + SMALLEST)).clamp(NARROW, WIDE)
+    out = shapes.clone()
+    out[:, eye.lids] *= (1 + eye.follow @ (ratio - 1))[:, None]
+    out[:, eye.ball] *= eye.located(template, neutral)[1]
+    return out
+
+
+def settle_lids(
+    vertices: Float[Tensor, "frames verts 3"], eye: LidContact, template: Tensor, neutral: Tensor
+) -> None:
+    """In place: round eyeballs, lids that slide on them, meet when nearly shut and stop where they meet."""
+    centre = eye.located(template, neutral)[0]
+    rest_ball = neutral[eye.ball] - centre
+    ball = vertices[:, eye.ball] - centre
+    ball *= (rest_ball.norm(dim=1) / ball.norm(dim=2))[..., None]
+    vertices[:, eye.ball] = ball + centre
+
+    calm = neutral[eye.edge] - centre
+    edge = vertices[:, eye.edge] - centre
+    lids = _turned(vertices[:, eye.lids] - centre, _turn(edge, calm, eye) @ eye.follow.T)
+    vertices[:, eye.lids] = _lifted(lids, neutral[eye.lids] - centre, eye.clearance, ball, rest_ball) + centre
+    vertices[:, eye.edge] = _joined(vertices[:, eye.edge] - centre, calm, eye) + centre
+
+
+def _closure(edge: Tensor, calm: Tensor, eye: LidContact) -> tuple[Tensor, Tensor]:
+    """How far each column is shut, 0 to 1, [frames, columns], and the elevation of each in radians."""
+    now, rest = _elevation(edge), _elevation(calm)
+    sign = torch.where(eye.upper, 1.0, -1.0)
+    gap, full = (sign * (at - at[..., eye.opposite]) for at in (now, rest))
+    canthus = eye.opposite == torch.arange(len(eye.opposite))
+    openness = (gap / full.clamp(min=SMALLEST / 0.015)).masked_fill(canthus, 1.0)
+    return ((1 - _zipped(openness)) / (1 - SEAL)).clamp(0, 1) ** SUDDEN, now
+
+
+def _turn(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frames columns"]:
+    """Radians that each column of the edge is to be turned up, on its way to where lids meet."""
+    done, now = _closure(edge, calm, eye)
+    share = torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
+    return done * share * (now[:, eye.opposite] - now)
+
+
+def _joined(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frames columns 3"]:
+    """Edges that are shut lie on each other, column by column."""
+    done = _closure(edge, calm, eye)[0][..., None]
+    return torch.lerp(edge, (edge + edge[:, eye.opposite]) / 2, done)
+
+
+def _elevation(points: Tensor) -> Tensor:
+    """Radians above the horizontal, about the axis through the eyeball's centre."""
+    return torch.atan2(points[..., 1], points[..., 2])
+
+
+def _zipped(openness: Tensor) -> Tensor:
+    """Openness [frames, columns] where a column near a canthus is no wider open than its inner neighbours."""
+    columns = openness.shape[1]
+    out = openness.clone()
+    for corner in (0, columns // 2):
+        for way in (1, -1):
+            for k in range(columns // 8, 0, -1):
+                here, inner = (corner + way * k) % columns, (corner + way * (k + 1)) % columns
+                out[:, here] = torch.minimum(out[:, here], out[:, inner])
+    return out
+
+
+def _turned(lids: Tensor, turn: Tensor) -> Tensor:
+    """Lids [frames, verts, 3] raised by angles [frames, verts] about the eyeball's horizontal axis."""
+    x, y, z = lids.unbind(-1)
+    cos, sin = turn.cos(), turn.sin()
+    return torch.stack([x, y * cos + z * sin, z * cos - y * sin], -1)
+
+
+def _lifted(lids: Tensor, rest: Tensor, clearance: Tensor, ball: Tensor, rest_ball: Tensor) -> Tensor:
+    """Lids pushed out along the radius where they would enter the eyeball or its cornea."""
+    pole = rest_ball.norm(dim=1).argmax()
+    angles = torch.nn.functional.cosine_similarity(rest_ball, rest_ball[pole][None], dim=1)
+    order = angles.clamp(-1, 1).acos().argsort()
+    knots, radii = angles.clamp(-1, 1).acos()[order], rest_ball[order].norm(dim=1)
+
+    def surface(points: Tensor, gaze: Tensor) -> Tensor:
+        off = torch.nn.functional.cosine_similarity(points, gaze, dim=-1).clamp(-1, 1).acos()
+        right = torch.searchsorted(knots, off.contiguous()).clamp(1, len(knots) - 1)
+        low, high = knots[right - 1], knots[right]
+        part = ((off - low) / (high - low + 1e-9)).clamp(0, 1)
+        return torch.lerp(radii[right - 1], radii[right], part)
+
+    near = rest.norm(dim=-1) - surface(rest, rest_ball[pole].expand_as(rest))
+    gaze = ball[:, pole][:, None].expand_as(lids)
+    distance = lids.norm(dim=-1)
+    floor = surface(lids, gaze) + torch.minimum(near, clearance)
+    return lids * (torch.maximum(distance, floor) / distance)[..., None]

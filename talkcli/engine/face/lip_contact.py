@@ -1,0 +1,191 @@
+"""Lips meet, press and never cross: two surfaces, each seen as a height over what lies between them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from talkcli.engine.struct import TensorStruct
+
+FOLLOW = (0.15, 0.3, 0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 0.95, 0.8, 0.6, 0.4, 0.2, 0.08)
+"""How much of a shift of the lip each loop follows, from the mouth's lining outwards."""
+
+BULGE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 0.15, 0.3, 0.4, 0.4, 0.3, 0.15, 0.05, 0.0)
+"""How far each loop comes forward per metre that lips press into each other."""
+
+TOUCHING = slice(2, 14)
+"""The loops that may touch the other lip."""
+
+STATIONS, DEPTHS = 31, 16
+"""Places from corner to corner, and from back to front, where the gap is measured."""
+
+SEAL, REACH = 0.0005, 0.0014
+"""Metres: gaps under SEAL are shut, gaps over REACH are left alone."""
+
+THIN = 0.00015
+"""Metres that stay between shut lips, so that their triangles do not cut each other."""
+
+FAR = 1.0
+"""Metres: where a lip is said to be that is not there."""
+
+FOLDED = 6
+"""Columns next to a corner."""
+
+SKIN_DEEP = 0.003
+"""Metres behind its surface that a lip is pressed flat."""
+
+
+class LipContact(TensorStruct):
+    rings: Int[Tensor, "rings columns"]
+    """Closed loops with the same columns, from the mouth's lining over the slit to the skin round the lips."""
+    upper: Bool[Tensor, " columns"]
+    """Columns from the first corner, 0, to the second one, both left out, belong to the upper lip."""
+
+    @property
+    def corner(self) -> int:
+        """The column of the second corner."""
+        return int(self.upper.sum()) + 1
+
+
+class Slit(NamedTuple):
+    """What lies between the lips of some frames; metres."""
+
+    middle: Float[Tensor, "frames 1"]
+    half: Float[Tensor, "frames 1"]
+    """Of the mouth's width."""
+    depths: Float[Tensor, "frames stations depths"]
+    roof: Float[Tensor, "frames stations depths"]
+    """The lowest of the upper lip; FAR where there is none."""
+    floor: Float[Tensor, "frames stations depths"]
+    """The highest of the lower lip."""
+
+    @property
+    def gaps(self) -> Float[Tensor, "frames stations"]:
+        """From lip to lip where they are nearest; below 0 they cross."""
+        return (self.roof - self.floor).amin(-1).clamp(max=FAR)
+
+
+def settle_lips(vertices: Float[Tensor, "frames verts 3"], mouth: LipContact) -> None:
+    """In place: no lip crosses the other, gaps too thin to be meant are shut, over-closed lips press flat."""
+    lips = vertices[:, mouth.rings]
+    gaps = measured(lips, mouth).gaps
+    shut = torch.where(gaps < REACH, ((gaps - SEAL) / (1 - SEAL / REACH)).clamp(min=THIN), gaps)
+    lips = moved(lips, mouth, smoothed(shut - gaps), smoothed((-gaps).clamp(min=0)))
+    vertices[:, mouth.rings] = _pressed_flat(_tidied_corners(lips, mouth), mouth)
+
+
+def _tidied_corners(lips: Tensor, mouth: LipContact) -> Tensor:
+    """Next to a corner, where lips fold into each other, loops meet column by column."""
+    columns, corner = len(mouth.upper), mouth.corner
+    steps = torch.arange(1, FOLDED + 1)
+    above = torch.cat([steps, corner - steps])
+    below = torch.cat([columns - steps, corner + steps])
+    cross = (lips[:, :, below, 1] - lips[:, :, above, 1]).clamp(min=0) / 2
+    out = lips.clone()
+    out[:, :, above, 1] += cross
+    out[:, :, below, 1] -= cross
+    return out
+
+
+def stations_of(mouth: LipContact) -> Float[Tensor, " stations"]:
+    """-1 at the second corner to 1 at the first, denser towards the corners."""
+    return torch.sin(torch.linspace(-1, 1, STATIONS) * torch.pi / 2)
+
+
+def measured(lips: Float[Tensor, "frames rings columns 3"], mouth: LipContact) -> Slit:
+    """The gap between the lips, as profiles across them from corner to corner."""
+    ends = lips[:, TOUCHING, :: mouth.corner, 0][..., :2]
+    first, second = ends[..., 0].amin(1, keepdim=True), ends[..., 1].amax(1, keepdim=True)
+    middle, half = (first + second) / 2, (first - second) / 2
+    x = middle + half * stations_of(mouth)
+    corner = mouth.corner
+    upper = lips[:, TOUCHING, : corner + 1].flip(2)
+    lower = torch.cat([lips[:, TOUCHING, corner:], lips[:, TOUCHING, :1]], 2)
+    above, below = _profiles(upper, x), _profiles(lower, x)
+    low = torch.maximum(above[..., 1].amin(1), below[..., 1].amin(1))
+    high = torch.minimum(above[..., 1].amax(1), below[..., 1].amax(1))
+    share = torch.linspace(0.01, 0.99, DEPTHS)
+    depths = low[..., None] + (high - low).clamp(min=0)[..., None] * share
+    roof = -_envelope(above * torch.tensor([-1.0, 1.0]), depths)
+    floor = _envelope(below, depths)
+    return Slit(middle, half, depths, roof, floor)
+
+
+def _profiles(half: Tensor, x: Tensor) -> Float[Tensor, "frames rings stations 2"]:
+    """(y, z) of loops [frames, rings, columns, 3], x ascending, at x [frames, stations]."""
+    knots = half[..., 0].cummax(-1).values
+    at = x[:, None].expand(-1, half.shape[1], -1).contiguous()
+    right = torch.searchsorted(knots, at).clamp(1, knots.shape[-1] - 1)
+    low, high = torch.gather(knots, 2, right - 1), torch.gather(knots, 2, right)
+    part = ((at - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)[..., None]
+    index = right[..., None].expand(-1, -1, -1, 2)
+    values = half[..., 1:]
+    return torch.lerp(torch.gather(values, 2, index - 1), torch.gather(values, 2, index), part)
+
+
+def _envelope(profiles: Tensor, depths: Tensor) -> Float[Tensor, "frames stations depths"]:
+    """The highest y of profiles [frames, rings, stations, 2] at each z; -FAR where there is none."""
+    start, step = profiles[:, :-1, :, None], (profiles[:, 1:] - profiles[:, :-1])[:, :, :, None]
+    rise = step[..., 1]
+    part = (depths[:, None] - start[..., 1]) / torch.where(rise.abs() < 1e-7, 1e-7, rise)
+    height = start[..., 0] + part * step[..., 0]
+    return height.masked_fill((part < 0) | (part > 1), -FAR).amax(1)
+
+
+def smoothed(values: Float[Tensor, "frames stations"]) -> Float[Tensor, "frames stations"]:
+    """Evened out along the lips, 0 at their corners."""
+    padded = torch.nn.functional.pad(values[:, 1:-1], (1, 1))
+    return torch.nn.functional.pad((padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4, (1, 1))
+
+
+def moved(
+    lips: Float[Tensor, "frames rings columns 3"],
+    mouth: LipContact,
+    parting: Float[Tensor, "frames stations"],
+    pressure: Float[Tensor, "frames stations"] | None = None,
+) -> Float[Tensor, "frames rings columns 3"]:
+    """Lips parted by metres at each station, half each, and bulging where they are pressed."""
+    sign = torch.where(mouth.upper, 0.5, -0.5)
+    sign[0] = sign[mouth.corner] = 0.0
+    corners = lips[:, TOUCHING, :: mouth.corner, 0][..., :2]
+    first, second = corners[..., 0].amin(1)[:, None, None], corners[..., 1].amax(1)[:, None, None]
+    place = (2 * lips[..., 0] - first - second) / (first - second)
+    at = (place.clamp(-1, 1).asin() / torch.pi + 0.5) * (STATIONS - 1)
+    up = _read(parting, at) * sign * torch.tensor(FOLLOW)[:, None]
+    out = torch.zeros_like(up)
+    if pressure is not None:
+        out = _read(pressure, at) * torch.tensor(BULGE)[:, None]
+    return lips + torch.stack([torch.zeros_like(up), up, out], -1)
+
+
+def _read(values: Tensor, at: Tensor) -> Tensor:
+    """Values [frames, stations] between stations, at [frames, rings, columns]."""
+    left = at.floor().clamp(0, STATIONS - 2)
+    part, index = at - left, left.long().flatten(1)
+    low, high = torch.gather(values, 1, index), torch.gather(values, 1, index + 1)
+    return torch.lerp(low.view_as(part), high.view_as(part), part)
+
+
+def _pressed_flat(lips: Tensor, mouth: LipContact) -> Tensor:
+    """What still crosses meets halfway: surfaces in contact take the same form."""
+    slit = measured(lips, mouth)
+    crossing = (slit.floor + THIN - slit.roof).clamp(min=0) / 2
+    inner = lips[:, TOUCHING]
+    place = (inner[..., 0] - slit.middle[:, :, None]) / slit.half[:, :, None]
+    at = (place.clamp(-1, 1).asin() / torch.pi + 0.5) * (STATIONS - 1)
+    station = at.round().long().clamp(0, STATIONS - 1).flatten(1)
+    low, high = (torch.gather(slit.depths[..., k], 1, station).view_as(at) for k in (0, -1))
+    along = (inner[..., 2] - low) / (high - low).clamp(min=1e-6) * (DEPTHS - 1)
+    cell = station * DEPTHS + along.round().long().clamp(0, DEPTHS - 1).flatten(1)
+    within = (along > -0.5) & (along < DEPTHS - 0.5) & (high > low)
+    push, roof, floor = (torch.gather(v.flatten(1), 1, cell).view_as(at) for v in (crossing, slit.roof, slit.floor))
+    behind = torch.where(mouth.upper, inner[..., 1] - roof, floor - inner[..., 1])
+    share = (1 - behind / SKIN_DEEP).clamp(0, 1) * within
+    sign = torch.where(mouth.upper, 1.0, -1.0)
+    sign[0] = sign[mouth.corner] = 0.0
+    out = lips.clone()
+    out[:, TOUCHING, :, 1] += push * share * sign
+    return out

@@ -1,0 +1,72 @@
+"""Eyeballs: where they lie, how they turn, and identities that move them without bending them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from talkcli.engine.studio.scanned.loops import FACE, LID_LOOPS, EyeLoops
+from talkcli.engine.studio.scanned.source import RANGES, Array, Source
+
+SIDES = ("left", "right")
+
+TURN = {"LookUp": (-26.0, 0.0), "LookDown": (26.0, 0.0), "LookIn": (0.0, -32.0), "LookOut": (0.0, 32.0)}
+"""Degrees about x, and about y towards the temple, that an eyeball turns at weight 1."""
+
+FREE = 9
+"""The loop of the lids from which on they need not move with the eyeball."""
+
+
+@dataclass(frozen=True)
+class Ball:
+    """One eyeball of the mean face; lengths in mm."""
+
+    centre: Array
+    radius: float
+    axis: Array
+    """[3] unit, from the centre through the cornea"""
+
+
+def fitted_ball(points: Array) -> Ball:
+    """The sphere of an eyeball's back, and its axis."""
+    back = points[points[:, 2] < points[:, 2].mean()]
+    system = np.column_stack([2 * back, np.ones(len(back))])
+    solution = np.linalg.lstsq(system, (back**2).sum(1), rcond=None)[0]
+    centre = solution[:3]
+    ray = points - centre
+    far = np.linalg.norm(ray, axis=1)
+    axis = ray[far > 0.97 * far.max()].mean(0)
+    return Ball(centre, float(np.sqrt(solution[3] + centre @ centre)), axis / np.linalg.norm(axis))
+
+
+def turned(rest: Array, pitch: float, yaw: float) -> Array:
+    """Displacements [n, 3] of points about the origin turned by degrees about x, then about y."""
+    p, w = np.deg2rad([pitch, yaw])
+    about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    about_y = np.array([[np.cos(w), 0, np.sin(w)], [0, 1, 0], [-np.sin(w), 0, np.cos(w)]])
+    return rest @ (about_y @ about_x).T - rest
+
+
+def round_modes(source: Source, loops: dict[str, EyeLoops]) -> Array:
+    """Identity modes in which eyeballs only shift and grow, and lids keep their distance from them.
+
+    FaceKit's shear them: by up to 0.5 mm per standard deviation, so that lids enter what they lie on.
+    """
+    modes = source.identity.copy()
+    for side in SIDES:
+        part = slice(*RANGES[f"{side}_eye"])
+        centre = fitted_ball(source.base[part]).centre
+        ray = source.base[part] - centre
+        spread = ray - ray.mean(0)
+        growth = (modes[:, part] * spread).sum((1, 2)) / (spread**2).sum()
+        shift = modes[:, part].mean(1) - growth[:, None] * ray.mean(0)
+        modes[:, part] = shift[:, None] + growth[:, None, None] * ray
+        lids = np.flatnonzero((loops[side].ring[:FACE] >= 0) & (loops[side].ring[:FACE] < LID_LOOPS))
+        hold = np.clip((FREE - loops[side].ring[lids]) / (FREE - 3), 0, 1)
+        outward = source.base[lids] - centre
+        with_ball = shift[:, None] + growth[:, None, None] * outward
+        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+        across = ((modes[:, lids] - with_ball) * outward).sum(-1, keepdims=True)
+        modes[:, lids] -= across * outward * hold[:, None]
+    return modes

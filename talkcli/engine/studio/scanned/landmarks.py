@@ -1,0 +1,85 @@
+"""Landmarks of the scanned head: iBUG's 68 as FaceKit documents them, MediaPipe's 478 as they were calibrated."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from talkcli.engine.assets import asset
+from talkcli.engine.face.topology import Landmarks
+from talkcli.engine.studio.scanned.balls import fitted_ball
+from talkcli.engine.studio.scanned.mesh import ScannedMesh
+from talkcli.engine.studio.scanned.source import MULTI_PIE, Array, Index
+
+FILE = "mediapipe_points.csv"
+"""Three vertices of FaceKit and their shares for each of MediaPipe's 468 points on the skin."""
+
+LIMBUS = 0.405
+"""Radians from the eye's axis to the rim of the iris."""
+
+PARALLEL = np.deg2rad(5.5)
+"""Radians that the painted iris is turned inwards on its ball: FaceKit's corneas diverge."""
+
+IRISES = ("right", "left")
+"""MediaPipe's points 468 to 472 and 473 to 477: centre, then the rim towards +x, up, -x, down."""
+
+
+def make_landmarks(mesh: ScannedMesh, points: Array) -> dict[str, Landmarks]:
+    """`ibug68` and `mediapipe` on the mesh."""
+    rows = np.loadtxt(asset(FILE), delimiter=",", skiprows=1)
+    corners, shares = mesh.index[rows[:, :3].astype(int)], rows[:, 3:6]
+    irises = [_iris(mesh, points, side) for side in IRISES]
+    skin = _located(mesh, corners, shares)
+    marks = [skin, *(_located(mesh, corner, share) for corner, share in irises)]
+    corner_of = np.repeat(mesh.index[list(MULTI_PIE)][:, None], 3, 1)
+    return {
+        "ibug68": _located(mesh, corner_of, np.tile([1.0, 0, 0], (len(corner_of), 1))),
+        "mediapipe": Landmarks(
+            torch.cat([each.triangles for each in marks]), torch.cat([each.weights for each in marks])
+        ),
+    }
+
+
+def _located(mesh: ScannedMesh, corners: Index, shares: Array) -> Landmarks:
+    """Points on the triangle that has those corners whose shares are not 0."""
+    triangles, weights = np.zeros(len(corners), np.int64), np.zeros((len(corners), 3))
+    for row, (corner, share) in enumerate(zip(corners, shares, strict=True)):
+        named = {int(v): 0.0 for v, s in zip(corner, share, strict=True) if s > 0}
+        for v, s in zip(corner, share, strict=True):
+            if s > 0:
+                named[int(v)] += float(s)
+        holds = np.isin(mesh.faces, list(named)).sum(1) == len(named)
+        if not holds.any():
+            raise ValueError(f"landmark {row} lies on no triangle of the mesh")
+        triangles[row] = holds.argmax()
+        weights[row] = [named.get(int(v), 0.0) for v in mesh.faces[triangles[row]]]
+    weights /= weights.sum(1, keepdims=True)
+    return Landmarks(torch.from_numpy(triangles), torch.from_numpy(weights.astype(np.float32)))
+
+
+def _iris(mesh: ScannedMesh, points: Array, side: str) -> tuple[Index, Array]:
+    """Corners [5, 3] and shares [5, 3] of the iris's middle and four points of its rim."""
+    own = mesh.parts[f"{side}_eye"]
+    ball = fitted_ball(points[own])
+    faces = mesh.faces[np.isin(mesh.faces, own).all(1)]
+    axis = gaze_axis(ball.axis, side)
+    rim = [np.sin(LIMBUS) * np.array(way) for way in ((1, 0, 0), (0, 1, 0), (-1, 0, 0), (0, -1, 0))]
+    rays = [axis, *(np.cos(LIMBUS) * axis + way for way in rim)]
+    hits = [_pierced(points[faces] - ball.centre, ray) for ray in rays]
+    return faces[[hit for hit, _ in hits]], np.stack([share for _, share in hits])
+
+
+def gaze_axis(axis: Array, side: str) -> Array:
+    """[3] the axis of the painted iris: PARALLEL nearer to straight ahead than the cornea's."""
+    inward = -PARALLEL if side == "left" else PARALLEL
+    cos, sin = np.cos(inward), np.sin(inward)
+    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]) @ axis
+
+
+def _pierced(corners: Array, ray: Array) -> tuple[int, Array]:
+    """Which triangle [n, 3, 3] about the origin a ray leaves through, and the shares of its corners."""
+    shares = np.linalg.solve(corners.transpose(0, 2, 1) + 1e-9 * np.eye(3), np.broadcast_to(ray[:, None], (len(corners), 3, 1)))[..., 0]
+    inside = shares / np.maximum(np.abs(shares).sum(1, keepdims=True), 1e-12)
+    hit = int(np.where((corners @ ray).min(1) > 0, inside.min(1), -np.inf).argmax())
+    share = np.clip(inside[hit], 0, None)
+    return hit, share / share.sum()

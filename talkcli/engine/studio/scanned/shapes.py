@@ -1,0 +1,90 @@
+"""The shapes of `talk` on FaceKit: ARKit's 52 by name, and two more of the tongue."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from talkcli.engine.studio.scanned.balls import SIDES, TURN, fitted_ball, turned
+from talkcli.engine.studio.scanned.source import RANGES, SKIN, VERTS, Array, Index, Source
+
+ARKIT = (
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight",
+    "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight",
+    "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight",
+    "eyeWideLeft", "eyeWideRight",
+    "jawForward", "jawLeft", "jawOpen", "jawRight",
+    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
+    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight",
+    "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
+    "mouthSmileLeft", "mouthSmileRight",
+    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight", "tongueOut",
+)  # fmt: skip
+"""Apple's names in alphabetical order; left and right are the subject's, left is +x."""
+
+EXTRAS = ("tongueUp", "tongueBack")
+"""Tip to the ridge behind the teeth (t, d, n, l); back to the soft palate (k, g, ng)."""
+
+SHAPE_NAMES = ARKIT + EXTRAS
+
+JAW_ANGLE = 0.442
+"""Radians that FaceKit's jawOpen turns the teeth."""
+
+HINGE = np.array([0.0, -19.5, 10.2])
+"""mm: the axis of that turn, along x."""
+
+JAW_OPEN = 0.30
+"""Radians that jawOpen stands for at weight 1, so that motions keep their meaning."""
+
+CLOSING = 0.86
+"""FaceKit's mouthClose moves the lips 1.17 times as far as its jawOpen parts them."""
+
+
+def make_shapes(source: Source, tongue: Index) -> Array:
+    """[SHAPE_NAMES, VERTS, 3] mm at weight 1; `tongue` are its vertices."""
+    shapes = dict(source.shapes) | tongue_shapes(source.base, tongue)
+    shapes["jawOpen"] = shapes["jawOpen"] * (JAW_OPEN / JAW_ANGLE)
+    shapes["mouthClose"] = shapes["mouthClose"] * (JAW_OPEN / JAW_ANGLE * CLOSING)
+    shapes["eyeBlinkLeft"] = _mirrored(source, shapes["eyeBlinkRight"], shapes["eyeBlinkLeft"])
+    for side, out in zip(SIDES, (1, -1), strict=True):
+        ball = slice(*RANGES[f"{side}_eye"])
+        ray = source.base[ball] - fitted_ball(source.base[ball]).centre
+        for kind, (pitch, yaw) in TURN.items():
+            name = f"eye{kind}{side.capitalize()}"
+            shapes[name] = shapes[name].copy()
+            shapes[name][ball] = turned(ray, pitch, out * yaw)
+    return np.stack([shapes[name] for name in SHAPE_NAMES])
+
+
+def _mirrored(source: Source, right: Array, left: Array) -> Array:
+    """The left shape with its skin as the right one's mirror image: FaceKit's left blink is dented."""
+    out = left.copy()
+    out[:SKIN] = right[source.skin_mirror()] * [-1, 1, 1]
+    return out
+
+
+def tongue_shapes(base: Array, tongue: Index) -> dict[str, Array]:
+    """tongueOut, tongueUp, tongueBack, [VERTS, 3] mm: FaceKit has none."""
+    x, y, z = base[tongue].T
+    front = np.clip((z - z.min()) / (z.max() - z.min()), 0, 1)
+    floor = np.median(y[front > 0.75])
+    tip, flat = _ramp(front, 0.35, 1.0), _ramp(front, 0.1, 0.6)
+    hump = np.exp(-(((front - 0.45) / 0.28) ** 2))
+
+    def placed(dx: Array, dy: Array, dz: Array) -> Array:
+        out = np.zeros((VERTS, 3))
+        out[tongue] = np.stack([dx, dy, dz], 1)
+        return out
+
+    return {
+        "tongueOut": placed(-0.3 * x * flat, 5.0 * flat - 0.5 * (y - floor) * flat, 26 * front**1.2),
+        "tongueUp": placed(-0.12 * x * tip, 8.5 * tip**1.5 - 0.3 * (y - floor) * tip, 1.0 * tip),
+        "tongueBack": placed(0 * x, 9.0 * hump - 1.5 * tip, -4.0 * _ramp(front, 0.0, 0.8)),
+    }
+
+
+def _ramp(x: Array, start: float, stop: float) -> Array:
+    """0 before start, 1 after stop, a cubic between."""
+    t = np.clip((x - start) / (stop - start), 0, 1)
+    return t * t * (3 - 2 * t)

@@ -1,0 +1,58 @@
+"""Which triangles a camera can ever see: what lies behind teeth, lids and lining need not be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from talkcli.engine.rendering.camera import look_at
+from talkcli.engine.rendering.rasterize import ONE, project, rasterize, sheet
+from talkcli.engine.studio.scanned.source import Array, Index
+
+SAMPLES = 640
+"""Of a picture's side."""
+
+DISTANCE = 0.5
+"""Metres from the camera to what it looks at."""
+
+YAWS, PITCHES = (-75, -45, -20, 0, 20, 45, 75), (-45, -20, 0, 20, 45)
+"""Degrees about the head from where it is looked at."""
+
+
+def seen_faces(poses: Iterator[Array], faces: Index, spots: dict[str, tuple[Array, float]]) -> NDArray[np.bool_]:
+    """[faces] whether a front side shows in any pose (mm) from any side.
+
+    `spots`: what the camera looks at, mm, and how many mm the picture is wide there.
+    """
+    corners = np.ascontiguousarray(faces, np.uint32)
+    order, sides = np.arange(len(faces), dtype=np.int64), np.full(len(faces), ONE, np.uint8)
+    ids, depth = sheet(SAMPLES, SAMPLES)
+    seen = np.zeros(len(faces), bool)
+    for pose in poses:
+        points = pose / 1000
+        snapped, nearness = np.zeros((len(points), 2), np.int64), np.zeros(len(points))
+        for spot, wide in spots.values():
+            for view in _views(spot / 1000):
+                project(points, view, SAMPLES * DISTANCE / (wide / 1000), SAMPLES, SAMPLES, snapped, nearness)
+                rasterize(snapped, nearness, corners, sides, order, 0, ids, depth)
+                shown = ids[:, :SAMPLES]
+                seen[np.unique(shown[shown >= 0])] = True
+    return seen
+
+
+def _views(spot: Array) -> Iterator[Array]:
+    at = torch.from_numpy(spot).float()
+    for yaw in np.deg2rad(YAWS):
+        for pitch in np.deg2rad(PITCHES):
+            way = [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
+            yield look_at(at + DISTANCE * torch.tensor(way).float(), at).double().numpy()
+
+
+def closed(seen: NDArray[np.bool_], faces: Index) -> NDArray[np.bool_]:
+    """The faces that are seen, and those between them."""
+    touched = np.zeros(faces.max() + 1, bool)
+    touched[faces[seen]] = True
+    return touched[faces].all(1)
