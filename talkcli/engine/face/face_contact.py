@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.face.lid_contact import LidContact, fitted_shapes, settle_lids
-from talkcli.engine.face.lip_contact import LipContact, settle_lips
+from talkcli.engine.face.lip_contact import LipContact, closing, settle_lips
 from talkcli.engine.struct import TensorStruct
 
 
@@ -23,12 +23,15 @@ class FaceContact(TensorStruct):
         template: Float[Tensor, "verts 3"],
         neutral: Float[Tensor, "verts 3"],
     ) -> Float[Tensor, "shapes verts 3"]:
-        """The shapes named `eye...` scaled to this face's lids and eyeballs, the others as they are."""
+        """The shapes named `eye...` scaled to this face's lids and eyeballs, mouthClose to its lips."""
         chosen = torch.tensor([name.startswith("eye") for name in names])
         part = shapes[chosen]
         for eye in (self.left, self.right):
             part = fitted_shapes(part, eye, template, neutral)
-        return shapes.index_copy(0, chosen.nonzero()[:, 0], part)
+        out = shapes.index_copy(0, chosen.nonzero()[:, 0], part)
+        close = names.index("mouthClose")
+        out[close] = closing(shapes[names.index("jawOpen")], shapes[close], self.mouth, neutral)
+        return out
 
     def settle(
         self,

@@ -17,6 +17,9 @@ SUDDEN = 4
 FOLLOW_UPPER = 0.7
 """Share of the way to where lids meet that the upper lid goes."""
 
+APART = 0.0001
+"""Metres that stay between the margins of shut lids."""
+
 SMALLEST = 0.001
 """Metres: lids that lie nearer at rest, next to a canthus, are taken to be so far apart."""
 
@@ -32,6 +35,10 @@ class LidContact(TensorStruct):
     upper: Bool[Tensor, " columns"]
     opposite: Int[Tensor, " columns"]
     """The column of the other lid that this one meets; the canthi meet themselves."""
+    over: Int[Tensor, "loops pairs"]
+    """Loops beyond the edge, the lid's margin first, column by column: of the upper lid."""
+    under: Int[Tensor, "loops pairs"]
+    """And what they lie on when the lids are shut."""
     lids: Int[Tensor, " lid_verts"]
     """The skin of the lids, the edge itself among it, and the lashes."""
     follow: Float[Tensor, "lid_verts columns"]
@@ -77,32 +84,40 @@ def settle_lids(
     vertices[:, eye.ball] = ball + centre
 
     calm = neutral[eye.edge] - centre
-    edge = vertices[:, eye.edge] - centre
-    lids = _turned(vertices[:, eye.lids] - centre, _turn(edge, calm, eye) @ eye.follow.T)
+    lids = _met(vertices[:, eye.lids] - centre, vertices[:, eye.edge] - centre, calm, eye)
     vertices[:, eye.lids] = _lifted(lids, neutral[eye.lids] - centre, eye.clearance, ball, rest_ball) + centre
     vertices[:, eye.edge] = _joined(vertices[:, eye.edge] - centre, calm, eye) + centre
+    over, under = (vertices[:, loops] - centre for loops in (eye.over, eye.under))
+    cross = (_elevation(under) - _elevation(over) + APART / over.norm(dim=-1)).clamp(min=0) / 2
+    vertices[:, eye.over] = _turned(over, cross) + centre
+    vertices[:, eye.under] = _turned(under, -cross) + centre
 
 
-def _closure(edge: Tensor, calm: Tensor, eye: LidContact) -> tuple[Tensor, Tensor]:
-    """How far each column is shut, 0 to 1, [frames, columns], and the elevation of each in radians."""
+def _closure(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frames columns"]:
+    """How far each column is shut, 0 to 1: late and smoothly, so that edges never cross on their way."""
     now, rest = _elevation(edge), _elevation(calm)
     sign = torch.where(eye.upper, 1.0, -1.0)
     gap, full = (sign * (at - at[..., eye.opposite]) for at in (now, rest))
     canthus = eye.opposite == torch.arange(len(eye.opposite))
-    openness = (gap / full.clamp(min=SMALLEST / 0.015)).masked_fill(canthus, 1.0)
-    return ((1 - _zipped(openness)) / (1 - SEAL)).clamp(0, 1) ** SUDDEN, now
+    openness = (gap / full.clamp(min=SMALLEST / calm.norm(dim=1))).masked_fill(canthus, 1.0)
+    return ((1 - _zipped(openness)) / (1 - SEAL)).clamp(0, 1) ** SUDDEN
 
 
-def _turn(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frames columns"]:
-    """Radians that each column of the edge is to be turned up, on its way to where lids meet."""
-    done, now = _closure(edge, calm, eye)
+def _met(lids: Tensor, edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frames lid_verts 3"]:
+    """Lids with their edge on its way to where it meets the other one."""
+    done = _closure(edge, calm, eye)
     share = torch.where(eye.upper, FOLLOW_UPPER, 1 - FOLLOW_UPPER)
-    return done * share * (now[:, eye.opposite] - now)
+    height, x = _elevation(edge), edge[..., 0]
+    turn = done * share * (height[:, eye.opposite] - height)
+    slide = done * 0.5 * (x[:, eye.opposite] - x)
+    met = _turned(lids, turn @ eye.follow.T)
+    met[..., 0] += slide @ eye.follow.T
+    return met
 
 
 def _joined(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frames columns 3"]:
     """Edges that are shut lie on each other, column by column."""
-    done = _closure(edge, calm, eye)[0][..., None]
+    done = _closure(edge, calm, eye)[..., None]
     return torch.lerp(edge, (edge + edge[:, eye.opposite]) / 2, done)
 
 

@@ -25,14 +25,17 @@ STATIONS, DEPTHS = 31, 16
 SEAL, REACH = 0.0005, 0.0014
 """Metres: gaps under SEAL are shut, gaps over REACH are left alone."""
 
-THIN = 0.00015
+THIN = 0.0002
 """Metres that stay between shut lips, so that their triangles do not cut each other."""
+
+HALF_OPEN, PRESS, MENDED, ROUNDS = 0.45, 0.0003, 0.006, 3
+"""The weight at which mouthClose is fitted, how far lips press then and the most that is mended, metres."""
 
 FAR = 1.0
 """Metres: where a lip is said to be that is not there."""
 
-FOLDED = 6
-"""Columns next to a corner."""
+FOLDED, FOLD = (1.0, 0.9, 0.7, 0.45, 0.2), 0.003
+"""How closely columns next to a corner meet those of the other lip, and from which gap on, metres."""
 
 SKIN_DEEP = 0.003
 """Metres behind its surface that a lip is pressed flat."""
@@ -74,19 +77,40 @@ def settle_lips(vertices: Float[Tensor, "frames verts 3"], mouth: LipContact) ->
     gaps = measured(lips, mouth).gaps
     shut = torch.where(gaps < REACH, ((gaps - SEAL) / (1 - SEAL / REACH)).clamp(min=THIN), gaps)
     lips = moved(lips, mouth, smoothed(shut - gaps), smoothed((-gaps).clamp(min=0)))
-    vertices[:, mouth.rings] = _pressed_flat(_tidied_corners(lips, mouth), mouth)
+    lips = moved(lips, mouth, (THIN - measured(lips, mouth).gaps).clamp(min=0))
+    vertices[:, mouth.rings] = _folded(_pressed_flat(_folded(lips, mouth), mouth), mouth)
 
 
-def _tidied_corners(lips: Tensor, mouth: LipContact) -> Tensor:
-    """Next to a corner, where lips fold into each other, loops meet column by column."""
+def closing(
+    jaw_open: Float[Tensor, "verts 3"],
+    mouth_close: Float[Tensor, "verts 3"],
+    mouth: LipContact,
+    neutral: Float[Tensor, "verts 3"],
+) -> Float[Tensor, "verts 3"]:
+    """mouthClose as this face needs it: lips just press each other when it is on as far as the jaw is open."""
+    close, rest, opened = mouth_close.clone(), neutral[mouth.rings], jaw_open[mouth.rings]
+    for _ in range(ROUNDS):
+        lips = (rest + HALF_OPEN * (opened + close[mouth.rings]))[None]
+        parting = smoothed(-PRESS - measured(lips, mouth).gaps.clamp(max=MENDED))
+        close[mouth.rings] += (moved(lips, mouth, parting) - lips)[0] / HALF_OPEN
+    return close
+
+
+def _folded(lips: Tensor, mouth: LipContact) -> Tensor:
+    """Next to a corner, where lips fold into each other, loops that are near meet column by column."""
     columns, corner = len(mouth.upper), mouth.corner
-    steps = torch.arange(1, FOLDED + 1)
+    steps = torch.arange(1, len(FOLDED) + 1)
     above = torch.cat([steps, corner - steps])
     below = torch.cat([columns - steps, corner + steps])
-    cross = (lips[:, :, below, 1] - lips[:, :, above, 1]).clamp(min=0) / 2
+    share = torch.tensor(FOLDED).repeat(2)
+    between = lips[:, :, below] - lips[:, :, above]
+    gap = -between[..., 1]
+    near = (1 - gap / FOLD).clamp(0, 1) * share / 2
+    apart = (THIN - gap).clamp(min=0) / 2
+    step = torch.stack([between[..., 0] * near, apart, between[..., 2] * near], -1)
     out = lips.clone()
-    out[:, :, above, 1] += cross
-    out[:, :, below, 1] -= cross
+    out[:, :, above] += step
+    out[:, :, below] -= step
     return out
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.face.lip_contact import LipContact, closing
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.studio.scanned.balls import SIDES, round_modes
 from talkcli.engine.studio.scanned.landmarks import make_landmarks
@@ -35,6 +36,8 @@ NAME = "facekit"
 STEPS: Mapping[str, float] = {"identity": 1.2e-5, "shapes": 2e-5}
 """Metres in which the bases are kept on disk: people are off by 0.05 mm at most on average."""
 
+JAW, CLOSE = SHAPE_NAMES.index("jawOpen"), SHAPE_NAMES.index("mouthClose")
+
 PAIRS = 27
 
 MEETING = slice(5, 10)
@@ -53,6 +56,7 @@ def assemble(folder: Path) -> FaceModel:
     shapes = mesh.carried(every_shape)
     lips = make_mouth(mesh, mouth)
     points, modes = sealed(mesh.carried(source.base) / 1000, mesh.carried(source.identity) / 1000, lips)
+    shapes[CLOSE] = _closing(points, shapes, lips)
     joints, mm = make_joints(source.base), points * 1000
     return FaceModel(
         topology=_topology(mesh, mm, mouth, make_regions(mesh, mm, mouth, eyes)),
@@ -82,16 +86,20 @@ def _topology(mesh: ScannedMesh, points: Array, mouth: Index, regions: Mapping[s
     )
 
 
+def _closing(points: Array, shapes: Array, lips: LipContact) -> Array:
+    """[V, 3] mm: mouthClose that shuts the mean face's lips over its jaw."""
+    return closing(*(_single(v) for v in (shapes[JAW] / 1000, shapes[CLOSE] / 1000)), lips, _single(points)).numpy() * 1000
+
+
 def lip_pairs(points: Array, loops: Index) -> Index:
-    """[PAIRS, 2] upper and lower vertices that lie on each other when the mouth is shut, left to right."""
-    upper, lower = loops[:, 1:SECOND_CORNER], loops[:, SECOND_CORNER + 1 :].ravel()
-    middle = upper.shape[1] // 2
-    pairs = []
-    for column in range(middle - PAIRS // 2, middle + PAIRS // 2 + 1):
-        away = np.linalg.norm(points[upper[:, column], None] - points[lower], axis=2)
-        above, below = np.unravel_index(away.argmin(), away.shape)
-        pairs.append((upper[above, column], lower[below]))
-    return np.array(pairs)
+    """[PAIRS, 2] vertices of the upper and the lower lip that come nearest to each other, left to right."""
+    columns = np.arange(loops.shape[1])
+    upper = loops[points[loops, 1].argmin(0), columns][1:SECOND_CORNER]
+    lower = loops[points[loops, 1].argmax(0), columns][SECOND_CORNER + 1 :]
+    middle = len(upper) // 2
+    chosen = upper[middle - PAIRS // 2 : middle + PAIRS // 2 + 1]
+    away = np.abs(points[chosen, None, 0] - points[lower, 0])
+    return np.stack([chosen, lower[away.argmin(1)]], 1)
 
 
 def _weight_in_sight(mesh: ScannedMesh) -> Array:

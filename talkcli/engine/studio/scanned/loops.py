@@ -17,6 +17,9 @@ SLIT = 8
 LID_EDGE, LID_COLUMNS = 2, 42
 """The loop of a lid that lies on the eyeball, and its vertices."""
 
+MARGINS, PAIRS = 4, 17
+"""Loops beyond the edge on which lids may touch, and the columns between the canthi."""
+
 LID_LOOPS = 13
 """From the eye's lining outwards, over the margin (loop 4) to lid, crease and brow."""
 
@@ -29,6 +32,10 @@ class EyeLoops:
     """[LID_COLUMNS] from the outer canthus over the upper lid to the inner one, 21, and back"""
     ring: Index
     """[FACE] how many edges each vertex lies from the eye's lining; -1 beyond LID_LOOPS"""
+    over: Index
+    """[MARGINS, PAIRS] loops beyond the edge, column by column from the outer canthus: of the upper lid"""
+    under: Index
+    """And of the lower one"""
     columns: Array
     """[FACE, LID_COLUMNS] which columns of the edge each vertex stands over: shares, all 0 beyond LID_LOOPS"""
 
@@ -88,7 +95,19 @@ def eye_loops(source: Source, near: list[Index], side: str) -> EyeLoops:
         before = number + 1 if number < LID_EDGE else number - 1
         for v in np.flatnonzero(ring == number):
             columns[v] = columns[[w for w in near[v] if w < FACE and ring[w] == before]].mean(0)
-    return EyeLoops(edge, ring, columns)
+    over, under = (
+        [_outwards(source, near, ring, int(edge[way * (k + 1)]), way) for k in range(PAIRS)] for way in (1, -1)
+    )
+    return EyeLoops(edge, ring, np.array(over).T, np.array(under).T, columns)
+
+
+def _outwards(source: Source, near: list[Index], ring: Index, start: int, way: int) -> list[int]:
+    """From the edge of a lid over its margin, upwards (1) or downwards (-1) where there is a choice."""
+    path = [start]
+    for number in range(LID_EDGE + 1, LID_EDGE + 1 + MARGINS):
+        further = [int(w) for w in near[path[-1]] if w < FACE and ring[w] == number]
+        path.append(max(further, key=lambda w: way * source.base[w, 1]))
+    return path[1:]
 
 
 def _walk(near: list[Index], loop: Index, start: int, second: int) -> list[int]:

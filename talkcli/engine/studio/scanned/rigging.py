@@ -118,6 +118,8 @@ def _lids(mesh: ScannedMesh, points: Array, side: str, loops: EyeLoops) -> LidCo
         edge=_tensor(mesh.index[loops.edge]),
         upper=torch.from_numpy((columns > 0) & (columns < LID_COLUMNS // 2)),
         opposite=_tensor(-columns % LID_COLUMNS),
+        over=_tensor(mesh.index[loops.over]),
+        under=_tensor(mesh.index[loops.under]),
         lids=_tensor(np.concatenate([mesh.index[skin], own])),
         follow=torch.from_numpy(follow).float(),
         clearance=torch.from_numpy(clearance / 1000).float(),
