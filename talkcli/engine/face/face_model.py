@@ -14,6 +14,8 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.face.contact import Contact
 from talkcli.engine.face.eyelids import Eye
 from talkcli.engine.face.face_contact import FaceContact
+from talkcli.engine.face.lid_contact import LidContact
+from talkcli.engine.face.lip_contact import LipContact
 from talkcli.engine.face.lips import Mouth
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rotations import matrix
@@ -68,6 +70,14 @@ class FaceModel(TensorStruct):
         """A person's face at rest, metres; the coefficients that are not given are 0."""
         basis = self.identity[: identity.shape[-1]]
         return self.template + (identity @ basis.flatten(1)).unflatten(-1, (-1, 3))
+
+    def settled(self, neutral: Float[Tensor, "verts 3"]) -> Float[Tensor, "verts 3"]:
+        """A face at rest with every touch resolved: lips that meet, lids on eyeballs."""
+        if self.contact is None:
+            return neutral
+        face = neutral[None].clone()
+        self.contact.settle(face, self.template, neutral)
+        return face[0]
 
     def joints_of(self, vertices: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch joints 3"]:
         """Where the joints of a face lie, metres."""
@@ -145,9 +155,19 @@ class FaceModel(TensorStruct):
         return landmark_points(vertices, self.topology, name)
 
 
+def _read(name: str) -> FaceModel:
+    kinds = (FaceModel, Topology, Landmarks, Wrinkles, Contact, Mouth, Eye, FaceContact, LipContact, LidContact)
+    model: FaceModel = load_struct(asset(name), kinds)
+    return model.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)
+
+
+@functools.cache
+def load_scanned_head() -> FaceModel:
+    """ICT-FaceKit's head, `facekit`; in steps and half precision on disk, single in memory."""
+    return _read("facekit.safetensors")
+
+
 @functools.cache
 def load_face_model() -> FaceModel:
     """The built-in head, `talk-head`; half precision on disk, single in memory."""
-    kinds = (FaceModel, Topology, Landmarks, Wrinkles, Contact, Mouth, Eye)
-    model: FaceModel = load_struct(asset("head.safetensors"), kinds)
-    return model.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)
+    return _read("head.safetensors")

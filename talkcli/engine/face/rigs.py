@@ -13,9 +13,9 @@ from torch import Tensor
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import FaceModel, load_face_model
+from talkcli.engine.face.face_model import FaceModel, load_face_model, load_scanned_head
 
-RIGS: dict[str, Callable[[], FaceModel]] = {DEFAULT_RIG: load_face_model}
+RIGS: dict[str, Callable[[], FaceModel]] = {DEFAULT_RIG: load_face_model, "facekit": load_scanned_head}
 """What `Avatar.rig` may name -> its loader, which reads its file once."""
 
 

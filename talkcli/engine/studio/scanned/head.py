@@ -38,6 +38,9 @@ STEPS: Mapping[str, float] = {"identity": 1.2e-5, "shapes": 2e-5}
 
 JAW, CLOSE = SHAPE_NAMES.index("jawOpen"), SHAPE_NAMES.index("mouthClose")
 
+REST: Mapping[str, float] = {"eyeBlink": 0.05, "mouthSmile": 0.10}
+"""What every face does at rest: FaceKit's stands wide-eyed, with corners that hang."""
+
 PAIRS = 27
 
 MEETING = slice(5, 10)
@@ -55,7 +58,8 @@ def assemble(folder: Path) -> FaceModel:
     mesh = make_mesh(source, every_shape, tongue)
     shapes = mesh.carried(every_shape)
     lips = make_mouth(mesh, mouth)
-    points, modes = sealed(mesh.carried(source.base) / 1000, mesh.carried(source.identity) / 1000, lips)
+    calm = mesh.carried(source.base) + np.tensordot(_resting(), shapes, 1)
+    points, modes = sealed(calm / 1000, mesh.carried(source.identity) / 1000, lips)
     shapes[CLOSE] = _closing(points, shapes, lips)
     joints, mm = make_joints(source.base), points * 1000
     return FaceModel(
@@ -84,6 +88,12 @@ def _topology(mesh: ScannedMesh, points: Array, mouth: Index, regions: Mapping[s
         landmarks=make_landmarks(mesh, points),
         lip_pairs=torch.from_numpy(lip_pairs(points, mesh.index[mouth[MEETING]]).astype(np.int32)),
     )
+
+
+def _resting() -> Array:
+    """[SHAPE_NAMES] weights of REST; a name without its side stands for both."""
+    sided = {name + side: value for name, value in REST.items() for side in ("Left", "Right")}
+    return np.array([sided.get(name, 0.0) for name in SHAPE_NAMES])
 
 
 def _closing(points: Array, shapes: Array, lips: LipContact) -> Array:

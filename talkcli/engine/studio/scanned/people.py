@@ -1,0 +1,135 @@
+"""People: one seed gives an identity and a complexion that belong together, plausible and a little uneven."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.spatial import KDTree
+from torch import Tensor
+
+from talkcli.engine.face.face_model import FaceModel, load_scanned_head
+from talkcli.engine.studio.paint.complexion import SkinParameters, sample_skin
+from talkcli.engine.studio.scanned.source import SKIN, Array
+
+SPREAD, EXTREME = 0.75, 1.9
+"""Standard deviations of each coefficient, and the most of one: at 1 and unbounded some are caricatures."""
+
+LARGEST = 8.6
+"""The most that a code is long: 1 in 100 of such codes is longer."""
+
+SEX, SEX_SPREAD = 1.1, 0.35
+"""How far men lie along `masculine` on average, women the other way, and how much they differ."""
+
+EVENNESS = 0.55
+"""Share of a code's asymmetry that is kept: half a millimetre is left."""
+
+MEASURES: tuple[tuple[str, float], ...] = (
+    ("neck", 1.2), ("jaw", 1.0), ("brow_ridge", 0.8), ("lips", -0.6), ("eyes", -0.8), ("brow_height", -0.7),
+    ("nose", 0.5), ("chin", 0.6),
+)  # fmt: skip
+"""What tells male faces from female ones, and how much it counts."""
+
+AGED, OLD = 32.0, 68.0
+"""Years at which faces begin to sink, and at which they have sunk by SAGS."""
+
+SAGS = (
+    ((36, -30, 78), 17, (0.3, -3.0, -0.6)), ((33, -74, 66), 12, (2.2, -3.6, 0.5)),
+    ((18, -36, 92), 7, (0.0, -1.2, 1.4)), ((0, -98, 62), 20, (0.0, -4.0, 1.0)),
+    ((30, 7, 80), 7.5, (0.0, -0.8, 1.5)), ((27, -3, 84), 7, (0.0, 0.0, -1.6)),
+    ((58, 42, 52), 16, (-2.4, 0.0, 0.0)), ((0, -18, 115), 10, (0.0, -2.2, 0.4)),
+    ((44, 30, 72), 9, (0.0, -2.0, 0.3)), ((50, -22, 58), 14, (-2.0, 0.0, -1.0)),
+    ((14, -108, 40), 9, (0.0, 0.0, 1.6)),
+)  # fmt: skip
+"""mm on the left of the mean face: where, how wide, and how far age moves cheek, jowl, fold, throat, bag, tear
+trough, temple, tip of the nose, brow, hollow of the cheek, cord of the neck."""
+
+
+@dataclass(frozen=True)
+class Person:
+    identity: Float[Tensor, " n_identity"]
+    neutral: Float[Tensor, "verts 3"]
+    """Metres; aged, lips shut, lids on the eyeballs."""
+    skin: SkinParameters
+
+
+def sample_person(seed: int, male: float | None = None, age: float | None = None) -> Person:
+    """Somebody; `male` 0 or 1 and `age` in years are drawn when None."""
+    chance = np.random.default_rng(seed)
+    skin = sample_skin(chance, male, age)
+    code = sample_identity(chance, skin.male)
+    return Person(code, neutral_of(code, skin.age), skin)
+
+
+def sample_identity(chance: np.random.Generator, male: float) -> Float[Tensor, " n_identity"]:
+    """Coefficients, standard deviations: bounded, of that sex, nearly symmetric."""
+    way = masculine()
+    code = np.clip(chance.standard_normal(len(way)) * SPREAD, -EXTREME, EXTREME)
+    code = (1 + EVENNESS) / 2 * code + (1 - EVENNESS) / 2 * code @ mirroring()
+    along = (SEX if male > 0.5 else -SEX) + SEX_SPREAD * chance.standard_normal()
+    code += way * (along - code @ way)
+    return torch.from_numpy(code * min(1.0, LARGEST / float(np.linalg.norm(code)))).float()
+
+
+def neutral_of(code: Float[Tensor, " n"], age: float = AGED) -> Float[Tensor, "verts 3"]:
+    """A face at rest, metres, with every touch resolved."""
+    model = load_scanned_head()
+    linear = model.neutral(code) + sagging() * float(np.clip((age - AGED) / (OLD - AGED), 0, 1.2))
+    return model.settled(linear)
+
+
+@functools.cache
+def mirroring() -> Array:
+    """[n, n] takes the code of a face to that of its mirror image, which is in the space to 0.03 mm."""
+    model = load_scanned_head()
+    skin = model.template[:SKIN].double().numpy()
+    twin = np.asarray(KDTree(skin).query(skin * [-1, 1, 1])[1])
+    modes = model.identity[:, :SKIN].double().numpy()
+    flat, other = modes.reshape(len(modes), -1), (modes[:, twin] * [-1, 1, 1]).reshape(len(modes), -1)
+    return np.linalg.solve(flat @ flat.T, flat @ other.T).T
+
+
+@functools.cache
+def masculine() -> Array:
+    """[n] unit direction of identity along which faces look more male: measures that differ between sexes."""
+    model = load_scanned_head()
+    base = model.template.double().numpy()
+    marks = model.landmarks(model.identity).double().numpy()
+    neck = np.flatnonzero((np.abs(base[:SKIN, 1] + 0.105) < 0.006) & (np.abs(base[:SKIN, 0]) > 0.05))
+    width = (model.identity[:, neck, 0].double().numpy() * np.sign(base[neck, 0])).mean(1)
+    x, y, z = marks[..., 0], marks[..., 1], marks[..., 2]
+    grown = {
+        "neck": width,
+        "jaw": (x[:, 12] - x[:, 4]) / 2,
+        "brow_ridge": (z[:, 19] + z[:, 24] - z[:, 36] - z[:, 45]) / 2,
+        "lips": y[:, 51] - y[:, 57],
+        "eyes": y[:, 37] - y[:, 41] + y[:, 44] - y[:, 46],
+        "brow_height": y[:, 19] + y[:, 24] - y[:, 37] - y[:, 44],
+        "nose": y[:, 27] - y[:, 33],
+        "chin": y[:, 57] - y[:, 8],
+    }
+    total = sum(share * grown[name] / np.linalg.norm(grown[name]) for name, share in MEASURES)
+    total = np.asarray(total)
+    total += total @ mirroring()
+    return total / np.linalg.norm(total)
+
+
+@functools.cache
+def sagging() -> Float[Tensor, "verts 3"]:
+    """How far the skin sinks between AGED and OLD, metres; lips and lids keep out of it."""
+    model = load_scanned_head()
+    mm = model.template[:SKIN].double().numpy() * 1000
+    moved = np.zeros((len(model.template), 3))
+    for place, wide, way in SAGS:
+        for sign in (1, -1) if place[0] else (1,):
+            there = np.array(place) * [sign, 1, 1]
+            near = np.exp(-((mm - there) ** 2).sum(1) / wide**2)
+            moved[:SKIN] += near[:, None] * np.array(way) * [sign, 1, 1] / 1000
+    assert model.contact is not None
+    still = torch.cat([model.topology.regions["lips"], model.topology.regions["eyes"]]).long().numpy()
+    far = KDTree(mm[still]).query(mm)[0]
+    moved[:SKIN] *= np.clip(far / 8, 0, 1)[:, None]
+    return torch.from_numpy(moved).float()
