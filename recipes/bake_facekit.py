@@ -11,13 +11,15 @@ from pathlib import Path
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.files import save_struct
 from talkcli.engine.studio.scanned.head import STEPS, assemble
+from talkcli.engine.studio.scanned.looks import FIELDS
 
 
 def main() -> None:
     start = time.perf_counter()
-    model = assemble(Path(sys.argv[1]))
+    model, fields = assemble(Path(sys.argv[1]))
     target = assets_folder() / "facekit.safetensors"
     save_struct(model, target, packed=True, steps=STEPS)
+    save_struct(fields, assets_folder() / FIELDS, packed=True, steps={"places": 2e-5, "rings": 1e-3})
     print(
         f"{target}: {len(model.template)} vertices, {len(model.topology.faces)} faces, "
         f"{len(model.identity)} identity components, {len(model.shapes)} shapes, "

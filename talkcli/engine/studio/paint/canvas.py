@@ -133,7 +133,16 @@ def _lid_fields(fields: NDArray, head: HeadMesh, eye: EyeRings) -> None:
 
 def make_canvas(head: HeadMesh, size: int) -> Canvas:
     """Bake the template's fields into its atlas."""
-    corners = head.uv[head.uv_faces] * [size, -size] + [0, size]
+    part = np.full(len(head.vertices), -1, np.int8)
+    for number, name in enumerate(PARTS):
+        part[head.parts[name]] = number
+    return canvas_of(head.vertices, head.faces, head.uv[head.uv_faces], part, _ring_fields(head), size)
+
+
+def canvas_of(points: NDArray, faces: NDArray, uv: NDArray, part: NDArray, fields: NDArray, size: int) -> Canvas:
+    """Bake what the vertices of a mesh know into its atlas: `points` [V, 3] mm on the template, `part` [V] of
+    PARTS, `fields` [V, 6] lip, lip_u, lip_upper, lid, lid_s, lid_upper; `uv` [F, 3, 2] of faces' corners."""
+    corners = uv * [size, -size] + [0, size]
     face, weights = _cover(np.ascontiguousarray(corners, np.float64), size)
     covered = face.ravel() >= 0
     texels = np.flatnonzero(covered)
@@ -142,24 +151,21 @@ def make_canvas(head: HeadMesh, size: int) -> Canvas:
     order = np.cumsum(covered) - 1
     nearest = order[(row * size + column).ravel()].astype(np.int32)
 
-    triangle = head.faces[face]
+    triangle = faces[face]
 
     def bake(values: NDArray) -> Field:
         return np.einsum("nkc,nk->nc", values[triangle].astype(np.float32), weights)
 
-    part_of = np.full(len(head.vertices), -1, np.int8)
-    for number, name in enumerate(PARTS):
-        part_of[head.parts[name]] = number
-    normal = bake(_vertex_normals(head.vertices, head.faces))
+    normal = bake(_vertex_normals(points, faces))
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    rings = bake(_ring_fields(head))
-    right, down = _texel_steps(head.vertices[head.faces], corners)
+    rings = bake(fields)
+    right, down = _texel_steps(points[faces], corners)
     return Canvas(
         size=size,
         texels=texels,
         nearest=nearest,
-        part=part_of[triangle].max(1),
-        position=bake(head.vertices),
+        part=part[triangle].max(1),
+        position=bake(points),
         normal=normal,
         right=right[face],
         down=down[face],

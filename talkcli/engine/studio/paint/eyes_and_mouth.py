@@ -30,8 +30,8 @@ def _eyeball(paint: Paint, canvas: Canvas, person: SkinParameters, part: str, nu
     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
     off = np.arccos(np.clip(ray[:, 2], -1, 1))
     around = np.arctan2(ray[:, 1], ray[:, 0])
-    sclera = _sclera(person, ray, off, around, seed)
-    iris = _iris(person, off, around, seed)
+    sclera = sclera_colour(person, ray, off, around, seed)
+    iris = iris_colour(person, off, around, seed)
     limbus = smooth(off + 0.012 * noise.octaves(ray * 6, 1, seed), IRIS + 0.035, IRIS - 0.045)
     pupil = smooth(off, person.pupil / 12 + 0.02, person.pupil / 12 - 0.02)
     colour = sclera * (1 - limbus[:, None]) + iris * limbus[:, None]
@@ -40,7 +40,7 @@ def _eyeball(paint: Paint, canvas: Canvas, person: SkinParameters, part: str, nu
     paint.roughness[eye.texels] = 0.10 + 0.06 * (1 - limbus)
 
 
-def _sclera(
+def sclera_colour(
     person: SkinParameters, ray: np.ndarray, off: np.ndarray, around: np.ndarray, seed: int
 ) -> np.ndarray:
     old = np.clip((person.age - 20) / 60, 0, 1)
@@ -59,7 +59,7 @@ def _sclera(
     return colour * (corner * (1 - shade))[:, None]
 
 
-def _iris(person: SkinParameters, off: np.ndarray, around: np.ndarray, seed: int) -> np.ndarray:
+def iris_colour(person: SkinParameters, off: np.ndarray, around: np.ndarray, seed: int) -> np.ndarray:
     """Blue is scattering without pigment; pigment first fills the collarette, then the whole iris."""
     t = np.clip((off - person.pupil / 12) / (IRIS - person.pupil / 12), 0, 1)
     ring = np.stack([np.cos(around), np.sin(around)], 1)

@@ -29,7 +29,8 @@ def paint_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     lash_line(paint, canvas, person)
 
 
-def _lay(paint: Paint, canvas: Canvas, cover: Field, shade: Field, colour: np.ndarray, height: float) -> None:
+def lay(paint: Paint, canvas: Canvas, cover: Field, shade: Field, colour: np.ndarray, height: float) -> None:
+    """Hair over texels, `cover` [n] of each in 0..1, lighter or darker by `shade` [n], `height` mm over the skin."""
     where = np.flatnonzero(cover > 1e-3)
     paint.cover(where, np.clip(colour * shade[where, None], 0, 1), cover[where])
     paint.finish(where, 0.22, 0.60, cover[where] * 0.8)
@@ -75,11 +76,11 @@ def brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     )
     shadow = np.zeros(len(canvas.texels), np.float32)
     shadow[skin.texels] = inside * (0.10 + 0.16 * person.brow_density)
-    _lay(paint, canvas, shadow, np.ones_like(shadow), colour * 0.8 + 0.02, 0.0)
+    lay(paint, canvas, shadow, np.ones_like(shadow), colour * 0.8 + 0.02, 0.0)
     cover, shade = grow(
         canvas, roots, flow, length, 0.085, rng, canvas.within("skin"), spread=0.20, curl=0.35, contrast=0.30
     )
-    _lay(paint, canvas, cover * 0.94, shade, colour, 0.18)
+    lay(paint, canvas, cover * 0.94, shade, colour, 0.18)
 
 
 def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
@@ -89,7 +90,7 @@ def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     edge = np.exp(-(((lid - 6.15) / reach) ** 2)) * smooth(s, 0.06, 0.22) * canvas.within("skin")
     amount = edge * (0.10 + upper * (0.42 + 0.55 * person.lash_strength))
     colour = hair_colour(min(1.0, 0.55 + 0.55 * person.hair_eumelanin), 0.06, 0.0)
-    _lay(
+    lay(
         paint,
         canvas,
         np.clip(amount, 0, 0.92).astype(np.float32),
@@ -126,7 +127,7 @@ def beard(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     roots = scatter(canvas, density, rng)
     length = (0.35 + 3.0 * person.stubble**1.5) * rng.uniform(0.5, 1.2, len(roots))
     cover, shade = grow(canvas, roots, flow, length, 0.11, rng, canvas.within("skin"), spread=0.5, curl=0.5)
-    _lay(paint, canvas, cover * (0.35 + 0.6 * min(1, person.stubble * 1.6)), shade, colour, 0.12)
+    lay(paint, canvas, cover * (0.35 + 0.6 * min(1, person.stubble * 1.6)), shade, colour, 0.12)
 
 
 def beard_zone(skin: Region, canvas: Canvas, seed: int) -> Field:
@@ -152,7 +153,7 @@ def scalp_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
     whole = np.zeros(len(canvas.texels), np.float32)
     whole[skin.texels] = 0.85 * smooth(inward, -9.0, 5.0)
-    _lay(paint, canvas, whole, np.ones_like(whole), colour * (0.7 + 0.4 * person.hair_grey), 0.0)
+    lay(paint, canvas, whole, np.ones_like(whole), colour * (0.7 + 0.4 * person.hair_grey), 0.0)
     flow = np.zeros_like(canvas.position)
     flow[skin.texels] = comb(way)
     density = np.zeros_like(whole)
@@ -162,7 +163,7 @@ def scalp_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     cover, shade = grow(
         canvas, roots, flow, length, 0.12, rng, canvas.within("skin"), spread=0.3, curl=0.4, contrast=0.3
     )
-    _lay(paint, canvas, cover * 0.9, shade, colour, 0.2)
+    lay(paint, canvas, cover * 0.9, shade, colour, 0.2)
     cap(paint, canvas, person)
 
 
@@ -182,7 +183,7 @@ def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     roots = scatter(canvas, np.where(own, 0.06, 0.0), rng)
     length = rng.uniform(15, 40, len(roots))
     cover, tint = grow(canvas, roots, canvas.down, length, 1.0, rng, own, spread=0.1, curl=0.2, contrast=0.5)
-    _lay(paint, canvas, cover * 0.7, tint, colour, 0.3)
+    lay(paint, canvas, cover * 0.7, tint, colour, 0.3)
     left, _, right, _ = BOXES["hair"]
     locks = column > (left + (right - left) * (LOCKS - 0.005)) * canvas.size
     mean = paint.colour[texels[~locks]].mean(0)

@@ -33,7 +33,11 @@ class Fold:
 
 def make_wrinkles(head: HeadMesh, shape_names: Iterable[str]) -> Wrinkles:
     """The wrinkle maps of a head for a rig with these shapes."""
-    canvas = make_canvas(head, SIZE)
+    return wrinkles_on(make_canvas(head, SIZE), shape_names)
+
+
+def wrinkles_on(canvas: Canvas, shape_names: Iterable[str]) -> Wrinkles:
+    """The wrinkle maps of a canvas of SIZE for a rig with these shapes."""
     names = list(shape_names)
     folds = list(all_folds(canvas))
     height = np.stack([canvas.image(fold.height) for fold in folds]) * 1e-3 / RELIEF_UNIT

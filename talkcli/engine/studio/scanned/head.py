@@ -13,8 +13,12 @@ from torch import Tensor
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.lip_contact import LipContact, closing
 from talkcli.engine.face.topology import Topology
+from talkcli.engine.studio.paint.wrinkles import SIZE as WRINKLES
+from talkcli.engine.studio.paint.wrinkles import wrinkles_on
 from talkcli.engine.studio.scanned.balls import SIDES, round_modes
+from talkcli.engine.studio.scanned.fields import PaintFields, make_fields
 from talkcli.engine.studio.scanned.landmarks import make_landmarks
+from talkcli.engine.studio.scanned.looks import make_canvas
 from talkcli.engine.studio.scanned.loops import eye_loops, mouth_loops, neighbours
 from talkcli.engine.studio.scanned.mesh import ScannedMesh, make_mesh, tongue_of
 from talkcli.engine.studio.scanned.regions import make_regions
@@ -47,8 +51,12 @@ MEETING = slice(5, 10)
 """The loops of the mouth at which lips may meet."""
 
 
-def assemble(folder: Path) -> FaceModel:
-    """From FaceKit's files in a folder; metres."""
+PLACES = "paint_places.npz"
+"""Where each of FaceKit's vertices lies on the head that the painters were written for, mm."""
+
+
+def assemble(folder: Path) -> tuple[FaceModel, PaintFields]:
+    """The model, metres, from FaceKit's files and PLACES in a folder; and what its painters read."""
     source = read_source(folder)
     near = neighbours(source)
     mouth, eyes = mouth_loops(source, near), {side: eye_loops(source, near, side) for side in SIDES}
@@ -62,8 +70,11 @@ def assemble(folder: Path) -> FaceModel:
     points, modes = sealed(calm / 1000, mesh.carried(source.identity) / 1000, lips)
     shapes[CLOSE] = _closing(points, shapes, lips)
     joints, mm = make_joints(source.base), points * 1000
-    return FaceModel(
-        topology=_topology(mesh, mm, mouth, make_regions(mesh, mm, mouth, eyes)),
+    places = np.load(folder / PLACES)["places"].astype(np.float64)
+    fields = make_fields(mesh, mm, places, mouth, eyes)
+    topology = _topology(mesh, mm, mouth, make_regions(mesh, mm, mouth, eyes))
+    model = FaceModel(
+        topology=topology,
         template=_single(points),
         identity=_single(modes),
         shapes=_single(shapes / 1000),
@@ -71,9 +82,11 @@ def assemble(folder: Path) -> FaceModel:
         expression=_single(make_expression(_weight_in_sight(mesh), SHAPE_NAMES, shapes)),
         joints=_single(joints / 1000),
         weights=_single(make_weights(mesh, mm, shapes)).half(),
+        wrinkles=wrinkles_on(make_canvas(topology, fields, WRINKLES), SHAPE_NAMES),
         joint_regressor=_single(make_joint_regressor(mesh, mm, joints)).half(),
         contact=make_contact(mesh, mm, mouth, eyes),
     )
+    return model, fields
 
 
 def _topology(mesh: ScannedMesh, points: Array, mouth: Index, regions: Mapping[str, Index]) -> Topology:

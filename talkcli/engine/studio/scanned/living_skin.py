@@ -1,0 +1,119 @@
+"""What keeps skin from looking like wax: blots of blood and melanin, pores, uneven shine, folds, soft lips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from talkcli.engine.face.look import HAEMOGLOBIN
+from talkcli.engine.studio.paint.canvas import Canvas, Field
+from talkcli.engine.studio.paint.complexion import SkinParameters
+from talkcli.engine.studio.paint.paint import Paint, Region
+from talkcli.engine.studio.shape import noise
+from talkcli.engine.studio.shape.noise import smooth
+
+FOLD_START, FOLD_STOP, FOLD_BOW = np.array([15.5, -22.0]), np.array([27.5, -47.0]), 2.5
+"""mm on the painters' head: the nasolabial fold, and how far it bows outwards."""
+
+MELANIN = np.array([1.0, 1.09, 1.07])
+"""Absorption of melanin in red, green and blue."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the painters of this file share."""
+
+    skin: Region
+    person: SkinParameters
+    front: Field
+    """[k] 1 on the face, 0 behind"""
+    red: Field
+    """[k] 1 on the lips"""
+    lip: Field
+    age: float
+    even: float
+    """Dark skin shows less of what lies on it"""
+
+    def octaves(self, scale: float, count: int, number: int) -> Field:
+        points = (self.skin.position / scale).astype(np.float32)
+        return noise.octaves(points, count, self.person.seed + number)
+
+
+def enliven(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """Over painted skin, in place."""
+    skin = Region.of(canvas, canvas.within("skin"))
+    lip = canvas.lip[skin.texels]
+    front = smooth(skin.z, 10, 45) * smooth(skin.y, -110, -90)
+    age = float(np.clip((person.age - 22) / 45, 0, 1))
+    ground = Ground(skin, person, front, smooth(lip, 1.12, 0.92), lip, age, 1 / (1 + 0.5 * person.melanin))
+    _blots(paint, ground)
+    shine = _pores(paint, ground)
+    _folds(paint, ground)
+    _lips(paint, ground, canvas)
+    paint.strength[skin.texels] = np.clip(paint.strength[skin.texels] * shine, 0, 1)
+
+
+def _blots(paint: Paint, ground: Ground) -> None:
+    """Blood and melanin in patches of 1 to 10 mm."""
+    skin, person, front, octaves = ground.skin, ground.person, ground.front, ground.octaves
+    blood = 0.10 * octaves(7.0, 2, 601) + (0.09 * octaves(2.6, 2, 602) + 0.05 * octaves(0.9, 1, 603)) * front
+    blood += 0.10 * skin.blob((0, -16, 113), (10, 8, 14)) * (0.6 + octaves(3.0, 1, 604))
+    blood += 0.05 * skin.blob((34, -10, 74), (16, 12, 30)) * octaves(2.0, 2, 605)
+    melanin = (0.04 + 0.05 * ground.age) * octaves(5.0, 3, 606) + 0.035 * octaves(1.3, 2, 607) * front
+    melanin += 0.16 * np.maximum(octaves(3.2, 2, 608) - 0.55, 0) * (0.4 + ground.age) * front
+    blood *= 0.50 * ground.even * (0.7 + 0.6 * person.mottling)
+    melanin *= 0.50 * (0.8 + 0.5 * min(person.melanin, 2.0))
+    red = ground.red[:, None]
+    absorbed = blood[:, None] * np.array(HAEMOGLOBIN) * (1 - 0.5 * red)
+    absorbed = absorbed + melanin[:, None] * MELANIN * (1 - red)
+    paint.colour[skin.texels] *= np.exp(-absorbed)
+
+
+def _pores(paint: Paint, ground: Ground) -> Field:
+    """Pores, grain and wet places; how much brighter each texel's highlight is [k]."""
+    skin, person, front, octaves = ground.skin, ground.person, ground.front, ground.octaves
+    cheek = skin.blob((34, -8, 74), (18, 16, 30))
+    brow, chin = skin.blob((0, 60, 96), (34, 22, 40)), skin.blob((0, -78, 98), (14, 10, 20))
+    tee = np.clip(skin.blob((0, -8, 108), (11, 22, 20)) + 0.8 * brow + 0.4 * chin, 0, 1)
+    bone = skin.blob((42, 6, 72), (13, 9, 24))
+    near, _, label = noise.cells((skin.position / 1.15).astype(np.float32), person.seed + 610)
+    pores = smooth(near, 0.45, 0.08) * (0.35 + 0.65 * label) * front
+    pores *= (0.35 + 0.9 * tee + 0.8 * cheek) * (0.5 + 0.8 * person.pores)
+    height = -0.060 * pores + (0.030 * octaves(0.55, 1, 611) + 0.05 * octaves(1.5, 2, 612)) * front
+    height += 0.10 * octaves(6.0, 2, 613) * (0.3 + ground.age)
+    paint.height[skin.texels] += height * (1 - 0.8 * ground.red)
+    paint.colour[skin.texels] *= (1 - 0.10 * pores * (1 - ground.red))[:, None]
+    rough = paint.roughness[skin.texels] - 0.09 * tee - 0.05 * bone + 0.03 * cheek + 0.03 * octaves(2.0, 1, 618)
+    paint.roughness[skin.texels] = np.clip(rough, 0.2, 1)
+    shine = 1 + 0.20 * octaves(0.8, 2, 616) * front * ground.even + 0.12 * ground.even * octaves(4.0, 2, 617)
+    return (1.22 + 0.85 * tee * ground.even**0.5 + 0.40 * bone - 0.10 * cheek) * shine * (1 - 0.45 * pores)
+
+
+def _folds(paint: Paint, ground: Ground) -> None:
+    """From the nose to the corner of the mouth; bags under the eyes."""
+    skin, age = ground.skin, ground.age
+    way = FOLD_STOP - FOLD_START
+    spot = np.stack([skin.x, skin.y], 1)
+    t = np.clip(((spot - FOLD_START) @ way) / (way @ way), 0, 1)
+    line = FOLD_START + t[:, None] * way + np.stack([FOLD_BOW * np.sin(np.pi * t), 0 * t], 1)
+    off = np.linalg.norm(spot - line, axis=1)
+    fold = np.exp(-((off / (2.2 + 1.2 * t)) ** 2)) * np.sin(np.pi * np.clip(t * 0.8 + 0.15, 0, 1)) * (skin.z > 40)
+    fold *= 1 - ground.red
+    points = (skin.position * np.array([0.16, 0.9, 0.16])).astype(np.float32)
+    lines = noise.octaves(points, 1, ground.person.seed + 614)
+    paint.height[skin.texels] -= (0.10 + 0.45 * age) * fold
+    paint.height[skin.texels] += skin.blob((24, 7, 84), (13, 5.5, 16)) * 0.10 * (0.35 + age) * lines
+    paint.colour[skin.texels] *= (1 - (0.05 + 0.10 * age) * fold)[:, None]
+
+
+def _lips(paint: Paint, ground: Ground, canvas: Canvas) -> None:
+    """Creases across the red, and no border drawn round it."""
+    texels, red, lip = ground.skin.texels, ground.red, ground.lip
+    across = np.stack([30 * canvas.lip_u[texels], lip * 0.8, canvas.lip_upper[texels] * 40], 1)
+    creases = noise.octaves(across.astype(np.float32), 2, ground.person.seed + 615)
+    paint.height[texels] += red * 0.14 * creases
+    paint.colour[texels] *= (1 + red * (0.09 * creases - 0.02))[:, None]
+    rim = np.exp(-(((lip - 0.95) / 0.16) ** 2)) * (ground.skin.z > 60)
+    grey = paint.colour[texels].mean(1, keepdims=True) * np.array([1.22, 0.93, 0.85])
+    paint.colour[texels] += (0.22 * rim + 0.10 * red)[:, None] * (grey - paint.colour[texels])

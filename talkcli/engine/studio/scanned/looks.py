@@ -1,0 +1,165 @@
+"""From a complexion to a Look of the scanned head: the painters in their order, then the bytes of the avatar."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import zoom
+
+from talkcli.engine.assets import asset
+from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.look import RELIEF_UNIT, Look
+from talkcli.engine.face.topology import Topology
+from talkcli.engine.files import load_struct
+from talkcli.engine.studio.paint.canvas import Canvas, Field, canvas_of
+from talkcli.engine.studio.paint.complexion import SkinParameters
+from talkcli.engine.studio.paint.paint import Paint, Region
+from talkcli.engine.studio.paint.painted_hair import beard, brows, lash_line, lay
+from talkcli.engine.studio.paint.pigment import hair_colour, to_srgb
+from talkcli.engine.studio.paint.skin import paint_skin
+from talkcli.engine.studio.paint.strands import grow, scatter
+from talkcli.engine.studio.scanned.balls import SIDES
+from talkcli.engine.studio.scanned.eyes_and_mouth import paint_eyes, paint_mouth
+from talkcli.engine.studio.scanned.fields import PaintFields
+from talkcli.engine.studio.scanned.living_skin import enliven
+from talkcli.engine.studio.scanned.mesh import BOXES
+from talkcli.engine.studio.shape import noise
+from talkcli.engine.studio.shape.domain import directions
+from talkcli.engine.studio.shape.hair import comb, inside
+from talkcli.engine.studio.shape.noise import smooth
+
+ATLAS = 1024
+"""Texels across the albedo; gloss and relief have half as many."""
+
+FIELDS = "facekit_fields.safetensors"
+
+
+@functools.cache
+def head_canvas(size: int = ATLAS) -> Canvas:
+    return make_canvas(load_scanned_head().topology, read_fields(), size)
+
+
+def make_canvas(topology: Topology, fields: PaintFields, size: int) -> Canvas:
+    return canvas_of(
+        fields.places.double().numpy() * 1000,
+        topology.faces.long().numpy(),
+        topology.uv.double().numpy()[topology.uv_faces.long().numpy()],
+        fields.part.numpy().astype(np.int8),
+        fields.rings.double().numpy(),
+        size,
+    )
+
+
+@functools.cache
+def read_fields() -> PaintFields:
+    return load_struct(asset(FIELDS), (PaintFields,))
+
+
+@functools.cache
+def own_places(size: int = ATLAS) -> Field:
+    """[n, 3] mm: the texels of the canvas on the mean face itself."""
+    model = load_scanned_head()
+    fields = replace(read_fields(), places=model.template)
+    return make_canvas(model.topology, fields, size).position
+
+
+def bake_look(person: SkinParameters, cropped: float = 0.9, size: int = ATLAS) -> Look:
+    """Paint a person; the same numbers give the same bytes. `cropped`: how much hair the scalp wears, 0 .. 1."""
+    canvas, own = head_canvas(size), own_places(size)
+    model = load_scanned_head()
+    paint = Paint.blank(len(canvas.texels))
+    paint_skin(paint, canvas, person)
+    enliven(paint, canvas, person)
+    _scalp(paint, canvas, person, cropped)
+    beard(paint, canvas, person)
+    _brows(paint, canvas, person)
+    lash_line(paint, canvas, person)
+    _lashes(paint, canvas, person)
+    balls = {s: model.template[model.topology.regions[f"{s}_eye"].long()].double().numpy() * 1000 for s in SIDES}
+    paint_eyes(paint, canvas, own, balls, person)
+    paint_mouth(paint, canvas, own, person)
+    gloss = _half(canvas.image(np.stack([paint.strength, paint.roughness], 1)))
+    relief = _half(canvas.image(paint.height)) * 1e-3 / RELIEF_UNIT + _age_lines(person, size // 2)
+    return Look(
+        albedo=torch.from_numpy(to_srgb(canvas.image(paint.colour))),
+        gloss=torch.from_numpy((np.clip(gloss, 0, 1) * 255 + 0.5).astype(np.uint8)),
+        relief=torch.from_numpy(np.clip(np.round(relief), -127, 127).astype(np.int8)),
+    )
+
+
+def _half(image: NDArray) -> NDArray:
+    """[h, w, ...] averaged over squares of two by two."""
+    return (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]) / 4
+
+
+def _age_lines(person: SkinParameters, size: int) -> NDArray:
+    """[size, size] relief units that habitual expressions have left behind."""
+    wrinkles = load_scanned_head().wrinkles
+    if wrinkles is None:
+        return np.zeros((size, size))
+    worn = np.clip((person.age - 24) / 50, 0, 1) ** 1.3
+    chance = np.random.default_rng([person.seed, 91])
+    share = worn * chance.uniform(0.5, 1.1, len(wrinkles.names))
+    lines = np.tensordot(share, wrinkles.height.numpy().astype(np.float64), 1)
+    return np.asarray(zoom(lines, size / len(lines), order=1)) if size != len(lines) else lines
+
+
+def _brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """Twice: wide and soft, then narrow and dense."""
+    tone = replace(
+        person,
+        hair_eumelanin=min(1.0, 0.95 * person.hair_eumelanin + 0.14) * (1 - 0.55 * person.hair_grey),
+        hair_pheomelanin=0.7 * person.hair_pheomelanin,
+        hair_grey=min(1.0, 1.05 * person.hair_grey),
+    )
+    thick = min(1.0, person.brow_thickness + 0.10)
+    density = min(1.0, 0.75 * person.brow_density + 0.22) * (1 - 0.55 * person.hair_grey)
+    brows(
+        paint,
+        canvas,
+        replace(tone, brow_density=density, brow_thickness=thick * (1 - 0.12 * person.hair_grey)),
+    )
+    density = 0.55 * person.brow_density * (1 - 0.8 * person.hair_grey)
+    brows(
+        paint,
+        canvas,
+        replace(tone, brow_density=density, brow_thickness=0.62 * thick, seed=person.seed + 7919),
+    )
+
+
+def _lashes(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+    """Blades are dark on the upper lid and nearly as light as skin on the lower one: they are thinner than texels."""
+    texels = np.flatnonzero(canvas.within("left_lashes", "right_lashes"))
+    left, _, right, _ = BOXES["lash"]
+    lower = (canvas.texels[texels] % canvas.size < (left + right) / 2 * canvas.size)[:, None]
+    colour = hair_colour(min(1.0, 0.5 + 0.55 * person.hair_eumelanin), 0.06, 0.0)
+    skin = np.median(paint.colour[np.flatnonzero(np.abs(canvas.lid - 3.5) < 1.0)], 0)
+    paint.colour[texels] = np.where(lower, 0.12 * colour + 0.62 * skin, 0.7 * colour)
+    paint.strength[texels], paint.roughness[texels] = 0.2, 0.6
+
+
+def _scalp(paint: Paint, canvas: Canvas, person: SkinParameters, cropped: float) -> None:
+    """Single hairs at the hairline, ever denser, until they hide the skin."""
+    if cropped <= 0:
+        return
+    chance = np.random.default_rng([person.seed, 81])
+    skin = Region.of(canvas, canvas.within("skin"))
+    way = directions(skin.position.astype(np.float64))
+    inward = inside(way) + 2.5 * noise.octaves(skin.position / 8, 2, person.seed + 82)
+    colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
+    whole = np.zeros(len(canvas.texels), np.float32)
+    whole[skin.texels] = 0.92 * smooth(inward, -4.0, 14.0) * cropped
+    tone = 1 + 0.25 * noise.octaves(canvas.position / 2.2, 2, person.seed + 83)
+    lay(paint, canvas, whole, tone.astype(np.float32), colour * 0.8, 0.1)
+    flow = np.zeros_like(canvas.position)
+    flow[skin.texels] = comb(way)
+    density = np.zeros_like(whole)
+    density[skin.texels] = 0.55 * smooth(inward, -7.0, 6.0) * smooth(inward, 40.0, 20.0) * cropped
+    roots = scatter(canvas, density, chance)
+    length = chance.uniform(4, 11, len(roots))
+    cover, shade = grow(canvas, roots, flow, length, 0.11, chance, canvas.within("skin"), spread=0.25, curl=0.3)
+    lay(paint, canvas, cover * 0.9, shade, colour, 0.12)
