@@ -20,6 +20,9 @@ FOLLOW_UPPER = 0.7
 APART = 0.0001
 """Metres that stay between the margins of shut lids."""
 
+FOLDED, FOLD = (0.15, 0.4, 0.7, 0.9, 1.0, 1.0, 1.0), 0.002
+"""How closely the last columns before the inner canthus meet, and from which gap on, metres."""
+
 SMALLEST = 0.001
 """Metres: lids that lie nearer at rest, next to a canthus, are taken to be so far apart."""
 
@@ -87,10 +90,9 @@ def settle_lids(
     lids = _met(vertices[:, eye.lids] - centre, vertices[:, eye.edge] - centre, calm, eye)
     vertices[:, eye.lids] = _lifted(lids, neutral[eye.lids] - centre, eye.clearance, ball, rest_ball) + centre
     vertices[:, eye.edge] = _joined(vertices[:, eye.edge] - centre, calm, eye) + centre
-    over, under = (vertices[:, loops] - centre for loops in (eye.over, eye.under))
-    cross = (_elevation(under) - _elevation(over) + APART / over.norm(dim=-1)).clamp(min=0) / 2
-    vertices[:, eye.over] = _turned(over, cross) + centre
-    vertices[:, eye.under] = _turned(under, -cross) + centre
+    vertices[:, eye.over], vertices[:, eye.under] = (
+        margin + centre for margin in _parted(*(vertices[:, loops] - centre for loops in (eye.over, eye.under)))
+    )
 
 
 def _closure(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frames columns"]:
@@ -119,6 +121,18 @@ def _joined(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frame
     """Edges that are shut lie on each other, column by column."""
     done = _closure(edge, calm, eye)[..., None]
     return torch.lerp(edge, (edge + edge[:, eye.opposite]) / 2, done)
+
+
+def _parted(over: Tensor, under: Tensor) -> tuple[Tensor, Tensor]:
+    """The lids' margins without crossing each other; next to the inner canthus, where they fold, face to face."""
+    fold = torch.zeros(over.shape[2])
+    fold[-len(FOLDED) :] = torch.tensor(FOLDED)
+    distance = over.norm(dim=-1)
+    gap = (_elevation(over) - _elevation(under)) * distance
+    between = (under - over) * ((1 - gap / FOLD).clamp(0, 1) * fold / 2)[..., None]
+    over, under = over + between, under - between
+    apart = (APART / distance - _elevation(over) + _elevation(under)).clamp(min=0) / 2
+    return _turned(over, apart), _turned(under, -apart)
 
 
 def _elevation(points: Tensor) -> Tensor:
