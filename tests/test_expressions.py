@@ -27,7 +27,7 @@ def model() -> FaceModel:
 
 def touching() -> Contact:
     contact = model().contact
-    assert contact is not None
+    assert isinstance(contact, Contact)
     return contact
 
 

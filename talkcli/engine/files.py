@@ -76,8 +76,8 @@ def save_struct(
 ) -> None:
     """Safetensors with a JSON header that says which struct it is: never a pickle.
 
-    `packed`: without loss, smaller where tensors are smooth or mostly 0; load_struct reads either. `steps`: the
-    named tensors of a packed file are kept as whole numbers of a step each, and read as floats again.
+    `packed`: without loss, smaller where tensors are smooth or mostly 0; load_struct reads either.
+    `steps`: the named tensors of a packed file are kept as whole numbers of a step, and read as floats again.
     """
     tensors: dict[str, Tensor] = {}
 
@@ -150,7 +150,7 @@ def _row_bytes(dtype: torch.dtype, shape: Sequence[int]) -> int:
     return dtype.itemsize * (shape[-1] if len(shape) > 1 else 1)
 
 
-def _in_steps(tensor: Tensor, step: float) -> Int16[Tensor, "..."]:
+def _in_steps(tensor: Tensor, step: float) -> Int16[Tensor, ...]:
     whole = (tensor.double() / step).round()
     if whole.abs().max() > STEPS:
         raise ValueError(f"{float(tensor.abs().max())} is more than {STEPS} steps of {step}")

@@ -156,7 +156,18 @@ class FaceModel(TensorStruct):
 
 
 def _read(name: str) -> FaceModel:
-    kinds = (FaceModel, Topology, Landmarks, Wrinkles, Contact, Mouth, Eye, FaceContact, LipContact, LidContact)
+    kinds = (
+        FaceModel,
+        Topology,
+        Landmarks,
+        Wrinkles,
+        Contact,
+        Mouth,
+        Eye,
+        FaceContact,
+        LipContact,
+        LidContact,
+    )
     model: FaceModel = load_struct(asset(name), kinds)
     return model.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)
 

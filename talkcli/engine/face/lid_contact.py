@@ -91,7 +91,8 @@ def settle_lids(
     vertices[:, eye.lids] = _lifted(lids, neutral[eye.lids] - centre, eye.clearance, ball, rest_ball) + centre
     vertices[:, eye.edge] = _joined(vertices[:, eye.edge] - centre, calm, eye) + centre
     vertices[:, eye.over], vertices[:, eye.under] = (
-        margin + centre for margin in _parted(*(vertices[:, loops] - centre for loops in (eye.over, eye.under)))
+        margin + centre
+        for margin in _parted(*(vertices[:, loops] - centre for loops in (eye.over, eye.under)))
     )
 
 
@@ -124,7 +125,7 @@ def _joined(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frame
 
 
 def _parted(over: Tensor, under: Tensor) -> tuple[Tensor, Tensor]:
-    """The lids' margins without crossing each other; next to the inner canthus, where they fold, face to face."""
+    """The lids' margins without crossing; next to the inner canthus, where they fold, face to face."""
     fold = torch.zeros(over.shape[2])
     fold[-len(FOLDED) :] = torch.tensor(FOLDED)
     distance = over.norm(dim=-1)

@@ -43,7 +43,7 @@ SKIN_DEEP = 0.003
 
 class LipContact(TensorStruct):
     rings: Int[Tensor, "rings columns"]
-    """Closed loops with the same columns, from the mouth's lining over the slit to the skin round the lips."""
+    """Closed loops with the same columns, from the mouth's lining over the slit to the skin round lips."""
     upper: Bool[Tensor, " columns"]
     """Columns from the first corner, 0, to the second one, both left out, belong to the upper lip."""
 
@@ -87,7 +87,7 @@ def closing(
     mouth: LipContact,
     neutral: Float[Tensor, "verts 3"],
 ) -> Float[Tensor, "verts 3"]:
-    """mouthClose as this face needs it: lips just press each other when it is on as far as the jaw is open."""
+    """mouthClose as this face needs it: lips just press each other when it is on as far as the jaw opens."""
     close, rest, opened = mouth_close.clone(), neutral[mouth.rings], jaw_open[mouth.rings]
     for _ in range(ROUNDS):
         lips = (rest + HALF_OPEN * (opened + close[mouth.rings]))[None]
@@ -205,7 +205,9 @@ def _pressed_flat(lips: Tensor, mouth: LipContact) -> Tensor:
     along = (inner[..., 2] - low) / (high - low).clamp(min=1e-6) * (DEPTHS - 1)
     cell = station * DEPTHS + along.round().long().clamp(0, DEPTHS - 1).flatten(1)
     within = (along > -0.5) & (along < DEPTHS - 0.5) & (high > low)
-    push, roof, floor = (torch.gather(v.flatten(1), 1, cell).view_as(at) for v in (crossing, slit.roof, slit.floor))
+    push, roof, floor = (
+        torch.gather(v.flatten(1), 1, cell).view_as(at) for v in (crossing, slit.roof, slit.floor)
+    )
     behind = torch.where(mouth.upper, inner[..., 1] - roof, floor - inner[..., 1])
     share = (1 - behind / SKIN_DEEP).clamp(0, 1) * within
     sign = torch.where(mouth.upper, 1.0, -1.0)

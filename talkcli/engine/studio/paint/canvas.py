@@ -139,7 +139,9 @@ def make_canvas(head: HeadMesh, size: int) -> Canvas:
     return canvas_of(head.vertices, head.faces, head.uv[head.uv_faces], part, _ring_fields(head), size)
 
 
-def canvas_of(points: NDArray, faces: NDArray, uv: NDArray, part: NDArray, fields: NDArray, size: int) -> Canvas:
+def canvas_of(
+    points: NDArray, faces: NDArray, uv: NDArray, part: NDArray, fields: NDArray, size: int
+) -> Canvas:
     """Bake what the vertices of a mesh know into its atlas: `points` [V, 3] mm on the template, `part` [V] of
     PARTS, `fields` [V, 6] lip, lip_u, lip_upper, lid, lid_s, lid_upper; `uv` [F, 3, 2] of faces' corners."""
     corners = uv * [size, -size] + [0, size]

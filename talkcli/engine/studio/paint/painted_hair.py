@@ -30,7 +30,7 @@ def paint_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
 
 
 def lay(paint: Paint, canvas: Canvas, cover: Field, shade: Field, colour: np.ndarray, height: float) -> None:
-    """Hair over texels, `cover` [n] of each in 0..1, lighter or darker by `shade` [n], `height` mm over the skin."""
+    """Hair over texels: `cover` [n] in 0..1, lighter or darker by `shade` [n], `height` mm over the skin."""
     where = np.flatnonzero(cover > 1e-3)
     paint.cover(where, np.clip(colour * shade[where, None], 0, 1), cover[where])
     paint.finish(where, 0.22, 0.60, cover[where] * 0.8)

@@ -23,21 +23,29 @@ class Ball:
     """One eyeball of the mean face; lengths in mm."""
 
     centre: Array
-    radius: float
     axis: Array
     """[3] unit, from the centre through the cornea"""
 
 
 def fitted_ball(points: Array) -> Ball:
-    """The sphere of an eyeball's back, and its axis."""
+    """The sphere of a whole eyeball's back, and its axis."""
     back = points[points[:, 2] < points[:, 2].mean()]
     system = np.column_stack([2 * back, np.ones(len(back))])
     solution = np.linalg.lstsq(system, (back**2).sum(1), rcond=None)[0]
-    centre = solution[:3]
+    return Ball(solution[:3], cornea_axis(points, solution[:3]))
+
+
+def cornea_axis(points: Array, centre: Array) -> Array:
+    """[3] unit, from the centre of an eyeball through its cornea."""
     ray = points - centre
     far = np.linalg.norm(ray, axis=1)
     axis = ray[far > 0.97 * far.max()].mean(0)
-    return Ball(centre, float(np.sqrt(solution[3] + centre @ centre)), axis / np.linalg.norm(axis))
+    return axis / np.linalg.norm(axis)
+
+
+def balls_of(base: Array) -> dict[str, Ball]:
+    """Both, of FaceKit's vertices [VERTS, 3]."""
+    return {side: fitted_ball(base[slice(*RANGES[f"{side}_eye"])]) for side in SIDES}
 
 
 def turned(rest: Array, pitch: float, yaw: float) -> Array:

@@ -10,9 +10,8 @@ from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.eyes_and_mouth import IRIS, iris_colour, sclera_colour
 from talkcli.engine.studio.paint.paint import Paint
 from talkcli.engine.studio.paint.pigment import from_srgb
-from talkcli.engine.studio.scanned.balls import SIDES, fitted_ball
+from talkcli.engine.studio.scanned.balls import SIDES, Ball
 from talkcli.engine.studio.scanned.landmarks import LIMBUS, gaze_axis
-from talkcli.engine.studio.scanned.source import Array
 from talkcli.engine.studio.shape import noise
 from talkcli.engine.studio.shape.noise import smooth
 
@@ -24,11 +23,13 @@ FLESH = (
 """Part, its sRGB in front, specular strength, roughness, and the z in mm where it is darkest."""
 
 
-def paint_eyes(paint: Paint, canvas: Canvas, own: Field, balls: dict[str, Array], person: SkinParameters) -> None:
-    """Both eyeballs; `own` [n, 3] mm are the texels on the head itself, `balls` the vertices of its eyes."""
+def paint_eyes(
+    paint: Paint, canvas: Canvas, own: Field, balls: dict[str, Ball], person: SkinParameters
+) -> None:
+    """Both eyeballs; `own` [n, 3] mm are the texels on the head itself, `balls` its eyes."""
     for number, side in enumerate(SIDES):
         texels = np.flatnonzero(canvas.within(f"{side}_eye"))
-        ball = fitted_ball(balls[side])
+        ball = balls[side]
         axis = gaze_axis(ball.axis, side)
         right = np.cross([0, 1, 0], axis)
         right /= np.linalg.norm(right)

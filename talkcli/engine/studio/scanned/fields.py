@@ -10,12 +10,12 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from talkcli.engine.struct import TensorStruct
 from talkcli.engine.studio.scanned.balls import SIDES
 from talkcli.engine.studio.scanned.loops import EyeLoops
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
 from talkcli.engine.studio.scanned.source import MULTI_PIE, Array, Index
 from talkcli.engine.studio.shape.head_mesh import PARTS
-from talkcli.engine.struct import TensorStruct
 
 SLIT = 8
 """The loop of the mouth where lips meet, and the painters' place 0; 1 is the border of the red."""
@@ -27,9 +27,9 @@ MARGIN = 4
 """The loop of the eye that is the outer edge of the lid's margin."""
 
 OF_PARTS = {
-    "cavity": "cavity", "gums": "upper_gum", "tongue": "tongue", "left_eye": "left_eye", "right_eye": "right_eye",
-    "upper_teeth": "upper_teeth", "lower_teeth": "lower_teeth", "left_lashes": "left_lashes",
-    "right_lashes": "right_lashes",
+    "cavity": "cavity", "gums": "upper_gum", "tongue": "tongue", "left_eye": "left_eye",
+    "right_eye": "right_eye", "upper_teeth": "upper_teeth", "lower_teeth": "lower_teeth",
+    "left_lashes": "left_lashes", "right_lashes": "right_lashes",
 }  # fmt: skip
 """Our parts and what the painters call them; all else is skin."""
 
@@ -59,8 +59,8 @@ def make_fields(
 
 
 def _lips(mesh: ScannedMesh, points: Array, mouth: Index) -> Array:
-    """[V, 3] fraction of the red from slit to border (beyond 1 outside it, below 0 inside), place from corner to
-    corner, and 1 above the slit."""
+    """[V, 3] fraction of the red from slit to border (beyond 1 outside it, below 0 inside), place from corner
+    to corner, and 1 above the slit."""
     loops = mesh.index[mouth]
     outline = _smooth_loop(points[mesh.index[list(MULTI_PIE[48:60])]])
     slit = _smooth_loop(points[loops[SLIT]])
@@ -80,8 +80,8 @@ def _lips(mesh: ScannedMesh, points: Array, mouth: Index) -> Array:
 
 
 def _lids(mesh: ScannedMesh, points: Array, eyes: dict[str, EyeLoops]) -> Array:
-    """[V, 3] number of the loop as the painters count (-1 elsewhere), place from the inner to the outer canthus,
-    and 1 on the upper lid."""
+    """[V, 3] number of the loop as the painters count (-1 elsewhere), place from the inner to the outer
+    canthus, and 1 on the upper lid."""
     out = np.zeros((len(points), 3))
     out[:, 0] = -1
     for side, sign in zip(SIDES, (1, -1), strict=True):
@@ -107,7 +107,7 @@ def _smooth_loop(points: Array, count: int = 400) -> Array:
 
 
 def within(loop: Array, points: Array) -> np.ndarray:
-    """[n] whether points [n, 2] lie inside a closed line [m, 2]: an odd number of its edges to their right."""
+    """[n] whether points [n, 2] lie inside a closed line [m, 2]: an odd number of edges to their right."""
     x, y = points[:, 0, None], points[:, 1, None]
     (ax, ay), (bx, by) = loop.T, np.roll(loop, -1, 0).T
     crosses = ((ay > y) != (by > y)) & (x < (bx - ax) * (y - ay) / np.where(by == ay, 1e-12, by - ay) + ax)

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.lip_contact import LipContact, closing
-from talkcli.engine.face.topology import Topology
+from talkcli.engine.face.topology import Landmarks, Topology
 from talkcli.engine.studio.paint.wrinkles import SIZE as WRINKLES
 from talkcli.engine.studio.paint.wrinkles import wrinkles_on
-from talkcli.engine.studio.scanned.balls import SIDES, round_modes
+from talkcli.engine.studio.scanned.balls import SIDES, balls_of, round_modes
 from talkcli.engine.studio.scanned.fields import PaintFields, make_fields
 from talkcli.engine.studio.scanned.landmarks import make_landmarks
 from talkcli.engine.studio.scanned.looks import make_canvas
@@ -69,10 +69,12 @@ def assemble(folder: Path) -> tuple[FaceModel, PaintFields]:
     calm = mesh.carried(source.base) + np.tensordot(_resting(), shapes, 1)
     points, modes = sealed(calm / 1000, mesh.carried(source.identity) / 1000, lips)
     shapes[CLOSE] = _closing(points, shapes, lips)
-    joints, mm = make_joints(source.base), points * 1000
+    joints, balls, mm = make_joints(source.base), balls_of(source.base), points * 1000
     places = np.load(folder / PLACES)["places"].astype(np.float64)
     fields = make_fields(mesh, mm, places, mouth, eyes)
-    topology = _topology(mesh, mm, mouth, make_regions(mesh, mm, mouth, eyes))
+    topology = _topology(
+        mesh, mm, mouth, make_regions(mesh, mm, mouth, eyes), make_landmarks(mesh, mm, balls)
+    )
     model = FaceModel(
         topology=topology,
         template=_single(points),
@@ -84,12 +86,18 @@ def assemble(folder: Path) -> tuple[FaceModel, PaintFields]:
         weights=_single(make_weights(mesh, mm, shapes)).half(),
         wrinkles=wrinkles_on(make_canvas(topology, fields, WRINKLES), SHAPE_NAMES),
         joint_regressor=_single(make_joint_regressor(mesh, mm, joints)).half(),
-        contact=make_contact(mesh, mm, mouth, eyes),
+        contact=make_contact(mesh, mm, mouth, eyes, balls),
     )
     return model, fields
 
 
-def _topology(mesh: ScannedMesh, points: Array, mouth: Index, regions: Mapping[str, Index]) -> Topology:
+def _topology(
+    mesh: ScannedMesh,
+    points: Array,
+    mouth: Index,
+    regions: Mapping[str, Index],
+    landmarks: dict[str, Landmarks],
+) -> Topology:
     """Everything about the head that is the same for everybody."""
     return Topology(
         name=NAME,
@@ -98,7 +106,7 @@ def _topology(mesh: ScannedMesh, points: Array, mouth: Index, regions: Mapping[s
         uv_faces=torch.from_numpy(mesh.uv_faces.astype(np.int32)),
         materials=torch.from_numpy(mesh.materials.astype(np.int32)),
         regions={name: torch.from_numpy(np.sort(index).astype(np.int32)) for name, index in regions.items()},
-        landmarks=make_landmarks(mesh, points),
+        landmarks=landmarks,
         lip_pairs=torch.from_numpy(lip_pairs(points, mesh.index[mouth[MEETING]]).astype(np.int32)),
     )
 
@@ -111,7 +119,8 @@ def _resting() -> Array:
 
 def _closing(points: Array, shapes: Array, lips: LipContact) -> Array:
     """[V, 3] mm: mouthClose that shuts the mean face's lips over its jaw."""
-    return closing(*(_single(v) for v in (shapes[JAW] / 1000, shapes[CLOSE] / 1000)), lips, _single(points)).numpy() * 1000
+    opened, close = _single(shapes[JAW] / 1000), _single(shapes[CLOSE] / 1000)
+    return closing(opened, close, lips, _single(points)).numpy() * 1000.0
 
 
 def lip_pairs(points: Array, loops: Index) -> Index:

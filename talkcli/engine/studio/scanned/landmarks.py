@@ -1,4 +1,4 @@
-"""Landmarks of the scanned head: iBUG's 68 as FaceKit documents them, MediaPipe's 478 as they were calibrated."""
+"""Landmarks of the scanned head: iBUG's 68 as FaceKit documents them, MediaPipe's 478 as calibrated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from talkcli.engine.assets import asset
 from talkcli.engine.face.topology import Landmarks
-from talkcli.engine.studio.scanned.balls import fitted_ball
+from talkcli.engine.studio.scanned.balls import Ball
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
 from talkcli.engine.studio.scanned.source import MULTI_PIE, Array, Index
 
@@ -24,11 +24,11 @@ IRISES = ("right", "left")
 """MediaPipe's points 468 to 472 and 473 to 477: centre, then the rim towards +x, up, -x, down."""
 
 
-def make_landmarks(mesh: ScannedMesh, points: Array) -> dict[str, Landmarks]:
+def make_landmarks(mesh: ScannedMesh, points: Array, balls: dict[str, Ball]) -> dict[str, Landmarks]:
     """`ibug68` and `mediapipe` on the mesh."""
     rows = np.loadtxt(asset(FILE), delimiter=",", skiprows=1)
     corners, shares = mesh.index[rows[:, :3].astype(int)], rows[:, 3:6]
-    irises = [_iris(mesh, points, side) for side in IRISES]
+    irises = [_iris(mesh, points, side, balls[side]) for side in IRISES]
     skin = _located(mesh, corners, shares)
     marks = [skin, *(_located(mesh, corner, share) for corner, share in irises)]
     corner_of = np.repeat(mesh.index[list(MULTI_PIE)][:, None], 3, 1)
@@ -57,10 +57,9 @@ def _located(mesh: ScannedMesh, corners: Index, shares: Array) -> Landmarks:
     return Landmarks(torch.from_numpy(triangles), torch.from_numpy(weights.astype(np.float32)))
 
 
-def _iris(mesh: ScannedMesh, points: Array, side: str) -> tuple[Index, Array]:
+def _iris(mesh: ScannedMesh, points: Array, side: str, ball: Ball) -> tuple[Index, Array]:
     """Corners [5, 3] and shares [5, 3] of the iris's middle and four points of its rim."""
     own = mesh.parts[f"{side}_eye"]
-    ball = fitted_ball(points[own])
     faces = mesh.faces[np.isin(mesh.faces, own).all(1)]
     axis = gaze_axis(ball.axis, side)
     rim = [np.sin(LIMBUS) * np.array(way) for way in ((1, 0, 0), (0, 1, 0), (-1, 0, 0), (0, -1, 0))]
@@ -78,7 +77,9 @@ def gaze_axis(axis: Array, side: str) -> Array:
 
 def _pierced(corners: Array, ray: Array) -> tuple[int, Array]:
     """Which triangle [n, 3, 3] about the origin a ray leaves through, and the shares of its corners."""
-    shares = np.linalg.solve(corners.transpose(0, 2, 1) + 1e-9 * np.eye(3), np.broadcast_to(ray[:, None], (len(corners), 3, 1)))[..., 0]
+    shares = np.linalg.solve(
+        corners.transpose(0, 2, 1) + 1e-9 * np.eye(3), np.broadcast_to(ray[:, None], (len(corners), 3, 1))
+    )[..., 0]
     inside = shares / np.maximum(np.abs(shares).sum(1, keepdims=True), 1e-12)
     hit = int(np.where((corners @ ray).min(1) > 0, inside.min(1), -np.inf).argmax())
     share = np.clip(inside[hit], 0, None)

@@ -14,7 +14,7 @@ CARDS = (0.848, 0.682, 0.516, 0.346, 0.18, 0.014)
 UPPER_CARDS, TALL = 3, 0.14
 
 COUNT, REACH, HALF_WIDTH = (36, 9), (0.92, 0.62), (0.0040, 0.0024)
-"""Blades a row, share of the card that they reach up, half their width at the root in uv: upper, lower lid."""
+"""Blades a row, share of the card that they reach up, half their width at the root in uv: upper, lower."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Lashes:
     shares: Array
     """[verts, 3] of each corner"""
     faces: Index
-    lower: Array
+    lower: Index
     """[faces] 1 for those of the lower lid"""
-    left: Array
+    left: Index
     """[verts] 1 for those of the left eye"""
 
 

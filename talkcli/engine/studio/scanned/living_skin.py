@@ -1,4 +1,4 @@
-"""What keeps skin from looking like wax: blots of blood and melanin, pores, uneven shine, folds, soft lips."""
+"""What keeps skin from looking like wax: blots of blood and melanin, pores, shine, folds, soft lips."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def enliven(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     """Over painted skin, in place."""
     skin = Region.of(canvas, canvas.within("skin"))
     lip = canvas.lip[skin.texels]
-    front = smooth(skin.z, 10, 45) * smooth(skin.y, -110, -90)
+    front = np.asarray(smooth(skin.z, 10, 45) * smooth(skin.y, -110, -90), np.float32)
     age = float(np.clip((person.age - 22) / 45, 0, 1))
     ground = Ground(skin, person, front, smooth(lip, 1.12, 0.92), lip, age, 1 / (1 + 0.5 * person.melanin))
     _blots(paint, ground)
@@ -84,7 +84,9 @@ def _pores(paint: Paint, ground: Ground) -> Field:
     height += 0.10 * octaves(6.0, 2, 613) * (0.3 + ground.age)
     paint.height[skin.texels] += height * (1 - 0.8 * ground.red)
     paint.colour[skin.texels] *= (1 - 0.10 * pores * (1 - ground.red))[:, None]
-    rough = paint.roughness[skin.texels] - 0.09 * tee - 0.05 * bone + 0.03 * cheek + 0.03 * octaves(2.0, 1, 618)
+    rough = (
+        paint.roughness[skin.texels] - 0.09 * tee - 0.05 * bone + 0.03 * cheek + 0.03 * octaves(2.0, 1, 618)
+    )
     paint.roughness[skin.texels] = np.clip(rough, 0.2, 1)
     shine = 1 + 0.20 * octaves(0.8, 2, 616) * front * ground.even + 0.12 * ground.even * octaves(4.0, 2, 617)
     return (1.22 + 0.85 * tee * ground.even**0.5 + 0.40 * bone - 0.10 * cheek) * shine * (1 - 0.45 * pores)
@@ -98,7 +100,11 @@ def _folds(paint: Paint, ground: Ground) -> None:
     t = np.clip(((spot - FOLD_START) @ way) / (way @ way), 0, 1)
     line = FOLD_START + t[:, None] * way + np.stack([FOLD_BOW * np.sin(np.pi * t), 0 * t], 1)
     off = np.linalg.norm(spot - line, axis=1)
-    fold = np.exp(-((off / (2.2 + 1.2 * t)) ** 2)) * np.sin(np.pi * np.clip(t * 0.8 + 0.15, 0, 1)) * (skin.z > 40)
+    fold = (
+        np.exp(-((off / (2.2 + 1.2 * t)) ** 2))
+        * np.sin(np.pi * np.clip(t * 0.8 + 0.15, 0, 1))
+        * (skin.z > 40)
+    )
     fold *= 1 - ground.red
     points = (skin.position * np.array([0.16, 0.9, 0.16])).astype(np.float32)
     lines = noise.octaves(points, 1, ground.person.seed + 614)

@@ -1,4 +1,4 @@
-"""From a complexion to a Look of the scanned head: the painters in their order, then the bytes of the avatar."""
+"""From a complexion to a Look of the scanned head: the painters in their order, then the bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
 from talkcli.engine.assets import asset
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_contact import FaceContact
+from talkcli.engine.face.face_model import FaceModel, load_scanned_head
 from talkcli.engine.face.look import RELIEF_UNIT, Look
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.files import load_struct
@@ -22,7 +23,7 @@ from talkcli.engine.studio.paint.painted_hair import beard, brows, lash_line, la
 from talkcli.engine.studio.paint.pigment import hair_colour, to_srgb
 from talkcli.engine.studio.paint.skin import paint_skin
 from talkcli.engine.studio.paint.strands import grow, scatter
-from talkcli.engine.studio.scanned.balls import SIDES
+from talkcli.engine.studio.scanned.balls import SIDES, Ball, cornea_axis
 from talkcli.engine.studio.scanned.eyes_and_mouth import paint_eyes, paint_mouth
 from talkcli.engine.studio.scanned.fields import PaintFields
 from talkcli.engine.studio.scanned.living_skin import enliven
@@ -68,7 +69,7 @@ def own_places(size: int = ATLAS) -> Field:
 
 
 def bake_look(person: SkinParameters, cropped: float = 0.9, size: int = ATLAS) -> Look:
-    """Paint a person; the same numbers give the same bytes. `cropped`: how much hair the scalp wears, 0 .. 1."""
+    """Paint a person; the same numbers give the same bytes. `cropped`: how much hair the scalp has, 0..1."""
     canvas, own = head_canvas(size), own_places(size)
     model = load_scanned_head()
     paint = Paint.blank(len(canvas.texels))
@@ -79,8 +80,7 @@ def bake_look(person: SkinParameters, cropped: float = 0.9, size: int = ATLAS) -
     _brows(paint, canvas, person)
     lash_line(paint, canvas, person)
     _lashes(paint, canvas, person)
-    balls = {s: model.template[model.topology.regions[f"{s}_eye"].long()].double().numpy() * 1000 for s in SIDES}
-    paint_eyes(paint, canvas, own, balls, person)
+    paint_eyes(paint, canvas, own, _balls(model), person)
     paint_mouth(paint, canvas, own, person)
     gloss = _half(canvas.image(np.stack([paint.strength, paint.roughness], 1)))
     relief = _half(canvas.image(paint.height)) * 1e-3 / RELIEF_UNIT + _age_lines(person, size // 2)
@@ -89,6 +89,16 @@ def bake_look(person: SkinParameters, cropped: float = 0.9, size: int = ATLAS) -
         gloss=torch.from_numpy((np.clip(gloss, 0, 1) * 255 + 0.5).astype(np.uint8)),
         relief=torch.from_numpy(np.clip(np.round(relief), -127, 127).astype(np.int8)),
     )
+
+
+def _balls(model: FaceModel) -> dict[str, Ball]:
+    """The eyeballs of the mean face, mm."""
+    assert isinstance(model.contact, FaceContact)
+    balls = {}
+    for side, eye in zip(SIDES, (model.contact.left, model.contact.right), strict=True):
+        centre = eye.centre.double().numpy() * 1000
+        balls[side] = Ball(centre, cornea_axis(model.template[eye.ball].double().numpy() * 1000, centre))
+    return balls
 
 
 def _half(image: NDArray) -> NDArray:
@@ -132,7 +142,7 @@ def _brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
 
 
 def _lashes(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """Blades are dark on the upper lid and nearly as light as skin on the lower one: they are thinner than texels."""
+    """Blades are dark on the upper lid, nearly as light as skin on the lower one: thinner than a texel."""
     texels = np.flatnonzero(canvas.within("left_lashes", "right_lashes"))
     left, _, right, _ = BOXES["lash"]
     lower = (canvas.texels[texels] % canvas.size < (left + right) / 2 * canvas.size)[:, None]
@@ -161,5 +171,7 @@ def _scalp(paint: Paint, canvas: Canvas, person: SkinParameters, cropped: float)
     density[skin.texels] = 0.55 * smooth(inward, -7.0, 6.0) * smooth(inward, 40.0, 20.0) * cropped
     roots = scatter(canvas, density, chance)
     length = chance.uniform(4, 11, len(roots))
-    cover, shade = grow(canvas, roots, flow, length, 0.11, chance, canvas.within("skin"), spread=0.25, curl=0.3)
+    cover, shade = grow(
+        canvas, roots, flow, length, 0.11, chance, canvas.within("skin"), spread=0.25, curl=0.3
+    )
     lay(paint, canvas, cover * 0.9, shade, colour, 0.12)

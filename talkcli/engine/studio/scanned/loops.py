@@ -37,7 +37,7 @@ class EyeLoops:
     under: Index
     """And of the lower one"""
     columns: Array
-    """[FACE, LID_COLUMNS] which columns of the edge each vertex stands over: shares, all 0 beyond LID_LOOPS"""
+    """[FACE, LID_COLUMNS] which columns of the edge each vertex stands over; all 0 beyond LID_LOOPS"""
 
 
 def neighbours(source: Source) -> list[Index]:
@@ -96,7 +96,8 @@ def eye_loops(source: Source, near: list[Index], side: str) -> EyeLoops:
         for v in np.flatnonzero(ring == number):
             columns[v] = columns[[w for w in near[v] if w < FACE and ring[w] == before]].mean(0)
     over, under = (
-        [_outwards(source, near, ring, int(edge[way * (k + 1)]), way) for k in range(PAIRS)] for way in (1, -1)
+        [_outwards(source, near, ring, int(edge[way * (k + 1)]), way) for k in range(PAIRS)]
+        for way in (1, -1)
     )
     return EyeLoops(edge, ring, np.array(over).T, np.array(under).T, columns)
 

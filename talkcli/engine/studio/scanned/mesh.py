@@ -19,14 +19,19 @@ Boxes = Mapping[str, tuple[float, float, float, float]]
 
 BOXES: Boxes = {
     "face": (0.0, 0.30, 0.70, 1.0), "head": (0.70, 0.70, 1.0, 1.0), "gums_tongue": (0.70, 0.50, 0.90, 0.70),
-    "teeth": (0.70, 0.30, 0.90, 0.50), "left_eye": (0.0, 0.10, 0.20, 0.30), "right_eye": (0.2, 0.10, 0.40, 0.30),
-    "lash": (0.90, 0.50, 1.0, 0.60),
+    "teeth": (0.70, 0.30, 0.90, 0.50), "left_eye": (0.0, 0.10, 0.20, 0.30),
+    "right_eye": (0.2, 0.10, 0.40, 0.30), "lash": (0.90, 0.50, 1.0, 0.60),
 }  # fmt: skip
 """Left, bottom, right, top of each island in the atlas; the rest is left for hair and cloth."""
 
 GUTTER = 0.004
 
-TILES = {"M_Face": ("face", 0), "M_BackHead": ("head", 1), "M_GumsTongue": ("gums_tongue", 2), "M_Teeth": ("teeth", 3)}
+TILES = {
+    "M_Face": ("face", 0),
+    "M_BackHead": ("head", 1),
+    "M_GumsTongue": ("gums_tongue", 2),
+    "M_Teeth": ("teeth", 3),
+}
 """FaceKit's materials: our box, and the unit square of uv that they lie in."""
 
 FRONT = np.deg2rad(105)
@@ -46,10 +51,10 @@ WIDE: tuple[Mapping[str, float], ...] = (
     {"jawOpen": 0.5, "tongueOut": 1.0, "mouthLowerDown": 0.5},
     {"mouthStretch": 0.8, "mouthLowerDown": 1.0, "mouthUpperUp": 1.0, "eyeLookUp": 1.0},
     {"jawOpen": 0.8, "mouthFunnel": 0.8, "tongueBack": 1.0, "eyeLookDown": 1.0, "eyeWide": 1.0},
-    {"jawOpen": 0.6, "mouthLeft": 0.8, "jawLeft": 0.8, "mouthLowerDown": 0.6, "eyeLookOut": 1.0, "eyeWide": 1.0},
-    {"jawOpen": 0.6, "mouthRight": 0.8, "jawRight": 0.8, "mouthUpperUp": 0.8, "eyeLookIn": 1.0, "eyeWide": 1.0},
+    {"jawOpen": 0.6, "mouthLeft": 0.8, "jawLeft": 0.8, "mouthLowerDown": 0.6, "eyeLookOut": 1.0},
+    {"jawOpen": 0.6, "mouthRight": 0.8, "jawRight": 0.8, "mouthUpperUp": 0.8, "eyeLookIn": 1.0},
     {"jawForward": 1.0, "mouthLowerDown": 1.0, "mouthUpperUp": 1.0, "eyeLookDown": 1.0, "eyeLookOut": 1.0},
-    {"jawOpen": 0.35, "mouthSmile": 1.0, "mouthUpperUp": 0.8, "eyeLookUp": 1.0, "eyeLookIn": 1.0, "eyeWide": 1.0},
+    {"jawOpen": 0.35, "mouthSmile": 1.0, "mouthUpperUp": 0.8, "eyeLookUp": 1.0, "eyeLookIn": 1.0},
 )  # fmt: skip
 """Faces that show what they can; a name without its side stands for both."""
 
@@ -121,7 +126,8 @@ def make_mesh(source: Source, shapes: Array, tongue: Index) -> ScannedMesh:
         parts[f"{side}_lashes"] = np.flatnonzero(lashes.left == (side == "left")) + len(used)
     atlas = _atlas(source, kept, of_face)
     keys = np.concatenate([faces.reshape(-1, 1), np.round(atlas.reshape(-1, 2) * 1e6)], 1).astype(np.int64)
-    _, first, uv_faces = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    _, first, corner = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    uv_faces = corner.reshape(-1, 3).astype(np.int64)
     uv = atlas.reshape(-1, 2)[first]
     kinds = np.full(len(lashes.faces), MATERIALS.index("lash"))
     return ScannedMesh(
@@ -130,7 +136,7 @@ def make_mesh(source: Source, shapes: Array, tongue: Index) -> ScannedMesh:
         index,
         np.concatenate([index[faces], lashes.faces + len(used)]),
         np.concatenate([uv, _boxed(LASH_UV, "lash")]),
-        np.concatenate([uv_faces.reshape(-1, 3), len(uv) + 3 * lashes.lower[:, None] + [0, 1, 2]]),
+        np.concatenate([uv_faces, len(uv) + 3 * lashes.lower[:, None] + np.arange(3)]),
         np.concatenate([_materials(of_face, faces, tongue), kinds]),
         parts,
     )
@@ -138,7 +144,7 @@ def make_mesh(source: Source, shapes: Array, tongue: Index) -> ScannedMesh:
 
 def _within(faces: Index, part: str) -> NDArray[np.bool_]:
     start, stop = RANGES[part]
-    return ((faces >= start) & (faces < stop)).all(1)
+    return np.all((faces >= start) & (faces < stop), axis=1)
 
 
 def _materials(of_face: Index, faces: Index, tongue: Index) -> Index:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from talkcli.engine.face.face_model import FaceModel, load_scanned_head
+from talkcli.engine.face.face_model import load_scanned_head
 from talkcli.engine.studio.paint.complexion import SkinParameters, sample_skin
 from talkcli.engine.studio.scanned.source import SKIN, Array
 
@@ -26,6 +26,9 @@ SEX, SEX_SPREAD = 1.1, 0.35
 
 EVENNESS = 0.55
 """Share of a code's asymmetry that is kept: half a millimetre is left."""
+
+ROUNDS = 4
+"""Times that contact is resolved at rest: then it changes nothing any more."""
 
 MEASURES: tuple[tuple[str, float], ...] = (
     ("neck", 1.2), ("jaw", 1.0), ("brow_ridge", 0.8), ("lips", -0.6), ("eyes", -0.8), ("brow_height", -0.7),
@@ -44,8 +47,8 @@ SAGS = (
     ((44, 30, 72), 9, (0.0, -2.0, 0.3)), ((50, -22, 58), 14, (-2.0, 0.0, -1.0)),
     ((14, -108, 40), 9, (0.0, 0.0, 1.6)),
 )  # fmt: skip
-"""mm on the left of the mean face: where, how wide, and how far age moves cheek, jowl, fold, throat, bag, tear
-trough, temple, tip of the nose, brow, hollow of the cheek, cord of the neck."""
+"""mm on the left of the mean face: where, how wide, and how far age moves cheek, jowl, fold, throat, bag,
+tear trough, temple, tip of the nose, brow, hollow of the cheek, cord of the neck."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,9 @@ def neutral_of(code: Float[Tensor, " n"], age: float = AGED) -> Float[Tensor, "v
     """A face at rest, metres, with every touch resolved."""
     model = load_scanned_head()
     linear = model.neutral(code) + sagging() * float(np.clip((age - AGED) / (OLD - AGED), 0, 1.2))
-    return model.settled(linear)
+    for _ in range(ROUNDS):
+        linear = model.settled(linear)
+    return linear
 
 
 @functools.cache
@@ -89,7 +94,7 @@ def mirroring() -> Array:
     twin = np.asarray(KDTree(skin).query(skin * [-1, 1, 1])[1])
     modes = model.identity[:, :SKIN].double().numpy()
     flat, other = modes.reshape(len(modes), -1), (modes[:, twin] * [-1, 1, 1]).reshape(len(modes), -1)
-    return np.linalg.solve(flat @ flat.T, flat @ other.T).T
+    return np.asarray(np.linalg.solve(flat @ flat.T, flat @ other.T).T, np.float64)
 
 
 @functools.cache
@@ -113,8 +118,8 @@ def masculine() -> Array:
     }
     total = sum(share * grown[name] / np.linalg.norm(grown[name]) for name, share in MEASURES)
     total = np.asarray(total)
-    total += total @ mirroring()
-    return total / np.linalg.norm(total)
+    total = total + total @ mirroring()
+    return np.asarray(total / np.linalg.norm(total), np.float64)
 
 
 @functools.cache

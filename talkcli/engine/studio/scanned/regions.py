@@ -13,7 +13,9 @@ LIPS, LIDS = slice(5, 14), 10
 """The loops of the mouth that are lips, and how many of an eye are lids."""
 
 
-def make_regions(mesh: ScannedMesh, points: Array, mouth: Index, eyes: dict[str, EyeLoops]) -> dict[str, Index]:
+def make_regions(
+    mesh: ScannedMesh, points: Array, mouth: Index, eyes: dict[str, EyeLoops]
+) -> dict[str, Index]:
     """Regions by name. Skin regions overlap where people's words do: lips, eyes (lids and what surrounds
     them), nose, upper_face (all that is above the mouth, scalp and ears left out), jaw (chin and jaw line),
     face, ears, neck, scalp; and the parts."""

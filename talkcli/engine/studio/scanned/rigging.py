@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from talkcli.engine.face.face_contact import FaceContact
 from talkcli.engine.face.lid_contact import LidContact
 from talkcli.engine.face.lip_contact import LipContact
-from talkcli.engine.studio.scanned.balls import SIDES, fitted_ball
+from talkcli.engine.studio.scanned.balls import SIDES, Ball, balls_of
 from talkcli.engine.studio.scanned.loops import LID_COLUMNS, EyeLoops
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
 from talkcli.engine.studio.scanned.shapes import HINGE, JAW_OPEN, SHAPE_NAMES
-from talkcli.engine.studio.scanned.source import RANGES, Array, Index
+from talkcli.engine.studio.scanned.source import Array, Index
 
 ROOT, NECK = np.array([0.0, -170.0, -30.0]), np.array([0.0, -72.0, -12.0])
 """mm: between the shoulders; where head and neck turn."""
@@ -33,8 +33,7 @@ SMOOTHING = 12
 
 def make_joints(base: Array) -> Array:
     """[5, 3] mm, in the order of JOINTS of the face model, on FaceKit's mean face."""
-    eyes = [fitted_ball(base[slice(*RANGES[f"{side}_eye"])]).centre for side in SIDES]
-    return np.stack([ROOT, NECK, HINGE, *eyes])
+    return np.stack([ROOT, NECK, HINGE, *(ball.centre for ball in balls_of(base).values())])
 
 
 def make_weights(mesh: ScannedMesh, points: Array, shapes: Array) -> Array:
@@ -97,13 +96,15 @@ def make_mouth(mesh: ScannedMesh, loops: Index) -> LipContact:
     return LipContact(_tensor(mesh.index[loops]), torch.from_numpy(upper))
 
 
-def make_contact(mesh: ScannedMesh, points: Array, mouth: Index, eyes: dict[str, EyeLoops]) -> FaceContact:
+def make_contact(
+    mesh: ScannedMesh, points: Array, mouth: Index, eyes: dict[str, EyeLoops], balls: dict[str, Ball]
+) -> FaceContact:
     """Loops, lids, lashes and eyeballs that may touch; lengths in metres."""
-    left, right = (_lids(mesh, points, side, eyes[side]) for side in SIDES)
+    left, right = (_lids(mesh, points, side, eyes[side], balls[side].centre) for side in SIDES)
     return FaceContact(make_mouth(mesh, mouth), left, right)
 
 
-def _lids(mesh: ScannedMesh, points: Array, side: str, loops: EyeLoops) -> LidContact:
+def _lids(mesh: ScannedMesh, points: Array, side: str, loops: EyeLoops, centre: Array) -> LidContact:
     skin = np.flatnonzero(loops.ring >= 0)
     share = np.array(FOLLOW)[loops.ring[skin]]
     skin, share = skin[share > 0], share[share > 0]
@@ -113,7 +114,6 @@ def _lids(mesh: ScannedMesh, points: Array, side: str, loops: EyeLoops) -> LidCo
     clearance = np.concatenate([np.array(CLEARANCE)[loops.ring[skin]], np.full(len(own), -1000.0)])
     columns = np.arange(LID_COLUMNS)
     ball = mesh.parts[f"{side}_eye"]
-    centre = fitted_ball(points[ball]).centre
     return LidContact(
         edge=_tensor(mesh.index[loops.edge]),
         upper=torch.from_numpy((columns > 0) & (columns < LID_COLUMNS // 2)),

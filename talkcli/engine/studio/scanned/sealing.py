@@ -35,4 +35,3 @@ def sealed(points: Array, modes: Array, mouth: LipContact) -> tuple[Array, Array
 
 def _gaps(lips: Tensor, mouth: LipContact) -> Tensor:
     return measured(lips, mouth).gaps.clamp(max=0.01)
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ NOISE = 0.02
 
 @dataclass(frozen=True)
 class Source:
-    """The whole mesh. Nothing is left out yet; `base[faces]` are triangles, `polygons` says of which polygon."""
+    """The whole mesh, nothing left out; `base[faces]` are triangles, `polygons` says of which polygon."""
 
     base: Array
     """[VERTS, 3] mm"""
@@ -144,7 +145,7 @@ def _read_obj(path: Path) -> dict[str, NDArray]:
         elif kind == "f":
             polygon += 1
             corners = [[int(index or 1) - 1 for index in word.split("/")[:2]] for word in words]
-            for second, third in zip(corners[1:-1], corners[2:], strict=True):
+            for second, third in itertools.pairwise(corners[1:]):
                 fan = (corners[0], second, third)
                 rows.append(([c[0] for c in fan], [c[-1] for c in fan], polygon, material))
     faces, uv_faces, polygons, names = zip(*rows, strict=True)

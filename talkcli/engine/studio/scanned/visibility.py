@@ -22,7 +22,9 @@ YAWS, PITCHES = (-75, -45, -20, 0, 20, 45, 75), (-45, -20, 0, 20, 45)
 """Degrees about the head from where it is looked at."""
 
 
-def seen_faces(poses: Iterator[Array], faces: Index, spots: dict[str, tuple[Array, float]]) -> NDArray[np.bool_]:
+def seen_faces(
+    poses: Iterator[Array], faces: Index, spots: dict[str, tuple[Array, float]]
+) -> NDArray[np.bool_]:
     """[faces] whether a front side shows in any pose (mm) from any side.
 
     `spots`: what the camera looks at, mm, and how many mm the picture is wide there.
@@ -55,4 +57,4 @@ def closed(seen: NDArray[np.bool_], faces: Index) -> NDArray[np.bool_]:
     """The faces that are seen, and those between them."""
     touched = np.zeros(faces.max() + 1, bool)
     touched[faces[seen]] = True
-    return touched[faces].all(1)
+    return np.all(touched[faces], axis=1)
