@@ -43,11 +43,11 @@ class LidContact(TensorStruct):
     under: Int[Tensor, "loops pairs"]
     """And what they lie on when the lids are shut."""
     lids: Int[Tensor, " lid_verts"]
-    """The skin of the lids, the edge itself among it, and the lashes."""
+    """The skin of the lids, the edge itself among it, then the lashes."""
     follow: Float[Tensor, "lid_verts columns"]
     """How much of each column's correction each of them follows."""
-    clearance: Float[Tensor, " lid_verts"]
-    """Metres that each keeps from the eyeball; what lies nearer at rest may do so."""
+    clearance: Float[Tensor, " skin_verts"]
+    """Metres that the skin keeps from the eyeball; what lies nearer at rest may do so."""
     ball: Int[Tensor, " ball_verts"]
     centre: Float[Tensor, " 3"]
     """Of the ball of the mean face, metres."""
@@ -88,7 +88,9 @@ def settle_lids(
 
     calm = neutral[eye.edge] - centre
     lids = _met(vertices[:, eye.lids] - centre, vertices[:, eye.edge] - centre, calm, eye)
-    vertices[:, eye.lids] = _lifted(lids, neutral[eye.lids] - centre, eye.clearance, ball, rest_ball) + centre
+    skin = eye.lids[: len(eye.clearance)]
+    bare = _lifted(lids[:, : len(skin)], neutral[skin] - centre, eye.clearance, ball, rest_ball)
+    vertices[:, eye.lids] = torch.cat([bare, lids[:, len(skin) :]], 1) + centre
     vertices[:, eye.edge] = _joined(vertices[:, eye.edge] - centre, calm, eye) + centre
     vertices[:, eye.over], vertices[:, eye.under] = (
         margin + centre

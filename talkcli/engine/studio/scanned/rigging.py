@@ -111,7 +111,7 @@ def _lids(mesh: ScannedMesh, points: Array, side: str, loops: EyeLoops, centre: 
     own = mesh.parts[f"{side}_lashes"]
     roots = lash_columns(points, mesh.index[loops.edge], own)
     follow = np.concatenate([loops.columns[skin] * share[:, None], roots])
-    clearance = np.concatenate([np.array(CLEARANCE)[loops.ring[skin]], np.full(len(own), -1000.0)])
+    clearance = np.array(CLEARANCE)[loops.ring[skin]]
     columns = np.arange(LID_COLUMNS)
     ball = mesh.parts[f"{side}_eye"]
     return LidContact(
