@@ -45,7 +45,7 @@ def test_a_fit_finds_the_manner_in_which_the_talker_itself_spoke(talker, tmp_pat
     save_contents(Contents({"train": names[:3], "test": names[3:]}, "CC0-1.0", "this test"), tmp_path)
     clips = ClipSet(tmp_path)
     monkeypatch.setattr(manner, "PRIOR", 1e-4)
-    monkeypatch.setattr(manner, "STEPS", 60)
+    monkeypatch.setattr(manner, "FIT_STEPS", 60)
     gain = fitted_gain(talker, clips, range(3))
     assert torch.equal(gain, fitted_gain(talker, clips, range(3))), "nothing in it is random"
     seen, unseen = (observe(talker, clips, which)[0] for which in (range(3), [3]))

@@ -24,7 +24,7 @@ _SHORTEST, ENOUGH = 1.0, 120.0
 """Seconds of motion below which nothing is known, and above which no more is read."""
 PRIOR = 0.1
 """Seconds of motion that count as much as the unpersonal style, all gains one."""
-_STEPS = 20
+FIT_STEPS = 20
 """Iterations of L-BFGS (Liu and Nocedal 1989)."""
 
 Observation = tuple[SpokenText, Float[Tensor, "frames dims"]]
@@ -50,7 +50,7 @@ def fitted_gain(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) ->
     with torch.no_grad():
         unpersonal = misfit(talker, observations, gain).clamp(min=1e-12)
     best, least = gain.detach().clone(), seconds
-    search = torch.optim.LBFGS([gain], max_iter=_STEPS, line_search_fn="strong_wolfe")
+    search = torch.optim.LBFGS([gain], max_iter=FIT_STEPS, line_search_fn="strong_wolfe")
 
     def closure() -> float:
         nonlocal best, least
