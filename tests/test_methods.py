@@ -20,7 +20,9 @@ from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.methods import METHODS, load_method, methods_that, open_talker
 from talkcli.engine.methods.captured import captured, evidence_in
+from talkcli.engine.methods.memorytalker import talker as memorytalker
 from talkcli.engine.methods.method import Track
+from talkcli.engine.methods.textalker import talker as textalker
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 from talkcli.engine.speech import Speech, save_speech
 from talkcli.engine.video import is_film, write_video
@@ -37,6 +39,9 @@ def clips(request, tmp_path_factory, bare_face) -> ClipSet:
     return ClipSet(folder)
 
 
+AS_PUBLISHED = {"textalker": textalker.as_published, "memorytalker": memorytalker.as_published}
+
+
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("size", ["paper", "starter"])
 def test_both_sizes_speak_as_the_clips_move(name, size, clips):
@@ -51,7 +56,8 @@ def test_both_sizes_speak_as_the_clips_move(name, size, clips):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_paper_size_is_the_published_network_but_for_what_it_moves(name, clips):
     method = load_method(name)
-    config, published = method.sizes["paper"](clips), method.config()
+    config = method.sizes["paper"](clips)
+    published = AS_PUBLISHED[name](method.config())
     known = {field.name for field in fields(method.config)}
     of_clips = {"verts", "fps", "period", "double_rate", "rig", "rig_shapes"} & known
     assert replace(config, **{field: getattr(published, field) for field in of_clips}) == published
