@@ -4,24 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from talkcli.engine.face.arkit import ARKIT
 from talkcli.engine.studio.scanned.balls import SIDES, TURN, fitted_ball, turned
 from talkcli.engine.studio.scanned.source import RANGES, SKIN, VERTS, Array, Index, Source
-
-ARKIT = (
-    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
-    "cheekPuff", "cheekSquintLeft", "cheekSquintRight",
-    "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight",
-    "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight",
-    "eyeWideLeft", "eyeWideRight",
-    "jawForward", "jawLeft", "jawOpen", "jawRight",
-    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
-    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight",
-    "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
-    "mouthSmileLeft", "mouthSmileRight",
-    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
-    "noseSneerLeft", "noseSneerRight", "tongueOut",
-)  # fmt: skip
-"""Apple's names in alphabetical order; left and right are the subject's, left is +x."""
 
 EXTRAS = ("tongueUp", "tongueBack")
 """Tip to the ridge behind the teeth (t, d, n, l); back to the soft palate (k, g, ng)."""
