@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,14 @@ def test_every_default_asset_is_listed_with_its_sum_and_licence():
     rows = {row.name: row.found for row in installation.findings() if row.section == "asset"}
     for name in installation.DEFAULTS:
         assert sha256(assets_folder() / name) in rows[name] and "Apache-2.0" in rows[name]
+
+
+def test_what_others_made_is_not_called_ours():
+    rows = {row.name: row.found for row in installation.findings() if row.section == "asset"}
+    for name in ("facekit.safetensors", "facekit_fields.safetensors"):
+        assert "MIT" in rows[name] and "Apache" not in rows[name]
+    notice = Path(__file__).parents[1] / "LICENSES" / "ICT-FaceKit.txt"
+    assert "Permission is hereby granted" in notice.read_text(encoding="utf-8")
 
 
 def test_a_missing_asset_is_exit_code_4(talk, monkeypatch, tmp_path):

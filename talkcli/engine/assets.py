@@ -15,6 +15,10 @@ DEFAULT_AVATAR = "ada"
 DEFAULT_RIG = "talk-head"
 """The built-in head, as avatars and motions name it."""
 
+FACEKIT_LICENCE = "MIT (ICT-FaceKit)"
+FOREIGN_LICENCES = {"facekit.safetensors": FACEKIT_LICENCE, "facekit_fields.safetensors": FACEKIT_LICENCE}
+"""Of bundled files made from the work of others; the texts lie in LICENSES/."""
+
 REINSTALL = "pip install --force-reinstall talkcli"
 
 _PACKAGE = Path(__file__).parent.parent

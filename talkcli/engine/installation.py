@@ -14,6 +14,7 @@ from pathlib import Path
 from talkcli.engine.assets import (
     DEFAULT_AVATAR,
     DEFAULT_MODEL,
+    FOREIGN_LICENCES,
     REINSTALL,
     assets_folder,
     cache_folder,
@@ -174,7 +175,7 @@ def _size(path: Path) -> str:
 
 
 def _licence(path: Path) -> str:
-    """A checkpoint says under what terms it stands; everything else bundled is this project's own."""
+    """A checkpoint says under what terms it stands; what is bundled is ours but for FOREIGN_LICENCES."""
     if path.suffix == ".ckpt":
         from talkcli.engine.checkpoint import load_checkpoint
 
@@ -182,4 +183,4 @@ def _licence(path: Path) -> str:
             return load_checkpoint(path).licence
         except TalkError as error:
             return f"damaged ({error.message})"
-    return "Apache-2.0"
+    return FOREIGN_LICENCES.get(path.name, "Apache-2.0")

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.topology import Topology
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.paint.wrinkles import make_wrinkles
-from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.assembly import average_head, modes
 from talkcli.engine.studio.shape.expression_space import SKIN_SHARE, make_expression
 from talkcli.engine.studio.shape.expressions import make_shapes

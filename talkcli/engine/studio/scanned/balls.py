@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.loops import FACE, LID_LOOPS, EyeLoops
-from talkcli.engine.studio.scanned.source import RANGES, Array, Source
+from talkcli.engine.studio.scanned.source import RANGES, Source
 
 SIDES = ("left", "right")
 

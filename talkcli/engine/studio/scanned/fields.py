@@ -11,10 +11,11 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from talkcli.engine.struct import TensorStruct
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.balls import SIDES
 from talkcli.engine.studio.scanned.loops import EyeLoops
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
-from talkcli.engine.studio.scanned.source import MULTI_PIE, Array, Index
+from talkcli.engine.studio.scanned.source import MULTI_PIE
 from talkcli.engine.studio.shape.head_mesh import PARTS
 
 SLIT = 8

@@ -7,9 +7,10 @@ import torch
 
 from talkcli.engine.assets import asset
 from talkcli.engine.face.topology import Landmarks
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.balls import Ball
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
-from talkcli.engine.studio.scanned.source import MULTI_PIE, Array, Index
+from talkcli.engine.studio.scanned.source import MULTI_PIE
 
 FILE = "mediapipe_points.csv"
 """Three vertices of FaceKit and their shares for each of MediaPipe's 468 points on the skin."""

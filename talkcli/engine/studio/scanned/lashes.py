@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkcli.engine.studio.scanned.source import RANGES, Array, Index, Source
+from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.scanned.source import RANGES, Source
 
 CARDS = (0.848, 0.682, 0.516, 0.346, 0.18, 0.014)
 """The lower edge of each row of cards in FaceKit's uv; the first three belong to the upper lid."""

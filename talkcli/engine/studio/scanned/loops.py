@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkcli.engine.studio.scanned.source import MULTI_PIE, RANGES, Array, Index, Source
+from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.scanned.source import MULTI_PIE, RANGES, Source
 
 LIP_LOOPS, MOUTH_COLUMNS = 16, 74
 """Closed loops of as many vertices from the mouth's lining outwards; lips meet at SLIT."""

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.face.topology import MATERIALS
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.balls import SIDES, fitted_ball
 from talkcli.engine.studio.scanned.lashes import make_lashes
 from talkcli.engine.studio.scanned.shapes import SHAPE_NAMES
-from talkcli.engine.studio.scanned.source import MULTI_PIE, RANGES, SKIN, VERTS, Array, Index, Source
+from talkcli.engine.studio.scanned.source import MULTI_PIE, RANGES, SKIN, VERTS, Source
 from talkcli.engine.studio.scanned.visibility import closed, seen_faces
 
 Boxes = Mapping[str, tuple[float, float, float, float]]

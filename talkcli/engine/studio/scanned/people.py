@@ -12,8 +12,9 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.paint.complexion import SkinParameters, sample_skin
-from talkcli.engine.studio.scanned.source import SKIN, Array
+from talkcli.engine.studio.scanned.source import SKIN
 
 SPREAD, EXTREME = 0.75, 1.9
 """Standard deviations of each coefficient, and the most of one: at 1 and unbounded some are caricatures."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.balls import SIDES
 from talkcli.engine.studio.scanned.loops import EyeLoops
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
-from talkcli.engine.studio.scanned.source import Array, Index
 
 LIPS, LIDS = slice(5, 14), 10
 """The loops of the mouth that are lips, and how many of an eye are lids."""

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from talkcli.engine.face.face_contact import FaceContact
 from talkcli.engine.face.lid_contact import LidContact
 from talkcli.engine.face.lip_contact import LipContact
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.balls import SIDES, Ball, balls_of
 from talkcli.engine.studio.scanned.loops import LID_COLUMNS, EyeLoops
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
 from talkcli.engine.studio.scanned.shapes import HINGE, JAW_OPEN, SHAPE_NAMES
-from talkcli.engine.studio.scanned.source import Array, Index
 
 ROOT, NECK = np.array([0.0, -170.0, -30.0]), np.array([0.0, -72.0, -12.0])
 """mm: between the shoulders; where head and neck turn."""

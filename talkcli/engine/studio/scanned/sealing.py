@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from talkcli.engine.face.lip_contact import THIN, LipContact, measured, moved, smoothed
-from talkcli.engine.studio.scanned.source import Array
+from talkcli.engine.studio.arrays import Array
 
 ROUNDS = 6
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from talkcli.engine.face.arkit import ARKIT
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.balls import SIDES, TURN, fitted_ball, turned
-from talkcli.engine.studio.scanned.source import RANGES, SKIN, VERTS, Array, Index, Source
+from talkcli.engine.studio.scanned.source import RANGES, SKIN, VERTS, Source
 
 EXTRAS = ("tongueUp", "tongueBack")
 """Tip to the ridge behind the teeth (t, d, n, l); back to the soft palate (k, g, ng)."""

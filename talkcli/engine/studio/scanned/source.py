@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from talkcli.engine.errors import BadInput
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+from talkcli.engine.studio.arrays import Array, Index
 
 MILLIMETRES = 10.0
 """In FaceKit's centimetre."""

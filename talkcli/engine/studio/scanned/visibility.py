@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from talkcli.engine.rendering.camera import look_at
 from talkcli.engine.rendering.rasterize import ONE, project, rasterize, sheet
-from talkcli.engine.studio.scanned.source import Array, Index
+from talkcli.engine.studio.arrays import Array, Index
 
 SAMPLES = 640
 """Of a picture's side."""

@@ -8,7 +8,7 @@ Proportions follow anthropometric means (head breadth 150, length 190, bizygomat
 
 import numpy as np
 
-from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.shape.sdf import Primitives
 
 CENTRE = np.array([0.0, 5.0, 15.0])

@@ -3,8 +3,8 @@ islands below it."""
 
 import numpy as np
 
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape import domain
-from talkcli.engine.studio.shape.arrays import Array, Index
 from talkcli.engine.studio.shape.patch import Patch, placed
 from talkcli.engine.studio.shape.surface import Surface
 

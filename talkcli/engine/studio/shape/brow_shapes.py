@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.shape.deformer import Deformer, Mask, ramp
 
 _SIDES = ((1, "Left"), (-1, "Right"))

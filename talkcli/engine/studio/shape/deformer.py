@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import SuperLU, splu
 from scipy.spatial import KDTree
 
-from talkcli.engine.studio.shape.arrays import Array, Index
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape.head_mesh import HeadMesh
 
 Mask = NDArray[np.bool_]

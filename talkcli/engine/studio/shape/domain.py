@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay, KDTree
 
 from talkcli.engine.compiled import making_arrays
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape.anatomy import CENTRE
-from talkcli.engine.studio.shape.arrays import Array, Index
 
 NECK_COLUMNS = 64
 SKIN_RADIUS = 92.0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.arrays import Array
 
 MOUTHS: Mapping[str, Mapping[str, float]] = {
     "PP": {"mouthPress": 0.6, "mouthRollLower": 0.2, "mouthRollUpper": 0.2},

@@ -3,7 +3,7 @@
 import numpy as np
 
 from talkcli.engine.face.arkit import ARKIT
-from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.shape.brow_shapes import brow_shapes, cheek_shapes
 from talkcli.engine.studio.shape.deformer import deformer
 from talkcli.engine.studio.shape.eye_shapes import eye_shapes

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.spatial import KDTree
 
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape import anatomy
-from talkcli.engine.studio.shape.arrays import Array, Index
 from talkcli.engine.studio.shape.domain import CENTRE, SKIN_RADIUS, directions
 from talkcli.engine.studio.shape.patch import Patch, grid, join
 from talkcli.engine.studio.shape.rings import Loops

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.studio.shape.arrays import Array, Index
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape.identity import HeadParameters
 
 PARTS = (

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape.anatomy import EYE_CENTRE, EYE_RADIUS
-from talkcli.engine.studio.shape.arrays import Array, Index
 from talkcli.engine.studio.shape.hair import hang
 from talkcli.engine.studio.shape.modes import MODE_FIELDS
 

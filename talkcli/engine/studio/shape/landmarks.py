@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 
 from talkcli.engine.assets import asset
 from talkcli.engine.face.topology import Landmarks
-from talkcli.engine.studio.shape.arrays import Array, Index
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape.head_mesh import HeadMesh
 
 FILE = "mediapipe_landmarks.csv"

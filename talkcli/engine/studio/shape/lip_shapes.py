@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from talkcli.engine.studio.shape.arrays import Array
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.shape.deformer import LINING, RED, Deformer, Mask, ramp
 from talkcli.engine.studio.shape.jaw import opening
 

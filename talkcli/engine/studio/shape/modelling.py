@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.shape.anatomy import EYE_CENTRE
-from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.modes import ModeField, Push
 from talkcli.engine.studio.shape.noise import smooth
 from talkcli.engine.studio.shape.patch import Patch

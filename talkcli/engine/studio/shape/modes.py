@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkcli.engine.studio.shape.arrays import Array, Point
+from talkcli.engine.studio.arrays import Array, Point
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.shape.anatomy import EYE_CENTRE, EYE_RADIUS
-from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.patch import Patch, grid, join
 
 EYE_ANGLES = (0.07, 0.14, 0.2, 0.27, 0.34, 0.41, 0.46, 0.5, 0.54, 0.6, 0.78, 1.1, 1.55, 2.1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talkcli.engine.studio.shape.arrays import Array, Index
+from talkcli.engine.studio.arrays import Array, Index
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from talkcli.engine.studio.shape.arrays import Index
+from talkcli.engine.studio.arrays import Index
 from talkcli.engine.studio.shape.head_mesh import HeadMesh
 
 LIPS = ("rim", "border", "red_outer", "red_middle", "red_inner", "slit")

@@ -6,7 +6,7 @@ import torch
 from talkcli.engine.face.contact import Contact
 from talkcli.engine.face.eyelids import LID_RINGS, Eye
 from talkcli.engine.face.lips import LIP_RINGS, Mouth
-from talkcli.engine.studio.shape.arrays import Array, Index
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape.deformer import deformer, ramp
 from talkcli.engine.studio.shape.head_mesh import HeadMesh
 from talkcli.engine.studio.shape.jaw import HINGE, jaw_share, riders

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.shape import anatomy
-from talkcli.engine.studio.shape.arrays import Array
 from talkcli.engine.studio.shape.sdf import march
 
 EYE_COLUMNS = 36

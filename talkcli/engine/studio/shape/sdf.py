@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from talkcli.engine.compiled import making_arrays
-from talkcli.engine.studio.shape.arrays import Array, Point
+from talkcli.engine.studio.arrays import Array, Point
 
 ELLIPSOID, CAPSULE, LAYER, BUMP = range(4)
 _FAR = 1e6

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
+from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape import anatomy, domain, rings
-from talkcli.engine.studio.shape.arrays import Array, Index
 from talkcli.engine.studio.shape.domain import CENTRE, directions
 from talkcli.engine.studio.shape.patch import Patch
 from talkcli.engine.studio.shape.sdf import march
