@@ -53,3 +53,10 @@ def test_no_skin_is_made_where_nobody_looks_at_it():
         systems = dict(entrants.entrants(["textalker"], talking_head(), skin=skin))
         motion = systems["textalker"](SPEECH, talking_head(), Fraction(30))
         assert (motion.texture is not None) == skin
+
+
+def test_two_models_of_one_name_are_refused_before_any_is_dropped(untaught, tmp_path):
+    other = tmp_path / untaught.name
+    other.write_bytes(untaught.read_bytes())
+    with pytest.raises(BadUsage, match="2 models would be shown as untaught"):
+        entrants.entrants([str(untaught), str(other)], talking_head())

@@ -11,6 +11,7 @@ from talkcli.engine.assets import REINSTALL
 from talkcli.engine.audio.alignment import has_pocketsphinx
 from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.audio.logmel_encoder import TICKS
+from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods import checkpoint_path, installed, open_talker
 from talkcli.engine.methods.method import Talker
@@ -39,9 +40,14 @@ def entrants(
     """The baselines that fit the avatar, then the talkers named or else all installed ones.
 
     Talkers are opened when their turn comes and forgotten after it; that all are there is checked first.
-    Without `skin` they leave it out.
+    Without `skin` they leave it out. BadUsage where two models would have one name.
     """
-    paths = {_shown(model): checkpoint_path(model) for model in models} or installed()
+    names = [_shown(model) for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            hint = "Name them once each, or copy one to a file of another name."
+            raise BadUsage(f"{names.count(name)} models would be shown as {name}.", hint)
+    paths = {name: checkpoint_path(model) for name, model in zip(names, models, strict=True)} or installed()
     if not paths:
         note(NO_TALKER)
     return _in_turn(paths, avatar, seed, device, skin, note)
