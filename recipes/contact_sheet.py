@@ -19,10 +19,10 @@ from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import portrait
 from talkcli.engine.rendering.render import frames
+from talkcli.engine.studio.expression_space import MOUTHS, UPPER_FACES
 from talkcli.engine.studio.looks import bake_look
 from talkcli.engine.studio.paint.complexion import sample_skin
 from talkcli.engine.studio.shape.assembly import build_head
-from talkcli.engine.studio.shape.expression_space import MOUTHS, UPPER_FACES
 from talkcli.engine.studio.shape.identity import sample
 
 SIZE = 320

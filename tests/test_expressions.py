@@ -14,7 +14,7 @@ from talkcli.engine.face.contact import Contact
 from talkcli.engine.face.eyelids import LID_RINGS, Eye
 from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.face.lips import LIP_RINGS
-from talkcli.engine.studio.shape.expression_space import natural_faces
+from talkcli.engine.studio.expression_space import natural_faces
 from talkcli.engine.studio.shape.expressions import SHAPE_NAMES
 
 PEOPLE = 50

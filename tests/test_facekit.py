@@ -15,9 +15,9 @@ from talkcli.engine.face.face_model import JOINTS, FaceModel, load_scanned_head
 from talkcli.engine.face.lid_contact import LidContact
 from talkcli.engine.face.lip_contact import TOUCHING, measured
 from talkcli.engine.face.topology import MATERIALS
+from talkcli.engine.studio.expression_space import natural_faces
 from talkcli.engine.studio.scanned.people import Person, mirroring, sample_person
 from talkcli.engine.studio.scanned.shapes import ARKIT, SHAPE_NAMES
-from talkcli.engine.studio.shape.expression_space import natural_faces
 
 PEOPLE = 10
 

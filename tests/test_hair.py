@@ -8,13 +8,14 @@ from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
 from talkcli.engine.rendering.surface import surface_of
+from talkcli.engine.studio import scalp
 from talkcli.engine.studio.looks import bake_look
 from talkcli.engine.studio.paint.canvas import Canvas, make_canvas
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.pigment import from_srgb
+from talkcli.engine.studio.scalp import directions
 from talkcli.engine.studio.shape import anatomy, hair
 from talkcli.engine.studio.shape.assembly import average_head, build_head, modes
-from talkcli.engine.studio.shape.domain import directions
 from talkcli.engine.studio.shape.head_mesh import HeadMesh
 from talkcli.engine.studio.shape.identity import MODE_NAMES, HeadParameters
 from talkcli.engine.studio.shape.sdf import march
@@ -44,12 +45,12 @@ def shell(vertices: np.ndarray, head: HeadMesh) -> np.ndarray:
 
 
 def test_every_way_from_the_whorl_meets_the_hairline_once():
-    turns = np.unwrap(hair.bearing(hair.border(2000)))
+    turns = np.unwrap(scalp.bearing(scalp.border(2000)))
     assert (np.diff(turns) * np.sign(turns[-1] - turns[0]) > 0).all()
-    edge = hair.border(200)
-    assert np.abs(hair.ends(hair.inwards(edge, np.full(200, 30.0))) - edge).max() < 0.01
+    edge = scalp.border(200)
+    assert np.abs(scalp.ends(scalp.inwards(edge, np.full(200, 30.0))) - edge).max() < 0.01
     for depth in (-10.0, 25.0):
-        inside = hair.inside(hair.inwards(edge, np.full(200, depth)))
+        inside = scalp.inside(scalp.inwards(edge, np.full(200, depth)))
         assert (inside * depth > 0).all()
         assert np.abs(inside).max() < abs(depth) + 0.1
         assert inside[100] == pytest.approx(depth, abs=0.5)
@@ -70,7 +71,7 @@ def hair_rise(head: HeadMesh) -> np.ndarray:
 def test_locks_stay_under_the_shell(head: HeadMesh):
     locks = head.vertices[head.parts["hair"][BANDS * COLUMNS + 1 :]]
     way = directions(locks)
-    inward = hair.inside(way)
+    inward = scalp.inside(way)
     stand = np.linalg.norm(hair_rise(head)[BANDS * COLUMNS + 1 :], axis=1)
     assert inward.min() > 2
     assert (stand < hair.thickness(way, inward) + 0.5).all()
@@ -91,10 +92,8 @@ def test_long_hair_hangs_outside_the_head(length: float, head: HeadMesh):
     short = shell(head.vertices, head)
     long = shell(build_head(HeadParameters.of(hair_length=length)).vertices, head)
     hanging = long[np.linalg.norm(long - short, axis=2) > 20]
-    ground = march(anatomy.head(), anatomy.CENTRE, directions(hanging), 190.0)
-    stands = np.linalg.norm(hanging - anatomy.CENTRE, axis=1) - np.linalg.norm(
-        ground - anatomy.CENTRE, axis=1
-    )
+    ground = march(anatomy.head(), scalp.CENTRE, directions(hanging), 190.0)
+    stands = np.linalg.norm(hanging - scalp.CENTRE, axis=1) - np.linalg.norm(ground - scalp.CENTRE, axis=1)
     assert len(hanging) > 100
     assert stands.min() > 0
 
@@ -102,7 +101,7 @@ def test_long_hair_hangs_outside_the_head(length: float, head: HeadMesh):
 def test_skin_darkens_evenly_into_the_hair(canvas: Canvas, look: Look):
     """Painted hair has no step at the hairline: from forehead to scalp in more than a centimetre."""
     front = canvas.within("skin") & (canvas.position[:, 2] > 30) & (np.abs(canvas.position[:, 0]) < 40)
-    inward = hair.inside(directions(canvas.position[front].astype(np.float64)))
+    inward = scalp.inside(directions(canvas.position[front].astype(np.float64)))
     light = from_srgb(look.albedo.numpy().reshape(-1, 3)[canvas.texels[front]]).mean(1)
     steps = np.arange(-14, 12, 2)
     mean = np.array([light[(inward >= low) & (inward < low + 2)].mean() for low in steps])
@@ -114,6 +113,6 @@ def test_skin_darkens_evenly_into_the_hair(canvas: Canvas, look: Look):
 def test_some_light_reaches_the_skin_under_the_hair(head: HeadMesh):
     light = surface_of(load_avatar(asset("emil.avatar")), load_face_model().topology).occlusion
     skin = head.parts["skin"]
-    deep = hair.inside(directions(head.vertices[skin])) > 20
+    deep = scalp.inside(directions(head.vertices[skin])) > 20
     assert np.median(light[skin][deep]) < 0.4
     assert np.percentile(light[skin][deep], 5) > 0.1

@@ -8,9 +8,10 @@ import torch
 
 from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.studio.head import identity_space
+from talkcli.engine.studio.painted_parts import PARTS
 from talkcli.engine.studio.shape import parts
 from talkcli.engine.studio.shape.assembly import average_head, build_head, modes
-from talkcli.engine.studio.shape.head_mesh import PARTS, HeadMesh
+from talkcli.engine.studio.shape.head_mesh import HeadMesh
 from talkcli.engine.studio.shape.identity import MODE_NAMES, HeadParameters, sample
 from talkcli.engine.studio.shape.modes import MODE_FIELDS
 

@@ -12,6 +12,7 @@ from talkcli.engine.assets import DEFAULT_RIG, asset
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look, Wrinkles, activations
+from talkcli.engine.studio import noise
 from talkcli.engine.studio.looks import bake_look
 from talkcli.engine.studio.paint.canvas import Canvas, make_canvas
 from talkcli.engine.studio.paint.complexion import SkinParameters, sample_skin
@@ -19,10 +20,9 @@ from talkcli.engine.studio.paint.furrows import furrows
 from talkcli.engine.studio.paint.pigment import from_srgb, skin_colour, to_srgb
 from talkcli.engine.studio.paint.strands import grow
 from talkcli.engine.studio.paint.wrinkles import make_wrinkles
-from talkcli.engine.studio.shape import noise
+from talkcli.engine.studio.painted_parts import PARTS
 from talkcli.engine.studio.shape.assembly import average_head
 from talkcli.engine.studio.shape.expressions import SHAPE_NAMES
-from talkcli.engine.studio.shape.head_mesh import PARTS
 
 PLAIN = SkinParameters(melanin=0.3, moles=0, seed=5)
 

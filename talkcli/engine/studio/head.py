@@ -10,9 +10,9 @@ from torch import Tensor
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.studio.arrays import Array
+from talkcli.engine.studio.expression_space import SKIN_SHARE, make_expression
 from talkcli.engine.studio.paint.wrinkles import make_wrinkles
 from talkcli.engine.studio.shape.assembly import average_head, modes
-from talkcli.engine.studio.shape.expression_space import SKIN_SHARE, make_expression
 from talkcli.engine.studio.shape.expressions import make_shapes
 from talkcli.engine.studio.shape.head_mesh import HeadMesh
 from talkcli.engine.studio.shape.identity import HAIR_MODES, MODE_NAMES, sample

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from talkcli.engine.compiled import making_arrays
-from talkcli.engine.studio.shape.head_mesh import PARTS, EyeRings, HeadMesh
+from talkcli.engine.studio.painted_parts import PARTS
+from talkcli.engine.studio.shape.head_mesh import EyeRings, HeadMesh
 
 Field = NDArray[np.float32]
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial import KDTree
 
+from talkcli.engine.studio import noise
 from talkcli.engine.studio.paint.canvas import Canvas, Field
-from talkcli.engine.studio.shape import noise
 
 SPACING = 0.4
 """mm between the points that stand for a curve"""

@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from talkcli.engine.studio import noise
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.paint.pigment import from_srgb
-from talkcli.engine.studio.shape import noise
 from talkcli.engine.studio.shape.anatomy import EYE_CENTRE
-from talkcli.engine.studio.shape.noise import smooth
 
 IRIS = 0.5
 """radians from the eye's axis to the limbus"""

@@ -3,10 +3,10 @@ chin, and the fold of the upper lid."""
 
 import numpy as np
 
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.creases import Ground, crease, curve, fading
-from talkcli.engine.studio.shape.noise import smooth
 
 Line = tuple[list[tuple[float, float]], float, float]
 MIDLINE: tuple[Line, ...] = (

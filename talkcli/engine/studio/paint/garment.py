@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from talkcli.engine.studio import noise
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
-from talkcli.engine.studio.shape import noise
-from talkcli.engine.studio.shape.noise import smooth
 
 _COLLAR_BAND = 9.0
 """mm of the collar's band"""

@@ -2,16 +2,16 @@
 
 import numpy as np
 
+from talkcli.engine.studio import noise
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.paint.pigment import hair_colour
 from talkcli.engine.studio.paint.strands import grow, scatter
-from talkcli.engine.studio.shape import noise
+from talkcli.engine.studio.scalp import comb, directions, inside
 from talkcli.engine.studio.shape.atlas import BOXES
-from talkcli.engine.studio.shape.domain import directions
-from talkcli.engine.studio.shape.hair import LOCKS, comb, inside
-from talkcli.engine.studio.shape.noise import smooth
+from talkcli.engine.studio.shape.hair import LOCKS
 
 LASH_PARTING = 22.0
 """mm: lashes below this height are the lower lid's"""

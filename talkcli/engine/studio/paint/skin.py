@@ -3,13 +3,13 @@ template's millimetres."""
 
 import numpy as np
 
+from talkcli.engine.studio import noise
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.furrows import furrows
 from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.paint.pigment import skin_colour
-from talkcli.engine.studio.shape import noise
-from talkcli.engine.studio.shape.noise import smooth
 
 LIP_TINT = np.array([-0.03, -0.05, 0.06])
 """the blood of lips is seen through less oxygen and no yellow: rose, not coral"""

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from talkcli.engine.face.look import RELIEF_UNIT, Wrinkles
+from talkcli.engine.studio import noise
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field, make_canvas
 from talkcli.engine.studio.paint.creases import Ground, crease, curve, fading
 from talkcli.engine.studio.paint.paint import Region
-from talkcli.engine.studio.shape import noise
 from talkcli.engine.studio.shape.head_mesh import HeadMesh
-from talkcli.engine.studio.shape.noise import smooth
 
 SIZE = 512
 BLOOD_SIZE = 128

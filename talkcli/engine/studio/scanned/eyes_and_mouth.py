@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from talkcli.engine.studio import noise
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.eyes_and_mouth import IRIS, iris_colour, sclera_colour
@@ -12,8 +14,6 @@ from talkcli.engine.studio.paint.paint import Paint
 from talkcli.engine.studio.paint.pigment import from_srgb
 from talkcli.engine.studio.scanned.balls import SIDES, Ball
 from talkcli.engine.studio.scanned.landmarks import LIMBUS, gaze_axis
-from talkcli.engine.studio.shape import noise
-from talkcli.engine.studio.shape.noise import smooth
 
 FLESH = (
     ("upper_gum", (178, 100, 96), 0.7, 0.28, 40.0),

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.painted_parts import PARTS
 from talkcli.engine.studio.scanned.balls import SIDES
 from talkcli.engine.studio.scanned.loops import EyeLoops
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
 from talkcli.engine.studio.scanned.source import MULTI_PIE
-from talkcli.engine.studio.shape.head_mesh import PARTS
 
 SLIT = 8
 """The loop of the mouth where lips meet, and the painters' place 0; 1 is the border of the red."""

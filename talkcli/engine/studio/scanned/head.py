@@ -14,6 +14,7 @@ from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.lip_contact import LipContact, closing
 from talkcli.engine.face.topology import Landmarks, Topology
 from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.expression_space import SKIN_SHARE, make_expression
 from talkcli.engine.studio.paint.wrinkles import SIZE as WRINKLES
 from talkcli.engine.studio.paint.wrinkles import wrinkles_on
 from talkcli.engine.studio.scanned.balls import SIDES, balls_of, round_modes
@@ -34,7 +35,6 @@ from talkcli.engine.studio.scanned.rigging import (
 from talkcli.engine.studio.scanned.sealing import sealed
 from talkcli.engine.studio.scanned.shapes import SHAPE_NAMES, make_shapes
 from talkcli.engine.studio.scanned.source import read_source
-from talkcli.engine.studio.shape.expression_space import SKIN_SHARE, make_expression
 
 NAME = "facekit"
 

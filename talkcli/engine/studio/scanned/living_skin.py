@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from talkcli.engine.face.look import HAEMOGLOBIN
+from talkcli.engine.studio import noise
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
-from talkcli.engine.studio.shape import noise
-from talkcli.engine.studio.shape.noise import smooth
 
 FOLD_START, FOLD_STOP, FOLD_BOW = np.array([15.5, -22.0]), np.array([27.5, -47.0]), 2.5
 """mm on the painters' head: the nasolabial fold, and how far it bows outwards."""

@@ -16,6 +16,8 @@ from talkcli.engine.face.face_model import FaceModel, load_scanned_head
 from talkcli.engine.face.look import RELIEF_UNIT, Look
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.files import load_struct
+from talkcli.engine.studio import noise
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field, canvas_of
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
@@ -23,15 +25,12 @@ from talkcli.engine.studio.paint.painted_hair import beard, brows, lash_line, la
 from talkcli.engine.studio.paint.pigment import hair_colour, to_srgb
 from talkcli.engine.studio.paint.skin import paint_skin
 from talkcli.engine.studio.paint.strands import grow, scatter
+from talkcli.engine.studio.scalp import comb, directions, inside
 from talkcli.engine.studio.scanned.balls import SIDES, Ball, cornea_axis
 from talkcli.engine.studio.scanned.eyes_and_mouth import paint_eyes, paint_mouth
 from talkcli.engine.studio.scanned.fields import PaintFields
 from talkcli.engine.studio.scanned.living_skin import enliven
 from talkcli.engine.studio.scanned.mesh import BOXES
-from talkcli.engine.studio.shape import noise
-from talkcli.engine.studio.shape.domain import directions
-from talkcli.engine.studio.shape.hair import comb, inside
-from talkcli.engine.studio.shape.noise import smooth
 
 ATLAS = 1024
 """Texels across the albedo; gloss and relief have half as many."""

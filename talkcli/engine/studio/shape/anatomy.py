@@ -11,8 +11,6 @@ import numpy as np
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.shape.sdf import Primitives
 
-CENTRE = np.array([0.0, 5.0, 15.0])
-"""Inside the skull; the head is star-shaped about it but for nostrils, lids and lips."""
 EYE_CENTRE = np.array([31.5, 22.0, 71.6])
 """Centre of the left eyeball."""
 EYE_RADIUS = 12.0

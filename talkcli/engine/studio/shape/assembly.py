@@ -7,8 +7,9 @@ import numpy as np
 
 from talkcli.engine.face.topology import MATERIALS
 from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.painted_parts import PARTS
 from talkcli.engine.studio.shape import anatomy, atlas, hair, modelling, parts, rings, surface
-from talkcli.engine.studio.shape.head_mesh import PARTS, EyeRings, HeadMesh, MouthRings
+from talkcli.engine.studio.shape.head_mesh import EyeRings, HeadMesh, MouthRings
 from talkcli.engine.studio.shape.identity import HeadParameters, basis
 from talkcli.engine.studio.shape.patch import Patch
 

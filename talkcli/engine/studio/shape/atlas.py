@@ -4,6 +4,7 @@ islands below it."""
 import numpy as np
 
 from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.scalp import directions
 from talkcli.engine.studio.shape import domain
 from talkcli.engine.studio.shape.patch import Patch, placed
 from talkcli.engine.studio.shape.surface import Surface
@@ -47,7 +48,7 @@ def skin_with_uv(surface: Surface) -> Patch:
     """
     skin = surface.skin
     vertices = skin.vertices
-    ray = domain.directions(vertices)
+    ray = directions(vertices)
     free = ~_inner(surface, len(vertices))
     back_half = free & (np.abs(ray[:, 0]) < 1e-9) & (ray[:, 1] > 0.8)
     crown = int(np.flatnonzero(back_half)[ray[back_half, 1].argmax()])

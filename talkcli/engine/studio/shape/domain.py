@@ -10,20 +10,12 @@ from scipy.spatial import Delaunay, KDTree
 
 from talkcli.engine.compiled import making_arrays
 from talkcli.engine.studio.arrays import Array, Index
-from talkcli.engine.studio.shape.anatomy import CENTRE
+from talkcli.engine.studio.scalp import SKIN_RADIUS, directions
 
 NECK_COLUMNS = 64
-SKIN_RADIUS = 92.0
-"""Mean distance of the skin from CENTRE: turns edge lengths into angles."""
 POLE = np.array([0.0, -1.0, -0.35]) / np.hypot(1.0, 0.35)
 """The direction the plane does not show: down the neck."""
 _AXES = np.stack([[1.0, 0, 0], np.cross(-POLE, [1.0, 0, 0]), -POLE])
-
-
-def directions(points: Array) -> Array:
-    """Unit directions [..., 3] of points as seen from CENTRE."""
-    ray = points - CENTRE
-    return ray / np.linalg.norm(ray, axis=-1, keepdims=True)
 
 
 def to_plane(direction: Array) -> Array:

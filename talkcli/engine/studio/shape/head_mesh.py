@@ -33,11 +33,6 @@ from numpy.typing import NDArray
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.shape.identity import HeadParameters
 
-PARTS = (
-    "skin", "cavity", "left_eye", "right_eye", "upper_teeth", "lower_teeth", "upper_gum", "lower_gum",
-    "tongue",
-    "left_ear", "right_ear", "left_lashes", "right_lashes", "hair",
-)  # fmt: skip
 MOUTH_RINGS = (
     "cheek", "outer", "near", "rim", "border", "red_outer", "red_middle", "red_inner", "slit",
     "behind", "vestibule", "gutter", "cheek_inside", "throat",

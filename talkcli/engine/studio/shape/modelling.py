@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from talkcli.engine.studio.arrays import Array
+from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.shape.anatomy import EYE_CENTRE
 from talkcli.engine.studio.shape.modes import ModeField, Push
-from talkcli.engine.studio.shape.noise import smooth
 from talkcli.engine.studio.shape.patch import Patch
 
 MODELLED = ("skin", "cavity", "left_ear", "right_ear", "hair")

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.scalp import CENTRE, directions
 from talkcli.engine.studio.shape import anatomy, domain, rings
-from talkcli.engine.studio.shape.domain import CENTRE, directions
 from talkcli.engine.studio.shape.patch import Patch
 from talkcli.engine.studio.shape.sdf import march
 
