@@ -12,7 +12,7 @@ from talkcli.engine.face.acting import worn_textures
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.metrics.evaluate import Case, evaluate
-from talkcli.engine.metrics.texture import BEST, SIDE_TEXELS, Worn, psnr, ssim, worn_chunks
+from talkcli.engine.metrics.texture import BEST, SIDE_TEXELS, SkinPair, psnr, ssim, worn_chunks
 from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices
 
 EVERYWHERE = torch.ones(SIDE_TEXELS, SIDE_TEXELS, dtype=torch.bool)
@@ -31,9 +31,9 @@ def smiling() -> Motion:
 
 
 def test_psnr_of_a_difference_of_one_level_everywhere_is_48_decibels():
-    worn = Worn(picture(0), picture(0) + 1, EVERYWHERE)
+    worn = SkinPair(picture(0), picture(0) + 1, EVERYWHERE)
     assert float(psnr(worn)) == pytest.approx(48.1308, abs=1e-3)
-    assert float(psnr(Worn(picture(0), picture(0), EVERYWHERE))) == BEST
+    assert float(psnr(SkinPair(picture(0), picture(0), EVERYWHERE))) == BEST
 
 
 def test_psnr_sees_the_face_alone():
@@ -41,11 +41,11 @@ def test_psnr_sees_the_face_alone():
     face[:, 100:] = False
     changed = picture(0)
     changed[..., 100:] += 9
-    assert float(psnr(Worn(changed, picture(0), face))) == BEST
+    assert float(psnr(SkinPair(changed, picture(0), face))) == BEST
 
 
 def test_ssim_equals_torchmetrics():
-    ours = ssim(Worn(picture(0), picture(1), EVERYWHERE))
+    ours = ssim(SkinPair(picture(0), picture(1), EVERYWHERE))
     theirs = structural_similarity_index_measure(
         picture(0), picture(1), data_range=255.0, kernel_size=11, sigma=1.5, gaussian_kernel=True
     )

@@ -94,7 +94,9 @@ def save_struct(
             return {"fraction": [value.numerator, value.denominator]}
         if isinstance(value, Mapping):
             return {"mapping": under(value.items())}
-        return list(value) if isinstance(value, tuple) else value
+        if isinstance(value, tuple):
+            return [describe(v, f"{at}.{i}") for i, v in enumerate(value)]
+        return value
 
     header = {"format": FORMAT, **describe(struct, "")}
     if packed:
@@ -270,7 +272,7 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
                 if not _fits(v, hints[k]):
                     raise TypeError(f"{value['kind']}.{k} cannot be {v!r:.80}")
             return kind(**fields)
-        return tuple(value) if isinstance(value, list) else value
+        return tuple(build(v) for v in value) if isinstance(value, list) else value
 
     try:
         struct = build(header)

@@ -44,6 +44,8 @@ class TensorStruct:
                 return fn(value)
             if isinstance(value, Mapping):
                 return {k: walk(v) for k, v in value.items()}
+            if isinstance(value, tuple):
+                return tuple(walk(v) for v in value)
             return value.map(fn) if isinstance(value, TensorStruct) else value
 
         return type(self)(**{k: walk(v) for k, v in vars(self).items()})

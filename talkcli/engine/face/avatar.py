@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from talkcli.engine.face.look import Look
+from talkcli.engine.face.worn import WORN_STEP, Worn
 from talkcli.engine.files import load_struct, save_struct
 from talkcli.engine.struct import TensorStruct
 
@@ -32,6 +33,8 @@ class Avatar(TensorStruct):
     """Corners of each face in `uv`."""
     styles: Mapping[str, Tensor] = field(default_factory=dict)
     """Ways of speaking that `talk personalize` wrote, by method name."""
+    worn: tuple[Worn, ...] = ()
+    """Hair, beard, cloth, glasses: meshes of their own that the head carries; `neutral` is the head alone."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,13 +47,18 @@ class Avatar(TensorStruct):
                 raise ValueError(f"Avatar.uv_faces points outside its {len(self.uv)} points")
         elif self.uv is not None or self.uv_faces is not None:
             raise ValueError("Avatar.uv and Avatar.uv_faces go together")
+        for thing in self.worn:
+            if not isinstance(thing, Worn):
+                raise ValueError(f"Avatar.worn holds {thing!r:.80}")
+            thing.check_head(len(self.neutral))
 
 
 def save_avatar(avatar: Avatar, path: Path) -> None:
     """An `.avatar` file, whole or not at all; OutOfResources where it cannot be written."""
-    save_struct(avatar, path)
+    steps = {f"worn.{i}.points": WORN_STEP for i, thing in enumerate(avatar.worn) if len(thing.points)}
+    save_struct(avatar, path, packed=bool(steps), steps=steps)
 
 
 def load_avatar(path: Path) -> Avatar:
     """Read what save_avatar wrote. BadInput if absent or another kind of talk file, Untrusted if damaged."""
-    return load_struct(path, (Avatar, Look))
+    return load_struct(path, (Avatar, Look, Worn))

@@ -17,7 +17,7 @@ class Metric:
     id: str
     measure: Callable[..., Any]
     kind: Kind
-    """frame: Pair -> one number a frame. texture: Worn -> one number a frame. clip: Pair -> one number.
+    """frame: Pair -> one number a frame. texture: SkinPair -> one number a frame. clip: Pair -> one number.
     heard: Heard -> (total, count).
     set: over all clips at once."""
     unit: str

@@ -31,7 +31,7 @@ OUTSIDE = ("neck", "scalp", "ears")
 """Regions of a rig that are not the face."""
 
 
-class Worn(TensorStruct):
+class SkinPair(TensorStruct):
     """A few frames of two textures of one face, sRGB values 0..255, rounded."""
 
     predicted: Float[Tensor, "frames 3 size size"]
@@ -40,13 +40,13 @@ class Worn(TensorStruct):
     """Texels of the face."""
 
 
-def psnr(worn: Worn) -> Float[Tensor, " frames"]:
+def psnr(worn: SkinPair) -> Float[Tensor, " frames"]:
     """Peak signal-to-noise ratio of the face's texels, 10 log10(255² / mean square error), 100 if equal"""
     error = (worn.predicted - worn.reference)[..., worn.face].square().mean((1, 2))
     return (10 * (255.0**2 / error).log10()).clamp(max=BEST)
 
 
-def ssim(worn: Worn) -> Float[Tensor, " frames"]:
+def ssim(worn: SkinPair) -> Float[Tensor, " frames"]:
     """Structural similarity (Wang et al. 2004), Gaussian window of 11, mean over the face's texels."""
     bell = torch.exp(-0.5 * ((torch.arange(_SSIM_WINDOW) - _SSIM_WINDOW // 2) / _SSIM_SIGMA) ** 2)
     kernel = (bell[:, None] * bell / bell.sum() ** 2).expand(3, 1, _SSIM_WINDOW, _SSIM_WINDOW)
@@ -67,7 +67,7 @@ def has_textures(motion: Motion, avatar: Avatar) -> bool:
     return motion.texture is not None or wrinkles_of(avatar) is not None
 
 
-def worn_chunks(predicted: Motion, reference: Motion, avatar: Avatar) -> Iterator[Worn]:
+def worn_chunks(predicted: Motion, reference: Motion, avatar: Avatar) -> Iterator[SkinPair]:
     """Both textures over their common frames. A prediction that says nothing wears the neutral one."""
     wrinkles, true = wrinkles_of(avatar), reference.texture
     true = painted(true, wrinkles, SIDE_TEXELS) if true else worn_textures(reference, avatar, SIDE_TEXELS)
@@ -79,7 +79,7 @@ def worn_chunks(predicted: Motion, reference: Motion, avatar: Avatar) -> Iterato
         ours = neutral.round().expand_as(theirs)
         if changing is not None:
             ours = _textures(neutral, changing, start, stop)
-        yield Worn(ours, theirs, face)
+        yield SkinPair(ours, theirs, face)
 
 
 def _textures(neutral: Tensor, textures: Textures, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
