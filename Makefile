@@ -4,11 +4,13 @@
 # make slow                    the tests that take long or need an accelerator
 #
 # PYTHON=python3.12            another interpreter (3.11 or later)
+# JOBS=4                       tests side by side (each process wants a core and 2 GB)
 # TORCH_INDEX=url              a package index with another build of torch (CUDA, CPU only)
 
 VENV := .venv
 AUDIO ?= assets/hello.wav
 TORCH_INDEX ?=
+JOBS ?= 2
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
@@ -30,7 +32,7 @@ test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest -q --numprocesses $(JOBS) --dist loadfile
 
 slow: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest -q -m "slow or gpu"

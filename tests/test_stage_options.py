@@ -14,6 +14,9 @@ from test_textalker_starter import untaught
 from torch import Tensor, nn
 
 from talkcli.engine.audio.augment import elsewhere
+from talkcli.engine.audio.ears import phone_ear
+from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
+from talkcli.engine.checkpoint import save_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.methods.memorytalker import METHOD as MEMORYTALKER
 from talkcli.engine.methods.memorytalker.motions import targets
@@ -22,7 +25,7 @@ from talkcli.engine.methods.textalker import METHOD as TEXTALKER
 from talkcli.engine.methods.textalker.diffuser import BLIND, Diffuser, diffusion_losses, draw
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.struct import stack
-from talkcli.engine.training.listening import heard_beforehand
+from talkcli.engine.training.listening import UNKNOWN, PhoneExample, heard_beforehand, listening
 
 SAMPLES, FRAMES = 24_000, 45
 """Of each of the four clips."""
@@ -185,3 +188,60 @@ def test_the_critic_joins_when_asked_and_never_below_0(name):
     for critic, starts in ((25, [0, 25]), (-1, [0])):
         stage = TEXTALKER.stages[name](config, critic=critic)
         assert stage is not None and [update.start for update in stage.updates] == starts
+
+
+@pytest.mark.parametrize("name", ["motion", "texture"])
+def test_a_settled_stage_moves_the_generator_and_leaves_latents_and_codes(clips, name):
+    talker = untaught()
+    stage = TEXTALKER.stages[name](talker.config, critic=-1, settled=True)
+    assert stage is not None
+    cut = stage.begin(talker, clips, dice())
+    autoencoder = {"motion": talker.motion, "texture": talker.texture}[name]
+    batch = stack([cut(clips, index, dice(index)) for index in range(2)])
+    losses = stage.updates[0].losses(talker, batch, dice())
+    assert set(losses) == {"pixel", "edges"}
+    sum(losses.values(), torch.zeros(())).backward()
+    trained = {id(weight) for weight in stage.updates[0].weights(talker)}
+    assert trained == {id(weight) for weight in autoencoder.generator.parameters()}
+    assert all((weight.grad is not None) == (id(weight) in trained) for weight in autoencoder.parameters())
+
+
+def test_nothing_is_listened_to_where_ears_of_another_are_taken_over():
+    assert TEXTALKER.stages["listen"](untaught().config) is not None
+    assert TEXTALKER.stages["listen"](untaught().config, ears_of="memorytalker") is None
+
+
+def test_the_ears_of_another_checkpoint_are_taken_over_bit_for_bit_and_not_taught(clips, tmp_path):
+    other = remembering()
+    save_checkpoint("memorytalker", other.config, other.state_dict(), {}, tmp_path / "other.ckpt")
+    theirs = phone_ear(other)
+    assert theirs is not None
+    talker = TexTalker(replace(untaught().config, ears=(theirs[1].config,))).eval()
+    stage, _ = diffusing(talker, clips, ears_of=str(tmp_path / "other.ckpt"))
+    ours = phone_ear(talker)
+    assert ours is not None
+    for name, weight in theirs[1].state_dict().items():
+        assert torch.equal(ours[1].state_dict()[name], weight), name
+    taught = {id(weight) for weight in stage.updates[0].weights(talker)}
+    assert taught.isdisjoint(id(weight) for weight in ours[1].parameters())
+
+
+def test_listening_is_cross_entropy_of_smooth_labels_where_a_phone_is_known():
+    """A twentieth of each label lies evenly on all phones; a tick of padding counts for nothing."""
+    torch.manual_seed(0)
+    encoder = LogMelEncoder(LogMelEncoderConfig(width=8, depth=1)).eval()
+    features = torch.randn(2, 40, 120, generator=dice(1))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        logits = encoder.phones(features).double()
+    phones = torch.randint(logits.shape[-1], logits.shape[:2], generator=dice())
+    phones[1, 5:] = UNKNOWN
+    logs, terms = logits - logits.logsumexp(-1, keepdim=True), []
+    for row, labels in zip(logs, phones, strict=True):
+        for tick, label in zip(row, labels, strict=True):
+            if label != UNKNOWN:
+                terms.append(-(0.95 * tick[label] + 0.05 * tick.mean()))
+    stage = listening()
+    losses = stage.updates[0].losses(encoder, PhoneExample(features, phones), dice())
+    assert set(losses) == {"phones"}
+    assert losses["phones"].item() == pytest.approx(torch.stack(terms).mean().item(), rel=1e-4)
+    assert stage.steps == 10_000 and listening(steps=7).steps == 7

@@ -1,6 +1,7 @@
 """TexTalker's autoencoder of maps: equality with the published code, and how small ones keep their codes."""
 
 import json
+import re
 from dataclasses import replace
 
 import goldens
@@ -14,11 +15,12 @@ from talkcli.engine.methods.textalker.autoencoder import Autoencoder, Autoencode
 from talkcli.engine.methods.textalker.critic import (
     Critic,
     CriticConfig,
+    adaptive_weight,
     autoencoder_losses,
     critic_losses,
     pixel_loss,
 )
-from talkcli.engine.methods.textalker.perception import perception
+from talkcli.engine.methods.textalker.perception import Lpips, perception
 
 GOLDEN = WHOLE / "textalker"
 SMALL = AutoencoderConfig(
@@ -256,6 +258,51 @@ def test_a_critic_fits_smaller_maps(stages):
     assert losses["critic"].isfinite()
 
 
+@pytest.mark.parametrize(("likely", "fooled", "expected"), [(1.0, 4.0, 0.05), (4.0, 1.0, 0.2), (0.0, 1.0, 0.0)])
+def test_the_critic_pulls_a_fifth_of_what_likeness_pulls_and_no_more_than_itself(likely, fooled, expected):
+    """Losses of known gradients at the last layer: their norms' ratio, at most 1, times 0.2."""
+    last = torch.ones(1, 1, 2, 2, requires_grad=True)
+    weight = adaptive_weight(likely * last.sum(), -fooled * last.sum(), last)
+    assert weight.item() == pytest.approx(expected, abs=1e-5)
+
+
+class Grey(nn.Module):
+    """A critic of one weight: how bright a map is."""
+
+    def __init__(self, sharpness: float) -> None:
+        super().__init__()
+        self.sharpness = nn.Parameter(torch.tensor(sharpness))
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return self.sharpness * (maps.mean((1, 2, 3)) - 0.5)[:, None, None, None]
+
+
+def test_a_fooled_critic_counts_a_fifth_twice_and_does_not_learn_from_it():
+    autoencoder, critic, maps = small(replace(SMALL, restart=0.0)), Grey(3.0), drawn_maps(2)
+    losses = autoencoder_losses(autoencoder, maps, critic=critic)  # type: ignore[arg-type]
+    made = autoencoder(maps)[0]
+    verdict, pixel = critic(made).mean(), (made - maps).abs().mean()
+    pulls = [
+        torch.autograd.grad(loss, autoencoder.last_weight, retain_graph=True)[0].norm()
+        for loss in (pixel, 0.2 * verdict)
+    ]
+    expected = 0.2 * (pulls[0] / pulls[1]).clamp(max=1) * 0.2 * -verdict
+    torch.testing.assert_close(losses["critic"], expected, rtol=1e-3, atol=1e-7)
+    losses["critic"].backward()
+    assert critic.sharpness.grad is None
+
+
+def test_a_critic_learns_until_real_maps_lie_above_1_and_made_ones_below_minus_1():
+    autoencoder, maps = small().eval(), drawn_maps(2)
+    for sharpness in (0.0, 0.5, 1e6):
+        critic = Grey(sharpness)
+        losses = critic_losses(autoencoder, critic, maps)  # type: ignore[arg-type]
+        real, made = critic(maps), critic(autoencoder(maps)[0])
+        assert losses["real"].item() == pytest.approx((1 - real).clamp(min=0).mean().item(), rel=1e-5)
+        assert losses["made"].item() == pytest.approx((1 + made).clamp(min=0).mean().item(), rel=1e-5)
+    assert critic_losses(autoencoder, Grey(0.0), maps)["real"].item() == 1  # type: ignore[arg-type]
+
+
 def test_edges_see_blur_and_not_brightness():
     edges, maps = perception(None), drawn_maps(2)
     assert edges.name == "edges"
@@ -291,6 +338,25 @@ def test_lpips_reads_its_users_file(tmp_path):
     near.requires_grad_()
     seen(near, maps).backward()
     assert near.grad is not None and near.grad.isfinite().all()
+
+
+def test_lpips_is_the_published_sum():
+    """Zhang et al. 2018, equation 1, over five of VGG-16's layers, on pictures normalised as ImageNet's."""
+    weights, maps = vgg_weights(), drawn_maps(4)
+    seen = Lpips({re.sub(r"^net\.slice\d", "features", name): weight for name, weight in weights.items()})
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    sides = [(side - mean[:, None, None]) / deviation[:, None, None] for side in (maps[:2], maps[2:])]
+    distance = torch.zeros(2)
+    for depth, stage in enumerate([(0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28)], start=1):
+        if depth > 1:
+            sides = [nn.functional.max_pool2d(side, 2) for side in sides]
+        for number in stage:
+            kernel = weights[f"net.slice{depth}.{number}.weight"]
+            sides = [nn.functional.conv2d(side, kernel, padding=1).relu() for side in sides]
+        one, other = (side / side.square().sum(1, keepdim=True).sqrt().clamp(min=1e-9) for side in sides)
+        shares = weights[f"lin{depth - 1}.model.1.weight"]
+        distance += ((one - other).square() * shares).sum(1).mean((1, 2))
+    torch.testing.assert_close(seen(maps[:2], maps[2:]), distance.mean(), rtol=1e-5, atol=0)
 
 
 def test_a_file_without_vgg_is_refused(tmp_path):
