@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,10 @@ from talkcli.engine.errors import Untrusted
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.worn import WORN_STEP, Worn, rigid_motion, worn_vertices
+from talkcli.engine.rendering.camera import look_at
+from talkcli.engine.rendering.dressing import carried
+from talkcli.engine.rendering.picture import Painter
+from talkcli.engine.rendering.surface import surface_of
 
 VERTS, STRANDS, NODES = 40, 12, 5
 
@@ -136,3 +141,49 @@ def test_a_file_with_a_worn_thing_that_is_none_is_refused(tmp_path):
     file.write_bytes(content.replace(b'\\"cloth\\"', b'\\"clots\\"'))
     with pytest.raises(Untrusted, match="kind"):
         load_avatar(file)
+
+
+def test_the_renderer_carries_what_is_worn_as_the_face_does():
+    head = random(VERTS, 3)
+    person = avatar(hair(), cloth())
+    dressing = surface_of(person, None).dressing
+    moved = turned(head)
+    moved[:, 23] += 0.004
+    rows = np.empty((len(dressing.carriers), 3), np.float32)
+    places, normals, ways = np.empty((3, VERTS + len(dressing.rest), 3), np.float32)
+    for frame in moved:
+        carried(dressing, frame.numpy(), rows, places, normals, ways)
+        bib = worn_vertices(cloth(), head, frame[None])[0]
+        np.testing.assert_allclose(places[VERTS : VERTS + 6], bib.numpy(), atol=1e-6)
+        ribbons = places[VERTS + 6 :].reshape(-1, 2, 3).mean(1)
+        np.testing.assert_allclose(ribbons, worn_vertices(hair(), head, frame[None])[0].numpy(), atol=1e-6)
+
+
+def test_cloth_and_hair_are_drawn_in_their_own_colours_where_the_head_carries_them():
+    """A square that faces the camera, red, a green tuft before it; both go aside with the head."""
+    corners = torch.tensor([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.1, 0.1, 0.0], [-0.1, 0.1, 0.0]])
+    square = torch.tensor([[0, 1, 2], [0, 2, 3]])
+    red, green = (
+        torch.tensor([[200, 10, 10]], dtype=torch.uint8),
+        torch.tensor([[10, 200, 10]], dtype=torch.uint8),
+    )
+    bib = replace(
+        cloth(), points=corners * 0.5 + torch.tensor([0, 0, 0.01]), faces=square, uv=None, colour=red,
+        carriers=torch.arange(4)[:, None], shares=torch.ones(4, 1),
+    )  # fmt: skip
+    tuft = hair(
+        points=torch.tensor([[0.0, 0.02, 0.02], [0.0, 0.0, 0.02], [0.0, -0.02, 0.02]]), nodes=3, colour=green,
+        carriers=torch.tensor([[0]]), shares=torch.ones(1, 1), widths=torch.tensor([0.02]),
+        anchors=torch.arange(4),
+    )  # fmt: skip
+    person = Avatar("square", corners, square, torch.tensor([0]), worn=(tuft, bib))
+    painter = Painter(surface_of(person, None), 128, 128, "black")
+    view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
+    still = painter.draw(corners.numpy(), view, 400.0)
+    aside = painter.draw((corners + torch.tensor([0.05, 0.0, 0.0])).numpy(), view, 400.0)
+    for picture, x in ((still, 64), (aside, 84)):
+        r, g, b = picture[64, x].astype(int)
+        assert g > 1.5 * max(r, b)
+        r, g, b = picture[64, x + 14].astype(int)
+        assert r > 3 * max(g, b)
+    assert np.ptp(still[64, 100].astype(int)) < 60

@@ -50,8 +50,8 @@ UNITS = np.float32(1 / WHITE), np.float32(1 / (255 * FINE)), np.float32(1 / 127)
 COMBED = 2
 """Which program hair is."""
 
-ATTRIBUTES = 12
-"""Of a vertex: place, normal, share of the room and of the key seen, curvature, way of its hair."""
+ATTRIBUTES = 15
+"""Of a vertex: place, normal, share of the room and of the key seen, curvature, way of its hair, colour."""
 
 FACTS = 20
 _LEVEL, _CORNER, WEIGHTS = 9, 10, 12
@@ -199,6 +199,13 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
             wa * p[10] + wb * q[10] + wc * r[10],
             wa * p[11] + wb * q[11] + wc * r[11],
         )
+        strength = surface.gloss[f, 0]
+        if strength >= 0.0:
+            texel[i, 0] = clamped(wa * p[12] + wb * q[12] + wc * r[12]) / UNITS[0]
+            texel[i, 1] = clamped(wa * p[13] + wb * q[13] + wc * r[13]) / UNITS[0]
+            texel[i, 2] = clamped(wa * p[14] + wb * q[14] + wc * r[14]) / UNITS[0]
+            texel[i, 3], texel[i, 4], texel[i, 5] = 0.0, 0.0, 0.0
+            texel[i, 6], texel[i, 7] = strength / UNITS[1], surface.gloss[f, 1] / UNITS[1]
         keep_three(fields, VIEW, n, (vx, vy, vz))
         keep_three(fields, NORMAL, n, (nx, ny, nz))
         keep_three(fields, ACROSS, n, strand)
@@ -208,6 +215,8 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
     for n in range(count):
         i = np.uint64(n)
         level = np.uint64(facts[np.uint64(face[i]), _LEVEL])
+        if surface.gloss[np.uint64(face[i]), 0] >= 0.0:
+            continue
         found = corners(surface.levels, level, batch.u[i], batch.v[i])
         a, b, c, d = four(surface.texels, found, 0)
         e, f, g, h = four(surface.texels, found, 4)

@@ -64,7 +64,7 @@ def shadows(
     spacing: _Floats,
     faces: NDArray[np.uint32],
     sides: NDArray[np.uint8],
-    direction: NDArray[np.float64],
+    direction: NDArray[np.floating],
     ids: NDArray[np.int32],
     depth: _Floats,
     visible: _Floats,

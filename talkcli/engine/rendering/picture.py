@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend_wrinkles, wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
+from talkcli.engine.rendering.dressing import carried
 from talkcli.engine.rendering.gathering import ATTRIBUTES, FACTS, Acting, batch, survey
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, light_mouth, shadows
 from talkcli.engine.rendering.painting import PaintMemory, develop, expose, paint
 from talkcli.engine.rendering.rasterize import band, project, sheet
-from talkcli.engine.rendering.surface import DrawnSurface, vertex_normals
+from talkcli.engine.rendering.surface import DrawnSurface, past_hair, vertex_normals
 from talkcli.engine.rendering.textures import tables
 
 Pixels = NDArray[np.uint8]
@@ -62,8 +63,13 @@ class Painter:
         self.order = np.zeros(2 * faces, np.uint32)
         self.dark, self.shadow = sheet(SHADOW, SHADOW)
         self.points = np.zeros((verts, ATTRIBUTES), np.float32)
-        self.points[:, 8], self.points[:, 9:] = surface.curvature, surface.strands
+        self.points[:, 8], self.points[:, 9:12] = surface.curvature, surface.strands
+        self.points[:, 12:] = surface.colours
         self.normals, self.key = np.empty((verts, 3), np.float32), np.empty(verts, np.float32)
+        self.vertices, self.ways = np.empty((2, verts, 3), np.float32)
+        self.drift = np.empty((len(surface.dressing.carriers), 3), np.float32)
+        self.bodies, self.body_faces = len(surface.corner_starts) - 1, len(surface.corner_faces) // 3
+        self.cast: tuple[bytes, NDArray[np.float32]] = (b"", self.key)
         self.across = np.empty((faces, 3), np.float32)
         self.facts = np.zeros((faces, FACTS), np.float32)
         rows, columns = self.maps.size
@@ -83,32 +89,28 @@ class Painter:
     ) -> Pixels:
         """[height, width, 3], or 4 where the background is transparent.
 
-        vertices [V, 3] metres; view [4, 4] world to camera; focal in pixels; active: activation of each map;
-        ratios [3, rows, columns]: what the skin's sRGB values are multiplied by, instead of its blood.
+        vertices [V, 3] metres, of the bare head; view [4, 4] world to camera; focal in pixels; active:
+        activation of each map; ratios [3, rows, columns]: what the skin's sRGB values are multiplied by,
+        instead of its blood.
         """
         s, points = self.surface, self.points
         height, width = self.backdrop.shape[:2]
+        bare, solid = len(vertices), slice(self.body_faces)
+        vertices = self._dressed(vertices)
         project(vertices, view, 2 * focal, 2 * width, 2 * height, self.snapped, self.nearness)
         self._sort(2 * height)
-        vertex_normals(vertices, s.faces, s.corner_starts, s.corner_faces, self.across, self.normals)
+        vertex_normals(
+            vertices, s.faces[solid], s.corner_starts, s.corner_faces, self.across, self.normals
+        )  # fmt: skip
         rig = light_rig(math.atan2(view[2, 0], view[2, 2]) / 2)
-        shadows(
-            vertices,
-            self.normals,
-            s.spacing,
-            s.faces,
-            s.sides,
-            rig.directions[0],
-            self.dark,
-            self.shadow,
-            self.key,
-        )
+        self._light(rig.directions[0])
         points[:, :3], points[:, 3:6], points[:, 6], points[:, 7] = (
             vertices,
             self.normals,
             s.occlusion,
             self.key,
         )
+        points[bare:, 9:12] = self.ways[bare:]
         light_mouth(vertices, self.normals, s.pairs, s.inside, s.lips, s.lip_pair, self.rim, points[:, 6])
         survey(vertices, s, self.snapped, self.nearness, self.facts)
         if active is not None and len(self.maps.boxes):
@@ -123,6 +125,28 @@ class Painter:
         )  # fmt: skip
         develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), TABLES.byte, pixels)
         return out
+
+    def _dressed(self, head: NDArray[np.float32]) -> NDArray[np.float32]:
+        """All vertices: of a bare head, and of what it wears."""
+        self.vertices[: len(head)] = head
+        if len(head) < len(self.vertices):
+            carried(self.surface.dressing, head, self.drift, self.vertices, self.normals, self.ways)
+        return self.vertices
+
+    def _light(self, direction: NDArray[np.float32]) -> None:
+        """Set how much of the key each vertex sees: head and cloth in every frame past themselves, hair and
+        past hair as on the neutral face, once for a direction."""
+        s, bodies, solid = self.surface, self.bodies, slice(self.body_faces)
+        shadows(
+            self.vertices[:bodies], self.normals[:bodies], s.spacing, s.faces[solid], s.sides, direction,
+            self.dark, self.shadow, self.key,
+        )  # fmt: skip
+        if bodies == len(self.vertices):
+            return
+        if self.cast[0] != direction.tobytes():
+            self.cast = direction.tobytes(), past_hair(s, direction, self.dark, self.shadow)
+        self.key[:bodies] *= self.cast[1][:bodies]
+        self.key[bodies:] = self.cast[1][bodies:]
 
     def _tint(self, ratios: NDArray[np.float32] | None) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Ratios as the kernels read them: interleaved, with a border that repeats their edge."""

@@ -21,9 +21,11 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import check_moves, posed
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rigs import rigged
+from talkcli.engine.face.worn import Worn
 from talkcli.engine.motion import Motion, Textures, ratios
 from talkcli.engine.rendering.acting_skin import blend_wrinkles, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
+from talkcli.engine.rendering.dressing import carry
 from talkcli.engine.rendering.gathering import survey
 from talkcli.engine.rendering.occlusion import light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint
@@ -137,6 +139,7 @@ def is_compiled() -> bool:
     return is_cached(
         band,
         blend_wrinkles,
+        carry,
         develop,
         expose,
         light_mouth,
@@ -153,7 +156,19 @@ def compile_renderer() -> None:
     """Draw one small picture, so that every kernel is compiled and kept for the next time."""
     corners = torch.tensor([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.1]])
     faces = torch.tensor([[0, 1, 3], [1, 2, 3], [2, 0, 3]])
-    surface = surface_of(Avatar("pyramid", corners, faces, torch.tensor([0])), None)
+    tuft = Worn(
+        name="tuft",
+        kind="strands",
+        points=torch.tensor([[0.0, 0.0, 0.1], [0.0, 0.0, 0.2]]),
+        carriers=torch.tensor([[3]]),
+        shares=torch.ones(1, 1),
+        anchors=torch.arange(4),
+        colour=torch.zeros(1, 3, dtype=torch.uint8),
+        faces=torch.zeros(0, 3, dtype=torch.long),
+        nodes=2,
+        widths=torch.tensor([0.01]),
+    )
+    surface = surface_of(Avatar("pyramid", corners, faces, torch.tensor([0]), worn=(tuft,)), None)
     wrinkles = Wrinkles(
         ("all",),
         torch.ones(1, 8, 8, dtype=torch.int8),

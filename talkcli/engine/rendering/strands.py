@@ -3,12 +3,15 @@ strand towards their ends."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from talkcli.engine.compiled import exact, inlined
+from talkcli.engine.face.worn import Worn
 from talkcli.engine.rendering.rasterize import LANES, SHEER, edge
 
 STRAND = 0.00042
@@ -71,6 +74,115 @@ def _gradients(points: NDArray[np.float64], uv: NDArray[np.float64]) -> tuple[ND
         rise[:, :, None] * np.cross(q, normal)[:, None] + other[:, :, None] * np.cross(normal, p)[:, None]
     )
     return double / 2, np.linalg.norm(turned, axis=2) / double[:, None] ** 2
+
+
+WIDER = 0.85
+"""Power of how many times fewer strands are drawn, by which each is wider."""
+
+TIP = 0.022
+"""Metres before its end at which a ribbon begins to thin, at most half of it."""
+
+WHOLE, BODY = 1.16, 1.3
+"""How far from a sheet's end all of its strands are there; how far a ribbon's body is."""
+
+SLIM = ((0.0, 0.25, 0.7, 1.0), (0.75, 1.0, 0.9, 0.35))
+"""Along a ribbon, and how wide it is there."""
+
+ROLL = 0.35
+"""Radians that ribbons turn about themselves, standard deviation."""
+
+DARK_ROOTS = ((0.0, 0.012, 0.045), (0.55, 0.80, 1.0))
+"""Metres from the root, and how bright hair is there."""
+
+BENDS = 0.45
+"""Radians from one piece of a strand to the next, on average, above which no point is left out."""
+
+
+class Ribbons(NamedTuple):
+    """Ribbons laid along strands: two vertices for each point that is drawn."""
+
+    vertices: NDArray[np.float64]
+    normals: NDArray[np.float64]
+    ways: NDArray[np.float64]
+    point: NDArray[np.int64]
+    """[M] which point of the strands each vertex stands beside"""
+    faces: NDArray[np.int64]
+    hair: NDArray[np.float64]
+    """[F, 3, 3] see WHICH"""
+    shade: NDArray[np.float64]
+    """[M] how bright"""
+
+
+def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
+    """Every so many strands as ribbons that face away from the middle of the head."""
+    assert worn.widths is not None
+    chosen = np.arange(0, len(worn.widths), every)
+    lines = worn.points.double().numpy().reshape(-1, worn.nodes, 3)[chosen]
+    nodes = _nodes(lines, every)
+    lines = lines[:, nodes]
+    count, length = lines.shape[:2]
+    steps = np.linalg.norm(np.diff(lines, axis=1), axis=2)
+    run = np.concatenate([np.zeros((count, 1)), np.cumsum(steps, 1)], 1)
+    whole = np.maximum(run[:, -1:], 1e-6)
+    t = run / whole
+    ways = _unit(np.gradient(lines, axis=1))
+    outward = lines - _middle(neutral, lines)
+    outward = _unit(outward - (outward * ways).sum(2, keepdims=True) * ways)
+    angle = ROLL * np.sqrt(12) * (_chances(chosen, 3) - 0.5)[:, None, None]
+    side = np.cross(ways, outward)
+    side = np.cos(angle) * side + np.sin(angle) * outward
+    width = worn.widths.double().numpy()[chosen, None] * every**WIDER * np.interp(t, *SLIM)
+    vertices = lines[:, :, None] + side[:, :, None] * (width / 2)[..., None, None] * np.array([[-1.0], [1.0]])
+    a = (np.arange(count)[:, None] * length + np.arange(length - 1)) * 2
+    faces = np.stack([np.stack([a, a + 1, a + 2], -1), np.stack([a + 1, a + 3, a + 2], -1)], 2).reshape(-1, 3)
+    number = np.ceil(width.max(1) / STRAND)
+    first = 50 + np.concatenate([[0], np.cumsum(number + 8)[:-1]])
+    which = np.stack([first, first + number], 1)[:, None].repeat(length, 1)
+    tip = np.minimum(TIP / whole, 0.5)
+    left = BODY * np.minimum((1 - t) / tip, 1)[..., None].repeat(2, 2)
+    hair = np.stack([which, left, np.ones_like(left)], -1).reshape(-1, 3)[faces]
+    lit = np.interp(run, *DARK_ROOTS)[..., None].repeat(2, 2)
+    point = (chosen[:, None] * worn.nodes + nodes)[..., None].repeat(2, 2)
+
+    def twice(values: NDArray) -> NDArray:
+        return values[:, :, None].repeat(2, 2).reshape(-1, 3)
+
+    return Ribbons(
+        vertices.reshape(-1, 3), twice(outward), twice(ways), point.ravel(), faces, hair, lit.ravel()
+    )
+
+
+def _nodes(lines: NDArray, every: int) -> NDArray[np.int64]:
+    """Which points of the strands are drawn: every other one where fewer strands are and they hardly bend."""
+    nodes = np.arange(lines.shape[1])
+    if every == 1 or len(nodes) < 6:
+        return nodes
+    ways = _unit(np.diff(lines, axis=1))
+    bend = np.arccos(np.clip((ways[:, 1:] * ways[:, :-1]).sum(2), -1, 1)).mean()
+    if bend > BENDS:
+        return nodes
+    return np.unique(np.append(nodes[::2], nodes[-1]))
+
+
+def _middle(neutral: NDArray[np.float32], points: NDArray) -> NDArray:
+    """For points [..., 3] the nearest of an upright line in the middle of a head, from its neck to where its
+    crown is round."""
+    low, high = neutral.min(0), neutral.max(0)
+    x, z = float(low[0] + high[0]) / 2, float(np.median(neutral[:, 2]))
+    top = high[1] - 0.095
+    y = np.clip(points[..., 1], low[1], top)
+    return np.stack([np.full_like(y, x), y, np.full_like(y, min(z, high[2] - 0.1))], -1)
+
+
+def _chances(numbers: NDArray[np.int64], kind: int) -> NDArray[np.float64]:
+    """An even share 0..1 of each whole number's own, another for each kind."""
+    x = (numbers.astype(np.uint64) * np.uint64(7) + np.uint64(kind)) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+    return ((x ^ (x >> np.uint64(29))) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _unit(vectors: NDArray) -> NDArray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 @inlined

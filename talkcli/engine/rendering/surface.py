@@ -10,16 +10,23 @@ from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.look import Look, Wrinkles
+from talkcli.engine.face.look import Look
 from talkcli.engine.face.topology import MATERIALS, Topology
-from talkcli.engine.rendering.occlusion import bake_occlusion
+from talkcli.engine.face.worn import WORN_KINDS
+from talkcli.engine.rendering.dressing import Dressing, wardrobe_of
+from talkcli.engine.rendering.occlusion import bake_occlusion, shadows
 from talkcli.engine.rendering.rasterize import BOTH, ONE, SHEER
-from talkcli.engine.rendering.strands import TO_END, comb_out
+from talkcli.engine.rendering.strands import TO_END, WHOLE, comb_out
 from talkcli.engine.rendering.textures import METRES, layered
 
 SKIN, EYE, TEETH, GUM, TONGUE, CAVITY, LASH, HAIR = range(len(MATERIALS))
 CLAY = len(MATERIALS)
 """What a mesh without a look is made of."""
+CLOTH, HARD = CLAY + 1, CLAY + 2
+OF_KINDS = np.array([{"strands": HAIR, "cloth": CLOTH, "hard": HARD}[kind] for kind in WORN_KINDS])
+
+STRAND_SPACING = np.float32(0.003)
+"""Metres between the samples by which a point of hair finds its light."""
 
 CLAY_LOOK = Look(
     torch.tensor([[[196, 186, 176]]], dtype=torch.uint8),
@@ -29,7 +36,8 @@ CLAY_LOOK = Look(
 
 
 class DrawnSurface(NamedTuple):
-    """Arrays that the kernels read; texture rows count from the top."""
+    """Arrays that the kernels read: of V vertices and F faces, first those of the head, then of meshes that
+    it wears, then of ribbons of hair; texture rows count from the top."""
 
     faces: NDArray[np.uint32]
     uv: NDArray[np.float32]
@@ -38,7 +46,7 @@ class DrawnSurface(NamedTuple):
     sides: NDArray[np.uint8]
     """[F] what is drawn of each face, see `rasterize.ONE`"""
     corner_starts: NDArray[np.int64]
-    """[V + 1] where each vertex's faces begin in corner_faces"""
+    """[bodies + 1] where each vertex's faces begin in corner_faces; bodies is all that is no ribbon"""
     corner_faces: NDArray[np.int32]
     texels: NDArray[np.int16]
     levels: NDArray[np.int64]
@@ -53,6 +61,10 @@ class DrawnSurface(NamedTuple):
     """[V] mean distance to the neighbours, metres"""
     strands: NDArray[np.float32]
     """[V, 3] which way hair lies on the neutral face, unit; 0 where there is none"""
+    colours: NDArray[np.float32]
+    """[V, 3] linear, of faces that no look paints"""
+    gloss: NDArray[np.float32]
+    """[F, 2] strength and roughness of such faces; below 0 of those that the look paints"""
     hair: NDArray[np.float32]
     """[F, 3, 3] the strands of its corners, see `comb_out`; 0 where there is none"""
     pairs: NDArray[np.int64]
@@ -63,10 +75,15 @@ class DrawnSurface(NamedTuple):
     """Vertices of the lips"""
     lip_pair: NDArray[np.int64]
     """The pair nearest to each of them"""
+    dressing: Dressing
+    neutral: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    """[V, 3] of the neutral face, dressed"""
 
 
-def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | None = None) -> DrawnSurface:
-    """`topology` is the rig's; without it a mesh with UVs is skin all over; without UVs or a look, clay."""
+def surface_of(avatar: Avatar, topology: Topology | None, every: int = 1) -> DrawnSurface:
+    """`topology` is the rig's; without it a mesh with UVs is skin all over; without UVs or a look, clay. Of
+    hair every so many strands are drawn."""
     faces = avatar.faces.numpy().astype(np.uint32)
     vertices = avatar.neutral.numpy().astype(np.float32)
     look, materials = CLAY_LOOK, np.full(len(faces), CLAY, np.uint8)
@@ -85,19 +102,55 @@ def surface_of(avatar: Avatar, topology: Topology | None, wrinkles: Wrinkles | N
     hair = comb_out(vertices, faces, uv, materials == HAIR)
     sheer = (materials == HAIR) & (hair[:, :, TO_END] < 1).any(1)
     sides = np.where(sheer, SHEER, np.where(both, BOTH, ONE)).astype(np.uint8)
-    order = np.argsort(faces.ravel(), kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(faces.ravel(), minlength=len(vertices)))])
+    ways = _strands(vertices, faces, uv, materials)
+    worn = wardrobe_of(avatar, every)
+    head, bodies, solid = len(vertices), len(vertices) + worn.dressing.meshes, len(faces) + worn.mesh_faces
+    faces = np.concatenate([faces, (worn.faces + head).astype(np.uint32)])
+    vertices = np.concatenate([vertices, worn.dressing.rest])
+    uv = np.concatenate([uv, np.stack([worn.uv[..., 0], 1 - worn.uv[..., 1]], -1)])
+    materials = np.concatenate([materials, OF_KINDS[worn.kinds].astype(np.uint8)])
+    hair = np.concatenate([hair, worn.hair])
+    thin = (worn.hair[:, :, TO_END] < WHOLE).any(1) & (worn.kinds == WORN_KINDS.index("strands"))
+    sides = np.concatenate([sides, np.where(thin, SHEER, BOTH).astype(np.uint8)])
+    gloss = np.concatenate([np.full((len(sides) - len(worn.gloss), 2), -1, np.float32), worn.gloss])
+    body = faces[:solid]
+    order = np.argsort(body.ravel(), kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(body.ravel(), minlength=bodies))])
     corners = (order // 3).astype(np.int32)
     normals = np.empty_like(vertices)
-    vertex_normals(vertices, faces, starts, corners, np.empty((len(faces), 3), np.float32), normals)
-    spacing, curvature = _neighbourhood(vertices, normals, faces)
+    vertex_normals(vertices, body, starts, corners, np.empty((solid, 3), np.float32), normals)
+    normals[bodies:] = worn.dressing.normals[worn.dressing.meshes :]
+    spacing, curvature = (
+        np.pad(values, (0, len(vertices) - bodies))
+        for values in _neighbourhood(vertices[:bodies], normals[:bodies], body)
+    )
+    spacing[bodies:] = STRAND_SPACING
     pairs, inside, lips, lip_pair = _mouth(vertices, faces, topology)
     return DrawnSurface(
         faces, uv, materials, sides, starts, corners,
         *layered(look), METRES * np.array([*look.relief.shape[::-1], 1], np.float32),
         bake_occlusion(vertices, normals, spacing, faces, sides, materials == HAIR), curvature, spacing,
-        _strands(vertices, faces, uv, materials), hair, pairs, inside, lips, lip_pair,
+        np.concatenate([ways, worn.dressing.ways]),
+        np.concatenate([np.zeros((head, 3), np.float32), worn.colours]),
+        gloss.astype(np.float32), hair, pairs, inside, lips, lip_pair, worn.dressing, vertices, normals,
     )  # fmt: skip
+
+
+def past_hair(
+    surface: DrawnSurface, direction: NDArray[np.floating], ids: NDArray[np.int32], depth: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """[V] on the neutral face, how much of a light each point of hair sees; and what share hair leaves of
+    what each other vertex would see without it."""
+    bodies, solid = len(surface.corner_starts) - 1, len(surface.corner_faces) // 3
+    neutral, normals = surface.neutral, surface.normals
+    whole, bald = np.empty(len(neutral), np.float32), np.empty(bodies, np.float32)
+    for verts, faces, visible in ((len(neutral), len(surface.faces), whole), (bodies, solid, bald)):
+        shadows(
+            neutral[:verts], normals[:verts], surface.spacing, surface.faces[:faces], surface.sides,
+            direction, ids, depth, visible,
+        )  # fmt: skip
+    whole[:bodies] = np.where(bald > 0, np.minimum(whole[:bodies] / np.maximum(bald, 1e-6), 1), 1)
+    return whole
 
 
 def _mouth(
@@ -107,6 +160,7 @@ def _mouth(
     if topology is None or not len(topology.lip_pairs):
         return none.reshape(0, 2), none, none, none
     pairs = topology.lip_pairs.numpy().astype(np.int64)
+    faces = faces[: len(topology.faces)]
     wet = np.isin(topology.materials.numpy(), (TEETH, GUM, TONGUE, CAVITY))
     inside = np.setdiff1d(faces[wet], faces[~wet]).astype(np.int64)
     lips = topology.regions["lips"].numpy().astype(np.int64)
@@ -168,7 +222,7 @@ def vertex_normals(vertices, faces, corner_starts, corner_faces, across, normals
             vertices[k, 2] - vertices[i, 2],
         )
         across[f, 0], across[f, 1], across[f, 2] = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-    for v in range(len(vertices)):
+    for v in range(len(corner_starts) - 1):
         x, y, z = 0.0, 0.0, 0.0
         for c in range(corner_starts[v], corner_starts[v + 1]):
             f = corner_faces[c]

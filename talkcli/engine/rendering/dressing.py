@@ -1,0 +1,184 @@
+"""Dressing: what an avatar wears as the renderer carries it: arrays made once, a kernel for every frame."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from talkcli.engine.compiled import fast
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.worn import WORN_KINDS, Worn, rigid_motion
+from talkcli.engine.rendering.strands import Ribbons, ribbons_of
+from talkcli.engine.rendering.textures import linear
+
+_Floats = NDArray[np.float32]
+
+
+class Dressing(NamedTuple):
+    """Of M vertices that are worn: first those of meshes, then those of ribbons of hair."""
+
+    neutral: _Floats
+    """[V, 3] the bare head that wears them, metres"""
+    rest: _Floats
+    """[M, 3] metres on it"""
+    normals: _Floats
+    """[M, 3] of ribbons, as hair is lit; meshes get theirs in every frame"""
+    ways: _Floats
+    """[M, 3] along the hair, unit; 0 on meshes"""
+    row: NDArray[np.int32]
+    """[M] which row of carriers"""
+    thing: NDArray[np.int32]
+    """[rows] which thing each row belongs to"""
+    carriers: NDArray[np.int32]
+    """[rows, k] vertices of the head"""
+    shares: _Floats
+    """[rows, k]"""
+    anchors: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    """[things + 1] where each thing's anchors begin"""
+    meshes: int
+    """How many of the M are of meshes"""
+
+
+class Wardrobe(NamedTuple):
+    """A dressing, and its faces as they are drawn."""
+
+    dressing: Dressing
+    faces: NDArray[np.int64]
+    """[F, 3] into the M vertices; those of meshes first"""
+    uv: _Floats
+    """[F, 3, 2], origin bottom left"""
+    kinds: NDArray[np.int64]
+    """[F] of WORN_KINDS"""
+    hair: _Floats
+    """[F, 3, 3] see `strands.WHICH`"""
+    gloss: _Floats
+    """[F, 2] strength and roughness; below 0 where the look says it"""
+    colours: _Floats
+    """[M, 3] linear"""
+    mesh_faces: int
+
+
+def wardrobe_of(avatar: Avatar, every: int) -> Wardrobe:
+    """Of hair every so many strands are drawn, so much wider."""
+    things = [worn for worn in avatar.worn if len(worn.points)]
+    things.sort(key=lambda worn: worn.kind == "strands")
+    neutral = avatar.neutral.numpy().astype(np.float32)
+    drawn = [_drawn(worn, neutral, every) for worn in things]
+    width = max([worn.carriers.shape[1] for worn in things], default=1)
+    firsts = np.cumsum([0, *(len(part.rest) for part in drawn)])
+    rows = np.cumsum([0, *(len(worn.carriers) for worn in things)])
+    counts = [len(part.faces) for part in drawn]
+    solid = sum(worn.kind != "strands" for worn in things)
+
+    def joined(values: list[NDArray], shape: tuple[int, ...], kind: type) -> NDArray:
+        return np.concatenate([np.zeros((0, *shape), kind), *values]).astype(kind)
+
+    def padded(values: torch.Tensor) -> NDArray:
+        return np.pad(values.numpy(), ((0, 0), (0, width - values.shape[1])))
+
+    dressing = Dressing(
+        neutral,
+        joined([part.rest for part in drawn], (3,), np.float32),
+        joined([part.normals for part in drawn], (3,), np.float32),
+        joined([part.ways for part in drawn], (3,), np.float32),
+        joined([part.row + first for part, first in zip(drawn, rows, strict=False)], (), np.int32),
+        joined([np.full(len(worn.carriers), i) for i, worn in enumerate(things)], (), np.int32),
+        joined([padded(worn.carriers) for worn in things], (width,), np.int32),
+        joined([padded(worn.shares) for worn in things], (width,), np.float32),
+        joined([worn.anchors.numpy() for worn in things], (), np.int64),
+        np.cumsum([0, *(len(worn.anchors) for worn in things)]).astype(np.int64),
+        int(firsts[solid]),
+    )
+    kinds = [np.full(count, WORN_KINDS.index(w.kind)) for w, count in zip(things, counts, strict=True)]
+    return Wardrobe(
+        dressing,
+        joined([part.faces + first for part, first in zip(drawn, firsts, strict=False)], (3,), np.int64),
+        joined([part.uv for part in drawn], (3, 2), np.float32),
+        joined(kinds, (), np.int64),
+        joined([part.hair for part in drawn], (3, 3), np.float32),
+        joined([part.gloss for part in drawn], (2,), np.float32),
+        joined([part.colours for part in drawn], (3,), np.float32),
+        sum(counts[:solid]),
+    )
+
+
+class _Drawn(NamedTuple):
+    rest: NDArray
+    normals: NDArray
+    ways: NDArray
+    row: NDArray
+    faces: NDArray
+    uv: NDArray
+    hair: NDArray
+    gloss: NDArray
+    colours: NDArray
+
+
+def _drawn(worn: Worn, neutral: _Floats, every: int) -> _Drawn:
+    """One thing with its vertices numbered from 0; `row` of its own carriers."""
+    count = len(worn.points)
+    colours = linear(worn.colour.numpy()).repeat(count // max(1, len(worn.colour)), 0)
+    row = np.arange(len(worn.carriers)).repeat(count // len(worn.carriers))
+    if worn.kind == "strands":
+        ribbons: Ribbons = ribbons_of(worn, neutral, every)
+        at = ribbons.point
+        faces, uv, hair = ribbons.faces, np.zeros((len(ribbons.faces), 3, 2)), ribbons.hair
+        rest, normals, ways = ribbons.vertices, ribbons.normals, ribbons.ways
+        colours, row = colours[at] * ribbons.shade[:, None], row[at]
+    else:
+        faces, rest = worn.faces.numpy(), worn.points.numpy()
+        uv = np.zeros((len(faces), 3, 2)) if worn.uv is None else worn.uv.numpy()
+        hair, normals, ways = np.zeros((len(faces), 3, 3)), np.zeros_like(rest), np.zeros_like(rest)
+    gloss = np.full((len(faces), 2), -1.0 if worn.uv is not None else worn.gloss)
+    return _Drawn(rest, normals, ways, row, faces, uv, hair, gloss, colours)
+
+
+def carried(
+    dressing: Dressing, head: _Floats, drift: _Floats, vertices: _Floats, normals: _Floats, ways: _Floats
+) -> None:
+    """Set the last M of vertices, and of the normals and ways of hair, to where a head [V, 3] carries them.
+
+    `drift` [rows, 3] is scratch. The same as `worn_vertices`.
+    """
+    starts = dressing.starts
+    turns, shifts = np.empty((len(starts) - 1, 3, 3), np.float32), np.empty((len(starts) - 1, 3), np.float32)
+    for thing in range(len(turns)):
+        own = dressing.anchors[starts[thing] : starts[thing + 1]]
+        turn, shift = rigid_motion(torch.from_numpy(dressing.neutral[own]), torch.from_numpy(head[own])[None])
+        turns[thing], shifts[thing] = turn[0].numpy(), shift[0].numpy()
+    carry(dressing, head, turns, shifts, drift, vertices, normals, ways)
+
+
+@fast
+def carry(dressing, head, turns, shifts, drift, vertices, normals, ways):
+    carriers, shares, neutral = dressing.carriers, dressing.shares, dressing.neutral
+    for r in range(len(carriers)):
+        turn, shift = turns[dressing.thing[r]], shifts[dressing.thing[r]]
+        for axis in range(3):
+            drift[r, axis] = shift[axis]
+        for k in range(carriers.shape[1]):
+            share, v = shares[r, k], carriers[r, k]
+            if share == 0.0:
+                continue
+            for axis in range(3):
+                still = (
+                    turn[axis, 0] * neutral[v, 0]
+                    + turn[axis, 1] * neutral[v, 1]
+                    + turn[axis, 2] * neutral[v, 2]
+                    + shift[axis]
+                )
+                drift[r, axis] += share * (head[v, axis] - still)
+    first = len(head)
+    for i in range(len(dressing.rest)):
+        r = dressing.row[i]
+        turn = turns[dressing.thing[r]]
+        for axis in range(3):
+            a, b, c = turn[axis, 0], turn[axis, 1], turn[axis, 2]
+            p, n, w = dressing.rest[i], dressing.normals[i], dressing.ways[i]
+            vertices[first + i, axis] = a * p[0] + b * p[1] + c * p[2] + drift[r, axis]
+            normals[first + i, axis] = a * n[0] + b * n[1] + c * n[2]
+            ways[first + i, axis] = a * w[0] + b * w[1] + c * w[2]
