@@ -258,7 +258,9 @@ def test_a_critic_fits_smaller_maps(stages):
     assert losses["critic"].isfinite()
 
 
-@pytest.mark.parametrize(("likely", "fooled", "expected"), [(1.0, 4.0, 0.05), (4.0, 1.0, 0.2), (0.0, 1.0, 0.0)])
+@pytest.mark.parametrize(
+    ("likely", "fooled", "expected"), [(1.0, 4.0, 0.05), (4.0, 1.0, 0.2), (0.0, 1.0, 0.0)]
+)
 def test_the_critic_pulls_a_fifth_of_what_likeness_pulls_and_no_more_than_itself(likely, fooled, expected):
     """Losses of known gradients at the last layer: their norms' ratio, at most 1, times 0.2."""
     last = torch.ones(1, 1, 2, 2, requires_grad=True)
