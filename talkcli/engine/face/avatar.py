@@ -50,7 +50,7 @@ class Avatar(TensorStruct):
         for thing in self.worn:
             if not isinstance(thing, Worn):
                 raise ValueError(f"Avatar.worn holds {thing!r:.80}")
-            thing.check_head(len(self.neutral))
+            thing.check_head(len(self.neutral), len(self.faces))
 
 
 def save_avatar(avatar: Avatar, path: Path) -> None:

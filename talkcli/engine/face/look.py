@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from jaxtyping import Float, Int8, UInt8
 from torch import Tensor
 
@@ -16,6 +18,9 @@ HAEMOGLOBIN = (0.20, 1.0, 0.86)
 FULL = 1.2
 """The most that a wrinkle map is on."""
 
+LIGHTS = ("studio", "even")
+"""What Look.light may name: a photographer's lamps, or a white room for pictures that hold their light."""
+
 
 class Look(TensorStruct):
     """Textures in the topology's UV layout, row 0 at the top (v = 1)."""
@@ -26,6 +31,18 @@ class Look(TensorStruct):
     """Specular strength and roughness, both /255."""
     relief: Int8[Tensor, "rows columns"]
     """Static height: pores and age lines, in RELIEF_UNIT."""
+    light: str | Float[Tensor, "9 3"] = "studio"
+    """What it is to be seen in: one of LIGHTS, or the linear light that a white matte surface shows, in
+    harmonics of its normal: 1, x, y, z, xy, xz, yz, x^2 - y^2, 3 z^2 - 1."""
+    exposure: float = 1.0
+    """Factor of all light: a photographer gives dark skin more of it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.light, str) and self.light not in LIGHTS:
+            raise ValueError(f"Look.light is {self.light}, not one of {', '.join(LIGHTS)}")
+        if not 0 < self.exposure < math.inf:
+            raise ValueError(f"Look.exposure is {self.exposure}: light is more than nothing")
 
 
 class Wrinkles(TensorStruct):

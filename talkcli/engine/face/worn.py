@@ -45,6 +45,8 @@ class Worn(TensorStruct):
     """Points of one strand; 0 of a mesh."""
     widths: Float[Tensor, " strands"] | None = None
     """Metres across each strand's ribbon."""
+    hides: Int[Tensor, " hidden"] | None = None
+    """Faces of the head that lie beneath it and are not drawn."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,11 +62,16 @@ class Worn(TensorStruct):
         if (self.kind == "strands") != (self.nodes > 1) or (self.nodes and strands * self.nodes != count):
             raise ValueError(f"Worn has {strands} strands of {self.nodes} points, and {count} points")
 
-    def check_head(self, verts: int) -> None:
-        """ValueError unless a head of so many vertices can wear it."""
-        for name, index in (("carriers", self.carriers), ("anchors", self.anchors)):
-            if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < verts:
-                raise ValueError(f"Worn.{name} points outside {verts} vertices")
+    def check_head(self, verts: int, faces: int) -> None:
+        """ValueError unless a head of so many vertices and faces can wear it."""
+        own = (
+            ("carriers", self.carriers, verts),
+            ("anchors", self.anchors, verts),
+            ("hides", self.hides, faces),
+        )
+        for name, index, count in own:
+            if index is not None and index.numel() and not 0 <= int(index.min()) <= int(index.max()) < count:
+                raise ValueError(f"Worn.{name} points outside {count} of the head's")
 
 
 class Carriage(NamedTuple):

@@ -13,8 +13,14 @@ from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.rendering.textures import linear
 
 STUDIO, TRANSPARENT = "studio", "transparent"
-STUDIO_GREY = (58, 63, 72)
-"""sRGB; it falls off towards the corners."""
+STUDIO_GREY = (98, 99, 99)
+"""sRGB where the light falls on it most."""
+
+GLOW = (0.62, 0.40)
+"""Where that is, of the picture's width and height."""
+
+CLOUDS = ((5, 0.16), (11, 0.08), (23, 0.03))
+"""Patches across the longer side, and how much lighter or darker they are: a painted canvas, out of focus."""
 
 LARGEST = 100_000_000
 """Pixels of a background picture."""
@@ -30,13 +36,24 @@ def backdrop(name: str, width: int, height: int) -> NDArray[np.float32] | None:
         return None
     if text != STUDIO and Path(text).is_file():
         return _picture(Path(text), width, height)
-    colour = STUDIO_GREY if text == STUDIO else _colour(text)
-    flat = np.broadcast_to(linear(np.array(colour, np.uint8)), (height, width, 3))
-    if text != STUDIO:
-        return np.ascontiguousarray(flat, np.float32)
-    y, x = np.mgrid[0:height, 0:width]
-    away = np.hypot((x + 0.5 - width / 2) / (width / 2), (y + 0.5 - 0.42 * height) / (height / 2))
-    return (flat * (1.35 - 0.62 * away**1.6).clip(0.22, None)[..., None]).astype(np.float32)
+    if text == STUDIO:
+        return _studio(width, height)
+    flat = np.broadcast_to(linear(np.array(_colour(text), np.uint8)), (height, width, 3))
+    return np.ascontiguousarray(flat, np.float32)
+
+
+def _studio(width: int, height: int) -> NDArray[np.float32]:
+    """A canvas far behind, lit from one side."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    away = np.hypot((x + 0.5) / width - GLOW[0], 0.9 * ((y + 0.5) / height - GLOW[1]))
+    chance, long = np.random.default_rng(40), max(width, height)
+    light = 1.22 - 1.05 * away**1.5
+    for patches, strength in CLOUDS:
+        rough = Image.fromarray(chance.standard_normal((patches, patches)).astype(np.float32))
+        smooth = rough.resize((long, long), Image.Resampling.BICUBIC, (1, 1, patches - 1, patches - 1))
+        light += strength * np.asarray(smooth)[:height, :width]
+    colour = linear(np.array(STUDIO_GREY, np.uint8))
+    return (colour * light.clip(0.2, 2.0)[..., None]).astype(np.float32)
 
 
 def _colour(text: str) -> tuple[int, ...]:

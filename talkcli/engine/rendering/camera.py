@@ -6,7 +6,7 @@ import math
 import re
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.errors import BadUsage, pick
@@ -24,8 +24,14 @@ ORBIT_SECONDS = 12
 _MARGIN = 1.08
 """Of free space round the head, as a factor."""
 
-EYES_FROM_CROWN = 0.40
-"""Where a portrait puts the eyes, of what it shows of the head and neck."""
+EYES_FROM_TOP = 0.39
+"""Where a portrait puts the eyes, of the height that it shows."""
+
+AIR = 0.026
+"""Metres over the crown."""
+
+CUT_OFF = 0.06
+"""Of the height of head, shoulders and cloth: what a picture leaves out at their lower end."""
 
 MAX_SIZE = 8192
 """Pixels along one side."""
@@ -77,34 +83,50 @@ def portrait(
         turns = [math.radians(degrees) * math.sin(2 * math.pi * i / count) for i in range(count)]
     ways = torch.tensor([[math.sin(turn), 0.0, math.cos(turn)] for turn in turns])
     points = avatar.neutral
-    target = (points.amin(0) + points.amax(0)) / 2
+    target, margin = (points.amin(0) + points.amax(0)) / 2, _MARGIN
     rig = rigged(avatar)
     regions = {} if rig is None else rig.model.topology.regions
-    if {"left_eye", "right_eye"} <= regions.keys():
-        low, high = _window(avatar, torch.cat([regions["left_eye"], regions["right_eye"]]))
+    framed = {"left_eye", "right_eye"} <= regions.keys()
+    if framed:
+        level = float(points[torch.cat([regions["left_eye"], regions["right_eye"]]), 1].mean())
+        points = torch.cat([points, *(w.points for w in avatar.worn if w.kind != "cloth")])
+        low, high = _window(points, level, _lowest(avatar))
         points = points[points[:, 1] > (low + high) / 2]
-        target = (points.amin(0) + points.amax(0)) / 2
+        target, margin = (points.amin(0) + points.amax(0)) / 2, 1.0
         target[1] = (low + high) / 2
         edges = torch.tensor([[float(target[0]), edge, float(target[2])] for edge in (low, high)])
         points = torch.cat([points, edges])
     distance = max(
-        _distance(points - target, way, focal, width, height) for way in ways[:: max(1, len(ways) // 24)]
+        _distance(points - target, way, focal, width, height, margin)
+        for way in ways[:: max(1, len(ways) // 24)]
     )
+    if framed:
+        below = float(target[1]) - distance * height / 2 / focal
+        target[1] += max(0.0, _lowest(avatar) - below)
     return Camera(
         torch.stack([look_at(target + distance * way, target) for way in ways]), focal, width, height
     )
 
 
-def _window(avatar: Avatar, eyes: Int[Tensor, " eye_verts"]) -> tuple[float, float]:
-    """The lowest and highest point of a head whose eyes are known, metres, that a portrait shows."""
-    low, high = float(avatar.neutral[:, 1].min()), float(avatar.neutral[:, 1].max())
-    level = float(avatar.neutral[eyes, 1].mean())
-    return max(high - (high - level) / EYES_FROM_CROWN, low + 0.06 * (high - low)), high
+def _window(points: Float[Tensor, "n 3"], eyes: float, lowest: float) -> tuple[float, float]:
+    """The lowest and highest point, metres, that a portrait shows of a head whose eyes stand so high."""
+    high = float(points[:, 1].max()) + AIR
+    return max(high - (high - eyes) / EYES_FROM_TOP, lowest), high
 
 
-def _distance(points: Float[Tensor, "n 3"], way: Tensor, focal: float, width: int, height: int) -> float:
-    """How far away a camera in that direction stands to see all the points and a margin."""
+def _lowest(avatar: Avatar) -> float:
+    """Below it shoulders and cloth are cut off, metres."""
+    cloth = [worn.points[:, 1] for worn in avatar.worn if worn.kind == "cloth"]
+    heights = torch.cat([avatar.neutral[:, 1], *cloth])
+    low, high = float(heights.min()), float(heights.max())
+    return low + CUT_OFF * (high - low)
+
+
+def _distance(
+    points: Float[Tensor, "n 3"], way: Tensor, focal: float, width: int, height: int, margin: float
+) -> float:
+    """How far away a camera in that direction stands to see all the points, with a margin as a factor."""
     across = points[:, 0] * way[2] - points[:, 2] * way[0]
-    wide = 2 * _MARGIN * focal * across.abs() / width
-    tall = 2 * _MARGIN * focal * points[:, 1].abs() / height
+    wide = 2 * margin * focal * across.abs() / width
+    tall = 2 * margin * focal * points[:, 1].abs() / height
     return float((points @ way + torch.maximum(wide, tall)).max())

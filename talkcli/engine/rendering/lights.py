@@ -1,4 +1,5 @@
-"""The photographer's lights: a warm key, a cool fill, two rims from behind, and a soft room."""
+"""The lights that a look asks for: a photographer's studio, an even room, or a room's own harmonics. They
+stand still; the camera walks among them."""
 
 from __future__ import annotations
 
@@ -7,6 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
+
+from talkcli.engine.face.look import Look
 
 _Floats = NDArray[np.float32]
 
@@ -19,7 +23,9 @@ class LightRig(NamedTuple):
     softbox: _Floats
     """[2, 3] the axes of the key's rectangle, for its image in the eyes"""
     room: _Floats
-    """[2, 3] light of the room from above and from below"""
+    """[9, 3] light of the room on a surface, see `Look.light`"""
+    shine: np.float32
+    """How much surfaces mirror of it all: nothing where the look's own picture already shows it"""
 
 
 def _unit(x: float, y: float, z: float) -> list[float]:
@@ -28,18 +34,34 @@ def _unit(x: float, y: float, z: float) -> list[float]:
 
 
 LIGHT_DIRECTIONS = np.array(
-    [_unit(-0.52, 0.58, 0.72), _unit(0.85, 0.12, 0.52), _unit(0.80, 0.42, -0.62), _unit(-0.86, 0.36, -0.52)]
+    [_unit(-0.52, 0.58, 0.72), _unit(0.85, 0.12, 0.52), _unit(0.80, 0.42, -0.62), _unit(-0.86, 0.36, -0.52)],
+    np.float32,
 )
 COLOURS = np.array(
-    [[1.28, 1.19, 1.08], [0.24, 0.27, 0.31], [0.75, 0.77, 0.82], [0.50, 0.53, 0.58]], np.float32
+    [[1.25, 1.17, 1.06], [0.29, 0.32, 0.37], [0.64, 0.65, 0.70], [0.40, 0.42, 0.46]], np.float32
 )
-ROOM = np.array([[0.27, 0.293, 0.325], [0.18, 0.162, 0.146]], np.float32)
+SKY, GROUND = np.array([0.302, 0.328, 0.364]), np.array([0.202, 0.181, 0.164])
+"""Light of the studio's room from straight above and from straight below."""
 
 
-def light_rig(turn: float) -> LightRig:
-    """The studio turned about the vertical by so many radians."""
-    c, s = math.cos(turn), math.sin(turn)
-    directions = LIGHT_DIRECTIONS @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
-    x, y, z = directions[0]
-    softbox = [_unit(z, 0, -x), _unit(-x * y, x * x + z * z, -y * z)]
-    return LightRig(directions.astype(np.float32), COLOURS, np.array(softbox, np.float32), ROOM)
+def _softbox(direction: _Floats) -> _Floats:
+    x, y, z = (float(part) for part in direction)
+    return np.array([_unit(z, 0, -x), _unit(-x * y, x * x + z * z, -y * z)], np.float32)
+
+
+def light_rig(look: Look) -> LightRig:
+    """The lights that a look is to be seen in."""
+    room = np.zeros((9, 3))
+    colours, shine = np.zeros_like(COLOURS), 0.0
+    if isinstance(look.light, Tensor):
+        room[:] = look.light.numpy()
+    elif look.light == "even":
+        room[0] = 1.0
+    else:
+        room[0], room[2] = (SKY + GROUND) / 2, (SKY - GROUND) / 2
+        colours, shine = COLOURS, 1.0
+    gain = look.exposure
+    return LightRig(
+        LIGHT_DIRECTIONS, (gain * colours).astype(np.float32), _softbox(LIGHT_DIRECTIONS[0]),
+        (gain * room).astype(np.float32), np.float32(shine),
+    )  # fmt: skip

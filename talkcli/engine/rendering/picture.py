@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,11 +9,11 @@ from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend_wrinkles, wr
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.dressing import carried
 from talkcli.engine.rendering.gathering import ATTRIBUTES, FACTS, Acting, batch, survey
-from talkcli.engine.rendering.lights import light_rig
+from talkcli.engine.rendering.lights import LightRig, light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, light_mouth, shadows
 from talkcli.engine.rendering.painting import PaintMemory, develop, expose, paint
 from talkcli.engine.rendering.rasterize import band, project, sheet
-from talkcli.engine.rendering.surface import DrawnSurface, past_hair, vertex_normals
+from talkcli.engine.rendering.surface import CLAY_LOOK, DrawnSurface, past_hair, vertex_normals
 from talkcli.engine.rendering.textures import tables
 
 Pixels = NDArray[np.uint8]
@@ -28,7 +26,7 @@ TABLES = tables()
 class Painter:
     """Draws frames of one size of one surface. Not to be shared by threads: the memory is reused.
 
-    `background`: see `backdrop`.
+    `background`: see `backdrop`; `light`: the studio's by default.
     """
 
     def __init__(
@@ -38,9 +36,11 @@ class Painter:
         height: int,
         background: str = "studio",
         maps: WrinkleMaps | None = None,
+        light: LightRig | None = None,
     ) -> None:
         verts, faces = len(surface.occlusion), len(surface.faces)
         self.surface = surface
+        self.rig = light_rig(CLAY_LOOK) if light is None else light
         maps = wrinkle_maps(None) if maps is None else maps
         border = np.array([0, 1, 1, 1, 1])
         self.maps = maps._replace(boxes=maps.boxes + border, size=maps.size + 2)
@@ -102,7 +102,7 @@ class Painter:
         vertex_normals(
             vertices, s.faces[solid], s.corner_starts, s.corner_faces, self.across, self.normals
         )  # fmt: skip
-        rig = light_rig(math.atan2(view[2, 0], view[2, 2]) / 2)
+        rig = self.rig
         self._light(rig.directions[0])
         points[:, :3], points[:, 3:6], points[:, 6], points[:, 7] = (
             vertices,

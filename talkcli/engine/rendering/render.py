@@ -27,11 +27,12 @@ from talkcli.engine.rendering.acting_skin import blend_wrinkles, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.dressing import carry
 from talkcli.engine.rendering.gathering import survey
+from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint
 from talkcli.engine.rendering.picture import Painter, Pixels
 from talkcli.engine.rendering.rasterize import band, project, rasterize
-from talkcli.engine.rendering.surface import surface_of, vertex_normals
+from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of, vertex_normals
 
 RENDERERS = ("numba", "pyrender")
 FRAMES_AHEAD = 32
@@ -70,10 +71,11 @@ def frames(
     check_moves(motion, avatar)
     rig = rigged(avatar)
     surface, maps = surface_of(avatar, None if rig is None else rig.model.topology), wrinkle_maps(acting)
-    first = Painter(surface, camera.width, camera.height, background, maps)
+    light = light_rig(avatar.look or CLAY_LOOK)
+    first = Painter(surface, camera.width, camera.height, background, maps, light)
 
     def another() -> Painter:
-        return Painter(surface, camera.width, camera.height, background, maps)
+        return Painter(surface, camera.width, camera.height, background, maps, light)
 
     motion = motion if texture else replace(motion, texture=None)
     tints = motion.texture and painted(motion.texture, wrinkles_of(avatar), TINT)

@@ -129,13 +129,18 @@ def mirrored(normal, view):
 
 
 @inlined
-def around(rig, channel, height):
-    """The room's light from a direction that rises so much."""
-    return rig.room[1, channel] + (0.5 + 0.5 * height) * (rig.room[0, channel] - rig.room[1, channel])
+def around(rig, channel, way):
+    """The room's light from a direction, see `Look.light`."""
+    x, y, z = way
+    room = rig.room
+    level = room[0, channel] + room[1, channel] * x + room[2, channel] * y + room[3, channel] * z
+    level += room[4, channel] * x * y + room[5, channel] * x * z + room[6, channel] * y * z
+    level += room[7, channel] * (x * x - y * y) + room[8, channel] * (3.0 * z * z - 1.0)
+    return max(level, 0.0)
 
 
 @inlined
-def body(channel, rig, albedo, cosines, rise, shelter, key, softness):
+def body(channel, rig, albedo, cosines, normal, shelter, key, softness):
     """Light of one channel that comes out of the surface again."""
     width = 0.02 + min(softness * WANDER[channel], 0.7)
     wander = min(softness, 0.25) * WANDER[channel]
@@ -144,7 +149,7 @@ def body(channel, rig, albedo, cosines, rise, shelter, key, softness):
     for number in range(1, 4):
         wrapped = max((cosines[number] + 0.25 + 0.3 * wander) / (1.25 + 0.3 * wander), 0.0)
         total += rig.colours[number, channel] * wrapped * wrapped * shelter
-    return albedo * (total + around(rig, channel, rise) * bounced(shelter, albedo))
+    return albedo * (total + around(rig, channel, normal) * bounced(shelter, albedo))
 
 
 @inlined
@@ -156,9 +161,9 @@ def _diffuse(rig, albedo, normal, shelter, key, softness):
         dot(normal, light(rig, 3)),
     )
     return (
-        body(0, rig, albedo[0], cosines, normal[1], shelter, key, softness),
-        body(1, rig, albedo[1], cosines, normal[1], shelter, key, softness),
-        body(2, rig, albedo[2], cosines, normal[1], shelter, key, softness),
+        body(0, rig, albedo[0], cosines, normal, shelter, key, softness),
+        body(1, rig, albedo[1], cosines, normal, shelter, key, softness),
+        body(2, rig, albedo[2], cosines, normal, shelter, key, softness),
     )
 
 
@@ -182,10 +187,10 @@ def toned(colour):
 
 
 @inlined
-def reflected(channel, rig, hard, edge, glance, rise):
+def reflected(channel, rig, hard, edge, glance, mirror):
     """One channel of what shares of the key, the first rim and the room throw back."""
     lights = hard * rig.colours[0, channel] + edge * rig.colours[2, channel]
-    return lights + glance * around(rig, channel, rise)
+    return lights + glance * rig.shine * around(rig, channel, mirror)
 
 
 @fast
@@ -207,9 +212,9 @@ def shade_body(count, batch, rig):
         glance = strength * fresnel(max(dot(sharp, view), 0.0)) * (1.0 - 0.8 * roughness) * shelter * shelter
         out = toned(
             (
-                out[0] + reflected(0, rig, hard, edge, glance, mirror[1]),
-                out[1] + reflected(1, rig, hard, edge, glance, mirror[1]),
-                out[2] + reflected(2, rig, hard, edge, glance, mirror[1]),
+                out[0] + reflected(0, rig, hard, edge, glance, mirror),
+                out[1] + reflected(1, rig, hard, edge, glance, mirror),
+                out[2] + reflected(2, rig, hard, edge, glance, mirror),
             )
         )
         keep_three(batch, LIGHT, i, out)
@@ -234,12 +239,12 @@ def shade_eye(count, batch, rig):
         )
         box = clamped((0.24 - a) / 0.07) * clamped((0.32 - b) / 0.07)
         bright = box * clamped(2.5 * shelter) * (0.25 + 0.75 * key)
-        glance = 1.5 * fresnel(max(dot(normal, view), 0.0)) * shelter
+        glance = 1.5 * rig.shine * fresnel(max(dot(normal, view), 0.0)) * shelter
         out = toned(
             (
-                out[0] + bright * rig.colours[0, 0] + glance * around(rig, 0, mirror[1]),
-                out[1] + bright * rig.colours[0, 1] + glance * around(rig, 1, mirror[1]),
-                out[2] + bright * rig.colours[0, 2] + glance * around(rig, 2, mirror[1]),
+                out[0] + bright * rig.colours[0, 0] + glance * around(rig, 0, mirror),
+                out[1] + bright * rig.colours[0, 1] + glance * around(rig, 1, mirror),
+                out[2] + bright * rig.colours[0, 2] + glance * around(rig, 2, mirror),
             )
         )
         keep_three(batch, LIGHT, i, out)

@@ -28,6 +28,9 @@ OF_KINDS = np.array([{"strands": HAIR, "cloth": CLOTH, "hard": HARD}[kind] for k
 STRAND_SPACING = np.float32(0.003)
 """Metres between the samples by which a point of hair finds its light."""
 
+CLOTH_LEAST = 0.3
+"""Share of the room's light that worn meshes get between their layers: it comes through."""
+
 CLAY_LOOK = Look(
     torch.tensor([[[196, 186, 176]]], dtype=torch.uint8),
     torch.tensor([[[64, 150]]], dtype=torch.uint8),
@@ -97,6 +100,8 @@ def surface_of(avatar: Avatar, topology: Topology | None, every: int = 1) -> Dra
         materials = (
             np.zeros_like(materials) if topology is None else topology.materials.numpy().astype(np.uint8)
         )
+    seen = _seen(avatar)
+    faces, uv, materials = faces[seen], uv[seen], materials[seen]
     uv = np.ascontiguousarray(np.stack([uv[..., 0], 1 - uv[..., 1]], -1), np.float32)
     both = (materials == LASH) | (materials == HAIR) | (topology is None or materials == CLAY)
     hair = comb_out(vertices, faces, uv, materials == HAIR)
@@ -125,15 +130,26 @@ def surface_of(avatar: Avatar, topology: Topology | None, every: int = 1) -> Dra
         for values in _neighbourhood(vertices[:bodies], normals[:bodies], body)
     )
     spacing[bodies:] = STRAND_SPACING
-    pairs, inside, lips, lip_pair = _mouth(vertices, faces, topology)
+    pairs, inside, lips, lip_pair = _mouth(vertices, avatar.faces.numpy(), topology)
+    occlusion = bake_occlusion(vertices, normals, spacing, faces, sides, materials == HAIR)
+    occlusion[head:bodies] = np.maximum(occlusion[head:bodies], CLOTH_LEAST)
     return DrawnSurface(
         faces, uv, materials, sides, starts, corners,
         *layered(look), METRES * np.array([*look.relief.shape[::-1], 1], np.float32),
-        bake_occlusion(vertices, normals, spacing, faces, sides, materials == HAIR), curvature, spacing,
+        occlusion, curvature, spacing,
         np.concatenate([ways, worn.dressing.ways]),
         np.concatenate([np.zeros((head, 3), np.float32), worn.colours]),
         gloss.astype(np.float32), hair, pairs, inside, lips, lip_pair, worn.dressing, vertices, normals,
     )  # fmt: skip
+
+
+def _seen(avatar: Avatar) -> NDArray[np.bool_]:
+    """[F] which faces of the head nothing that it wears hides."""
+    seen = np.ones(len(avatar.faces), bool)
+    for worn in avatar.worn:
+        if worn.hides is not None:
+            seen[worn.hides.numpy()] = False
+    return seen
 
 
 def past_hair(
@@ -154,13 +170,12 @@ def past_hair(
 
 
 def _mouth(
-    vertices: NDArray[np.float32], faces: NDArray[np.uint32], topology: Topology | None
+    vertices: NDArray[np.float32], faces: NDArray[np.integer], topology: Topology | None
 ) -> tuple[NDArray[np.int64], ...]:
     none = np.zeros(0, np.int64)
     if topology is None or not len(topology.lip_pairs):
         return none.reshape(0, 2), none, none, none
     pairs = topology.lip_pairs.numpy().astype(np.int64)
-    faces = faces[: len(topology.faces)]
     wet = np.isin(topology.materials.numpy(), (TEETH, GUM, TONGUE, CAVITY))
     inside = np.setdiff1d(faces[wet], faces[~wet]).astype(np.int64)
     lips = topology.regions["lips"].numpy().astype(np.int64)

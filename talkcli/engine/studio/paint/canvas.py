@@ -72,7 +72,7 @@ class Canvas:
 
 
 @making_arrays
-def _cover(corners: NDArray, size: int) -> tuple[NDArray, NDArray]:  # pragma: no cover
+def cover_texels(corners: NDArray, size: int) -> tuple[NDArray, NDArray]:  # pragma: no cover
     """For triangles [F, 3, 2] in texels: the face at every texel's centre or -1, and its barycentric
     weights."""
     face = np.full((size, size), -1, np.int32)
@@ -146,11 +146,11 @@ def canvas_of(
     """Bake what the vertices of a mesh know into its atlas: `points` [V, 3] mm on the template, `part` [V] of
     PARTS, `fields` [V, 6] lip, lip_u, lip_upper, lid, lid_s, lid_upper; `uv` [F, 3, 2] of faces' corners."""
     corners = uv * [size, -size] + [0, size]
-    face, weights = _cover(np.ascontiguousarray(corners, np.float64), size)
+    face, weights = cover_texels(np.ascontiguousarray(corners, np.float64), size)
     covered = face.ravel() >= 0
     texels = np.flatnonzero(covered)
     face, weights = face.ravel()[texels], weights.reshape(-1, 3)[texels]
-    row, column = _nearest(covered.reshape(size, size))
+    row, column = nearest_covered(covered.reshape(size, size))
     order = np.cumsum(covered) - 1
     nearest = order[(row * size + column).ravel()].astype(np.int32)
 
@@ -181,7 +181,7 @@ def canvas_of(
     )
 
 
-def _nearest(covered: NDArray[np.bool_]) -> NDArray[np.int32]:
+def nearest_covered(covered: NDArray[np.bool_]) -> NDArray[np.int32]:
     """[2, h, w] row and column of the nearest covered texel."""
     indices = distance_transform_edt(~covered, return_distances=False, return_indices=True)
     assert isinstance(indices, np.ndarray)

@@ -15,6 +15,9 @@ SIDES = ("left", "right")
 TURN = {"LookUp": (-26.0, 0.0), "LookDown": (26.0, 0.0), "LookIn": (0.0, -32.0), "LookOut": (0.0, 32.0)}
 """Degrees about x, and about y towards the temple, that an eyeball turns at weight 1."""
 
+LISTENER = np.array([0.0, 20.0, 1100.0])
+"""mm: what eyes at rest look at, about where a portrait's camera stands."""
+
 FREE = 9
 """The loop of the lids from which on they need not move with the eyeball."""
 
@@ -47,6 +50,19 @@ def cornea_axis(points: Array, centre: Array) -> Array:
 def balls_of(base: Array) -> dict[str, Ball]:
     """Both, of FaceKit's vertices [VERTS, 3]."""
     return {side: fitted_ball(base[slice(*RANGES[f"{side}_eye"])]) for side in SIDES}
+
+
+def facing(base: Array, point: Array) -> Array:
+    """FaceKit's vertices [VERTS, 3] with either eyeball turned to a point: they come 6 degrees apart."""
+    out = base.copy()
+    for side, ball in balls_of(base).items():
+        part = slice(*RANGES[f"{side}_eye"])
+        way = (point - ball.centre) / np.linalg.norm(point - ball.centre)
+        across = np.cross(ball.axis, way)
+        skew = np.array([[0, -across[2], across[1]], [across[2], 0, -across[0]], [-across[1], across[0], 0]])
+        turn = np.eye(3) + skew + skew @ skew / (1 + ball.axis @ way)
+        out[part] = (base[part] - ball.centre) @ turn.T + ball.centre
+    return out
 
 
 def turned(rest: Array, pitch: float, yaw: float) -> Array:

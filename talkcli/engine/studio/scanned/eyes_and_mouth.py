@@ -13,7 +13,7 @@ from talkcli.engine.studio.paint.eyes_and_mouth import IRIS, iris_colour, sclera
 from talkcli.engine.studio.paint.paint import Paint
 from talkcli.engine.studio.paint.pigment import from_srgb
 from talkcli.engine.studio.scanned.balls import SIDES, Ball
-from talkcli.engine.studio.scanned.landmarks import LIMBUS, gaze_axis
+from talkcli.engine.studio.scanned.landmarks import LIMBUS
 
 FLESH = (
     ("upper_gum", (178, 100, 96), 0.7, 0.28, 40.0),
@@ -23,6 +23,13 @@ FLESH = (
 """Part, its sRGB in front, specular strength, roughness, and the z in mm where it is darkest."""
 
 
+LID_SHADE = 0.55
+"""Share of light that the upper lid and its lashes keep from the top of the eyeball."""
+
+CAUSTIC = np.deg2rad(-55)
+"""Where on an iris light gathers: opposite to the key light, radians from +x."""
+
+
 def paint_eyes(
     paint: Paint, canvas: Canvas, own: Field, balls: dict[str, Ball], person: SkinParameters
 ) -> None:
@@ -30,23 +37,40 @@ def paint_eyes(
     for number, side in enumerate(SIDES):
         texels = np.flatnonzero(canvas.within(f"{side}_eye"))
         ball = balls[side]
-        axis = gaze_axis(ball.axis, side)
+        axis = ball.axis
         right = np.cross([0, 1, 0], axis)
         right /= np.linalg.norm(right)
         ray = own[texels] - ball.centre
         ray /= np.linalg.norm(ray, axis=1, keepdims=True)
         ray = np.stack([ray @ right, ray @ np.cross(axis, right), ray @ axis], 1).astype(np.float32)
-        off = np.arccos(np.clip(ray[:, 2], -1, 1)) * IRIS / LIMBUS
+        off = (np.arccos(np.clip(ray[:, 2], -1, 1)) * IRIS / LIMBUS).astype(np.float32)
         around = np.arctan2(ray[:, 1], ray[:, 0])
         seed = person.seed + 200 + 50 * number
         edge = off + 0.012 * noise.octaves(ray * 6, 1, seed)
-        limbus = smooth(edge, IRIS + 0.035, IRIS - 0.05)[:, None]
+        limbus = smooth(edge, IRIS + 0.06, IRIS - 0.06)[:, None]
         size = person.pupil / 12
         pupil = smooth(off, size + 0.02, size - 0.02)[:, None]
-        white = sclera_colour(person, ray, np.minimum(off, 1.6), around, seed) * 1.18
-        colour = white * (1 - limbus) + iris_colour(person, off, around, seed) * limbus
-        paint.colour[texels] = colour * (1 - pupil) + 0.004 * pupil
+        white = sclera_colour(person, ray, np.minimum(off, 1.6), around, seed)
+        white = white * _whiteness(ray, off, person, seed)
+        colour = white * (1 - limbus) + _iris(person, off, around, seed) * limbus
+        colour = colour * (1 - pupil) + 0.004 * pupil
+        paint.colour[texels] = colour * (1 - LID_SHADE * smooth(ray[:, 1], 0.03, 0.30))[:, None]
         paint.strength[texels], paint.roughness[texels] = 0.9, 0.10
+
+
+def _whiteness(ray: Field, off: Field, person: SkinParameters, seed: int) -> NDArray:
+    """[k, 3] what is left of the white: rosy towards the corners, a little yellow, clouded."""
+    corner = smooth(off, 0.55, 1.05)[:, None]
+    cloud = 0.05 * noise.octaves(ray * 5, 2, seed + 31)[:, None]
+    rosy = np.exp(-corner * (0.16 + 0.06 * person.mottling) * np.array([0.15, 1.0, 0.95]))
+    return 1.02 * rosy * (1 + cloud) * np.array([1.0, 0.985, 0.955])
+
+
+def _iris(person: SkinParameters, off: Field, around: Field, seed: int) -> NDArray:
+    """The iris as light from above falls through the cornea: brightest on the far side below."""
+    t = off / IRIS
+    caustic = np.cos(around - CAUSTIC) * smooth(t, 0.35, 0.7) * smooth(t, 1.0, 0.85)
+    return iris_colour(person, off, around, seed) * (1.15 + 0.45 * caustic)[:, None]
 
 
 def paint_mouth(paint: Paint, canvas: Canvas, own: Field, person: SkinParameters) -> None:

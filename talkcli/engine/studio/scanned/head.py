@@ -17,7 +17,7 @@ from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.expression_space import SKIN_SHARE, make_expression
 from talkcli.engine.studio.paint.wrinkles import SIZE as WRINKLES
 from talkcli.engine.studio.paint.wrinkles import wrinkles_on
-from talkcli.engine.studio.scanned.balls import SIDES, balls_of, round_modes
+from talkcli.engine.studio.scanned.balls import LISTENER, SIDES, balls_of, facing, round_modes
 from talkcli.engine.studio.scanned.fields import PaintFields, make_fields
 from talkcli.engine.studio.scanned.landmarks import make_landmarks
 from talkcli.engine.studio.scanned.looks import make_canvas
@@ -59,6 +59,7 @@ PLACES = "paint_places.npz"
 def assemble(folder: Path) -> tuple[FaceModel, PaintFields]:
     """The model, metres, from FaceKit's files and PLACES in a folder; and what its painters read."""
     source = read_source(folder)
+    source = replace(source, base=facing(source.base, LISTENER))
     near = neighbours(source)
     mouth, eyes = mouth_loops(source, near), {side: eye_loops(source, near, side) for side in SIDES}
     tongue = tongue_of(source)

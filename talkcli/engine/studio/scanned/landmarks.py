@@ -18,9 +18,6 @@ FILE = "mediapipe_points.csv"
 LIMBUS = 0.405
 """Radians from the eye's axis to the rim of the iris."""
 
-PARALLEL = np.deg2rad(5.5)
-"""Radians that the painted iris is turned inwards on its ball: FaceKit's corneas diverge."""
-
 IRISES = ("right", "left")
 """MediaPipe's points 468 to 472 and 473 to 477: centre, then the rim towards +x, up, -x, down."""
 
@@ -62,18 +59,11 @@ def _iris(mesh: ScannedMesh, points: Array, side: str, ball: Ball) -> tuple[Inde
     """Corners [5, 3] and shares [5, 3] of the iris's middle and four points of its rim."""
     own = mesh.parts[f"{side}_eye"]
     faces = mesh.faces[np.isin(mesh.faces, own).all(1)]
-    axis = gaze_axis(ball.axis, side)
+    axis = ball.axis
     rim = [np.sin(LIMBUS) * np.array(way) for way in ((1, 0, 0), (0, 1, 0), (-1, 0, 0), (0, -1, 0))]
     rays = [axis, *(np.cos(LIMBUS) * axis + way for way in rim)]
     hits = [_pierced(points[faces] - ball.centre, ray) for ray in rays]
     return faces[[hit for hit, _ in hits]], np.stack([share for _, share in hits])
-
-
-def gaze_axis(axis: Array, side: str) -> Array:
-    """[3] the axis of the painted iris: PARALLEL nearer to straight ahead than the cornea's."""
-    inward = -PARALLEL if side == "left" else PARALLEL
-    cos, sin = np.cos(inward), np.sin(inward)
-    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]) @ axis
 
 
 def _pierced(corners: Array, ray: Array) -> tuple[int, Array]:

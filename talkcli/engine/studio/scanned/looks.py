@@ -27,6 +27,7 @@ from talkcli.engine.studio.paint.skin import paint_skin
 from talkcli.engine.studio.paint.strands import grow, scatter
 from talkcli.engine.studio.scalp import comb, directions, inside
 from talkcli.engine.studio.scanned.balls import SIDES, Ball, cornea_axis
+from talkcli.engine.studio.scanned.cloth import Dress, paint_cloth
 from talkcli.engine.studio.scanned.eyes_and_mouth import paint_eyes, paint_mouth
 from talkcli.engine.studio.scanned.fields import PaintFields
 from talkcli.engine.studio.scanned.living_skin import enliven
@@ -36,6 +37,9 @@ ATLAS = 1024
 """Texels across the albedo; gloss and relief have half as many."""
 
 FIELDS = "facekit_fields.safetensors"
+
+EXPOSURES = ((0.19, 0.86), (0.35, 0.97), (0.7, 1.10), (1.2, 1.28), (2.2, 1.62))
+"""How bright a photographer's lights stand for a skin of so much melanin."""
 
 
 @functools.cache
@@ -67,7 +71,9 @@ def own_places(size: int = ATLAS) -> Field:
     return make_canvas(model.topology, fields, size).position
 
 
-def bake_look(person: SkinParameters, cropped: float = 0.9, size: int = ATLAS) -> Look:
+def bake_look(
+    person: SkinParameters, cropped: float = 0.9, size: int = ATLAS, dress: Dress | None = None
+) -> Look:
     """Paint a person; the same numbers give the same bytes. `cropped`: how much hair the scalp has, 0..1."""
     canvas, own = head_canvas(size), own_places(size)
     model = load_scanned_head()
@@ -81,13 +87,24 @@ def bake_look(person: SkinParameters, cropped: float = 0.9, size: int = ATLAS) -
     _lashes(paint, canvas, person)
     paint_eyes(paint, canvas, own, _balls(model), person)
     paint_mouth(paint, canvas, own, person)
-    gloss = _half(canvas.image(np.stack([paint.strength, paint.roughness], 1)))
-    relief = _half(canvas.image(paint.height)) * 1e-3 / RELIEF_UNIT + _age_lines(person, size // 2)
+    colour, height = canvas.image(paint.colour), canvas.image(paint.height)
+    gloss = canvas.image(np.stack([paint.strength, paint.roughness], 1))
+    if dress is not None:
+        paint_cloth(colour, gloss, height, dress, person.seed)
+    gloss = _half(gloss)
+    relief = _half(height) * 1e-3 / RELIEF_UNIT + _age_lines(person, size // 2)
     return Look(
-        albedo=torch.from_numpy(to_srgb(canvas.image(paint.colour))),
+        albedo=torch.from_numpy(to_srgb(colour)),
         gloss=torch.from_numpy((np.clip(gloss, 0, 1) * 255 + 0.5).astype(np.uint8)),
         relief=torch.from_numpy(np.clip(np.round(relief), -127, 127).astype(np.int8)),
+        exposure=exposure_of(person.melanin),
     )
+
+
+def exposure_of(melanin: float) -> float:
+    """`Look.exposure` for a skin."""
+    amounts, gains = np.array(EXPOSURES).T
+    return float(np.interp(np.log(max(melanin, 1e-3)), np.log(amounts), gains))
 
 
 def _balls(model: FaceModel) -> dict[str, Ball]:

@@ -21,7 +21,7 @@ Boxes = Mapping[str, tuple[float, float, float, float]]
 BOXES: Boxes = {
     "face": (0.0, 0.30, 0.70, 1.0), "head": (0.70, 0.70, 1.0, 1.0), "gums_tongue": (0.70, 0.50, 0.90, 0.70),
     "teeth": (0.70, 0.30, 0.90, 0.50), "left_eye": (0.0, 0.10, 0.20, 0.30),
-    "right_eye": (0.2, 0.10, 0.40, 0.30), "lash": (0.90, 0.50, 1.0, 0.60),
+    "right_eye": (0.2, 0.10, 0.40, 0.30), "lash": (0.90, 0.50, 1.0, 0.60), "cloth": (0.40, 0.0, 1.0, 0.30),
 }  # fmt: skip
 """Left, bottom, right, top of each island in the atlas; the rest is left for hair and cloth."""
 
@@ -136,7 +136,7 @@ def make_mesh(source: Source, shapes: Array, tongue: Index) -> ScannedMesh:
         np.concatenate([np.tile([1.0, 0, 0], (len(used), 1)), lashes.shares]),
         index,
         np.concatenate([index[faces], lashes.faces + len(used)]),
-        np.concatenate([uv, _boxed(LASH_UV, "lash")]),
+        np.concatenate([uv, boxed(LASH_UV, "lash")]),
         np.concatenate([uv_faces, len(uv) + 3 * lashes.lower[:, None] + np.arange(3)]),
         np.concatenate([_materials(of_face, faces, tongue), kinds]),
         parts,
@@ -163,7 +163,7 @@ def _atlas(source: Source, kept: Index, of_face: Index) -> Array:
     atlas = np.zeros_like(place)
     for name, (box, tile) in TILES.items():
         own = material == name
-        atlas[own] = _boxed(place[own] - [tile, 0], box)
+        atlas[own] = boxed(place[own] - [tile, 0], box)
     for side in SIDES:
         own = of_face == PARTS.index(f"{side}_eye")
         ball = fitted_ball(source.base[slice(*RANGES[f"{side}_eye"])])
@@ -173,11 +173,12 @@ def _atlas(source: Source, kept: Index, of_face: Index) -> Array:
         off = np.arccos(np.clip(ray @ ball.axis / np.linalg.norm(ray, axis=-1), -1, 1))
         around = np.arctan2(ray @ np.cross(ball.axis, right), ray @ right)
         way = np.stack([np.cos(around), np.sin(around)], -1)
-        atlas[own] = _boxed(0.5 + 0.5 * (off / FRONT)[..., None] * way, f"{side}_eye")
+        atlas[own] = boxed(0.5 + 0.5 * (off / FRONT)[..., None] * way, f"{side}_eye")
     return atlas
 
 
-def _boxed(uv: Array, box: str) -> Array:
+def boxed(uv: Array, box: str) -> Array:
+    """Places in the unit square as places in a box of the atlas."""
     left, bottom, right, top = BOXES[box]
     low, high = np.array([left, bottom]) + GUTTER, np.array([right, top]) - GUTTER
     return low + uv * (high - low)

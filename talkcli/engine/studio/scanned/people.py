@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from talkcli.engine.face.face_model import load_scanned_head
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.paint.complexion import SkinParameters, sample_skin
+from talkcli.engine.studio.scanned.gaze import openness
 from talkcli.engine.studio.scanned.source import SKIN
 
 SPREAD, EXTREME = 0.75, 1.9
@@ -30,6 +32,21 @@ EVENNESS = 0.55
 
 ROUNDS = 4
 """Times that contact is resolved at rest: then it changes nothing any more."""
+
+FRIENDLY: Mapping[str, float] = {
+    "mouthSmileLeft": 0.12, "mouthSmileRight": 0.10, "mouthDimpleLeft": 0.05, "mouthDimpleRight": 0.06,
+    "cheekSquintLeft": 0.08, "cheekSquintRight": 0.08, "browInnerUp": 0.04,
+}  # fmt: skip
+"""What a face does that waits to be spoken to, beside what the rig's own rest does."""
+
+TIRED: Mapping[str, float] = {
+    "eyeBlinkLeft": 0.07, "eyeBlinkRight": 0.09, "mouthRollUpper": 0.22, "mouthRollLower": 0.10,
+    "browDownLeft": 0.12, "browDownRight": 0.10, "cheekSquintLeft": 0.10, "cheekSquintRight": 0.10,
+}  # fmt: skip
+"""And what faces of OLD years do besides."""
+
+AWAKE = 0.76
+"""How far lids are open, of the iris: eyes that are wider stare, and are half brought back."""
 
 MEASURES: tuple[tuple[str, float], ...] = (
     ("neck", 1.2), ("jaw", 1.0), ("brow_ridge", 0.8), ("lips", -0.6), ("eyes", -0.8), ("brow_height", -0.7),
@@ -79,12 +96,22 @@ def sample_identity(chance: np.random.Generator, male: float) -> Float[Tensor, "
 
 
 def neutral_of(code: Float[Tensor, " n"], age: float = AGED) -> Float[Tensor, "verts 3"]:
-    """A face at rest, metres, with every touch resolved."""
+    """A face at rest, metres: aged, friendly, awake, with every touch resolved."""
     model = load_scanned_head()
-    linear = model.neutral(code) + sagging() * float(np.clip((age - AGED) / (OLD - AGED), 0, 1.2))
+    worn = float(np.clip((age - AGED) / (OLD - AGED), 0, 1.2))
+    bare = _settled(model.neutral(code) + sagging() * worn)
+    wide = openness(bare)
+    stare = 0.5 * max(0.0, 1 - AWAKE / wide)
+    rest = {name: FRIENDLY.get(name, 0.0) + worn * TIRED.get(name, 0.0) for name in {*FRIENDLY, *TIRED}}
+    for side in ("Left", "Right"):
+        rest[f"eyeBlink{side}"] += stare
+    return _settled(bare + (model.weight_vector(**rest) @ model.shapes_of(bare).flatten(1)).view_as(bare))
+
+
+def _settled(face: Float[Tensor, "verts 3"]) -> Float[Tensor, "verts 3"]:
     for _ in range(ROUNDS):
-        linear = model.settled(linear)
-    return linear
+        face = load_scanned_head().settled(face)
+    return face
 
 
 @functools.cache

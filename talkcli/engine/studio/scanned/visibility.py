@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from talkcli.engine.rendering.camera import look_at
-from talkcli.engine.rendering.rasterize import ONE, project, rasterize, sheet
+from talkcli.engine.rendering.rasterize import BOTH, ONE, project, rasterize, sheet
 from talkcli.engine.studio.arrays import Array, Index
 
 SAMPLES = 640
@@ -17,6 +17,9 @@ SAMPLES = 640
 
 DISTANCE = 0.5
 """Metres from the camera to what it looks at."""
+
+BUST = 0.34
+"""Metres that a picture of neck and shoulders shows."""
 
 YAWS, PITCHES = (-75, -45, -20, 0, 20, 45, 75), (-45, -20, 0, 20, 45)
 """Degrees about the head from where it is looked at."""
@@ -51,6 +54,26 @@ def _views(spot: Array) -> Iterator[Array]:
         for pitch in np.deg2rad(PITCHES):
             way = [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
             yield look_at(at + DISTANCE * torch.tensor(way).float(), at).double().numpy()
+
+
+def uncovered(head: Array, faces: Index, cloth: Array, cloth_faces: Index) -> NDArray[np.bool_]:
+    """[faces] whether a face of a head (metres) shows past cloth from anywhere round about it."""
+    points = np.concatenate([head, cloth])
+    corners = np.concatenate([faces, cloth_faces + len(head)]).astype(np.uint32)
+    sides = np.where(np.arange(len(corners)) < len(faces), ONE, BOTH).astype(np.uint8)
+    order, (ids, depth) = np.arange(len(corners), dtype=np.int64), sheet(SAMPLES, SAMPLES)
+    snapped, nearness = np.zeros((len(points), 2), np.int64), np.zeros(len(points))
+    seen = np.zeros(len(corners), bool)
+    middle = torch.from_numpy(head[np.unique(faces)].mean(0)).float()
+    for yaw in np.deg2rad(np.arange(0, 360, 30)):
+        for pitch in np.deg2rad((-5, 15, 35)):
+            way = [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
+            view = look_at(middle + torch.tensor(way).float(), middle).double().numpy()
+            project(points, view, SAMPLES / BUST, SAMPLES, SAMPLES, snapped, nearness)
+            rasterize(snapped, nearness, corners, sides, order, 0, ids, depth)
+            shown = ids[:, :SAMPLES]
+            seen[np.unique(shown[shown >= 0])] = True
+    return seen[: len(faces)]
 
 
 def closed(seen: NDArray[np.bool_], faces: Index) -> NDArray[np.bool_]:

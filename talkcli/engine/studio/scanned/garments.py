@@ -1,0 +1,203 @@
+"""Garments on anybody's bust: carried by identity, pushed off the skin, with the skin beneath left out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.sparse import coo_matrix, diags
+from scipy.spatial import KDTree
+from torch import Tensor
+
+from talkcli.engine.assets import asset
+from talkcli.engine.errors import pick
+from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.topology import MATERIALS
+from talkcli.engine.face.worn import Worn
+from talkcli.engine.files import load_struct
+from talkcli.engine.struct import TensorStruct
+from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.scanned.mesh import boxed
+from talkcli.engine.studio.scanned.visibility import uncovered
+
+GARMENTS = "garments.safetensors"
+
+OFF_SKIN, AT_EDGE, WITHIN = 0.004, 0.0018, 0.015
+"""Metres that cloth keeps from the skin, that tight necklines keep, and over which one becomes the other."""
+
+CHEST = (0.092, 0.116)
+"""Metres beside the midline over which the scanned bust ends: cloth hangs free."""
+
+SHOULDERS = -0.085
+"""Metres: skin below it carries cloth."""
+
+CARRIERS, NEAR, FAR = 24, 0.022, 0.130
+"""Vertices that fit cloth to an identity; metres over which they are averaged, and beyond which they fade."""
+
+CLINGS = 0.030
+"""Metres from the skin within which cloth moves with it."""
+
+HEM = 0.003
+"""Metres that open edges are turned in."""
+
+REACH = 2
+"""Faces beside those that are seen that are drawn, too: the neck turns."""
+
+BORDER, TOUCHES = 0.020, 0.012
+"""Metres from the neckline on, and from the cloth, where shoulders are left out: they would pierce it."""
+
+
+class Garment(TensorStruct):
+    """Cloth on the mean bust."""
+
+    points: Float[Tensor, "points 3"]
+    """Metres."""
+    doubled: Int[Tensor, " hem"]
+    """Points on open edges, whose doubles inside the edge follow `points`: a hem."""
+    faces: Int[Tensor, "faces 3"]
+    """The hem's last."""
+    uv: Float[Tensor, "places 2"]
+    """In the unit square, origin bottom left."""
+    uv_faces: Int[Tensor, "faces 3"]
+    colour: Int[Tensor, " faces"]
+    """Which of the wearer's three."""
+    from_edge: Float[Tensor, " points"]
+    """Metres to the neckline."""
+    tight: bool = False
+    """Whether that lies on the skin."""
+
+
+class Wardrobe(TensorStruct):
+    garments: Mapping[str, Garment]
+
+
+@functools.cache
+def wardrobe() -> Mapping[str, Garment]:
+    return load_struct(asset(GARMENTS), (Wardrobe, Garment)).garments
+
+
+def garment_of(name: str, neutral: Float[Tensor, "verts 3"]) -> Worn:
+    """A garment by name as a person of the scanned head wears it, in the cloth's part of their look."""
+    cloth = wardrobe()[pick(name, wardrobe(), "garment")]
+    points = _hemmed(_off_skin(_carried(name, neutral.double().numpy()), cloth, neutral), cloth)
+    skin, tree = _bust(neutral)
+    distance, near = tree.query(points, k=4)
+    share = 1 / (distance + 1e-4)
+    share *= np.exp(-((distance[:, :1] / CLINGS) ** 2)) / share.sum(1, keepdims=True)
+    uv = boxed(cloth.uv.double().numpy(), "cloth")[cloth.uv_faces.numpy()]
+    return Worn(
+        name=name,
+        kind="cloth",
+        points=torch.from_numpy(points).float(),
+        carriers=torch.from_numpy(skin[near].astype(np.int32)),
+        shares=torch.from_numpy(share).float(),
+        anchors=torch.zeros(0, dtype=torch.int32),
+        colour=torch.zeros(1, 3, dtype=torch.uint8),
+        faces=cloth.faces,
+        uv=torch.from_numpy(uv).float(),
+        hides=torch.from_numpy(_hidden(points, cloth, neutral).astype(np.int32)),
+    )
+
+
+@functools.cache
+def _skin_faces() -> Index:
+    """[n] which faces of the head are skin."""
+    return np.flatnonzero(load_scanned_head().topology.materials.numpy() == MATERIALS.index("skin"))
+
+
+def _bust(head: Float[Tensor, "verts 3"]) -> tuple[Index, KDTree]:
+    """Vertices of neck and shoulders, and a tree of them."""
+    skin = np.unique(load_scanned_head().topology.faces.numpy()[_skin_faces()])
+    skin = skin[load_scanned_head().template.numpy()[skin, 1] < SHOULDERS]
+    return skin, KDTree(head.double().numpy()[skin])
+
+
+@functools.cache
+def _carriers(name: str) -> tuple[Index, Array]:
+    """[points, CARRIERS] vertices of the head and how much each carries."""
+    skin, tree = _bust(load_scanned_head().template)
+    distance, near = tree.query(wardrobe()[name].points.double().numpy(), k=CARRIERS)
+    share = np.exp(-((distance / (distance[:, :1] + NEAR)) ** 2))
+    return skin[near], share * np.exp(-((distance[:, :1] / FAR) ** 2)) / share.sum(1, keepdims=True)
+
+
+def _carried(name: str, neutral: Array) -> Array:
+    carriers, share = _carriers(name)
+    moved = neutral - load_scanned_head().template.double().numpy()
+    return wardrobe()[name].points.double().numpy() + (moved[carriers] * share[..., None]).sum(1)
+
+
+def cloth_normals(points: Array, faces: Index) -> Array:
+    """[V, 3] area-weighted unit normals."""
+    a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
+    total = np.zeros_like(points)
+    for corner in range(3):
+        np.add.at(total, faces[:, corner], np.cross(b - a, c - a))
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+def neighbours(faces: Index, count: int):
+    """[count, count] sparse: means of each vertex's neighbours."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    both = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
+    near = coo_matrix((np.ones(len(both)), both.T), (count, count)).tocsr()
+    return diags(1 / np.maximum(np.asarray(near.sum(1)).ravel(), 1)) @ near
+
+
+def _off_skin(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) -> Array:
+    """Cloth that would enter the skin is pushed out, and its surroundings with it."""
+    skin, tree = _bust(neutral)
+    head = neutral.double().numpy()
+    normals = cloth_normals(head, load_scanned_head().topology.faces.long().numpy()[_skin_faces()])[skin]
+    edge = np.exp(-cloth.from_edge.double().numpy() / WITHIN) * cloth.tight
+    off = OFF_SKIN + (AT_EDGE - OFF_SKIN) * edge
+    mean = neighbours(_sheet(cloth), len(points))
+    for _ in range(4):
+        distance, near = tree.query(points, k=6)
+        depth = ((points[:, None] - head[skin][near]) * normals[near]).sum(-1)
+        depth = 0.5 * depth.mean(1) + 0.5 * depth[:, :3].min(1)
+        inner = np.clip((CHEST[1] - np.abs(points[:, 0])) / (CHEST[1] - CHEST[0]), 0, 1)
+        inner = np.maximum(inner, np.exp(-((cloth.from_edge.double().numpy() / 0.03) ** 2)))
+        push = np.clip(off - depth, 0, 0.04) * inner + np.clip(off - depth, -0.02, 0) * edge
+        push *= (distance[:, 0] < 0.05) & (depth > -0.06)
+        wide = push
+        for _ in range(6):
+            wide = np.maximum(push, mean @ wide)
+        way = normals[near].mean(1)
+        points = points + way * (wide * np.exp(-((distance[:, 0] / 0.05) ** 4)))[:, None]
+    return points
+
+
+def _sheet(cloth: Garment) -> Index:
+    """[n, 3] its faces but for the hem's."""
+    faces = cloth.faces.long().numpy()
+    return faces[(faces < len(cloth.points)).all(1)]
+
+
+def _hemmed(points: Array, cloth: Garment) -> Array:
+    edge = cloth.doubled.long().numpy()
+    return np.concatenate([points, points[edge] - HEM * cloth_normals(points, _sheet(cloth))[edge]])
+
+
+def _hidden(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) -> Index:
+    """Faces of the head that no camera sees past the cloth, and those of the shoulders that touch it."""
+    head, own = neutral.double().numpy(), _skin_faces()
+    faces = load_scanned_head().topology.faces.long().numpy()[own]
+    bust = (load_scanned_head().template.numpy()[faces, 1] < SHOULDERS).all(1)
+    own, faces = own[bust], faces[bust]
+    seen = uncovered(head, faces, points, cloth.faces.long().numpy())
+    for _ in range(REACH):
+        shown = np.zeros(len(head), bool)
+        shown[faces[seen]] = True
+        seen = shown[faces].any(1)
+    sheet = points[: len(cloth.points)]
+    near = KDTree(sheet).query(head)[1]
+    offset, way = head - sheet[near], cloth_normals(sheet, _sheet(cloth))[near]
+    alike = (cloth_normals(head, faces) * way).sum(1) > 0.3
+    close = np.abs((offset * way).sum(1)) < TOUCHES
+    inner = cloth.from_edge.numpy()[near] > BORDER
+    pierced = alike & close & inner & (np.abs(head[:, 0]) > CHEST[0]) & (head[:, 1] < -0.1)
+    return own[~seen | pierced[faces].any(1)]
