@@ -90,8 +90,8 @@ def fault(error: BaseException) -> None:
     """A fault of ours: its name, and under -v where it happened."""
     if _loudness["verbose"]:
         _rich(True).print("".join(traceback.format_exception(error)))
-    told = "" if _loudness["verbose"] else " Run it again with -v for the traceback."
-    fail(f"This is a bug in talk: {type(error).__name__}: {error}", f"Please report it.{told}")
+    advice = "" if _loudness["verbose"] else " Run it again with -v for the traceback."
+    fail(f"This is a bug in talk: {type(error).__name__}: {error}", f"Please report it.{advice}")
 
 
 def answer(text: object) -> None:

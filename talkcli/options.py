@@ -50,9 +50,9 @@ def parse_fps(text: str) -> Fraction:
 
 def known_format(path: Path, background: str, also: tuple[str, ...] = ()) -> str:
     """The suffix of an output; BadUsage where no format has it, or it cannot be transparent."""
-    suffix, known = path.suffix.lower(), (*also, *FILMS, *PICTURES, *MESHES)
-    if suffix not in known:
-        raise BadUsage(f"{path} has no suffix that is known here.", f"Known: {' '.join(known)}.")
+    suffix, suffixes = path.suffix.lower(), (*also, *FILMS, *PICTURES, *MESHES)
+    if suffix not in suffixes:
+        raise BadUsage(f"{path} has no suffix that is known here.", f"Known: {' '.join(suffixes)}.")
     if background == "transparent" and suffix != ".png":
         raise BadUsage(f"A {suffix} cannot be transparent.", "Give --output with the suffix .png.")
     return suffix
@@ -69,8 +69,8 @@ def named_files(texts: list[str] | None, option: str) -> dict[str | None, Path]:
     files: dict[str | None, Path] = {}
     for text in texts or []:
         name, equals, file = text.partition("=")
-        named = bool(equals) and name.isidentifier() and not Path(text).exists()
-        key, path = (name, Path(file)) if named else (None, Path(text))
+        has_name = bool(equals) and name.isidentifier() and not Path(text).exists()
+        key, path = (name, Path(file)) if has_name else (None, Path(text))
         if key in files:
             twice = f"{key}= is there twice" if key else "two files without a name"
             raise BadUsage(f"{option}: {twice}.", "Give each once, as NAME=FILE.")

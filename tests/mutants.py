@@ -42,7 +42,7 @@ MUTANTS = {
     ),
     "velocity_dropped_from_stage_1": Mutant(
         f"{MEMORYTALKER}/stages.py",
-        '"vel": velocity(predicted, frames) + velocity(taught, frames)',
+        '"vel": velocity(predicted, frames) + velocity(teacher, frames)',
         '"vel": 0 * velocity(predicted, frames)',
         LOSSES,
     ),
@@ -99,7 +99,7 @@ MUTANTS = {
         f"{MEMORYTALKER}/stages.py", "if mishear:", "if False:", LOSSES
     ),
     "audio_context_not_detached": Mutant(
-        f"{TEXTALKER}/diffuser.py", "heard.detach())", "heard)", "test_textalker_diffusion.py"
+        f"{TEXTALKER}/diffuser.py", "features.detach())", "features)", "test_textalker_diffusion.py"
     ),
     "truncation_swapped": Mutant(
         f"{TEXTALKER}/diffuser.py", "TRUNCATE = (0.3, 0.4)", "TRUNCATE = (0.4, 0.3)", LOSSES
@@ -193,7 +193,7 @@ MUTANTS = {
     ),
     "step_token_looks_at_its_own_frame": Mutant(
         f"{TEXTALKER}/denoiser.py",
-        "told = torch.cat([cross.out_proj(seen), audio.told], dim=1)",
+        "told = torch.cat([cross.out_proj(attention_out), audio.told], dim=1)",
         "told = torch.cat([audio.told[:, :1], audio.told], dim=1)",
         "test_textalker_diffusion.py",
     ),

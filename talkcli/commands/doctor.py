@@ -28,17 +28,17 @@ def run(json: options.Json = False) -> None:
     with console.step("Looking around"):
         from talkcli.engine.installation import findings
 
-        found = list(findings())
-    lacking = [finding.name for finding in found if finding.needed and finding.missing]
+        answers = list(findings())
+    lacking = [finding.name for finding in answers if finding.needed and finding.missing]
     if json:
-        rows = [{**asdict(finding), "missing": finding.missing} for finding in found]
+        rows = [{**asdict(finding), "missing": finding.missing} for finding in answers]
         console.answer_json({"version": __version__, "works": not lacking, "lacking": lacking, "found": rows})
     else:
         console.answer(f"talk {__version__}, Python {platform.python_version()}, {platform.platform()}")
-        for section in dict.fromkeys(finding.section for finding in found):
+        for section in dict.fromkeys(finding.section for finding in answers):
             console.answer("")
             console.answer(f"{section}s" if section != "program" else "program")
-            for finding in found:
+            for finding in answers:
                 if finding.section == section:
                     console.answer(_line(finding))
         console.answer("")

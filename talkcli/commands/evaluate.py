@@ -78,7 +78,7 @@ def run(
 
     if plot is not None:
         check_format(plot)
-    skin = any(wanted.kind == "texture" for wanted in select(metric or []))
+    skin = any(entry.kind == "texture" for entry in select(metric or []))
     report = Report(metric or (), read_regions(region or []))
     who = load_avatar(options.avatar_file(avatar)) if avatar else None
     if reference is not None or (predicted is not None and audio):

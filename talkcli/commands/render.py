@@ -74,9 +74,9 @@ def run(
     with console.writing([output]):
         count, rate = write(acts, output, shot, sound=audio, show=console.rendering)
     if json:
-        seen = {} if suffix in options.MESHES else {"camera": camera, "size": size, "renderer": renderer}
+        view = {} if suffix in options.MESHES else {"camera": camera, "size": size, "renderer": renderer}
         seconds = float(count / rate)
-        console.answer_json({"output": output, "frames": count, "fps": str(rate), "seconds": seconds, **seen})
+        console.answer_json({"output": output, "frames": count, "fps": str(rate), "seconds": seconds, **view})
     else:
         console.answer(output)
 

@@ -129,8 +129,8 @@ def _forget(folder: Path, names: Sequence[str]) -> None:
     for name in names:
         _beside(folder / name, ".motion").unlink(missing_ok=True)
     for speaker in {(folder / name).parent for name in names}:
-        for kept in (speaker / "avatar", *speaker.glob("*.latents")):
-            kept.unlink(missing_ok=True)
+        for leftover in (speaker / "avatar", *speaker.glob("*.latents")):
+            leftover.unlink(missing_ok=True)
 
 
 def save_clip(clip: Clip, folder: Path, name: str) -> None:
@@ -169,8 +169,8 @@ def write_all(tasks: Mapping[str, Callable[[], float]], jobs: int) -> Iterator[t
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(task): name for name, task in tasks.items()}
         try:
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -190,8 +190,8 @@ class ClipSet:
         self.folder = folder
         self.contents = load_contents(folder)
         splits = self.contents.splits
-        chosen = [splits[pick(split, splits, f"split of {folder}")]] if split else splits.values()
-        self.names = tuple(name for names in chosen for name in names)
+        choices = [splits[pick(split, splits, f"split of {folder}")]] if split else splits.values()
+        self.names = tuple(name for names in choices for name in names)
         missing = [name for name in self.names if not has_clip(folder, name)]
         if missing:
             raise BadInput(
@@ -261,10 +261,10 @@ class ClipSet:
     @functools.cached_property
     def speakers(self) -> Mapping[str, tuple[int, ...]]:
         """Each speaker's clips."""
-        found: dict[str, list[int]] = {}
+        members: dict[str, list[int]] = {}
         for index in range(len(self)):
-            found.setdefault(self.speaker(index), []).append(index)
-        return {speaker: tuple(indices) for speaker, indices in found.items()}
+            members.setdefault(self.speaker(index), []).append(index)
+        return {speaker: tuple(indices) for speaker, indices in members.items()}
 
     @functools.cached_property
     def frames(self) -> tuple[int, ...]:
@@ -328,6 +328,6 @@ def clips_of_one(folder: Path) -> ClipSet:
         raise BadInput(f"{folder} shows {len(clips.speakers)} people.", hint)
     speaker = folder.name if inside else next(iter(clips.speakers))
     if speaker not in clips.speakers:
-        known = ", ".join(clips.speakers)
-        raise BadInput(f"{folder.parent} lists no clips of {speaker}.", f"Known: {known}.")
+        names = ", ".join(clips.speakers)
+        raise BadInput(f"{folder.parent} lists no clips of {speaker}.", f"Known: {names}.")
     return clips.of(speaker)

@@ -22,10 +22,10 @@ def with_values(config: _Config, values: Mapping[str, Any]) -> _Config:
     BadUsage for an unknown name, showing its neighbour, for a value of another type and for nan or inf.
     """
     hints = typing.get_type_hints(type(config))
-    known = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    fields = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
     changed = {}
     for name, value in values.items():
-        pick(name, known, "setting")
+        pick(name, fields, "setting")
         now = getattr(config, name)
         if dataclasses.is_dataclass(now) and isinstance(value, Mapping):
             changed[name] = with_values(now, value)
@@ -50,9 +50,9 @@ def from_values(kind: type[_Config], values: Mapping[str, Any]) -> _Config:
     Where a field may be one of several dataclasses, `kind` among the values says which.
     """
     hints = typing.get_type_hints(kind)
-    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     return kind(
-        **{name: _read(value, hints[pick(name, known, "setting")], name) for name, value in values.items()}
+        **{name: _read(value, hints[pick(name, fields, "setting")], name) for name, value in values.items()}
     )
 
 
@@ -83,8 +83,8 @@ def _dataclasses(hint: Any) -> list[Any]:
 
 def _of_kind(kinds: list[Any], kind: Any, name: str) -> Any:
     """The dataclass whose `kind` that is."""
-    named = {each.kind: each for each in kinds}
-    return named[pick(str(kind), named, f"kind of {name}")]
+    by_kind = {each.kind: each for each in kinds}
+    return by_kind[pick(str(kind), by_kind, f"kind of {name}")]
 
 
 def parse_settings(pairs: list[str]) -> dict[str, Any]:

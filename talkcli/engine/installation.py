@@ -130,9 +130,9 @@ def _encoders() -> Iterator[Finding]:
     except (ImportError, OSError):
         codecs_available = frozenset()
     for codec, unlocks in _ENCODERS.items():
-        found = f"PyAV {_version('av')}" if codec in codecs_available else ""
+        version = f"PyAV {_version('av')}" if codec in codecs_available else ""
         needed = codec in ("libx264", "aac")
-        yield Finding("encoder", codec, found, unlocks, "pip install --upgrade av", needed)
+        yield Finding("encoder", codec, version, unlocks, "pip install --upgrade av", needed)
 
 
 def _extras() -> Iterator[Finding]:

@@ -55,8 +55,8 @@ class Phones(TensorStruct):
             return torch.full((count,), SILENCE)
         times = torch.arange(count, dtype=torch.float64) / float(fps)
         at = (torch.searchsorted(self.starts.double(), times, right=True) - 1).clamp(min=0)
-        spoken = (times >= self.starts[at]) & (times < self.ends[at])
-        return torch.where(spoken, self.indices[at].long(), SILENCE)
+        inside = (times >= self.starts[at]) & (times < self.ends[at])
+        return torch.where(inside, self.indices[at].long(), SILENCE)
 
 
 def phones_of(segments: Iterable[tuple[str, float, float]]) -> Phones:

@@ -14,5 +14,5 @@ FILM_SUFFIXES = (
 
 def recordings_in(folder: Path) -> list[Path]:
     """The files of a folder that are recordings by their suffix, by name."""
-    known = (*SOUND_SUFFIXES, *FILM_SUFFIXES)
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in known and path.is_file())
+    suffixes = (*SOUND_SUFFIXES, *FILM_SUFFIXES)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())

@@ -64,8 +64,8 @@ class Sound:
 
     def mono(self) -> Sound:
         """The mean of all channels."""
-        mixed = (block.mean(1, dtype=np.float32, keepdims=True) for block in self.blocks)
-        return replace(self, channels=1, blocks=mixed)
+        mono = (block.mean(1, dtype=np.float32, keepdims=True) for block in self.blocks)
+        return replace(self, channels=1, blocks=mono)
 
     def resampled(self, rate: int) -> Sound:
         """The same at another rate, as a stream: equal whatever the size of the blocks."""
@@ -137,16 +137,16 @@ def _decoded(file: BinaryIO, name: str) -> Iterator[Sound]:
 
 def _checked(sound: Sound) -> Iterator[Block]:
     """The blocks, refused where a sample is not a number or the sound never ends."""
-    taken = 0
+    position = 0
     for block in sound.blocks:
         if not np.isfinite(block).all():
-            first = int(np.flatnonzero(~np.isfinite(block).all(1))[0]) + taken
+            first = int(np.flatnonzero(~np.isfinite(block).all(1))[0]) + position
             raise BadInput(
                 f"{sound.name} is damaged: the sample at {first / sound.rate:.3f} s is not a number.",
                 "Export it again as 16-bit PCM.",
             )
-        taken += len(block)
-        if taken > _LONGEST_SECONDS * sound.rate:
+        position += len(block)
+        if position > _LONGEST_SECONDS * sound.rate:
             raise BadInput(f"{sound.name} is longer than {_LONGEST_SECONDS // 3600} hours.", "Split it.")
         yield block
 
@@ -176,7 +176,7 @@ def _sndfile_blocks(decoder: Any, name: str, notes: list[str]) -> Iterator[Block
     import soundfile
 
     size = max(1, _BLOCK_BYTES // 4 // decoder.channels)
-    taken = 0
+    position = 0
     while True:
         try:
             block = decoder.read(size, dtype="float32", always_2d=True)
@@ -184,11 +184,11 @@ def _sndfile_blocks(decoder: Any, name: str, notes: list[str]) -> Iterator[Block
             break
         if not len(block):
             break
-        taken += len(block)
+        position += len(block)
         yield block
-    if missing := _missing_seconds(decoder, taken):
+    if missing := _missing_seconds(decoder, position):
         notes.append(
-            f"{name} breaks off after {taken / decoder.samplerate:.1f} s, {missing:.1f} s too early."
+            f"{name} breaks off after {position / decoder.samplerate:.1f} s, {missing:.1f} s too early."
         )
 
 
@@ -215,8 +215,8 @@ def _open_ffmpeg(file: BinaryIO, name: str) -> Iterator[Sound]:
     except (FFmpegError, ValueError, EOFError, OSError) as error:
         raise BadInput(f"{name} is not a recording that can be read.", CONVERT) from error
     with container:
-        known = (stream for stream in container.streams.audio if stream.codec_context is not None)
-        stream = next(known, None)
+        streams = (stream for stream in container.streams.audio if stream.codec_context is not None)
+        stream = next(streams, None)
         if stream is None or not stream.rate or not stream.channels:
             raise BadInput(f"{name} has no sound.", "Give a recording with speech in it.")
         notes: list[str] = []
@@ -233,7 +233,7 @@ def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> 
     to_float = av.AudioResampler("flt", stream.layout.name, rate)
     zero = (container.start_time or 0) / av.time_base
     promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
-    taken = broken = 0
+    position = broken = 0
     packets = container.demux(stream)
     while True:
         try:
@@ -248,17 +248,17 @@ def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> 
             broken += 1
             continue
         for frame in frames:
-            gap = 0 if frame.time is None else round((frame.time - zero) * rate) - taken
+            gap = 0 if frame.time is None else round((frame.time - zero) * rate) - position
             if rate * _SHORTEST_GAP < gap < rate * _LONGEST_GAP:
                 yield from _silence(gap, rate, channels)
-                taken += gap
+                position += gap
             for piece in to_float.resample(frame):
-                taken += piece.samples
+                position += piece.samples
                 yield piece.to_ndarray().reshape(-1, channels)
-    if broken and taken:
+    if broken and position:
         notes.append(f"{name} is damaged: packets that could not be read, now silent: {broken}.")
-    if taken and promised - taken / rate > 0.2:
-        notes.append(f"{name} breaks off after {taken / rate:.1f} of {promised:.1f} s.")
+    if position and promised - position / rate > 0.2:
+        notes.append(f"{name} breaks off after {position / rate:.1f} of {promised:.1f} s.")
 
 
 def _silence(samples: int, rate: int, channels: int) -> Iterator[Block]:

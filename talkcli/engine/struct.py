@@ -27,13 +27,13 @@ class TensorStruct:
             for name, hint in _shapes(type(self)).items():
                 value = getattr(self, name)
                 if not isinstance(value, hint):
-                    got = (
+                    shape = (
                         f"{tuple(value.shape)} {value.dtype}"
                         if isinstance(value, Tensor)
                         else repr(value)[:80]
                     )
                     raise TypeError(
-                        f"{type(self).__name__}.{name} must be {getattr(hint, '__name__', hint)}, got {got}"
+                        f"{type(self).__name__}.{name} must be {getattr(hint, '__name__', hint)}, got {shape}"
                     )
 
     def map(self, fn: Callable[[Tensor], Tensor]) -> Self:

@@ -80,15 +80,15 @@ def write_video(
         if sound:
             voice.layout = "stereo" if sound.channels == 2 else "mono"
             voice.bit_rate = 96_000 * sound.channels
-        count = heard = 0
+        count = samples = 0
         pieces = _pieces(sound.blocks, fps) if sound else itertools.repeat(None)
         for image, piece in zip(frames, pieces, strict=False):
             if not count:
                 _set_size(picture, image)
             container.mux(picture.encode(_video_frame(image, count, fps)))
             if piece is not None and len(piece):
-                container.mux(voice.encode(_audio_frame(piece, heard)))
-                heard += len(piece)
+                container.mux(voice.encode(_audio_frame(piece, samples)))
+                samples += len(piece)
             count += 1
         if not count:
             raise ValueError("there are no frames to write")
@@ -112,14 +112,14 @@ def _heard(speech: Speech | Path | None) -> Iterator[Sound | None]:
 
 def _pieces(blocks: Iterator[Block], fps: Fraction) -> Iterator[Block]:
     """Sound cut at the ends of the pictures, without end: empty where the sound is over."""
-    rest, given = np.zeros((0, 1), np.float32), 0
+    rest, position = np.zeros((0, 1), np.float32), 0
     for index in itertools.count(1):
-        wanted = index * SOUND_RATE * fps.denominator // fps.numerator - given
-        while len(rest) < wanted and (block := next(blocks, None)) is not None:
+        samples = index * SOUND_RATE * fps.denominator // fps.numerator - position
+        while len(rest) < samples and (block := next(blocks, None)) is not None:
             rest = np.concatenate([rest, block]) if len(rest) else block
-        yield rest[:wanted]
-        given += wanted
-        rest = rest[wanted:]
+        yield rest[:samples]
+        position += samples
+        rest = rest[samples:]
 
 
 def _set_size(stream: Any, image: Image) -> None:

@@ -62,7 +62,7 @@ def align(
     Words are English, unless `pronounce` says which phones a word of another language has.
     MissingAsset without pocketsphinx, BadInput where the words cannot be found in the sound.
     """
-    decoder, known = _aligner(), _dictionary()
+    decoder, dictionary = _aligner(), _dictionary()
     if pronounce is None:
         words = words_of(transcript)
     else:
@@ -70,7 +70,7 @@ def align(
     if not words:
         raise BadInput(f"The transcript of {name} has no words.", "Write down what is said.")
     for word in words:
-        if word not in known:
+        if word not in dictionary:
             phones = sounded_out(word) if pronounce is None else word.split("_")[1:]
             if not phones:
                 raise BadInput(
@@ -78,7 +78,7 @@ def align(
                     "It knows English: spell it in Latin letters, or put x.phones.json beside the audio.",
                 )
             decoder.add_word(word, " ".join(phones), True)
-            known.add(word)
+            dictionary.add(word)
     decoder.set_align_text(" ".join(words))
     _hear(decoder, speech)
     alignment = None
@@ -108,8 +108,8 @@ def recognise(speech: Speech) -> Phones:
 
 def _phones(rows: list[tuple[str, int, int]]) -> Phones:
     """Ticks to seconds; noises and fillers are silence."""
-    named = [(name.rstrip("0123456789").upper(), start, end) for name, start, end in rows]
-    return phones_of((n if n in PHONES else "SIL", a / _TICKS, b / _TICKS) for n, a, b in named)
+    segments = [(name.rstrip("0123456789").upper(), start, end) for name, start, end in rows]
+    return phones_of((n if n in PHONES else "SIL", a / _TICKS, b / _TICKS) for n, a, b in segments)
 
 
 def _hear(decoder: Any, speech: Speech) -> None:

@@ -82,8 +82,8 @@ def through_codec(wave: Wave, rng: np.random.Generator) -> Wave:
         return np.clip(wave, -0.6 * peak, 0.6 * peak)
     _, _, spectrum = scipy.signal.stft(wave, SAMPLE_RATE, nperseg=512)
     strength = np.abs(spectrum)
-    masked = strength < strength.max(0, keepdims=True) * 10 ** (-rng.uniform(25, 45) / 20)
-    spectrum[masked] = 0
+    mask = strength < strength.max(0, keepdims=True) * 10 ** (-rng.uniform(25, 45) / 20)
+    spectrum[mask] = 0
     spectrum[int(rng.uniform(120, 257)) :] = 0
     return np.resize(scipy.signal.istft(spectrum, SAMPLE_RATE, nperseg=512)[1], len(wave)).astype(np.float32)
 
@@ -105,18 +105,18 @@ def at_pitch(wave: Wave, factor: float) -> Wave:
     marks = np.interp(np.arange(np.ceil(turns[0]), turns[-1]), turns, samples)
     if len(marks) < 2:
         return wave
-    wanted = np.arange(0, len(marks) - 1, 1 / factor)
-    nearest = np.round(wanted).astype(int)
+    marks_after = np.arange(0, len(marks) - 1, 1 / factor)
+    nearest = np.round(marks_after).astype(int)
     source = np.round(marks[nearest]).astype(int)
-    target = np.round(np.interp(wanted, np.arange(len(marks)), marks)).astype(int)
+    target = np.round(np.interp(marks_after, np.arange(len(marks)), marks)).astype(int)
     period = np.gradient(marks).clip(SAMPLE_RATE / HIGHEST / 2, SAMPLE_RATE / LOWEST)[nearest, None]
     reach = int(period.max())
     around = np.arange(-reach, reach + 1)
     shape = np.cos(np.pi * np.minimum(np.abs(around) / period, 1), dtype=np.float32)
     grains = np.pad(wave, reach)[source[:, None] + reach + around] * (0.5 + 0.5 * shape)
     places = target[:, None] + reach + around
-    made = np.bincount(places.ravel(), grains.ravel(), len(wave) + 2 * reach)
-    return (made[reach : reach + len(wave)] / np.sqrt(factor)).astype(np.float32)
+    sums = np.bincount(places.ravel(), grains.ravel(), len(wave) + 2 * reach)
+    return (sums[reach : reach + len(wave)] / np.sqrt(factor)).astype(np.float32)
 
 
 def _pitch(wave: Wave) -> NDArray[np.float64]:
@@ -127,8 +127,8 @@ def _pitch(wave: Wave) -> NDArray[np.float64]:
     lags = np.arange(SAMPLE_RATE // HIGHEST, SAMPLE_RATE // LOWEST)
 
     def alike(frames: NDArray[np.floating]) -> NDArray[np.floating]:
-        found = np.asarray(scipy.fft.irfft(np.abs(scipy.fft.rfft(frames, 2 * size)) ** 2))
-        return found[:, lags] / (found[:, :1] + 1e-9)
+        correlations = np.asarray(scipy.fft.irfft(np.abs(scipy.fft.rfft(frames, 2 * size)) ** 2))
+        return correlations[:, lags] / (correlations[:, :1] + 1e-9)
 
     likeness = alike(frames) / alike(window[None])
     voiced = np.flatnonzero(likeness.max(1) > 0.5)

@@ -89,8 +89,8 @@ def phone_ear(network: nn.Module) -> tuple[str, LogMelEncoder] | None:
     None where it has none. `phone_ear(talker)` is the one way to it: its weights in a checkpoint begin with
     the name, and `ear.listen(waveform[None])[0]` gives phone logits, TICKS a second.
     """
-    named = network.named_modules()
-    return next(((name, ear) for name, ear in named if isinstance(ear, LogMelEncoder)), None)
+    modules = network.named_modules()
+    return next(((name, ear) for name, ear in modules if isinstance(ear, LogMelEncoder)), None)
 
 
 def take_phone_ear(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -92,14 +92,14 @@ class LogMelEncoder(Ear):
         if self.training or waveform.shape[1] <= CHUNK_SAMPLES:
             return self.phones(features(waveform))
         size, context = CHUNK_SAMPLES // HOP, 2 * REACH + EDGE_SPECTRA
-        heard = []
+        pieces = []
         for start in range(0, waveform.shape[1] // HOP + 1, size):
             first, near = max(0, start - context), max(0, start - EDGE_SPECTRA)
             spectra = features(waveform[:, first * HOP : (start + size + context) * HOP])
             part = self.phones(spectra[:, near - first : start - first + size + EDGE_SPECTRA])
             skip = (start - near) // 2
-            heard.append(part[:, skip : skip + size // 2])
-        return torch.cat(heard, dim=1)[:, : waveform.shape[1] // TICK_SAMPLES + 1]
+            pieces.append(part[:, skip : skip + size // 2])
+        return torch.cat(pieces, dim=1)[:, : waveform.shape[1] // TICK_SAMPLES + 1]
 
     def forward(
         self, waveform: Float[Tensor, "batch samples"], frames: int, fps: Fraction | float
@@ -114,10 +114,10 @@ class LogMelEncoder(Ear):
 
     def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
         """Sure of silence where it is too quiet to hear anything."""
-        heard = self(waveform[None], frames, fps)[0]
-        silence = CERTAIN * F.one_hot(torch.tensor(SILENCE, device=heard.device), heard.shape[1])
-        heard = torch.where(hushed(waveform, frames)[:, None], silence.to(heard), heard)
-        return lambda start, stop: heard[start:stop]
+        logits = self(waveform[None], frames, fps)[0]
+        silence = CERTAIN * F.one_hot(torch.tensor(SILENCE, device=logits.device), logits.shape[1])
+        logits = torch.where(hushed(waveform, frames)[:, None], silence.to(logits), logits)
+        return lambda start, stop: logits[start:stop]
 
 
 def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " frames"]:

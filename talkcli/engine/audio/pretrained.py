@@ -51,16 +51,16 @@ class PretrainedEar(Ear, Pretrained, ABC):
 
     def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
         margin = self.longest // 6
-        kept = self.longest - 2 * margin
-        pieces = max(1, math.ceil(len(waveform) / (kept * TICK)))
+        middle = self.longest - 2 * margin
+        pieces = max(1, math.ceil(len(waveform) / (middle * TICK)))
         rate = Fraction(fps) * TICK / SAMPLE_RATE
         """Frames a tick."""
-        bounds = [min(math.ceil(number * kept * rate), frames) for number in range(pieces)] + [frames]
+        bounds = [min(math.ceil(number * middle * rate), frames) for number in range(pieces)] + [frames]
 
         @functools.lru_cache(maxsize=1)
         def piece(number: int) -> Float[Tensor, "n width"]:
-            begin = max(0, number * kept - margin)
-            ticks = self.ticks(waveform[begin * TICK : ((number + 1) * kept + margin) * TICK])
+            begin = max(0, number * middle - margin)
+            ticks = self.ticks(waveform[begin * TICK : ((number + 1) * middle + margin) * TICK])
             at = torch.arange(bounds[number], bounds[number + 1], dtype=torch.float64)
             at = (at / float(rate) - begin - self.first).clamp(0, len(ticks) - 1)
             left = at.long()
@@ -81,9 +81,11 @@ def settings_in(folder: Path) -> dict[str, Any]:
     """config.json of a transformers folder. MissingAsset, BadInput where there is none."""
     try:
         settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        normalised = folder / "preprocessor_config.json"
-        if normalised.is_file():
-            settings["do_normalize"] = json.loads(normalised.read_text(encoding="utf-8")).get("do_normalize")
+        preprocessor = folder / "preprocessor_config.json"
+        if preprocessor.is_file():
+            settings["do_normalize"] = json.loads(preprocessor.read_text(encoding="utf-8")).get(
+                "do_normalize"
+            )
         return settings
     except FileNotFoundError as error:
         raise _lacking(folder, "config.json") from error

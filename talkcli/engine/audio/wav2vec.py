@@ -115,22 +115,22 @@ def wav2vec_body(config: AnyWav2VecConfig) -> Any:
 
 def wav2vec_config(folder: Path) -> AnyWav2VecConfig:
     """Sizes of the model in a transformers folder."""
-    found = settings_in(folder)
+    settings = settings_in(folder)
     try:
-        kind = KINDS[found["model_type"]]
-        channels = set(found["conv_dim"])
-        large = bool(found.get("do_stable_layer_norm", False))
-        if len(channels) != 1 or (found.get("feat_extract_norm", "group") == "layer") != large:
+        kind = KINDS[settings["model_type"]]
+        channels = set(settings["conv_dim"])
+        large = bool(settings.get("do_stable_layer_norm", False))
+        if len(channels) != 1 or (settings.get("feat_extract_norm", "group") == "layer") != large:
             raise ValueError("its convolutions are of another kind")
-        normalise = found.get("do_normalize")
+        normalise = settings.get("do_normalize")
         return kind(
-            hidden=found["hidden_size"],
-            layers=found["num_hidden_layers"],
-            heads=found["num_attention_heads"],
-            feed_forward=found["intermediate_size"],
+            hidden=settings["hidden_size"],
+            layers=settings["num_hidden_layers"],
+            heads=settings["num_attention_heads"],
+            feed_forward=settings["intermediate_size"],
             convolution=channels.pop(),
-            position_kernel=found["num_conv_pos_embeddings"],
-            position_groups=found["num_conv_pos_embedding_groups"],
+            position_kernel=settings["num_conv_pos_embeddings"],
+            position_groups=settings["num_conv_pos_embedding_groups"],
             large=large,
             normalise=kind.normalise if normalise is None else bool(normalise),
         )

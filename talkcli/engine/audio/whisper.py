@@ -88,15 +88,15 @@ def _filters(mels: int) -> Float[Tensor, "mels bins"]:
 
 def whisper_config(folder: Path) -> WhisperConfig:
     """Sizes of the encoder in a transformers folder."""
-    found = settings_in(folder)
+    settings = settings_in(folder)
     try:
         return WhisperConfig(
-            hidden=found["d_model"],
-            layers=found["encoder_layers"],
-            heads=found["encoder_attention_heads"],
-            feed_forward=found["encoder_ffn_dim"],
-            mels=found["num_mel_bins"],
-            ticks=found["max_source_positions"],
+            hidden=settings["d_model"],
+            layers=settings["encoder_layers"],
+            heads=settings["encoder_attention_heads"],
+            feed_forward=settings["encoder_ffn_dim"],
+            mels=settings["num_mel_bins"],
+            ticks=settings["max_source_positions"],
         )
     except KeyError as error:
         raise BadInput(f"{folder} holds no Whisper: {error} is missing.", "Give another folder.") from error

@@ -43,20 +43,20 @@ def convert(
     from talkcli.engine.clips import Contents, lay_out, write_all
     from talkcli.engine.config import with_values
 
-    known = load_corpus(corpus)
-    if settings and known.settings is None:
+    value = load_corpus(corpus)
+    if settings and value.settings is None:
         raise BadUsage(f"{corpus} has no settings.", "Leave out --config and --set.")
     if not raw.is_dir():
         raise BadInput(f"{raw} is not a folder.", "Check the name.")
-    chosen = with_values(known.settings(), settings) if known.settings else None
-    getters = known.read(raw) if chosen is None else known.read(raw, chosen)
-    splits: dict[str, list[str]] = {split: [] for split in known.splits}
+    choices = with_values(value.settings(), settings) if value.settings else None
+    getters = value.read(raw) if choices is None else value.read(raw, choices)
+    splits: dict[str, list[str]] = {split: [] for split in value.splits}
     for name in getters:
-        split = known.split_of(name)
+        split = value.split_of(name)
         assert split is not None, f"{name} is in no split, and was read"
         splits[split].append(name)
-    made = {"corpus": known.name, **known.made, **(dataclasses.asdict(chosen) if chosen else {})}
-    missing = lay_out(Contents(splits, known.licence, known.source, made), folder, overwrite)
+    provenance = {"corpus": value.name, **value.made, **(dataclasses.asdict(choices) if choices else {})}
+    missing = lay_out(Contents(splits, value.licence, value.source, provenance), folder, overwrite)
     yield from write_all(
         {name: functools.partial(_write, getters[name], folder, name) for name in missing}, jobs
     )

@@ -38,7 +38,7 @@ def sentences(
     arrays = sorted(folder.glob("vertices_npy/*.npy"))
     if not arrays:
         raise MissingAsset(f"{folder} has no vertices_npy/*.npy.", HINT)
-    found = {}
+    clips = {}
     for path in arrays:
         subject, _, sentence = path.stem.rpartition("_")
         wav = folder / "wav" / f"{path.stem}.wav"
@@ -48,13 +48,13 @@ def sentences(
         if subject not in templates:
             raise BadInput(f"templates.pkl lacks {subject}.", "Fetch it again.")
         avatar = Avatar(subject, templates[subject], faces, lips)
-        found[name] = functools.partial(_clip, path, wav, avatar, fps, every)
-    return found
+        clips[name] = functools.partial(_clip, path, wav, avatar, fps, every)
+    return clips
 
 
 def _clip(path: Path, wav: Path, avatar: Avatar, fps: Fraction, every: int) -> Clip:
-    vertices, wanted = load_array(path), avatar.neutral.numel()
-    if vertices.ndim != 2 or vertices.shape[1] != wanted:
-        raise BadInput(f"{path} is {vertices.shape}, not [frames, {wanted}].", "Fetch it again.")
+    vertices, width = load_array(path), avatar.neutral.numel()
+    if vertices.ndim != 2 or vertices.shape[1] != width:
+        raise BadInput(f"{path} is {vertices.shape}, not [frames, {width}].", "Fetch it again.")
     places = torch.tensor(vertices[::every], dtype=torch.float32).unflatten(1, (-1, 3))
     return Clip(load_speech(wav), Motion(fps, Vertices(places - avatar.neutral)), avatar)

@@ -23,9 +23,9 @@ from talkcli.engine.scans import load_obj
 def find(folder: Path, *names: str, hint: str) -> Path:
     """The first of these file names that lies anywhere in the folder."""
     for name in names:
-        found = sorted(folder.rglob(name))
-        if found:
-            return found[0]
+        paths = sorted(folder.rglob(name))
+        if paths:
+            return paths[0]
     raise MissingAsset(f"{folder} lacks {' or '.join(names)}.", hint)
 
 

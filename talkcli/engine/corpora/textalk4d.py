@@ -56,14 +56,14 @@ def _read(folder: Path, settings: Settings = Settings()) -> Mapping[str, Callabl
     lips = next(
         (folder / name for name in ("lips_coordinates.npy", "lips.txt") if (folder / name).is_file()), None
     )
-    found: dict[str, Callable[[], Clip]] = {}
+    clips: dict[str, Callable[[], Clip]] = {}
     for person in people:
         halves = ("first", "second") if person in people[-HALVED:] else ("whole",)
-        found |= {
+        clips |= {
             f"{person.name}/{part}": functools.partial(_clip, person, part, lips, settings.skin)
             for part in halves
         }
-    return found
+    return clips
 
 
 def _clip(person: Path, part: str, lips: Path | None, largest: int) -> Clip:
@@ -103,18 +103,20 @@ def _clip(person: Path, part: str, lips: Path | None, largest: int) -> Clip:
 def _numbered(folder: Path, name: str) -> list[Path]:
     """000001/name, 000002/name and so on, as far as they go without a gap."""
     paths = (folder / f"{number:06d}" / name for number in itertools.count(1))
-    found = list(itertools.takewhile(Path.is_file, paths))
+    pictures = list(itertools.takewhile(Path.is_file, paths))
     beyond = sum(path.name.isdigit() for path in folder.glob("0*"))
-    if len(found) < beyond:
-        raise MissingAsset(f"There is no {folder / f'{len(found) + 1:06d}' / name}.", _AGAIN)
-    return found
+    if len(pictures) < beyond:
+        raise MissingAsset(f"There is no {folder / f'{len(pictures) + 1:06d}' / name}.", _AGAIN)
+    return pictures
 
 
 def _check(path: Path, like: Path) -> None:
     """Refuse a damaged or foreign texture by name, without decoding it."""
-    size, wanted = picture_size(path), picture_size(like)
-    if size != wanted:
-        raise BadInput(f"{path} has {size[0]}x{size[1]} texels, the first {wanted[0]}x{wanted[1]}.", _AGAIN)
+    size, expected = picture_size(path), picture_size(like)
+    if size != expected:
+        raise BadInput(
+            f"{path} has {size[0]}x{size[1]} texels, the first {expected[0]}x{expected[1]}.", _AGAIN
+        )
 
 
 def _sample(frame: int) -> int:

@@ -100,8 +100,8 @@ def _added(face: object, weights: Float[Tensor, "frames shapes"], avatar: Avatar
             expression[:, columns] = (expression[:, columns] + weights).clamp(0, 1)
             return dataclasses.replace(face, expression=expression)
         case Vertices():
-            moved = (weights @ basis.flatten(1)).unflatten(1, (-1, 3))
-            return dataclasses.replace(face, offsets=face.offsets + moved)
+            offsets = (weights @ basis.flatten(1)).unflatten(1, (-1, 3))
+            return dataclasses.replace(face, offsets=face.offsets + offsets)
         case _:
             return face
 
@@ -117,9 +117,10 @@ def _folded(
     if isinstance(texture, Folds):
         return Folds((texture.weights + folds.weights).clamp(max=FULL))
     more = painted(folds, wrinkles, texture.basis.shape[2])
-    used = more.weights.any(0)
+    columns = more.weights.any(0)
     return Textures(
-        torch.cat([texture.weights, more.weights[:, used]], 1), torch.cat([texture.basis, more.basis[used]])
+        torch.cat([texture.weights, more.weights[:, columns]], 1),
+        torch.cat([texture.basis, more.basis[columns]]),
     )
 
 
@@ -127,8 +128,8 @@ def _available(
     weights: Float[Tensor, "frames shapes"], model: FaceModel
 ) -> tuple[Float[Tensor, "frames available"], list[str]]:
     """The columns of SHAPES that a rig has, and their names."""
-    known = [name in model.shape_names for name in SHAPES]
-    return weights[:, known], [name for name, here in zip(SHAPES, known, strict=True) if here]
+    present = [name in model.shape_names for name in SHAPES]
+    return weights[:, present], [name for name, here in zip(SHAPES, present, strict=True) if here]
 
 
 def speaking(speech: Speech, frames: int, fps: Fraction) -> Float[Tensor, " frames"]:
@@ -149,8 +150,8 @@ def _smooth(track: Float[Tensor, " samples"], width: float) -> Float[Tensor, " s
     """A Gaussian mean, `width` samples of standard deviation, the ends held."""
     reach = max(1, math.ceil(3 * width))
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / width) ** 2)
-    held = torch.cat([track[:1].expand(reach), track, track[-1:].expand(reach)])
-    return conv1d(held[None, None], (kernel / kernel.sum())[None, None])[0, 0]
+    padding = torch.cat([track[:1].expand(reach), track, track[-1:].expand(reach)])
+    return conv1d(padding[None, None], (kernel / kernel.sum())[None, None])[0, 0]
 
 
 def _generator(seed: int, track: str) -> torch.Generator:
@@ -177,15 +178,15 @@ def _blinks(activity: Float[Tensor, " frames"], fps: Fraction, seed: int) -> Flo
     closure = torch.zeros(len(activity))
     at = 0.0
     while True:
-        wanted = at + max(BLINK_SHORTEST, _lognormal(BLINK_INTERVAL, BLINK_SPREAD, generator))
+        due = at + max(BLINK_SHORTEST, _lognormal(BLINK_INTERVAL, BLINK_SPREAD, generator))
         depth = 0.92 + 0.08 * torch.rand((), generator=generator).item()
-        if wanted > len(activity) / rate:
+        if due > len(activity) / rate:
             return closure
-        near = phrase_ends[(phrase_ends - wanted).abs() < BLINK_PAUSE]
+        near = phrase_ends[(phrase_ends - due).abs() < BLINK_PAUSE]
         near = near[near > at + BLINK_SHORTEST]
         if len(near):
-            wanted = near[(near - wanted).abs().argmin()].item() + BLINK_CLOSING
-        at = round(wanted * rate) / rate  # on a frame, so that the shut eye is seen
+            due = near[(near - due).abs().argmin()].item() + BLINK_CLOSING
+        at = round(due * rate) / rate  # on a frame, so that the shut eye is seen
         first, last = (max(0, round((at + reach) * rate)) for reach in (-0.3, 0.5))
         closure[first:last] = torch.maximum(closure[first:last], depth * _lid(times[first:last] - at))
 

@@ -34,10 +34,10 @@ def adapted(
     """
     method = load_method(talker.method)
     if not (method.adapt and source.is_dir()):
-        for given, option, done in ((settings, "--set", "set"), (resume, "--resume", "resumed")):
-            if given:
+        for value, option, verb in ((settings, "--set", "set"), (resume, "--resume", "resumed")):
+            if value:
                 reason = "learns from clips only" if method.adapt else "learns nothing new of a person"
-                raise BadUsage(f"{method.name} {reason}, so nothing can be {done}.", f"Leave {option} out.")
+                raise BadUsage(f"{method.name} {reason}, so nothing can be {verb}.", f"Leave {option} out.")
         return
     tables = by_stage(settings, method.adapt, method.config)
     if tables["config"]:

@@ -103,12 +103,12 @@ def styled(talker: Talker, avatar: Avatar, sources: Mapping[str | None, Path]) -
 
     Styles that are not named stay as they are.
     """
-    named = load_method(talker.method).styles
+    kinds = load_method(talker.method).styles
     styles: dict[str, Tensor] = dict(avatar.styles)
     for name, source in sources.items():
-        if not named:
+        if not kinds:
             raise BadUsage(f"{talker.method} has no styles.", "Leave --style out.")
-        key = named[pick(name, named, f"style of {talker.method}") if name else next(iter(named))]
+        key = kinds[pick(name, kinds, f"style of {talker.method}") if name else next(iter(kinds))]
         shown = captured(source, talker, avatar)[0].styles
         if key not in shown:
             raise BadInput(f"{source} does not show this style: {key}.", "Give another source.")

@@ -23,8 +23,8 @@ def published_files(method: Method, given: Mapping[str | None, Path]) -> list[Pa
     names = method.original_files
     files = {(names[0] if name is None and len(names) == 1 else name): path for name, path in given.items()}
     if set(files) != set(names):
-        wanted = "FILE" if len(names) == 1 else " ".join(f"{name}=FILE" for name in names)
-        hint = f"talk models import {method.name} {wanted} -o NAME.ckpt"
+        arguments = "FILE" if len(names) == 1 else " ".join(f"{name}=FILE" for name in names)
+        hint = f"talk models import {method.name} {arguments} -o NAME.ckpt"
         raise BadUsage(f"These are not the files of which {method.name} is made.", hint)
     for path in files.values():
         if not path.is_file():

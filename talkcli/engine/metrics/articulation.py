@@ -85,11 +85,11 @@ def rounding(heard: Heard) -> Tally:
 
     The median is that of the clip's spoken frames; a mouth that never moves rounds nothing. Chance is a half.
     """
-    spans, spoken = heard.spans(ROUNDED), heard.spoken
+    spans, speech = heard.spans(ROUNDED), heard.spoken
     roundness = heard.mouth.protrusion - heard.mouth.width
-    if not spans or not spoken.any() or float(roundness.max() - roundness.min()) < 0.1:
+    if not spans or not speech.any() or float(roundness.max() - roundness.min()) < 0.1:
         return 0.0, len(spans)
-    median = roundness[spoken].median()
+    median = roundness[speech].median()
     return float(sum(bool(roundness[span].mean() > median) for span in spans)), len(spans)
 
 
@@ -102,8 +102,8 @@ def stillness(heard: Heard) -> Tally:
 
 def silent_frames(phones: Phones, mouth: MouthTrack) -> Bool[Tensor, " frames"]:
     """Frames well inside a silence; what no phone covers is silence too."""
-    said = [(start, end) for phone, start, end in phones.segments if phone != "SIL" and end > start]
-    edges = [0.0, *(time for span in said for time in span), float(len(mouth) / mouth.fps)]
+    sounds = [(start, end) for phone, start, end in phones.segments if phone != "SIL" and end > start]
+    edges = [0.0, *(time for span in sounds for time in span), float(len(mouth) / mouth.fps)]
     times = torch.arange(len(mouth), dtype=torch.float64) / float(mouth.fps)
     quiet = torch.zeros(len(mouth), dtype=torch.bool)
     for start, end in zip(edges[::2], edges[1::2], strict=True):
@@ -184,8 +184,8 @@ def _spoken_mean(curve: Tensor, heard: Heard) -> Tally:
 
 
 def _range(heard: Heard) -> tuple[float, float]:
-    spoken = heard.mouth.opening[heard.spoken]
-    if not len(spoken):
+    openings = heard.mouth.opening[heard.spoken]
+    if not len(openings):
         return 0.0, 0.0
-    low, high = torch.quantile(spoken[:1_000_000], torch.tensor([0.05, 0.95])).tolist()
+    low, high = torch.quantile(openings[:1_000_000], torch.tensor([0.05, 0.95])).tolist()
     return low, high

@@ -70,8 +70,8 @@ class Score:
 def select(names: Sequence[str]) -> list[Metric]:
     """Metrics by id, once each; `all` is every one. BadUsage for an unknown id."""
     ids = [*METRICS, "all"]
-    wanted = {pick(name, ids, "metric") for name in names}
-    return [metric for id, metric in METRICS.items() if "all" in wanted or id in wanted]
+    choice = {pick(name, ids, "metric") for name in names}
+    return [metric for id, metric in METRICS.items() if "all" in choice or id in choice]
 
 
 def evaluate(
@@ -111,8 +111,8 @@ def evaluate(
                 value = metric.measure(louds)
                 scores.append(replace(_score(metric, {"all": (value, 1)}, {}, 0), clips=len(louds), each={}))
         elif tallies[metric.id]:
-            cut = 0 if metric.kind == "heard" or metric.id.startswith("ldtw") else sum(dropped.values())
-            scores.append(_score(metric, tallies[metric.id], truths[metric.id], cut))
+            lost = 0 if metric.kind == "heard" or metric.id.startswith("ldtw") else sum(dropped.values())
+            scores.append(_score(metric, tallies[metric.id], truths[metric.id], lost))
     if not scores:
         raise BadInput(
             "There is nothing to measure: neither references nor phones.",
@@ -187,9 +187,9 @@ def _measured(
         own |= _texture_sums(by_kind["texture"], case, case.reference)
     if by_kind["heard"]:
         heard = mouth_and_phones(case, regions)
-        asked = Heard(heard.reference or heard.mouth, heard.phones, heard.reference)
+        target = Heard(heard.reference or heard.mouth, heard.phones, heard.reference)
         for metric in by_kind["heard"]:
-            own[metric.id], true[metric.id] = metric.measure(heard), metric.measure(asked)
+            own[metric.id], true[metric.id] = metric.measure(heard), metric.measure(target)
     return own, true, loud
 
 
@@ -207,15 +207,15 @@ def mouth_and_phones(case: Case, regions: Regions | None = None) -> Heard:
     rig = rigged(case.avatar)
     speaks = rig is not None and {"jawOpen", "mouthClose"} <= set(rig.model.shape_names)
     head = case.avatar if speaks else talking_head()
-    asked = spoken(case.phones, len(case.predicted), case.predicted.fps, head.rig or DEFAULT_RIG)
-    return Heard(mouth, case.phones, mouth_of(asked, head))
+    target = spoken(case.phones, len(case.predicted), case.predicted.fps, head.rig or DEFAULT_RIG)
+    return Heard(mouth, case.phones, mouth_of(target, head))
 
 
 def _frame_sums(metrics: Sequence[Metric], case: Case, regions: Regions) -> tuple[dict[str, Tally], Pair]:
     """Sums of the frame metrics over the common frames, and the regions' tracks over all frames."""
     reference = case.reference
     assert reference is not None
-    kept, verts = support(regions), len(case.avatar.neutral)
+    vertices_kept, verts = support(regions), len(case.avatar.neutral)
     totals = {metric.id: 0.0 for metric in metrics}
     common = min(len(case.predicted), len(reference))
     tracks: tuple[list[Tensor], list[Tensor]] = ([], [])
@@ -223,7 +223,7 @@ def _frame_sums(metrics: Sequence[Metric], case: Case, regions: Regions) -> tupl
     while True:
         mine, true = next(ours, None), next(theirs, None)
         for track, chunk in zip(tracks, (mine, true), strict=True):
-            track.extend([] if chunk is None else [chunk[:, kept]])
+            track.extend([] if chunk is None else [chunk[:, vertices_kept]])
         if mine is not None and true is not None:
             pair = Pair(mine, true, case.avatar.neutral, regions, case.predicted.fps, verts)
             for metric in metrics:
@@ -232,7 +232,12 @@ def _frame_sums(metrics: Sequence[Metric], case: Case, regions: Regions) -> tupl
             break
     predicted, actual = (torch.cat(track) for track in tracks)
     small = Pair(
-        predicted, actual, case.avatar.neutral[kept], renumbered(regions, kept), case.predicted.fps, verts
+        predicted,
+        actual,
+        case.avatar.neutral[vertices_kept],
+        renumbered(regions, vertices_kept),
+        case.predicted.fps,
+        verts,
     )
     return {id: (total, common) for id, total in totals.items()}, small
 
@@ -240,10 +245,10 @@ def _frame_sums(metrics: Sequence[Metric], case: Case, regions: Regions) -> tupl
 def _texture_sums(metrics: Sequence[Metric], case: Case, reference: Motion) -> dict[str, Tally]:
     """Sums over the common frames."""
     totals, count = {metric.id: 0.0 for metric in metrics}, 0
-    for worn in worn_chunks(case.predicted, reference, case.avatar):
-        count += len(worn.predicted)
+    for pair in worn_chunks(case.predicted, reference, case.avatar):
+        count += len(pair.predicted)
         for metric in metrics:
-            totals[metric.id] += float(metric.measure(worn).double().sum())
+            totals[metric.id] += float(metric.measure(pair).double().sum())
     return {id: (total, count) for id, total in totals.items()}
 
 

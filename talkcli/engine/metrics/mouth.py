@@ -97,9 +97,9 @@ def mouth_of(motion: Motion, avatar: Avatar, regions: Regions | None = None) -> 
     regions = Regions(lips=regions.named.get("lips"), inner_lips=regions.named.get("inner_lips"))
     if regions.lips is None:
         raise BadInput(f"{avatar.name} names no lip vertices.", "Give them with --region lips=FILE.")
-    kept = support(regions)
-    points = region_track(motion, avatar, kept)
-    return read_mouth(points, avatar.neutral[kept], renumbered(regions, kept), motion.fps)
+    vertices = support(regions)
+    points = region_track(motion, avatar, vertices)
+    return read_mouth(points, avatar.neutral[vertices], renumbered(regions, vertices), motion.fps)
 
 
 def read_mouth(

@@ -45,9 +45,9 @@ class Report:
 
         def passed() -> Iterator[Case]:
             for case in itertools.chain([first], stream):
-                kept = self.heard.setdefault(system, []) if case.phones is not None else None
-                if kept is not None and len(kept) < MOST_TRACES:
-                    kept.append(case)
+                cases = self.heard.setdefault(system, []) if case.phones is not None else None
+                if cases is not None and len(cases) < MOST_TRACES:
+                    cases.append(case)
                 yield case
 
         names = list(self.metrics) or fitting or ["all"]
@@ -63,17 +63,17 @@ class Report:
         """Head and rows: metrics down, systems across."""
         first = next(iter(self.scores.values()))
         by_id = {name: {score.metric: score for score in scores} for name, scores in self.scores.items()}
-        known = any(not math.isnan(score.reference) for score in first)
+        has_reference = any(not math.isnan(score.reference) for score in first)
         rows = []
         for score in first:
             values = [
                 each[score.metric].value if score.metric in each else math.nan for each in by_id.values()
             ]
-            values += [score.reference] if known else []
+            values += [score.reference] if has_reference else []
             cells = ["-" if math.isnan(value) else f"{value:.4g}" for value in values]
             unit = f" {score.unit}" if score.unit else ""
             rows.append([f"{score.metric}{unit} {ARROWS[score.better]}", *cells])
-        return ["metric", *by_id, *(["reference"] if known else [])], rows
+        return ["metric", *by_id, *(["reference"] if has_reference else [])], rows
 
     def definitions(self) -> Iterator[str]:
         """What each metric is, and over how much it was pooled."""

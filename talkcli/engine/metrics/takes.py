@@ -94,9 +94,9 @@ def _recordings(path: Path) -> list[Path]:
 
 def _phones(audio: Path, transcript: str | None, alone: bool) -> Phones:
     words = _transcript(audio, transcript, alone)
-    known = phones_beside(audio) if transcript is None else None
-    if known is not None:
-        return known
+    phones = phones_beside(audio) if transcript is None else None
+    if phones is not None:
+        return phones
     if words is None:
         raise BadInput(
             f"Nothing says which phones {audio} holds.",
@@ -198,22 +198,22 @@ def compared(
     rows: Iterable[tuple[str, Path, Path]], avatar: Avatar | None = None, takes: Sequence[Take] = ()
 ) -> Iterator[Case]:
     """Cases of predictions beside their references; recordings with the same name lend speech and phones."""
-    known = {take.name: take for take in takes}
+    by_name = {take.name: take for take in takes}
     for name, predicted, reference in rows:
         who = avatar or _owner(predicted, reference)
-        yield _case(name, load_motion(predicted), who, load_motion(reference), known, reference)
+        yield _case(name, load_motion(predicted), who, load_motion(reference), by_name, reference)
 
 
 def of_recordings(
     motions: Sequence[Path], takes: Sequence[Take], avatar: Avatar | None = None
 ) -> Iterator[Case]:
     """Cases of finished motions beside the recordings that they perform, without references."""
-    known = {take.name: take for take in takes}
+    by_name = {take.name: take for take in takes}
     alone = len(motions) == len(takes) == 1
     for path in motions:
-        if not alone and path.stem not in known:
+        if not alone and path.stem not in by_name:
             raise BadInput(f"{path} has no recording named {path.stem}.", "Give the recording with --audio.")
-        only = {path.stem: takes[0]} if alone else known
+        only = {path.stem: takes[0]} if alone else by_name
         yield _case(path.stem, load_motion(path), avatar or _owner(path), None, only, path)
 
 

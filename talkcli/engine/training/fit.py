@@ -78,8 +78,8 @@ def fit(
     first = run.load(state) if state is not None and state.exists() else 0
     batches = ahead(lambda number: draw(dice(seed, number, team.rank)), first, stage.steps, threads)
     try:
-        for number, drawn in enumerate(batches, first):
-            batch, seen = drawn.to(device), {}
+        for number, example in enumerate(batches, first):
+            batch, seen = example.to(device), {}
             parts = _apart(batch, stage.batch, stage.at_once)
             scale = stage.schedule(number / stage.steps)
             for place, update in enumerate(stage.updates):
@@ -116,8 +116,8 @@ def fit(
         stage.end(network)
     finally:
         batches.close()
-        for parameter, wanted in before.items():
-            parameter.requires_grad_(wanted)
+        for parameter, flag in before.items():
+            parameter.requires_grad_(flag)
             parameter.grad = None
         network.eval()
 

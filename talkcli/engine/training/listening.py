@@ -66,19 +66,19 @@ def phone_example(clips: ClipSet, index: int, generator: torch.Generator) -> Pho
     if rng.random() < 0.8:
         wave = elsewhere(wave, rng)
     power = mel_power(torch.from_numpy(wave)[None])[0].numpy()
-    said = phones.frames(PER_SECOND, first + len(power))[first:].numpy()
+    phones_said = phones.frames(PER_SECOND, first + len(power))[first:].numpy()
     if silent:
-        said = np.full_like(said, SILENCE)
+        phones_said = np.full_like(phones_said, SILENCE)
     if rng.random() < 0.04:  # a stretch without speech
-        power, said = 1e-3 * power.mean() + 1e-6 * power, np.full_like(said, SILENCE)
-    power, said = bend(power, said, rng)
-    power, said = power[:SPECTRA], said[:SPECTRA]
+        power, phones_said = 1e-3 * power.mean() + 1e-6 * power, np.full_like(phones_said, SILENCE)
+    power, phones_said = bend(power, phones_said, rng)
+    power, phones_said = power[:SPECTRA], phones_said[:SPECTRA]
     floor = float(10 ** -rng.uniform(3, 5.5))
-    folded = fold(torch.from_numpy(power).float()[None])
-    levels = torch.from_numpy(hide(normalise(folded, floor)[0].numpy(), rng))
-    padding = SPECTRA - len(said)
-    known = F.pad(torch.from_numpy(said), (0, padding), value=UNKNOWN)[::PER_TICK]
-    return PhoneExample(with_slopes(F.pad(levels, (0, 0, 0, padding))[None])[0], known)
+    bands = fold(torch.from_numpy(power).float()[None])
+    levels = torch.from_numpy(hide(normalise(bands, floor)[0].numpy(), rng))
+    padding = SPECTRA - len(phones_said)
+    labels = F.pad(torch.from_numpy(phones_said), (0, padding), value=UNKNOWN)[::PER_TICK]
+    return PhoneExample(with_slopes(F.pad(levels, (0, 0, 0, padding))[None])[0], labels)
 
 
 def listening(*, steps: int = 10_000) -> Stage[Any, PhoneExample]:
@@ -88,9 +88,9 @@ def listening(*, steps: int = 10_000) -> Stage[Any, PhoneExample]:
     """
 
     def ear(network: nn.Module) -> LogMelEncoder:
-        found = phone_ear(network)
-        assert found is not None
-        return found[1]
+        ears = phone_ear(network)
+        assert ears is not None
+        return ears[1]
 
     def losses(network: nn.Module, batch: PhoneExample, generator: torch.Generator) -> Losses:
         with torch.autocast(batch.features.device.type, torch.bfloat16):

@@ -54,8 +54,8 @@ def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> S
 
 def values_of(stage: Stage[Any, Any], make: Factory, given: Mapping[str, Any]) -> dict[str, Any]:
     """What `tuned` could be given to make this stage."""
-    known = inspect.signature(make).parameters.values()
-    options = {p.name: given.get(p.name, p.default) for p in known if p.kind is p.KEYWORD_ONLY}
+    parameters = inspect.signature(make).parameters.values()
+    options = {p.name: given.get(p.name, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY}
     schedule = next(name for name, function in SCHEDULES.items() if function == stage.schedule)
     fields = {
         "steps": stage.steps,

@@ -73,8 +73,8 @@ def from_original(state: Mapping[str, Any], config: MemoryTalkerConfig | None = 
 def renamed(key: str) -> str:
     """Our name of one of their tensors."""
     for theirs, ours in _NAMES.items():
-        key, found = re.subn(theirs, ours, key)
-        if found:
+        key, count = re.subn(theirs, ours, key)
+        if count:
             break
     return modern(key)
 

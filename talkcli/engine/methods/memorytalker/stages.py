@@ -75,14 +75,14 @@ def remember(network: MemoryTalker, utterance: UtteranceExample, generator: torc
     text, frames, m, memory = said_in(network, utterance), utterance.frames, utterance.motion, network.memory
     f_m = network.motion(m)
     predicted = network.output(network.speak(text, frames)) - m
-    taught = network.output(network.decode(text, f_m, frames)) - m
+    teacher = network.output(network.decode(text, f_m, frames)) - m
     log_k = memory.text_address(text.letters).detach()
     log_v = memory.motion_address(f_m.detach())
     divergence = (log_k.exp() * (log_k - log_v)).sum(-1) * present(frames, m.shape[1])
     return {
         "mse": mean_square(predicted, frames, utterance.weight)
-        + mean_square(taught, frames, utterance.weight),
-        "vel": velocity(predicted, frames) + velocity(taught, frames),
+        + mean_square(teacher, frames, utterance.weight),
+        "vel": velocity(predicted, frames) + velocity(teacher, frames),
         "mem": LAMBDA_1 * mean_square(memory.reconstruct(log_v) - f_m.detach(), frames),
         "align": LAMBDA_1 * divergence.sum() / len(m),
     }
@@ -94,8 +94,8 @@ def imitate(network: MemoryTalker, batch: Triplet, margin: float) -> Losses:
     f_s, f_same, f_other = (
         style.hear(voice.waveform, voice.samples) for voice in (batch.voice, batch.same, batch.other)
     )
-    spoken = network.speak(said_in(network, utterance), utterance.frames, style.gain(f_s))
-    error = network.output(spoken) - utterance.motion
+    speech = network.speak(said_in(network, utterance), utterance.frames, style.gain(f_s))
+    error = network.output(speech) - utterance.motion
     compared = triplet(style.compare(f_s), style.compare(f_same), style.compare(f_other), margin)
     return {
         "mse": mean_square(error, utterance.frames, utterance.weight),
@@ -138,9 +138,9 @@ def utterances(
     motions, ears = targets(network, clips), network.encoder.features
     gap = None if network.config.published else lip_gap(network)
     fps, lips = network.config.fps, clips.avatar(0).lips
-    heard = None
+    tracks = None
     if ears is not None:
-        heard = heard_beforehand(ears, clips, [len(motion) for motion in motions], fps, views)
+        tracks = heard_beforehand(ears, clips, [len(motion) for motion in motions], fps, views)
 
     def cut(clips: ClipSet, index: int, generator: torch.Generator) -> UtteranceExample:
         motion = motions[index]
@@ -148,8 +148,8 @@ def utterances(
         start = int(torch.randint(len(motion) - length + 1, (1,), generator=generator))
         count, motion = torch.tensor(length), motion[start : start + length]
         weight = None if gap is None else attention_to(motion @ gap)
-        if heard is not None:
-            view = heard[index][int(torch.randint(len(heard[index]), (1,), generator=generator))]
+        if tracks is not None:
+            view = tracks[index][int(torch.randint(len(tracks[index]), (1,), generator=generator))]
             features = view[start : start + length].float()
             if mishear:
                 spread = mishear * float(torch.rand((), generator=generator))

@@ -234,8 +234,8 @@ class MemoryTalker(Talker):
 
         def window(start: int, stop: int) -> SpokenText:
             low, high = max(0, start - reach), min(frames, stop + reach)
-            said = self.read(*letters(low, high), torch.tensor([high - low], device=device))
-            parts = (said.letters, said.text, said.memory)
+            phones = self.read(*letters(low, high), torch.tensor([high - low], device=device))
+            parts = (phones.letters, phones.text, phones.memory)
             rates = (part.shape[1] // (high - low) for part in parts)
             return SpokenText(
                 *(

@@ -92,8 +92,8 @@ class Attention(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         y = self.norm(x)
         q, k, v = (conv(y).flatten(2).mT[:, None] for conv in (self.q, self.k, self.v))
-        seen = F.scaled_dot_product_attention(q, k, v)[:, 0].mT
-        return x + self.proj_out(seen.unflatten(2, x.shape[2:]))
+        attention = F.scaled_dot_product_attention(q, k, v)[:, 0].mT
+        return x + self.proj_out(attention.unflatten(2, x.shape[2:]))
 
 
 class Down(nn.Module):
@@ -186,11 +186,11 @@ class Quantiser(nn.Module):
         """
         use, count = self.get_buffer("use"), self.embedding.num_embeddings
         latents = latents.float()
-        indices, placed = self.nearest(latents).flatten(), use.any()
+        indices, fresh = self.nearest(latents).flatten(), use.any()
         use.lerp_(indices.bincount(minlength=count) / indices.numel(), 1 - DECAY)
-        idle = (use < self.restart / count) | ~placed
-        drawn = torch.randint(indices.numel(), (count,), generator=generator).to(latents.device)
-        places = latents.movedim(1, -1).flatten(0, 2)[drawn]
+        idle = (use < self.restart / count) | ~fresh
+        picks = torch.randint(indices.numel(), (count,), generator=generator).to(latents.device)
+        places = latents.movedim(1, -1).flatten(0, 2)[picks]
         self.embedding.weight[idle] = places[idle]
         use[idle] = 1 / count
         if distributed.is_available() and distributed.is_initialized():
@@ -241,8 +241,8 @@ class Autoencoder(nn.Module):
         self, maps: Float[Tensor, "b channels size size"]
     ) -> tuple[Float[Tensor, "b channels size size"], Quantised]:
         """What comes out when maps go in, and what they were snapped to."""
-        quantised = self.quantise(self.encode(maps))
-        return self.generate(quantised.latents), quantised
+        codes = self.quantise(self.encode(maps))
+        return self.generate(codes.latents), codes
 
 
 def norm(width: int, groups: int) -> nn.GroupNorm:

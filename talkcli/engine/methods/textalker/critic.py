@@ -79,16 +79,16 @@ def autoencoder_losses(
             latents = autoencoder.encode(maps)
             if autoencoder.config.restart and generator is not None and not settled:
                 autoencoder.quantize.revive(latents.detach(), generator)
-            quantised = autoencoder.quantise(latents)
-        made = autoencoder.generate(quantised.latents)
-    losses = {"pixel": pixel_loss(made, maps, importance)}
+            codes = autoencoder.quantise(latents)
+        images = autoencoder.generate(codes.latents)
+    losses = {"pixel": pixel_loss(images, maps, importance)}
     if not settled:
-        losses["codebook"] = quantised.loss
+        losses["codebook"] = codes.loss
     if likeness is not None:
-        losses["likeness"] = likeness(made, maps)
+        losses["likeness"] = likeness(images, maps)
     if critic is not None:
         frozen = {name: weight.detach() for name, weight in critic.named_parameters()}
-        verdict = torch.func.functional_call(critic, frozen, (made,))
+        verdict = torch.func.functional_call(critic, frozen, (images,))
         fooled = -ADVERSARIAL * verdict.mean()
         likely = losses["pixel"] + losses.get("likeness", 0)
         losses["critic"] = adaptive_weight(likely, fooled, autoencoder.last_weight) * fooled
@@ -104,8 +104,8 @@ def critic_losses(
 ) -> Losses:
     """Hinge: real maps above 1, made ones below -1 (Lim and Ye 2017)."""
     with torch.no_grad(), torch.autocast(maps.device.type, torch.bfloat16, enabled=half):
-        made, _ = autoencoder(maps)
-    return {"real": F.relu(1 - critic(maps)).mean(), "made": F.relu(1 + critic(made)).mean()}
+        images, _ = autoencoder(maps)
+    return {"real": F.relu(1 - critic(maps)).mean(), "made": F.relu(1 + critic(images)).mean()}
 
 
 def pixel_loss(

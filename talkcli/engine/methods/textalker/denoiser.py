@@ -66,8 +66,8 @@ class Layer(nn.TransformerDecoderLayer):
         weight, bias = attention.in_proj_weight[size:], attention.in_proj_bias[size:]
         k, v = F.linear(memory, weight, bias).chunk(2, dim=-1)
         # One attention weight a head: dropping it drops the whole head.
-        kept = F.dropout(v.new_ones(*v.shape[:2], attention.num_heads, 1), attention.dropout, self.training)
-        dropped = (v.unflatten(-1, (attention.num_heads, -1)) * kept).flatten(2) if self.training else v
+        mask = F.dropout(v.new_ones(*v.shape[:2], attention.num_heads, 1), attention.dropout, self.training)
+        dropped = (v.unflatten(-1, (attention.num_heads, -1)) * mask).flatten(2) if self.training else v
         return LayerAudio(attention.out_proj(dropped), k, v)
 
     def speak(
@@ -79,13 +79,13 @@ class Layer(nn.TransformerDecoderLayer):
         """Tokens from number `skip` on, token 0 being the step; all of them are seen."""
         size, heads = h.shape[-1], self.self_attn.num_heads
         q, k, v = F.linear(h, self.self_attn.in_proj_weight, self.self_attn.in_proj_bias).chunk(3, dim=-1)
-        seen = _attend(q[:, skip:], k, v, heads, self.self_attn.dropout if self.training else 0.0)
-        x = self.norm1(h[:, skip:] + self.dropout1(self.self_attn.out_proj(seen)))
+        attention_out = _attend(q[:, skip:], k, v, heads, self.self_attn.dropout if self.training else 0.0)
+        x = self.norm1(h[:, skip:] + self.dropout1(self.self_attn.out_proj(attention_out)))
         if skip == 0:
             cross = self.multihead_attn
             q = F.linear(x[:, :1], cross.in_proj_weight[:size], cross.in_proj_bias[:size])
-            seen = _attend(q, audio.k, audio.v, heads, cross.dropout if self.training else 0.0)
-            told = torch.cat([cross.out_proj(seen), audio.told], dim=1)
+            attention_out = _attend(q, audio.k, audio.v, heads, cross.dropout if self.training else 0.0)
+            told = torch.cat([cross.out_proj(attention_out), audio.told], dim=1)
         else:
             told = audio.told[:, skip - 1 :]
         x = self.norm2(x + self.dropout2(told))
@@ -180,8 +180,8 @@ class Denoiser(nn.Module):
         present: Float[Tensor, "batch window"] | None = None,
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """`forward` without the context's output, ready for many steps: what no step changes is done once."""
-        known = self._prepare(audio, past, past_audio, present)
-        return lambda x, t: self._denoise(known, x, t, whole=False)
+        memory = self._prepare(audio, past, past_audio, present)
+        return lambda x, t: self._denoise(memory, x, t, whole=False)
 
     def _prepare(self, audio: Tensor, past: Tensor, past_audio: Tensor, present: Tensor | None) -> _Known:
         memory = torch.cat([past_audio, audio], dim=1)
@@ -190,8 +190,8 @@ class Denoiser(nn.Module):
         frames = bias + self.PE[:, 1 + context :]
         frames = frames + (weight[:, dims] if present is None else present[..., None] * weight[:, dims])
         before = F.linear(past, weight[:, :dims], bias) + self.PE[:, 1 : 1 + context]
-        told = [layer.hear(memory) for layer in self.transformer]
-        return _Known(before, frames, told, weight[:, :dims].contiguous())
+        memories = [layer.hear(memory) for layer in self.transformer]
+        return _Known(before, frames, memories, weight[:, :dims].contiguous())
 
     def _denoise(self, known: _Known, x: Tensor, t: Tensor, whole: bool) -> Tensor:
         step = self.diff_step_map(self.TE.pe[0, t])[:, None] + self.PE[:, :1]

@@ -125,7 +125,7 @@ def draw(
 ) -> WindowDice:
     """On the CPU; `truncate` is the probability that the whole batch is cut short, `blind` the share of
     windows that begin from hardly more than noise, at steps past BLIND."""
-    cut = bool(torch.rand((), generator=generator) < truncate)
+    shortening = bool(torch.rand((), generator=generator) < truncate)
     t = torch.randint(1, config.steps + 1, (batch,), generator=generator)
     if blind:
         late = torch.rand(batch, generator=generator) < blind
@@ -134,7 +134,7 @@ def draw(
         t,
         torch.randn(batch, config.window, config.dims, generator=generator),
         torch.rand(batch, generator=generator) < DEAF,
-        torch.randint(1, config.window, (batch,), generator=generator) if cut else None,
+        torch.randint(1, config.window, (batch,), generator=generator) if shortening else None,
     )
 
 
@@ -179,8 +179,8 @@ def drawn_losses(
     """`diffusion_losses` for given dice. Its two windows go through the network as one batch."""
     config, device = diffuser.config, latents.device
     window, context, batch = config.window, config.context, len(latents)
-    heard = diffuser.hear(audio, 2 * window)
-    hearings = list(heard.split(window, dim=1))
+    features = diffuser.hear(audio, 2 * window)
+    hearings = list(features.split(window, dim=1))
     half = _extent(audio, window)
     if first.ends is not None:
         hearings[0] = diffuser.hear(_truncated(audio[:, :half], first.ends), window)
@@ -192,9 +192,9 @@ def drawn_losses(
     deaf = torch.cat([first.deaf, second.deaf]).to(device)[:, None, None]
     clean = torch.cat(latents.split(window, dim=1)) * valid[..., None]
     t, noise = torch.cat([first.t, second.t]).to(device), torch.cat([first.noise, second.noise]).to(device)
-    tail, heard_tail = (part[:, window - context : window] for part in (latents, heard.detach()))
+    tail, heard_tail = (part[:, window - context : window] for part in (latents, features.detach()))
     start, start_audio = (part.expand(batch, -1, -1) for part in (diffuser.start, diffuser.start_audio_feat))
-    guessed = diffuser.denoising_net(
+    guess = diffuser.denoising_net(
         diffuser.diffusion_sched.corrupt(clean, t, noise),
         torch.where(deaf, diffuser.null_audio_feat, torch.cat(hearings)),
         torch.cat([start, tail]),
@@ -202,16 +202,16 @@ def drawn_losses(
         t,
         valid.to(clean),
     )
-    error = guessed - torch.cat([torch.cat([start, tail]), clean], dim=1)
+    error = guess - torch.cat([torch.cat([start, tail]), clean], dim=1)
     share = latents.new_ones(batch, 2 * window) if weight is None else weight
     shares = torch.cat(share.split(window, dim=1)) * valid
     before = torch.cat([torch.zeros_like(share[:, :context]), share[:, window - context : window]])
     shares = torch.cat([before, shares], dim=1)
     losses = {"mse": _mean_square(error, shares)}
     if readout is not None:
-        seen = error @ readout.matrix.to(error)
-        losses["readout"] = readout.weight * _mean_square(seen, shares)
-        losses["velocity"] = readout.weight * _mean_square(seen.diff(dim=1), shares[:, 1:])
+        mouth_error = error @ readout.matrix.to(error)
+        losses["readout"] = readout.weight * _mean_square(mouth_error, shares)
+        losses["velocity"] = readout.weight * _mean_square(mouth_error.diff(dim=1), shares[:, 1:])
     return losses
 
 
@@ -233,5 +233,5 @@ def _extent(audio: Tensor, frames: int) -> int:
 def _truncated(audio: Float[Tensor, "batch ..."], ends: Int[Tensor, " batch"]) -> Float[Tensor, "batch ..."]:
     """Nothing (0) is heard from frame `ends` on."""
     stops = torch.tensor([_extent(audio, end) for end in ends.tolist()], device=audio.device)
-    kept = _before(stops, audio.shape[1])
-    return audio * kept.reshape(*kept.shape, *(1,) * (audio.ndim - 2))
+    mask = _before(stops, audio.shape[1])
+    return audio * mask.reshape(*mask.shape, *(1,) * (audio.ndim - 2))

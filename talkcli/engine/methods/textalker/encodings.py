@@ -44,17 +44,17 @@ def latents_of(
 
     What a speaker's folder holds already is read; the rest is made and written speaker by speaker.
     """
-    found: dict[int, Tensor] = {}
+    latents: dict[int, Tensor] = {}
     for speaker, indices in clips.speakers.items():
         path = clips.folder / speaker / f"{name}{'-exact' if exact else ''}.latents"
-        kept = _kept(path)
-        missing = [i for i in indices if len(kept.get(clips.names[i], ())) != frames[i]]
+        archive = _kept(path)
+        missing = [i for i in indices if len(archive.get(clips.names[i], ())) != frames[i]]
         for index in missing:
-            kept[clips.names[index]] = encoded(autoencoder, maps, index, frames[index], exact)
+            archive[clips.names[index]] = encoded(autoencoder, maps, index, frames[index], exact)
         if missing:
-            save_tensors(kept, {"format": FORMAT, "kind": KIND}, path)
-        found |= {index: kept[clips.names[index]] for index in indices}
-    return [found[index] for index in range(len(clips))]
+            save_tensors(archive, {"format": FORMAT, "kind": KIND}, path)
+        latents |= {index: archive[clips.names[index]] for index in indices}
+    return [latents[index] for index in range(len(clips))]
 
 
 @torch.no_grad()

@@ -126,8 +126,8 @@ class MeshFrameMaps:
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
         film = self._clips.textures(clip)
         assert film is not None
-        shown = (film.frame(i) for i in range(start, min(stop, film.count)))
-        return torch.stack([wrinkle(frame, film.neutral, self._contrast) for frame in shown])
+        pictures = (film.frame(i) for i in range(start, min(stop, film.count)))
+        return torch.stack([wrinkle(frame, film.neutral, self._contrast) for frame in pictures])
 
 
 FrameMaps = RigFrameMaps | MeshFrameMaps

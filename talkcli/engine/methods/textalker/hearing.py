@@ -54,8 +54,9 @@ class HubertHearing(Pretrained):
     def listened(self, waveform: Float[Tensor, " samples"], frames: int, window: int) -> Listened:
         """For `frames` frames in whole windows: silence follows the speech."""
         ticks = max(1, -(-frames // window)) * window
-        heard = self(F.pad(waveform, (0, round(ticks * SAMPLE_RATE / FPS) - len(waveform)))[None], ticks)[0]
-        return lambda start, stop: heard[start:stop]
+        padding = round(ticks * SAMPLE_RATE / FPS) - len(waveform)
+        features = self(F.pad(waveform, (0, padding))[None], ticks)[0]
+        return lambda start, stop: features[start:stop]
 
     def taught(self) -> list[nn.Parameter]:
         """What the paper's code trains: the positional convolution, its norm and the mask's embedding."""
@@ -101,8 +102,8 @@ class EarHearing(nn.Module):
     def forward(
         self, waveform: Float[Tensor, "batch samples"], frames: int
     ) -> Float[Tensor, "batch frames width"]:
-        heard = [self.ears.heard(sound, frames, Fraction(FPS)) for sound in waveform]
-        return spliced(torch.stack(heard), self.reach)
+        features = [self.ears.heard(sound, frames, Fraction(FPS)) for sound in waveform]
+        return spliced(torch.stack(features), self.reach)
 
     def listened(self, waveform: Float[Tensor, " samples"], frames: int, window: int) -> Listened:
         """Past the end of the speech nothing."""

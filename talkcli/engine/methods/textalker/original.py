@@ -63,13 +63,13 @@ def read_pivot(path: Path) -> Float[Tensor, " dims"]:
 
 def _state(path: Path, sign: str, preferred: tuple[str, str]) -> dict[str, Tensor]:
     """The state dict of a checkpoint file: `sign` is a key by which it is known."""
-    found: Any = load_pickled(path)
+    weights: Any = load_pickled(path)
     for name in preferred:
-        if isinstance(found, Mapping) and name in found:
-            found = found[name]
+        if isinstance(weights, Mapping) and name in weights:
+            weights = weights[name]
             break
-    if isinstance(found, Mapping):
-        state = {modern(str(key).removeprefix("module.")): value for key, value in found.items()}
+    if isinstance(weights, Mapping):
+        state = {modern(str(key).removeprefix("module.")): value for key, value in weights.items()}
         if sign in state and all(isinstance(value, Tensor) for value in state.values()):
             return state
     hint = "Give motion=motion_vae.pth texture=tex_vae.pth diffusion=textalker.pth."
@@ -146,4 +146,4 @@ def autoencoder_config(state: Mapping[str, Tensor], dims: int) -> AutoencoderCon
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:
     """How many parts of a numbered row there are, the last number plus one."""
-    return 1 + max((int(found[1]) for key in state if (found := re.match(pattern, key))), default=-1)
+    return 1 + max((int(match[1]) for key in state if (match := re.match(pattern, key))), default=-1)

@@ -64,11 +64,11 @@ def centred(
     halves: list[list[Tensor]] = []
     for number, (autoencoder, maps, name) in enumerate(makers):
         tag = f"{name}-{identity(autoencoder, low, high)}"
-        found = latents_of(autoencoder, maps, clips, motions.frames, tag, exact)
-        own = pivots(found, clips)
+        latents = latents_of(autoencoder, maps, clips, motions.frames, tag, exact)
+        own = pivots(latents, clips)
         centre = torch.stack(list(own.values())).mean(0)
         (network.motion_pivot if number == 0 else network.texture_pivot).copy_(centre)
-        apart = [track.float() - own[clips.speaker(i)] for i, track in enumerate(found)]
+        apart = [track.float() - own[clips.speaker(i)] for i, track in enumerate(latents)]
         axes = network.motion_axes if number == 0 else network.texture_axes
         if axes is not None:
             apart = along(apart, axes)
@@ -95,11 +95,12 @@ def mouth_readout(
     weights = torch.cat([motions.weights(clip) for clip in range(len(tracks))])
     stride, dims = max(1, len(weights) // SAMPLE), network.config.denoiser.motion
     form = importance(load_rig(network.config.rig), network.config.rig_shapes)
-    seen = projected(weights[::stride], principal_motions(weights[::stride], form, VIEWS), form)
+    views = projected(weights[::stride], principal_motions(weights[::stride], form, VIEWS), form)
     latents = torch.cat([track[:, :dims] for track in tracks])[::stride].double()
-    latents, seen = latents - latents.mean(0), seen.double() - seen.double().mean(0)
+    latents = latents - latents.mean(0)
+    views = views.double() - views.double().mean(0)
     ridge = 1e-3 * len(latents) * torch.eye(dims, dtype=torch.float64)
-    matrix = torch.linalg.solve(latents.T @ latents + ridge, latents.T @ seen).float()
+    matrix = torch.linalg.solve(latents.T @ latents + ridge, latents.T @ views).float()
     return F.pad(matrix, (0, 0, 0, network.config.denoiser.texture))
 
 

@@ -62,8 +62,8 @@ class Frame(TensorStruct):
 def listen(config: TexTalkerConfig, *, ears_of: str = "") -> Stage[TexTalker, PhoneExample] | None:
     """Stage 0 of the log-mel encoder: phones, from clips that know them. None where it is taken over from
     another checkpoint (`ears_of`)."""
-    taught = ears_of or not any(isinstance(ear, LogMelEncoderConfig) for ear in config.ears)
-    return None if taught else listening()
+    no_lesson = ears_of or not any(isinstance(ear, LogMelEncoderConfig) for ear in config.ears)
+    return None if no_lesson else listening()
 
 
 def motion(

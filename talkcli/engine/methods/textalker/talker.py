@@ -145,8 +145,8 @@ class TexTalker(Talker):
         self.register_buffer("motion_pivot", torch.zeros(config.motion.dims))
         self.register_buffer("texture_pivot", torch.zeros(config.texture.dims))
         self.register_buffer("spread", torch.ones(2))
-        drawn = (config.denoiser.motion, config.denoiser.texture)
-        for name, maps, parts in zip(AXES, (config.motion, config.texture), drawn, strict=True):
+        widths = (config.denoiser.motion, config.denoiser.texture)
+        for name, maps, parts in zip(AXES, (config.motion, config.texture), widths, strict=True):
             self.register_buffer(name, torch.zeros(maps.dims, parts) if parts < maps.dims else None)
 
     @property
@@ -180,10 +180,10 @@ class TexTalker(Talker):
     def windows(self, speech: Speech, avatar: Avatar, *, seed: int = 0) -> Iterator[Part]:
         """The motion as it is made: three seconds at a time, the same numbers as all at once."""
         reader, pivots, frames = self._reader(avatar), self._pivots(avatar), self._frames(speech)
-        heard = self.hearing.listened(
+        features = self.hearing.listened(
             speech.waveform.to(self.low.device), frames, self.config.denoiser.window
         )
-        for motion, texture in self.drawn(heard, frames, pivots, seed):
+        for motion, texture in self.drawn(features, frames, pivots, seed):
             yield self._shown(motion, texture, reader)
 
     def drawn(
@@ -269,7 +269,7 @@ class TexTalker(Talker):
 
     def _pivots(self, avatar: Avatar) -> tuple[Tensor, Tensor]:
         """The avatar's own manner of moving and of wearing its skin, or the training speakers' mean."""
-        found = []
+        reasons = []
         for name, mean in ((MOTION_STYLE, self.motion_pivot), (TEXTURE_STYLE, self.texture_pivot)):
             pivot = avatar.styles.get(name, mean)
             if pivot.shape != mean.shape:
@@ -277,8 +277,8 @@ class TexTalker(Talker):
                     f"The {name} in {avatar.name} has {len(pivot)} numbers, this model wants {len(mean)}.",
                     "Make it again with this model: talk personalize CLIPS --model ...",
                 )
-            found.append(pivot)
-        return found[0], found[1]
+            reasons.append(pivot)
+        return reasons[0], reasons[1]
 
     def _face(self, latents: Tensor, reader: UVReader | None) -> Float[Tensor, "frames numbers"]:
         grid = self.config.motion.grid
