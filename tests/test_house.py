@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -280,6 +282,17 @@ def test_every_command_in_the_readme_parses(tmp_path, monkeypatch):
             parses(words)
         else:
             assert words[0].startswith("-"), f"talk {words[0]} is no verb"
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(REPOSITORY / "assets/hello.wav", tmp_path)
+    names: dict[str, Any] = {}
+    for program in re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL):
+        exec(compile(program, "README.md", "exec"), names)
+    assert len(names["points"]) == len(names["motion"]) > 100
+    assert len((tmp_path / "hello.csv").read_text().splitlines()) == len(names["motion"]) + 1
+    assert names["header"] and len(names["tensors"]["face.expression"]) == len(names["motion"])
 
 
 def test_what_is_kept_clean_is_shipped_with_its_source():
