@@ -8,7 +8,6 @@ import importlib
 import inspect
 import os
 import signal
-import sys
 import threading
 import typing
 from collections.abc import Callable, Iterator
@@ -19,7 +18,13 @@ from typing import Annotated, Any
 import typer
 
 from talkcli import __version__, console, options
-from talkcli.engine.errors import OutOfResources, TalkError
+from talkcli.engine.errors import (
+    OutOfResources,
+    TalkError,
+    check_interruption,
+    forget_interruption,
+    interrupt,
+)
 
 VERBS = ("animate", "render", "personalize", "prepare", "train", "evaluate", "models", "doctor")
 """In the order of --help; each is talkcli/commands/VERB.py with `run`, whose docstring is its help."""
@@ -67,23 +72,27 @@ def ended_kindly() -> Iterator[None]:
     handlers = {number: signal.signal(number, _unwind) for number in signals}
     try:
         yield
+        check_interruption()
     finally:
+        forget_interruption()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
+_LOSING = ("llvmlite.", "soundfile")
+"""Modules whose callbacks from C lose what is raised in them."""
+
+
 def _unwind(number: int, frame: FrameType | None) -> None:
-    """Raise what ends the program; while numba compiles, whose callbacks lose it, try again later."""
+    """Raise what ends the program; inside callbacks that would lose it, and say so, try again later."""
     while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("llvmlite."):
+        if frame.f_globals.get("__name__", "").startswith(_LOSING):
             timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
             timer.daemon = True
             timer.start()
             return
         frame = frame.f_back
-    if number == signal.SIGINT:
-        raise _Interrupted
-    sys.exit(128 + number)
+    interrupt(_Interrupted() if number == signal.SIGINT else SystemExit(128 + number))
 
 
 def _as_command(run: Callable[..., None]) -> Callable[..., None]:

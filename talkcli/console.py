@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from talkcli.engine.errors import BadUsage, OutOfResources
+from talkcli.engine.errors import BadUsage, OutOfResources, check_interruption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -164,7 +164,9 @@ def progress(items: Iterable[T], label: str, total: int | None = None, unit: str
     if total is None and hasattr(items, "__len__"):
         total = len(items)  # type: ignore[arg-type]
     if not _shows_progress():
-        yield from items
+        for item in items:
+            check_interruption()
+            yield item
         return
     from rich import progress as bars
 
@@ -178,6 +180,7 @@ def progress(items: Iterable[T], label: str, total: int | None = None, unit: str
     with bars.Progress(*columns, console=_rich(True)) as bar:
         task = bar.add_task(visible(label), total=total, rate="")
         for item in items:
+            check_interruption()
             yield item
             speed = bar.tasks[0].speed
             bar.update(task, advance=1, rate=f"{speed:.3g} {unit}/s" if unit and speed else "")
@@ -187,14 +190,19 @@ def progress(items: Iterable[T], label: str, total: int | None = None, unit: str
 def share_done(label: str) -> Iterator[Callable[[float], None]]:
     """A bar that is told the share done, 0 to 1; only on a terminal."""
     if not _shows_progress():
-        yield lambda share: None
+        yield lambda share: check_interruption()
         return
     from rich import progress as bars
 
     columns = [bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TaskProgressColumn()]
     with bars.Progress(*columns, bars.TimeRemainingColumn(), console=_rich(True)) as bar:
         task = bar.add_task(visible(label), total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+
+        def update(share: float) -> None:
+            check_interruption()
+            bar.update(task, completed=share)
+
+        yield update
 
 
 @contextmanager

@@ -23,7 +23,11 @@ FOLDERS = (".png", ".obj", ".ply", ".textures")
 def _known_model(model: str) -> str:
     from talkcli.engine.methods import METHODS  # names only: no torch behind this import
 
-    if model not in METHODS and not Path(model).is_file():
+    try:
+        known = model in METHODS or Path(model).is_file()
+    except OSError:
+        known = False
+    if not known:
         raise typer.BadParameter(f"'{model}' is neither a file nor one of {', '.join(METHODS)}.")
     return model
 
@@ -37,10 +41,8 @@ def _known_device(device: str) -> str:
 def parse_fps(text: str) -> Fraction:
     """A frame rate, exact: the decimals of television stand for its fractions."""
     television = {"23.976": 24000, "23.98": 24000, "29.97": 30000, "47.952": 48000, "59.94": 60000}
-    try:
-        fps = Fraction(television[text], 1001) if text in television else Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        fps = Fraction(0)
+    known = re.fullmatch(r"\d{1,6}(/[1-9]\d{0,5}|\.\d{1,6})?", text)
+    fps = Fraction(television[text], 1001) if text in television else Fraction(text) if known else Fraction(0)
     if not 1 <= fps <= 240:
         raise BadUsage(
             f"'{text}' is not a frame rate.", "Give 1 to 240 frames a second: 25, 29.97, 30000/1001."

@@ -143,7 +143,7 @@ def test_the_state_of_another_run_is_refused(tmp_path):
     run(STAGE, state=tmp_path / "state")
     other = nn.Linear(2, 2)
     stage = Stage((Update(nn.Module.parameters, square),), STAGE.begin, steps=1, batch=1)
-    with pytest.raises(Untrusted, match="another training run"):
+    with pytest.raises(Untrusted, match="the state of this training run"):
         next(fit(other, stage, pairs, seed=3, state=tmp_path / "state"))  # type: ignore[arg-type,type-var]
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from talkcli.engine.errors import BadInput, Untrusted
+from talkcli.engine.errors import BadInput, Untrusted, reading
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors, with_article
 
 
@@ -59,16 +60,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(method, config, weights, provenance)
 
 
+def check_shapes(build: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> None:
+    """ValueError unless weights have the shapes of a network's; it is planned, and not made, to find out."""
+    with torch.device("meta"):
+        shapes = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
+    for name in {**shapes, **weights}:
+        there = tuple(weights[name].shape) if name in weights else "missing"
+        if there != shapes.get(name, "unknown"):
+            raise ValueError(f"{name} is {there}, not {shapes.get(name, 'known')}")
+
+
 def load_pickled(path: Path) -> Any:
     """What other people `torch.save`d: tensors and arrays in plain containers, and nothing that runs."""
     rebuild: Any = np.zeros(0).__reduce__()[0]
     numbers = [type(np.dtype(kind)) for kind in (np.float16, np.float32, np.float64, np.int32, np.int64)]
     old = (rebuild, "numpy.core.multiarray._reconstruct")
-    try:
-        with torch.serialization.safe_globals([rebuild, old, np.ndarray, np.dtype, *numbers]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # bytes that are no pickle can make its reader fail in any way
-        hint = "Only tensors and arrays are read from other people's files; get a plain state dict."
-        raise Untrusted(f"{path} is not a plain file of tensors.", hint) from error
+    hint = "Only tensors and arrays are read from other people's files; get a plain state dict."
+    with (
+        reading(path, "a plain file of tensors", hint, Untrusted),
+        torch.serialization.safe_globals([rebuild, old, np.ndarray, np.dtype, *numbers]),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        return torch.load(path, map_location="cpu", weights_only=True)

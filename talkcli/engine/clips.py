@@ -26,7 +26,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from talkcli.engine.errors import BadInput, BadUsage, pick
+from talkcli.engine.errors import BadInput, BadUsage, pick, reading
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion, load_motion, load_offsets, motion_frames, save_motion
@@ -82,6 +82,17 @@ class Contents:
     def __post_init__(self) -> None:
         if not (isinstance(self.splits, Mapping) and isinstance(self.made, Mapping)):
             raise TypeError("its splits and how it was made are no objects")
+        for split, names in self.splits.items():
+            if not isinstance(names, Sequence) or not all(_is_name(name) for name in names):
+                raise ValueError(f"its {split} split lists what names no clip")
+
+
+def _is_name(name: object) -> bool:
+    """Whether it can be a clip's, `speaker/clip`: inside its folder, and short enough for a file's name."""
+    if not isinstance(name, str) or "\0" in name:
+        return False
+    parts = name.split("/")
+    return all(part not in ("", ".", "..") and len(part.encode()) < 200 for part in parts)
 
 
 def save_contents(contents: Contents, folder: Path) -> None:
@@ -95,10 +106,8 @@ def load_contents(folder: Path) -> Contents:
     path = folder / _CONTENTS_FILE
     if not path.is_file():
         raise BadInput(f"{folder} has no {_CONTENTS_FILE}.", "Make clips with: talk prepare CORPUS FOLDER")
-    try:
+    with reading(path, "a list of clips", "Run talk prepare again with --overwrite."):
         return Contents(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise BadInput(f"{path} is damaged: {error}.", "Run talk prepare again with --overwrite.") from error
 
 
 def lay_out(contents: Contents, folder: Path, overwrite: bool = False) -> list[str]:

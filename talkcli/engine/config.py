@@ -7,13 +7,18 @@ import math
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from talkcli.engine.errors import BadInput, BadUsage, pick
+from talkcli.engine.errors import BadUsage, pick, reading
 
 _Config = TypeVar("_Config")
+
+LARGEST_TOML = 1 << 20
+"""Bytes of a file of settings."""
+DEEPEST_KEY = 16
+"""Parts of a dotted name: its reader takes the square of their number in time."""
 
 
 def with_values(config: _Config, values: Mapping[str, Any]) -> _Config:
@@ -33,7 +38,7 @@ def with_values(config: _Config, values: Mapping[str, Any]) -> _Config:
             changed[name] = _renewed(now, value, name)
         else:
             changed[name] = _read(value, hints[name], name)
-    return dataclasses.replace(config, **changed)  # type: ignore[type-var]
+    return _sensible(lambda: dataclasses.replace(config, **changed))  # type: ignore[type-var]
 
 
 def _renewed(now: tuple[Any, ...], values: Mapping[str, Any], name: str) -> tuple[Any, ...]:
@@ -51,9 +56,26 @@ def from_values(kind: type[_Config], values: Mapping[str, Any]) -> _Config:
     """
     hints = typing.get_type_hints(kind)
     fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    return kind(
-        **{name: _read(value, hints[pick(name, fields, "setting")], name) for name, value in values.items()}
-    )
+    known = {name: hints[pick(name, fields, "setting")] for name in values}
+    members = {name: _read(value, known[name], name) for name, value in values.items()}
+    return _sensible(lambda: kind(**members))
+
+
+def check_limits(config: Any, **limits: tuple[float, float]) -> None:
+    """ValueError where a named setting of a config, or one of its numbers, lies outside its limits."""
+    for name, (low, high) in limits.items():
+        value = getattr(config, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not low <= number <= high:
+                raise ValueError(f"{name} is {number:g}, not from {low:g} to {high:g}")
+
+
+def _sensible(make: Callable[[], _Config]) -> _Config:
+    """A config that agreed with itself; BadUsage where it did not."""
+    try:
+        return make()
+    except ValueError as error:
+        raise BadUsage(f"Settings that cannot be: {error}.", "Give other values.") from error
 
 
 def _read(value: Any, hint: Any, name: str) -> Any:
@@ -94,28 +116,39 @@ def parse_settings(pairs: list[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         if not equals or not name.strip():
             raise BadUsage(f"'{pair}' is not a setting.", "Write it as --set name=value.")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
         *path, last = name.strip().split(".")
         at = settings
         for part in path:
             at = at.setdefault(part, {})
-        at[last] = value
+            if not isinstance(at, dict):
+                raise BadUsage(f"{name} is set although {part} is a value.", "Set one or the other.")
+        if isinstance(at.get(last), dict):
+            raise BadUsage(f"{name} is set although it has settings of its own.", "Set one or the other.")
+        at[last] = _value(text, name)
     return settings
+
+
+def _value(text: str, name: str) -> Any:
+    """A value of TOML, or else text."""
+    if "\n" in text or "\r" in text:
+        raise BadUsage(f"Setting {name} has several lines.", "Give --set once for each setting.")
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    except RecursionError as error:
+        raise BadUsage(f"Setting {name} is nested too deeply.", "Give a plain value.") from error
 
 
 def load_toml(path: Path) -> dict[str, Any]:
     """The settings of a TOML file, for `with_values`. BadInput, naming it, where it is no such file."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check the name.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput(
-            f"Cannot read the settings in {path}: {error}.", "It must be TOML; see recipes/."
-        ) from error
+    with reading(path, "a file of settings", "It must be TOML; see recipes/."):
+        if path.stat().st_size > LARGEST_TOML:
+            raise ValueError(f"it has more than {LARGEST_TOML} bytes")
+        text = path.read_text(encoding="utf-8")
+        if any(len(line.split("=")[0].split(".")) > DEEPEST_KEY for line in text.splitlines()):
+            raise ValueError(f"a name has more than {DEEPEST_KEY} parts")
+        return tomllib.loads(text)
 
 
 def checked(value: Any, hint: Any, name: str) -> Any:

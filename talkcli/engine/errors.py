@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class TalkError(Exception):
@@ -44,6 +46,85 @@ class Untrusted(TalkError):
     """A corrupt file, or one that could do harm."""
 
     exit_code = 6
+
+
+_interruption: list[BaseException] = []
+"""What a signal raised, until it ends the program."""
+_holders: list[object] = []
+"""Pieces of work that a first signal lets come to their end."""
+
+
+def interrupt(reason: BaseException) -> None:
+    """Raise what is to end the program, and remember it: libraries lose what is raised in their callbacks."""
+    first = not _interruption
+    _interruption.append(reason)
+    if not (first and _holders):
+        raise reason
+
+
+def interrupted() -> bool:
+    """Whether something is to end the program."""
+    return bool(_interruption)
+
+
+def check_interruption() -> None:
+    """Raise again what was lost, or held."""
+    if _interruption:
+        raise _interruption[-1]
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """A piece of work that a signal does not tear, but for a second one: what ends the program waits for
+    `check_interruption`."""
+    holder = object()
+    _holders.append(holder)
+    try:
+        yield
+    finally:
+        _holders.remove(holder)
+
+
+def forget_interruption() -> None:
+    """It has arrived where it was going."""
+    _interruption.clear()
+
+
+REASON_LETTERS = 160
+"""Of what a library says of a file, the rest is left out."""
+
+
+@contextmanager
+def reading(
+    path: Path | str, what: str, hint: str = "Give another file.", kind: type[TalkError] = BadInput
+) -> Iterator[None]:
+    """One error that names the file, whatever its reader raises: bytes that a library does not expect make it
+    fail in any way.
+
+    `what` it should be, with its article. The error is of `kind`; BadInput where the file cannot be opened.
+    """
+    try:
+        yield
+        check_interruption()
+    except (TalkError, MemoryError):
+        raise
+    except Exception as error:
+        check_interruption()
+        if isinstance(error, OSError) and error.errno is not None:
+            raise BadInput(
+                f"{path} cannot be read: {error.strerror}.", "Check its name and permissions."
+            ) from error
+        raise kind(f"{path} is not {what}, or is damaged: {reason_of(error)}.", hint) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What a library has against a file, in one line."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    text = " ".join(str(error).split()).rstrip(".")
+    if isinstance(error, (KeyError, AssertionError)) or not text:
+        text = f"{type(error).__name__} {text}".strip()
+    return text if len(text) <= REASON_LETTERS else f"{text[:REASON_LETTERS]}..."
 
 
 def pick(name: str, known: Collection[str], what: str) -> str:

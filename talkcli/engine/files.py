@@ -9,7 +9,7 @@ import struct as binary
 import typing
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput, OutOfResources, Untrusted
+from talkcli.engine.errors import BadInput, OutOfResources, Untrusted, reading
 from talkcli.engine.struct import TensorStruct, members
 
 FORMAT = 1
@@ -112,6 +112,11 @@ def save_struct(
 
 def save_tensors(tensors: Mapping[str, Tensor], header: Mapping[str, Any], path: Path) -> None:
     """Tensors and a JSON header in one file, whole or not at all."""
+    if spoilt := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
+        raise BadInput(
+            f"{path} would hold what is no number, in {spoilt[0]}.",
+            "What it is made from is damaged; make that again.",
+        )
     with replacing(path) as temporary:
         try:
             save_file(dict(tensors), temporary, metadata={"talk": json.dumps(header)})
@@ -123,12 +128,15 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What save_tensors wrote. BadInput if absent, Untrusted if corrupt, oversized or not ours."""
     if not path.is_file():
         raise BadInput(f"{path} is not a file.", "Check the name.")
-    try:
+    with _damaged(path):
         _check_header(path)
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["talk"])
-            if not isinstance(header, dict):
-                raise ValueError("its header is not an object")
+            metadata = file.metadata() or {}
+            if "talk" not in metadata:
+                raise ValueError("it has no talk header")
+            header = json.loads(metadata["talk"])
+            if not isinstance(header, dict) or not isinstance(header.get("kind", ""), str):
+                raise ValueError("its header is not an object with a kind")
             if header.get("format") != FORMAT:
                 raise Untrusted(
                     f"{path} has format {header.get('format')}, this program reads format {FORMAT}.",
@@ -137,14 +145,22 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         tensors |= _unpacked(tensors, header.get("packed", {}))
         for name, tensor in tensors.items():
-            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            if not is_finite(tensor):
                 raise ValueError(f"{name} holds what is no number")
         return tensors, header
-    except (OSError, SafetensorError, TypeError, KeyError, ValueError, zlib.error) as error:
-        reason = "it has no talk header" if isinstance(error, KeyError) else str(error)
-        raise Untrusted(
-            f"{path} is not a talk file, or is damaged: {reason}.", "Make it again, or fetch it again."
-        ) from error
+
+
+def _damaged(path: Path) -> AbstractContextManager[None]:
+    return reading(path, "a talk file", "Make it again, or fetch it again.", Untrusted)
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether all are numbers; TypeError for kinds of numbers that no file of ours has."""
+    if not tensor.is_floating_point():
+        return True
+    if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        raise TypeError(f"it holds {tensor.dtype}")
+    return bool(torch.isfinite(tensor).all())
 
 
 def _row_bytes(dtype: torch.dtype, shape: Sequence[int]) -> int:
@@ -194,24 +210,21 @@ def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
 
 def load_rows(path: Path, name: str, start: int, stop: int | None) -> Tensor | None:
     """Rows [start, stop) of one tensor of a file that save_tensors wrote; None if it has no such tensor."""
-    try:
+    with _damaged(path):
         _check_header(path)
         with safe_open(path, framework="pt") as file:
-            return file.get_slice(name)[start:stop] if name in file.keys() else None  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
-        hint = "Make it again, or fetch it again."
-        raise Untrusted(f"{path} is not a talk file, or is damaged: {error}.", hint) from error
+            rows = file.get_slice(name)[start:stop] if name in file.keys() else None  # noqa: SIM118
+        if rows is not None and not is_finite(rows):
+            raise ValueError(f"{name} holds what is no number")
+        return rows
 
 
 def load_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor of a file that save_tensors wrote, without reading any."""
-    try:
+    with _damaged(path):
         _check_header(path)
         with safe_open(path, framework="pt") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
-        hint = "Make it again, or fetch it again."
-        raise Untrusted(f"{path} is not a talk file, or is damaged: {error}.", hint) from error
 
 
 def _check_header(path: Path) -> None:
@@ -257,7 +270,7 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
             if "tensor" in value:
                 return tensors[value["tensor"]]
             if "fraction" in value:
-                return Fraction(*value["fraction"])
+                return _fraction(*value["fraction"])
             if "mapping" in value:
                 return {k: build(v) for k, v in value["mapping"].items()}
             kind = by_name[value["kind"]]
@@ -274,13 +287,18 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
             return kind(**fields)
         return tuple(build(v) for v in value) if isinstance(value, list) else value
 
-    try:
+    with _damaged(path):
         struct = build(header)
         if not isinstance(struct, kinds[0]):
             raise ValueError("its header describes no struct")
         return struct
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError, RecursionError) as error:
-        raise Untrusted(f"{path} is damaged: {error}.", "Make it again, or fetch it again.") from error
+
+
+def _fraction(numerator: int, denominator: int) -> Fraction:
+    """Of two whole numbers: text such as 1e99999999 would be worked out."""
+    if type(numerator) is not int or type(denominator) is not int:
+        raise TypeError("a fraction is not of whole numbers")
+    return Fraction(numerator, denominator)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -16,6 +16,10 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.files import load_rows, load_shapes, load_struct, save_struct
 from talkcli.engine.struct import TensorStruct, along_frames, tracks
 
+SLOWEST_FPS, FASTEST_FPS = 1, 1000
+LARGEST_NUMBER = 1e4
+"""Below which a motion's numbers are: metres, radians, weights of shapes."""
+
 
 class Head(TensorStruct):
     """Head pose a frame, about the neck joint."""
@@ -148,5 +152,22 @@ def motion_frames(path: Path) -> int:
 
 
 def load_motion(path: Path) -> Motion:
-    """Read what save_motion wrote. BadInput if absent or another kind of talk file, Untrusted if damaged."""
-    return load_struct(path, (Motion, Head, Textures, Folds, Vertices, Shapes, Coefficients, Codes))
+    """Read what save_motion wrote. BadInput if absent or another kind of talk file, or beyond all measure;
+    Untrusted if damaged."""
+    motion = load_struct(path, (Motion, Head, Textures, Folds, Vertices, Shapes, Coefficients, Codes))
+    return sensible(motion, str(path))
+
+
+def sensible(motion: Motion, source: str) -> Motion:
+    """The motion in single precision; BadInput, naming its source, where no face can move so."""
+    motion = motion.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)
+    fault = ""
+    if not len(motion):
+        fault = "has no frames"
+    elif not SLOWEST_FPS <= motion.fps <= FASTEST_FPS:
+        fault = f"has a rate of {float(motion.fps):.3g} frames a second"
+    elif not all(bool((track.abs() < LARGEST_NUMBER).all()) for track in tracks(motion)):
+        fault = "moves further than any face"
+    if fault:
+        raise BadInput(f"{source} {fault}.", "Make it again, or give another.")
+    return motion

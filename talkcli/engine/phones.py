@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, reading
 from talkcli.engine.struct import TensorStruct
 
 PHONES = (
@@ -23,6 +23,9 @@ PHONES = (
 """Silence first, then ARPAbet as in the CMU dictionary, without stress digits."""
 
 PHONE_INDEX = {phone: index for index, phone in enumerate(PHONES)}
+
+LONGEST_SECONDS = 1e6
+"""No recording lasts longer, nor does any phone begin later."""
 
 SILENCE = PHONE_INDEX["SIL"]
 
@@ -77,16 +80,15 @@ def save_phones(phones: Phones, path: Path) -> None:
 
 def load_phones(path: Path) -> Phones:
     """Read what save_phones wrote."""
-    try:
+    with reading(path, "a phones file", 'Expected {"phones": [[phone, start, end], ...]}.'):
         rows = json.loads(path.read_text(encoding="utf-8"))["phones"]
         segments = [(str(phone), float(start), float(end)) for phone, start, end in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = 'Expected {"phones": [[phone, start, end], ...]}.'
-        raise BadInput(f"{path} is not a phones file: {error}", hint) from error
     unknown = sorted({phone for phone, _, _ in segments} - set(PHONES))
     if unknown:
         raise BadInput(f"{path} speaks of {', '.join(unknown)}.", f"Phones are: {' '.join(PHONES)}.")
     times = [time for _, start, end in segments for time in (start, end)]
+    if not all(0 <= time <= LONGEST_SECONDS for time in times):
+        raise BadInput(f"{path} has times that cannot be.", "Give seconds from the beginning of the sound.")
     if any(later < earlier for earlier, later in itertools.pairwise(times)):
         raise BadInput(
             f"{path} is not in time order.", "Each phone starts where or after the one before it ends."

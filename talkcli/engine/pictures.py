@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import reading
 
 
 def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "height width 3"]:
@@ -31,8 +31,5 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path) as picture:
-            yield picture
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{path} is no picture that can be read: {error}.", "Fetch it again.") from error
+    with reading(path, "a picture that can be read"), Image.open(path) as picture:
+        yield picture

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, reading
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.look import Look
 from talkcli.engine.pictures import load_picture
@@ -35,41 +35,51 @@ class ObjMesh(NamedTuple):
 
 def load_obj(path: Path) -> ObjMesh:
     """An .obj with its numbering kept, which trimesh splits at seams; polygons are fanned."""
-    try:
-        rows: dict[str, list[list[str]]] = {"v": [], "vt": [], "f": []}
-        for line in path.read_text(encoding="utf-8").splitlines():
+    with reading(path, "a mesh"):
+        vertices, uv, fans = [], [], []
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             kind, *words = line.split() or [""]
-            if kind in rows:
-                rows[kind].append(words)
-        polygons = [[corner.split("/") for corner in row] for row in rows["f"]]
-        fans = [(p[0], p[i], p[i + 1]) for p in polygons for i in range(1, len(p) - 1)]
-        faces = np.array([[int(corner[0]) for corner in fan] for fan in fans], np.int64).reshape(-1, 3)
-        mapped = all(len(corner) > 1 and corner[1] for fan in fans for corner in fan)
-        uv_fans = [[int(corner[1]) for corner in fan] for fan in fans] if mapped else []
-        vertices = np.array([row[:3] for row in rows["v"]], np.float32).reshape(-1, 3)
-        uv = np.array([row[:2] for row in rows["vt"]], np.float32).reshape(-1, 2)
-        if min(faces.min(initial=1), np.min(uv_fans, initial=1)) < 1:
-            raise ValueError("it counts from its end")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} is not a mesh: {error}.", "Fetch it again.") from error
-    uv_faces = np.array(uv_fans, np.int64).reshape(-1, 3)
-    return ObjMesh(
-        torch.from_numpy(vertices),
-        torch.from_numpy(faces - 1),
-        torch.from_numpy(uv),
-        torch.from_numpy(uv_faces - 1),
-    )
+            if kind == "v":
+                vertices.append(words[:3])
+            elif kind == "vt":
+                uv.append(words[:2])
+            elif kind == "f":
+                polygon = [_corner(word, len(vertices), len(uv)) for word in words]
+                fans += [(polygon[0], *polygon[i : i + 2]) for i in range(1, len(polygon) - 1)]
+        corners = np.array(fans, np.int64).reshape(-1, 3, 2)
+        mapped = bool((corners[..., 1] >= 0).all())
+        return ObjMesh(
+            torch.from_numpy(np.array(vertices, np.float32).reshape(-1, 3)),
+            torch.from_numpy(np.ascontiguousarray(corners[..., 0])),
+            torch.from_numpy(np.array(uv, np.float32).reshape(-1, 2)),
+            torch.from_numpy(np.ascontiguousarray(corners[..., 1] if mapped else corners[:0, :, 1])),
+        )
+
+
+def _corner(word: str, verts: int, uvs: int) -> tuple[int, int]:
+    """Vertex and texture coordinate of a corner, from 0, the latter -1 where none is named.
+
+    A file counts from 1, or from -1 backwards from what it has listed so far.
+    """
+    numbers = []
+    for text, count in zip(word.split("/"), (verts, uvs), strict=False):
+        number = int(text) if text or not numbers else None
+        if number == 0:
+            raise ValueError("it counts from 0")
+        numbers.append(-1 if number is None else number - 1 if number > 0 else count + number)
+        if number is not None and numbers[-1] < 0:
+            raise ValueError(f"a face speaks of {text}, and {count} are listed")
+    return numbers[0], numbers[1] if len(numbers) > 1 else -1
 
 
 def load_obj_vertices(path: Path, verts: int) -> Float[Tensor, "verts 3"]:
     """The vertices of one more frame of a mesh whose faces are known."""
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("v ")]
+    with reading(path, "a frame of this mesh"):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        lines = [line for line in text.splitlines() if line.startswith("v ")]
         if len(lines) != verts:
             raise ValueError(f"it has {len(lines)} vertices, the first frame {verts}")
         return torch.from_numpy(np.loadtxt(lines, np.float32, usecols=(1, 2, 3), ndmin=2))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} is no frame of this mesh: {error}.", "Fetch it again.") from error
 
 
 def scanned_avatar(
@@ -85,12 +95,10 @@ def scanned_avatar(
         raise BadInput(f"{mesh_path} has no texture coordinates.", hint)
     lips = torch.zeros(0, dtype=torch.long)
     look = _matt_look(skin, largest)
-    try:
+    with reading(mesh_path, "the mesh of a head", hint):
         return Avatar(
             name, mesh.vertices * unit, mesh.faces, lips, look=look, uv=mesh.uv, uv_faces=mesh.uv_faces
         )
-    except ValueError as error:
-        raise BadInput(f"{mesh_path} is damaged: {error}.", hint) from error
 
 
 def _matt_look(path: Path, largest: int) -> Look:

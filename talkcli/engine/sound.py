@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import numpy as np
 import soxr
 from jaxtyping import Float32
 
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, check_interruption
 
 Block = Float32[np.ndarray, "samples channels"]
 
@@ -204,15 +205,30 @@ def _missing_seconds(decoder: Any, taken: int) -> float:
     return max(0, promised) / decoder.samplerate if promised > decoder.samplerate / 100 else 0.0
 
 
+class _Clamped:
+    """A file in which nobody seeks before its beginning, as damaged recordings ask for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read, self.tell, self.name = file.read, file.tell, file.name
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        starts = {os.SEEK_SET: 0, os.SEEK_CUR: self._file.tell()}
+        start = starts[whence] if whence in starts else os.fstat(self._file.fileno()).st_size
+        return self._file.seek(max(0, start + offset))
+
+
 @contextmanager
 def _open_ffmpeg(file: BinaryIO, name: str) -> Iterator[Sound]:
     """MP3, FLAC, Ogg, M4A, MP4, MOV, WebM, Matroska and the other CONTAINERS."""
     import av
-    from av.error import FFmpegError
 
     try:
-        container = av.open(file, options=OPTIONS)
-    except (FFmpegError, ValueError, EOFError, OSError) as error:
+        container = av.open(_Clamped(file), options=OPTIONS)
+    except MemoryError:
+        raise
+    except Exception as error:  # what is no recording makes its readers fail in any way
+        check_interruption()
         raise BadInput(f"{name} is not a recording that can be read.", CONVERT) from error
     with container:
         streams = (stream for stream in container.streams.audio if stream.codec_context is not None)
@@ -229,11 +245,11 @@ def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> 
     import av
     from av.error import FFmpegError
 
-    rate, channels = stream.rate, stream.channels
-    to_float = av.AudioResampler("flt", stream.layout.name, rate)
+    rate, channels, layout = stream.rate, stream.channels, stream.layout.name
+    resamplers: dict[object, Any] = {}  # a stream may change its form on the way
     zero = (container.start_time or 0) / av.time_base
     promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
-    position = broken = 0
+    position = broken = silent = 0
     packets = container.demux(stream)
     while True:
         try:
@@ -244,15 +260,28 @@ def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> 
             break
         try:
             frames = packet.decode()
-        except (FFmpegError, ValueError, OSError):
+        except MemoryError:
+            raise
+        except Exception:  # damaged packets make decoders fail in any way
             broken += 1
             continue
         for frame in frames:
             gap = 0 if frame.time is None else round((frame.time - zero) * rate) - position
             if rate * _SHORTEST_GAP < gap < rate * _LONGEST_GAP:
+                silent += gap
+                if silent > max(rate * _LONGEST_GAP, position):
+                    raise BadInput(f"{name} is mostly gaps in its clock.", CONVERT)
                 yield from _silence(gap, rate, channels)
                 position += gap
-            for piece in to_float.resample(frame):
+            form = (frame.format.name, frame.layout.name, frame.sample_rate)
+            try:
+                if form not in resamplers:
+                    resamplers[form] = av.AudioResampler("flt", layout, rate)
+                pieces = resamplers[form].resample(frame)
+            except (FFmpegError, ValueError):
+                broken += 1
+                continue
+            for piece in pieces:
                 position += piece.samples
                 yield piece.to_ndarray().reshape(-1, channels)
     if broken and position:

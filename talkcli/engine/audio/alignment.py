@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from talkcli.engine.audio.pronunciation import sounded_out, words_of
-from talkcli.engine.errors import BadInput, MissingAsset
+from talkcli.engine.errors import BadInput, MissingAsset, reading
 from talkcli.engine.phones import PHONES, Phones, load_phones, phones_of
 from talkcli.engine.speech import Speech
 
@@ -31,15 +31,11 @@ def phones_beside(audio: Path) -> Phones | None:
     shared = audio.parent / ALIGNMENTS
     if not shared.is_file():
         return None
-    try:
+    expected = 'Expected {"x.wav": {"phones": [[phone, start, end], ...]}, ...}.'
+    with reading(shared, "an alignments file", expected):
         entry = json.loads(shared.read_text(encoding="utf-8")).get(audio.name)
         rows = None if entry is None else [(str(p), float(a), float(b)) for p, a, b in entry["phones"]]
         return None if rows is None else phones_of(rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(
-            f"{shared} is not an alignments file: {error}.",
-            'Expected {"x.wav": {"phones": [[phone, start, end], ...]}, ...}.',
-        ) from error
 
 
 def has_pocketsphinx() -> bool:

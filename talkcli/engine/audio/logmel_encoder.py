@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from talkcli.engine.audio.ear import Ear, Listened
 from talkcli.engine.audio.logmel import FEATURES, HOP, REACH, features
+from talkcli.engine.config import check_limits
 from talkcli.engine.phones import PHONES, SILENCE
 from talkcli.engine.speech import SAMPLE_RATE
 
@@ -39,6 +40,9 @@ class LogMelEncoderConfig:
     """Residual convolutions of three ticks; their dilations repeat 1 2 1 3 1 4 1 6."""
     dropout: float = 0.1
     kind: Literal["logmel"] = "logmel"
+
+    def __post_init__(self) -> None:
+        check_limits(self, width=(1, 65_536), depth=(0, 256), dropout=(0, 0.99))
 
 
 class DilatedBlock(nn.Module):

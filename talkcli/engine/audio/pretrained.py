@@ -14,12 +14,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from talkcli.engine.audio.ear import Ear, Listened
-from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
+from talkcli.engine.errors import BadInput, BadUsage, MissingAsset, reading
 from talkcli.engine.speech import SAMPLE_RATE, TICK
 
 LONGEST = 30 * SAMPLE_RATE // TICK
@@ -79,20 +78,19 @@ class PretrainedEar(Ear, Pretrained, ABC):
 
 def settings_in(folder: Path) -> dict[str, Any]:
     """config.json of a transformers folder. MissingAsset, BadInput where there is none."""
-    try:
-        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    path = folder / "config.json"
+    if folder.is_dir() and not path.exists():
+        raise _lacking(folder, path.name)
+    with reading(path, "a config of transformers", "Fetch the folder again."):
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(settings, dict):
+            raise TypeError("it is no object")
         preprocessor = folder / "preprocessor_config.json"
         if preprocessor.is_file():
             settings["do_normalize"] = json.loads(preprocessor.read_text(encoding="utf-8")).get(
                 "do_normalize"
             )
         return settings
-    except FileNotFoundError as error:
-        raise _lacking(folder, "config.json") from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise BadInput(
-            f"{folder / 'config.json'} is not JSON: {error}.", "Fetch the folder again."
-        ) from error
 
 
 def take_body(network: Pretrained, folder: Path) -> None:
@@ -107,10 +105,8 @@ def take_body(network: Pretrained, folder: Path) -> None:
     if not file.is_file():
         raise _lacking(folder, file.name)
     own = network.body.state_dict()
-    try:
+    with reading(file, "a file of weights", "Fetch it again."):
         theirs = _body_in({modern(name): tensor for name, tensor in load_file(file).items()}, own)
-    except (OSError, SafetensorError) as error:
-        raise BadInput(f"{file} cannot be read: {error}.", "Fetch it again.") from error
     if not theirs:
         raise BadInput(f"{file} does not hold a {kind}.", "Give another folder.")
     # SpecAugment's stand-in is for training alone, and some checkpoints lack it.

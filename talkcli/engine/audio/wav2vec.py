@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from talkcli.engine.audio.pretrained import PretrainedEar, settings_in, transformers
-from talkcli.engine.errors import BadInput
+from talkcli.engine.config import check_limits
+from talkcli.engine.errors import reading
 from talkcli.engine.speech import FIELD, TICK
 
 
@@ -36,6 +37,13 @@ class Wav2VecConfig:
     """As in the large models: layer norms in the convolutions, which have biases, and before each block."""
     normalise: bool = True
     """Whether it wants waveforms of zero mean and unit variance (`do_normalize` of its preprocessor)."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, hidden=(2, 65_536), layers=(1, 256), heads=(1, 1024), feed_forward=(1, 1 << 20))
+        check_limits(self, convolution=(1, 65_536), position_kernel=(1, 4096), position_groups=(1, 4096))
+        check_limits(self, dropout=(0, 0.99), time_mask=(0, 1))
+        if self.hidden % self.heads or self.hidden % self.position_groups:
+            raise ValueError(f"hidden is {self.hidden}, no multiple of its heads and groups")
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ def wav2vec_body(config: AnyWav2VecConfig) -> Any:
 def wav2vec_config(folder: Path) -> AnyWav2VecConfig:
     """Sizes of the model in a transformers folder."""
     settings = settings_in(folder)
-    try:
+    with reading(folder, "a model that is known here", "Give another folder."):
         kind = KINDS[settings["model_type"]]
         channels = set(settings["conv_dim"])
         large = bool(settings.get("do_stable_layer_norm", False))
@@ -134,10 +142,6 @@ def wav2vec_config(folder: Path) -> AnyWav2VecConfig:
             large=large,
             normalise=kind.normalise if normalise is None else bool(normalise),
         )
-    except (KeyError, ValueError, TypeError) as error:
-        raise BadInput(
-            f"{folder} holds no model that is known here: {error}.", "Give another folder."
-        ) from error
 
 
 def normalised(waveform: Float[Tensor, " samples"]) -> Float[Tensor, " samples"]:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from talkcli.engine.audio.pretrained import LONGEST, PretrainedEar, settings_in, transformers
-from talkcli.engine.errors import BadInput
+from talkcli.engine.config import check_limits
+from talkcli.engine.errors import reading
 from talkcli.engine.speech import TICK
 
 _WINDOW, _HOP = 400, 160
@@ -32,6 +33,10 @@ class WhisperConfig:
     ticks: int = LONGEST
     """That it hears at a time, silence after a shorter sound included."""
     kind: Literal["whisper"] = "whisper"
+
+    def __post_init__(self) -> None:
+        check_limits(self, hidden=(2, 65_536), layers=(1, 256), heads=(1, 1024), feed_forward=(1, 1 << 20))
+        check_limits(self, mels=(1, 1024), ticks=(1, 100_000))
 
 
 class WhisperEar(PretrainedEar):
@@ -89,7 +94,7 @@ def _filters(mels: int) -> Float[Tensor, "mels bins"]:
 def whisper_config(folder: Path) -> WhisperConfig:
     """Sizes of the encoder in a transformers folder."""
     settings = settings_in(folder)
-    try:
+    with reading(folder, "a Whisper", "Give another folder."):
         return WhisperConfig(
             hidden=settings["d_model"],
             layers=settings["encoder_layers"],
@@ -98,5 +103,3 @@ def whisper_config(folder: Path) -> WhisperConfig:
             mels=settings["num_mel_bins"],
             ticks=settings["max_source_positions"],
         )
-    except KeyError as error:
-        raise BadInput(f"{folder} holds no Whisper: {error} is missing.", "Give another folder.") from error

@@ -8,6 +8,7 @@ import io
 import pickle
 import re
 from pathlib import Path
+from pickletools import genops
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput, MissingAsset, Untrusted
+from talkcli.engine.errors import BadInput, MissingAsset, Untrusted, reading
 from talkcli.engine.scans import load_obj
 
 
@@ -31,10 +32,8 @@ def find(folder: Path, *names: str, hint: str) -> Path:
 
 def load_array(path: Path) -> NDArray[Any]:
     """A .npy of plain numbers, mapped rather than read."""
-    try:
+    with reading(path, "an array"):
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} is not an array: {error}.", "Fetch it again.") from error
 
 
 _ALLOWED = {
@@ -42,6 +41,11 @@ _ALLOWED = {
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): codecs.encode,
 }
+
+
+_MEMO = ("PUT", "BINPUT", "LONG_BINPUT")
+"""Opcodes whose argument sizes a table of what was read, which never needs more entries than the file has
+bytes."""
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -57,14 +61,11 @@ class _ArraysOnly(pickle.Unpickler):
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """A pickled dict of arrays, of Python 2 as well."""
-    try:
-        values = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except MemoryError:
-        raise
-    except Exception as error:  # bytes that are no pickle can make its reader fail in any way
-        raise Untrusted(
-            f"{path} is not a plain dict of arrays: {error}.", "Fetch the original again."
-        ) from error
+    with reading(path, "a plain dict of arrays", "Fetch the original again.", Untrusted):
+        content = path.read_bytes()
+        if any(code.name in _MEMO and (place or 0) > len(content) for code, place, _ in genops(content)):
+            raise ValueError("it asks for more memory than it can use")
+        values = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
     if not isinstance(values, dict) or not all(isinstance(value, np.ndarray) for value in values.values()):
         raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
     return values
@@ -84,14 +85,16 @@ def load_templates(path: Path, verts: int) -> dict[str, Float[Tensor, "verts 3"]
 def load_indices(path: Path, verts: int) -> Int[Tensor, " indices"]:
     """Vertex indices from .npy, or from text with commas or blanks; repeated ones stay."""
     if path.suffix == ".npy":
-        indices = np.asarray(load_array(path)).astype(np.int64).ravel()
+        array = load_array(path)
+        if array.dtype.kind not in "iu":
+            raise BadInput(f"{path} holds {array.dtype}, not whole numbers.", "Give indices of vertices.")
+        indices = np.asarray(array).astype(np.int64).ravel()
     else:
-        try:
-            indices = np.array([int(word) for word in re.split(r"[\s,]+", path.read_text().strip())])
-        except (OSError, ValueError) as error:
-            raise BadInput(f"{path} is not a list of vertices: {error}.", "Fetch it again.") from error
+        with reading(path, "a list of vertices", "Give whole numbers with commas or blanks."):
+            words = re.split(r"[\s,]+", path.read_text(encoding="utf-8").strip())
+            indices = np.array([int(word) for word in words], np.int64)
     if not len(indices) or indices.min() < 0 or indices.max() >= verts:
-        raise BadInput(f"{path} speaks of vertices outside 0..{verts - 1}.", "Fetch it again.")
+        raise BadInput(f"{path} speaks of vertices outside 0..{verts - 1}.", "Give indices of this mesh.")
     return torch.from_numpy(indices)
 
 
@@ -101,8 +104,6 @@ def load_faces(path: Path) -> Int[Tensor, "faces 3"]:
         return load_obj(path).faces
     import trimesh
 
-    try:
+    with reading(path, "a mesh"):
         mesh = trimesh.load_mesh(path, process=False)
-    except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
-        raise BadInput(f"{path} is not a mesh: {error}.", "Fetch it again.") from error
-    return torch.from_numpy(np.array(mesh.faces, np.int64))
+        return torch.from_numpy(np.array(mesh.faces, np.int64))

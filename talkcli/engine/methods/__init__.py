@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from talkcli.engine.errors import Untrusted, pick
+from talkcli.engine.errors import BadUsage, Untrusted, pick, reading
 
 if TYPE_CHECKING:
     from talkcli.engine.methods.method import Method, Talker
@@ -49,10 +49,9 @@ def installed() -> dict[str, Path]:
 def open_talker(model: str, device: str = "cpu") -> Talker:
     """A trained talker, ready to speak, from a checkpoint file or by the name of a method."""
     from talkcli.engine.assets import sha256
-    from talkcli.engine.checkpoint import load_checkpoint
+    from talkcli.engine.checkpoint import check_shapes, load_checkpoint
     from talkcli.engine.config import from_values
     from talkcli.engine.device import pick_device
-    from talkcli.engine.errors import BadUsage
 
     path = checkpoint_path(model)
     checkpoint = load_checkpoint(path)
@@ -60,11 +59,14 @@ def open_talker(model: str, device: str = "cpu") -> Talker:
         hint = f"This version knows {', '.join(METHODS)}."
         raise Untrusted(f"{path} is a checkpoint of the unknown method {checkpoint.method!r}.", hint)
     method = load_method(checkpoint.method)
-    try:
-        talker = method.build(from_values(method.config, checkpoint.config))
+    hint = "Train it again with this version."
+    with reading(path, "a checkpoint of this version", hint, Untrusted):
+        try:
+            config = from_values(method.config, checkpoint.config)
+        except BadUsage as error:
+            raise ValueError(error.message) from error
+        check_shapes(lambda: method.build(config), checkpoint.weights)
+        talker = method.build(config)
         talker.load_state_dict(checkpoint.weights)
-    except (RuntimeError, ValueError, TypeError, BadUsage) as error:
-        hint = "Train it again with this version."
-        raise Untrusted(f"{path} does not fit its own config: {str(error).splitlines()[0]}", hint) from error
     talker.weights_sha256 = sha256(path)
     return talker.to(pick_device(device)).eval()

@@ -57,7 +57,7 @@ def _is_picture(source: Path) -> bool:
             return True
     except Image.DecompressionBombError:
         return True
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # what is no picture makes its readers fail in any way
         return False
 
 

@@ -14,7 +14,7 @@ from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods import methods_that
 from talkcli.engine.methods.method import Talker
-from talkcli.engine.motion import Motion
+from talkcli.engine.motion import Motion, sensible
 from talkcli.engine.rendering.write import Shot, check_shot, needs_pictures
 from talkcli.engine.speech import Speech
 
@@ -30,7 +30,7 @@ def spoken_motion(
     progress: Callable[[float], None] = lambda share: None,
 ) -> Motion:
     """The motion of `avatar` saying `speech`, at `fps` or at the talker's own rate."""
-    motion = talker.animate(speech, avatar, seed=seed, progress=progress)
+    motion = sensible(talker.animate(speech, avatar, seed=seed, progress=progress), "What this model speaks")
     if fps is not None:
         motion = at_rate(motion, fps)
     return with_life(motion, speech, avatar, seed, talker.moves) if life else motion

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput, BadUsage, pick
+from talkcli.engine.errors import BadInput, BadUsage, pick, reading
 from talkcli.engine.struct import TensorStruct
 
 
@@ -81,7 +81,7 @@ def renumbered(regions: Regions, kept: Int[Tensor, " verts"]) -> Regions:
 
 def read_indices(path: Path) -> Int[Tensor, " verts"]:
     """Vertex indices from .npy, or from text with numbers between spaces, commas or line ends."""
-    try:
+    with reading(path, "a list of vertex indices", "Write whole numbers, counted from 0."):
         if path.suffix == ".npy":
             values = np.load(path, allow_pickle=False)
             if values.dtype.kind not in "iu":
@@ -90,13 +90,7 @@ def read_indices(path: Path) -> Int[Tensor, " verts"]:
             values = np.array([int(word) for word in path.read_text().replace(",", " ").split()], np.int64)
         if values.ndim != 1 or not values.size:
             raise ValueError("it holds no list of numbers")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check the name.") from error
-    except ValueError as error:
-        raise BadInput(
-            f"{path} is not a list of vertex indices: {error}.", "Write whole numbers, counted from 0."
-        ) from error
-    return torch.from_numpy(values.astype(np.int64))
+        return torch.from_numpy(values.astype(np.int64))
 
 
 def read_regions(settings: Sequence[str]) -> Regions:

@@ -10,7 +10,7 @@ from pathlib import Path
 from talkcli.engine.assets import asset
 from talkcli.engine.audio.alignment import ALIGNMENTS, align, phones_beside
 from talkcli.engine.clips import ClipSet
-from talkcli.engine.errors import BadInput, BadUsage
+from talkcli.engine.errors import BadInput, BadUsage, reading
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.metrics.evaluate import Case
@@ -126,12 +126,8 @@ def _transcript(audio: Path, given: str | None, alone: bool) -> str | None:
 
 
 def _words(path: Path) -> str:
-    try:
+    with reading(path, "a transcript", "Give a text file with what is said."):
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"{path} is not a transcript: {error}.", "Give a text file with what is said."
-        ) from error
 
 
 def face_of(take: Take) -> Avatar:

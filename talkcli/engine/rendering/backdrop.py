@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageOps
 
-from talkcli.engine.errors import BadInput, BadUsage
+from talkcli.engine.errors import BadInput, BadUsage, reading
 from talkcli.engine.rendering.textures import linear
 
 STUDIO, TRANSPARENT = "studio", "transparent"
@@ -69,13 +69,12 @@ def _colour(text: str) -> tuple[int, ...]:
 
 
 def _picture(path: Path, width: int, height: int) -> NDArray[np.float32]:
-    try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")) as picture:
-            if picture.width * picture.height > LARGEST:
-                raise BadInput(f"{path} has more than {LARGEST:,} pixels.", "Give a smaller picture.")
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-            return linear(np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)))
-    except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadInput(
-            f"{path} is no picture that can be read: {error}.", "Give a PNG or JPEG file."
-        ) from error
+    formats = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+    with (
+        reading(path, "a picture that can be read", "Give a PNG or JPEG file."),
+        Image.open(path, formats=formats) as picture,
+    ):
+        if picture.width * picture.height > LARGEST:
+            raise BadInput(f"{path} has more than {LARGEST:,} pixels.", "Give a smaller picture.")
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+        return linear(np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,16 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from talkcli.engine.clips import Draw
-from talkcli.engine.errors import BadUsage, MissingAsset, TalkError, Untrusted
+from talkcli.engine.errors import (
+    BadUsage,
+    MissingAsset,
+    TalkError,
+    Untrusted,
+    check_interruption,
+    held,
+    interrupted,
+    reading,
+)
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors
 from talkcli.engine.struct import S
 from talkcli.engine.training.ahead import ahead, dice
@@ -21,6 +31,11 @@ from talkcli.engine.training.stage import Losses, N, Stage, Update
 
 THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
 """That make batches while the network learns."""
+
+STATE = "TrainingState"
+"""The kind of file in which a run is kept."""
+SAVED_AFTER = 120
+"""Seconds after which a run is saved, however many steps that took."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +68,10 @@ def fit(
     """Train in place; yield every step so that the caller may show, log or stop.
 
     The chances of a step follow from `seed` and its number alone: those of its batch, which one of `threads`
-    threads draws in advance (0: none), and those within the losses. `state` is written every `every` steps
-    and at the end, and read first if it is there: a crash loses at most `every` steps, and the resumed run
-    takes the very steps of the uninterrupted one. Under `accelerate launch` each process has chances of its
-    own, by its rank too, and the gradients are averaged.
+    threads draws in advance (0: none), and those within the losses. `state` is written every `every` steps,
+    every SAVED_AFTER seconds, after the step in which a signal comes, and at the end; it is read first if it
+    is there, and the resumed run takes the very steps of the uninterrupted one. Under `accelerate launch`
+    each process has chances of its own, by its rank too, and the gradients are averaged.
     """
     team = _Team.joined()
     device = team.device or device
@@ -76,38 +91,43 @@ def fit(
     }
     run = _Run(network, optimisers, average, seed)
     first = run.load(state) if state is not None and state.exists() else 0
+    saved = time.monotonic()
     batches = ahead(lambda number: draw(dice(seed, number, team.rank)), first, stage.steps, threads)
     try:
         for number, example in enumerate(batches, first):
-            batch, seen = example.to(device), {}
-            parts = _apart(batch, stage.batch, stage.at_once)
-            scale = stage.schedule(number / stage.steps)
-            for place, update in enumerate(stage.updates):
-                group, optimiser = groups[place], optimisers[place]
-                if number < update.start:
-                    continue
-                generator = dice(seed, number, team.rank, place)
-                for settings in optimiser.param_groups:
-                    settings["lr"] = update.lr * scale
-                with torch.random.fork_rng():
-                    torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-                    optimiser.zero_grad(set_to_none=True)
-                    losses = _descend(update, network, parts, generator)
-                total = torch.stack(list(losses.values())).sum()
-                team.average(group)
-                norm = clip_grad_norm_(group, update.clip_norm or float("inf"))
-                if not (torch.isfinite(total) and torch.isfinite(norm)):
-                    terms = ", ".join(f"{name} {term.item():.4g}" for name, term in losses.items())
-                    raise TalkError(
-                        f"Training left the finite numbers at step {number}: {terms}.",
-                        "Resume with a lower learning rate: --resume --set lr=...",
-                    )
-                optimiser.step()
-                seen |= {name: term.item() for name, term in losses.items()}
-            if stage.ema:
-                _follow(average, network, stage.decay(number))
-            if state is not None and team.leads and ((number + 1) % every == 0 or number + 1 == stage.steps):
-                run.save(state, number + 1)
+            with held():
+                batch, seen = example.to(device), {}
+                parts = _apart(batch, stage.batch, stage.at_once)
+                scale = stage.schedule(number / stage.steps)
+                for place, update in enumerate(stage.updates):
+                    group, optimiser = groups[place], optimisers[place]
+                    if number < update.start:
+                        continue
+                    generator = dice(seed, number, team.rank, place)
+                    for settings in optimiser.param_groups:
+                        settings["lr"] = update.lr * scale
+                    with torch.random.fork_rng():
+                        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+                        optimiser.zero_grad(set_to_none=True)
+                        losses = _descend(update, network, parts, generator)
+                    total = torch.stack(list(losses.values())).sum()
+                    team.average(group)
+                    norm = clip_grad_norm_(group, update.clip_norm or float("inf"))
+                    if not (torch.isfinite(total) and torch.isfinite(norm)):
+                        terms = ", ".join(f"{name} {term.item():.4g}" for name, term in losses.items())
+                        raise TalkError(
+                            f"Training left the finite numbers at step {number}: {terms}.",
+                            "Resume with a lower learning rate: --resume --set lr=...",
+                        )
+                    optimiser.step()
+                    seen |= {name: term.item() for name, term in losses.items()}
+                if stage.ema:
+                    _follow(average, network, stage.decay(number))
+                due = (number + 1) % every == 0 or number + 1 == stage.steps or interrupted()
+                if state is not None and team.leads and (due or time.monotonic() - saved > SAVED_AFTER):
+                    run.save(state, number + 1)
+                    saved = time.monotonic()
+            check_interruption()
             yield Step(number, seen, stage.updates[0].lr * scale)
         with torch.no_grad():
             for name, parameter in network.named_parameters():
@@ -180,9 +200,7 @@ class _Run:
             for index, moments in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{number}.{index}.{k}": v for k, v in moments.items()}
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        save_tensors(
-            tensors, {"format": FORMAT, "kind": "TrainingState", "steps": steps, "seed": self.seed}, path
-        )
+        save_tensors(tensors, {"format": FORMAT, "kind": STATE, "steps": steps, "seed": self.seed}, path)
 
     def load(self, path: Path) -> int:
         """Steps taken so far."""
@@ -196,22 +214,24 @@ class _Run:
         def under(prefix: str) -> dict[str, Tensor]:
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
-        try:
+        hint = "Train without --resume, or with the settings it was begun with."
+        with reading(path, "the state of this training run", hint, Untrusted):
+            steps = header["steps"]
+            if header.get("kind") != STATE or type(steps) is not int or steps < 0:
+                raise ValueError(f"it has taken {steps!r:.40} steps")
             self.network.load_state_dict(under("network."))
             for name, tensor in under("average.").items():
                 self.average[name].copy_(tensor)
             for number, optimiser in enumerate(self.optimisers):
+                weights = [weight for group in optimiser.param_groups for weight in group["params"]]
                 moments: dict[int, dict[str, Tensor]] = {}
                 for name, tensor in under(f"optimiser.{number}.").items():
                     index, kind = name.split(".", 1)
+                    if tensor.numel() > 1 and tensor.shape != weights[int(index)].shape:
+                        raise ValueError("its optimiser has weights of other shapes")
                     moments.setdefault(int(index), {})[kind] = tensor
                 optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-            return int(header["steps"])
-        except (RuntimeError, KeyError, ValueError) as error:
-            raise Untrusted(
-                f"{path} is the state of another training run: {str(error).splitlines()[0]}",
-                "Train without --resume, or with the settings it was begun with.",
-            ) from error
+            return steps
 
 
 def is_leader() -> bool:

@@ -34,6 +34,15 @@ _OF_STAGE = {
     "drawn_by": DrawnBy,
 }
 _OF_UPDATE = {"lr": float, "weight_decay": float, "clip_norm": float}
+_LIMITS = {
+    "steps": (1, 1e9),
+    "batch": (1, 65_536),
+    "at_once": (0, 65_536),
+    "ema": (0, 1),
+    "lr": (0, 10),
+    "weight_decay": (0, 10),
+    "clip_norm": (1e-9, 1e9),
+}
 
 
 def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> Stage[Any, Any] | None:
@@ -48,6 +57,10 @@ def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> S
     if "schedule" in fields:
         fields["schedule"] = SCHEDULES[pick(fields["schedule"], SCHEDULES, "schedule")]
     rates = {key: checked(values[key], kind, key) for key, kind in _OF_UPDATE.items() if key in values}
+    for key, (low, high) in _LIMITS.items():
+        value = {**fields, **rates}.get(key)
+        if value is not None and not low <= value <= high:
+            raise BadUsage(f"Setting {key} cannot be {value:g}.", f"Give {low:g} to {high:g}.")
     updates = tuple(dataclasses.replace(update, **rates) for update in stage.updates)
     return dataclasses.replace(stage, updates=updates, **fields)
 

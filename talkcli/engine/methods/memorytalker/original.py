@@ -14,7 +14,7 @@ from torch import Tensor
 from talkcli.engine.audio.pretrained import modern
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_pickled
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, reading
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig, as_published
 
 _NAMES = {
@@ -46,7 +46,8 @@ def read_original(path: Path, config: MemoryTalkerConfig | None = None) -> Memor
 
     `config` is needed only for sizes that the weights do not tell: heads other than the published ones.
     """
-    return from_original(load_pickled(path), config)
+    with reading(path, "a checkpoint of MemoryTalker"):
+        return from_original(load_pickled(path), config)
 
 
 def from_original(state: Mapping[str, Any], config: MemoryTalkerConfig | None = None) -> MemoryTalker:

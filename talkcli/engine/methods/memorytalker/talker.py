@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.ears import EarConfig
+from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.audio.wav2vec import HubertConfig, normalised
+from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import check_wears, load_rig
@@ -29,6 +31,7 @@ from talkcli.engine.methods.memorytalker.memory import Memory
 from talkcli.engine.methods.memorytalker.style import Style
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Coefficients, Motion, Shapes
+from talkcli.engine.phones import PHONES
 from talkcli.engine.speech import Counted, Speech
 
 
@@ -73,6 +76,17 @@ class MemoryTalkerConfig:
     """What every slot's gain begins near: at 1 stage 2 begins where stage 1 ended; 0 leaves it to chance."""
     published: bool = False
     """Whether it learns as its authors' code taught it, and not as the starter is taught (`stages`)."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, verts=(1, 10_000_000), fps=(1, 240), period=(1, 100_000), slots=(1, 100_000))
+        check_limits(self, features=(2, 65_536), heads=(1, 1024), feed_forward=(1, 1 << 20), layers=(1, 256))
+        check_limits(self, dropout=(0, 0.99), text_scaling=(-1e4, 1e4), motion_scaling=(-1e4, 1e4))
+        check_limits(self, reach=(0, 1000), components=(0, 100_000), window=(3, 100_000), first_gain=(0, 100))
+        if self.features % self.heads or self.features % 2:
+            raise ValueError(f"features are {self.features}, not an even multiple of {self.heads} heads")
+        hears_phones = any(isinstance(ear, LogMelEncoderConfig) for ear in self.ears)
+        if hears_phones and self.slots != len(PHONES):
+            raise ValueError(f"slots are {self.slots}, and an ear of phones hears {len(PHONES)}")
 
     @property
     def dims(self) -> int:

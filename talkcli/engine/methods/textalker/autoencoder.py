@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
+from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
 
 COMMITMENT = 1.0
@@ -53,6 +54,13 @@ class AutoencoderConfig:
     restart: float = 0.0
     """A code used less than this part of the average moves onto a latent (Dhariwal et al. 2020, appendix B);
     0, as published, leaves codes alone. The first batch places them all."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, size=(4, 8192), channels=(1, 64), width=(1, 4096), multipliers=(1, 64))
+        check_limits(self, blocks=(1, 64), attention=(1, 8192), latent=(1, 4096), codes=(2, 1 << 20))
+        check_limits(self, patch=(1, 64), groups=(1, 4096), restart=(0, 1))
+        if not self.multipliers or not self.grid:
+            raise ValueError(f"size is {self.size}, too small for {len(self.multipliers)} multipliers")
 
     @property
     def grid(self) -> int:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from talkcli.engine.config import check_limits
 from talkcli.engine.layers.attention import alignment_mask
 from talkcli.engine.layers.positions import sinusoids
 
@@ -37,6 +38,14 @@ class DenoiserConfig:
     """Numbers a frame of the motion latent."""
     texture: int = 4096
     """Numbers a frame of the texture latent."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, features=(2, 65_536), window=(2, 10_000), context=(1, self.window - 1))
+        check_limits(self, steps=(2, 100_000), layers=(1, 256), heads=(1, 1024), feed_forward=(1, 1 << 20))
+        check_limits(self, dropout=(0, 0.99))
+        check_limits(self, motion=(1, 1 << 20), texture=(1, 1 << 20))
+        if self.features % self.heads or self.features % 2:
+            raise ValueError(f"features are {self.features}, not an even multiple of {self.heads} heads")
 
     @property
     def dims(self) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from torch import Tensor
 from talkcli.engine.audio.pretrained import modern
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_pickled
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, reading
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
 from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig, as_published
@@ -30,21 +29,21 @@ def read_original(motion: Path, texture: Path, diffusion: Path) -> TexTalker:
     """
     averaged, last = ("params_ema", "params"), ("params", "params_ema")
     diffuser = _state(diffusion, "denoising_net.PE", last)
-    with _fitting(diffusion):
+    with reading(diffusion, "a checkpoint of TexTalker"):
         denoiser, hubert = denoiser_config(diffuser), hubert_config(diffuser)
     maps = []
     for path, dims in ((motion, denoiser.motion), (texture, denoiser.texture)):
         state = _state(path, "quantize.embedding.weight", averaged)
-        with _fitting(path):
+        with reading(path, "a checkpoint of TexTalker"):
             maps.append((autoencoder_config(state, dims), state))
     (motion_config, motion_state), (texture_config, texture_state) = maps
     config = TexTalkerConfig(motion_config, texture_config, denoiser, ears=(hubert,))
     talker = TexTalker(as_published(config))
-    with _fitting(motion):
+    with reading(motion, "a checkpoint of TexTalker"):
         talker.motion.load_state_dict(motion_state)
-    with _fitting(texture):
+    with reading(texture, "a checkpoint of TexTalker"):
         talker.texture.load_state_dict(texture_state)
-    with _fitting(diffusion):
+    with reading(diffusion, "a checkpoint of TexTalker"):
         talker.diffuser.load_state_dict(diffuser)
     return talker.eval()
 
@@ -74,15 +73,6 @@ def _state(path: Path, sign: str, preferred: tuple[str, str]) -> dict[str, Tenso
             return state
     hint = "Give motion=motion_vae.pth texture=tex_vae.pth diffusion=textalker.pth."
     raise BadInput(f"{path} does not hold these weights of TexTalker.", hint)
-
-
-@contextmanager
-def _fitting(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, IndexError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[min(1, str(error).count("\n"))].strip()
-        raise BadInput(f"{path} does not fit TexTalker: {reason}", "Give another checkpoint.") from error
 
 
 def denoiser_config(state: Mapping[str, Tensor]) -> DenoiserConfig:

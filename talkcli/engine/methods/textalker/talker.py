@@ -18,6 +18,7 @@ from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.ear import Listened
 from talkcli.engine.audio.ears import EarConfig
 from talkcli.engine.audio.wav2vec import HubertConfig
+from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.acting import acting_skin, folds_of
 from talkcli.engine.face.avatar import Avatar
@@ -68,6 +69,10 @@ class Sampling:
     texture: bool = True
     """Whether the skin is made at all."""
 
+    def __post_init__(self) -> None:
+        check_limits(self, steps=(0, 10_000), guidance=(-100, 100), temperature=(0, 100), flexibility=(0, 1))
+        check_limits(self, threshold=(0, 1), threshold_least=(0, 1e3), threshold_most=(0, 1e3))
+
 
 @dataclass(frozen=True)
 class TexTalkerConfig:
@@ -94,6 +99,9 @@ class TexTalkerConfig:
     """Where in a map a vertex is read (`uv_maps.uv_reader`)."""
     published: bool = False
     """Whether it learns as its authors' code taught it, and not as the starter is taught (`stages`)."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, reach=(0, 1000), contrast=(0.01, 100))
 
 
 def as_published(config: TexTalkerConfig) -> TexTalkerConfig:
