@@ -19,6 +19,7 @@ import typer
 
 from talkcli import __version__, console, options
 from talkcli.engine.errors import (
+    BadInput,
     OutOfResources,
     TalkError,
     check_interruption,
@@ -33,9 +34,10 @@ INTERRUPTED = 130
 """What shells expect of a program that Ctrl-C ended."""
 
 _NO_ROOM = {
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.EACCES, errno.EPERM,
-    errno.EROFS, errno.ENAMETOOLONG, errno.EIO,
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.EROFS, errno.EIO,
 }  # fmt: skip
+_NO_READING = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
+"""What is claimed for writing can be written: where these come, something was to be read."""
 
 
 def _as_talk_error(error: BaseException) -> TalkError | None:
@@ -52,6 +54,9 @@ def _as_talk_error(error: BaseException) -> TalkError | None:
             f"Cannot use{where or ' the disk'}: {error.strerror}.",
             "Free some space, or give another name.",
         )
+    if isinstance(error, OSError) and error.errno in _NO_READING:
+        where = str(error.filename or "A file")
+        return BadInput(f"{where} cannot be read: {error.strerror}.", "Check its name and permissions.")
     return None
 
 
@@ -102,6 +107,8 @@ def _as_command(run: Callable[..., None]) -> Callable[..., None]:
     def verb(*args: Any, **kwargs: Any) -> None:
         for name in options.EVERY_VERB:
             kwargs.pop(name)
+        console.write_any_text()
+        console.begin(value for name, value in kwargs.items() if name not in options.OUTPUTS)
         try:
             with ended_kindly():
                 run(*args, **kwargs)

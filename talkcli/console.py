@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import io
 import itertools
 import json
 import os
 import shlex
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -251,19 +253,38 @@ def get_renderer_ready(paths: Iterable[Path], renderer: str) -> None:
             compile_renderer()
 
 
+_outputs: list[Path] = []
+_inputs: list[Path] = []
+
+
+def begin(arguments: Iterable[object]) -> None:
+    """Another command begins, with these arguments that name no output: whatever files they name, as they are
+    or as NAME=FILE, are its inputs."""
+    _outputs.clear()
+    _inputs.clear()
+    for argument in arguments:
+        for value in argument if isinstance(argument, (list, tuple)) else (argument,):
+            if isinstance(value, (str, Path)):
+                _inputs.extend(Path(text) for text in (str(value), str(value).partition("=")[2]) if text)
+
+
 def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = (), *, folder: bool = False) -> Path:
     """Refuse what cannot or must not be written before any work is done, not after.
 
-    BadUsage if `path` exists (unless `overwrite`), is one of `inputs`, or is a folder although the output is
-    none (`folder`); OutOfResources if the folder that it lies in is missing or cannot be written.
+    BadUsage if `path` exists (unless `overwrite`), is one of the command's arguments or of other `inputs`, is
+    claimed already, is a pipe or a device, or is a folder although the output is none (`folder`);
+    OutOfResources if the folder that it lies in is missing or cannot be written.
     """
     try:
-        same = path.exists() and any(source.exists() and path.samefile(source) for source in inputs)
         if path.is_dir() and not folder:
             raise BadUsage(f"{path} is a folder.", "Give the name of a file.")
-        if same:
+        if path.exists() and any(_same(path, source) for source in (*inputs, *_inputs)):
             raise BadUsage(f"{path} is an input and would be overwritten.", "Give another name.")
-        if path.exists() and not overwrite:
+        if any(path.absolute() == other.absolute() or _same(path, other) for other in _outputs):
+            raise BadUsage(f"{path} is named for two outputs.", "Give each a name of its own.")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise BadUsage(f"{path} is a pipe or a device.", "Give the name of a file.")
+        if os.path.lexists(path) and not overwrite:
             raise BadUsage(f"{path} exists already.", "Give --overwrite to replace it, or another name.")
         if not path.parent.is_dir():
             raise OutOfResources(
@@ -273,4 +294,19 @@ def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = (), *, folder: b
         raise OutOfResources(f"Cannot write {path}: {error.strerror}.", "Give another name.") from error
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutOfResources(f"The folder {path.parent} cannot be written.", "Give a name in another folder.")
+    _outputs.append(path)
     return path
+
+
+def _same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+def write_any_text() -> None:
+    """Let a terminal that cannot show a letter show a question mark for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -20,6 +20,10 @@ FOLDERS = (".png", ".obj", ".ply", ".textures")
 """What a motion can be written as, by suffix; FOLDERS hold a file a frame."""
 
 
+OUTPUTS = ("output", "csv", "plot")
+"""Parameters of verbs that name what is written; all others that name a file name what is read."""
+
+
 def _known_model(model: str) -> str:
     from talkcli.engine.methods import METHODS  # names only: no torch behind this import
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import struct
 import tracemalloc
@@ -254,20 +253,6 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path):
     (tmp_path / "plain").touch()
     write_motion(tmp_path / "x.motion")
     assert (tmp_path / "x.motion").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_what_is_no_number_is_neither_written_nor_read(tmp_path):
-    face = Shapes(torch.tensor([[math.nan]]), torch.zeros(1, 5, 3))
-    with pytest.raises(BadInput, match=r"no number, in face\.weights"):
-        save_motion(Motion(FPS, face), tmp_path / "x")
-    assert not any(tmp_path.iterdir())
-    save_motion(Motion(FPS, Shapes(torch.ones(1, 1), face.basis)), tmp_path / "x")
-    tensors, header = load_tensors(tmp_path / "x")
-    for spoilt in (face.weights, torch.tensor([[math.inf]]), torch.ones(1, 1).to(torch.float8_e5m2)):
-        metadata = {"talk": json.dumps(header)}
-        save_file({**tensors, "face.weights": spoilt}, tmp_path / "x", metadata=metadata)
-        with pytest.raises(Untrusted, match=r"no number|float8"):
-            load_motion(tmp_path / "x")
 
 
 def test_an_avatar_cannot_point_outside_itself():

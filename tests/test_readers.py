@@ -16,7 +16,7 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.phones import load_phones
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.studio.espeak import has_espeak
-from talkcli.engine.studio.readers import readers, reading, sounded
+from talkcli.engine.studio.readers import read_aloud, readers, sounded
 from talkcli.engine.studio.recording import RecordingPlan, record_all
 
 pytestmark = pytest.mark.skipif(
@@ -50,7 +50,7 @@ def test_a_reader_is_heard_in_training_with_phones_and_a_face(folder: Path, tmp_
 
 
 def test_a_readers_phones_stand_where_they_are_said(folder: Path) -> None:
-    [(words, utterance)] = reading(readers(folder)[0], np.random.default_rng(0))
+    [(words, utterance)] = read_aloud(readers(folder)[0], np.random.default_rng(0))
     truth = load_phones(asset("hello.phones.json")).segments
     shut = [start for phone, start, _ in truth if phone in "PBM"]
     found = [start for phone, start, _ in utterance.phones.segments if phone in "PBM"]
@@ -67,7 +67,7 @@ def test_a_recording_with_other_words_is_passed_over(folder: Path) -> None:
     silence = np.zeros(SAMPLE_RATE, np.float32)
     soundfile.write(folder / "en-us_slt" / "empty.wav", silence, SAMPLE_RATE)
     (folder / "en-us_slt" / "empty.txt").write_text("Peter Piper picked a peck of pickled peppers.")
-    found = reading(readers(folder)[0], np.random.default_rng(0))
+    found = read_aloud(readers(folder)[0], np.random.default_rng(0))
     assert [words for words, _ in found] == [WORDS]
 
 
@@ -79,5 +79,5 @@ def test_a_folder_without_readers_is_refused(tmp_path: Path) -> None:
 def test_words_that_are_not_utf8_are_named(folder: Path) -> None:
     (folder / "en-us_slt" / "hello.txt").write_bytes("schön".encode("latin-1"))
     with pytest.raises(BadInput, match=r"hello\.txt is not text in UTF-8") as caught:
-        reading(readers(folder)[0], np.random.default_rng(0))
+        read_aloud(readers(folder)[0], np.random.default_rng(0))
     assert "UTF-8" in caught.value.hint

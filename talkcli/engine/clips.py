@@ -14,6 +14,8 @@ import functools
 import json
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -175,13 +177,25 @@ def write_all(tasks: Mapping[str, Callable[[], float]], jobs: int) -> Iterator[t
         for name, task in tasks.items():
             yield name, task()
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    ending = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), **ending) as pool:
         waiting = {pool.submit(task): name for name, task in tasks.items()}
         try:
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when its parent is gone: one that was killed cannot tell it to."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def has_clip(folder: Path, name: str) -> bool:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
+from glob import escape
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -54,9 +55,15 @@ STEPS = torch.iinfo(torch.int16).max
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary sibling that becomes `path` when the block succeeds and vanishes when it does not.
 
-    OutOfResources if the folder does not exist or cannot be written.
+    Where `path` is a link, what it points to is written. OutOfResources if the folder is missing or cannot
+    be written. What a killed process left behind goes.
     """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}{path.suffix}")
+    for leftover in path.parent.glob(f".{escape(path.name[:100])}.*{escape(path.suffix)}"):
+        pid = leftover.name.removeprefix(f".{path.name[:100]}.").removesuffix(path.suffix)
+        if pid.isdigit() and not _is_alive(int(pid)):
+            leftover.unlink(missing_ok=True)
     try:
         temporary.touch()
         mode = temporary.stat().st_mode  # what the user's umask gives; safetensors would make it private
@@ -69,6 +76,17 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process of that number runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def save_struct(

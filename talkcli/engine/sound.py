@@ -111,7 +111,7 @@ def seekable(path: Path) -> Iterator[Path]:
         raise BadInput(f"{path} does not exist.", "Check the name.")
     if not stdin and not path.is_fifo():
         raise BadInput(f"{path} is a device, not a recording.", "Give a file.")
-    if stdin and sys.stdin.isatty():
+    if stdin and (sys.stdin is None or sys.stdin.isatty()):
         raise BadInput("Nothing comes in on stdin.", "Pipe a recording: talk animate - < hello.wav")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name

@@ -52,7 +52,7 @@ def readers(folder: Path) -> tuple[Reader, ...]:
     return tuple(found)
 
 
-def reading(reader: Reader, rng: np.random.Generator) -> list[tuple[str, Utterance]]:
+def read_aloud(reader: Reader, rng: np.random.Generator) -> list[tuple[str, Utterance]]:
     """Words and sound of recordings one after another, FILL seconds at least.
 
     A recording that is too long, or in which the aligner cannot find the words, is passed over; BadInput if

@@ -25,7 +25,7 @@ from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.studio.performance import Manner, delivered, draw_manner, perform
-from talkcli.engine.studio.readers import readers, reading
+from talkcli.engine.studio.readers import read_aloud, readers
 from talkcli.engine.studio.texts import sentence
 from talkcli.engine.studio.voices import (
     PLAIN,
@@ -157,7 +157,7 @@ def record(plan: RecordingPlan, name: str) -> Clip:
     mood, intensity = "neutral", 0.0
     if read:
         reader = readers(Path(plan.readers))[number]
-        texts, parts = zip(*reading(reader, rng), strict=True)
+        texts, parts = zip(*read_aloud(reader, rng), strict=True)
         origin = {"voice": {"recording": reader.name}, "licence": "that of the recording"}
     else:
         if rng.random() < plan.moods:

@@ -1,0 +1,86 @@
+"""Signals arrive, wait where they must, and leave nobody behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from talkcli.engine import errors
+from talkcli.engine.errors import reading
+
+
+def test_a_signal_that_a_library_loses_is_found_again():
+    with pytest.raises(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt):  # lost, as in a callback from C
+            errors.interrupt(KeyboardInterrupt())
+        with reading("x", "a map"):
+            raise ValueError("could not determine the shape")
+    errors.forget_interruption()
+    with reading("x", "a map"):
+        pass
+
+
+def test_a_first_signal_waits_for_what_is_held_and_a_second_does_not():
+    with pytest.raises(KeyboardInterrupt):
+        with errors.held():
+            errors.interrupt(KeyboardInterrupt())
+            done = True
+        assert done and errors.interrupted()
+        errors.check_interruption()
+    errors.forget_interruption()
+    with pytest.raises(SystemExit), errors.held():
+        errors.interrupt(KeyboardInterrupt())
+        errors.interrupt(SystemExit())
+    errors.forget_interruption()
+
+
+WORKERS = """
+import os, sys, time
+from pathlib import Path
+from talkcli.engine.clips import write_all
+
+def slowly():
+    Path(sys.argv[1], str(os.getpid())).touch()
+    time.sleep(60)
+    return 0.0
+
+if __name__ == "__main__":
+    list(write_all({"a": slowly, "b": slowly}, 2))
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> bool:
+    until = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.1)
+    return is_so()
+
+
+def test_workers_end_with_a_parent_that_was_killed(tmp_path):
+    (tmp_path / "parent.py").write_text(WORKERS)
+    (tmp_path / "pids").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    words = [sys.executable, tmp_path / "parent.py", tmp_path / "pids"]
+    with subprocess.Popen(words, env=environment) as parent:
+        try:
+            assert wait_until(lambda: len(os.listdir(tmp_path / "pids")) == 2)
+        finally:
+            parent.send_signal(signal.SIGKILL)
+    workers = [int(name) for name in os.listdir(tmp_path / "pids")]
+    assert wait_until(lambda: not any(map(is_alive, workers)))
