@@ -109,12 +109,12 @@ def with_rate(numerator: object, denominator: object) -> Callable[[Path], None]:
     return make
 
 
-def pickled(content: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(content) and None
+def pickled(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
 
 
-def text(content: str) -> Callable[[Path], None]:
-    return lambda path: path.write_text(content) and None
+def text(content: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(content)
 
 
 def indices(path: Path) -> torch.Tensor:
@@ -124,7 +124,7 @@ def indices(path: Path) -> torch.Tensor:
 SHORT_NPY = b"\x93NUMPY\x01\x00\x10\x00{'descr': ("
 SHORT_PLY = "ply\nformat ascii 1.0\nelement vertex 3\nend_header\n"
 LONG_BINPUT = b"}r\xff\xff\xff\x7f."
-READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[Path], None], type[TalkError]]] = {
+READERS: dict[str, tuple[str, Callable[[Path], object], Callable[[Path], object], type[TalkError]]] = {
     "a motion nested deeply": ("x.motion", load_motion, nested_header, Untrusted),
     "a motion of no kind": ("x.motion", load_motion, header_of(kind=[1]), Untrusted),
     "a rate that is text": ("x.motion", load_motion, with_rate("1e99999999", 1), Untrusted),
