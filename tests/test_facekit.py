@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,9 +15,13 @@ from triangles import crossings
 from talkcli.engine.assets import asset
 from talkcli.engine.face.face_contact import FaceContact
 from talkcli.engine.face.face_model import JOINTS, FaceModel, load_scanned_head
+from talkcli.engine.face.geometry import vertices
+from talkcli.engine.face.jaw import JAW_OPEN
 from talkcli.engine.face.lid_contact import LidContact
 from talkcli.engine.face.lip_contact import TOUCHING, measured
+from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.topology import MATERIALS
+from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.studio.expression_space import natural_faces
 from talkcli.engine.studio.scanned.people import Person, mirroring, sample_person
 from talkcli.engine.studio.scanned.shapes import ARKIT, SHAPE_NAMES
@@ -46,10 +53,13 @@ def people() -> list[Person]:
 
 def posed(weights: torch.Tensor, neutral: torch.Tensor | None = None) -> torch.Tensor:
     """Faces [frames, verts, 3] of one person with contact, metres."""
-    rest = model().template if neutral is None else neutral
-    moved = rest + (weights @ model().shapes_of(rest).flatten(1)).unflatten(1, (-1, 3))
-    touching().settle(moved, model().template, rest)
-    return moved
+    return turned(weights, torch.zeros(len(weights), 3), neutral)
+
+
+def turned(weights: torch.Tensor, jaw: torch.Tensor, neutral: torch.Tensor | None = None) -> torch.Tensor:
+    """The same with a jaw that turns (axis-angle), as a motion is drawn."""
+    who = replace(talking_head("facekit"), neutral=model().template if neutral is None else neutral)
+    return vertices(Motion(Fraction(30), Coefficients(weights, jaw, "facekit")), who)
 
 
 def face(**named: float) -> torch.Tensor:
@@ -77,28 +87,28 @@ def lid_faces() -> np.ndarray:
     return np.concatenate([faces_within(lids[torch.isin(lids, skin.long())]) for lids in both])
 
 
-def cut_lips(vertices: torch.Tensor, depth: float) -> int:
+def cut_lips(points: torch.Tensor, depth: float) -> int:
     """Pairs of triangles of the upper and the lower lip that pierce each other."""
-    mouth, upper = touching().mouth, torch.zeros(len(vertices), dtype=torch.bool)
+    mouth, upper = touching().mouth, torch.zeros(len(points), dtype=torch.bool)
     upper[mouth.rings[:, mouth.upper].flatten()] = True
     above = upper[torch.from_numpy(lip_faces())].any(1).numpy()
-    pairs = crossings(vertices.double().numpy(), lip_faces(), depth)
+    pairs = crossings(points.double().numpy(), lip_faces(), depth)
     return int((above[pairs[:, 0]] != above[pairs[:, 1]]).sum())
 
 
-def cut_lids(vertices: torch.Tensor, depth: float) -> int:
+def cut_lids(points: torch.Tensor, depth: float) -> int:
     """Pairs of triangles of the lids that pierce each other, the fold at the inner canthus aside."""
-    points = vertices.double().numpy()
-    pairs = crossings(points, lid_faces(), depth)
-    middles = points[lid_faces()[pairs[:, 0]]].mean(1)
-    canthi = points[[int(eye.edge[len(eye.edge) // 2]) for eye in eyes()]]
+    corners = points.double().numpy()
+    pairs = crossings(corners, lid_faces(), depth)
+    middles = corners[lid_faces()[pairs[:, 0]]].mean(1)
+    canthi = corners[[int(eye.edge[len(eye.edge) // 2]) for eye in eyes()]]
     return int((np.linalg.norm(middles[:, None] - canthi, axis=2).min(1) > CARUNCLE).sum())
 
 
-def gaps(vertices: torch.Tensor) -> torch.Tensor:
+def gaps(faces: torch.Tensor) -> torch.Tensor:
     """From lip to lip [frames, stations], metres, the corners left out."""
     mouth = touching().mouth
-    return measured(vertices[:, mouth.rings], mouth).gaps[:, 2:-2]
+    return measured(faces[:, mouth.rings], mouth).gaps[:, 2:-2]
 
 
 def test_the_file_is_small_and_whole():
@@ -129,14 +139,32 @@ def test_jaw_carries_the_lower_teeth_rigidly_and_leaves_the_upper():
     torch.testing.assert_close(after, before, rtol=0.03, atol=4e-4)
 
 
-def test_the_jaw_joint_agrees_with_jaw_open():
-    opened = model().turned(model().template[None], "jaw", model().joints, torch.tensor([[0.30, 0.0, 0.0]]))[
-        0
-    ]
-    shape = model().template + model().shapes[SHAPE_NAMES.index("jawOpen")]
-    for region, near in (("teeth", 0.0025), ("tongue", 0.004), ("jaw", 0.005), ("lips", 0.006)):
-        part = model().topology.regions[region].long()
-        assert (opened - shape)[part].norm(dim=1).mean() < near, region
+def test_the_angle_of_a_jaw_is_the_shape_jaw_open():
+    angles = torch.tensor([-0.03, 0.1, 0.2, 0.30, 0.44])
+    jaw = torch.stack([angles, torch.zeros(5), torch.zeros(5)], 1)
+    weights = angles[:, None] / JAW_OPEN * model().weight_vector(jawOpen=1.0)
+    for person in people()[:3]:
+        by_angle = turned(torch.zeros_like(weights), jaw, person.neutral)
+        torch.testing.assert_close(by_angle, posed(weights, person.neutral), atol=1e-6, rtol=0)
+
+
+def test_teeth_turn_about_the_hinge_however_far_the_jaw_opens():
+    teeth = model().topology.regions["teeth"].long()
+    angles = torch.tensor([[0.1, 0, 0], [0.2, 0, 0], [0.30, 0, 0], [0.44, 0, 0]])
+    for person in people()[:3]:
+        joints = model().joints_of(person.neutral)
+        ridden = model().turned(person.neutral.expand(4, -1, -1), "jaw", joints, angles)
+        opened = posed(angles[:, :1] / JAW_OPEN * model().weight_vector(jawOpen=1.0), person.neutral)
+        assert (opened - ridden)[:, teeth].norm(dim=2).max() < 3e-4
+
+
+def test_a_jaw_that_turns_aside_takes_the_chin_along_and_leaves_the_brow():
+    moved = turned(torch.zeros(1, len(SHAPE_NAMES)), torch.tensor([[0.0, 0.1, 0.0]]))[0]
+    chin = model().landmarks(moved)[8, 0] - model().landmarks(model().template)[8, 0]
+    assert chin > 0.005
+    upper = model().topology.regions["upper_face"].long()
+    high = upper[model().template[upper, 1] > 0.01]
+    torch.testing.assert_close(moved[high], model().template[high], atol=1e-3, rtol=0)
 
 
 def test_eyes_turn_about_their_centres_in_shapes_and_joints():
@@ -150,6 +178,29 @@ def test_eyes_turn_about_their_centres_in_shapes_and_joints():
     moved = model().turned(model().template[None], "left_eye", model().joints, turn)[0]
     pupil = eyes()[0].ball[(model().template[eyes()[0].ball, 2]).argmax()]
     assert moved[pupil, 0] - model().template[pupil, 0] > 0.005
+
+
+def test_lids_follow_the_gaze_a_little():
+    for eye in eyes():
+        lid = eye.edge[eye.upper][4:-4]
+        rest, up, down = (
+            face(**look)[lid, 1].mean() for look in ({}, {"eyeLookUp": 1.0}, {"eyeLookDown": 1.0})
+        )
+        assert 0.001 < up - rest < 0.006 and 0.001 < rest - down < 0.009
+
+
+@pytest.mark.parametrize("degrees", list(itertools.product((-20.0, 20.0), (-30.0, 30.0), (-15.0, 15.0))))
+def test_no_turn_of_the_head_folds_the_skin(degrees: tuple[float, float, float]):
+    triangles = model().topology.faces[model().topology.materials == MATERIALS.index("skin")].long()
+    rotation = torch.deg2rad(torch.tensor([degrees]))
+
+    def normals(points: torch.Tensor) -> torch.Tensor:
+        a, b, c = points[triangles].unbind(1)
+        return torch.linalg.cross(b - a, c - a)
+
+    for person in people()[:4]:
+        moved = model().turned(person.neutral[None], "neck", model().joints_of(person.neutral), rotation)[0]
+        assert ((normals(person.neutral) * normals(moved)).sum(1) > 0).all()
 
 
 def test_shoulders_stay_when_the_neck_turns():
@@ -243,9 +294,9 @@ def test_natural_faces_do_not_cut_themselves():
     weights = torch.from_numpy(natural_faces(SHAPE_NAMES, 12, seed=1)).float()
     lips = lids = total = 0
     for person in people():
-        for vertices in posed(weights, person.neutral):
-            lips += cut_lips(vertices, 1.5e-4) > 0
-            lids += cut_lids(vertices, 4e-4) > 0
+        for points in posed(weights, person.neutral):
+            lips += cut_lips(points, 1.5e-4) > 0
+            lids += cut_lids(points, 4e-4) > 0
             total += 1
     assert lips <= 0.02 * total and lids <= 0.01 * total
 

@@ -13,7 +13,8 @@ from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel, load_face_model
-from talkcli.engine.face.geometry import JAW_OPEN, chunks, offsets, rig_weights, vertices
+from talkcli.engine.face.geometry import chunks, offsets, rig_weights, vertices
+from talkcli.engine.face.jaw import JAW_OPEN
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.motion import Codes, Coefficients, Face, Head, Motion, Shapes, Vertices
 

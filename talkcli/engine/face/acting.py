@@ -71,15 +71,18 @@ def painted(texture: Textures | Folds, wrinkles: Wrinkles | None, size: int) -> 
     return Textures(texture.weights, skin_ratios(wrinkles, size))
 
 
-def folds_of(logs: Float[Tensor, "frames 3 size size"], wrinkles: Wrinkles) -> Folds:
-    """The folds whose textures come nearest to logarithms of ratios: least squares, then what skin can do."""
-    return Folds((logs.flatten(1) @ _unfolding(wrinkles, logs.shape[-1])).clamp(0, FULL))
+def folds_of(logs: Float[Tensor, "frames 3 size size"], ratios: Float[Tensor, "maps 3 size size"]) -> Folds:
+    """The folds whose textures come nearest to logarithms of ratios: least squares, then what skin can do.
+
+    `ratios` are those of `skin_ratios`.
+    """
+    return Folds((logs.flatten(1) @ _unfolding(ratios)).clamp(0, FULL))
 
 
 @functools.lru_cache(maxsize=4)
-def _unfolding(wrinkles: Wrinkles, size: int) -> Float[Tensor, "numbers maps"]:
+def _unfolding(ratios: Float[Tensor, "maps 3 size size"]) -> Float[Tensor, "numbers maps"]:
     """Logarithms of ratios @ this = weights."""
-    basis = skin_ratios(wrinkles, size).flatten(1).double()
+    basis = ratios.flatten(1).double()
     gram = basis @ basis.T
     ridge = RIDGE_OF_FOLDS * gram.diagonal().mean() * torch.eye(len(gram))
     return torch.linalg.solve(gram + ridge, basis).T.float().contiguous()

@@ -1,4 +1,4 @@
-"""Contact: what a linear face does not know: lips and lids touch, and eyeballs are round."""
+"""Contact: what a linear face does not know: lips and lids touch, teeth are hard, and eyeballs are round."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from talkcli.engine.face.lid_contact import LidContact, fitted_shapes, settle_lids
 from talkcli.engine.face.lip_contact import LipContact, closing, settle_lips
+from talkcli.engine.face.teeth_contact import DentalArch, off_teeth
 from talkcli.engine.struct import TensorStruct
 
 
@@ -15,6 +16,8 @@ class FaceContact(TensorStruct):
     mouth: LipContact
     left: LidContact
     right: LidContact
+    upper_teeth: DentalArch
+    lower_teeth: DentalArch
 
     def fitted(
         self,
@@ -40,6 +43,10 @@ class FaceContact(TensorStruct):
         neutral: Float[Tensor, "verts 3"],
     ) -> None:
         """In place: faces (metres, before head pose) with every touch resolved; a resting face stays."""
+        lips = vertices[:, self.mouth.rings]
+        for arch in (self.upper_teeth, self.lower_teeth):
+            lips = off_teeth(lips, self.mouth.upper, arch, vertices, template)
+        vertices[:, self.mouth.rings] = lips
         settle_lips(vertices, self.mouth)
         for eye in (self.left, self.right):
             settle_lids(vertices, eye, template, neutral)

@@ -14,12 +14,14 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.face.contact import Contact
 from talkcli.engine.face.eyelids import Eye
 from talkcli.engine.face.face_contact import FaceContact
+from talkcli.engine.face.jaw import JAW_OPEN, arc_fields, arc_weights, jaw_chord
 from talkcli.engine.face.lid_contact import LidContact
-from talkcli.engine.face.lip_contact import LipContact
+from talkcli.engine.face.lip_contact import HALF_OPEN, LipContact
 from talkcli.engine.face.lips import Mouth
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
+from talkcli.engine.face.teeth_contact import DentalArch
 from talkcli.engine.face.topology import Landmarks, Topology, landmark_points
 from talkcli.engine.files import load_struct
 from talkcli.engine.struct import TensorStruct
@@ -27,6 +29,7 @@ from talkcli.engine.struct import TensorStruct
 JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 PARENTS = (-1, 0, 1, 1, 1)
 """The joint tree, the same as FLAME's but for FLAME's names."""
+JAW = JOINTS.index("jaw")
 
 
 def carried_by(joint: int) -> list[int]:
@@ -58,6 +61,9 @@ class FaceModel(TensorStruct):
     """What touches what: lips, teeth, lids, eyeballs."""
     pose_shapes: Float[Tensor, "joints 9 verts 3"] | None = None
     """Pose correctives: metres for each entry, row by row, of a joint's rotation matrix less the identity."""
+    hinge: float | None = None
+    """Radians of the jaw's turn at which the shape jawOpen ends on the arc of its joint; None where the jaw
+    opens by its joint alone."""
     signed: bool = False
     """Whether weights below 0 and above 1 mean something, as those of principal components do."""
 
@@ -86,10 +92,30 @@ class FaceModel(TensorStruct):
         return self.joint_regressor @ vertices
 
     def shapes_of(self, neutral: Float[Tensor, "verts 3"]) -> Float[Tensor, "shapes verts 3"]:
-        """The shapes as this face wears them: its own lids and eyeballs, metres at weight 1."""
+        """The shapes as this face wears them: its own jaw, lids and eyeballs, metres at weight 1."""
+        if self.hinge is None:
+            return self._touching(self.shapes, neutral)
+        jaw, shapes = self.shape_names.index("jawOpen"), self.shapes.clone()
+        share, rests = self.weights[:, JAW], (neutral, self.template)
+        mine, mean = (jaw_chord(rest - self.joints_of(rest)[JAW], share, self.hinge) for rest in rests)
+        shapes[jaw] += mine - mean
+        opened = shapes[jaw].clone()
+        bent = arc_weights(torch.tensor([HALF_OPEN * JAW_OPEN]), self.hinge)[0]
+        shapes[jaw] += (bent[:, None, None] * self.arcs_of(neutral)).sum(0) / HALF_OPEN
+        shapes = self._touching(shapes, neutral)
+        shapes[jaw] = opened
+        return shapes
+
+    def _touching(self, shapes: Tensor, neutral: Tensor) -> Float[Tensor, "shapes verts 3"]:
         if self.contact is None:
-            return self.shapes
-        return self.contact.fitted(self.shapes, self.shape_names, self.template, neutral)
+            return shapes
+        return self.contact.fitted(shapes, self.shape_names, self.template, neutral)
+
+    def arcs_of(self, neutral: Float[Tensor, "verts 3"]) -> Float[Tensor, "fields verts 3"]:
+        """What bends jawOpen onto its arc on this face (`jaw.arc_weights`); nothing without a hinge."""
+        if self.hinge is None:
+            return self.shapes[:0]
+        return arc_fields(neutral - self.joints_of(neutral)[JAW], self.weights[:, JAW])
 
     def columns(self, names: Sequence[str]) -> list[int]:
         """Where the named shapes stand in `shape_names`. BadInput for a name that this rig lacks."""
@@ -167,6 +193,7 @@ def _read(name: str) -> FaceModel:
         FaceContact,
         LipContact,
         LidContact,
+        DentalArch,
     )
     model: FaceModel = load_struct(asset(name), kinds)
     return model.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)

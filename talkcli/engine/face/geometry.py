@@ -12,15 +12,13 @@ from torch import Tensor
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.face.jaw import JAW_OPEN, arc_weights
 from talkcli.engine.face.look import activations
 from talkcli.engine.face.rigs import Rigged, rigged
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Vertices
 from talkcli.engine.struct import TensorStruct
-
-JAW_OPEN = 0.30
-"""Radians of jaw rotation that the shape jawOpen stands for at weight 1."""
 
 RIDGE_OF_SHAPES = 1e-3
 """Of each shape's own size: keeps recovered weights small where shapes look alike."""
@@ -136,10 +134,11 @@ def _faces(part: Motion, avatar: Avatar, rig: Rigged | None) -> Float[Tensor, "f
             moved = _mixed(neutral, face.weights, face.basis)
         case Coefficients():
             assert rig is not None
-            moved = _mixed(neutral, _whole(face, rig.model), rig.shapes)
-            if face.jaw.any():
-                bend = rig.model.correctives("jaw", face.jaw)
-                moved = rig.model.turned(moved if bend is None else moved + bend, "jaw", rig.joints, face.jaw)
+            weights, turn = _opened(face, rig.model)
+            moved = _mixed(neutral, weights, rig.moves)
+            if turn.any():
+                bend = rig.model.correctives("jaw", turn)
+                moved = rig.model.turned(moved if bend is None else moved + bend, "jaw", rig.joints, turn)
         case Codes():
             raise AssertionError("check_moves refuses them")
     if rig is not None and rig.model.contact is not None:
@@ -155,6 +154,19 @@ def _whole(face: Coefficients, model: FaceModel) -> Float[Tensor, "frames shapes
     """Weights of all the rig's shapes."""
     missing = len(model.shapes) - face.expression.shape[1]
     return torch.nn.functional.pad(face.expression, (0, missing))
+
+
+def _opened(
+    face: Coefficients, model: FaceModel
+) -> tuple[Float[Tensor, "frames moves"], Float[Tensor, "frames 3"]]:
+    """Weights of all that the rig adds up, and what the jaw's joint still has to turn (axis-angle)."""
+    weights = _whole(face, model)
+    if model.hinge is None:
+        return weights, face.jaw
+    opened = weights[:, model.shape_names.index("jawOpen")] + face.jaw[:, 0] / JAW_OPEN
+    weights = weights.index_copy(1, torch.tensor([model.shape_names.index("jawOpen")]), opened[:, None])
+    aside = face.jaw * torch.tensor([0.0, 1.0, 1.0])
+    return torch.cat([weights, arc_weights(opened * JAW_OPEN, model.hinge)], 1), aside
 
 
 def _turned_head(moved: Tensor, part: Motion, avatar: Avatar, rig: Rigged | None) -> Tensor:

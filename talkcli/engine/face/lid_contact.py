@@ -42,6 +42,8 @@ class LidContact(TensorStruct):
     """Loops beyond the edge, the lid's margin first, column by column: of the upper lid."""
     under: Int[Tensor, "loops pairs"]
     """And what they lie on when the lids are shut."""
+    outer: Int[Tensor, " loops"]
+    """The outer canthus's vertex of each of these loops."""
     lids: Int[Tensor, " lid_verts"]
     """The skin of the lids, the edge itself among it, then the lashes."""
     follow: Float[Tensor, "lid_verts columns"]
@@ -92,10 +94,10 @@ def settle_lids(
     bare = _lifted(lids[:, : len(skin)], neutral[skin] - centre, eye.clearance, ball, rest_ball)
     vertices[:, eye.lids] = torch.cat([bare, lids[:, len(skin) :]], 1) + centre
     vertices[:, eye.edge] = _joined(vertices[:, eye.edge] - centre, calm, eye) + centre
-    vertices[:, eye.over], vertices[:, eye.under] = (
-        margin + centre
-        for margin in _parted(*(vertices[:, loops] - centre for loops in (eye.over, eye.under)))
-    )
+    over, under = _parted(*(vertices[:, loops] - centre for loops in (eye.over, eye.under)))
+    outer = _between(vertices[:, eye.outer] - centre, over[:, :, 0], under[:, :, 0])
+    for loops, margin in ((eye.over, over), (eye.under, under), (eye.outer, outer)):
+        vertices[:, loops] = margin + centre
 
 
 def _closure(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frames columns"]:
@@ -136,6 +138,13 @@ def _parted(over: Tensor, under: Tensor) -> tuple[Tensor, Tensor]:
     over, under = over + between, under - between
     apart = (APART / distance - _elevation(over) + _elevation(under)).clamp(min=0) / 2
     return _turned(over, apart), _turned(under, -apart)
+
+
+def _between(outer: Tensor, over: Tensor, under: Tensor) -> Float[Tensor, "frames loops 3"]:
+    """The outer canthus at the height where the lids beside it meet, the nearer the more they are shut."""
+    high, low = _elevation(over), _elevation(under)
+    near = (1 - (high - low) * over.norm(dim=-1) / FOLD).clamp(0, 1)
+    return _turned(outer, near * ((high + low) / 2 - _elevation(outer)))
 
 
 def _elevation(points: Tensor) -> Tensor:

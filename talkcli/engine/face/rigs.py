@@ -26,6 +26,8 @@ class Rigged(NamedTuple):
     shapes: Float[Tensor, "shapes verts 3"]
     """As this face wears them."""
     joints: Float[Tensor, "joints 3"]
+    moves: Float[Tensor, "moves verts 3"]
+    """The shapes, then the arcs of the jaw."""
 
 
 def load_rig(name: str) -> FaceModel:
@@ -47,7 +49,9 @@ def rigged(avatar: Avatar) -> Rigged | None:
             f"its rig {avatar.rig} {len(model.template)}.",
             "Make the avatar again with this version.",
         )
-    return Rigged(model, model.shapes_of(avatar.neutral), model.joints_of(avatar.neutral))
+    shapes = model.shapes_of(avatar.neutral)
+    moves = torch.cat([shapes, model.arcs_of(avatar.neutral)])
+    return Rigged(model, moves[: len(shapes)], model.joints_of(avatar.neutral), moves)
 
 
 def rig_of(avatar: Avatar) -> str:

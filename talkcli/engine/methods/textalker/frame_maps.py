@@ -10,13 +10,13 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import acting_skin, painted, rig_folds, skin_ratios
-from talkcli.engine.face.rig_maps import rig_maps
+from talkcli.engine.face.acting import acting_skin, rig_folds
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
 from talkcli.engine.methods.textalker.maps import normalised_offsets, wrinkle, wrinkle_of
+from talkcli.engine.methods.textalker.own_maps import fold_maps, shape_maps
 from talkcli.engine.methods.textalker.talker import TexTalker
-from talkcli.engine.motion import Coefficients, ratios
+from talkcli.engine.motion import Coefficients, Textures, ratios
 
 UNWRINKLED_WEIGHT = 0.05
 """How much a texel counts that no wrinkle reaches, beside 1 for the mean texel."""
@@ -29,7 +29,7 @@ def frame_maps(network: TexTalker, clips: ClipSet, size: int) -> FrameMaps:
     config = network.config
     if not config.rig_shapes:
         return MeshFrameMaps(clips, size, config.contrast)
-    return RigFrameMaps(clips, config.rig, config.rig_shapes, size, config.contrast)
+    return RigFrameMaps(clips, network, size)
 
 
 class RigFrameMaps:
@@ -38,20 +38,21 @@ class RigFrameMaps:
     A rig moves alike on every face, so one face stands for all; its skin does what the rig's wrinkles do.
     """
 
-    def __init__(
-        self, clips: ClipSet, rig: str, names: tuple[str, ...], size: int, contrast: float = 1.0
-    ) -> None:
-        self._contrast, self._names, self._rig_name = contrast, names, rig
-        self._model = load_rig(rig)
+    def __init__(self, clips: ClipSet, network: TexTalker, size: int) -> None:
+        config, own = network.config, network.own_maps
+        names = config.rig_shapes
+        self._contrast, self._names, self._rig_name = config.contrast, names, config.rig
+        self._model = load_rig(config.rig)
         self._skin = acting_skin(self._model)
         self._columns = self._model.columns(names)
         self._tracks = [self._track(clips, index) for index in range(len(clips))]
-        self._rig, self._size = rig_maps(self._model, size, names), size
+        self._rig = shape_maps(own, config.rig, size, names)
+        self._ratios = fold_maps(own, config.rig, size)
         self.frames = [len(track) for track in self._tracks]
         """How many each clip has."""
         self.importance = self._rig.importance
         """How much each texel of an offset map counts."""
-        strength = skin_ratios(self._skin, size).square().sum((0, 1)).sqrt()
+        strength = self._ratios.square().sum((0, 1)).sqrt()
         self.wrinkled = UNWRINKLED_WEIGHT + strength / strength.mean()
         """How much each texel of a wrinkle map counts: most of the skin never changes."""
 
@@ -87,7 +88,7 @@ class RigFrameMaps:
         """Wrinkle maps of the same frames, in [0, 1)."""
         track = self._tracks[clip][start:stop]
         folds = rig_folds(self._model.spread(track, self._names), self._skin)
-        return wrinkle_of(ratios(painted(folds, self._skin, self._size)) ** self._contrast)
+        return wrinkle_of(ratios(Textures(folds.weights, self._ratios)) ** self._contrast)
 
 
 class MeshFrameMaps:

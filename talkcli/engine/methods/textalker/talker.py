@@ -20,9 +20,8 @@ from talkcli.engine.audio.ears import EarConfig
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import acting_skin, folds_of
+from talkcli.engine.face.acting import folds_of
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.rigs import check_wears, load_rig
 from talkcli.engine.face.uv_maps import UVReader, read_maps, uv_reader
 from talkcli.engine.methods.method import Talker, Track
@@ -38,6 +37,7 @@ from talkcli.engine.methods.textalker.maps import (
     denormalised_offsets,
     ratio_of,
 )
+from talkcli.engine.methods.textalker.own_maps import OwnMaps, fold_maps, shape_maps
 from talkcli.engine.motion import Coefficients, Face, Folds, Motion, Shapes, Textures
 from talkcli.engine.scans import TEXTALK4D_UNIT
 from talkcli.engine.speech import Counted, Speech
@@ -89,6 +89,8 @@ class TexTalkerConfig:
     """Named shapes of a rig that the talker moves; without them it moves vertices."""
     rig: str = DEFAULT_RIG
     """Of the faces that it learnt from, where it moves named shapes."""
+    own_folds: int = 0
+    """Folds of the maps that it keeps and draws its rig with (`own_maps`); 0: it draws as the rig's atlas."""
     sampling: Sampling = Sampling()
     """How it draws unless told otherwise."""
     contrast: float = 1.0
@@ -156,6 +158,10 @@ class TexTalker(Talker):
         widths = (config.denoiser.motion, config.denoiser.texture)
         for name, maps, parts in zip(AXES, (config.motion, config.texture), widths, strict=True):
             self.register_buffer(name, torch.zeros(maps.dims, parts) if parts < maps.dims else None)
+        self.own_maps: OwnMaps | None = None
+        if config.own_folds:
+            sizes = (config.motion.size, config.own_folds, config.texture.size)
+            self.own_maps = OwnMaps(len(config.rig_shapes), *sizes)
 
     @property
     def moves(self) -> frozenset[Track]:
@@ -290,11 +296,12 @@ class TexTalker(Talker):
 
     def _face(self, latents: Tensor, reader: UVReader | None) -> Float[Tensor, "frames numbers"]:
         grid = self.config.motion.grid
-        maps = self.motion.decode(latents.unflatten(1, (-1, grid, grid)))
-        offsets = denormalised_offsets(maps, self.low, self.high)
+        drawn = self.motion.decode(latents.unflatten(1, (-1, grid, grid)))
+        offsets = denormalised_offsets(drawn, self.low, self.high)
         if reader is None:
-            rig = load_rig(self.config.rig)
-            return rig_maps(rig, self.config.motion.size, self.config.rig_shapes).weights(offsets.cpu())
+            config = self.config
+            maps = shape_maps(self.own_maps, config.rig, config.motion.size, config.rig_shapes)
+            return maps.weights(offsets.cpu())
         return read_maps(offsets, reader).flatten(1)
 
     def _skin(self, latents: Tensor) -> Float[Tensor, "frames ..."]:
@@ -303,7 +310,7 @@ class TexTalker(Talker):
         logs = ratio_of(maps).log() / self.config.contrast
         if not self.config.rig_shapes:
             return logs
-        return folds_of(logs.cpu(), acting_skin(load_rig(self.config.rig))).weights
+        return folds_of(logs.cpu(), fold_maps(self.own_maps, self.config.rig, logs.shape[-1])).weights
 
     def _named(self, weights: Float[Tensor, "frames shapes"]) -> Coefficients:
         expression = load_rig(self.config.rig).spread(weights, self.config.rig_shapes)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from talkcli.engine.face.face_model import JAW as MANDIBLE
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.lip_contact import LipContact, closing
 from talkcli.engine.face.topology import Landmarks, Topology
@@ -33,7 +34,7 @@ from talkcli.engine.studio.scanned.rigging import (
     make_weights,
 )
 from talkcli.engine.studio.scanned.sealing import sealed
-from talkcli.engine.studio.scanned.shapes import SHAPE_NAMES, make_shapes
+from talkcli.engine.studio.scanned.shapes import JAW_ANGLE, SHAPE_NAMES, make_shapes, opened_teeth
 from talkcli.engine.studio.scanned.source import read_source
 
 NAME = "facekit"
@@ -45,6 +46,9 @@ JAW, CLOSE = SHAPE_NAMES.index("jawOpen"), SHAPE_NAMES.index("mouthClose")
 
 REST: Mapping[str, float] = {"eyeBlink": 0.05, "mouthSmile": 0.10}
 """What every face does at rest: FaceKit's stands wide-eyed, with corners that hang."""
+
+TO_RIDGE = 1.6
+"""How much further tongueUp lifts the tip than in `shapes`, where what is seen was found out by it."""
 
 PAIRS = 27
 
@@ -67,16 +71,19 @@ def assemble(folder: Path) -> tuple[FaceModel, PaintFields]:
     source = replace(source, identity=round_modes(source, eyes))
     mesh = make_mesh(source, every_shape, tongue)
     shapes = mesh.carried(every_shape)
+    shapes[SHAPE_NAMES.index("tongueUp")] *= TO_RIDGE
     lips = make_mouth(mesh, mouth)
     calm = mesh.carried(source.base) + np.tensordot(_resting(), shapes, 1)
     points, modes = sealed(calm / 1000, mesh.carried(source.identity) / 1000, lips)
     shapes[CLOSE] = _closing(points, shapes, lips)
     joints, balls, mm = make_joints(source.base), balls_of(source.base), points * 1000
+    shapes[JAW, mesh.parts["lower_teeth"]] = opened_teeth(mm[mesh.parts["lower_teeth"]])
     places = np.load(folder / PLACES)["places"].astype(np.float64)
     fields = make_fields(mesh, mm, places, mouth, eyes)
     topology = _topology(
         mesh, mm, mouth, make_regions(mesh, mm, mouth, eyes), make_landmarks(mesh, mm, balls)
     )
+    weights = make_weights(mesh, mm, shapes)
     model = FaceModel(
         topology=topology,
         template=_single(points),
@@ -85,10 +92,11 @@ def assemble(folder: Path) -> tuple[FaceModel, PaintFields]:
         shape_names=SHAPE_NAMES,
         expression=_single(make_expression(_weight_in_sight(mesh), SHAPE_NAMES, shapes)),
         joints=_single(joints / 1000),
-        weights=_single(make_weights(mesh, mm, shapes)).half(),
+        weights=_single(weights).half(),
         wrinkles=wrinkles_on(make_canvas(topology, fields, WRINKLES), SHAPE_NAMES),
         joint_regressor=_single(make_joint_regressor(mesh, mm, joints)).half(),
-        contact=make_contact(mesh, mm, mouth, eyes, balls),
+        contact=make_contact(mesh, mm, weights[:, MANDIBLE], mouth, eyes, balls),
+        hinge=JAW_ANGLE,
     )
     return model, fields
 
@@ -126,14 +134,18 @@ def _closing(points: Array, shapes: Array, lips: LipContact) -> Array:
 
 
 def lip_pairs(points: Array, loops: Index) -> Index:
-    """[PAIRS, 2] vertices of the upper and the lower lip that come nearest to each other, left to right."""
+    """[PAIRS, 2] vertices of the upper and the lower lip that face each other at rest, left to right."""
     columns = np.arange(loops.shape[1])
-    upper = loops[points[loops, 1].argmin(0), columns][1:SECOND_CORNER]
-    lower = loops[points[loops, 1].argmax(0), columns][SECOND_CORNER + 1 :]
-    middle = len(upper) // 2
-    chosen = upper[middle - PAIRS // 2 : middle + PAIRS // 2 + 1]
-    away = np.abs(points[chosen, None, 0] - points[lower, 0])
-    return np.stack([chosen, lower[away.argmin(1)]], 1)
+    middle = SECOND_CORNER // 2
+    chosen = columns[middle - PAIRS // 2 : middle + PAIRS // 2 + 1]
+    lower = loops[:, SECOND_CORNER + 1 :].ravel()
+    pairs = []
+    for column in chosen:
+        upper = loops[:, column]
+        away = np.linalg.norm(points[upper, None] - points[lower], axis=2)
+        first, second = np.unravel_index(away.argmin(), away.shape)
+        pairs.append((upper[first], lower[second]))
+    return np.array(pairs)
 
 
 def _weight_in_sight(mesh: ScannedMesh) -> Array:

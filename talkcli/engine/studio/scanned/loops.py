@@ -37,6 +37,8 @@ class EyeLoops:
     """[MARGINS, PAIRS] loops beyond the edge, column by column from the outer canthus: of the upper lid"""
     under: Index
     """And of the lower one"""
+    outer: Index
+    """[MARGINS] the outer canthus's vertex of each of them"""
     columns: Array
     """[FACE, LID_COLUMNS] which columns of the edge each vertex stands over; all 0 beyond LID_LOOPS"""
 
@@ -97,18 +99,19 @@ def eye_loops(source: Source, near: list[Index], side: str) -> EyeLoops:
         for v in np.flatnonzero(ring == number):
             columns[v] = columns[[w for w in near[v] if w < FACE and ring[w] == before]].mean(0)
     over, under = (
-        [_outwards(source, near, ring, int(edge[way * (k + 1)]), way) for k in range(PAIRS)]
+        [_outwards(way * source.base[:, 1], near, ring, int(edge[way * (k + 1)])) for k in range(PAIRS)]
         for way in (1, -1)
     )
-    return EyeLoops(edge, ring, np.array(over).T, np.array(under).T, columns)
+    outer = _outwards(source.base[:, 0] * outwards, near, ring, int(edge[0]))
+    return EyeLoops(edge, ring, np.array(over).T, np.array(under).T, np.array(outer), columns)
 
 
-def _outwards(source: Source, near: list[Index], ring: Index, start: int, way: int) -> list[int]:
-    """From the edge of a lid over its margin, upwards (1) or downwards (-1) where there is a choice."""
+def _outwards(reach: Array, near: list[Index], ring: Index, start: int) -> list[int]:
+    """From the edge of a lid over its margin, to the vertex that reaches furthest where there is a choice."""
     path = [start]
     for number in range(LID_EDGE + 1, LID_EDGE + 1 + MARGINS):
         further = [int(w) for w in near[path[-1]] if w < FACE and ring[w] == number]
-        path.append(max(further, key=lambda w: way * source.base[w, 1]))
+        path.append(max(further, key=lambda w: reach[w]))
     return path[1:]
 
 

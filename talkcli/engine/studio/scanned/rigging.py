@@ -10,10 +10,11 @@ from talkcli.engine.face.face_contact import FaceContact
 from talkcli.engine.face.lid_contact import LidContact
 from talkcli.engine.face.lip_contact import LipContact
 from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.scanned.arches import make_arch
 from talkcli.engine.studio.scanned.balls import SIDES, Ball, balls_of
 from talkcli.engine.studio.scanned.loops import LID_COLUMNS, EyeLoops
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
-from talkcli.engine.studio.scanned.shapes import HINGE, JAW_OPEN, SHAPE_NAMES
+from talkcli.engine.studio.scanned.shapes import HINGE, SHAPE_NAMES, opened_teeth
 
 ROOT, NECK = np.array([0.0, -170.0, -30.0]), np.array([0.0, -72.0, -12.0])
 """mm: between the shoulders; where head and neck turn."""
@@ -39,8 +40,8 @@ def make_joints(base: Array) -> Array:
 def make_weights(mesh: ScannedMesh, points: Array, shapes: Array) -> Array:
     """[V, 5] shares of root, neck, jaw, left eye, right eye; rows sum to 1."""
     _, y, z = points.T
-    front = _ramp(z, -30, 55)
-    head = _ramp(y, -145, -80) * (1 - front) + _ramp(y, -132, -86) * front
+    front = _ramp(z, -60, 75)
+    head = _ramp(y, -165, -75) * (1 - front) + _ramp(y, -178, -104) * front
     inner = np.setdiff1d(np.arange(len(points)), mesh.parts["skin"])
     head[inner] = 1.0
     jaw = jaw_shares(mesh, points, shapes[SHAPE_NAMES.index("jawOpen")])
@@ -53,9 +54,7 @@ def make_weights(mesh: ScannedMesh, points: Array, shapes: Array) -> Array:
 
 def jaw_shares(mesh: ScannedMesh, points: Array, jaw_open: Array) -> Array:
     """[V] how much of the jaw's turn each vertex follows: what comes nearest to jawOpen."""
-    cos, sin = np.cos(JAW_OPEN), np.sin(JAW_OPEN)
-    turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    ridden = (points - HINGE) @ turn.T + HINGE - points
+    ridden = opened_teeth(points)
     share = np.clip((jaw_open * ridden).sum(1) / ((ridden**2).sum(1) + 1e-6), 0, 1)
     near = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])
     count = np.bincount(near.ravel(), minlength=len(points))
@@ -97,11 +96,17 @@ def make_mouth(mesh: ScannedMesh, loops: Index) -> LipContact:
 
 
 def make_contact(
-    mesh: ScannedMesh, points: Array, mouth: Index, eyes: dict[str, EyeLoops], balls: dict[str, Ball]
+    mesh: ScannedMesh,
+    points: Array,
+    jaw: Array,
+    mouth: Index,
+    eyes: dict[str, EyeLoops],
+    balls: dict[str, Ball],
 ) -> FaceContact:
-    """Loops, lids, lashes and eyeballs that may touch; lengths in metres."""
+    """Loops, lids, lashes, eyeballs and teeth that may touch, `jaw` [V] being shares; lengths in metres."""
     left, right = (_lids(mesh, points, side, eyes[side], balls[side].centre) for side in SIDES)
-    return FaceContact(make_mouth(mesh, mouth), left, right)
+    above, below = (make_arch(mesh, points, jaw, upper) for upper in (True, False))
+    return FaceContact(make_mouth(mesh, mouth), left, right, above, below)
 
 
 def _lids(mesh: ScannedMesh, points: Array, side: str, loops: EyeLoops, centre: Array) -> LidContact:
@@ -120,6 +125,7 @@ def _lids(mesh: ScannedMesh, points: Array, side: str, loops: EyeLoops, centre: 
         opposite=_tensor(-columns % LID_COLUMNS),
         over=_tensor(mesh.index[loops.over]),
         under=_tensor(mesh.index[loops.under]),
+        outer=_tensor(mesh.index[loops.outer]),
         lids=_tensor(np.concatenate([mesh.index[skin], own])),
         follow=torch.from_numpy(follow).float(),
         clearance=torch.from_numpy(clearance / 1000).float(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from talkcli.engine.face.arkit import ARKIT
+from talkcli.engine.face.jaw import JAW_OPEN
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.balls import SIDES, TURN, fitted_ball, turned
 from talkcli.engine.studio.scanned.source import RANGES, SKIN, VERTS, Source
@@ -19,9 +20,6 @@ JAW_ANGLE = 0.442
 
 HINGE = np.array([0.0, -19.5, 10.2])
 """mm: the axis of that turn, along x."""
-
-JAW_OPEN = 0.30
-"""Radians that jawOpen stands for at weight 1, so that motions keep their meaning."""
 
 CLOSING = 0.86
 """FaceKit's mouthClose moves the lips 1.17 times as far as its jawOpen parts them."""
@@ -41,6 +39,13 @@ def make_shapes(source: Source, tongue: Index) -> Array:
             shapes[name] = shapes[name].copy()
             shapes[name][ball] = turned(ray, pitch, out * yaw)
     return np.stack([shapes[name] for name in SHAPE_NAMES])
+
+
+def opened_teeth(points: Array) -> Array:
+    """[n, 3] mm: what jawOpen at weight 1 moves points by that ride on the jaw, its share of JAW_ANGLE."""
+    cos, sin = np.cos(JAW_ANGLE), np.sin(JAW_ANGLE)
+    turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+    return ((points - HINGE) @ turn.T + HINGE - points) * (JAW_OPEN / JAW_ANGLE)
 
 
 def _mirrored(source: Source, right: Array, left: Array) -> Array:

@@ -1,0 +1,151 @@
+"""Lips slide over teeth: an arch is a wall round an axis, as far out as its teeth and gums, with an edge."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from talkcli.engine.struct import TensorStruct
+
+WIDEST = 1.9
+"""Radians from the middle of an arch to its last tooth."""
+
+APART = 0.0002
+"""Metres between lip and tooth."""
+
+ALONG = 0.85
+"""How much of a push the loops on either side take over, so that a lip keeps its thickness."""
+
+LEAVING = (1.0,) * 12 + (0.85, 0.65, 0.4, 0.2)
+"""How much of a push each loop of the mouth follows, from its lining outwards."""
+
+UNDER = (0.15, 0.3, 0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 0.95, 0.8, 0.6, 0.4, 0.2, 0.08)
+"""And of a lip that slides under an edge."""
+
+EDGE_WINS = 0.6
+"""A lip slides past an edge where that is shorter than this part of the way round the wall."""
+
+
+class DentalArch(TensorStruct):
+    """The upper or the lower teeth; lengths in metres on the mean face."""
+
+    marks: Int[Tensor, " marks"]
+    """Vertices of teeth: where they are, the arch is."""
+    axis: Float[Tensor, " 3"]
+    """A point on the vertical axis."""
+    heights: Float[Tensor, " 2"]
+    """The lowest and the highest row of the wall, from the axis's point."""
+    wall: Float[Tensor, "rows angles"]
+    """How far out from the axis teeth and gums reach, by height and by angle from the subject's right to the
+    left; 0 where there is nothing."""
+    edge: Float[Tensor, " angles"]
+    """The height at which teeth end."""
+    upper: bool
+
+    def placed(self, vertices: Tensor, template: Tensor) -> tuple[Tensor, Tensor]:
+        """turn [frames, 3, 3] and shift [frames, 3]: `still @ turn + shift` is where the teeth are."""
+        still = template[self.marks]
+        middle = still.mean(0)
+        moved = vertices[:, self.marks]
+        turn = torch.linalg.pinv(still - middle) @ moved
+        return turn, moved.mean(1) - middle @ turn
+
+
+def off_teeth(
+    lips: Float[Tensor, "frames rings columns 3"],
+    upper: Bool[Tensor, " columns"],
+    arch: DentalArch,
+    vertices: Float[Tensor, "frames verts 3"],
+    template: Float[Tensor, "verts 3"],
+) -> Float[Tensor, "frames rings columns 3"]:
+    """Lips pushed out to the wall of an arch; the lip of the other arch slides past its edge where that is
+    nearer."""
+    turn, shift = arch.placed(vertices, template)
+    back = torch.linalg.inv(turn)
+    still = (lips - shift[:, None, None]) @ back[:, None] - arch.axis
+    still = _past_edge(still, upper != arch.upper, arch)
+    out = _pushed(still, arch)
+    still = still + _outward(still) * (spread(out) * torch.tensor(LEAVING)[:, None])[..., None]
+    still = still + _outward(still) * _pushed(still, arch)[..., None]
+    return (still + arch.axis) @ turn[:, None] + shift[:, None, None]
+
+
+def entered(
+    lips: Float[Tensor, "frames rings columns 3"],
+    arch: DentalArch,
+    vertices: Float[Tensor, "frames verts 3"],
+    template: Float[Tensor, "verts 3"],
+) -> Float[Tensor, "frames rings columns"]:
+    """How deep lips lie inside the wall, metres."""
+    turn, shift = arch.placed(vertices, template)
+    still = (lips - shift[:, None, None]) @ torch.linalg.inv(turn)[:, None] - arch.axis
+    return (_pushed(still, arch) - APART).clamp(min=0)
+
+
+def _past_edge(still: Tensor, other: Tensor, arch: DentalArch) -> Tensor:
+    out = _pushed(still, arch)
+    edge = _along(arch.edge[None], _place(still, arch)[1][..., None], torch.zeros_like(out)[..., None])[
+        ..., 0
+    ]
+    sign = -1.0 if arch.upper else 1.0
+    over = ((edge - still[..., 1]) * sign + APART) * (out > 0)
+    past, round_ = over.amax(1), out.amax(1)
+    slides = ((past < EDGE_WINS * round_) & other).float()
+    way = sign * (past * slides)
+    way = torch.where(way.abs() > _evened(way).abs(), way, _evened(way)) * other
+    moved = torch.zeros_like(still)
+    moved[..., 1] = way[:, None] * torch.tensor(UNDER)[:, None]
+    return still + moved
+
+
+def spread(out: Float[Tensor, "frames rings columns"]) -> Float[Tensor, "frames rings columns"]:
+    """Pushes that the loops and columns beside them follow."""
+    rows = list(out.unbind(1))
+    for order in (range(1, len(rows)), range(len(rows) - 2, -1, -1)):
+        for k in order:
+            before = k - 1 if order.step > 0 else k + 1
+            rows[k] = torch.maximum(rows[k], ALONG * rows[before])
+    whole = torch.stack(rows, 1)
+    return torch.maximum(whole, _evened(_evened(whole)))
+
+
+def _evened(values: Tensor) -> Tensor:
+    """Means over three columns of a closed loop."""
+    return (values.roll(1, -1) + 2 * values + values.roll(-1, -1)) / 4
+
+
+def _outward(still: Tensor) -> Tensor:
+    x, _, z = still.unbind(-1)
+    far = torch.hypot(x, z).clamp(min=1e-6)
+    return torch.stack([x / far, torch.zeros_like(x), z / far], -1)
+
+
+def _place(still: Tensor, arch: DentalArch) -> tuple[Tensor, Tensor]:
+    """Row and angle of the wall's table, as fractions of its cells."""
+    rows, angles = arch.wall.shape
+    low, high = arch.heights
+    row = (still[..., 1] - low) / (high - low) * (rows - 1)
+    angle = (torch.atan2(still[..., 0], still[..., 2]) / WIDEST + 1) / 2 * (angles - 1)
+    return row, angle
+
+
+def _pushed(still: Tensor, arch: DentalArch) -> Float[Tensor, "frames rings columns"]:
+    """How far each point has to go outwards."""
+    row, angle = _place(still, arch)
+    wall = _along(arch.wall, angle, row)
+    far = torch.hypot(still[..., 0], still[..., 2])
+    return (wall + APART - far).clamp(min=0) * (wall > 0.01)
+
+
+def _along(table: Tensor, angle: Tensor, row: Tensor) -> Tensor:
+    """Linear between the cells of a table [rows, angles]; its border is continued."""
+    rows, angles = table.shape
+    row, angle = row.clamp(0, rows - 1), angle.clamp(0, angles - 1)
+    top, left = row.floor().clamp(max=max(rows - 2, 0)).long(), angle.floor().clamp(max=angles - 2).long()
+    down, right = row - top, angle - left
+    flat, below = table.flatten(), min(rows - 1, 1) * angles
+    first = top * angles + left
+    upper = torch.lerp(flat[first], flat[first + 1], right)
+    lower = torch.lerp(flat[first + below], flat[first + below + 1], right)
+    return torch.lerp(upper, lower, down)
