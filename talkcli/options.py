@@ -126,6 +126,9 @@ Background = Annotated[
     typer.Option("--background", help="studio, transparent, a colour (white, #202830) or a picture file."),
 ]
 Renderer = Annotated[str, typer.Option("--renderer", help="numba (built in) or pyrender.")]
+Quality = Annotated[
+    str, typer.Option("--quality", help="standard, or fine: every hair and 16 samples a pixel, slower.")
+]
 Fps = Annotated[
     str | None, typer.Option("--fps", help="Frames a second: 25, 29.97, 30000/1001; else the motion's own.")
 ]

@@ -133,6 +133,18 @@ def test_transparent_pictures(talk, motion, bare_face, tmp_path):
     assert image.shape == (32, 32, 4) and set(np.unique(image[..., 3])) >= {0, 255}
 
 
+def test_fine_pictures_differ_from_standard_ones_in_their_edges_alone(talk, motion, bare_face, tmp_path):
+    for quality in ("standard", "fine"):
+        words = ("-a", bare_face, "--size", "64", "--quality", quality, "-o", tmp_path / f"{quality}.png")
+        talk("render", motion, *words)
+    plain, fine = (
+        np.asarray(Image.open(tmp_path / f"{quality}.png" / "000003.png")).astype(int)
+        for quality in ("standard", "fine")
+    )
+    change = np.abs(plain - fine).max(2)
+    assert 0 < (change > 8).mean() < 0.2
+
+
 def test_vertices_as_npz(talk, motion, bare_face, tmp_path):
     talk("render", motion, "-a", bare_face, "-o", tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz") as read:
@@ -184,6 +196,8 @@ def test_an_existing_film_is_not_replaced_unasked(talk, motion, bare_face, tmp_p
         (["-o", "a.mp4", "--camera", "side"], "profile"),
         (["-o", "a.mp4", "--size", "huge"], "640x480"),
         (["-o", "a.mp4", "--renderer", "povray"], "numba"),
+        (["-o", "a.mp4", "--quality", "best"], "fine"),
+        (["-o", "a.mp4", "--quality", "fine", "--renderer", "pyrender"], "one quality"),
         (["-o", "a.mp4", "--background", "transparent"], ".png"),
         (["-o", "a.mp4", "--background", "#12"], "#202830"),
         (["-o", "a.mp4", "--label", "one", "--label", "two"], "--label"),

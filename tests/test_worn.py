@@ -13,8 +13,10 @@ from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.worn import WORN_STEP, Worn, rigid_motion, worn_vertices
 from talkcli.engine.rendering.camera import look_at
-from talkcli.engine.rendering.dressing import carried
+from talkcli.engine.rendering.dressing import carried, drawn_every
 from talkcli.engine.rendering.picture import Painter
+from talkcli.engine.rendering.rasterize import HIDDEN
+from talkcli.engine.rendering.strands import TO_END, WHOLE, ribbons_of
 from talkcli.engine.rendering.surface import surface_of
 
 VERTS, STRANDS, NODES = 40, 12, 5
@@ -187,3 +189,67 @@ def test_cloth_and_hair_are_drawn_in_their_own_colours_where_the_head_carries_th
         r, g, b = picture[64, x + 14].astype(int)
         assert r > 3 * max(g, b)
     assert np.ptp(still[64, 100].astype(int)) < 60
+
+
+def mop(strands: int = 3000) -> Worn:
+    """Straight hair that hangs before a wall, much of it behind other hair."""
+    x, z = random(strands, seed=3), 0.02 + 0.6 * random(strands, seed=4).abs()
+    root = torch.stack([x, torch.full_like(x, 0.08), z], 1)
+    drop = torch.linspace(0, -0.16, 5)[:, None] * torch.tensor([0.0, 1.0, 0.0])
+    return hair(
+        points=(root[:, None] + drop).flatten(0, 1), carriers=torch.zeros(strands, 1, dtype=torch.long),
+        shares=torch.ones(strands, 1), colour=torch.full((1, 3), 120, dtype=torch.uint8),
+        widths=torch.full((strands,), 2e-3),
+    )  # fmt: skip
+
+
+def wall(*worn: Worn) -> Avatar:
+    corners = torch.tensor([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.1, 0.1, 0.0], [-0.1, 0.1, 0.0]])
+    return Avatar(
+        "wall", corners.repeat(3, 1), torch.tensor([[0, 1, 2], [0, 2, 3]]), torch.tensor([0]), worn=worn
+    )
+
+
+def test_hair_behind_hair_is_left_out_and_nobody_sees_it(monkeypatch):
+    """With nothing hidden, the picture is the same but for some few pixels."""
+    person = wall(mop())
+    view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
+    painter = Painter(surface_of(person, None), 128, 128, "black")
+    picture = painter.draw(person.neutral.numpy(), view, 500.0)
+    hidden = (painter.seen.sides == HIDDEN).mean()
+    monkeypatch.setattr(painter, "_hide", lambda: None)
+    painter.seen.sides[:] = painter.surface.sides
+    whole = painter.draw(person.neutral.numpy(), view, 500.0)
+    assert hidden > 0.3
+    assert (np.abs(picture.astype(int) - whole).max(2) > 8).mean() < 0.01
+
+
+def test_the_coarser_the_picture_the_fewer_and_wider_the_ribbons():
+    thick, thin = mop(), mop(300)
+    assert drawn_every(thick, 0.0) == 1 < drawn_every(thick, 0.5) < drawn_every(thick, 1.0)
+    assert drawn_every(thin, 1.0) < drawn_every(thick, 1.0)
+    fine, coarse = (surface_of(wall(thick), None, coarseness) for coarseness in (0.0, 1.0))
+    assert len(coarse.faces) < len(fine.faces) / 2
+
+    def wide(surface):
+        ribbons = surface.dressing.rest.reshape(-1, 2, 3)
+        return np.linalg.norm(ribbons[:, 0] - ribbons[:, 1], axis=1).max()
+
+    assert wide(coarse) > 1.5 * wide(fine)
+
+
+def test_ribbons_are_whole_at_the_root_and_thin_out_at_the_tip():
+    ribbons = ribbons_of(mop(50), wall().neutral.numpy(), 1)
+    left = ribbons.hair[..., TO_END].reshape(50, -1)
+    assert (left[:, 0] > WHOLE).all() and (left[:, -1] <= 0.5).all() and (left.min(1) == 0).all()
+
+
+def test_a_fine_picture_is_the_mean_of_finer_ones():
+    person = wall(mop(200))
+    view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
+    large = Painter(surface_of(person, None), 128, 128, "black").draw(person.neutral.numpy(), view, 500.0)
+    fine = Painter(surface_of(person, None), 64, 64, "black", finer=2).draw(
+        person.neutral.numpy(), view, 250.0
+    )
+    mean = large.reshape(64, 2, 64, 2, 3).astype(float).mean((1, 3))
+    assert np.abs(fine - mean).max() <= 1

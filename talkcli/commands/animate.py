@@ -38,6 +38,7 @@ def run(
     size: options.Size = "512",
     background: options.Background = "studio",
     renderer: options.Renderer = "numba",
+    quality: options.Quality = "standard",
     fps: options.Fps = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
@@ -76,7 +77,7 @@ def run(
         set_sampling(talker, parse_settings(set_ or []))
         person = load_avatar(face)
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
-    shot = Shot(camera, size, background, renderer)
+    shot = Shot(camera, size, background, renderer, quality=quality)
     check_outputs(paths, talker, person, shot)
     console.get_renderer_ready(paths, renderer)
     if styles:

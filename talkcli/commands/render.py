@@ -29,6 +29,7 @@ def run(
     size: options.Size = "512",
     background: options.Background = "studio",
     renderer: options.Renderer = "numba",
+    quality: options.Quality = "standard",
     wrinkles: Annotated[
         bool, typer.Option("--wrinkles/--no-wrinkles", help="Skin that folds and flushes with expression.")
     ] = True,
@@ -70,7 +71,7 @@ def run(
         names = label or ([path.stem for path in motion] if len(motion) > 1 else [""])
         acts = [Act(*each) for each in zip(motions, people, names, strict=True)]
     console.get_renderer_ready([output], renderer)
-    shot = Shot(camera, size, background, renderer, wrinkles, texture)
+    shot = Shot(camera, size, background, renderer, wrinkles, texture, quality)
     with console.writing([output]):
         count, rate = write(acts, output, shot, sound=audio, show=console.rendering)
     if json:

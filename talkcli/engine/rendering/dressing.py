@@ -62,12 +62,30 @@ class Wardrobe(NamedTuple):
     mesh_faces: int
 
 
-def wardrobe_of(avatar: Avatar, every: int) -> Wardrobe:
-    """Of hair every so many strands are drawn, so much wider."""
+AREA = 0.06
+"""Square metres of ribbons that are enough for hair in a small picture."""
+
+MOST_LEFT_OUT = 4
+"""Of how many strands at least one is drawn."""
+
+
+def drawn_every(worn: Worn, coarseness: float) -> int:
+    """Of how many strands one is drawn: of all at a coarseness of 0; at 1 the fewer, the more lie over each
+    other."""
+    if worn.widths is None or not len(worn.widths):
+        return 1
+    lines = worn.points.view(-1, worn.nodes, 3)
+    length = (lines[:, 1:] - lines[:, :-1]).norm(dim=2).sum(1)
+    area = float((length * worn.widths).sum())
+    return min(max(1, round(coarseness * (area / AREA) ** 0.5)), MOST_LEFT_OUT)
+
+
+def wardrobe_of(avatar: Avatar, coarseness: float) -> Wardrobe:
+    """Hair in fewer and wider ribbons the coarser, see `drawn_every`."""
     things = [worn for worn in avatar.worn if len(worn.points)]
     things.sort(key=lambda worn: worn.kind == "strands")
     neutral = avatar.neutral.numpy().astype(np.float32)
-    drawn = [_drawn(worn, neutral, every) for worn in things]
+    drawn = [_drawn(worn, neutral, drawn_every(worn, coarseness)) for worn in things]
     width = max([worn.carriers.shape[1] for worn in things], default=1)
     firsts = np.cumsum([0, *(len(part.rest) for part in drawn)])
     rows = np.cumsum([0, *(len(worn.carriers) for worn in things)])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast, inlined
-from talkcli.engine.rendering.rasterize import BOTH, ONE, SUBSAMPLE
+from talkcli.engine.rendering.rasterize import BOTH, HIDDEN, ONE, SUBSAMPLE
 from talkcli.engine.rendering.shading import (
     ACROSS,
     ALBEDO,
@@ -128,7 +128,7 @@ def survey(vertices, surface, snapped, nearness, facts):
         bx, by = snapped[j, 0] - snapped[i, 0], snapped[j, 1] - snapped[i, 1]
         cx, cy = snapped[k, 0] - snapped[i, 0], snapped[k, 1] - snapped[i, 1]
         area = bx * cy - by * cx
-        if area == 0 or (area > 0 and surface.sides[f] == ONE):
+        if area == 0 or surface.sides[f] == HIDDEN or (area > 0 and surface.sides[f] == ONE):
             continue
         p, q = _between(vertices, i, j), _between(vertices, i, k)
         normal = cross(p, q)

@@ -92,7 +92,15 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
             left, right = np.uint64(2 * x), np.uint64(2 * x + 1)
             a, b, c, d = upper[left], upper[right], lower[left], lower[right]
             pixel = y * width + x
-            if a == b and a == c and a == d:
+            alike = a == b and a == c and a == d
+            if not alike and min(min(a, b), min(c, d)) >= 0:
+                f, z = np.uint64(a), depth[here, left]
+                alike = (
+                    kin(f, z, np.uint64(b), depth[here, right], surface, facts, reach)
+                    and kin(f, z, np.uint64(c), depth[here + 1, left], surface, facts, reach)
+                    and kin(f, z, np.uint64(d), depth[here + 1, right], surface, facts, reach)
+                )
+            if alike:
                 if a >= 0:
                     program = push(batch, counts, surface.materials, a, x, y, pixel, 4, 2, 2)
                     if counts[program] > POINTS - 4:

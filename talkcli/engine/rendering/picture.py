@@ -12,7 +12,7 @@ from talkcli.engine.rendering.gathering import ATTRIBUTES, FACTS, Acting, batch,
 from talkcli.engine.rendering.lights import LightRig, light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, light_mouth, shadows
 from talkcli.engine.rendering.painting import PaintMemory, develop, expose, paint
-from talkcli.engine.rendering.rasterize import band, project, sheet
+from talkcli.engine.rendering.rasterize import band, bury, project, sheet
 from talkcli.engine.rendering.surface import CLAY_LOOK, DrawnSurface, past_hair, vertex_normals
 from talkcli.engine.rendering.textures import tables
 
@@ -20,13 +20,17 @@ Pixels = NDArray[np.uint8]
 _BAND_ROWS = 64
 """Rows of samples that are drawn together: few enough for a fast memory."""
 
+COARSE = 128
+"""Samples along the longer side of the picture in which hidden hair is looked for."""
+
 TABLES = tables()
 
 
 class Painter:
     """Draws frames of one size of one surface. Not to be shared by threads: the memory is reused.
 
-    `background`: see `backdrop`; `light`: the studio's by default.
+    `background`: see `backdrop`; `light`: the studio's by default. `finer`: of so many times as many pixels a
+    side each pixel is the mean.
     """
 
     def __init__(
@@ -37,7 +41,9 @@ class Painter:
         background: str = "studio",
         maps: WrinkleMaps | None = None,
         light: LightRig | None = None,
+        finer: int = 1,
     ) -> None:
+        width, height, self.finer = width * finer, height * finer, finer
         verts, faces = len(surface.occlusion), len(surface.faces)
         self.surface = surface
         self.rig = light_rig(CLAY_LOOK) if light is None else light
@@ -69,6 +75,11 @@ class Painter:
         self.vertices, self.ways = np.empty((2, verts, 3), np.float32)
         self.drift = np.empty((len(surface.dressing.carriers), 3), np.float32)
         self.bodies, self.body_faces = len(surface.corner_starts) - 1, len(surface.corner_faces) // 3
+        self.seen = surface._replace(sides=surface.sides.copy())
+        self.everything = np.arange(faces, dtype=np.uint32)
+        self.coarser = -(-2 * max(height, width) // COARSE)
+        self.coarse = sheet(-(-2 * height // self.coarser), -(-2 * width // self.coarser))
+        self.small = np.zeros((verts, 2), np.int64)
         self.cast: tuple[bytes, NDArray[np.float32]] = (b"", self.key)
         self.across = np.empty((faces, 3), np.float32)
         self.facts = np.zeros((faces, FACTS), np.float32)
@@ -93,11 +104,12 @@ class Painter:
         activation of each map; ratios [3, rows, columns]: what the skin's sRGB values are multiplied by,
         instead of its blood.
         """
-        s, points = self.surface, self.points
+        s, points, focal = self.surface, self.points, focal * self.finer
         height, width = self.backdrop.shape[:2]
         bare, solid = len(vertices), slice(self.body_faces)
         vertices = self._dressed(vertices)
         project(vertices, view, 2 * focal, 2 * width, 2 * height, self.snapped, self.nearness)
+        self._hide()
         self._sort(2 * height)
         vertex_normals(
             vertices, s.faces[solid], s.corner_starts, s.corner_faces, self.across, self.normals
@@ -112,7 +124,7 @@ class Painter:
         )
         points[bare:, 9:12] = self.ways[bare:]
         light_mouth(vertices, self.normals, s.pairs, s.inside, s.lips, s.lip_pair, self.rim, points[:, 6])
-        survey(vertices, s, self.snapped, self.nearness, self.facts)
+        survey(vertices, self.seen, self.snapped, self.nearness, self.facts)
         if active is not None and len(self.maps.boxes):
             blend_wrinkles(self.maps, active, self.creases, self.touched)
         eye = -view[:3, :3].T @ view[:3, 3]
@@ -120,11 +132,11 @@ class Painter:
         acting = Acting(self.creases.reshape(-1, 4), self.crease_levels, *self._tint(ratios))
         pixels, canvas = out.reshape(-1, self.channels), self.canvas
         edges = paint(
-            s, rig, acting, self.snapped, self.nearness, self.starts, self.order, points, self.facts, eye,
-            focal, TABLES, canvas, self.batch, self.state, pixels,
+            self.seen, rig, acting, self.snapped, self.nearness, self.starts, self.order, points, self.facts,
+            eye, focal, TABLES, canvas, self.batch, self.state, pixels,
         )  # fmt: skip
         develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), TABLES.byte, pixels)
-        return out
+        return out if self.finer == 1 else _shrunk(out, self.finer)
 
     def _dressed(self, head: NDArray[np.float32]) -> NDArray[np.float32]:
         """All vertices: of a bare head, and of what it wears."""
@@ -160,9 +172,18 @@ class Painter:
         self.ratios[:, 0], self.ratios[:, -1] = self.ratios[:, 1], self.ratios[:, -2]
         return self.ratios.reshape(-1, 4), np.array([[0, rows, columns]], np.int64)
 
+    def _hide(self) -> None:
+        """Leave out hair that no strand lets through."""
+        s = self.surface
+        if self.body_faces < len(s.faces):
+            bury(
+                self.snapped, self.nearness, s.faces, s.sides, self.everything, self.body_faces, self.coarser,
+                self.seen.sides, self.small, *self.coarse,
+            )  # fmt: skip
+
     def _sort(self, height: int) -> None:
         """Faces into bands; their list grows when a face comes near."""
-        s = self.surface
+        s = self.seen
         for _ in range(2):
             needed = band(
                 self.snapped, self.nearness, s.faces, s.sides, height, _BAND_ROWS, self.starts, self.cursor,
@@ -171,3 +192,15 @@ class Painter:
             if needed <= len(self.order):
                 break
             self.order = np.zeros(needed, np.uint32)
+
+
+def _shrunk(picture: Pixels, times: int) -> Pixels:
+    """Every pixel the mean of squares of so many a side; what is clear has no colour."""
+    height, width, channels = picture.shape
+    cells = picture.reshape(height // times, times, width // times, times, channels).astype(np.float32)
+    if channels == 4:
+        cells[..., :3] *= cells[..., 3:] / 255
+    mean = cells.mean((1, 3))
+    if channels == 4:
+        mean[..., :3] *= 255 / np.maximum(mean[..., 3:], 1)
+    return (mean + 0.5).astype(np.uint8)

@@ -21,8 +21,12 @@ NEAR = 0.01
 _LARGEST_SNAPPED = float(1 << 30)
 """The largest snapped coordinate: edge products stay below 2^62."""
 
-ONE, BOTH, SHEER = 0, 1, 2
-"""What is drawn of a face: its front; both sides; both sides of strands with gaps between, see `strands`."""
+ONE, BOTH, SHEER, HIDDEN = 0, 1, 2, 3
+"""What is drawn of a face: its front; both sides; both sides of strands with gaps between, see `strands`;
+nothing."""
+
+BURIED = 0.006
+"""Metres behind other hair from which hair is not seen between its strands."""
 
 LANES = 8
 """Samples of a row that are tested together, whether the face's box ends there or not."""
@@ -65,7 +69,7 @@ def rows_of(snapped, nearness, faces, sides, height, f):
         snapped[c, 1],
     )
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-    if area == 0 or (area > 0 and sides[f] == ONE):
+    if area == 0 or sides[f] == HIDDEN or (area > 0 and sides[f] == ONE):
         return 1, 0
     return max(0, (min(ay, by, cy) + 127) >> 8), min(height - 1, (max(ay, by, cy) - 128) >> 8)
 
@@ -102,14 +106,14 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
     """Fill ids (-1: nothing) and the nearness there, of a `sheet`, from row `top` of the picture on.
 
     `order`: the faces that may be seen; of two at the same place the earlier wins. Faces are counter-
-    clockwise from outside; which of their sides is drawn: see ONE. SHEER ones are left out.
+    clockwise from outside; which of their sides is drawn: see ONE. SHEER and HIDDEN ones are left out.
     """
     rows, width = ids.shape[0], ids.shape[1] - LANES
     ids[:] = -1
     depth[:] = 0.0
     for number in range(len(order)):
         f = order[number]
-        if sides[f] == SHEER:
+        if sides[f] >= SHEER:
             continue
         a, b, c = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
         na, nb, nc = nearness[a], nearness[b], nearness[c]
@@ -139,16 +143,38 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
         across = ((nb - na) * (cy - ay) - (nc - na) * (by - ay)) / area
         down = ((nc - na) * (bx - ax) - (nb - na) * (cx - ax)) / area
         start, step = na + across * (px - ax) + down * (py - ay), np.float32(across * 256)
-        mine, count = np.int32(f), (x1 - x0) // LANES * LANES + LANES
+        mine, last = np.int32(f), x1 - x0
+        low, high = 0, last
+        root_a, root_b, root_c = root(ea_x), root(eb_x), root(ec_x)
         for y in range(y0, y1 + 1):
             nearest, owner, first = depth[y - top, x0:], ids[y - top, x0:], np.float32(start)
-            for i in range(count):
+            if last >= LANES:
+                low, high = meets(
+                    ea, ea_x, root_a, *meets(eb, eb_x, root_b, *meets(ec, ec_x, root_c, 0, last))
+                )
+            for i in range(low, low + (high - low + LANES) // LANES * LANES if low <= high else low):
                 at = np.uint64(i)
                 near = first + step * np.float32(i)
                 wins = (((ea + i * ea_x) | (eb + i * eb_x) | (ec + i * ec_x)) >= 0) & (near > nearest[at])
                 nearest[at] = near if wins else nearest[at]
                 owner[at] = mine if wins else owner[at]
             ea, eb, ec, start = ea + ea_y, eb + eb_y, ec + ec_y, start + down * 256
+
+
+@exact
+def root(slope):
+    """What an edge's value is times, to give the step along a row at which it is 0."""
+    return -1.0 / slope if slope else 0.0
+
+
+@exact
+def meets(edge, slope, root, low, high):
+    """Of the steps `low` to `high` along a row, those that may lie inside an edge."""
+    if slope > 0:
+        return max(low, int(min(edge * root, high + 1.0))), high
+    if slope < 0:
+        return low, min(high, int(max(edge * root, -1.0)) + 1)
+    return low, (high if edge >= 0 else -1)
 
 
 @exact
@@ -159,3 +185,35 @@ def edge(ax, ay, bx, by, px, py):
     dx, dy = bx - ax, by - ay
     neighbours = 0 if dy < 0 or (dy == 0 and dx > 0) else 1
     return dx * (py - ay) - dy * (px - ax) - neighbours, -dy * 256, dx * 256
+
+
+@exact
+def bury(snapped, nearness, faces, sides, order, first, coarser, drawn, small, ids, depth):
+    """Fill drawn [F] with sides, but HIDDEN for the faces of hair, from `first` on, that lie deeper than
+    BURIED behind others all round. order: all faces; ids and depth are a `sheet` of `coarser` times fewer
+    rows and columns; small [V, 2] is scratch."""
+    for i in range(len(snapped)):
+        small[i, 0], small[i, 1] = snapped[i, 0] // coarser, snapped[i, 1] // coarser
+    for f in range(len(faces)):
+        drawn[f] = sides[f]
+    rasterize(small, nearness, faces, sides, order, 0, ids, depth)
+    rows, width = ids.shape[0], ids.shape[1] - LANES
+    for f in range(first, len(faces)):
+        buried = True
+        for corner in range(3):
+            v = faces[f, corner]
+            if nearness[v] <= 0:
+                continue
+            x, y = small[v, 0] >> 8, small[v, 1] >> 8
+            if x < 1 or y < 1 or x >= width - 1 or y >= rows - 1:
+                buried = False
+                break
+            farthest = depth[y - 1, x - 1]
+            for row in range(y - 1, y + 2):
+                for column in range(x - 1, x + 2):
+                    farthest = min(farthest, depth[row, column])
+            if farthest <= 0 or 1.0 / nearness[v] < 1.0 / farthest + BURIED:
+                buried = False
+                break
+        if buried:
+            drawn[f] = HIDDEN

@@ -31,10 +31,15 @@ from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint
 from talkcli.engine.rendering.picture import Painter, Pixels
-from talkcli.engine.rendering.rasterize import band, project, rasterize
+from talkcli.engine.rendering.rasterize import band, bury, project, rasterize
 from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of, vertex_normals
 
 RENDERERS = ("numba", "pyrender")
+QUALITIES = ("standard", "fine")
+COARSE_UP_TO = 640
+"""Pixels of the shorter side of a picture up to which standard hair is coarse; above, it is half so."""
+FINER = 2
+"""Times as many samples along each side as standard that a fine picture has."""
 FRAMES_AHEAD = 32
 """Frames whose vertices are in memory at once."""
 TINT = 256
@@ -50,16 +55,19 @@ def frames(
     *,
     wrinkles: bool = True,
     texture: bool = True,
+    quality: str = "standard",
     workers: int | None = None,
 ) -> Iterator[Pixels]:
     """The pictures of a motion, uint8 [height, width, 3], or 4 on a transparent background.
 
     The same bytes for any number of `workers` (threads; by default the cores). `wrinkles=False`: the skin
-    does not act; `texture=False`: nor does the motion's own texture change it. What is wrong is said at the
-    call, before the first picture.
+    does not act; `texture=False`: nor does the motion's own texture change it. `quality`: fine draws every
+    hair, and 16 samples a pixel instead of 4. What is wrong is said at the call, before the first picture.
     """
     pick(renderer, RENDERERS, "renderer")
+    fine = pick(quality, QUALITIES, "quality") == "fine"
     if renderer == "pyrender":
+        check_quality(renderer, quality)
         if texture and motion.texture is not None:
             raise BadUsage(
                 "pyrender draws no changing skin.", "Use --renderer numba, or leave the texture out."
@@ -70,16 +78,26 @@ def frames(
     acting = wrinkles_of(avatar) if wrinkles and avatar.look is not None else None
     check_moves(motion, avatar)
     rig = rigged(avatar)
-    surface, maps = surface_of(avatar, None if rig is None else rig.model.topology), wrinkle_maps(acting)
-    light = light_rig(avatar.look or CLAY_LOOK)
-    first = Painter(surface, camera.width, camera.height, background, maps, light)
+    coarseness = 0.0 if fine else 1.0 if min(camera.width, camera.height) <= COARSE_UP_TO else 0.5
+    surface = surface_of(avatar, None if rig is None else rig.model.topology, coarseness)
+    maps, light = wrinkle_maps(acting), light_rig(avatar.look or CLAY_LOOK)
 
     def another() -> Painter:
-        return Painter(surface, camera.width, camera.height, background, maps, light)
+        return Painter(
+            surface, camera.width, camera.height, background, maps, light, FINER if fine else 1
+        )  # fmt: skip
+
+    first = another()
 
     motion = motion if texture else replace(motion, texture=None)
     tints = motion.texture and painted(motion.texture, wrinkles_of(avatar), TINT)
     return _drawn(_moments(motion, avatar, camera, tints), first, another, workers or _cores())
+
+
+def check_quality(renderer: str, quality: str) -> None:
+    """BadUsage for a quality that the renderer has not."""
+    if pick(quality, QUALITIES, "quality") == "fine" and renderer == "pyrender":
+        raise BadUsage("pyrender draws in one quality.", "Use --renderer numba, or leave --quality out.")
 
 
 def _cores() -> int:
@@ -144,6 +162,7 @@ def is_compiled() -> bool:
         carry,
         develop,
         expose,
+        bury,
         light_mouth,
         look_up,
         paint,

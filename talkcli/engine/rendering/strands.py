@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from talkcli.engine.compiled import exact, inlined
 from talkcli.engine.face.worn import Worn
-from talkcli.engine.rendering.rasterize import LANES, SHEER, edge
+from talkcli.engine.rendering.rasterize import LANES, SHEER, edge, meets, root
 
 STRAND = 0.00042
 """Metres across a strand: about as fine as a sample of a picture of 512 pixels can show."""
@@ -76,10 +76,10 @@ def _gradients(points: NDArray[np.float64], uv: NDArray[np.float64]) -> tuple[ND
     return double / 2, np.linalg.norm(turned, axis=2) / double[:, None] ** 2
 
 
-WIDER = 0.85
+WIDER = 0.6
 """Power of how many times fewer strands are drawn, by which each is wider."""
 
-TIP = 0.022
+TIP = 0.035
 """Metres before its end at which a ribbon begins to thin, at most half of it."""
 
 WHOLE, BODY = 1.16, 1.3
@@ -87,6 +87,9 @@ WHOLE, BODY = 1.16, 1.3
 
 SLIM = ((0.0, 0.25, 0.7, 1.0), (0.75, 1.0, 0.9, 0.35))
 """Along a ribbon, and how wide it is there."""
+
+POINTED = ((0.0, 0.25, 0.55, 1.0), (0.75, 1.0, 0.9, 0.08))
+"""The same of the wider ones of a coarse picture, which end as one."""
 
 ROLL = 0.35
 """Radians that ribbons turn about themselves, standard deviation."""
@@ -131,7 +134,11 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
     angle = ROLL * np.sqrt(12) * (_chances(chosen, 3) - 0.5)[:, None, None]
     side = np.cross(ways, outward)
     side = np.cos(angle) * side + np.sin(angle) * outward
-    width = worn.widths.double().numpy()[chosen, None] * every**WIDER * np.interp(t, *SLIM)
+    width = (
+        worn.widths.double().numpy()[chosen, None]
+        * every**WIDER
+        * np.interp(t, *(SLIM if every == 1 else POINTED))
+    )
     vertices = lines[:, :, None] + side[:, :, None] * (width / 2)[..., None, None] * np.array([[-1.0], [1.0]])
     a = (np.arange(count)[:, None] * length + np.arange(length - 1)) * 2
     faces = np.stack([np.stack([a, a + 1, a + 2], -1), np.stack([a + 1, a + 3, a + 2], -1)], 2).reshape(-1, 3)
@@ -139,7 +146,7 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
     first = 50 + np.concatenate([[0], np.cumsum(number + 8)[:-1]])
     which = np.stack([first, first + number], 1)[:, None].repeat(length, 1)
     tip = np.minimum(TIP / whole, 0.5)
-    left = BODY * np.minimum((1 - t) / tip, 1)[..., None].repeat(2, 2)
+    left = BODY * (np.minimum((1 - t) / tip, 1) if every == 1 else np.ones_like(t))[..., None].repeat(2, 2)
     hair = np.stack([which, left, np.ones_like(left)], -1).reshape(-1, 3)[faces]
     lit = np.interp(run, *DARK_ROOTS)[..., None].repeat(2, 2)
     point = (chosen[:, None] * worn.nodes + nodes)[..., None].repeat(2, 2)
@@ -218,22 +225,6 @@ def shade(across, plain):
 
 
 @exact
-def root(slope):
-    """What an edge's value is times, to give the step along a row at which it is 0."""
-    return -1.0 / slope if slope else 0.0
-
-
-@exact
-def meets(edge, slope, root, low, high):
-    """Of the steps `low` to `high` along a row, those that may lie inside an edge."""
-    if slope > 0:
-        return max(low, int(min(edge * root, high + 1.0))), high
-    if slope < 0:
-        return low, min(high, int(max(edge * root, -1.0)) + 1)
-    return low, (high if edge >= 0 else -1)
-
-
-@exact
 def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, depth):
     """Add to what `rasterize` saw the strands of sheer faces that are nearer."""
     rows, width = ids.shape[0], ids.shape[1] - LANES
@@ -284,13 +275,21 @@ def rasterize_sheer(snapped, nearness, faces, sides, strands, order, top, ids, d
             near_0 = np.float32(ea * na + eb * nb + ec * nc)
             across_0 = np.float32(ea * ua + eb * ub + ec * uc)
             left_0 = np.float32(ea * va + eb * vb + ec * vc)
-            for i in range(low, low + (high - low + LANES) // LANES * LANES if low <= high else low):
-                at, step = np.uint64(i), np.float32(i)
-                near = near_0 + near_x * step
-                whole = np.float32(1.0) / max(near, _FAR)
-                across = min(max((across_0 + across_x * step) * whole, np.float32(0.0)), MOST)
-                wins = (((ea + i * ea_x) | (eb + i * eb_x) | (ec + i * ec_x)) >= 0) & (near > nearest[at])
-                wins &= shows(across, (left_0 + left_x * step) * whole)
-                nearest[at] = near if wins else nearest[at]
-                owner[at] = mine if wins else owner[at]
+            for first in range(low, high + 1, LANES):
+                wins_any = False
+                for i in range(first, first + LANES):
+                    at = np.uint64(i)
+                    near = near_0 + near_x * np.float32(i)
+                    wins_any |= near > nearest[at]
+                if not wins_any:
+                    continue
+                for i in range(first, first + LANES):
+                    at, step = np.uint64(i), np.float32(i)
+                    near = near_0 + near_x * step
+                    whole = np.float32(1.0) / max(near, _FAR)
+                    across = min(max((across_0 + across_x * step) * whole, np.float32(0.0)), MOST)
+                    wins = (((ea + i * ea_x) | (eb + i * eb_x) | (ec + i * ec_x)) >= 0) & (near > nearest[at])
+                    wins &= shows(across, (left_0 + left_x * step) * whole)
+                    nearest[at] = near if wins else nearest[at]
+                    owner[at] = mine if wins else owner[at]
             ea, eb, ec = ea + ea_y, eb + eb_y, ec + ec_y

@@ -84,9 +84,9 @@ class DrawnSurface(NamedTuple):
     """[V, 3] of the neutral face, dressed"""
 
 
-def surface_of(avatar: Avatar, topology: Topology | None, every: int = 1) -> DrawnSurface:
-    """`topology` is the rig's; without it a mesh with UVs is skin all over; without UVs or a look, clay. Of
-    hair every so many strands are drawn."""
+def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.0) -> DrawnSurface:
+    """`topology` is the rig's; without it a mesh with UVs is skin all over; without UVs or a look, clay. Hair
+    has fewer and wider ribbons the coarser it is, see `drawn_every`."""
     faces = avatar.faces.numpy().astype(np.uint32)
     vertices = avatar.neutral.numpy().astype(np.float32)
     look, materials = CLAY_LOOK, np.full(len(faces), CLAY, np.uint8)
@@ -108,7 +108,7 @@ def surface_of(avatar: Avatar, topology: Topology | None, every: int = 1) -> Dra
     sheer = (materials == HAIR) & (hair[:, :, TO_END] < 1).any(1)
     sides = np.where(sheer, SHEER, np.where(both, BOTH, ONE)).astype(np.uint8)
     ways = _strands(vertices, faces, uv, materials)
-    worn = wardrobe_of(avatar, every)
+    worn = wardrobe_of(avatar, coarseness)
     head, bodies, solid = len(vertices), len(vertices) + worn.dressing.meshes, len(faces) + worn.mesh_faces
     faces = np.concatenate([faces, (worn.faces + head).astype(np.uint32)])
     vertices = np.concatenate([vertices, worn.dressing.rest])

@@ -17,7 +17,7 @@ from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import parse_size, portrait
 from talkcli.engine.rendering.export import PICTURES, WRITERS
 from talkcli.engine.rendering.picture import Pixels
-from talkcli.engine.rendering.render import RENDERERS, frames
+from talkcli.engine.rendering.render import RENDERERS, check_quality, frames
 from talkcli.engine.rendering.side_by_side import Film, side_by_side
 from talkcli.engine.video import FORMATS, write_video
 
@@ -36,6 +36,8 @@ class Shot:
     """Whether the skin folds and flushes with expression."""
     texture: bool = True
     """Whether the motion's own texture changes it."""
+    quality: str = "standard"
+    """Or fine: every hair, four times the samples."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def needs_pictures(paths: Iterable[Path]) -> bool:
 def check_shot(shot: Shot, avatar: Avatar, moves: Collection[str] = ()) -> None:
     """BadUsage, before any work, for what cannot be drawn of a talker that moves these tracks."""
     pick(shot.renderer, RENDERERS, "renderer")
+    check_quality(shot.renderer, shot.quality)
     if shot.renderer == "pyrender" and "skin" in moves:
         hint = "Add --set texture=false, or use --renderer numba."
         raise BadUsage("pyrender draws no changing skin.", hint)
@@ -134,4 +137,5 @@ def _frames(act: Act, shot: Shot) -> Iterator[Pixels]:
         shot.background,
         wrinkles=shot.wrinkles,
         texture=shot.texture,
+        quality=shot.quality,
     )

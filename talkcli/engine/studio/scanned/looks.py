@@ -36,6 +36,9 @@ from talkcli.engine.studio.scanned.mesh import BOXES
 ATLAS = 1024
 """Texels across the albedo; gloss and relief have half as many."""
 
+ROOTS = 0.45
+"""How dark the scalp is between hairs, which shade it, of their colour."""
+
 FIELDS = "facekit_fields.safetensors"
 
 EXPOSURES = ((0.19, 0.86), (0.35, 0.97), (0.7, 1.10), (1.2, 1.28), (2.2, 1.62))
@@ -180,7 +183,7 @@ def _scalp(paint: Paint, canvas: Canvas, person: SkinParameters, cropped: float)
     whole = np.zeros(len(canvas.texels), np.float32)
     whole[skin.texels] = 0.92 * smooth(inward, -4.0, 14.0) * cropped
     tone = 1 + 0.25 * noise.octaves(canvas.position / 2.2, 2, person.seed + 83)
-    lay(paint, canvas, whole, tone.astype(np.float32), colour * 0.8, 0.1)
+    lay(paint, canvas, whole, tone.astype(np.float32), colour * ROOTS, 0.1)
     flow = np.zeros_like(canvas.position)
     flow[skin.texels] = comb(way)
     density = np.zeros_like(whole)

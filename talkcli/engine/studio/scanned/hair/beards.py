@@ -1,0 +1,159 @@
+"""Beards: short strands out of chin, cheeks and upper lip, each carried by the skin that it grows from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.errors import pick
+from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.worn import Worn
+from talkcli.engine.studio import noise
+from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.noise import smooth
+from talkcli.engine.studio.paint.pigment import to_srgb
+from talkcli.engine.studio.scanned.hair.growth import Floor
+from talkcli.engine.studio.scanned.hair.roots import Roots, Skull, rooted, skull_of, unit
+from talkcli.engine.studio.scanned.looks import read_fields
+from talkcli.engine.studio.scanned.source import SKIN
+
+NODES, STEPS = 5, 4
+
+WIDTH = 0.62
+"""mm across a ribbon."""
+
+CHEEK_LINE = ([0, 8, 16, 24, 34, 50, 64], [-24, -24, -27, -37, -44, -34, 2])
+"""mm on the painters' head: above these heights, at these distances from the middle, no beard grows."""
+
+LIP = 4.5
+"""mm that hairs right above the lip are long; they hide no mouth."""
+
+
+@dataclass(frozen=True)
+class BeardStyle:
+    count: int
+    chin: float
+    """mm that hair is long at the chin; less on the cheeks."""
+    cheek: float
+    moustache: float
+    """mm at the ends of the moustache; 0 for none."""
+    reach: float
+    """mm from the middle to which hair grows on chin and jaw; 0 for a moustache alone."""
+
+
+BEARD_STYLES: Mapping[str, BeardStyle] = {
+    "full": BeardStyle(5200, 24.0, 9.0, 13.0, 99.0),
+    "short-beard": BeardStyle(5200, 9.0, 5.0, 6.0, 99.0),
+    "goatee": BeardStyle(2200, 17.0, 8.0, 11.0, 21.0),
+    "moustache": BeardStyle(1100, 0.0, 0.0, 14.0, 0.0),
+}
+
+
+@functools.cache
+def _chart() -> tuple[Index, Array, Array, Array]:
+    """Faces [f, 3] of the face; places [SKIN, 3] mm on the painters' head; how far off the lips [SKIN], 1 at
+    their border; and whether on the upper lip's side."""
+    fields, model = read_fields(), load_scanned_head()
+    faces = model.topology.faces.long().numpy()
+    faces = faces[(faces < SKIN).all(1)]
+    places = fields.places[:SKIN].double().numpy() * 1000
+    faces = faces[(places[faces][..., 2].mean(1) > -10) & (places[faces][..., 1].mean(1) < 15)]
+    rings = fields.rings[:SKIN].double().numpy()
+    return faces, places, rings[:, 0], rings[:, 2]
+
+
+def beard_of(
+    style: str, colour: Float[Tensor, " 3"], neutral: Float[Tensor, "verts 3"], seed: int = 0
+) -> Worn:
+    """A beard of one of BEARD_STYLES, of a colour in linear light, on a neutral face in metres."""
+    look, chance = BEARD_STYLES[pick(style, BEARD_STYLES, "beard")], np.random.default_rng([seed, 103])
+    skull = skull_of(neutral)
+    roots, places, lips, upper = _roots(look, skull, chance)
+    lines = _grown(roots, places, lips, upper, look, skull, chance)
+    count = len(lines)
+    tone = np.exp(
+        0.16 * chance.normal(size=count) + 0.1 * noise.octaves((places / 7).astype(np.float32), 2, 19)
+    )
+    edge = np.clip(_zone(places, lips, upper, look) * 1.3, 0.4, 1)
+    return Worn(
+        name=style,
+        kind="strands",
+        points=torch.from_numpy(skull.back(lines).reshape(-1, 3)).float(),
+        carriers=torch.from_numpy(roots.faces.astype(np.int32)),
+        shares=torch.from_numpy(roots.shares).float(),
+        anchors=torch.zeros(0, dtype=torch.int32),
+        colour=torch.from_numpy(to_srgb(colour.double().numpy() * tone[:, None])),
+        faces=torch.zeros(0, 3, dtype=torch.int32),
+        nodes=NODES,
+        widths=torch.from_numpy(WIDTH * edge * chance.uniform(0.75, 1.25, count) / 1000).float(),
+    )
+
+
+def _zone(places: Array, lips: Array, upper: Array, style: BeardStyle) -> Array:
+    """[n] 0..1, how densely a beard grows."""
+    x, y, z = np.abs(places[:, 0]), places[:, 1], places[:, 2]
+    wander = 3 * noise.octaves((places / 12).astype(np.float32), 2, 72)
+    above = np.interp(x, *CHEEK_LINE)
+    off_lips = smooth(lips, 1.06, 1.3)
+    whole = (
+        smooth(y + 0.5 * wander, above + 1, above - 9) * smooth(y + wander, -124, -104) * smooth(z, -4, 14)
+    )
+    near_lip = (upper > 0.5) & (x < 33) & (lips < 2.6)
+    if not style.moustache:
+        whole = whole * ~near_lip
+    jaw = smooth(x, style.reach, style.reach - 6) if style.reach else np.zeros_like(x)
+    bare = 1 - 0.8 * np.exp(-((x / 8) ** 2) - ((y + 60) / 3) ** 2)
+    moustache = near_lip * smooth(x, 33, 27) if style.moustache else 0.0
+    grows = off_lips * np.maximum(whole * jaw * bare * ~near_lip, moustache * smooth(y, -52, -46))
+    return np.asarray(grows, np.float64)
+
+
+def _roots(style: BeardStyle, skull: Skull, chance: np.random.Generator) -> tuple[Roots, Array, Array, Array]:
+    """Roots, and what the chart knows of each."""
+    faces, places, lips, upper = _chart()
+    p = load_scanned_head().template.double().numpy()[faces] * 1000
+    area = np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
+    density = area * _zone(places[faces].mean(1), lips[faces].mean(1), upper[faces].mean(1), style)
+    picked = chance.choice(len(faces), style.count, p=density / density.sum())
+    roots = rooted(faces[picked], chance.dirichlet((1, 1, 1), style.count), lips, skull)
+
+    def blended(values: Array) -> Array:
+        return np.einsum("nk...,nk->n...", values[roots.faces], roots.shares)
+
+    return roots, blended(places), blended(lips), blended(upper)
+
+
+def _grown(
+    roots: Roots, places: Array, lips: Array, upper: Array, style: BeardStyle, skull: Skull,
+    chance: np.random.Generator,
+) -> Array:  # fmt: skip
+    """[n, NODES, 3] mm on the skull: down, aside on the cheeks and under the nose."""
+    count, side = len(places), np.sign(places[:, 0])
+    x, y = np.abs(places[:, 0]), places[:, 1]
+    lip = ((upper > 0.5) & (x < 33) & (lips < 2.6) & (y > -52))[:, None]
+    chin = np.clip((-48 - y) / 25, 0, 1) * smooth(x, 42, 18)
+    length = style.cheek + (style.chin - style.cheek) * chin
+    ends = LIP + (style.moustache - LIP) * np.clip(x / 22, 0, 1) * np.clip((lips - 1.0) / 0.6, 0.25, 1)
+    length = np.where(lip[:, 0], ends, length) * chance.uniform(0.65, 1.1, count)
+    length = length * np.clip(0.4 + _zone(places, lips, upper, style), 0.4, 1)
+    zero, one = np.zeros(count), np.ones(count)
+    down = np.stack([0.35 * side * smooth(x, 4, 40) * (1 - chin), -one, 0.35 * chin], 1)
+    aside = np.stack([side * (0.35 + 0.65 * np.clip(x / 10, 0, 1)), -0.62 * one, zero], 1)
+    lock = np.stack([noise.octaves((places / 8).astype(np.float32), 2, 41 + k) for k in range(3)], 1)
+    way = unit(np.where(lip, aside, down) + 0.35 * lock + 0.22 * chance.normal(size=(count, 3)))
+    floor = Floor(skull, False)
+    line = [roots.places - 0.4 * roots.normals]
+    up = roots.normals
+    lean = np.where(lip[:, 0], 0.22, 0.34 + 0.25 * chin) * chance.uniform(0.6, 1.4, count)
+    for step in range(STEPS):
+        flat = unit(way - (way * up).sum(1, keepdims=True) * up)
+        there = line[-1] + unit(flat + (lean * (1 - step / STEPS))[:, None] * up) * (length / STEPS)[:, None]
+        rise, up = floor.height(there)
+        line.append(there + up * np.maximum(0.4 - rise, 0)[:, None])
+    return np.stack(line, 1)

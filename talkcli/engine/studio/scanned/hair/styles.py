@@ -1,0 +1,115 @@
+"""Hair styles: the numbers that each follows from. Lengths in millimetres on the mean head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class HairStyle:
+    """How hair grows, lies, falls and is gathered."""
+
+    count: int = 7000
+    """Ribbons."""
+    nodes: int = 7
+    """Points of each."""
+    top: float = 30.0
+    side: float = 13.0
+    """Lengths over the crown, and at the sides and the nape."""
+    end: float | None = None
+    """The height, mm, at which hair that falls is cut instead."""
+    way: str = "whorl"
+    """Which way it is combed, of `combing.WAYS`."""
+    stand: float = 0.6
+    """How steeply hair leaves the scalp of the crown; the sides lie flatter."""
+    volume: float = 3.0
+    """mm that the outermost hair of the crown lies off the scalp."""
+    part: float = 0.0
+    """mm to the left of the middle where hair parts."""
+    wave: float = 0.0
+    """mm that locks swing."""
+    pitch: float = 60.0
+    """mm from one wave, or one turn of a coil, to the next."""
+    coil: float = 0.0
+    """mm: radius of coils."""
+    locks: int = 1100
+    """How many."""
+    lock: float = 0.5
+    """How far the hairs of a lock meet at its tip, 0..1."""
+    messy: float = 0.3
+    """How differently locks lie."""
+    loose: float = 0.03
+    """Share of hairs that fly."""
+    ragged: float = 0.15
+    """How much hairs of one place differ in length."""
+    recede: float = 0.0
+    """mm that the hairline has gone back at the temples, and how bald the crown is."""
+    fringe: float | None = None
+    """The height, mm, at which hair over the forehead is cut."""
+    tail: str = ""
+    """What gathered hair becomes: a tail or a knot."""
+    width: float = 1.0
+    """mm across a ribbon."""
+    covers: bool = False
+    """Whether hair falls over the ears."""
+    painted: float = 0.9
+    """How much hair is painted on the scalp beneath, 0..1."""
+
+
+PARTED = ("falling", "parted")
+"""Ways of hair that parts."""
+
+POLE = (0.0, 52.0, -108.0)
+"""mm: where gathered hair is tied."""
+
+HAIR_STYLES: Mapping[str, HairStyle] = {
+    "bald": HairStyle(count=0, painted=0.0),
+    "cropped": HairStyle(count=9500, nodes=4, top=9, side=6, stand=0.75, lock=0.1, messy=0.5, width=0.75),
+    "short": HairStyle(count=9000, nodes=6, top=36, side=14, stand=0.62, way="swept", lock=0.55, messy=0.4),
+    "side-part": HairStyle(
+        count=9000, nodes=8, top=74, side=20, stand=0.35, volume=11, way="parted", part=32, lock=0.45,
+        messy=0.16, ragged=0.1,
+    ),
+    "slicked": HairStyle(
+        count=9000, nodes=8, top=105, side=50, stand=0.12, volume=7, way="back", lock=0.5, messy=0.12,
+        ragged=0.1, loose=0.015,
+    ),
+    "fringe": HairStyle(
+        count=8000, nodes=11, end=-62, volume=9, way="falling", part=4, lock=0.5, messy=0.14, fringe=53,
+        width=1.35, covers=True, wave=1.0, ragged=0.06,
+    ),
+    "bob": HairStyle(
+        count=7500, nodes=11, end=-88, volume=11, way="falling", part=26, lock=0.5, messy=0.15, width=1.4,
+        covers=True, wave=2.0, pitch=110, ragged=0.06,
+    ),
+    "long": HairStyle(
+        count=7500, nodes=15, end=-160, volume=10, way="falling", part=0, lock=0.55, messy=0.18, width=1.5,
+        covers=True, wave=4.0, pitch=95, ragged=0.10,
+    ),
+    "wavy": HairStyle(
+        count=7500, nodes=18, end=-150, volume=14, way="falling", part=18, lock=0.6, messy=0.25, width=1.5,
+        covers=True, wave=13.0, pitch=70, ragged=0.12, loose=0.05,
+    ),
+    "ponytail": HairStyle(
+        count=8500, nodes=10, top=190, side=150, stand=0.0, volume=4, way="gathered", lock=0.35, messy=0.06,
+        ragged=0.05, tail="tail", loose=0.01, width=0.95,
+    ),
+    "bun": HairStyle(
+        count=8500, nodes=10, top=190, side=150, stand=0.0, volume=4, way="gathered", lock=0.35, messy=0.08,
+        ragged=0.05, tail="knot", loose=0.015, width=0.95,
+    ),
+    "afro": HairStyle(
+        count=10000, nodes=11, top=52, side=40, stand=1.0, way="whorl", coil=2.6, pitch=9, lock=0.1,
+        messy=0.9, ragged=0.2, width=0.8,
+    ),
+    "curly": HairStyle(
+        count=7000, nodes=20, end=-70, volume=24, way="falling", part=14, coil=6.0, pitch=30, lock=0.85,
+        locks=420, messy=0.5, width=1.2, covers=True, ragged=0.2, loose=0.06,
+    ),
+    "receding": HairStyle(
+        count=7500, nodes=6, top=22, side=15, stand=0.4, way="swept", lock=0.5, recede=14, messy=0.35,
+        width=0.85,
+    ),
+}  # fmt: skip
+"""By name; `bald` wears none."""
