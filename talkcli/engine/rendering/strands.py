@@ -91,7 +91,7 @@ SLIM = ((0.0, 0.25, 0.7, 1.0), (0.75, 1.0, 0.9, 0.35))
 POINTED = ((0.0, 0.25, 0.55, 1.0), (0.75, 1.0, 0.9, 0.08))
 """The same of the wider ones of a coarse picture, which end as one."""
 
-ROLL = 0.35
+ROLL = 0.22
 """Radians that ribbons turn about themselves, standard deviation."""
 
 DARK_ROOTS = ((0.0, 0.012, 0.045), (0.55, 0.80, 1.0))

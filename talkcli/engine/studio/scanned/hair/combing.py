@@ -61,7 +61,7 @@ def _falling(places: Array, sides: Array, style: HairStyle) -> Array:
     down = np.array([0.0, -1.0, 0.0]) * (1 - 0.8 * top)
     near = np.exp(-(((places[:, :1] - style.part) / 16) ** 2)) * top
     back = np.array([0.0, 0.2, -1.0]) * (0.35 * top + 0.8 * ahead + 0.8 * near * front(places))
-    return top * across * (1 - 0.35 * near) + down * (1 - near) + back
+    return top * across * (1 - near * (0.35 + 0.45 * front(places))) + down * (1 - near) + back
 
 
 def _gathered(places: Array, sides: Array, style: HairStyle) -> Array:

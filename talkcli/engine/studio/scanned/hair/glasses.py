@@ -44,7 +44,7 @@ class GlassesStyle:
 
 
 GLASSES_STYLES: Mapping[str, GlassesStyle] = {
-    "acetate": GlassesStyle(25.5, 20.0, 3.2, 1.7, (34, 25, 21), (0.55, 0.22)),
+    "acetate": GlassesStyle(25.0, 19.5, 3.2, 1.7, (34, 25, 21), (0.55, 0.22)),
     "wire": GlassesStyle(23.0, 22.0, 2.1, 0.75, (150, 132, 104), (0.95, 0.25)),
 }
 
@@ -85,7 +85,7 @@ def _eye(mm: Array, side: int) -> Array:
 
 def _rim(mm: Array, side: int, style: GlassesStyle) -> Array:
     """[ALONG, 3] in a plane that clears brow, nose and cheek."""
-    middle = _eye(mm, side) + np.array([1.0 * side, -2.5, 0])
+    middle = _eye(mm, side) + np.array([2.0 * side, -2.5, 0])
     angle = np.linspace(0, 2 * np.pi, ALONG, endpoint=False)
     c, s = np.cos(angle), np.sin(angle)
     power = 2 / style.square
@@ -96,20 +96,20 @@ def _rim(mm: Array, side: int, style: GlassesStyle) -> Array:
     skin = mm[:SKIN]
     near = skin[(skin[:, 2] > 30) & (np.abs(skin[:, 1] - middle[1]) < 32)]
     behind = near[KDTree(near[:, :2]).query(rim[:, :2], k=6)[1]][..., 2].max(1)
-    rim[:, 2] += np.percentile(behind - rim[:, 2], 85) + CLEAR + style.thick
+    rim[:, 2] += (behind - rim[:, 2]).max() + CLEAR + style.thick
     return rim
 
 
 def _bridge(mm: Array, rims: Mapping[int, Array], style: GlassesStyle) -> Array:
     """[n, 3] from the inner end of one rim to the other, over the nose."""
-    left, right = (rim[(np.abs(rim[:, 0]) - 0.45 * rim[:, 1]).argmin()] for rim in rims.values())
+    left, right = (rim[(np.abs(rim[:, 0]) - 0.6 * rim[:, 1]).argmin()] for rim in rims.values())
     t = np.linspace(0, 1, 13)[:, None]
     path = left * (1 - t) + right * t
     arch = np.sin(np.pi * t[:, 0])
     path[:, 1] += 2.6 * arch
     skin = mm[:SKIN]
     near = skin[(np.abs(skin[:, 0]) < 14) & (skin[:, 2] > 60)]
-    nose = near[KDTree(near[:, :2]).query(path[:, :2], k=4)[1]][..., 2].max(1)
+    nose = near[KDTree(near[:, :2]).query(path[:, :2], k=16)[1]][..., 2].max(1)
     path[:, 2] = np.maximum(path[:, 2] + 2.0 * arch, nose + CLEAR + style.thick)
     return path
 

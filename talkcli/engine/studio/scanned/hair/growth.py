@@ -20,7 +20,7 @@ STEP, LONGEST = 11.0, 40
 RISE = 14.0
 """mm over which hair that falls leaves the scalp."""
 
-CLOSE = 0.5
+CLOSE = 1.2
 """mm over the skin that every point of hair stays, but for its root."""
 
 FACE, TEMPLE = (28.0, -112.0, 64.0), 61.0
@@ -46,13 +46,14 @@ class Floor:
         rise = ((points[:, None] - skull.points[near]) * skull.normals[near]).sum(2).mean(1)
         rise -= 12.0 * np.clip((SHOULDERS - points[:, 1]) / 40, 0, 1)
         if self.covers:
-            for middle, half in skull.ears:
+            for (middle, half), sign in zip(skull.ears, (1, -1), strict=True):
                 axes = half * [1.0, 0.95, 1.05]
                 ray = (points - middle) / axes
                 far = np.linalg.norm(ray, axis=1)
                 out = unit(ray / axes)
                 over = (far - 1) * np.linalg.norm(points - middle, axis=1) / np.maximum(far, 1e-6)
-                ear = (over < rise) & (far < 2)
+                out = unit(np.abs(out) * [sign, 0, 0] + out * [0, 1, 1])
+                ear = (over < rise) & (far < 2) & (sign * (points - middle)[:, 0] > -0.4 * half[0])
                 rise, up = np.where(ear, over, rise), np.where(ear[:, None], out, up)
         return rise, up
 
@@ -65,7 +66,7 @@ def grown(roots: Roots, style: HairStyle, skull: Skull, chance: np.random.Genera
     guides = _guides(roots[chosen], sides[chosen], style, floor, chance)
     lines, locks = _between(roots, sides, chosen, guides, style, chance)
     lines = _styled(lines, roots, locks, style, chance)
-    return _lifted(lines, style, floor)
+    return _lifted(lines, floor)
 
 
 def _sides(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Array:
@@ -149,8 +150,8 @@ def _valley(points: Array, style: HairStyle) -> Array:
     """[n] how much of its volume hair has: little along the parting."""
     if style.way not in PARTED:
         return np.ones(len(points))
-    off = np.abs(points[:, 0] - style.part) / 34
-    return np.where(points[:, 1] > 70, np.clip(0.25 + off, 0.25, 1), 1.0)
+    off = np.abs(points[:, 0] - style.part) / 30
+    return np.where(points[:, 1] > 70, np.clip(0.55 + off, 0.55, 1), 1.0)
 
 
 def _cuts(roots: Roots, style: HairStyle) -> Array:
@@ -283,12 +284,16 @@ def _styled(lines: Array, roots: Roots, locks: Index, style: HairStyle, chance: 
     return lines
 
 
-def _lifted(lines: Array, style: HairStyle, floor: Floor) -> Array:
-    """No point but the root lies in the skin."""
+def _lifted(lines: Array, floor: Floor) -> Array:
+    """No point but the root lies in the skin, nor in an ear that is covered."""
     count, nodes = lines.shape[:2]
     flat = lines[:, 1:].reshape(-1, 3)
     rise, up = floor.height(flat)
-    flat = flat + up * np.maximum(CLOSE - rise, 0)[:, None]
+    near = np.flatnonzero(rise < CLOSE)
+    flat[near] += up[near] * (CLOSE - rise[near])[:, None]
+    for _ in range(4):
+        rise, up = Floor(floor.skull, False).height(flat[near])
+        flat[near] += up * np.maximum(CLOSE - rise, 0)[:, None]
     out = lines.copy()
     out[:, 1:] = flat.reshape(count, nodes - 1, 3)
     return out

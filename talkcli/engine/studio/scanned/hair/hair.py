@@ -17,7 +17,8 @@ from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.paint.pigment import to_srgb
 from talkcli.engine.studio.scanned.hair.growth import grown
 from talkcli.engine.studio.scanned.hair.roots import Roots, scattered, skull_of
-from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES, PARTED, HairStyle
+from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES, PARTED, POLE, HairStyle
+from talkcli.engine.studio.scanned.hair.tails import TAILS
 
 ANCHORS = 160
 """Vertices of the skull whose motion hair follows."""
@@ -41,10 +42,23 @@ def hair_of(
     if roots is None:
         return _worn(style, np.zeros((0, 2, 3)), np.zeros(0, int), np.zeros(0), np.zeros((0, 3)))
     roots = roots[_kept(roots, look, chance)]
-    lines = grown(roots, look, skull, chance)
-    widths = look.width * chance.uniform(0.75, 1.25, len(lines)) * np.clip(0.35 + roots.inward / 14, 0.35, 1)
+    lines, least = grown(roots, look, skull, chance), 0.5 if part is not None else 0.35
+    widths = (
+        look.width * chance.uniform(0.75, 1.25, len(lines)) * np.clip(least + roots.inward / 14, least, 1)
+    )
     carriers = roots.faces[np.arange(len(lines)), roots.shares.argmax(1)]
-    return _worn(style, skull.back(lines), carriers, widths, _colours(colour, roots, chance))
+    colours = _colours(colour, roots, chance)
+    if look.tail:
+        tied = TAILS[look.tail](look.nodes, chance)
+        chosen = chance.integers(0, len(lines), len(tied))
+        lines, widths = (
+            np.concatenate([lines, tied]),
+            np.concatenate([widths, look.width + 0 * tied[:, 0, 0]]),
+        )
+        near = skull.solid[skull.tree.query(np.array(POLE))[1]]
+        carriers = np.concatenate([carriers, np.full(len(tied), near)])
+        colours = np.concatenate([colours, colours[chosen]])
+    return _worn(style, skull.back(lines), carriers, widths, colours)
 
 
 def _kept(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Index:

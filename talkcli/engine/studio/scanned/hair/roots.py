@@ -16,10 +16,10 @@ from talkcli.engine.studio.scalp import directions, inside
 from talkcli.engine.studio.scanned.looks import read_fields
 from talkcli.engine.studio.scanned.source import SKIN
 
-DENSER = 1.5
+DENSER = 2.2
 """How much denser hair, the finer there, grows at the hairline."""
 
-PARTING = 2.0
+PARTING = 3.5
 """How much denser along a parting, where nothing lies over the scalp."""
 
 LOWEST = -80.0

@@ -60,7 +60,7 @@ class HairStyle:
 PARTED = ("falling", "parted")
 """Ways of hair that parts."""
 
-POLE = (0.0, 52.0, -108.0)
+POLE = (0.0, 78.0, -102.0)
 """mm: where gathered hair is tied."""
 
 HAIR_STYLES: Mapping[str, HairStyle] = {
