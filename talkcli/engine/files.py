@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -15,8 +16,10 @@ from glob import escape
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 import torch
 from jaxtyping import Int16, UInt8
+from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -46,6 +49,9 @@ PACKABLE = {
         torch.bool,
     )
 }
+
+PICTURE = "WEBP"
+"""How tensors are kept that are pictures, and may lose a little."""
 
 STEPS = torch.iinfo(torch.int16).max
 """The most steps that a tensor kept in whole steps may go up or down."""
@@ -90,12 +96,18 @@ def _is_alive(pid: int) -> bool:
 
 
 def save_struct(
-    struct: TensorStruct, path: Path, *, packed: bool = False, steps: Mapping[str, float] | None = None
+    struct: TensorStruct,
+    path: Path,
+    *,
+    packed: bool = False,
+    steps: Mapping[str, float] | None = None,
+    pictures: Mapping[str, int] | None = None,
 ) -> None:
     """Safetensors with a JSON header that says which struct it is: never a pickle.
 
     `packed`: without loss, smaller where tensors are smooth or mostly 0; load_struct reads either.
     `steps`: the named tensors of a packed file are kept as whole numbers of a step, and read as floats again.
+    `pictures`: the named ones, [height, width, 3] bytes, are kept as WebP of a quality 0..100, with loss.
     """
     tensors: dict[str, Tensor] = {}
 
@@ -124,7 +136,12 @@ def save_struct(
         for name, step in (steps or {}).items():
             some[name] = _in_steps(some[name], step)
             header["packed"][name] = ["int16", list(some[name].shape), step]
-        tensors |= {name: _packed(tensor) for name, tensor in some.items()}
+        seen = pictures or {}
+        header["packed"] |= {name: [PICTURE, *header["packed"][name][1:]] for name in seen}
+        tensors |= {
+            name: _pictured(tensor, seen[name]) if name in seen else _packed(tensor)
+            for name, tensor in some.items()
+        }
     save_tensors(tensors, header, path)
 
 
@@ -201,6 +218,20 @@ def _packed(tensor: Tensor) -> UInt8[Tensor, " bytes"]:
     )
 
 
+def _pictured(tensor: UInt8[Tensor, "height width 3"], quality: int) -> UInt8[Tensor, " bytes"]:
+    with io.BytesIO() as file:
+        Image.fromarray(tensor.numpy()).save(file, PICTURE, quality=quality, method=6)
+        return torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
+
+
+def _unpictured(content: bytes, shape: Sequence[int]) -> UInt8[Tensor, "height width 3"]:
+    """The picture of that shape; ValueError for any other before it is read."""
+    with Image.open(io.BytesIO(content), formats=(PICTURE,)) as picture:
+        if [picture.height, picture.width, len(picture.getbands())] != list(shape):
+            raise ValueError("a picture has another size than it claims")
+        return torch.from_numpy(np.array(picture))
+
+
 def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
     """What _packed packed. ValueError before more is made than MAX_PACKED, or than the header claims."""
     if not isinstance(packed, dict):
@@ -208,14 +239,18 @@ def _unpacked(tensors: Mapping[str, Tensor], packed: Any) -> dict[str, Tensor]:
     unpacked: dict[str, Tensor] = {}
     left = MAX_PACKED
     for name, (kind, shape, *step) in packed.items():
-        packable = name in tensors and kind in PACKABLE and (not step or kind == "int16")
+        pictured = kind == PICTURE and not step
+        packable = name in tensors and (pictured or (kind in PACKABLE and (not step or kind == "int16")))
         if not packable or len(shape) > 8 or not all(0 < count <= MAX_PACKED for count in shape):
             raise ValueError(f"{name} cannot be unpacked")
-        dtype = PACKABLE[kind]
+        dtype = torch.uint8 if pictured else PACKABLE[kind]
         size = math.prod(shape) * dtype.itemsize
         left -= size
         if left < 0:
             raise ValueError(f"its tensors claim more than {MAX_PACKED} bytes")
+        if pictured:
+            unpacked[name] = _unpictured(tensors[name].numpy().tobytes(), shape)
+            continue
         inflate = zlib.decompressobj()
         content = bytearray(inflate.decompress(tensors[name].numpy().tobytes(), size + 1))
         if len(content) != size or not inflate.eof:

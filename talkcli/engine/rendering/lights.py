@@ -38,9 +38,9 @@ LIGHT_DIRECTIONS = np.array(
     np.float32,
 )
 COLOURS = np.array(
-    [[1.25, 1.17, 1.06], [0.29, 0.32, 0.37], [0.64, 0.65, 0.70], [0.40, 0.42, 0.46]], np.float32
+    [[1.42, 1.33, 1.20], [0.22, 0.245, 0.285], [0.64, 0.65, 0.70], [0.40, 0.42, 0.46]], np.float32
 )
-SKY, GROUND = np.array([0.302, 0.328, 0.364]), np.array([0.202, 0.181, 0.164])
+SKY, GROUND = np.array([0.262, 0.284, 0.315]), np.array([0.172, 0.155, 0.140])
 """Light of the studio's room from straight above and from straight below."""
 
 

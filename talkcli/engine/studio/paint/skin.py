@@ -113,7 +113,8 @@ def _spots(skin: Region, person: SkinParameters, melanin: Field, blood: Field) -
             * smooth(near, 0.42, 0.15)
             * np.clip(sunny + 0.1, 0, 1)
         )
-    bare = np.flatnonzero((skin.y > -110) & (skin.z > 0) & (skin.y < 85) & (skin.x > 14))
+    eye = (skin.x > 10) & (skin.x < 54) & (skin.y > 6) & (skin.y < 47)
+    bare = np.flatnonzero((skin.y > -110) & (skin.z > 0) & (skin.y < 85) & (skin.x > 14) & ~eye)
     for centre in skin.position[rng.choice(bare, person.moles)] if person.moles else ():
         radius = rng.uniform(0.45, 1.1)
         distance = np.linalg.norm(skin.position - centre, axis=1)

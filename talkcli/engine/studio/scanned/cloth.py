@@ -11,6 +11,7 @@ from talkcli.engine.errors import pick
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import cover_texels, nearest_covered
+from talkcli.engine.studio.scanned.eyes_and_mouth import DIMMED
 from talkcli.engine.studio.scanned.garments import wardrobe
 from talkcli.engine.studio.scanned.mesh import BOXES, boxed
 
@@ -51,7 +52,9 @@ class Ground:
     """[k] which of the three"""
 
 
-def paint_cloth(colour: NDArray, gloss: NDArray, height: NDArray, dress: Dress, seed: int) -> None:
+def paint_cloth(
+    colour: NDArray, gloss: NDArray, height: NDArray, dress: Dress, seed: int, exposure: float
+) -> None:
     """Into images [size, size, ...] of linear colour, gloss (strength, roughness) and height in mm."""
     size = len(colour)
     rows, columns, ground = _ground(dress.name, size)
@@ -66,7 +69,7 @@ def paint_cloth(colour: NDArray, gloss: NDArray, height: NDArray, dress: Dress, 
     knit = 0.5 + 0.5 * np.sin(2 * np.pi * place[:, 0] / (2 * RIB)) if dress.name in KNIT else 0.5
     rib = inside * rib + (1 - inside) * knit
     shade = 1 + 0.07 * fine + 0.04 * worn - 0.22 * seam - 0.05 * inside + 0.10 * (rib - 0.5)
-    dye = np.array(dress.dyes)[ground.dye]
+    dye = np.array(dress.dyes)[ground.dye] * exposure**-DIMMED
     colour[rows, columns] = np.clip(dye * shade[:, None], 0.004, 0.75)
     gloss[rows, columns] = MATT
     height[rows, columns] = 0.05 * fine + 0.4 * inside - 0.35 * seam + 0.25 * (rib - 0.5)

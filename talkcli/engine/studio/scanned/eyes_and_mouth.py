@@ -16,14 +16,17 @@ from talkcli.engine.studio.scanned.balls import SIDES, Ball
 from talkcli.engine.studio.scanned.landmarks import LIMBUS
 
 FLESH = (
-    ("upper_gum", (178, 100, 96), 0.7, 0.28, 40.0),
+    ("upper_gum", (204, 142, 134), 0.6, 0.30, 40.0),
     ("tongue", (182, 104, 100), 0.6, 0.36, 40.0),
     ("cavity", (150, 68, 64), 0.4, 0.40, 50.0),
 )
 """Part, its sRGB in front, specular strength, roughness, and the z in mm where it is darkest."""
 
 
-LID_SHADE = 0.55
+DIMMED = 0.75
+"""Of `Look.exposure`, as a power: whites keep their place where the lights stand brighter."""
+
+LID_SHADE = 0.48
 """Share of light that the upper lid and its lashes keep from the top of the eyeball."""
 
 CAUSTIC = np.deg2rad(-55)
@@ -31,9 +34,10 @@ CAUSTIC = np.deg2rad(-55)
 
 
 def paint_eyes(
-    paint: Paint, canvas: Canvas, own: Field, balls: dict[str, Ball], person: SkinParameters
+    paint: Paint, canvas: Canvas, own: Field, balls: dict[str, Ball], person: SkinParameters, exposure: float
 ) -> None:
     """Both eyeballs; `own` [n, 3] mm are the texels on the head itself, `balls` its eyes."""
+    dimmed = exposure**-DIMMED
     for number, side in enumerate(SIDES):
         texels = np.flatnonzero(canvas.within(f"{side}_eye"))
         ball = balls[side]
@@ -54,7 +58,7 @@ def paint_eyes(
         white = white * _whiteness(ray, off, person, seed)
         colour = white * (1 - limbus) + _iris(person, off, around, seed) * limbus
         colour = colour * (1 - pupil) + 0.004 * pupil
-        paint.colour[texels] = colour * (1 - LID_SHADE * smooth(ray[:, 1], 0.03, 0.30))[:, None]
+        paint.colour[texels] = dimmed * colour * (1 - LID_SHADE * smooth(ray[:, 1], 0.03, 0.30))[:, None]
         paint.strength[texels], paint.roughness[texels] = 0.9, 0.10
 
 
@@ -63,20 +67,22 @@ def _whiteness(ray: Field, off: Field, person: SkinParameters, seed: int) -> NDA
     corner = smooth(off, 0.55, 1.05)[:, None]
     cloud = 0.05 * noise.octaves(ray * 5, 2, seed + 31)[:, None]
     rosy = np.exp(-corner * (0.16 + 0.06 * person.mottling) * np.array([0.15, 1.0, 0.95]))
-    return 1.02 * rosy * (1 + cloud) * np.array([1.0, 0.985, 0.955])
+    return 1.12 * rosy * (1 + cloud) * np.array([1.0, 0.985, 0.955])
 
 
 def _iris(person: SkinParameters, off: Field, around: Field, seed: int) -> NDArray:
     """The iris as light from above falls through the cornea: brightest on the far side below."""
     t = off / IRIS
     caustic = np.cos(around - CAUSTIC) * smooth(t, 0.35, 0.7) * smooth(t, 1.0, 0.85)
-    return iris_colour(person, off, around, seed) * (1.15 + 0.45 * caustic)[:, None]
+    return iris_colour(person, off, around, seed) * (1.3 + 0.55 * caustic)[:, None]
 
 
-def paint_mouth(paint: Paint, canvas: Canvas, own: Field, person: SkinParameters) -> None:
+def paint_mouth(paint: Paint, canvas: Canvas, own: Field, person: SkinParameters, exposure: float) -> None:
     """All that lies behind the lips, darker the deeper it lies."""
     for jaw, up in (("upper", 1.0), ("lower", -1.0)):
-        _teeth(paint, np.flatnonzero(canvas.within(f"{jaw}_teeth")), own, person, up)
+        texels = np.flatnonzero(canvas.within(f"{jaw}_teeth"))
+        _teeth(paint, texels, own, person, up)
+        paint.colour[texels] *= exposure**-DIMMED
     for part, srgb, strength, roughness, back in FLESH:
         texels = np.flatnonzero(canvas.within(part))
         bumps = noise.octaves(own[texels] / 1.1, 2, person.seed + 302)

@@ -16,6 +16,12 @@ from talkcli.engine.studio.paint.paint import Paint, Region
 FOLD_START, FOLD_STOP, FOLD_BOW = np.array([15.5, -22.0]), np.array([27.5, -47.0]), 2.5
 """mm on the painters' head: the nasolabial fold, and how far it bows outwards."""
 
+BROWNED, OCHRE = 0.38, np.array([1.34, 0.93, 0.73])
+"""How far very dark skin goes towards an ochre as bright as it is."""
+
+SHADED = np.array([0.55, 0.85, 0.95])
+"""Absorption in the deepest hollow: light that has been there leaves red."""
+
 MELANIN = np.array([1.0, 1.09, 1.07])
 """Absorption of melanin in red, green and blue."""
 
@@ -40,8 +46,8 @@ class Ground:
         return noise.octaves(points, count, self.person.seed + number)
 
 
-def enliven(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """Over painted skin, in place."""
+def enliven(paint: Paint, canvas: Canvas, person: SkinParameters, hollows: Field) -> None:
+    """Over painted skin, in place; `hollows` [n]: how much of the sky is hidden."""
     skin = Region.of(canvas, canvas.within("skin"))
     lip = canvas.lip[skin.texels]
     front = np.asarray(smooth(skin.z, 10, 45) * smooth(skin.y, -110, -90), np.float32)
@@ -52,6 +58,25 @@ def enliven(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     _folds(paint, ground)
     _lips(paint, ground, canvas)
     paint.strength[skin.texels] = np.clip(paint.strength[skin.texels] * shine, 0, 1)
+    _browned(paint, ground)
+    _deepened(paint, ground, hollows[skin.texels])
+
+
+def _deepened(paint: Paint, ground: Ground, hollow: Field) -> None:
+    """Warm shadow in the folds of the ears, the corners of the eyes, under the nose and between the lips."""
+    ear = smooth(ground.skin.x, 62, 70) * smooth(ground.skin.z, 35, 15) * smooth(ground.skin.y, -55, -40)
+    deep = smooth(hollow, 0.30, 0.95) * (0.25 + 0.75 * ear)
+    paint.colour[ground.skin.texels] *= np.exp(-deep[:, None] * SHADED)
+    rim = ear * smooth(hollow, 0.45, 0.2)
+    paint.colour[ground.skin.texels] *= np.exp(-0.22 * ground.even * rim[:, None] * np.array(HAEMOGLOBIN))
+
+
+def _browned(paint: Paint, ground: Ground) -> None:
+    """Dark skin is browner than absorption alone makes it: light comes back from above the pigment, too."""
+    texels, dark = ground.skin.texels, ground.person.melanin / (0.8 + ground.person.melanin)
+    colour = paint.colour[texels]
+    grey = colour.mean(1, keepdims=True)
+    paint.colour[texels] = colour + BROWNED * dark * (grey * OCHRE - colour)
 
 
 def _blots(paint: Paint, ground: Ground) -> None:
@@ -79,17 +104,17 @@ def _pores(paint: Paint, ground: Ground) -> Field:
     bone = skin.blob((42, 6, 72), (13, 9, 24))
     near, _, label = noise.cells((skin.position / 1.15).astype(np.float32), person.seed + 610)
     pores = smooth(near, 0.45, 0.08) * (0.35 + 0.65 * label) * front
-    pores *= (0.35 + 0.9 * tee + 0.8 * cheek) * (0.5 + 0.8 * person.pores)
+    pores *= (0.45 + 1.0 * tee + 1.0 * cheek) * (0.6 + 0.8 * person.pores)
     height = -0.060 * pores + (0.030 * octaves(0.55, 1, 611) + 0.05 * octaves(1.5, 2, 612)) * front
     height += 0.10 * octaves(6.0, 2, 613) * (0.3 + ground.age)
     paint.height[skin.texels] += height * (1 - 0.8 * ground.red)
-    paint.colour[skin.texels] *= (1 - 0.10 * pores * (1 - ground.red))[:, None]
+    paint.colour[skin.texels] *= (1 - 0.16 * pores * (1 - ground.red))[:, None]
     rough = (
         paint.roughness[skin.texels] - 0.09 * tee - 0.05 * bone + 0.03 * cheek + 0.03 * octaves(2.0, 1, 618)
     )
     paint.roughness[skin.texels] = np.clip(rough, 0.2, 1)
     shine = 1 + 0.20 * octaves(0.8, 2, 616) * front * ground.even + 0.12 * ground.even * octaves(4.0, 2, 617)
-    return (1.22 + 0.85 * tee * ground.even**0.5 + 0.40 * bone - 0.10 * cheek) * shine * (1 - 0.45 * pores)
+    return (1.12 + 0.60 * tee * ground.even**0.7 + 0.36 * bone - 0.10 * cheek) * shine * (1 - 0.45 * pores)
 
 
 def _folds(paint: Paint, ground: Ground) -> None:

@@ -14,19 +14,22 @@ from talkcli.engine.assets import asset
 from talkcli.engine.face.face_contact import FaceContact
 from talkcli.engine.face.face_model import FaceModel, load_scanned_head
 from talkcli.engine.face.look import RELIEF_UNIT, Look
+from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.files import load_struct
+from talkcli.engine.rendering.surface import surface_of
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field, canvas_of
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
-from talkcli.engine.studio.paint.painted_hair import beard, brows, lash_line, lay
+from talkcli.engine.studio.paint.painted_hair import beard, lash_line, lay
 from talkcli.engine.studio.paint.pigment import hair_colour, to_srgb
 from talkcli.engine.studio.paint.skin import paint_skin
 from talkcli.engine.studio.paint.strands import grow, scatter
 from talkcli.engine.studio.scalp import comb, directions, inside
 from talkcli.engine.studio.scanned.balls import SIDES, Ball, cornea_axis
+from talkcli.engine.studio.scanned.brows import paint_brows
 from talkcli.engine.studio.scanned.cloth import Dress, paint_cloth
 from talkcli.engine.studio.scanned.eyes_and_mouth import paint_eyes, paint_mouth
 from talkcli.engine.studio.scanned.fields import PaintFields
@@ -74,33 +77,42 @@ def own_places(size: int = ATLAS) -> Field:
     return make_canvas(model.topology, fields, size).position
 
 
+@functools.cache
+def hollows(size: int = ATLAS) -> Field:
+    """[n] how much of the sky the mean face hides from each texel, 0..1."""
+    model = load_scanned_head()
+    open_sky = torch.from_numpy(surface_of(talking_head("facekit"), model.topology).occlusion)
+    fields = replace(read_fields(), rings=open_sky[:, None].repeat(1, 6))
+    return 1 - make_canvas(model.topology, fields, size).lip
+
+
 def bake_look(
     person: SkinParameters, cropped: float = 0.9, size: int = ATLAS, dress: Dress | None = None
 ) -> Look:
     """Paint a person; the same numbers give the same bytes. `cropped`: how much hair the scalp has, 0..1."""
     canvas, own = head_canvas(size), own_places(size)
     model = load_scanned_head()
-    paint = Paint.blank(len(canvas.texels))
+    paint, exposure = Paint.blank(len(canvas.texels)), exposure_of(person.melanin)
     paint_skin(paint, canvas, person)
-    enliven(paint, canvas, person)
+    enliven(paint, canvas, person, hollows(size))
     _scalp(paint, canvas, person, cropped)
     beard(paint, canvas, person)
-    _brows(paint, canvas, person)
+    paint_brows(paint, canvas, person)
     lash_line(paint, canvas, person)
     _lashes(paint, canvas, person)
-    paint_eyes(paint, canvas, own, _balls(model), person)
-    paint_mouth(paint, canvas, own, person)
+    paint_eyes(paint, canvas, own, _balls(model), person, exposure)
+    paint_mouth(paint, canvas, own, person, exposure)
     colour, height = canvas.image(paint.colour), canvas.image(paint.height)
     gloss = canvas.image(np.stack([paint.strength, paint.roughness], 1))
     if dress is not None:
-        paint_cloth(colour, gloss, height, dress, person.seed)
+        paint_cloth(colour, gloss, height, dress, person.seed, exposure)
     gloss = _half(gloss)
     relief = _half(height) * 1e-3 / RELIEF_UNIT + _age_lines(person, size // 2)
     return Look(
         albedo=torch.from_numpy(to_srgb(colour)),
         gloss=torch.from_numpy((np.clip(gloss, 0, 1) * 255 + 0.5).astype(np.uint8)),
         relief=torch.from_numpy(np.clip(np.round(relief), -127, 127).astype(np.int8)),
-        exposure=exposure_of(person.melanin),
+        exposure=exposure,
     )
 
 
@@ -135,29 +147,6 @@ def _age_lines(person: SkinParameters, size: int) -> NDArray:
     share = worn * chance.uniform(0.5, 1.1, len(wrinkles.names))
     lines = np.tensordot(share, wrinkles.height.numpy().astype(np.float64), 1)
     return np.asarray(zoom(lines, size / len(lines), order=1)) if size != len(lines) else lines
-
-
-def _brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """Twice: wide and soft, then narrow and dense."""
-    tone = replace(
-        person,
-        hair_eumelanin=min(1.0, 0.95 * person.hair_eumelanin + 0.14) * (1 - 0.55 * person.hair_grey),
-        hair_pheomelanin=0.7 * person.hair_pheomelanin,
-        hair_grey=min(1.0, 1.05 * person.hair_grey),
-    )
-    thick = min(1.0, person.brow_thickness + 0.10)
-    density = min(1.0, 0.75 * person.brow_density + 0.22) * (1 - 0.55 * person.hair_grey)
-    brows(
-        paint,
-        canvas,
-        replace(tone, brow_density=density, brow_thickness=thick * (1 - 0.12 * person.hair_grey)),
-    )
-    density = 0.55 * person.brow_density * (1 - 0.8 * person.hair_grey)
-    brows(
-        paint,
-        canvas,
-        replace(tone, brow_density=density, brow_thickness=0.62 * thick, seed=person.seed + 7919),
-    )
 
 
 def _lashes(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:

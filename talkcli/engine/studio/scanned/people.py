@@ -34,8 +34,8 @@ ROUNDS = 4
 """Times that contact is resolved at rest: then it changes nothing any more."""
 
 FRIENDLY: Mapping[str, float] = {
-    "mouthSmileLeft": 0.12, "mouthSmileRight": 0.10, "mouthDimpleLeft": 0.05, "mouthDimpleRight": 0.06,
-    "cheekSquintLeft": 0.08, "cheekSquintRight": 0.08, "browInnerUp": 0.04,
+    "mouthSmileLeft": 0.19, "mouthSmileRight": 0.16, "mouthDimpleLeft": 0.05, "mouthDimpleRight": 0.06,
+    "cheekSquintLeft": 0.12, "cheekSquintRight": 0.11, "browInnerUp": 0.04,
 }  # fmt: skip
 """What a face does that waits to be spoken to, beside what the rig's own rest does."""
 
