@@ -16,7 +16,6 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
 from safetensors.torch import save_file
 
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
@@ -387,31 +386,3 @@ def test_no_mutation_of_a_packed_file_does_worse_than_a_talk_error(data, tmp_pat
         load_struct(path, (Mixed, Point))
     except TalkError as error:
         assert str(path) in error.message and error.hint
-
-
-def test_a_picture_loses_little_and_takes_little(tmp_path):
-    rows, columns = torch.meshgrid(torch.linspace(0, 9, 384), torch.linspace(0, 7, 256), indexing="ij")
-    albedo = (128 + 90 * torch.stack([rows.sin(), columns.cos(), (rows + columns).sin()], -1)).byte()
-    look = Look(albedo, torch.zeros(1, 1, 2, dtype=torch.uint8), torch.zeros(1, 1, dtype=torch.int8))
-    plain, small = tmp_path / "plain", tmp_path / "small"
-    save_struct(look, plain, packed=True)
-    save_struct(look, small, packed=True, pictures={"albedo": 95})
-    again = load_struct(small, (Look,))
-    assert small.stat().st_size < 0.7 * plain.stat().st_size
-    assert (again.albedo.float() - albedo.float()).abs().mean() < 2
-    assert torch.equal(again.relief, look.relief)
-
-
-@pytest.mark.parametrize("claim", [[96, 65, 3], [64, 96, 3], [96, 64, 4], [96, 64], [9000, 9000, 3]])
-def test_a_picture_of_another_size_than_it_claims_is_refused(tmp_path, claim):
-    albedo = torch.zeros(96, 64, 3, dtype=torch.uint8)
-    look = Look(albedo, torch.zeros(1, 1, 2, dtype=torch.uint8), torch.zeros(1, 1, dtype=torch.int8))
-    path = tmp_path / "look"
-    save_struct(look, path, packed=True, pictures={"albedo": 90})
-    with safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()["talk"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    header["packed"]["albedo"][1] = claim
-    save_tensors(tensors, header, path)
-    with pytest.raises(Untrusted):
-        load_struct(path, (Look,))

@@ -21,7 +21,7 @@ class LightRig(NamedTuple):
     colours: _Floats
     """[lights, 3] linear; a white Lambert surface that faces a light of 1 looks 1"""
     softbox: _Floats
-    """[2, 3] the axes of the key's rectangle, for its image in the eyes"""
+    """[3, 3] the key's rectangle as eyes mirror it: its axes, and the way to its middle"""
     room: _Floats
     """[9, 3] light of the room on a surface, see `Look.light`"""
     shine: np.float32
@@ -44,9 +44,13 @@ SKY, GROUND = np.array([0.262, 0.284, 0.315]), np.array([0.172, 0.155, 0.140])
 """Light of the studio's room from straight above and from straight below."""
 
 
-def _softbox(direction: _Floats) -> _Floats:
-    x, y, z = (float(part) for part in direction)
-    return np.array([_unit(z, 0, -x), _unit(-x * y, x * x + z * z, -y * z)], np.float32)
+MIRRORED = _unit(-0.46, 0.33, 0.82)
+"""The way to the middle of what eyes mirror: the lower half of a large key, which lids do not hide."""
+
+
+def _softbox() -> _Floats:
+    x, y, z = MIRRORED
+    return np.array([_unit(z, 0, -x), _unit(-x * y, x * x + z * z, -y * z), MIRRORED], np.float32)
 
 
 def light_rig(look: Look) -> LightRig:
@@ -62,6 +66,6 @@ def light_rig(look: Look) -> LightRig:
         colours, shine = COLOURS, 1.0
     gain = look.exposure
     return LightRig(
-        LIGHT_DIRECTIONS, (gain * colours).astype(np.float32), _softbox(LIGHT_DIRECTIONS[0]),
+        LIGHT_DIRECTIONS, (gain * colours).astype(np.float32), _softbox(),
         (gain * room).astype(np.float32), np.float32(shine),
     )  # fmt: skip

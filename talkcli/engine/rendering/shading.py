@@ -84,6 +84,11 @@ def light(rig, number):
 
 
 @inlined
+def axis(rig, number):
+    return rig.softbox[number, 0], rig.softbox[number, 1], rig.softbox[number, 2]
+
+
+@inlined
 def clamped(x):
     return min(max(x, 0.0), 1.0)
 
@@ -228,17 +233,10 @@ def shade_eye(count, batch, rig):
         shelter, key = batch[SHELTER * POINTS + i], batch[KEY * POINTS + i]
         out = _diffuse(rig, three(batch, ALBEDO, i), normal, shelter, key, batch[SOFTNESS * POINTS + i])
         mirror = mirrored(normal, view)
-        ahead = max(dot(mirror, light(rig, 0)), 0.1)
-        a = (
-            abs(mirror[0] * rig.softbox[0, 0] + mirror[1] * rig.softbox[0, 1] + mirror[2] * rig.softbox[0, 2])
-            / ahead
-        )
-        b = (
-            abs(mirror[0] * rig.softbox[1, 0] + mirror[1] * rig.softbox[1, 1] + mirror[2] * rig.softbox[1, 2])
-            / ahead
-        )
+        ahead = max(dot(mirror, axis(rig, 2)), 0.1)
+        a, b = abs(dot(mirror, axis(rig, 0))) / ahead, abs(dot(mirror, axis(rig, 1))) / ahead
         box = clamped((0.24 - a) / 0.07) * clamped((0.32 - b) / 0.07)
-        bright = box * clamped(2.5 * shelter) * (0.25 + 0.75 * key)
+        bright = box * clamped(4.0 * shelter) * (0.55 + 0.45 * key)
         glance = 1.5 * rig.shine * fresnel(max(dot(normal, view), 0.0)) * shelter
         out = toned(
             (

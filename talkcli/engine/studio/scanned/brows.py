@@ -12,7 +12,7 @@ from talkcli.engine.studio.paint.painted_hair import brow_profile, lay
 from talkcli.engine.studio.paint.pigment import hair_colour
 from talkcli.engine.studio.paint.strands import grow, scatter
 
-LAYERS = ((3.4, 0.085, 0.85, 0.25), (1.3, 0.17, 1.0, 0.40))
+LAYERS = ((2.8, 0.08, 0.85, 0.30), (0.95, 0.16, 1.0, 0.45))
 """Hairs a square millimetre, their width in mm, how long they are, and how much they differ in brightness."""
 
 ALONG, LIFT = (0, 0.08, 0.22, 0.5, 0.75, 1.0), (1.45, 1.15, 0.72, 0.30, 0.0, -0.40)
@@ -38,7 +38,7 @@ def paint_brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     dark = min(1.0, 0.9 * person.hair_eumelanin + 0.22) * (1 - 0.35 * grey)
     colour = hair_colour(dark, 0.75 * person.hair_pheomelanin, 0.75 * grey)
     shadow = np.zeros(len(canvas.texels), np.float32)
-    shadow[skin.texels] = inside * (0.16 + 0.22 * person.brow_density) * (1 - 0.6 * grey)
+    shadow[skin.texels] = inside * (0.13 + 0.16 * person.brow_density) * (1 - 0.6 * grey)
     lay(paint, canvas, shadow, np.ones_like(shadow), colour * 0.8 + 0.015, 0.0)
     for dense, width, reach, contrast in LAYERS:
         density = np.zeros(len(canvas.texels), np.float32)

@@ -26,7 +26,7 @@ FLESH = (
 DIMMED = 0.75
 """Of `Look.exposure`, as a power: whites keep their place where the lights stand brighter."""
 
-LID_SHADE = 0.48
+LID_SHADE = 0.42
 """Share of light that the upper lid and its lashes keep from the top of the eyeball."""
 
 CAUSTIC = np.deg2rad(-55)
@@ -37,7 +37,7 @@ def paint_eyes(
     paint: Paint, canvas: Canvas, own: Field, balls: dict[str, Ball], person: SkinParameters, exposure: float
 ) -> None:
     """Both eyeballs; `own` [n, 3] mm are the texels on the head itself, `balls` its eyes."""
-    dimmed = exposure**-DIMMED
+    dimmed = exposure ** (-0.6 * DIMMED)
     for number, side in enumerate(SIDES):
         texels = np.flatnonzero(canvas.within(f"{side}_eye"))
         ball = balls[side]

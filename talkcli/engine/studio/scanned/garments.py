@@ -25,7 +25,7 @@ from talkcli.engine.studio.scanned.visibility import uncovered
 
 GARMENTS = "garments.safetensors"
 
-OFF_SKIN, AT_EDGE, WITHIN = 0.004, 0.0018, 0.015
+OFF_SKIN, AT_EDGE, WITHIN = 0.004, 0.002, 0.015
 """Metres that cloth keeps from the skin, that tight necklines keep, and over which one becomes the other."""
 
 CHEST = (0.092, 0.116)
@@ -40,7 +40,7 @@ CARRIERS, NEAR, FAR = 24, 0.022, 0.130
 CLINGS = 0.030
 """Metres from the skin within which cloth moves with it."""
 
-HEM = 0.003
+HEM = 0.007
 """Metres that open edges are turned in."""
 
 REACH = 2
@@ -82,7 +82,7 @@ def wardrobe() -> Mapping[str, Garment]:
 def garment_of(name: str, neutral: Float[Tensor, "verts 3"]) -> Worn:
     """A garment by name as a person of the scanned head wears it, in the cloth's part of their look."""
     cloth = wardrobe()[pick(name, wardrobe(), "garment")]
-    points = _hemmed(_off_skin(_carried(name, neutral.double().numpy()), cloth, neutral), cloth)
+    points = _hemmed(_off_skin(_carried(name, neutral.double().numpy()), cloth, neutral), cloth, neutral)
     skin, tree = _bust(neutral)
     distance, near = tree.query(points, k=4)
     share = 1 / (distance + 1e-4)
@@ -151,14 +151,14 @@ def _off_skin(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) 
     """Cloth that would enter the skin is pushed out, and its surroundings with it."""
     skin, tree = _bust(neutral)
     head = neutral.double().numpy()
-    normals = cloth_normals(head, load_scanned_head().topology.faces.long().numpy()[_skin_faces()])[skin]
+    normals = _skin_normals(neutral)[skin]
     edge = np.exp(-cloth.from_edge.double().numpy() / WITHIN) * cloth.tight
     off = OFF_SKIN + (AT_EDGE - OFF_SKIN) * edge
     mean = neighbours(_sheet(cloth), len(points))
     for _ in range(4):
         distance, near = tree.query(points, k=6)
         depth = ((points[:, None] - head[skin][near]) * normals[near]).sum(-1)
-        depth = 0.5 * depth.mean(1) + 0.5 * depth[:, :3].min(1)
+        depth = 0.3 * depth.mean(1) + 0.7 * depth[:, :3].min(1)
         inner = np.clip((CHEST[1] - np.abs(points[:, 0])) / (CHEST[1] - CHEST[0]), 0, 1)
         inner = np.maximum(inner, np.exp(-((cloth.from_edge.double().numpy() / 0.03) ** 2)))
         push = np.clip(off - depth, 0, 0.04) * inner + np.clip(off - depth, -0.02, 0) * edge
@@ -177,9 +177,17 @@ def _sheet(cloth: Garment) -> Index:
     return faces[(faces < len(cloth.points)).all(1)]
 
 
-def _hemmed(points: Array, cloth: Garment) -> Array:
-    edge = cloth.doubled.long().numpy()
-    return np.concatenate([points, points[edge] - HEM * cloth_normals(points, _sheet(cloth))[edge]])
+def _hemmed(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) -> Array:
+    """Open edges turned in, towards the skin."""
+    edge = points[cloth.doubled.long().numpy()]
+    skin, tree = _bust(neutral)
+    inward = -_skin_normals(neutral)[skin][tree.query(edge, k=6)[1]].mean(1)
+    return np.concatenate([points, edge + HEM * inward])
+
+
+def _skin_normals(neutral: Float[Tensor, "verts 3"]) -> Array:
+    faces = load_scanned_head().topology.faces.long().numpy()[_skin_faces()]
+    return cloth_normals(neutral.double().numpy(), faces)
 
 
 def _hidden(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) -> Index:
