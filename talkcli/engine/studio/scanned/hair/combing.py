@@ -8,7 +8,7 @@ import numpy as np
 
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.hair.roots import unit
-from talkcli.engine.studio.scanned.hair.styles import POLE, HairStyle
+from talkcli.engine.studio.scanned.hair.styles import HairStyle
 
 CROWN = np.array([8.0, 126.0, -44.0])
 """mm: the whorl that hair turns away from."""
@@ -65,7 +65,7 @@ def _falling(places: Array, sides: Array, style: HairStyle) -> Array:
 
 
 def _gathered(places: Array, sides: Array, style: HairStyle) -> Array:
-    return unit(np.array(POLE) - places)
+    return unit(np.array(style.pole) - places)
 
 
 WAYS: Mapping[str, Combing] = {

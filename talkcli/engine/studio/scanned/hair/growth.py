@@ -12,7 +12,7 @@ from talkcli.engine.studio import noise
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.hair.combing import WAYS, height
 from talkcli.engine.studio.scanned.hair.roots import Roots, Skull, unit
-from talkcli.engine.studio.scanned.hair.styles import PARTED, POLE, HairStyle
+from talkcli.engine.studio.scanned.hair.styles import PARTED, HairStyle
 
 STEP, LONGEST = 11.0, 40
 """mm that hair that falls grows at a time, and how many times."""
@@ -126,7 +126,7 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
         line.append(there)
     lines = np.stack(line, 1)
     if style.way == "gathered":
-        return _resampled(lines, _reaching(lines, np.array(POLE), 9.0), style.nodes)
+        return _resampled(lines, _reaching(lines, np.array(style.pole), 9.0), style.nodes)
     ends = np.full(count, steps, float) if not falls else _falling_to(lines, cut)
     return _resampled(lines, ends, style.nodes)
 

@@ -17,7 +17,7 @@ from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.paint.pigment import to_srgb
 from talkcli.engine.studio.scanned.hair.growth import grown
 from talkcli.engine.studio.scanned.hair.roots import Roots, scattered, skull_of
-from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES, PARTED, POLE, HairStyle
+from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES, PARTED, HairStyle
 from talkcli.engine.studio.scanned.hair.tails import TAILS
 
 ANCHORS = 160
@@ -49,13 +49,13 @@ def hair_of(
     carriers = roots.faces[np.arange(len(lines)), roots.shares.argmax(1)]
     colours = _colours(colour, roots, chance)
     if look.tail:
-        tied = TAILS[look.tail](look.nodes, chance)
+        tied = TAILS[look.tail](look, chance)
         chosen = chance.integers(0, len(lines), len(tied))
         lines, widths = (
             np.concatenate([lines, tied]),
             np.concatenate([widths, look.width + 0 * tied[:, 0, 0]]),
         )
-        near = skull.solid[skull.tree.query(np.array(POLE))[1]]
+        near = skull.solid[skull.tree.query(np.array(look.pole))[1]]
         carriers = np.concatenate([carriers, np.full(len(tied), near)])
         colours = np.concatenate([colours, colours[chosen]])
     return _worn(style, skull.back(lines), carriers, widths, colours)

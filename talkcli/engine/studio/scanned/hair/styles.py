@@ -49,6 +49,8 @@ class HairStyle:
     """The height, mm, at which hair over the forehead is cut."""
     tail: str = ""
     """What gathered hair becomes: a tail or a knot."""
+    pole: tuple[float, float, float] = (0.0, 64.0, -105.0)
+    """mm: where gathered hair is tied."""
     width: float = 1.0
     """mm across a ribbon."""
     covers: bool = False
@@ -59,9 +61,6 @@ class HairStyle:
 
 PARTED = ("falling", "parted")
 """Ways of hair that parts."""
-
-POLE = (0.0, 78.0, -102.0)
-"""mm: where gathered hair is tied."""
 
 HAIR_STYLES: Mapping[str, HairStyle] = {
     "bald": HairStyle(count=0, painted=0.0),
@@ -97,7 +96,7 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
     ),
     "bun": HairStyle(
         count=8500, nodes=10, top=190, side=150, stand=0.0, volume=4, way="gathered", lock=0.35, messy=0.08,
-        ragged=0.05, tail="knot", loose=0.015, width=0.95,
+        ragged=0.05, tail="knot", pole=(0.0, 124.0, -66.0), loose=0.015, width=0.95,
     ),
     "afro": HairStyle(
         count=10000, nodes=11, top=52, side=40, stand=1.0, way="whorl", coil=2.6, pitch=9, lock=0.1,

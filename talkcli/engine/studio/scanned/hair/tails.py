@@ -8,22 +8,25 @@ import numpy as np
 
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.hair.roots import unit
-from talkcli.engine.studio.scanned.hair.styles import POLE
+from talkcli.engine.studio.scanned.hair.styles import HairStyle
 
 STRANDS = 1300
 
 TAIL_LENGTH, TAIL_STEPS = 205.0, 26
 """mm, and in how many steps it falls."""
 
-KNOT, TURNS = 31.0, 0.85
+MIDDLE = np.array([0.0, 40.0, -10.0])
+"""mm: of the skull, from which a knot stands off."""
+
+KNOT, TURNS = 27.0, 0.85
 """mm: radius of a knot; how often each hair of it goes round."""
 
 
-def _falling_tail(nodes: int, chance: np.random.Generator) -> Array:
+def _falling_tail(style: HairStyle, chance: np.random.Generator) -> Array:
     """[STRANDS, nodes, 3] mm: up and back out of the band, then down, widest in the middle."""
     angle, out = chance.uniform(0, 2 * np.pi, STRANDS), np.sqrt(chance.random(STRANDS))
     disc = np.stack([np.cos(angle) * out, np.sin(angle) * out, np.zeros(STRANDS)], 1)
-    here = np.array(POLE) + 7.0 * disc
+    here = np.array(style.pole) + 7.0 * disc
     way = unit(np.array([0.0, 0.45, -1.0]) + 0.35 * disc)
     length = TAIL_LENGTH * chance.uniform(0.72, 1.0, STRANDS) * (0.8 + 0.2 * out)
     line = [here]
@@ -33,13 +36,13 @@ def _falling_tail(nodes: int, chance: np.random.Generator) -> Array:
         spread = disc[:, [0, 2, 1]] * np.array([1.0, 0.0, -1.0]) * (0.10 - 0.22 * t)
         way = unit(way + pull + spread + 0.015 * chance.normal(size=way.shape))
         line.append(line[-1] + way * (length / TAIL_STEPS)[:, None])
-    at = np.round(np.linspace(0, TAIL_STEPS, nodes)).astype(int)
+    at = np.round(np.linspace(0, TAIL_STEPS, style.nodes)).astype(int)
     return np.stack(line, 1)[:, at]
 
 
-def _knot(nodes: int, chance: np.random.Generator) -> Array:
+def _knot(style: HairStyle, chance: np.random.Generator) -> Array:
     """[STRANDS, nodes, 3] mm: wound from the rim to the middle of half a ball."""
-    t = np.linspace(0, 1, nodes)[None]
+    t = np.linspace(0, 1, style.nodes)[None]
     start = chance.uniform(0, 2 * np.pi, (STRANDS, 1))
     rise = np.clip(chance.uniform(-0.35, 1.0, (STRANDS, 1)) + 0.35 * t, -0.35, 1.15)
     around = start + 2 * np.pi * TURNS * t * chance.uniform(0.7, 1.0, (STRANDS, 1))
@@ -47,7 +50,13 @@ def _knot(nodes: int, chance: np.random.Generator) -> Array:
     radius = KNOT * chance.uniform(0.86, 1.0, (STRANDS, 1)) * wave
     flat = np.cos(rise)
     way = np.stack([np.cos(around) * flat, np.sin(around) * flat, -0.8 * np.sin(rise)], -1)
-    return np.array(POLE) + [0.0, 8.0, -6.0] + radius[..., None] * way
+    out = unit(np.array(style.pole) - MIDDLE)
+    right = np.array([1.0, 0.0, 0.0])
+    axes = np.stack([right, np.cross(right, out), -out])
+    return np.array(style.pole) + 16.0 * out + radius[..., None] * (way @ axes)
 
 
-TAILS: Mapping[str, Callable[[int, np.random.Generator], Array]] = {"tail": _falling_tail, "knot": _knot}
+TAILS: Mapping[str, Callable[[HairStyle, np.random.Generator], Array]] = {
+    "tail": _falling_tail,
+    "knot": _knot,
+}
