@@ -148,7 +148,7 @@ def test_weights_that_lack_a_tensor_are_refused(published):
     state = torch.load(published["texture"], weights_only=True)
     del state["params_ema"]["module.generator.blocks.0.weight"]
     torch.save(state, published["texture"])
-    with pytest.raises(BadInput, match=r"texture\.pth does not fit TexTalker.*generator\.blocks\.0\.weight"):
+    with pytest.raises(BadInput, match=r"texture\.pth is not a checkpoint of .*generator\.blocks\.0\.weight"):
         read_original(*published.values())
 
 

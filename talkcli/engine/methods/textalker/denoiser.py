@@ -40,7 +40,7 @@ class DenoiserConfig:
     """Numbers a frame of the texture latent."""
 
     def __post_init__(self) -> None:
-        check_limits(self, features=(2, 65_536), window=(2, 10_000), context=(1, self.window - 1))
+        check_limits(self, features=(2, 65_536), window=(2, 10_000), context=(0, 10_000))
         check_limits(self, steps=(2, 100_000), layers=(1, 256), heads=(1, 1024), feed_forward=(1, 1 << 20))
         check_limits(self, dropout=(0, 0.99))
         check_limits(self, motion=(1, 1 << 20), texture=(1, 1 << 20))
