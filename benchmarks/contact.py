@@ -19,7 +19,7 @@ from torch import Tensor
 
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_contact import FaceContact
-from talkcli.engine.face.face_model import FaceModel, load_scanned_head
+from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.lip_contact import TOUCHING, measured
 from talkcli.engine.face.rigs import talking_head
@@ -172,7 +172,7 @@ def measures(model: FaceModel, neutral: Tensor) -> dict[str, float]:
 
 def main() -> None:
     people, mixes = (int(value) for value in (sys.argv[1:3] + ["200", "60"][len(sys.argv) - 1 :]))
-    model = load_scanned_head()
+    model = load_face_model()
     on = Surfaces(model)
     weights = torch.from_numpy(natural_faces(model.shape_names, mixes, seed=1)).float()
     shut = torch.stack([model.weight_vector(**face) for face in SHUT.values()])

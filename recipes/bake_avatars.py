@@ -1,102 +1,187 @@
-"""Make the built-in avatars again: python recipes/bake_avatars.py
+"""Make the bundled people: python recipes/bake_avatars.py FOLDER [NAME ...]
 
-Writes assets/<name>.avatar for everybody in PEOPLE on the head in assets/head.safetensors: bake that first.
-The same bytes every time on one machine; a minute on one core.
+Writes FOLDER/NAME.avatar for everybody in PEOPLE, or for those who are named, from a seed, a complexion and
+an outfit each. The same bytes every time on one machine; a minute each on one core.
 """
 
+import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-import torch
+from talkcli.engine.face.avatar import save_avatar
+from talkcli.engine.studio.scanned.avatars import LINEN, Outfit, make_avatar
+from talkcli.engine.studio.scanned.cloth import Dress
+from talkcli.engine.studio.scanned.people import sample_person
 
-from talkcli.engine.assets import DEFAULT_RIG, assets_folder
-from talkcli.engine.face.avatar import Avatar, save_avatar
-from talkcli.engine.face.rigs import load_rig
-from talkcli.engine.studio.looks import bake_look
-from talkcli.engine.studio.paint.complexion import SkinParameters
-from talkcli.engine.studio.shape.assembly import build_head
-from talkcli.engine.studio.shape.identity import AGE, SEX, HeadParameters
-
-
-def person(sex: float, age: float, **modes: float) -> HeadParameters:
-    """A face from sex (-1 female .. 1 male), age in standard deviations, and what is its own; short hair."""
-    values: dict[str, float] = {}
-    traits: tuple[tuple[Mapping[str, float], float], ...] = ((SEX, sex), (AGE, age), (modes, 1.0))
-    for shifts, amount in traits:
-        for name, shift in shifts.items():
-            values[name] = values.get(name, 0.0) + shift * amount
-    values["hair_length"] = modes.get("hair_length", 0.0)
-    return HeadParameters.of(**values)
+QUALITY = 95
+"""Of the skins' pictures."""
 
 
-PEOPLE: Mapping[str, tuple[HeadParameters, SkinParameters]] = {
-    "ada": (
-        person(
-            -0.8, 0.0,
-            jaw_width=-0.9, face_width=-0.4, chin_width=-0.5, cheek_hollow=0.4, zygoma_forward=0.5,
-            eye_size=0.3, nose_width=-0.5, tip_width=-0.5, upper_lip=0.5, lower_lip=0.5,
-            nose_skew=0.3, mouth_skew=-0.4, eye_skew=0.3, hair_length=1.6, hair_volume=0.4,
+@dataclass(frozen=True)
+class Member:
+    seed: int
+    male: float
+    age: float
+    skin: Mapping[str, Any]
+    """What differs from the complexion that the seed draws."""
+    outfit: Outfit
+
+
+def own(**values: float) -> Mapping[str, Any]:
+    """Numbers of a complexion by their names."""
+    return values
+
+
+PEOPLE: Mapping[str, Member] = {
+    "ada": Member(
+        103,
+        0.0,
+        29.0,
+        own(
+            melanin=0.31,
+            freckles=0.45,
+            moles=2,
+            mottling=0.5,
+            blush=0.9,
+            oil=0.3,
+            pores=0.6,
+            lip_blood=0.85,
+            hair_eumelanin=0.58,
+            hair_pheomelanin=0.28,
+            hair_grey=0.0,
+            brow_density=0.6,
+            brow_thickness=0.38,
+            lash_strength=0.75,
+            iris_melanin=0.35,
+            iris_yellow=0.5,
+            shadow_under_eyes=0.15,
         ),
-        SkinParameters(
-            melanin=0.24, haemoglobin=0.05, age=29, freckles=0.15, moles=3, mottling=0.4, oil=0.3, pores=0.4,
-            lip_blood=0.5, hair_eumelanin=0.62, hair_pheomelanin=0.25, brow_thickness=0.42, brow_arch=0.55,
-            lash_strength=0.6, iris_melanin=0.45, iris_yellow=0.5, garment=(0.055, 0.075, 0.11), seed=11,
-        ),
+        Outfit("wavy", Dress("blouse", ((0.10, 0.16, 0.19), LINEN, LINEN))),
     ),
-    "noor": (
-        person(
-            -0.7, -0.3,
-            jaw_width=-0.6, face_width=-0.2, chin_width=-0.3, zygoma_width=0.3, eye_tilt=0.4,
-            nose_width=0.5, bridge_height=-0.5, tip_width=0.4, upper_lip=0.9, lower_lip=0.8,
-            nose_skew=-0.3, jaw_skew=0.3, hair_volume=0.8, hair_top=0.8, hair_sides=0.8,
+    "emil": Member(
+        109,
+        1.0,
+        36.0,
+        own(
+            melanin=0.32,
+            moles=3,
+            mottling=0.6,
+            blush=0.8,
+            oil=0.3,
+            pores=0.6,
+            stubble=0.5,
+            hair_eumelanin=0.72,
+            hair_pheomelanin=0.2,
+            hair_grey=0.03,
+            brow_density=0.7,
+            brow_thickness=0.55,
+            iris_melanin=0.25,
+            iris_yellow=0.3,
+            lip_blood=0.3,
         ),
-        SkinParameters(
-            melanin=1.25, age=25, mottling=0.35, oil=0.35, pores=0.4, lip_blood=0.5, hair_eumelanin=1.0,
-            hair_pheomelanin=0.1, brow_density=0.7, brow_thickness=0.45, brow_arch=0.6, lash_strength=0.7,
-            iris_melanin=1.0, garment=(0.16, 0.12, 0.085), seed=23,
-        ),
+        Outfit("short", Dress("jumper", ((0.045, 0.060, 0.085), LINEN, LINEN))),
     ),
-    "emil": (
-        person(
-            0.8, 0.6,
-            jaw_width=0.1, jaw_forward=0.2, face_width=-0.3, cheek_hollow=0.4, nose_length=0.4,
-            bridge_hump=0.6, nose_skew=0.5, mouth_skew=0.4, hair_volume=-0.2, hair_top=0.2,
+    "noor": Member(
+        106,
+        0.0,
+        27.0,
+        own(
+            melanin=1.25,
+            moles=2,
+            mottling=0.35,
+            oil=0.3,
+            pores=0.4,
+            hair_eumelanin=1.0,
+            hair_pheomelanin=0.12,
+            hair_grey=0.0,
+            brow_density=0.7,
+            brow_thickness=0.42,
+            lash_strength=0.8,
+            iris_melanin=0.95,
+            shadow_under_eyes=0.2,
+            lip_blood=0.5,
         ),
-        SkinParameters(
-            melanin=0.32, haemoglobin=0.07, age=50, male=1.0, moles=5, mottling=0.55, blush=0.6, pores=0.7,
-            lip_blood=0.2, stubble=0.45, hair_eumelanin=0.85, hair_grey=0.28, brow_density=0.7,
-            brow_thickness=0.65, brow_arch=0.25, lash_strength=0.4, iris_melanin=0.2, iris_yellow=0.3,
-            garment=(0.035, 0.035, 0.04), seed=37,
-        ),
+        Outfit("curly", Dress("top", ((0.30, 0.19, 0.06), LINEN, LINEN))),
     ),
-}  # fmt: skip
+    "marta": Member(
+        109,
+        0.0,
+        59.0,
+        own(
+            melanin=0.34,
+            moles=4,
+            mottling=0.5,
+            oil=0.25,
+            pores=0.5,
+            hair_eumelanin=0.5,
+            hair_pheomelanin=0.15,
+            hair_grey=0.75,
+            brow_density=0.55,
+            brow_thickness=0.4,
+            iris_melanin=0.5,
+            lip_blood=0.5,
+            lash_strength=0.6,
+        ),
+        Outfit("bob", Dress("shirt", ((0.13, 0.045, 0.055), LINEN, LINEN)), glasses="wire"),
+    ),
+    "kofi": Member(
+        102,
+        1.0,
+        41.0,
+        own(
+            melanin=1.9,
+            moles=2,
+            mottling=0.4,
+            oil=0.35,
+            pores=0.5,
+            stubble=0.35,
+            hair_eumelanin=1.0,
+            hair_pheomelanin=0.15,
+            hair_grey=0.05,
+            brow_density=0.65,
+            brow_thickness=0.5,
+            iris_melanin=1.0,
+        ),
+        Outfit("cropped", Dress("t-shirt", ((0.24, 0.23, 0.21), LINEN, LINEN))),
+    ),
+    "otto": Member(
+        113,
+        1.0,
+        63.0,
+        own(
+            melanin=0.30,
+            moles=4,
+            mottling=0.6,
+            blush=0.7,
+            oil=0.3,
+            pores=0.7,
+            stubble=0.5,
+            hair_eumelanin=0.5,
+            hair_pheomelanin=0.15,
+            hair_grey=0.8,
+            brow_density=0.7,
+            brow_thickness=0.6,
+            iris_melanin=0.12,
+        ),
+        Outfit("receding", Dress("jacket", ((0.040, 0.048, 0.062), LINEN, (0.10, 0.025, 0.035))), "full"),
+    ),
+}
 """`ada` is who speaks when nobody is named."""
 
 
-def coefficients(head: HeadParameters) -> torch.Tensor:
-    """[n_identity] the face in the baked identity space, by least squares over the vertices."""
-    model = load_rig(DEFAULT_RIG)
-    moved = torch.from_numpy(build_head(head).vertices).float() / 1000 - model.template
-    return torch.linalg.lstsq(model.identity.flatten(1).mT, moved.flatten()[:, None]).solution[:, 0]
-
-
 def main() -> None:
-    model = load_rig(DEFAULT_RIG)
-    for name, (head, skin) in PEOPLE.items():
-        start = time.perf_counter()
-        identity = coefficients(head)
-        avatar = Avatar(
-            name=name,
-            neutral=model.neutral(identity),
-            faces=model.topology.faces,
-            lips=model.topology.regions["lips"],
-            rig=DEFAULT_RIG,
-            identity=identity,
-            look=bake_look(skin, wrinkles=model.wrinkles),
-        )
-        target = assets_folder() / f"{name}.avatar"
-        save_avatar(avatar, target)
-        print(f"{target.name}: {target.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.0f} s")
+    folder, names = Path(sys.argv[1]), sys.argv[2:] or list(PEOPLE)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        start, member = time.perf_counter(), PEOPLE[name]
+        drawn = sample_person(member.seed, member.male, member.age)
+        person = replace(drawn, skin=replace(drawn.skin, **member.skin))
+        target = folder / f"{name}.avatar"
+        save_avatar(make_avatar(name, person, member.outfit), target, QUALITY)
+        print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from talkcli.engine.assets import assets_folder
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.topology import MATERIALS
 from talkcli.engine.face.worn import WORN_STEP
 from talkcli.engine.files import save_struct
@@ -17,7 +17,7 @@ from talkcli.engine.studio.scanned.tailoring import tailored
 
 
 def main() -> None:
-    model = load_scanned_head()
+    model = load_face_model()
     skin = model.topology.faces[model.topology.materials == MATERIALS.index("skin")].unique().long()
     garments = tailored(Path(sys.argv[1]), model.template[skin].double().numpy() * 1000)
     target = assets_folder() / GARMENTS

@@ -1,25 +1,29 @@
-"""Make the built-in head again: python recipes/bake_head.py
+"""Bake the built-in head from ICT-FaceKit Light: python recipes/bake_head.py FOLDER
 
-Writes assets/head.safetensors, the same bytes every time on one machine; about a minute on one core.
+FOLDER is FaceXModel of a checkout, or one with facekit.npz, the same packed. Writes
+assets/head.safetensors, the same bytes every time on one machine; a minute on one core.
 """
 
+import sys
 import time
+from pathlib import Path
 
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.files import save_struct
-from talkcli.engine.studio.head import assemble_head
+from talkcli.engine.studio.scanned.head import STORAGE_STEPS, assemble
+from talkcli.engine.studio.scanned.looks import FIELDS
 
 
 def main() -> None:
     start = time.perf_counter()
-    model = assemble_head()
+    model, fields = assemble(Path(sys.argv[1]))
     target = assets_folder() / "head.safetensors"
-    save_struct(model, target, packed=True)
-    size = target.stat().st_size / 1e6
+    save_struct(model, target, packed=True, steps=STORAGE_STEPS)
+    save_struct(fields, assets_folder() / FIELDS, packed=True, steps={"places": 2e-5, "rings": 1e-3})
     print(
         f"{target}: {len(model.template)} vertices, {len(model.topology.faces)} faces, "
         f"{len(model.identity)} identity components, {len(model.shapes)} shapes, "
-        f"{size:.1f} MB, {time.perf_counter() - start:.0f} s"
+        f"{target.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.0f} s"
     )
 
 

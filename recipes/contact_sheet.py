@@ -1,7 +1,7 @@
 """Look at the built-in head: python recipes/contact_sheet.py FOLDER [SEED]
 
-Writes people.png (12 random identities, front and three-quarter) and faces.png (12 expressions of one of
-the bundled avatars). A few minutes on one core, most of it paint.
+Writes people.png (the bundled ones, front and three-quarter), strangers.png (twelve whom nobody picked) and
+faces.png (12 expressions of two people). A few minutes on one core.
 """
 
 import sys
@@ -20,11 +20,9 @@ from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import portrait
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.studio.expression_space import MOUTHS, UPPER_FACES
-from talkcli.engine.studio.looks import bake_look
-from talkcli.engine.studio.paint.complexion import sample_skin
-from talkcli.engine.studio.shape.assembly import build_head
-from talkcli.engine.studio.shape.identity import sample
+from talkcli.engine.studio.scanned.avatars import sample_avatar
 
+BUNDLED = ("ada", "marta", "emil", "kofi", "noor", "otto")
 SIZE = 320
 FACES: Mapping[str, Mapping[str, float]] = {
     "neutral": {},
@@ -38,27 +36,12 @@ FACES: Mapping[str, Mapping[str, float]] = {
 """Faces of the space of natural ones, feelings with mouth and eyes together."""
 
 
-def stranger(rng: np.random.Generator) -> Avatar:
-    """Somebody at random, face and skin of one sex and age."""
-    model = load_rig(DEFAULT_RIG)
-    male, age = float(rng.random() < 0.5), float(rng.uniform(20, 72))
-    head = sample(rng, sex=(2 * male - 1) * rng.uniform(0.5, 1.0), age=(age - 42) / 18)
-    return Avatar(
-        name="stranger",
-        neutral=torch.from_numpy(build_head(head).vertices / 1000).float(),
-        faces=model.topology.faces,
-        lips=model.topology.regions["lips"],
-        rig=DEFAULT_RIG,
-        look=bake_look(sample_skin(rng, male, age), wrinkles=model.wrinkles),
-    )
-
-
 def pictures(avatar: Avatar, faces: Mapping[str, Mapping[str, float]], preset: str) -> list[np.ndarray]:
     """One picture [SIZE, SIZE, 3] for each face."""
     model = load_rig(DEFAULT_RIG)
     weights = torch.stack([model.weight_vector(**face) for face in faces.values()])
     motion = Motion(Fraction(25), Coefficients(weights, torch.zeros(len(weights), 3)))
-    return list(frames(motion, avatar, portrait(avatar, preset, (SIZE, SIZE))))
+    return list(frames(motion, avatar, portrait(avatar, preset, (SIZE, SIZE)), quality="fine"))
 
 
 def sheet(rows: list[list[np.ndarray]], path: Path) -> None:
@@ -69,14 +52,14 @@ def sheet(rows: list[list[np.ndarray]], path: Path) -> None:
 def main() -> None:
     folder, seed = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
     neutral = {"neutral": FACES["neutral"]}
-    people = [stranger(rng) for _ in range(12)]
-    front = [pictures(person, neutral, "front")[0] for person in people]
-    aside = [pictures(person, neutral, "three-quarter")[0] for person in people]
-    sheet([front[:6], aside[:6], front[6:], aside[6:]], folder / "people.png")
-    faces = pictures(load_avatar(asset("ada.avatar")), FACES, "three-quarter")
-    sheet([faces[:6], faces[6:]], folder / "faces.png")
+    bundled = [load_avatar(asset(f"{name}.avatar")) for name in BUNDLED]
+    strangers = [sample_avatar(seed + number) for number in range(12)]
+    for name, people in (("people", bundled), ("strangers", strangers)):
+        views = [[pictures(who, neutral, view)[0] for who in people] for view in ("front", "three-quarter")]
+        sheet([row[i : i + 6] for i in range(0, len(people), 6) for row in views], folder / f"{name}.png")
+    faces = [pictures(load_avatar(asset(f"{name}.avatar")), FACES, "front") for name in ("ada", "kofi")]
+    sheet([row[i : i + 6] for row in faces for i in (0, 6)], folder / "faces.png")
 
 
 if __name__ == "__main__":

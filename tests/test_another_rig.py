@@ -181,10 +181,10 @@ def test_it_is_saved_and_read_with_its_name(ida, tmp_path):
     who, motion = load_avatar(tmp_path / "ida.avatar"), load_motion(tmp_path / "x.motion")
     assert isinstance(motion.face, Coefficients) and motion.face.rig == who.rig == "flame-toy"
     assert torch.equal(vertices(motion, who), vertices(speaking(), ida))
-    with pytest.raises(BadInput, match="moves the rig flame-toy but avatar mean has the rig talk-head"):
+    with pytest.raises(BadInput, match="moves the rig flame-toy but avatar mean has the rig facekit"):
         vertices(motion, talking_head())
-    with pytest.raises(BadInput, match="moves the rig talk-head; avatar ida has flame-toy"):
-        check_wears(ida, "talk-head")
+    with pytest.raises(BadInput, match="moves the rig facekit; avatar ida has flame-toy"):
+        check_wears(ida, "facekit")
 
 
 def test_its_mouth_is_scored(ida):

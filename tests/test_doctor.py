@@ -11,7 +11,7 @@ import pytest
 from talkcli import __version__
 from talkcli.commands import animate
 from talkcli.engine import installation
-from talkcli.engine.assets import assets_folder, sha256
+from talkcli.engine.assets import FOREIGN_LICENCES, assets_folder, sha256
 
 
 def test_doctor_is_content_where_the_default_path_works(talk):
@@ -31,12 +31,13 @@ def test_json_holds_every_finding(talk):
 def test_every_default_asset_is_listed_with_its_sum_and_licence():
     rows = {row.name: row.found for row in installation.findings() if row.section == "asset"}
     for name in installation.DEFAULTS:
-        assert sha256(assets_folder() / name) in rows[name] and "Apache-2.0" in rows[name]
+        licence = FOREIGN_LICENCES.get(name, "Apache-2.0")
+        assert sha256(assets_folder() / name) in rows[name] and licence in rows[name]
 
 
 def test_what_others_made_is_not_called_ours():
     rows = {row.name: row.found for row in installation.findings() if row.section == "asset"}
-    for name in ("facekit.safetensors", "facekit_fields.safetensors"):
+    for name in ("head.safetensors", "head_fields.safetensors"):
         assert "MIT" in rows[name] and "Apache" not in rows[name]
     notice = Path(__file__).parents[1] / "LICENSES" / "ICT-FaceKit.txt"
     assert "Permission is hereby granted" in notice.read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from triangles import crossings
 
 from talkcli.engine.assets import asset
 from talkcli.engine.face.face_contact import FaceContact
-from talkcli.engine.face.face_model import JOINTS, FaceModel, load_scanned_head
+from talkcli.engine.face.face_model import JOINTS, FaceModel, load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.jaw import JAW_OPEN
 from talkcli.engine.face.lid_contact import LidContact
@@ -33,7 +33,7 @@ CARUNCLE = 0.004
 
 
 def model() -> FaceModel:
-    return load_scanned_head()
+    return load_face_model()
 
 
 def touching() -> FaceContact:
@@ -112,7 +112,7 @@ def gaps(faces: torch.Tensor) -> torch.Tensor:
 
 
 def test_the_file_is_small_and_whole():
-    assert asset("facekit.safetensors").stat().st_size < 5e6
+    assert asset("head.safetensors").stat().st_size < 5e6
     assert len(model().identity) == 100 and model().shape_names == SHAPE_NAMES
     assert len(ARKIT) == 52 and list(ARKIT) == sorted(ARKIT)
     torch.testing.assert_close(model().weights.sum(1), torch.ones(len(model().weights)), atol=2e-3, rtol=0)

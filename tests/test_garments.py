@@ -14,7 +14,7 @@ from scipy.spatial import KDTree
 from talkcli.engine.assets import asset
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.worn import worn_vertices
 from talkcli.engine.motion import Coefficients, Head, Motion
@@ -31,7 +31,7 @@ def neutral(seed: int) -> torch.Tensor:
 
 
 def avatar(seed: int, name: str) -> Avatar:
-    topology = load_scanned_head().topology
+    topology = load_face_model().topology
     lips = topology.regions["lips"]
     worn = (garment_of(name, neutral(seed)),)
     return Avatar("somebody", neutral(seed), topology.faces, lips, "facekit", worn=worn)
@@ -60,7 +60,7 @@ def test_cloth_lies_outside_the_skin_that_is_drawn(seed: int):
     wearer = avatar(seed, name)
     head, faces = wearer.neutral.double().numpy(), wearer.faces.long().numpy()
     skin = drawn_skin(wearer)
-    skin = skin[(load_scanned_head().template.numpy()[skin, 1] < -0.085)]
+    skin = skin[(load_face_model().template.numpy()[skin, 1] < -0.085)]
     normals = cloth_normals(head, faces)
     sheet = wearer.worn[0].points.double().numpy()[: len(wardrobe()[name].points)]
     distance, near = KDTree(head[skin]).query(sheet)
@@ -78,8 +78,8 @@ def test_what_cloth_hides_is_far_from_face_and_throat_and_not_drawn(name: str):
     assert hides is not None and len(hides) > 50
     hidden = wearer.neutral[wearer.faces[hides.long()].long()]
     assert hidden[..., 1].max() < -0.08
-    bare = surface_of(replace(wearer, worn=()), load_scanned_head().topology)
-    dressed = surface_of(wearer, load_scanned_head().topology)
+    bare = surface_of(replace(wearer, worn=()), load_face_model().topology)
+    dressed = surface_of(wearer, load_face_model().topology)
     assert len(dressed.faces) == len(bare.faces) - len(hides) + len(wearer.worn[0].faces)
 
 

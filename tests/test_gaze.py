@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.studio.scanned.balls import LISTENER
 from talkcli.engine.studio.scanned.gaze import gazes, looking_at, openness
 from talkcli.engine.studio.scanned.people import sample_person
@@ -28,7 +28,7 @@ def test_eyes_at_rest_converge_on_the_listener(seed: int):
 
 @pytest.mark.parametrize("point", [(0.4, 0.1, 0.9), (-0.3, -0.1, 0.8), (0.0, 0.02, 0.4), (0.1, 0.3, 1.5)])
 def test_eyes_turn_to_any_point_before_them(point: tuple[float, float, float]):
-    model, neutral = load_scanned_head(), sample_person(2).neutral
+    model, neutral = load_face_model(), sample_person(2).neutral
     weights = looking_at(neutral, torch.tensor(point))
     face = neutral + (model.weight_vector(**weights) @ model.shapes_of(neutral).flatten(1)).view_as(neutral)
     for centre, axis in gazes(face, neutral).values():

@@ -148,7 +148,7 @@ def test_what_shows_no_manner_is_refused(talker, tmp_path):
     still = Coefficients(torch.zeros(15, 54), torch.zeros(15, 3))
     motions = {
         "short": (Motion(Fraction(30), still), "0.5 s of motion"),
-        "mesh": (Motion(Fraction(30), Vertices(torch.zeros(15, 9, 3))), "of the rig talk-head"),
+        "mesh": (Motion(Fraction(30), Vertices(torch.zeros(15, 9, 3))), "of the rig facekit"),
         "slow": (Motion(Fraction(25), still), "30 times a second"),
     }
     for name, (motion, told) in motions.items():

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.worn import Worn, worn_vertices
 from talkcli.engine.studio.paint.pigment import hair_colour
@@ -22,7 +22,7 @@ from talkcli.engine.studio.scanned.hair.hair import hair_of
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
 from talkcli.engine.studio.scanned.looks import read_fields
 from talkcli.engine.studio.scanned.people import sample_identity
-from talkcli.engine.studio.scanned.source import SKIN
+from talkcli.engine.studio.scanned.source import SKIN_VERTS
 
 PEOPLE = 20
 BROWN = torch.from_numpy(hair_colour(0.7, 0.15, 0.0))
@@ -33,7 +33,7 @@ GROWN = [name for name in HAIR_STYLES if name != "bald"]
 def neutrals() -> list[torch.Tensor]:
     """Faces of many shapes; what touches what is of no importance to hair."""
     chance = np.random.default_rng(5)
-    model = load_scanned_head()
+    model = load_face_model()
     return [model.neutral(sample_identity(chance, k % 2)) for k in range(PEOPLE)]
 
 
@@ -49,15 +49,15 @@ def lines(worn: Worn) -> np.ndarray:
 
 @functools.cache
 def skin(number: int) -> tuple[KDTree, np.ndarray, np.ndarray]:
-    model, points = load_scanned_head(), neutrals()[number][:SKIN].double().numpy() * 1000
+    model, points = load_face_model(), neutrals()[number][:SKIN_VERTS].double().numpy() * 1000
     faces = model.topology.faces.long().numpy()
-    faces = faces[(faces < SKIN).all(1)]
+    faces = faces[(faces < SKIN_VERTS).all(1)]
     a, b, c = (points[faces[:, k]] for k in range(3))
     normals = np.zeros_like(points)
     for k in range(3):
         np.add.at(normals, faces[:, k], np.cross(b - a, c - a))
     ears = model.topology.regions["ears"].long().numpy()
-    solid = np.setdiff1d(np.arange(SKIN), ears)
+    solid = np.setdiff1d(np.arange(SKIN_VERTS), ears)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     return KDTree(points[solid]), points[solid], normals[solid]
 
@@ -80,7 +80,7 @@ def test_no_hair_lies_in_a_skull_or_hides_an_eye(style: str):
         middles = (strands[:, 1:] + strands[:, :-1]) / 2
         flat = np.concatenate([strands[:, 1:].reshape(-1, 3), middles[:, 1:].reshape(-1, 3)])
         assert depth(flat, number).max() < 1.0
-        marks = load_scanned_head().landmarks(neutrals()[number]).double().numpy() * 1000
+        marks = load_face_model().landmarks(neutrals()[number]).double().numpy() * 1000
         for corner in (slice(36, 42), slice(42, 48)):
             low, high = marks[corner].min(0) - 4, marks[corner].max(0) + 4
             within = ((flat[:, :2] > low[:2]) & (flat[:, :2] < high[:2])).all(1) & (flat[:, 2] > low[2])
@@ -91,7 +91,7 @@ def test_no_hair_lies_in_a_skull_or_hides_an_eye(style: str):
 def test_hair_grows_inside_the_hairline_and_thins_towards_it(style: str):
     worn = hair(style)
     own = len(worn.points) // worn.nodes
-    inward = inside(directions(read_fields().places[:SKIN].double().numpy() * 1000))
+    inward = inside(directions(read_fields().places[:SKIN_VERTS].double().numpy() * 1000))
     roots = inward[worn.carriers[:own, 0].long().numpy()]
     assert worn.widths is not None
     widths = worn.widths.numpy()
@@ -114,7 +114,7 @@ def test_the_same_seed_grows_the_same_hair_and_another_does_not(style: str):
 @pytest.mark.parametrize("style", GROWN)
 def test_hair_turns_with_the_head(style: str):
     """As a whole but for the nape, whose skin the neck holds back; no strand is longer than before."""
-    model, neutral, worn = load_scanned_head(), neutrals()[0], hair(style)
+    model, neutral, worn = load_face_model(), neutrals()[0], hair(style)
     turn = torch.tensor([[0.1, 0.35, -0.05]])
     joints = model.joints_of(neutral)
     moved = worn_vertices(worn, neutral, model.turned(neutral[None], "neck", joints, turn))[0]
@@ -141,7 +141,7 @@ def test_there_are_ten_styles_and_more_and_colours_from_black_to_white():
 
 @pytest.mark.parametrize("style", ["afro", "long", "curly"])
 def test_hair_is_small_in_a_file(style: str, tmp_path):
-    model = load_scanned_head()
+    model = load_face_model()
     bare = Avatar("a", neutrals()[0], model.topology.faces, model.topology.regions["lips"])
     sizes = []
     for worn in ((), (hair(style),)):
@@ -155,7 +155,7 @@ def test_hair_is_small_in_a_file(style: str, tmp_path):
 def test_a_beard_leaves_lips_and_cheeks_free(style: str):
     for number in range(0, PEOPLE, 4):
         worn, neutral = beard_of(style, BROWN, neutrals()[number]), neutrals()[number]
-        marks = load_scanned_head().landmarks(neutral).double().numpy() * 1000
+        marks = load_face_model().landmarks(neutral).double().numpy() * 1000
         strands = lines(worn)
         assert depth(strands[:, 1:].reshape(-1, 3), number).max() < 1.0
         slit = marks[60:68].mean(0)
@@ -165,7 +165,7 @@ def test_a_beard_leaves_lips_and_cheeks_free(style: str):
 
 
 def test_a_beard_goes_where_the_jaw_goes():
-    model, neutral = load_scanned_head(), neutrals()[2]
+    model, neutral = load_face_model(), neutrals()[2]
     worn = beard_of("goatee", BROWN, neutral)
     opened = model.turned(neutral[None], "jaw", model.joints_of(neutral), torch.tensor([[0.25, 0.0, 0.0]]))
     moved = worn_vertices(worn, neutral, opened)[0].view(-1, worn.nodes, 3)
@@ -181,7 +181,7 @@ def test_glasses_stand_before_the_eyes_clear_of_the_face(style: str):
     for number in range(0, PEOPLE, 2):
         worn, neutral = glasses_of(style, neutrals()[number]), neutrals()[number].double().numpy() * 1000
         points = worn.points.double().numpy() * 1000
-        model = load_scanned_head()
+        model = load_face_model()
         eyes = model.topology.regions["left_eye"].long().numpy()
         rims = points[points[:, 2] > neutral[eyes, 2].max() - 8]
         assert depth(rims, number).max() < 1.5

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
 from talkcli.engine.rendering.camera import look_at
 from talkcli.engine.rendering.lights import light_rig
@@ -35,7 +35,7 @@ def look(melanin: float, **other: float) -> Look:
 @functools.cache
 def picture(melanin: float) -> np.ndarray:
     """Linear light of the face from the front."""
-    model = load_scanned_head()
+    model = load_face_model()
     lips = model.topology.regions["lips"]
     avatar = Avatar("x", model.template, model.topology.faces, lips, "facekit", look=look(melanin))
     painter = Painter(surface_of(avatar, model.topology), 160, 160, light=light_rig(look(melanin)))

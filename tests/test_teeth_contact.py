@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from talkcli.engine.face.face_contact import FaceContact
-from talkcli.engine.face.face_model import FaceModel, load_scanned_head
+from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.teeth_contact import entered
@@ -29,7 +29,7 @@ FACES = {
 
 
 def model() -> FaceModel:
-    return load_scanned_head()
+    return load_face_model()
 
 
 def touching() -> FaceContact:

@@ -149,14 +149,17 @@ def test_a_map_too_small_for_any_texel_is_refused():
 
 
 def test_an_open_jaw_survives_a_published_map():
-    """Within a tenth of a millimetre on the mean, and half of one at the lips."""
+    """Within a tenth of a millimetre on the mean, where texels are its own (lashes share theirs), and half of
+    one at the lips."""
     model = load_face_model()
     topology, jaw = model.topology, model.shapes[model.shape_names.index("jawOpen")]
     maps = drawn(jaw, uv_map(topology.faces, topology.uv, topology.uv_faces, 512))
     reader = uv_reader(topology.faces, topology.uv, topology.uv_faces, 512, verts=len(jaw))
     error = (read_maps(maps, reader) - jaw).norm(dim=-1)
-    assert error.mean() < 1e-4
-    assert error[topology.regions["lips"]].max() < 5e-4
+    own = torch.ones(len(jaw), dtype=torch.bool)
+    own[topology.regions["lashes"].long()] = False
+    assert error[own].mean() < 1e-4
+    assert error[topology.regions["lips"].long()].max() < 5e-4
 
 
 def test_offsets_keep_their_meaning_between_the_bounds():

@@ -12,11 +12,11 @@ DEFAULT_MODEL = "textalker"
 DEFAULT_AVATAR = "ada"
 """Of `talk animate`; `talk doctor` looks for their files."""
 
-DEFAULT_RIG = "talk-head"
+DEFAULT_RIG = "facekit"
 """The built-in head, as avatars and motions name it."""
 
 FACEKIT_LICENCE = "MIT (ICT-FaceKit)"
-FOREIGN_LICENCES = {"facekit.safetensors": FACEKIT_LICENCE, "facekit_fields.safetensors": FACEKIT_LICENCE}
+FOREIGN_LICENCES = {"head.safetensors": FACEKIT_LICENCE, "head_fields.safetensors": FACEKIT_LICENCE}
 """Of bundled files made from the work of others; the texts lie in LICENSES/."""
 
 REINSTALL = "pip install --force-reinstall talkcli"

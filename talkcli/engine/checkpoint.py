@@ -40,7 +40,9 @@ def save_checkpoint(
         "config": dataclasses.asdict(config),
         "provenance": dict(provenance),
     }
-    save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, header, path)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    maps = [name for name, tensor in tensors.items() if tensor.dtype == torch.int8]
+    save_tensors(tensors, header, path, packed=maps)  # maps in whole steps are mostly alike: deflated
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

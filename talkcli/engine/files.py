@@ -9,7 +9,7 @@ import os
 import struct as binary
 import typing
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from glob import escape
@@ -129,29 +129,34 @@ def save_struct(
         return value
 
     header = {"format": FORMAT, **describe(struct, "")}
-    if packed:
-        some = {name: tensor for name, tensor in tensors.items() if tensor.numel()}
-        kinds = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in some.items()}
-        header["packed"] = {name: [kinds[name], list(tensor.shape)] for name, tensor in some.items()}
-        for name, step in (steps or {}).items():
-            some[name] = _in_steps(some[name], step)
-            header["packed"][name] = ["int16", list(some[name].shape), step]
-        seen = pictures or {}
-        header["packed"] |= {name: [PICTURE, *header["packed"][name][1:]] for name in seen}
-        tensors |= {
-            name: _pictured(tensor, seen[name]) if name in seen else _packed(tensor)
-            for name, tensor in some.items()
-        }
-    save_tensors(tensors, header, path)
+    save_tensors(tensors, header, path, packed=tensors if packed else (), steps=steps, pictures=pictures)
 
 
-def save_tensors(tensors: Mapping[str, Tensor], header: Mapping[str, Any], path: Path) -> None:
-    """Tensors and a JSON header in one file, whole or not at all."""
+def save_tensors(
+    tensors: Mapping[str, Tensor],
+    header: Mapping[str, Any],
+    path: Path,
+    *,
+    packed: Collection[str] = (),
+    steps: Mapping[str, float] | None = None,
+    pictures: Mapping[str, int] | None = None,
+) -> None:
+    """Tensors and a JSON header in one file, whole or not at all; those of `packed` as save_struct has it."""
     if spoilt := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
         raise BadInput(
             f"{path} would hold what is no number, in {spoilt[0]}.",
             "What it is made from is damaged; make that again.",
         )
+    some = {name: tensors[name] for name in packed if tensors[name].numel()}
+    forms: dict[str, list[Any]] = {name: [_kind_of(t), list(t.shape)] for name, t in some.items()}
+    for name, step in (steps or {}).items():
+        some[name] = _in_steps(some[name], step)
+        forms[name] = ["int16", list(some[name].shape), step]
+    contents = {name: _packed(tensor) for name, tensor in some.items() if name not in (pictures or {})}
+    for name, quality in (pictures or {}).items():
+        forms[name][0], contents[name] = PICTURE, _pictured(some[name], quality)
+    if forms:
+        header, tensors = {**header, "packed": forms}, {**tensors, **contents}
     with replacing(path) as temporary:
         try:
             save_file(dict(tensors), temporary, metadata={"talk": json.dumps(header)})
@@ -196,6 +201,10 @@ def is_finite(tensor: Tensor) -> bool:
     if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         raise TypeError(f"it holds {tensor.dtype}")
     return bool(torch.isfinite(tensor).all())
+
+
+def _kind_of(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _row_bytes(dtype: torch.dtype, shape: Sequence[int]) -> int:

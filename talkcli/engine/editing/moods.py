@@ -23,27 +23,27 @@ class Mood:
 MOODS: Mapping[str, Mood] = {
     "neutral": Mood(),
     "happy": Mood(
-        {"mouthSmile": 0.45, "cheekSquint": 0.4, "eyeSquint": 0.2, "browOuterUp": 0.12, "mouthUpperUp": 0.05},
+        {"mouthSmile": 0.42, "cheekSquint": 0.3, "eyeSquint": 0.2, "browOuterUp": 0.1, "mouthUpperUp": 0.04},
         opening=1.1, head=(-1.5, 0, 1.5), movement=1.3,
     ),
     "sad": Mood(
-        {"browInnerUp": 0.6, "mouthFrown": 0.4, "mouthShrugLower": 0.15, "eyeLookDown": 0.12},
+        {"browInnerUp": 0.55, "mouthFrown": 0.55, "mouthShrugLower": 0.12, "eyeLookDown": 0.12},
         opening=0.82, head=(5, 0, 2), movement=0.55,
     ),
     "angry": Mood(
-        {"browDown": 0.6, "noseSneer": 0.3, "eyeSquint": 0.25, "eyeWide": 0.1, "mouthFrown": 0.15},
+        {"browDown": 0.75, "noseSneer": 0.25, "eyeSquint": 0.3, "mouthFrown": 0.3, "mouthPress": 0.12},
         opening=1.15, head=(3, 0, 0), movement=1.4,
     ),
     "surprised": Mood(
-        {"browInnerUp": 0.5, "browOuterUp": 0.6, "eyeWide": 0.5},
+        {"browInnerUp": 0.45, "browOuterUp": 0.5, "eyeWide": 0.35},
         opening=1.15, head=(-3, 0, 0), movement=1.2,
     ),
     "afraid": Mood(
-        {"browInnerUp": 0.6, "browDown": 0.15, "eyeWide": 0.45, "mouthStretch": 0.25, "mouthFrown": 0.1},
+        {"browInnerUp": 0.55, "browDown": 0.12, "eyeWide": 0.35, "mouthStretch": 0.3, "mouthFrown": 0.12},
         opening=0.9, head=(-1.5, 0, -1.5), movement=0.8,
     ),
     "disgusted": Mood(
-        {"noseSneer": 0.55, "browDown": 0.35, "mouthUpperUp": 0.14, "mouthFrown": 0.25, "eyeSquint": 0.25},
+        {"noseSneer": 0.4, "browDown": 0.3, "mouthUpperUp": 0.1, "mouthFrown": 0.3, "eyeSquint": 0.25},
         opening=0.9, head=(-2, 3, 0), movement=0.8,
     ),
 }  # fmt: skip

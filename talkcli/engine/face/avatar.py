@@ -23,7 +23,7 @@ class Avatar(TensorStruct):
     lips: Int[Tensor, " lip_verts"]
     """Vertices that the lip metrics measure."""
     rig: str | None = None
-    """`talk-head` if the built-in face model moves it; None for a bare mesh."""
+    """`facekit` if the built-in face model moves it; None for a bare mesh."""
     identity: Float[Tensor, " n_identity"] | None = None
     """Coefficients of the rig's identity space, standard deviations."""
     look: Look | None = None

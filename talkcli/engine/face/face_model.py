@@ -11,13 +11,10 @@ from torch import Tensor
 
 from talkcli.engine.assets import asset
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.contact import Contact
-from talkcli.engine.face.eyelids import Eye
 from talkcli.engine.face.face_contact import FaceContact
 from talkcli.engine.face.jaw import JAW_OPEN, arc_fields, arc_weights, jaw_chord
 from talkcli.engine.face.lid_contact import LidContact
 from talkcli.engine.face.lip_contact import HALF_OPEN, LipContact
-from talkcli.engine.face.lips import Mouth
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
@@ -57,7 +54,7 @@ class FaceModel(TensorStruct):
     wrinkles: Wrinkles | None = None
     joint_regressor: Float[Tensor, "joints verts"] | None = None
     """Joints of a face as means of its vertices; without it every face has the mean face's joints."""
-    contact: Contact | FaceContact | None = None
+    contact: FaceContact | None = None
     """What touches what: lips, teeth, lids, eyeballs."""
     pose_shapes: Float[Tensor, "joints 9 verts 3"] | None = None
     """Pose correctives: metres for each entry, row by row, of a joint's rotation matrix less the identity."""
@@ -181,31 +178,9 @@ class FaceModel(TensorStruct):
         return landmark_points(vertices, self.topology, name)
 
 
-def _read(name: str) -> FaceModel:
-    kinds = (
-        FaceModel,
-        Topology,
-        Landmarks,
-        Wrinkles,
-        Contact,
-        Mouth,
-        Eye,
-        FaceContact,
-        LipContact,
-        LidContact,
-        DentalArch,
-    )
-    model: FaceModel = load_struct(asset(name), kinds)
-    return model.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)
-
-
-@functools.cache
-def load_scanned_head() -> FaceModel:
-    """ICT-FaceKit's head, `facekit`; in steps and half precision on disk, single in memory."""
-    return _read("facekit.safetensors")
-
-
 @functools.cache
 def load_face_model() -> FaceModel:
-    """The built-in head, `talk-head`; half precision on disk, single in memory."""
-    return _read("head.safetensors")
+    """The built-in head, `facekit`; in steps and half precision on disk, single in memory."""
+    kinds = (FaceModel, Topology, Landmarks, Wrinkles, FaceContact, LipContact, LidContact, DentalArch)
+    model: FaceModel = load_struct(asset("head.safetensors"), kinds)
+    return model.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)

@@ -14,7 +14,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.jaw import JAW_OPEN, arc_weights
 from talkcli.engine.face.look import activations
-from talkcli.engine.face.rigs import Rigged, rigged
+from talkcli.engine.face.rigs import FORMER, Rigged, rigged
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Vertices
@@ -108,10 +108,9 @@ def check_moves(motion: Motion, avatar: Avatar) -> None:
             rig = rigged(avatar)
             if rig is None or avatar.rig != name:
                 worn = "is a bare mesh" if rig is None else f"has the rig {avatar.rig}"
-                raise BadInput(
-                    f"This motion moves the rig {name} but avatar {avatar.name} {worn}.",
-                    f"Give an avatar with the rig {name}.",
-                )
+                other = f"Give an avatar with the rig {name}."
+                hint = "It is of an earlier version: animate again." if name == FORMER else other
+                raise BadInput(f"This motion moves the rig {name} but avatar {avatar.name} {worn}.", hint)
             if track.shape[1] > len(rig.shapes):
                 raise BadInput(
                     f"This motion moves {track.shape[1]} shapes; its rig {name} has {len(rig.shapes)}.",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from talkcli.engine.struct import TensorStruct
 
-SEAL = 0.12
+_SEAL = 0.12
 """Fraction of the resting aperture below which lids are shut: a blink is a blink on every face."""
 
 SUDDEN = 4
@@ -17,16 +17,16 @@ SUDDEN = 4
 FOLLOW_UPPER = 0.7
 """Share of the way to where lids meet that the upper lid goes."""
 
-APART = 0.0001
+_APART = 0.0001
 """Metres that stay between the margins of shut lids."""
 
-FOLDED, FOLD = (0.15, 0.4, 0.7, 0.9, 1.0, 1.0, 1.0), 0.002
+_FOLDED, _FOLD = (0.15, 0.4, 0.7, 0.9, 1.0, 1.0, 1.0), 0.002
 """How closely the last columns before the inner canthus meet, and from which gap on, metres."""
 
 SMALLEST = 0.001
 """Metres: lids that lie nearer at rest, next to a canthus, are taken to be so far apart."""
 
-NARROW, WIDE = 0.4, 2.5
+NARROW, _WIDE = 0.4, 2.5
 """The least and most that the shapes of the eyes are scaled to a face's own aperture."""
 
 
@@ -71,7 +71,7 @@ def fitted_shapes(
 ) -> Float[Tensor, "shapes verts 3"]:
     """Shapes of the eye region scaled to this face's aperture, column by column, and to its eyeball."""
     wide, mine = eye.apertures(template), eye.apertures(neutral)
-    ratio = ((mine + SMALLEST) / (wide + SMALLEST)).clamp(NARROW, WIDE)
+    ratio = ((mine + SMALLEST) / (wide + SMALLEST)).clamp(NARROW, _WIDE)
     out = shapes.clone()
     out[:, eye.lids] *= (1 + eye.follow @ (ratio - 1))[:, None]
     out[:, eye.ball] *= eye.located(template, neutral)[1]
@@ -107,7 +107,7 @@ def _closure(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "fram
     gap, full = (sign * (at - at[..., eye.opposite]) for at in (now, rest))
     canthus = eye.opposite == torch.arange(len(eye.opposite))
     openness = (gap / full.clamp(min=SMALLEST / calm.norm(dim=1))).masked_fill(canthus, 1.0)
-    return ((1 - _zipped(openness)) / (1 - SEAL)).clamp(0, 1) ** SUDDEN
+    return ((1 - _zipped(openness)) / (1 - _SEAL)).clamp(0, 1) ** SUDDEN
 
 
 def _met(lids: Tensor, edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frames lid_verts 3"]:
@@ -131,19 +131,19 @@ def _joined(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frame
 def _parted(over: Tensor, under: Tensor) -> tuple[Tensor, Tensor]:
     """The lids' margins without crossing; next to the inner canthus, where they fold, face to face."""
     fold = torch.zeros(over.shape[2])
-    fold[-len(FOLDED) :] = torch.tensor(FOLDED)
+    fold[-len(_FOLDED) :] = torch.tensor(_FOLDED)
     distance = over.norm(dim=-1)
     gap = (_elevation(over) - _elevation(under)) * distance
-    between = (under - over) * ((1 - gap / FOLD).clamp(0, 1) * fold / 2)[..., None]
+    between = (under - over) * ((1 - gap / _FOLD).clamp(0, 1) * fold / 2)[..., None]
     over, under = over + between, under - between
-    apart = (APART / distance - _elevation(over) + _elevation(under)).clamp(min=0) / 2
+    apart = (_APART / distance - _elevation(over) + _elevation(under)).clamp(min=0) / 2
     return _turned(over, apart), _turned(under, -apart)
 
 
 def _between(outer: Tensor, over: Tensor, under: Tensor) -> Float[Tensor, "frames loops 3"]:
     """The outer canthus at the height where the lids beside it meet, the nearer the more they are shut."""
     high, low = _elevation(over), _elevation(under)
-    near = (1 - (high - low) * over.norm(dim=-1) / FOLD).clamp(0, 1)
+    near = (1 - (high - low) * over.norm(dim=-1) / _FOLD).clamp(0, 1)
     return _turned(outer, near * ((high + low) / 2 - _elevation(outer)))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from talkcli.engine.struct import TensorStruct
 
-FOLLOW = (0.15, 0.3, 0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 0.95, 0.8, 0.6, 0.4, 0.2, 0.08)
+_FOLLOW = (0.15, 0.3, 0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 0.95, 0.8, 0.6, 0.4, 0.2, 0.08)
 """How much of a shift of the lip each loop follows, from the mouth's lining outwards."""
 
 BULGE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 0.15, 0.3, 0.4, 0.4, 0.3, 0.15, 0.05, 0.0)
@@ -22,19 +22,19 @@ TOUCHING = slice(2, 14)
 STATIONS, DEPTHS = 31, 16
 """Places from corner to corner, and from back to front, where the gap is measured."""
 
-SEAL, REACH = 0.0005, 0.0014
+_SEAL, _REACH = 0.0005, 0.0014
 """Metres: gaps under SEAL are shut, gaps over REACH are left alone."""
 
-THIN = 0.0002
+LIP_AIR = 0.0002
 """Metres that stay between shut lips, so that their triangles do not cut each other."""
 
-HALF_OPEN, PRESS, MENDED, ROUNDS = 0.45, 0.0003, 0.006, 3
+HALF_OPEN, _PRESS, MENDED, _ROUNDS = 0.45, 0.0003, 0.006, 3
 """The weight at which mouthClose is fitted, how far lips press then and the most that is mended, metres."""
 
-FAR = 1.0
+_FAR = 1.0
 """Metres: where a lip is said to be that is not there."""
 
-FOLDED, FOLD = (1.0, 0.9, 0.7, 0.45, 0.2), 0.003
+_FOLDED, _FOLD = (1.0, 0.9, 0.7, 0.45, 0.2), 0.003
 """How closely columns next to a corner meet those of the other lip, and from which gap on, metres."""
 
 SKIN_DEEP = 0.003
@@ -68,16 +68,16 @@ class Slit(NamedTuple):
     @property
     def gaps(self) -> Float[Tensor, "frames stations"]:
         """From lip to lip where they are nearest; below 0 they cross."""
-        return (self.roof - self.floor).amin(-1).clamp(max=FAR)
+        return (self.roof - self.floor).amin(-1).clamp(max=_FAR)
 
 
 def settle_lips(vertices: Float[Tensor, "frames verts 3"], mouth: LipContact) -> None:
     """In place: no lip crosses the other, gaps too thin to be meant are shut, over-closed lips press flat."""
     lips = vertices[:, mouth.rings]
     gaps = measured(lips, mouth).gaps
-    shut = torch.where(gaps < REACH, ((gaps - SEAL) / (1 - SEAL / REACH)).clamp(min=THIN), gaps)
+    shut = torch.where(gaps < _REACH, ((gaps - _SEAL) / (1 - _SEAL / _REACH)).clamp(min=LIP_AIR), gaps)
     lips = moved(lips, mouth, smoothed(shut - gaps), smoothed((-gaps).clamp(min=0)))
-    lips = moved(lips, mouth, (THIN - measured(lips, mouth).gaps).clamp(min=0))
+    lips = moved(lips, mouth, (LIP_AIR - measured(lips, mouth).gaps).clamp(min=0))
     vertices[:, mouth.rings] = _folded(_pressed_flat(_folded(lips, mouth), mouth), mouth)
 
 
@@ -89,9 +89,9 @@ def closing(
 ) -> Float[Tensor, "verts 3"]:
     """mouthClose as this face needs it: lips just press each other when it is on as far as the jaw opens."""
     close, rest, opened = mouth_close.clone(), neutral[mouth.rings], jaw_open[mouth.rings]
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         lips = (rest + HALF_OPEN * (opened + close[mouth.rings]))[None]
-        parting = smoothed(-PRESS - measured(lips, mouth).gaps.clamp(max=MENDED))
+        parting = smoothed(-_PRESS - measured(lips, mouth).gaps.clamp(max=MENDED))
         close[mouth.rings] += (moved(lips, mouth, parting) - lips)[0] / HALF_OPEN
     return close
 
@@ -99,14 +99,14 @@ def closing(
 def _folded(lips: Tensor, mouth: LipContact) -> Tensor:
     """Next to a corner, where lips fold into each other, loops that are near meet column by column."""
     columns, corner = len(mouth.upper), mouth.corner
-    steps = torch.arange(1, len(FOLDED) + 1)
+    steps = torch.arange(1, len(_FOLDED) + 1)
     above = torch.cat([steps, corner - steps])
     below = torch.cat([columns - steps, corner + steps])
-    share = torch.tensor(FOLDED).repeat(2)
+    share = torch.tensor(_FOLDED).repeat(2)
     between = lips[:, :, below] - lips[:, :, above]
     gap = -between[..., 1]
-    near = (1 - gap / FOLD).clamp(0, 1) * share / 2
-    apart = (THIN - gap).clamp(min=0) / 2
+    near = (1 - gap / _FOLD).clamp(0, 1) * share / 2
+    apart = (LIP_AIR - gap).clamp(min=0) / 2
     step = torch.stack([between[..., 0] * near, apart, between[..., 2] * near], -1)
     out = lips.clone()
     out[:, :, above] += step
@@ -156,7 +156,7 @@ def _envelope(profiles: Tensor, depths: Tensor) -> Float[Tensor, "frames station
     rise = step[..., 1]
     part = (depths[:, None] - start[..., 1]) / torch.where(rise.abs() < 1e-7, 1e-7, rise)
     height = start[..., 0] + part * step[..., 0]
-    return height.masked_fill((part < 0) | (part > 1), -FAR).amax(1)
+    return height.masked_fill((part < 0) | (part > 1), -_FAR).amax(1)
 
 
 def smoothed(values: Float[Tensor, "frames stations"]) -> Float[Tensor, "frames stations"]:
@@ -178,7 +178,7 @@ def moved(
     first, second = corners[..., 0].amin(1)[:, None, None], corners[..., 1].amax(1)[:, None, None]
     place = (2 * lips[..., 0] - first - second) / (first - second)
     at = (place.clamp(-1, 1).asin() / torch.pi + 0.5) * (STATIONS - 1)
-    up = _read(parting, at) * sign * torch.tensor(FOLLOW)[:, None]
+    up = _read(parting, at) * sign * torch.tensor(_FOLLOW)[:, None]
     out = torch.zeros_like(up)
     if pressure is not None:
         out = _read(pressure, at) * torch.tensor(BULGE)[:, None]
@@ -196,7 +196,7 @@ def _read(values: Tensor, at: Tensor) -> Tensor:
 def _pressed_flat(lips: Tensor, mouth: LipContact) -> Tensor:
     """What still crosses meets halfway: surfaces in contact take the same form."""
     slit = measured(lips, mouth)
-    crossing = (slit.floor + THIN - slit.roof).clamp(min=0) / 2
+    crossing = (slit.floor + LIP_AIR - slit.roof).clamp(min=0) / 2
     inner = lips[:, TOUCHING]
     place = (inner[..., 0] - slit.middle[:, :, None]) / slit.half[:, :, None]
     at = (place.clamp(-1, 1).asin() / torch.pi + 0.5) * (STATIONS - 1)

@@ -13,10 +13,14 @@ from torch import Tensor
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import FaceModel, load_face_model, load_scanned_head
+from talkcli.engine.face.face_model import FaceModel, load_face_model
 
-RIGS: dict[str, Callable[[], FaceModel]] = {DEFAULT_RIG: load_face_model, "facekit": load_scanned_head}
+RIGS: dict[str, Callable[[], FaceModel]] = {DEFAULT_RIG: load_face_model}
 """What `Avatar.rig` may name -> its loader, which reads its file once."""
+
+
+FORMER = "talk-head"
+"""The head of versions before this one, of which files may still speak."""
 
 
 class Rigged(NamedTuple):
@@ -33,7 +37,9 @@ class Rigged(NamedTuple):
 def load_rig(name: str) -> FaceModel:
     """The face model of that name, on the mean face; BadInput for one that is not installed."""
     if name not in RIGS:
-        raise BadInput(f"The rig {name} is not installed.", f"Known rigs: {', '.join(RIGS)}.")
+        known = f"Known rigs: {', '.join(RIGS)}."
+        former = "It is of an earlier version: make it again. " if name == FORMER else ""
+        raise BadInput(f"The rig {name} is not installed.", former + known)
     return RIGS[name]()
 
 

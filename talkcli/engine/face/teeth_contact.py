@@ -11,10 +11,10 @@ from talkcli.engine.struct import TensorStruct
 WIDEST = 1.9
 """Radians from the middle of an arch to its last tooth."""
 
-APART = 0.0002
+_APART = 0.0002
 """Metres between lip and tooth."""
 
-ALONG = 0.85
+_ALONG = 0.85
 """How much of a push the loops on either side take over, so that a lip keeps its thickness."""
 
 LEAVING = (1.0,) * 12 + (0.85, 0.65, 0.4, 0.2)
@@ -80,7 +80,7 @@ def entered(
     """How deep lips lie inside the wall, metres."""
     turn, shift = arch.placed(vertices, template)
     still = (lips - shift[:, None, None]) @ torch.linalg.inv(turn)[:, None] - arch.axis
-    return (_pushed(still, arch) - APART).clamp(min=0)
+    return (_pushed(still, arch) - _APART).clamp(min=0)
 
 
 def _past_edge(still: Tensor, other: Tensor, arch: DentalArch) -> Tensor:
@@ -89,7 +89,7 @@ def _past_edge(still: Tensor, other: Tensor, arch: DentalArch) -> Tensor:
         ..., 0
     ]
     sign = -1.0 if arch.upper else 1.0
-    over = ((edge - still[..., 1]) * sign + APART) * (out > 0)
+    over = ((edge - still[..., 1]) * sign + _APART) * (out > 0)
     past, round_ = over.amax(1), out.amax(1)
     slides = ((past < EDGE_WINS * round_) & other).float()
     way = sign * (past * slides)
@@ -105,7 +105,7 @@ def spread(out: Float[Tensor, "frames rings columns"]) -> Float[Tensor, "frames 
     for order in (range(1, len(rows)), range(len(rows) - 2, -1, -1)):
         for k in order:
             before = k - 1 if order.step > 0 else k + 1
-            rows[k] = torch.maximum(rows[k], ALONG * rows[before])
+            rows[k] = torch.maximum(rows[k], _ALONG * rows[before])
     whole = torch.stack(rows, 1)
     return torch.maximum(whole, _evened(_evened(whole)))
 
@@ -135,7 +135,7 @@ def _pushed(still: Tensor, arch: DentalArch) -> Float[Tensor, "frames rings colu
     row, angle = _place(still, arch)
     wall = _along(arch.wall, angle, row)
     far = torch.hypot(still[..., 0], still[..., 2])
-    return (wall + APART - far).clamp(min=0) * (wall > 0.01)
+    return (wall + _APART - far).clamp(min=0) * (wall > 0.01)
 
 
 def _along(table: Tensor, angle: Tensor, row: Tensor) -> Tensor:

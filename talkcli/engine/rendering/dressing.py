@@ -43,7 +43,7 @@ class Dressing(NamedTuple):
     """How many of the M are of meshes"""
 
 
-class Wardrobe(NamedTuple):
+class DrawnDressing(NamedTuple):
     """A dressing, and its faces as they are drawn."""
 
     dressing: Dressing
@@ -80,7 +80,7 @@ def drawn_every(worn: Worn, coarseness: float) -> int:
     return min(max(1, round(coarseness * (area / AREA) ** 0.5)), MOST_LEFT_OUT)
 
 
-def wardrobe_of(avatar: Avatar, coarseness: float) -> Wardrobe:
+def wardrobe_of(avatar: Avatar, coarseness: float) -> DrawnDressing:
     """Hair in fewer and wider ribbons the coarser, see `drawn_every`."""
     things = [worn for worn in avatar.worn if len(worn.points)]
     things.sort(key=lambda worn: worn.kind == "strands")
@@ -112,7 +112,7 @@ def wardrobe_of(avatar: Avatar, coarseness: float) -> Wardrobe:
         int(firsts[solid]),
     )
     kinds = [np.full(count, WORN_KINDS.index(w.kind)) for w, count in zip(things, counts, strict=True)]
-    return Wardrobe(
+    return DrawnDressing(
         dressing,
         joined([part.faces + first for part, first in zip(drawn, firsts, strict=False)], (3,), np.int64),
         joined([part.uv for part in drawn], (3, 2), np.float32),

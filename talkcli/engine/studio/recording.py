@@ -20,12 +20,13 @@ from talkcli.engine.clips import Clip, Contents, lay_out, save_clip, write_all
 from talkcli.engine.editing.moods import MOODS
 from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.look import Look
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.studio.performance import Manner, delivered, draw_manner, perform
 from talkcli.engine.studio.readers import read_aloud, readers
+from talkcli.engine.studio.scanned.looks import bake_look
+from talkcli.engine.studio.scanned.people import sample_person
 from talkcli.engine.studio.texts import sentence
 from talkcli.engine.studio.voices import (
     PLAIN,
@@ -39,9 +40,6 @@ from talkcli.engine.studio.voices import (
 
 LICENCE = "Apache-2.0"
 SOURCE = "talk studio: texts of our own and of the public domain, spoken by espeak-ng and flite"
-
-FACE_SPREAD = 0.8
-"""Standard deviations of the rig's identity space that speakers differ by."""
 
 LIMITS = {
     "speakers": (0, 9999), "takes": (1, 9999), "seed": (0, 2**63 - 1), "fps": (1, 240), "moods": (0, 1),
@@ -127,25 +125,12 @@ def _reader(plan: RecordingPlan, number: int) -> Speaker:
 
 def _faced(plan: RecordingPlan, name: str, voice: Voice, rng: np.random.Generator) -> Speaker:
     manner = draw_manner(voice, rng)
-    model = load_rig(DEFAULT_RIG)
-    drawn = np.clip(rng.normal(size=len(model.identity)), -2, 2) * FACE_SPREAD
-    identity = torch.from_numpy(drawn).float()
-    lips = model.topology.regions["lips"]
-    neutral = model.neutral(identity)
-    look = _painted(voice, rng) if plan.looks else None
-    avatar = Avatar(name, neutral, model.topology.faces, lips, DEFAULT_RIG, identity, look)
+    topology = load_rig(DEFAULT_RIG).topology
+    who = sample_person(int(rng.integers(2**31)), male=float(voice.pitch < 150))
+    look = bake_look(who.skin) if plan.looks else None
+    lips = topology.regions["lips"]
+    avatar = Avatar(name, who.neutral, topology.faces, lips, DEFAULT_RIG, who.identity, look)
     return Speaker(voice, manner, avatar)
-
-
-def _painted(voice: Voice, rng: np.random.Generator) -> Look:
-    """A skin that goes with the voice."""
-    from talkcli.engine.studio.looks import (
-        bake_look,  # builds the head's surface: seconds, for those who want it
-    )
-    from talkcli.engine.studio.paint.complexion import sample_skin
-
-    skin = sample_skin(rng, male=float(voice.pitch < 150))
-    return bake_look(skin, wrinkles=load_rig(DEFAULT_RIG).wrinkles)
 
 
 def record(plan: RecordingPlan, name: str) -> Clip:

@@ -13,7 +13,6 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from talkcli.engine.compiled import making_arrays
 from talkcli.engine.studio.painted_parts import PARTS
-from talkcli.engine.studio.shape.head_mesh import EyeRings, HeadMesh
 
 Field = NDArray[np.float32]
 
@@ -104,40 +103,6 @@ def _vertex_normals(vertices: NDArray, faces: NDArray) -> Field:
     for k in range(3):
         np.add.at(total, faces[:, k], normal)
     return (total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
-
-
-def _ring_fields(head: HeadMesh) -> NDArray:
-    """[V, 6] the vertex values of lip, lip_u, lip_upper, lid, lid_s, lid_upper."""
-    fields = np.zeros((len(head.vertices), 6))
-    fields[:, 0], fields[:, 3] = 3.0, -1.0
-    mouth = head.mouth
-    half = np.abs(head.vertices[mouth.slit][:, 0]).max()
-    fields[:, 1] = np.clip(head.vertices[:, 0] / half, -1, 1)
-    fields[:, 2] = head.vertices[:, 1] > head.vertices[mouth.slit][:, 1].mean()
-    for ring, fraction in zip(mouth.rings, mouth.fraction, strict=True):
-        fields[ring, 0], fields[ring, 1], fields[ring, 2] = fraction, mouth.u, mouth.upper
-        fields[ring[np.abs(mouth.u) > 0.999], 2] = 0.5
-    for eye in head.eyes.values():
-        _lid_fields(fields, head, eye)
-    return fields
-
-
-def _lid_fields(fields: NDArray, head: HeadMesh, eye: EyeRings) -> None:
-    side = np.sign(eye.centre[0])
-    near = (head.vertices[:, 0] * side > 0) & (fields[:, 3] < 0)
-    fields[near, 4] = np.clip((head.vertices[near, 0] * side - abs(eye.centre[0])) / 31 + 0.5, 0, 1)
-    fields[near, 5] = head.vertices[near, 1] > eye.centre[1]
-    for number, ring in enumerate(eye.rings):
-        fields[ring, 3], fields[ring, 4], fields[ring, 5] = number, eye.s, eye.upper
-        fields[ring[(eye.s < 1e-3) | (eye.s > 1 - 1e-3)], 5] = 0.5
-
-
-def make_canvas(head: HeadMesh, size: int) -> Canvas:
-    """Bake the template's fields into its atlas."""
-    part = np.full(len(head.vertices), -1, np.int8)
-    for number, name in enumerate(PARTS):
-        part[head.parts[name]] = number
-    return canvas_of(head.vertices, head.faces, head.uv[head.uv_faces], part, _ring_fields(head), size)
 
 
 def canvas_of(

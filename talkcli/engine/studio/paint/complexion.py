@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-GARMENTS = (
+GARMENT_COLOURS = (
     (0.055, 0.075, 0.11), (0.035, 0.035, 0.04), (0.17, 0.17, 0.18), (0.45, 0.44, 0.41),
     (0.06, 0.09, 0.07), (0.13, 0.045, 0.05), (0.16, 0.12, 0.085), (0.09, 0.13, 0.19),
 )  # fmt: skip
@@ -97,6 +97,6 @@ def sample_skin(
         iris_melanin=iris,
         iris_yellow=float(rng.beta(2, 3)),
         pupil=float(rng.uniform(1.5, 2.3)),
-        garment=GARMENTS[int(rng.integers(len(GARMENTS)))],
+        garment=GARMENT_COLOURS[int(rng.integers(len(GARMENT_COLOURS)))],
         seed=int(rng.integers(1 << 30)),
     )

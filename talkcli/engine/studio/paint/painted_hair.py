@@ -9,9 +9,6 @@ from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.paint.pigment import hair_colour
 from talkcli.engine.studio.paint.strands import grow, scatter
-from talkcli.engine.studio.scalp import comb, directions, inside
-from talkcli.engine.studio.shape.atlas import BOXES
-from talkcli.engine.studio.shape.hair import LOCKS
 
 LASH_PARTING = 22.0
 """mm: lashes below this height are the lower lid's"""
@@ -19,14 +16,6 @@ BROW_X = (8.0, 13.0, 20.0, 28.0, 36.0, 43.0, 50.0)
 BROW_Y = (38.4, 39.5, 41.0, 42.8, 43.7, 42.0, 37.4)
 BROW_HALF = (2.6, 3.7, 3.9, 3.4, 2.7, 1.9, 0.8)
 """the middle line and half height of the left brow along x, mm"""
-
-
-def paint_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """All hair that grows from the skin."""
-    scalp_hair(paint, canvas, person)
-    beard(paint, canvas, person)
-    brows(paint, canvas, person)
-    lash_line(paint, canvas, person)
 
 
 def lay(paint: Paint, canvas: Canvas, cover: Field, shade: Field, colour: np.ndarray, height: float) -> None:
@@ -142,51 +131,3 @@ def beard_zone(skin: Region, canvas: Canvas, seed: int) -> Field:
     bare = 1 - 0.75 * skin.blob((0, -60.5, 100), (9, 3.5, 20)) - 0.35 * skin.blob((13, -61, 96), (6, 6, 20))
     sparse = 1 - 0.45 * skin.blob((36, -38, 70), (14, 12, 30))
     return (below * neck * front * off_lips * np.clip(bare, 0, 1) * sparse).astype(np.float32)
-
-
-def scalp_hair(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """Hair grows out of the skin: single hairs at the border, ever denser, until they hide it."""
-    rng = np.random.default_rng([person.seed, 81])
-    skin = Region.of(canvas, canvas.within("skin"))
-    way = directions(skin.position.astype(np.float64))
-    inward = inside(way) + 2.0 * noise.octaves(skin.position / 8, 2, person.seed + 82)
-    colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
-    whole = np.zeros(len(canvas.texels), np.float32)
-    whole[skin.texels] = 0.85 * smooth(inward, -9.0, 5.0)
-    lay(paint, canvas, whole, np.ones_like(whole), colour * (0.7 + 0.4 * person.hair_grey), 0.0)
-    flow = np.zeros_like(canvas.position)
-    flow[skin.texels] = comb(way)
-    density = np.zeros_like(whole)
-    density[skin.texels] = 1.2 * smooth(inward, -12.0, 4.0)
-    roots = scatter(canvas, density, rng)
-    length = rng.uniform(2.5, 7, len(roots))
-    cover, shade = grow(
-        canvas, roots, flow, length, 0.12, rng, canvas.within("skin"), spread=0.3, curl=0.4, contrast=0.3
-    )
-    lay(paint, canvas, cover * 0.9, shade, colour, 0.2)
-    cap(paint, canvas, person)
-
-
-def cap(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """The hair's own surface: broad strands down the sheet, which the renderer splits into fine ones; the
-    locks of its edge, too small for strands, in their mean colour and duller."""
-    own = canvas.within("hair")
-    texels = np.flatnonzero(own)
-    rng = np.random.default_rng([person.seed, 84])
-    colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
-    row, column = np.divmod(canvas.texels[texels], canvas.size)
-    tufts = np.stack([150 * column, 30 * row, 0 * row], 1) / canvas.size
-    shade = 0.85 + 0.08 * noise.octaves(canvas.position[texels] / 7, 3, person.seed + 85)
-    shade += 0.16 * noise.octaves(tufts, 2, person.seed + 87)
-    paint.colour[texels] = colour * shade[:, None]
-    paint.strength[texels], paint.roughness[texels] = 0.3, 0.6
-    roots = scatter(canvas, np.where(own, 0.06, 0.0), rng)
-    length = rng.uniform(15, 40, len(roots))
-    cover, tint = grow(canvas, roots, canvas.down, length, 1.0, rng, own, spread=0.1, curl=0.2, contrast=0.5)
-    lay(paint, canvas, cover * 0.7, tint, colour, 0.3)
-    left, _, right, _ = BOXES["hair"]
-    locks = column > (left + (right - left) * (LOCKS - 0.005)) * canvas.size
-    mean = paint.colour[texels[~locks]].mean(0)
-    tint = 1 + 0.3 * noise.octaves(canvas.position[texels[locks]] / 3, 2, person.seed + 86)
-    paint.colour[texels[locks]] = mean * tint[:, None]
-    paint.strength[texels[locks]] = 0.08

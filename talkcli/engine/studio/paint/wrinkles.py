@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from talkcli.engine.face.look import RELIEF_UNIT, Wrinkles
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.noise import smooth
-from talkcli.engine.studio.paint.canvas import Canvas, Field, make_canvas
+from talkcli.engine.studio.paint.canvas import Canvas, Field
 from talkcli.engine.studio.paint.creases import Ground, crease, curve, fading
 from talkcli.engine.studio.paint.paint import Region
-from talkcli.engine.studio.shape.head_mesh import HeadMesh
 
 SIZE = 512
 BLOOD_SIZE = 128
@@ -29,11 +28,6 @@ class Fold:
     height: Field
     blood: Field
     drivers: dict[str, float]
-
-
-def make_wrinkles(head: HeadMesh, shape_names: Iterable[str]) -> Wrinkles:
-    """The wrinkle maps of a head for a rig with these shapes."""
-    return wrinkles_on(make_canvas(head, SIZE), shape_names)
 
 
 def wrinkles_on(canvas: Canvas, shape_names: Iterable[str]) -> Wrinkles:

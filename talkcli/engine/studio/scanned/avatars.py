@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.pigment import hair_colour
 from talkcli.engine.studio.scanned.cloth import Dress, Dye
@@ -80,7 +80,7 @@ def sample_outfit(chance: np.random.Generator, skin: SkinParameters) -> Outfit:
 
 def make_avatar(name: str, person: Person, outfit: Outfit, size: int = ATLAS) -> Avatar:
     """An avatar of the scanned head, with a skin of so many texels across."""
-    topology, skin = load_scanned_head().topology, person.skin
+    topology, skin = load_face_model().topology, person.skin
     if outfit.beard is not None:
         skin = replace(skin, stubble=max(skin.stubble, 0.5))
     strands = hair_colour(skin.hair_eumelanin, skin.hair_pheomelanin, skin.hair_grey)

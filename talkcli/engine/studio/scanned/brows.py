@@ -15,10 +15,10 @@ from talkcli.engine.studio.paint.strands import grow, scatter
 LAYERS = ((2.8, 0.08, 0.85, 0.30), (0.95, 0.16, 1.0, 0.45))
 """Hairs a square millimetre, their width in mm, how long they are, and how much they differ in brightness."""
 
-ALONG, LIFT = (0, 0.08, 0.22, 0.5, 0.75, 1.0), (1.45, 1.15, 0.72, 0.30, 0.0, -0.40)
+_ALONG, _LIFT = (0, 0.08, 0.22, 0.5, 0.75, 1.0), (1.45, 1.15, 0.72, 0.30, 0.0, -0.40)
 """How far along the brow, from the nose, and the radians by which hairs rise there."""
 
-PLACES, LENGTHS = (8, 16, 30, 42, 50), (4.0, 6.6, 7.4, 6.2, 3.8)
+_PLACES, LENGTHS = (8, 16, 30, 42, 50), (4.0, 6.6, 7.4, 6.2, 3.8)
 """mm from the midline, and how long hairs are there."""
 
 
@@ -30,7 +30,7 @@ def paint_brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     ragged = 1 + 0.45 * noise.octaves(skin.position / 2.2, 2, person.seed + 63)
     inside = np.clip(inside * ragged, 0, 1.2) * np.interp(along, [0, 0.12, 0.3, 1], [0.45, 0.8, 1.0, 0.9])
     side = np.sign(skin.position[:, 0])
-    lift = np.interp(along, ALONG, LIFT) - 0.5 * np.clip(across, -1.2, 1.2)
+    lift = np.interp(along, _ALONG, _LIFT) - 0.5 * np.clip(across, -1.2, 1.2)
     lift = lift + 0.15 * noise.octaves(skin.position / 4, 2, person.seed + 62)
     flow = np.zeros_like(canvas.position)
     flow[skin.texels] = np.stack([side * np.cos(lift), np.sin(lift), 0 * lift], 1)
@@ -45,7 +45,7 @@ def paint_brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
         density[skin.texels] = dense * (0.45 + 0.9 * person.brow_density) * inside
         roots = scatter(canvas, density, chance)
         place = np.abs(canvas.position[roots, 0])
-        length = reach * np.interp(place, PLACES, LENGTHS) * chance.uniform(0.55, 1.15, len(roots))
+        length = reach * np.interp(place, _PLACES, LENGTHS) * chance.uniform(0.55, 1.15, len(roots))
         length *= 0.85 + 0.3 * person.male
         cover, shade = grow(
             canvas, roots, flow, length, width, chance, canvas.within("skin"), 0.16, 0.35, contrast

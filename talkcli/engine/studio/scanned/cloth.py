@@ -27,7 +27,7 @@ RIB = 2.6
 KNIT = ("jumper",)
 """Cloth that is knitted all over."""
 
-MATT = (0.10, 0.85)
+_MATT = (0.10, 0.85)
 """Specular strength and roughness."""
 
 
@@ -41,7 +41,7 @@ class Dress:
 
 
 @dataclass(frozen=True)
-class Ground:
+class _Ground:
     """What lies under texels [k] of the cloth's box."""
 
     place: NDArray
@@ -71,11 +71,11 @@ def paint_cloth(
     shade = 1 + 0.07 * fine + 0.04 * worn - 0.22 * seam - 0.05 * inside + 0.10 * (rib - 0.5)
     dye = np.array(dress.dyes)[ground.dye] * exposure**-DIMMED
     colour[rows, columns] = np.clip(dye * shade[:, None], 0.004, 0.75)
-    gloss[rows, columns] = MATT
+    gloss[rows, columns] = _MATT
     height[rows, columns] = 0.05 * fine + 0.4 * inside - 0.35 * seam + 0.25 * (rib - 0.5)
 
 
-def _ground(name: str, size: int) -> tuple[NDArray, NDArray, Ground]:
+def _ground(name: str, size: int) -> tuple[NDArray, NDArray, _Ground]:
     """Rows and columns of the box's texels, and what lies under each or nearest to it."""
     cloth = wardrobe()[pick(name, wardrobe(), "garment")]
     corners = boxed(cloth.uv.double().numpy(), "cloth")[cloth.uv_faces.numpy()]
@@ -91,7 +91,7 @@ def _ground(name: str, size: int) -> tuple[NDArray, NDArray, Ground]:
     def under(values: NDArray) -> NDArray:
         return np.einsum("nk...,nk->n...", values[triangle], weights)
 
-    ground = Ground(
+    ground = _Ground(
         under(cloth.points.numpy() * 1000), under(cloth.from_edge.numpy() * 1000), cloth.colour.numpy()[face]
     )
     return row.ravel(), column.ravel(), ground

@@ -18,13 +18,13 @@ from talkcli.engine.studio.scanned.loops import EyeLoops
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
 from talkcli.engine.studio.scanned.source import MULTI_PIE
 
-SLIT = 8
+_SLIT = 8
 """The loop of the mouth where lips meet, and the painters' place 0; 1 is the border of the red."""
 
 LID = ([0, 1.2, 2.2, 3.6, 5.2, 8.9, 14.8], [6, 5, 4, 3, 2, 1, 0])
 """mm over the skin from the lid's margin, and the painters' number of the loop there."""
 
-MARGIN = 4
+_MARGIN = 4
 """The loop of the eye that is the outer edge of the lid's margin."""
 
 OF_PARTS = {
@@ -64,7 +64,7 @@ def _lips(mesh: ScannedMesh, points: Array, mouth: Index) -> Array:
     to corner, and 1 above the slit."""
     loops = mesh.index[mouth]
     outline = _smooth_loop(points[mesh.index[list(MULTI_PIE[48:60])]])
-    slit = _smooth_loop(points[loops[SLIT]])
+    slit = _smooth_loop(points[loops[_SLIT]])
     to_border, to_slit = (KDTree(line).query(points)[0] for line in (outline, slit))
     half = np.abs(outline[:, 0]).max()
     fraction = np.full(len(points), 3.0)
@@ -72,8 +72,8 @@ def _lips(mesh: ScannedMesh, points: Array, mouth: Index) -> Array:
     red = to_slit / (to_slit + to_border + 1e-9)
     enclosed = within(outline[:, :2], points[:, :2]) & (points[:, 2] > 80)
     fraction[near] = np.where(enclosed, red, 1 + to_border / 9.0)[near]
-    for number in range(SLIT):
-        fraction[loops[number]] = (number - SLIT) / 3
+    for number in range(_SLIT):
+        fraction[loops[number]] = (number - _SLIT) / 3
     fraction[mesh.parts["cavity"]] = -4.0
     inner = points[mesh.index[list(MULTI_PIE[60:65])]]
     line = np.interp(points[:, 0], np.sort(inner[:, 0]), inner[inner[:, 0].argsort(), 1])
@@ -89,12 +89,12 @@ def _lids(mesh: ScannedMesh, points: Array, eyes: dict[str, EyeLoops]) -> Array:
         ring = eyes[side].ring
         own = mesh.index[np.flatnonzero(ring >= 0)]
         number = ring[ring >= 0]
-        margin = points[own[number == MARGIN]]
+        margin = points[own[number == _MARGIN]]
         x, along = margin[:, 0] * sign, points[own, 0] * sign
         corners = np.array([margin[x.argmin(), 1], margin[x.argmax(), 1]])
         away = KDTree(margin).query(points[own])[0]
-        lid = np.where(number <= MARGIN, 8 - number / 2, np.interp(away, *LID))
-        out[own, 0] = np.where((number > MARGIN) & (away > LID[0][-1]), -1, lid)
+        lid = np.where(number <= _MARGIN, 8 - number / 2, np.interp(away, *LID))
+        out[own, 0] = np.where((number > _MARGIN) & (away > LID[0][-1]), -1, lid)
         out[own, 1] = np.clip((along - x.min()) / np.ptp(x), 0, 1)
         out[own, 2] = points[own, 1] > np.interp(along, [x.min(), x.max()], corners)
     return out

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from talkcli.engine.assets import asset
 from talkcli.engine.errors import pick
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.topology import MATERIALS
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.files import load_struct
@@ -31,10 +31,10 @@ OFF_SKIN, AT_EDGE, WITHIN = 0.004, 0.002, 0.015
 CHEST = (0.092, 0.116)
 """Metres beside the midline over which the scanned bust ends: cloth hangs free."""
 
-SHOULDERS = -0.085
+_SHOULDERS = -0.085
 """Metres: skin below it carries cloth."""
 
-CARRIERS, NEAR, FAR = 24, 0.022, 0.130
+CARRIERS, _NEAR, _FAR = 24, 0.022, 0.130
 """Vertices that fit cloth to an identity; metres over which they are averaged, and beyond which they fade."""
 
 CLINGS = 0.030
@@ -43,10 +43,10 @@ CLINGS = 0.030
 HEM = 0.007
 """Metres that open edges are turned in."""
 
-REACH = 2
+_REACH = 2
 """Faces beside those that are seen that are drawn, too: the neck turns."""
 
-BORDER, TOUCHES = 0.020, 0.012
+_BORDER, TOUCHES = 0.020, 0.012
 """Metres from the neckline on, and from the cloth, where shoulders are left out: they would pierce it."""
 
 
@@ -105,28 +105,28 @@ def garment_of(name: str, neutral: Float[Tensor, "verts 3"]) -> Worn:
 @functools.cache
 def _skin_faces() -> Index:
     """[n] which faces of the head are skin."""
-    return np.flatnonzero(load_scanned_head().topology.materials.numpy() == MATERIALS.index("skin"))
+    return np.flatnonzero(load_face_model().topology.materials.numpy() == MATERIALS.index("skin"))
 
 
 def _bust(head: Float[Tensor, "verts 3"]) -> tuple[Index, KDTree]:
     """Vertices of neck and shoulders, and a tree of them."""
-    skin = np.unique(load_scanned_head().topology.faces.numpy()[_skin_faces()])
-    skin = skin[load_scanned_head().template.numpy()[skin, 1] < SHOULDERS]
+    skin = np.unique(load_face_model().topology.faces.numpy()[_skin_faces()])
+    skin = skin[load_face_model().template.numpy()[skin, 1] < _SHOULDERS]
     return skin, KDTree(head.double().numpy()[skin])
 
 
 @functools.cache
 def _carriers(name: str) -> tuple[Index, Array]:
     """[points, CARRIERS] vertices of the head and how much each carries."""
-    skin, tree = _bust(load_scanned_head().template)
+    skin, tree = _bust(load_face_model().template)
     distance, near = tree.query(wardrobe()[name].points.double().numpy(), k=CARRIERS)
-    share = np.exp(-((distance / (distance[:, :1] + NEAR)) ** 2))
-    return skin[near], share * np.exp(-((distance[:, :1] / FAR) ** 2)) / share.sum(1, keepdims=True)
+    share = np.exp(-((distance / (distance[:, :1] + _NEAR)) ** 2))
+    return skin[near], share * np.exp(-((distance[:, :1] / _FAR) ** 2)) / share.sum(1, keepdims=True)
 
 
 def _carried(name: str, neutral: Array) -> Array:
     carriers, share = _carriers(name)
-    moved = neutral - load_scanned_head().template.double().numpy()
+    moved = neutral - load_face_model().template.double().numpy()
     return wardrobe()[name].points.double().numpy() + (moved[carriers] * share[..., None]).sum(1)
 
 
@@ -139,8 +139,8 @@ def cloth_normals(points: Array, faces: Index) -> Array:
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
-def neighbours(faces: Index, count: int):
-    """[count, count] sparse: means of each vertex's neighbours."""
+def cloth_neighbours(faces: Index, count: int):
+    """[count, count] sparse: means of each vertex's cloth_neighbours."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     both = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
     near = coo_matrix((np.ones(len(both)), both.T), (count, count)).tocsr()
@@ -154,7 +154,7 @@ def _off_skin(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) 
     normals = _skin_normals(neutral)[skin]
     edge = np.exp(-cloth.from_edge.double().numpy() / WITHIN) * cloth.tight
     off = OFF_SKIN + (AT_EDGE - OFF_SKIN) * edge
-    mean = neighbours(_sheet(cloth), len(points))
+    mean = cloth_neighbours(_sheet(cloth), len(points))
     for _ in range(4):
         distance, near = tree.query(points, k=6)
         depth = ((points[:, None] - head[skin][near]) * normals[near]).sum(-1)
@@ -186,18 +186,18 @@ def _hemmed(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) ->
 
 
 def _skin_normals(neutral: Float[Tensor, "verts 3"]) -> Array:
-    faces = load_scanned_head().topology.faces.long().numpy()[_skin_faces()]
+    faces = load_face_model().topology.faces.long().numpy()[_skin_faces()]
     return cloth_normals(neutral.double().numpy(), faces)
 
 
 def _hidden(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) -> Index:
     """Faces of the head that no camera sees past the cloth, and those of the shoulders that touch it."""
     head, own = neutral.double().numpy(), _skin_faces()
-    faces = load_scanned_head().topology.faces.long().numpy()[own]
-    bust = (load_scanned_head().template.numpy()[faces, 1] < SHOULDERS).all(1)
+    faces = load_face_model().topology.faces.long().numpy()[own]
+    bust = (load_face_model().template.numpy()[faces, 1] < _SHOULDERS).all(1)
     own, faces = own[bust], faces[bust]
     seen = uncovered(head, faces, points, cloth.faces.long().numpy())
-    for _ in range(REACH):
+    for _ in range(_REACH):
         shown = np.zeros(len(head), bool)
         shown[faces[seen]] = True
         seen = shown[faces].any(1)
@@ -206,6 +206,6 @@ def _hidden(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) ->
     offset, way = head - sheet[near], cloth_normals(sheet, _sheet(cloth))[near]
     alike = (cloth_normals(head, faces) * way).sum(1) > 0.3
     close = np.abs((offset * way).sum(1)) < TOUCHES
-    inner = cloth.from_edge.numpy()[near] > BORDER
+    inner = cloth.from_edge.numpy()[near] > _BORDER
     pierced = alike & close & inner & (np.abs(head[:, 0]) > CHEST[0]) & (head[:, 1] < -0.1)
     return own[~seen | pierced[faces].any(1)]

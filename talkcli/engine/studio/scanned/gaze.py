@@ -9,22 +9,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.face.face_contact import FaceContact
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.lid_contact import LidContact
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.balls import SIDES, TURN, cornea_axis
 from talkcli.engine.studio.scanned.landmarks import LIMBUS
 
-ROUNDS = 4
+_ROUNDS = 4
 """Times that the weights are corrected: a shape moves along the chord of what it turns."""
 
 
-MARGIN_LOOP, MIDDLE = 1, 5
+MARGIN_LOOP, _MIDDLE = 1, 5
 """The loop of the lids' margins whose height is measured, and over how many columns."""
 
 
 def eye_contacts() -> Mapping[str, LidContact]:
-    contact = load_scanned_head().contact
+    contact = load_face_model().contact
     assert isinstance(contact, FaceContact)
     return dict(zip(SIDES, (contact.left, contact.right), strict=True))
 
@@ -36,7 +36,7 @@ def gazes(
 
     `neutral`: the same person at rest, whose eyeballs tell the size; by default the face itself.
     """
-    model, rest = load_scanned_head(), face if neutral is None else neutral
+    model, rest = load_face_model(), face if neutral is None else neutral
     found = {}
     for side, eye in eye_contacts().items():
         centre = eye.located(model.template, rest)[0].double().numpy()
@@ -50,10 +50,10 @@ def gazes(
 
 def looking_at(neutral: Float[Tensor, "verts 3"], point: Float[Tensor, " 3"]) -> dict[str, float]:
     """Weights of the eyeLook shapes, 0..1, that turn both eyes of a person at rest to a point, metres."""
-    model = load_scanned_head()
+    model = load_face_model()
     shapes, target = model.shapes_of(neutral), point.double().numpy()
     weights = dict.fromkeys((f"eye{way}{side.capitalize()}" for side in SIDES for way in TURN), 0.0)
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         moved = neutral + sum(
             value * shapes[model.shape_names.index(name)] for name, value in weights.items()
         )
@@ -81,11 +81,11 @@ def _pitch(way: Array) -> float:
 
 def openness(neutral: Float[Tensor, "verts 3"]) -> float:
     """How far the lids are open in the middle of both eyes, of the height of the iris."""
-    model, shares = load_scanned_head(), []
+    model, shares = load_face_model(), []
     for eye in eye_contacts().values():
         centre, spread = eye.located(model.template, neutral)
         radius = spread * float((model.template[eye.ball] - eye.centre).norm(dim=1).median())
         over, under = (neutral[loops[MARGIN_LOOP], 1] - centre[1] for loops in (eye.over, eye.under))
-        gap = float(over.topk(MIDDLE).values.mean() + (-under).topk(MIDDLE).values.mean())
+        gap = float(over.topk(_MIDDLE).values.mean() + (-under).topk(_MIDDLE).values.mean())
         shares.append(gap / (2 * radius * np.sin(LIMBUS)))
     return float(np.mean(shares))

@@ -39,10 +39,10 @@ from talkcli.engine.studio.scanned.source import read_source
 
 NAME = "facekit"
 
-STEPS: Mapping[str, float] = {"identity": 1.2e-5, "shapes": 2e-5}
+STORAGE_STEPS: Mapping[str, float] = {"identity": 1.2e-5, "shapes": 2e-5}
 """Metres in which the bases are kept on disk: people are off by 0.05 mm at most on average."""
 
-JAW, CLOSE = SHAPE_NAMES.index("jawOpen"), SHAPE_NAMES.index("mouthClose")
+_JAW, _CLOSE = SHAPE_NAMES.index("jawOpen"), SHAPE_NAMES.index("mouthClose")
 
 REST: Mapping[str, float] = {"eyeBlink": 0.05, "mouthSmile": 0.10}
 """What every face does at rest: FaceKit's stands wide-eyed, with corners that hang."""
@@ -50,13 +50,13 @@ REST: Mapping[str, float] = {"eyeBlink": 0.05, "mouthSmile": 0.10}
 TO_RIDGE = 1.6
 """How much further tongueUp lifts the tip than in `shapes`, where what is seen was found out by it."""
 
-PAIRS = 27
+_PAIRS = 27
 
-MEETING = slice(5, 10)
+_MEETING = slice(5, 10)
 """The loops of the mouth at which lips may meet."""
 
 
-PLACES = "paint_places.npz"
+_PLACES = "paint_places.npz"
 """Where each of FaceKit's vertices lies on the head that the painters were written for, mm."""
 
 
@@ -75,10 +75,10 @@ def assemble(folder: Path) -> tuple[FaceModel, PaintFields]:
     lips = make_mouth(mesh, mouth)
     calm = mesh.carried(source.base) + np.tensordot(_resting(), shapes, 1)
     points, modes = sealed(calm / 1000, mesh.carried(source.identity) / 1000, lips)
-    shapes[CLOSE] = _closing(points, shapes, lips)
+    shapes[_CLOSE] = _closing(points, shapes, lips)
     joints, balls, mm = make_joints(source.base), balls_of(source.base), points * 1000
-    shapes[JAW, mesh.parts["lower_teeth"]] = opened_teeth(mm[mesh.parts["lower_teeth"]])
-    places = np.load(folder / PLACES)["places"].astype(np.float64)
+    shapes[_JAW, mesh.parts["lower_teeth"]] = opened_teeth(mm[mesh.parts["lower_teeth"]])
+    places = np.load(folder / _PLACES)["places"].astype(np.float64)
     fields = make_fields(mesh, mm, places, mouth, eyes)
     topology = _topology(
         mesh, mm, mouth, make_regions(mesh, mm, mouth, eyes), make_landmarks(mesh, mm, balls)
@@ -117,7 +117,7 @@ def _topology(
         materials=torch.from_numpy(mesh.materials.astype(np.int32)),
         regions={name: torch.from_numpy(np.sort(index).astype(np.int32)) for name, index in regions.items()},
         landmarks=landmarks,
-        lip_pairs=torch.from_numpy(lip_pairs(points, mesh.index[mouth[MEETING]]).astype(np.int32)),
+        lip_pairs=torch.from_numpy(lip_pairs(points, mesh.index[mouth[_MEETING]]).astype(np.int32)),
     )
 
 
@@ -129,7 +129,7 @@ def _resting() -> Array:
 
 def _closing(points: Array, shapes: Array, lips: LipContact) -> Array:
     """[V, 3] mm: mouthClose that shuts the mean face's lips over its jaw."""
-    opened, close = _single(shapes[JAW] / 1000), _single(shapes[CLOSE] / 1000)
+    opened, close = _single(shapes[_JAW] / 1000), _single(shapes[_CLOSE] / 1000)
     return closing(opened, close, lips, _single(points)).numpy() * 1000.0
 
 
@@ -137,7 +137,7 @@ def lip_pairs(points: Array, loops: Index) -> Index:
     """[PAIRS, 2] vertices of the upper and the lower lip that face each other at rest, left to right."""
     columns = np.arange(loops.shape[1])
     middle = SECOND_CORNER // 2
-    chosen = columns[middle - PAIRS // 2 : middle + PAIRS // 2 + 1]
+    chosen = columns[middle - _PAIRS // 2 : middle + _PAIRS // 2 + 1]
     lower = loops[:, SECOND_CORNER + 1 :].ravel()
     pairs = []
     for column in chosen:

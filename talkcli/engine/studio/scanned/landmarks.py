@@ -12,7 +12,7 @@ from talkcli.engine.studio.scanned.balls import Ball
 from talkcli.engine.studio.scanned.mesh import ScannedMesh
 from talkcli.engine.studio.scanned.source import MULTI_PIE
 
-FILE = "mediapipe_points.csv"
+_FILE = "mediapipe_points.csv"
 """Three vertices of FaceKit and their shares for each of MediaPipe's 468 points on the skin."""
 
 LIMBUS = 0.405
@@ -24,7 +24,7 @@ IRISES = ("right", "left")
 
 def make_landmarks(mesh: ScannedMesh, points: Array, balls: dict[str, Ball]) -> dict[str, Landmarks]:
     """`ibug68` and `mediapipe` on the mesh."""
-    rows = np.loadtxt(asset(FILE), delimiter=",", skiprows=1)
+    rows = np.loadtxt(asset(_FILE), delimiter=",", skiprows=1)
     corners, shares = mesh.index[rows[:, :3].astype(int)], rows[:, 3:6]
     irises = [_iris(mesh, points, side, balls[side]) for side in IRISES]
     skin = _located(mesh, corners, shares)

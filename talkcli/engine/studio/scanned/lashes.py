@@ -14,7 +14,7 @@ CARDS = (0.848, 0.682, 0.516, 0.346, 0.18, 0.014)
 
 UPPER_CARDS, TALL = 3, 0.14
 
-COUNT, REACH, HALF_WIDTH = (36, 9), (0.92, 0.62), (0.0040, 0.0024)
+COUNT, _REACH, HALF_WIDTH = (36, 9), (0.92, 0.62), (0.0040, 0.0024)
 """Blades a row, share of the card that they reach up, half their width at the root in uv: upper, lower."""
 
 
@@ -66,7 +66,7 @@ def make_lashes(source: Source, seed: int = 5) -> Lashes:
 
 def _blade(rng: np.random.Generator, t: float, under: int) -> Array:
     """[5, 2] places on a card: two at the root, two in the middle, one at the tip."""
-    lean, reach = rng.normal() * 0.025, rng.uniform(0.55, 1.0) * REACH[under]
+    lean, reach = rng.normal() * 0.025, rng.uniform(0.55, 1.0) * _REACH[under]
     half = HALF_WIDTH[under]
     rows = ((0.02, half), (0.45 * reach, 0.7 * half), (reach, 0.0))
     spots = [(t + lean * s + sign * wide, s) for s, wide in rows for sign in ((-1, 1) if wide else (0,))]

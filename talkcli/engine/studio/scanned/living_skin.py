@@ -30,7 +30,7 @@ MELANIN = np.array([1.0, 1.09, 1.07])
 
 
 @dataclass(frozen=True)
-class Ground:
+class _Ground:
     """What the painters of this file share."""
 
     skin: Region
@@ -55,7 +55,7 @@ def enliven(paint: Paint, canvas: Canvas, person: SkinParameters, hollows: Field
     lip = canvas.lip[skin.texels]
     front = np.asarray(smooth(skin.z, 10, 45) * smooth(skin.y, -110, -90), np.float32)
     age = float(np.clip((person.age - 22) / 45, 0, 1))
-    ground = Ground(skin, person, front, smooth(lip, 1.12, 0.92), lip, age, 1 / (1 + 0.5 * person.melanin))
+    ground = _Ground(skin, person, front, smooth(lip, 1.12, 0.92), lip, age, 1 / (1 + 0.5 * person.melanin))
     paint.height[skin.texels] *= np.where(paint.height[skin.texels] > -0.15, FINE_SHARE, 1.0)
     _blots(paint, ground)
     shine = _pores(paint, ground)
@@ -66,7 +66,7 @@ def enliven(paint: Paint, canvas: Canvas, person: SkinParameters, hollows: Field
     _deepened(paint, ground, hollows[skin.texels])
 
 
-def _deepened(paint: Paint, ground: Ground, hollow: Field) -> None:
+def _deepened(paint: Paint, ground: _Ground, hollow: Field) -> None:
     """Warm shadow in the folds of the ears, the corners of the eyes, under the nose and between the lips."""
     ear = smooth(ground.skin.x, 62, 70) * smooth(ground.skin.z, 35, 15) * smooth(ground.skin.y, -55, -40)
     deep = smooth(hollow, 0.30, 0.95) * (0.25 + 0.75 * ear)
@@ -75,7 +75,7 @@ def _deepened(paint: Paint, ground: Ground, hollow: Field) -> None:
     paint.colour[ground.skin.texels] *= np.exp(-0.22 * ground.even * rim[:, None] * np.array(HAEMOGLOBIN))
 
 
-def _browned(paint: Paint, ground: Ground) -> None:
+def _browned(paint: Paint, ground: _Ground) -> None:
     """Dark skin is browner than absorption alone makes it: light comes back from above the pigment, too."""
     texels, dark = ground.skin.texels, ground.person.melanin / (0.8 + ground.person.melanin)
     colour = paint.colour[texels]
@@ -83,7 +83,7 @@ def _browned(paint: Paint, ground: Ground) -> None:
     paint.colour[texels] = colour + BROWNED * dark * (grey * OCHRE - colour)
 
 
-def _blots(paint: Paint, ground: Ground) -> None:
+def _blots(paint: Paint, ground: _Ground) -> None:
     """Blood and melanin in patches of 1 to 10 mm."""
     skin, person, front, octaves = ground.skin, ground.person, ground.front, ground.octaves
     blood = 0.10 * octaves(7.0, 2, 601) + (0.09 * octaves(2.6, 2, 602) + 0.05 * octaves(0.9, 1, 603)) * front
@@ -99,7 +99,7 @@ def _blots(paint: Paint, ground: Ground) -> None:
     paint.colour[skin.texels] *= np.exp(-absorbed)
 
 
-def _pores(paint: Paint, ground: Ground) -> Field:
+def _pores(paint: Paint, ground: _Ground) -> Field:
     """Pores, grain and wet places; how much brighter each texel's highlight is [k]."""
     skin, person, front, octaves = ground.skin, ground.person, ground.front, ground.octaves
     cheek = skin.blob((34, -8, 74), (18, 16, 30))
@@ -121,7 +121,7 @@ def _pores(paint: Paint, ground: Ground) -> Field:
     return (1.12 + 0.60 * tee * ground.even**0.7 + 0.36 * bone - 0.10 * cheek) * shine * (1 - 0.45 * pores)
 
 
-def _folds(paint: Paint, ground: Ground) -> None:
+def _folds(paint: Paint, ground: _Ground) -> None:
     """From the nose to the corner of the mouth; bags under the eyes."""
     skin, age = ground.skin, ground.age
     way = FOLD_STOP - FOLD_START
@@ -142,7 +142,7 @@ def _folds(paint: Paint, ground: Ground) -> None:
     paint.colour[skin.texels] *= (1 - (0.05 + 0.10 * age) * fold)[:, None]
 
 
-def _lips(paint: Paint, ground: Ground, canvas: Canvas) -> None:
+def _lips(paint: Paint, ground: _Ground, canvas: Canvas) -> None:
     """Creases across the red, and no border drawn round it."""
     texels, red, lip = ground.skin.texels, ground.red, ground.lip
     across = np.stack([30 * canvas.lip_u[texels], lip * 0.8, canvas.lip_upper[texels] * 40], 1)

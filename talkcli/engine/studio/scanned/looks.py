@@ -12,7 +12,7 @@ from scipy.ndimage import zoom
 
 from talkcli.engine.assets import asset
 from talkcli.engine.face.face_contact import FaceContact
-from talkcli.engine.face.face_model import FaceModel, load_scanned_head
+from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.face.look import RELIEF_UNIT, Look
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.topology import Topology
@@ -42,7 +42,7 @@ ATLAS = 1024
 ROOTS = 0.45
 """How dark the scalp is between hairs, which shade it, of their colour."""
 
-FIELDS = "facekit_fields.safetensors"
+FIELDS = "head_fields.safetensors"
 
 EXPOSURES = ((0.19, 0.86), (0.35, 0.97), (0.7, 1.10), (1.2, 1.28), (2.2, 1.62))
 """How bright a photographer's lights stand for a skin of so much melanin."""
@@ -50,7 +50,7 @@ EXPOSURES = ((0.19, 0.86), (0.35, 0.97), (0.7, 1.10), (1.2, 1.28), (2.2, 1.62))
 
 @functools.cache
 def head_canvas(size: int = ATLAS) -> Canvas:
-    return make_canvas(load_scanned_head().topology, read_fields(), size)
+    return make_canvas(load_face_model().topology, read_fields(), size)
 
 
 def make_canvas(topology: Topology, fields: PaintFields, size: int) -> Canvas:
@@ -72,7 +72,7 @@ def read_fields() -> PaintFields:
 @functools.cache
 def own_places(size: int = ATLAS) -> Field:
     """[n, 3] mm: the texels of the canvas on the mean face itself."""
-    model = load_scanned_head()
+    model = load_face_model()
     fields = replace(read_fields(), places=model.template)
     return make_canvas(model.topology, fields, size).position
 
@@ -80,7 +80,7 @@ def own_places(size: int = ATLAS) -> Field:
 @functools.cache
 def hollows(size: int = ATLAS) -> Field:
     """[n] how much of the sky the mean face hides from each texel, 0..1."""
-    model = load_scanned_head()
+    model = load_face_model()
     open_sky = torch.from_numpy(surface_of(talking_head("facekit"), model.topology).occlusion)
     fields = replace(read_fields(), rings=open_sky[:, None].repeat(1, 6))
     return 1 - make_canvas(model.topology, fields, size).lip
@@ -91,7 +91,7 @@ def bake_look(
 ) -> Look:
     """Paint a person; the same numbers give the same bytes. `cropped`: how much hair the scalp has, 0..1."""
     canvas, own = head_canvas(size), own_places(size)
-    model = load_scanned_head()
+    model = load_face_model()
     paint, exposure = Paint.blank(len(canvas.texels)), exposure_of(person.melanin)
     paint_skin(paint, canvas, person)
     enliven(paint, canvas, person, hollows(size))
@@ -139,7 +139,7 @@ def _half(image: NDArray) -> NDArray:
 
 def _age_lines(person: SkinParameters, size: int) -> NDArray:
     """[size, size] relief units that habitual expressions have left behind."""
-    wrinkles = load_scanned_head().wrinkles
+    wrinkles = load_face_model().wrinkles
     if wrinkles is None:
         return np.zeros((size, size))
     worn = np.clip((person.age - 24) / 50, 0, 1) ** 1.3

@@ -13,12 +13,12 @@ from talkcli.engine.studio.scanned.source import MULTI_PIE, RANGES, Source
 LIP_LOOPS, MOUTH_COLUMNS = 16, 74
 """Closed loops of as many vertices from the mouth's lining outwards; lips meet at SLIT."""
 
-SLIT = 8
+_SLIT = 8
 
 LID_EDGE, LID_COLUMNS = 2, 42
 """The loop of a lid that lies on the eyeball, and its vertices."""
 
-MARGINS, PAIRS = 4, 17
+MARGINS, _PAIRS = 4, 17
 """Loops beyond the edge on which lids may touch, and the columns between the canthi."""
 
 LID_LOOPS = 13
@@ -75,11 +75,11 @@ def mouth_loops(source: Source, near: list[Index]) -> Index:
     back over the upper one."""
     ring = rings(near, range(*RANGES["cavity"]))
     start = MULTI_PIE[64]
-    below = min((int(w) for w in near[start] if ring[w] == SLIT), key=lambda w: source.base[w, 1])
-    loop = _walk(near, np.flatnonzero(ring[:FACE] == SLIT), start, below)
-    loops = {SLIT: loop}
-    for number in (*range(SLIT + 1, LIP_LOOPS), *range(SLIT - 1, -1, -1)):
-        before = loops[number - 1 if number > SLIT else number + 1]
+    below = min((int(w) for w in near[start] if ring[w] == _SLIT), key=lambda w: source.base[w, 1])
+    loop = _walk(near, np.flatnonzero(ring[:FACE] == _SLIT), start, below)
+    loops = {_SLIT: loop}
+    for number in (*range(_SLIT + 1, LIP_LOOPS), *range(_SLIT - 1, -1, -1)):
+        before = loops[number - 1 if number > _SLIT else number + 1]
         loops[number] = [next(int(w) for w in near[v] if w < FACE and ring[w] == number) for v in before]
     return np.array([loops[number] for number in range(LIP_LOOPS)])
 
@@ -99,7 +99,7 @@ def eye_loops(source: Source, near: list[Index], side: str) -> EyeLoops:
         for v in np.flatnonzero(ring == number):
             columns[v] = columns[[w for w in near[v] if w < FACE and ring[w] == before]].mean(0)
     over, under = (
-        [_outwards(way * source.base[:, 1], near, ring, int(edge[way * (k + 1)])) for k in range(PAIRS)]
+        [_outwards(way * source.base[:, 1], near, ring, int(edge[way * (k + 1)])) for k in range(_PAIRS)]
         for way in (1, -1)
     )
     outer = _outwards(source.base[:, 0] * outwards, near, ring, int(edge[0]))

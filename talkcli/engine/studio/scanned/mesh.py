@@ -13,7 +13,7 @@ from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.balls import SIDES, fitted_ball
 from talkcli.engine.studio.scanned.lashes import make_lashes
 from talkcli.engine.studio.scanned.shapes import SHAPE_NAMES
-from talkcli.engine.studio.scanned.source import MULTI_PIE, RANGES, SKIN, VERTS, Source
+from talkcli.engine.studio.scanned.source import MULTI_PIE, RANGES, SKIN_VERTS, VERTS, Source
 from talkcli.engine.studio.scanned.visibility import closed, seen_faces
 
 Boxes = Mapping[str, tuple[float, float, float, float]]
@@ -41,12 +41,12 @@ FRONT = np.deg2rad(105)
 LASH_UV = np.array([[0.75, 0.5], [0.76, 0.5], [0.75, 0.52], [0.25, 0.5], [0.26, 0.5], [0.25, 0.52]])
 """In its box: one small triangle for all blades of the upper lids, one for those of the lower ones."""
 
-PARTS = ("face", "head", "cavity", "gums_tongue", "upper_teeth", "lower_teeth", "left_eye", "right_eye")
+_PARTS = ("face", "head", "cavity", "gums_tongue", "upper_teeth", "lower_teeth", "left_eye", "right_eye")
 
 HIDEABLE = ("cavity", "gums_tongue", "upper_teeth", "lower_teeth", "left_eye", "right_eye")
 """Parts that are kept only where they are seen."""
 
-WIDE: tuple[Mapping[str, float], ...] = (
+_WIDE: tuple[Mapping[str, float], ...] = (
     {"jawOpen": 1.3, "mouthLowerDown": 0.7, "mouthUpperUp": 0.7},
     {"jawOpen": 0.7, "mouthStretch": 0.7, "mouthSmile": 0.6, "tongueUp": 1.0},
     {"jawOpen": 0.5, "tongueOut": 1.0, "mouthLowerDown": 0.5},
@@ -59,7 +59,7 @@ WIDE: tuple[Mapping[str, float], ...] = (
 )  # fmt: skip
 """Faces that show what they can; a name without its side stands for both."""
 
-STRANGERS, SPREAD = 4, 1.0
+STRANGERS, _SPREAD = 4, 1.0
 """Random people, and their standard deviations, that pull these faces beside the mean one."""
 
 
@@ -101,7 +101,7 @@ def tongue_of(source: Source) -> Index:
 def make_mesh(source: Source, shapes: Array, tongue: Index) -> ScannedMesh:
     """`shapes` [SHAPE_NAMES, VERTS, 3] as `make_shapes` makes them."""
     part = np.full(VERTS, -1)
-    for number, name in enumerate(PARTS):
+    for number, name in enumerate(_PARTS):
         part[slice(*RANGES[name])] = number
     of_face = part[source.faces].max(1)
     drawn = (part[source.faces] >= 0).all(1)
@@ -109,8 +109,8 @@ def make_mesh(source: Source, shapes: Array, tongue: Index) -> ScannedMesh:
         ball = fitted_ball(source.base[slice(*RANGES[f"{side}_eye"])])
         ray = source.base - ball.centre
         off = np.arccos(np.clip(ray @ ball.axis / np.linalg.norm(ray, axis=1), -1, 1))
-        drawn &= ~((of_face == PARTS.index(f"{side}_eye")) & (off[source.faces].max(1) > FRONT))
-    hideable = np.isin(of_face, [PARTS.index(name) for name in HIDEABLE])
+        drawn &= ~((of_face == _PARTS.index(f"{side}_eye")) & (off[source.faces].max(1) > FRONT))
+    hideable = np.isin(of_face, [_PARTS.index(name) for name in HIDEABLE])
     seen = seen_faces(_poses(source, shapes), source.faces[drawn], _spots(source))
     kept = np.flatnonzero(drawn)[closed(seen, source.faces[drawn]) | ~hideable[drawn]]
     faces, of_face = source.faces[kept], of_face[kept]
@@ -118,11 +118,11 @@ def make_mesh(source: Source, shapes: Array, tongue: Index) -> ScannedMesh:
     index = np.full(VERTS, -1)
     index[used] = np.arange(len(used))
     lashes = make_lashes(source)
-    parts = {name: index[slice(*RANGES[name])] for name in PARTS}
+    parts = {name: index[slice(*RANGES[name])] for name in _PARTS}
     parts = {name: vertices[vertices >= 0] for name, vertices in parts.items()}
     parts["tongue"] = index[tongue][index[tongue] >= 0]
     parts["gums"] = np.setdiff1d(parts["gums_tongue"], parts["tongue"])
-    parts["skin"] = index[:SKIN][index[:SKIN] >= 0]
+    parts["skin"] = index[:SKIN_VERTS][index[:SKIN_VERTS] >= 0]
     for side in SIDES:
         parts[f"{side}_lashes"] = np.flatnonzero(lashes.left == (side == "left")) + len(used)
     atlas = _atlas(source, kept, of_face)
@@ -151,8 +151,8 @@ def _within(faces: Index, part: str) -> NDArray[np.bool_]:
 def _materials(of_face: Index, faces: Index, tongue: Index) -> Index:
     kinds = {"face": "skin", "head": "skin", "cavity": "cavity", "gums_tongue": "gum", "upper_teeth": "teeth"}
     kinds |= {"lower_teeth": "teeth", "left_eye": "eye", "right_eye": "eye"}
-    materials = np.array([MATERIALS.index(kinds[name]) for name in PARTS])[of_face]
-    flesh = of_face == PARTS.index("gums_tongue")
+    materials = np.array([MATERIALS.index(kinds[name]) for name in _PARTS])[of_face]
+    flesh = of_face == _PARTS.index("gums_tongue")
     materials[flesh & np.isin(faces, tongue).any(1)] = MATERIALS.index("tongue")
     return materials
 
@@ -165,7 +165,7 @@ def _atlas(source: Source, kept: Index, of_face: Index) -> Array:
         own = material == name
         atlas[own] = boxed(place[own] - [tile, 0], box)
     for side in SIDES:
-        own = of_face == PARTS.index(f"{side}_eye")
+        own = of_face == _PARTS.index(f"{side}_eye")
         ball = fitted_ball(source.base[slice(*RANGES[f"{side}_eye"])])
         right = np.cross([0, 1, 0], ball.axis)
         right /= np.linalg.norm(right)
@@ -187,8 +187,8 @@ def boxed(uv: Array, box: str) -> Array:
 def _poses(source: Source, shapes: Array) -> Iterator[Array]:
     chance = np.random.default_rng(3)
     people = [np.zeros(len(source.identity))]
-    people += [SPREAD * chance.standard_normal(len(source.identity)) for _ in range(STRANGERS)]
-    for number, face in enumerate(WIDE):
+    people += [_SPREAD * chance.standard_normal(len(source.identity)) for _ in range(STRANGERS)]
+    for number, face in enumerate(_WIDE):
         for person in (people[0], people[1 + number % STRANGERS]):
             weights = np.zeros(len(SHAPE_NAMES))
             for name, value in face.items():

@@ -12,16 +12,16 @@ from jaxtyping import Float
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.paint.complexion import SkinParameters, sample_skin
 from talkcli.engine.studio.scanned.gaze import openness
-from talkcli.engine.studio.scanned.source import SKIN
+from talkcli.engine.studio.scanned.source import SKIN_VERTS
 
-SPREAD, EXTREME = 0.75, 1.9
+_SPREAD, EXTREME = 0.75, 1.9
 """Standard deviations of each coefficient, and the most of one: at 1 and unbounded some are caricatures."""
 
-LARGEST = 8.6
+_LARGEST = 8.6
 """The most that a code is long: 1 in 100 of such codes is longer."""
 
 SEX, SEX_SPREAD = 1.1, 0.35
@@ -30,7 +30,7 @@ SEX, SEX_SPREAD = 1.1, 0.35
 EVENNESS = 0.55
 """Share of a code's asymmetry that is kept: half a millimetre is left."""
 
-ROUNDS = 4
+_ROUNDS = 4
 """Times that contact is resolved at rest: then it changes nothing any more."""
 
 FRIENDLY: Mapping[str, float] = {
@@ -88,16 +88,16 @@ def sample_person(seed: int, male: float | None = None, age: float | None = None
 def sample_identity(chance: np.random.Generator, male: float) -> Float[Tensor, " n_identity"]:
     """Coefficients, standard deviations: bounded, of that sex, nearly symmetric."""
     way = masculine()
-    code = np.clip(chance.standard_normal(len(way)) * SPREAD, -EXTREME, EXTREME)
+    code = np.clip(chance.standard_normal(len(way)) * _SPREAD, -EXTREME, EXTREME)
     code = (1 + EVENNESS) / 2 * code + (1 - EVENNESS) / 2 * code @ mirroring()
     along = (SEX if male > 0.5 else -SEX) + SEX_SPREAD * chance.standard_normal()
     code += way * (along - code @ way)
-    return torch.from_numpy(code * min(1.0, LARGEST / float(np.linalg.norm(code)))).float()
+    return torch.from_numpy(code * min(1.0, _LARGEST / float(np.linalg.norm(code)))).float()
 
 
 def neutral_of(code: Float[Tensor, " n"], age: float = AGED) -> Float[Tensor, "verts 3"]:
     """A face at rest, metres: aged, friendly, awake, with every touch resolved."""
-    model = load_scanned_head()
+    model = load_face_model()
     worn = float(np.clip((age - AGED) / (OLD - AGED), 0, 1.2))
     bare = _settled(model.neutral(code) + sagging() * worn)
     wide = openness(bare)
@@ -109,18 +109,18 @@ def neutral_of(code: Float[Tensor, " n"], age: float = AGED) -> Float[Tensor, "v
 
 
 def _settled(face: Float[Tensor, "verts 3"]) -> Float[Tensor, "verts 3"]:
-    for _ in range(ROUNDS):
-        face = load_scanned_head().settled(face)
+    for _ in range(_ROUNDS):
+        face = load_face_model().settled(face)
     return face
 
 
 @functools.cache
 def mirroring() -> Array:
     """[n, n] takes the code of a face to that of its mirror image, which is in the space to 0.03 mm."""
-    model = load_scanned_head()
-    skin = model.template[:SKIN].double().numpy()
+    model = load_face_model()
+    skin = model.template[:SKIN_VERTS].double().numpy()
     twin = np.asarray(KDTree(skin).query(skin * [-1, 1, 1])[1])
-    modes = model.identity[:, :SKIN].double().numpy()
+    modes = model.identity[:, :SKIN_VERTS].double().numpy()
     flat, other = modes.reshape(len(modes), -1), (modes[:, twin] * [-1, 1, 1]).reshape(len(modes), -1)
     return np.asarray(np.linalg.solve(flat @ flat.T, flat @ other.T).T, np.float64)
 
@@ -128,10 +128,12 @@ def mirroring() -> Array:
 @functools.cache
 def masculine() -> Array:
     """[n] unit direction of identity along which faces look more male: measures that differ between sexes."""
-    model = load_scanned_head()
+    model = load_face_model()
     base = model.template.double().numpy()
     marks = model.landmarks(model.identity).double().numpy()
-    neck = np.flatnonzero((np.abs(base[:SKIN, 1] + 0.105) < 0.006) & (np.abs(base[:SKIN, 0]) > 0.05))
+    neck = np.flatnonzero(
+        (np.abs(base[:SKIN_VERTS, 1] + 0.105) < 0.006) & (np.abs(base[:SKIN_VERTS, 0]) > 0.05)
+    )
     width = (model.identity[:, neck, 0].double().numpy() * np.sign(base[neck, 0])).mean(1)
     x, y, z = marks[..., 0], marks[..., 1], marks[..., 2]
     grown = {
@@ -153,16 +155,16 @@ def masculine() -> Array:
 @functools.cache
 def sagging() -> Float[Tensor, "verts 3"]:
     """How far the skin sinks between AGED and OLD, metres; lips and lids keep out of it."""
-    model = load_scanned_head()
-    mm = model.template[:SKIN].double().numpy() * 1000
+    model = load_face_model()
+    mm = model.template[:SKIN_VERTS].double().numpy() * 1000
     moved = np.zeros((len(model.template), 3))
     for place, wide, way in SAGS:
         for sign in (1, -1) if place[0] else (1,):
             there = np.array(place) * [sign, 1, 1]
             near = np.exp(-((mm - there) ** 2).sum(1) / wide**2)
-            moved[:SKIN] += near[:, None] * np.array(way) * [sign, 1, 1] / 1000
+            moved[:SKIN_VERTS] += near[:, None] * np.array(way) * [sign, 1, 1] / 1000
     assert model.contact is not None
     still = torch.cat([model.topology.regions["lips"], model.topology.regions["eyes"]]).long().numpy()
     far = KDTree(mm[still]).query(mm)[0]
-    moved[:SKIN] *= np.clip(far / 8, 0, 1)[:, None]
+    moved[:SKIN_VERTS] *= np.clip(far / 8, 0, 1)[:, None]
     return torch.from_numpy(moved).float()

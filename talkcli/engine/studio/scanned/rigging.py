@@ -22,7 +22,7 @@ ROOT, NECK = np.array([0.0, -170.0, -30.0]), np.array([0.0, -72.0, -12.0])
 SECOND_CORNER = 40
 """The column of the mouth's loops that is the right corner; 0 is the left one."""
 
-FOLLOW = (1.0, 1.0, 1.0, 1.0, 1.0, 0.9, 0.75, 0.55, 0.35, 0.2, 0.1, 0.04, 0.0)
+_FOLLOW = (1.0, 1.0, 1.0, 1.0, 1.0, 0.9, 0.75, 0.55, 0.35, 0.2, 0.1, 0.04, 0.0)
 """How much of a correction of its edge each loop of the lids follows, from the eye's lining outwards."""
 
 CLEARANCE = (0.0, 0.1, 0.2, 0.4, 0.8, 1.0, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2)
@@ -111,7 +111,7 @@ def make_contact(
 
 def _lids(mesh: ScannedMesh, points: Array, side: str, loops: EyeLoops, centre: Array) -> LidContact:
     skin = np.flatnonzero(loops.ring >= 0)
-    share = np.array(FOLLOW)[loops.ring[skin]]
+    share = np.array(_FOLLOW)[loops.ring[skin]]
     skin, share = skin[share > 0], share[share > 0]
     own = mesh.parts[f"{side}_lashes"]
     roots = lash_columns(points, mesh.index[loops.edge], own)

@@ -8,12 +8,12 @@ from talkcli.engine.face.arkit import ARKIT
 from talkcli.engine.face.jaw import JAW_OPEN
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.balls import SIDES, TURN, fitted_ball, turned
-from talkcli.engine.studio.scanned.source import RANGES, SKIN, VERTS, Source
+from talkcli.engine.studio.scanned.source import RANGES, SKIN_VERTS, VERTS, Source
 
-EXTRAS = ("tongueUp", "tongueBack")
+_EXTRAS = ("tongueUp", "tongueBack")
 """Tip to the ridge behind the teeth (t, d, n, l); back to the soft palate (k, g, ng)."""
 
-SHAPE_NAMES = ARKIT + EXTRAS
+SHAPE_NAMES = ARKIT + _EXTRAS
 
 JAW_ANGLE = 0.442
 """Radians that FaceKit's jawOpen turns the teeth."""
@@ -51,7 +51,7 @@ def opened_teeth(points: Array) -> Array:
 def _mirrored(source: Source, right: Array, left: Array) -> Array:
     """The left shape with its skin as the right one's mirror image: FaceKit's left blink is dented."""
     out = left.copy()
-    out[:SKIN] = right[source.skin_mirror()] * [-1, 1, 1]
+    out[:SKIN_VERTS] = right[source.skin_mirror()] * [-1, 1, 1]
     return out
 
 

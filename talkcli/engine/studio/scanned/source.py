@@ -28,7 +28,7 @@ RANGES: Mapping[str, tuple[int, int]] = {
 }  # fmt: skip
 """The vertices of each part that we use; irises, fluids and shells of the eyes are left out."""
 
-VERTS, SKIN = 26719, 11248
+VERTS, SKIN_VERTS = 26719, 11248
 """All of them, and how many come first that are skin: `face` and `head`."""
 
 MULTI_PIE = (
@@ -39,7 +39,7 @@ MULTI_PIE = (
 )  # fmt: skip
 """FaceKit's documented vertices at the 68 landmarks of iBUG."""
 
-HALVES = ("browInnerUp", "cheekPuff")
+_HALVES = ("browInnerUp", "cheekPuff")
 """Shapes of ARKit that FaceKit splits into left and right."""
 
 FOREIGN = ("PupilDilate", "cheekRaiser")
@@ -67,8 +67,8 @@ class Source:
     """[VERTS, 3] mm each, by ARKit's names"""
 
     def skin_mirror(self) -> Index:
-        """[SKIN] the vertex on the other side."""
-        skin = self.base[:SKIN]
+        """[SKIN_VERTS] the vertex on the other side."""
+        skin = self.base[:SKIN_VERTS]
         return np.asarray(KDTree(skin).query(skin * [-1, 1, 1])[1])
 
 
@@ -101,7 +101,7 @@ def _by_arkit_names(names: list[str], deltas: Array) -> dict[str, Array]:
         stem, side = (name[:-2], name[-2:]) if name.endswith(("_L", "_R")) else (name, "")
         if stem in FOREIGN:
             continue
-        ours = stem if stem in HALVES else stem + {"_L": "Left", "_R": "Right", "": ""}[side]
+        ours = stem if stem in _HALVES else stem + {"_L": "Left", "_R": "Right", "": ""}[side]
         out[ours] = out.get(ours, 0) + delta * (np.linalg.norm(delta, axis=1, keepdims=True) >= NOISE)
     return out
 

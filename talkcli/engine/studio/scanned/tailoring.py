@@ -16,9 +16,9 @@ from scipy.spatial import KDTree
 
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.arrays import Array, Index
-from talkcli.engine.studio.scanned.garments import Garment, cloth_normals, neighbours
+from talkcli.engine.studio.scanned.garments import Garment, cloth_neighbours, cloth_normals
 
-FILE = "makehuman_garments.npz"
+_FILE = "makehuman_garments.npz"
 
 DECIMETRE = np.array([112.0, 104.0, 108.0])
 """mm of MakeHuman's, a little wide for FaceKit's sturdy neck."""
@@ -26,7 +26,7 @@ DECIMETRE = np.array([112.0, 104.0, 108.0])
 SET_BACK, RAISED = -50.0, 6.0
 """mm that MakeHuman's bodies are moved to stand under our heads."""
 
-CUT, WIDEST = -285.0, 265.0
+CUT, _WIDEST = -285.0, 265.0
 """mm: what lies lower, or farther out, is never in a portrait."""
 
 RINGS, RAYS = (-112, -124, -136), 16
@@ -80,7 +80,7 @@ class Sheet:
 
 def tailored(folder: Path, skin: Array) -> dict[str, Garment]:
     """Every garment of CUTS; `skin` [n, 3] mm are the vertices of the mean head's skin."""
-    with np.load(folder / FILE) as data:
+    with np.load(folder / _FILE) as data:
         files = {name: data[name] for name in data.files}
     bend = make_bend(files["body_points"].astype(float), skin)
     return {name: _garment(files, cut, bend) for name, cut in CUTS.items()}
@@ -183,7 +183,7 @@ def _closed(points: Array, way: float) -> Array:
 
 def _trimmed(points: Array, faces: Index, corners: Array, island: Index) -> Sheet:
     """Without what no portrait shows; the islands of its uv become pieces."""
-    kept = (points[faces][..., 1].max(1) > CUT) & (np.abs(points[faces][..., 0]).min(1) < WIDEST)
+    kept = (points[faces][..., 1].max(1) > CUT) & (np.abs(points[faces][..., 0]).min(1) < _WIDEST)
     faces, corners, island = faces[kept], corners[kept], island[kept]
     order = np.argsort(-np.bincount(island), kind="stable")
     rank = np.empty_like(order)
@@ -234,7 +234,7 @@ def open_edges(faces: Index) -> Index:
 
 def _smoothed(sheet: Sheet) -> Sheet:
     """Even cloth: twice everywhere, much more where sleeves were bent down; open edges stay."""
-    mean = neighbours(sheet.faces, len(sheet.points))
+    mean = cloth_neighbours(sheet.faces, len(sheet.points))
     free = np.ones((len(sheet.points), 1))
     free[open_edges(sheet.faces)] = 0
     points = sheet.points

@@ -12,18 +12,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.errors import pick
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.pigment import to_srgb
 from talkcli.engine.studio.scanned.hair.growth import Floor
-from talkcli.engine.studio.scanned.hair.roots import Roots, Skull, rooted, skull_of, unit
+from talkcli.engine.studio.scanned.hair.roots import Roots, Skull, rooted, skull_of, unit_of
 from talkcli.engine.studio.scanned.looks import read_fields
-from talkcli.engine.studio.scanned.source import SKIN
+from talkcli.engine.studio.scanned.source import SKIN_VERTS
 
-NODES, STEPS = 5, 4
+NODES, _STEPS = 5, 4
 
 WIDTH = 0.62
 """mm across a ribbon."""
@@ -57,14 +57,14 @@ BEARD_STYLES: Mapping[str, BeardStyle] = {
 
 @functools.cache
 def _chart() -> tuple[Index, Array, Array, Array]:
-    """Faces [f, 3] of the face; places [SKIN, 3] mm on the painters' head; how far off the lips [SKIN], 1 at
+    """Faces [f, 3] of the face; places [n, 3] mm on the painters' head; how far off the lips [n], 1 at
     their border; and whether on the upper lip's side."""
-    fields, model = read_fields(), load_scanned_head()
+    fields, model = read_fields(), load_face_model()
     faces = model.topology.faces.long().numpy()
-    faces = faces[(faces < SKIN).all(1)]
-    places = fields.places[:SKIN].double().numpy() * 1000
+    faces = faces[(faces < SKIN_VERTS).all(1)]
+    places = fields.places[:SKIN_VERTS].double().numpy() * 1000
     faces = faces[(places[faces][..., 2].mean(1) > -10) & (places[faces][..., 1].mean(1) < 15)]
-    rings = fields.rings[:SKIN].double().numpy()
+    rings = fields.rings[:SKIN_VERTS].double().numpy()
     return faces, places, rings[:, 0], rings[:, 2]
 
 
@@ -117,7 +117,7 @@ def _zone(places: Array, lips: Array, upper: Array, style: BeardStyle) -> Array:
 def _roots(style: BeardStyle, skull: Skull, chance: np.random.Generator) -> tuple[Roots, Array, Array, Array]:
     """Roots, and what the chart knows of each."""
     faces, places, lips, upper = _chart()
-    p = load_scanned_head().template.double().numpy()[faces] * 1000
+    p = load_face_model().template.double().numpy()[faces] * 1000
     area = np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
     density = area * _zone(places[faces].mean(1), lips[faces].mean(1), upper[faces].mean(1), style)
     picked = chance.choice(len(faces), style.count, p=density / density.sum())
@@ -146,14 +146,16 @@ def _grown(
     down = np.stack([0.35 * side * smooth(x, 4, 40) * (1 - chin), -one, 0.35 * chin], 1)
     aside = np.stack([side * (0.35 + 0.65 * np.clip(x / 10, 0, 1)), -0.62 * one, zero], 1)
     lock = np.stack([noise.octaves((places / 8).astype(np.float32), 2, 41 + k) for k in range(3)], 1)
-    way = unit(np.where(lip, aside, down) + 0.35 * lock + 0.22 * chance.normal(size=(count, 3)))
+    way = unit_of(np.where(lip, aside, down) + 0.35 * lock + 0.22 * chance.normal(size=(count, 3)))
     floor = Floor(skull, False)
     line = [roots.places - 0.4 * roots.normals]
     up = roots.normals
     lean = np.where(lip[:, 0], 0.22, 0.34 + 0.25 * chin) * chance.uniform(0.6, 1.4, count)
-    for step in range(STEPS):
-        flat = unit(way - (way * up).sum(1, keepdims=True) * up)
-        there = line[-1] + unit(flat + (lean * (1 - step / STEPS))[:, None] * up) * (length / STEPS)[:, None]
+    for step in range(_STEPS):
+        flat = unit_of(way - (way * up).sum(1, keepdims=True) * up)
+        there = (
+            line[-1] + unit_of(flat + (lean * (1 - step / _STEPS))[:, None] * up) * (length / _STEPS)[:, None]
+        )
         rise, up = floor.height(there)
         line.append(there + up * np.maximum(0.4 - rise, 0)[:, None])
     return np.stack(line, 1)

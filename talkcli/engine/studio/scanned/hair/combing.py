@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from talkcli.engine.studio.arrays import Array
-from talkcli.engine.studio.scanned.hair.roots import unit
+from talkcli.engine.studio.scanned.hair.roots import unit_of
 from talkcli.engine.studio.scanned.hair.styles import HairStyle
 
 CROWN = np.array([8.0, 126.0, -44.0])
@@ -31,7 +31,7 @@ def front(places: Array) -> Array:
 
 def _whorl(places: Array, sides: Array, style: HairStyle) -> Array:
     down = np.array([0.0, -0.6, -0.1]) * (1 - height(places))
-    return unit(places - CROWN) + down
+    return unit_of(places - CROWN) + down
 
 
 def _swept(places: Array, sides: Array, style: HairStyle) -> Array:
@@ -65,7 +65,7 @@ def _falling(places: Array, sides: Array, style: HairStyle) -> Array:
 
 
 def _gathered(places: Array, sides: Array, style: HairStyle) -> Array:
-    return unit(np.array(style.pole) - places)
+    return unit_of(np.array(style.pole) - places)
 
 
 WAYS: Mapping[str, Combing] = {

@@ -12,14 +12,14 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from talkcli.engine.errors import pick
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.hair.hair import skull_anchors
-from talkcli.engine.studio.scanned.hair.roots import unit
-from talkcli.engine.studio.scanned.source import SKIN
+from talkcli.engine.studio.scanned.hair.roots import unit_of
+from talkcli.engine.studio.scanned.source import SKIN_VERTS
 
-AROUND, ALONG = 10, 56
+AROUND, _ALONG = 10, 56
 """Corners of a tube's section, and pieces of a rim."""
 
 CLEAR = 1.2
@@ -79,21 +79,21 @@ def glasses_of(style: str, neutral: Float[Tensor, "verts 3"]) -> Worn:
 
 
 def _eye(mm: Array, side: int) -> Array:
-    region = load_scanned_head().topology.regions["left_eye" if side > 0 else "right_eye"].long().numpy()
+    region = load_face_model().topology.regions["left_eye" if side > 0 else "right_eye"].long().numpy()
     return mm[region].mean(0)
 
 
 def _rim(mm: Array, side: int, style: GlassesStyle) -> Array:
     """[ALONG, 3] in a plane that clears brow, nose and cheek."""
     middle = _eye(mm, side) + np.array([2.0 * side, -2.5, 0])
-    angle = np.linspace(0, 2 * np.pi, ALONG, endpoint=False)
+    angle = np.linspace(0, 2 * np.pi, _ALONG, endpoint=False)
     c, s = np.cos(angle), np.sin(angle)
     power = 2 / style.square
     x = style.wide * np.sign(c) * np.abs(c) ** power
     y = style.high * np.sign(s) * np.abs(s) ** power
     y = y * (1 - 0.12 * (y < 0) * np.abs(x / style.wide) ** 2)
     rim = np.stack([middle[0] + side * x, middle[1] + y, -WRAP * (x + style.wide) - 0.08 * y], 1)
-    skin = mm[:SKIN]
+    skin = mm[:SKIN_VERTS]
     near = skin[(skin[:, 2] > 30) & (np.abs(skin[:, 1] - middle[1]) < 32)]
     behind = near[KDTree(near[:, :2]).query(rim[:, :2], k=6)[1]][..., 2].max(1)
     rim[:, 2] += (behind - rim[:, 2]).max() + CLEAR + style.thick
@@ -107,7 +107,7 @@ def _bridge(mm: Array, rims: Mapping[int, Array], style: GlassesStyle) -> Array:
     path = left * (1 - t) + right * t
     arch = np.sin(np.pi * t[:, 0])
     path[:, 1] += 2.6 * arch
-    skin = mm[:SKIN]
+    skin = mm[:SKIN_VERTS]
     near = skin[(np.abs(skin[:, 0]) < 14) & (skin[:, 2] > 60)]
     nose = near[KDTree(near[:, :2]).query(path[:, :2], k=16)[1]][..., 2].max(1)
     path[:, 2] = np.maximum(path[:, 2] + 2.0 * arch, nose + CLEAR + style.thick)
@@ -116,11 +116,11 @@ def _bridge(mm: Array, rims: Mapping[int, Array], style: GlassesStyle) -> Array:
 
 def _temple(mm: Array, side: int, rim: Array) -> Array:
     """[n, 3] from the outer end of a rim back over the ear and down behind it."""
-    ears = load_scanned_head().topology.regions["ears"].long().numpy()
+    ears = load_face_model().topology.regions["ears"].long().numpy()
     ear = mm[ears[mm[ears, 0] * side > 0]]
     top = ear[ear[:, 1] > np.percentile(ear[:, 1], 93)].mean(0)
     outer = rim[(rim[:, 0] * side + 0.9 * rim[:, 1]).argmax()]
-    skin = mm[:SKIN]
+    skin = mm[:SKIN_VERTS]
     over = skin[
         (skin[:, 0] * side > 0) & (np.abs(skin[:, 1] - top[1] - 4) < 8) & (np.abs(skin[:, 2] - top[2]) < 12)
     ]
@@ -148,9 +148,9 @@ def _tube(path: Array, half: Array, closed: bool = False) -> tuple[Array, Index]
     """Points and triangles round a path [n, 3], `half` mm across it and upright."""
     after = np.roll(path, -1, 0) if closed else np.concatenate([path[1:], 2 * path[-1:] - path[-2:-1]])
     before = np.roll(path, 1, 0) if closed else np.concatenate([2 * path[:1] - path[1:2], path[:-1]])
-    along = unit(after - before)
+    along = unit_of(after - before)
     aim = np.array([0.0, 0.0, 1.0]) if closed else np.array([0.0, 1.0, 0.0])
-    first = unit(aim - (along @ aim)[:, None] * along)
+    first = unit_of(aim - (along @ aim)[:, None] * along)
     second = np.cross(along, first)
     angle = np.linspace(0, 2 * np.pi, AROUND, endpoint=False)
     ring = (

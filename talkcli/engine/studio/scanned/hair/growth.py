@@ -11,10 +11,10 @@ from scipy.spatial import KDTree
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scanned.hair.combing import WAYS, height
-from talkcli.engine.studio.scanned.hair.roots import Roots, Skull, unit
+from talkcli.engine.studio.scanned.hair.roots import Roots, Skull, unit_of
 from talkcli.engine.studio.scanned.hair.styles import PARTED, HairStyle
 
-STEP, LONGEST = 11.0, 40
+_STEP, _LONGEST = 11.0, 40
 """mm that hair that falls grows at a time, and how many times."""
 
 RISE = 14.0
@@ -23,7 +23,7 @@ RISE = 14.0
 CLOSE = 1.2
 """mm over the skin that every point of hair stays, but for its root."""
 
-FACE, TEMPLE = (28.0, -112.0, 64.0), 61.0
+_FACE, TEMPLE = (28.0, -112.0, 64.0), 61.0
 """mm: in front of the first, between the heights of the others, hair stays further from the middle than
 TEMPLE: it hides no eye."""
 
@@ -42,7 +42,7 @@ class Floor:
         """mm over it [n], and the way up [n, 3]."""
         skull = self.skull
         near = skull.solid[skull.tree.query(points, k=3)[1]]
-        up = unit(skull.normals[near].mean(1))
+        up = unit_of(skull.normals[near].mean(1))
         rise = ((points[:, None] - skull.points[near]) * skull.normals[near]).sum(2).mean(1)
         rise -= 12.0 * np.clip((SHOULDERS - points[:, 1]) / 40, 0, 1)
         if self.covers:
@@ -50,9 +50,9 @@ class Floor:
                 axes = half * [1.0, 0.95, 1.05]
                 ray = (points - middle) / axes
                 far = np.linalg.norm(ray, axis=1)
-                out = unit(ray / axes)
+                out = unit_of(ray / axes)
                 over = (far - 1) * np.linalg.norm(points - middle, axis=1) / np.maximum(far, 1e-6)
-                out = unit(np.abs(out) * [sign, 0, 0] + out * [0, 1, 1])
+                out = unit_of(np.abs(out) * [sign, 0, 0] + out * [0, 1, 1])
                 ear = (over < rise) & (far < 2) & (sign * (points - middle)[:, 0] > -0.4 * half[0])
                 rise, up = np.where(ear, over, rise), np.where(ear[:, None], out, up)
         return rise, up
@@ -89,8 +89,8 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
     comb = WAYS[style.way]
     cut = _cuts(roots, style)
     falls = style.end is not None
-    steps = LONGEST if falls else 9
-    length = np.full(count, STEP * steps) if falls else _lengths(roots, style)
+    steps = _LONGEST if falls else 9
+    length = np.full(count, _STEP * steps) if falls else _lengths(roots, style)
     top = height(places, 30, 112)[:, 0]
     own = style.volume * (0.35 + 0.65 * top) * chance.uniform(0.55, 1.0, count) + 0.8
     lock = _field(places, 17.0, 31)
@@ -98,8 +98,8 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
     stand = style.stand * (0.25 + 0.75 * top) * chance.uniform(0.75, 1.2, count)
     way = comb(places, sides, style)
     way = np.where(cut[:, None] > 0, _forward(places), way) if style.fringe is not None else way
-    way = unit(way + style.messy * lock)
-    way = unit(way - (way * roots.normals).sum(1, keepdims=True) * roots.normals)
+    way = unit_of(way + style.messy * lock)
+    way = unit_of(way - (way * roots.normals).sum(1, keepdims=True) * roots.normals)
     for step in range(steps):
         t = step / steps
         here = line[-1]
@@ -109,20 +109,22 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
         if falls:
             free = np.clip((20 - here[:, 1:2]) / 60, 0, 1)
             flow = flow * (1 - free) + free * _hanging(here)
-        flow = unit(flow - (flow * up).sum(1, keepdims=True) * up * np.clip((here[:, 1:2] + 15) / 40, 0, 1))
-        lean = (stand * ((1 - t) ** 1.2 if not falls else np.exp(-step * STEP / RISE)))[:, None]
-        way = unit(0.55 * way + 0.75 * flow) if falls else unit(0.35 * way + flow)
-        there = here + unit(way * (1 - 0.5 * np.clip(lean, 0, 1)) + lean * up) * (length / steps)[:, None]
+        flow = unit_of(
+            flow - (flow * up).sum(1, keepdims=True) * up * np.clip((here[:, 1:2] + 15) / 40, 0, 1)
+        )
+        lean = (stand * ((1 - t) ** 1.2 if not falls else np.exp(-step * _STEP / RISE)))[:, None]
+        way = unit_of(0.55 * way + 0.75 * flow) if falls else unit_of(0.35 * way + flow)
+        there = here + unit_of(way * (1 - 0.5 * np.clip(lean, 0, 1)) + lean * up) * (length / steps)[:, None]
         ramp = min(1.0, (step + 1.0) / (4 if falls else 3))
         rise, up = floor.height(there)
-        up = np.where(there[:, 1:2] < SHOULDERS, unit(up * [0.25, 0.2, 1.0]), up)
+        up = np.where(there[:, 1:2] < SHOULDERS, unit_of(up * [0.25, 0.2, 1.0]), up)
         least = CLOSE + own * ramp * _valley(there, style)
         push = np.maximum(least - rise, 0)
         if falls or style.stand < 0.5:
             lies = np.clip((there[:, 1] - 0) / 50, 0, 1) if falls else 1.0
             push = push - 0.5 * lies * np.clip(rise - least - 1.0, 0, 12)
         there = _off_the_face(there + up * push[:, None], cut)
-        way = unit(there - here)
+        way = unit_of(there - here)
         line.append(there)
     lines = np.stack(line, 1)
     if style.way == "gathered":
@@ -133,7 +135,7 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
 
 def _forward(here: Array) -> Array:
     """Over the forehead, fanned a little."""
-    return unit(np.stack([0.004 * here[:, 0], np.full(len(here), -0.35), np.ones(len(here))], 1))
+    return unit_of(np.stack([0.004 * here[:, 0], np.full(len(here), -0.35), np.ones(len(here))], 1))
 
 
 def _hanging(here: Array) -> Array:
@@ -173,7 +175,7 @@ def _fringed(places: Array, style: HairStyle) -> NDArray[np.bool_]:
 
 def _off_the_face(points: Array, cut: Array) -> Array:
     """Hair that falls beside the face stays beside it; a fringe ends above the eyes."""
-    near, low, high = FACE
+    near, low, high = _FACE
     x, y, z = points.T
     inside = (z > near) & (y > low) & (y < high) & (cut < 30)
     share = np.clip((high - y) / 14, 0, 1) * np.clip((z - near) / 10, 0, 1) * inside
@@ -250,9 +252,9 @@ def _styled(lines: Array, roots: Roots, locks: Index, style: HairStyle, chance: 
     run = np.concatenate(
         [np.zeros((count, 1)), np.cumsum(np.linalg.norm(np.diff(lines, axis=1), axis=2), 1)], 1
     )
-    along = unit(np.gradient(lines, axis=1))
+    along = unit_of(np.gradient(lines, axis=1))
     out = lines - np.array([0.0, 20.0, -10.0])
-    out = unit(out - (out * along).sum(2, keepdims=True) * along)
+    out = unit_of(out - (out * along).sum(2, keepdims=True) * along)
     side = np.cross(along, out)
     t = run / np.maximum(run[:, -1:], 1e-6)
     jitter = chance.normal(size=(count, 2)) * 0.035 * np.minimum(run[:, -1:], 60)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.errors import pick
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.arrays import Array, Index
@@ -23,10 +23,10 @@ from talkcli.engine.studio.scanned.hair.tails import TAILS
 ANCHORS = 160
 """Vertices of the skull whose motion hair follows."""
 
-SPREAD = 0.13
+_SPREAD = 0.13
 """How much hairs differ in brightness, standard deviation of the logarithm."""
 
-BORDER = 9.0
+_BORDER = 9.0
 """mm over which hair grows from none to dense."""
 
 
@@ -68,7 +68,7 @@ def _kept(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Index:
     ahead = np.clip((places[:, 2] - 20) / 50, 0, 1)
     temple = np.exp(-(((np.abs(places[:, 0]) - 42) / 20) ** 2)) * ahead
     inward = inward - style.recede * (0.45 * ahead + 1.1 * temple)
-    kept = inward > chance.uniform(-1.0, BORDER, len(inward))
+    kept = inward > chance.uniform(-1.0, _BORDER, len(inward))
     if style.recede:
         crown = np.exp(-((np.linalg.norm((places - [0, 128, -35]) / [30, 25, 38], axis=1)) ** 2))
         kept &= chance.random(len(inward)) > style.recede / 14 * (0.6 * crown + 0.3 * ahead)
@@ -78,13 +78,13 @@ def _kept(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Index:
 def _colours(colour: Tensor, roots: Roots, chance: np.random.Generator) -> Array:
     """[n, 3] linear: locks and hairs differ in brightness."""
     locks = 0.10 * noise.octaves((roots.places / 9).astype(np.float32), 2, 17)
-    tone = np.exp(SPREAD * chance.normal(size=len(roots.places)) + locks)
+    tone = np.exp(_SPREAD * chance.normal(size=len(roots.places)) + locks)
     return colour.double().numpy() * tone[:, None]
 
 
 @functools.cache
 def skull_anchors() -> Tensor:
-    model = load_scanned_head()
+    model = load_face_model()
     scalp = model.topology.regions["scalp"].long()
     above = scalp[model.template[scalp, 1] > 0.02]
     return above[:: max(1, len(above) // ANCHORS)]

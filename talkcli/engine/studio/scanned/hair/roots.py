@@ -10,11 +10,11 @@ from jaxtyping import Float
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from talkcli.engine.face.face_model import load_scanned_head
+from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scalp import directions, inside
 from talkcli.engine.studio.scanned.looks import read_fields
-from talkcli.engine.studio.scanned.source import SKIN
+from talkcli.engine.studio.scanned.source import SKIN_VERTS
 
 DENSER = 2.2
 """How much denser hair, the finer there, grows at the hairline."""
@@ -22,11 +22,11 @@ DENSER = 2.2
 PARTING = 3.5
 """How much denser along a parting, where nothing lies over the scalp."""
 
-LOWEST = -80.0
+_LOWEST = -80.0
 """mm: no hair of the head grows below."""
 
 
-def unit(vectors: Array) -> Array:
+def unit_of(vectors: Array) -> Array:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
@@ -36,7 +36,7 @@ class Skull:
     numbers of a style hold for everybody."""
 
     points: Array
-    """[SKIN, 3]"""
+    """[n, 3]"""
     normals: Array
     tree: KDTree
     """Of `solid` alone"""
@@ -54,8 +54,8 @@ class Skull:
 
 
 def skull_of(neutral: Float[Tensor, "verts 3"]) -> Skull:
-    model = load_scanned_head()
-    own, mean = neutral[:SKIN].double().numpy(), model.template[:SKIN].double().numpy() * 1000
+    model = load_face_model()
+    own, mean = neutral[:SKIN_VERTS].double().numpy(), model.template[:SKIN_VERTS].double().numpy() * 1000
     scalp = model.topology.regions["scalp"].long().numpy()
     low, high = np.percentile(own[scalp], (1, 99), axis=0)
     first, last = np.percentile(mean[scalp], (1, 99), axis=0)
@@ -63,9 +63,9 @@ def skull_of(neutral: Float[Tensor, "verts 3"]) -> Skull:
     origin = (low + high) / 2 - (first + last) / 2 / scale
     points = (own - origin) * scale
     faces = model.topology.faces.long().numpy()
-    normals = _normals(points, faces[(faces < SKIN).all(1)])
+    normals = _normals(points, faces[(faces < SKIN_VERTS).all(1)])
     ears = model.topology.regions["ears"].long().numpy()
-    solid = np.setdiff1d(np.arange(SKIN), ears)
+    solid = np.setdiff1d(np.arange(SKIN_VERTS), ears)
     boxes = []
     for sign in (1, -1):
         ear = points[ears[points[ears, 0] * sign > 0]]
@@ -78,7 +78,7 @@ def _normals(points: Array, faces: Index) -> Array:
     total, across = np.zeros_like(points), np.cross(b - a, c - a)
     for corner in range(3):
         np.add.at(total, faces[:, corner], across)
-    return unit(total)
+    return unit_of(total)
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ class Roots:
 
 @functools.cache
 def _scalp() -> tuple[Index, Array, Array]:
-    """Faces [f, 3] in which hair may grow, mm [SKIN] inside the hairline, areas [f] on the mean head, mm²."""
-    model = load_scanned_head()
-    mean = model.template[:SKIN].double().numpy() * 1000
-    inward = inside(directions(read_fields().places[:SKIN].double().numpy() * 1000))
-    inward[mean[:, 1] < LOWEST] = -50.0
+    """Faces [f, 3] in which hair may grow, mm [n] inside the hairline, areas [f] on the mean head, mm²."""
+    model = load_face_model()
+    mean = model.template[:SKIN_VERTS].double().numpy() * 1000
+    inward = inside(directions(read_fields().places[:SKIN_VERTS].double().numpy() * 1000))
+    inward[mean[:, 1] < _LOWEST] = -50.0
     faces = model.topology.faces.long().numpy()
-    faces = faces[(faces < SKIN).all(1)]
+    faces = faces[(faces < SKIN_VERTS).all(1)]
     faces = faces[inward[faces].max(1) > -9]
     p = mean[faces]
     return faces, inward, np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1) / 2
@@ -128,6 +128,6 @@ def rooted(faces: Index, shares: Array, inward: Array, skull: Skull) -> Roots:
     def blended(values: Array) -> Array:
         return np.einsum("nk...,nk->n...", values[faces], shares)
 
-    roots = Roots(faces, shares, blended(skull.points), unit(blended(skull.normals)), blended(inward))
+    roots = Roots(faces, shares, blended(skull.points), unit_of(blended(skull.normals)), blended(inward))
     x, y, z = roots.places.T
     return roots[np.lexsort((np.arctan2(x, z), np.round(y / 7)))]

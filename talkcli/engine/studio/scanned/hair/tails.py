@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from talkcli.engine.studio.arrays import Array
-from talkcli.engine.studio.scanned.hair.roots import unit
+from talkcli.engine.studio.scanned.hair.roots import unit_of
 from talkcli.engine.studio.scanned.hair.styles import HairStyle
 
 STRANDS = 1300
@@ -15,7 +15,7 @@ STRANDS = 1300
 TAIL_LENGTH, TAIL_STEPS = 205.0, 26
 """mm, and in how many steps it falls."""
 
-MIDDLE = np.array([0.0, 40.0, -10.0])
+_MIDDLE = np.array([0.0, 40.0, -10.0])
 """mm: of the skull, from which a knot stands off."""
 
 KNOT, TURNS = 27.0, 0.85
@@ -27,14 +27,14 @@ def _falling_tail(style: HairStyle, chance: np.random.Generator) -> Array:
     angle, out = chance.uniform(0, 2 * np.pi, STRANDS), np.sqrt(chance.random(STRANDS))
     disc = np.stack([np.cos(angle) * out, np.sin(angle) * out, np.zeros(STRANDS)], 1)
     here = np.array(style.pole) + 7.0 * disc
-    way = unit(np.array([0.0, 0.45, -1.0]) + 0.35 * disc)
+    way = unit_of(np.array([0.0, 0.45, -1.0]) + 0.35 * disc)
     length = TAIL_LENGTH * chance.uniform(0.72, 1.0, STRANDS) * (0.8 + 0.2 * out)
     line = [here]
     for step in range(TAIL_STEPS):
         t = step / TAIL_STEPS
         pull = np.array([0.0, -1.0, 0.10 * (1 - t)]) * (0.16 + 0.5 * t)
         spread = disc[:, [0, 2, 1]] * np.array([1.0, 0.0, -1.0]) * (0.10 - 0.22 * t)
-        way = unit(way + pull + spread + 0.015 * chance.normal(size=way.shape))
+        way = unit_of(way + pull + spread + 0.015 * chance.normal(size=way.shape))
         line.append(line[-1] + way * (length / TAIL_STEPS)[:, None])
     at = np.round(np.linspace(0, TAIL_STEPS, style.nodes)).astype(int)
     return np.stack(line, 1)[:, at]
@@ -50,7 +50,7 @@ def _knot(style: HairStyle, chance: np.random.Generator) -> Array:
     radius = KNOT * chance.uniform(0.86, 1.0, (STRANDS, 1)) * wave
     flat = np.cos(rise)
     way = np.stack([np.cos(around) * flat, np.sin(around) * flat, -0.8 * np.sin(rise)], -1)
-    out = unit(np.array(style.pole) - MIDDLE)
+    out = unit_of(np.array(style.pole) - _MIDDLE)
     right = np.array([1.0, 0.0, 0.0])
     axes = np.stack([right, np.cross(right, out), -out])
     return np.array(style.pole) + 16.0 * out + radius[..., None] * (way @ axes)
