@@ -62,7 +62,7 @@ class DrawnDressing(NamedTuple):
     mesh_faces: int
 
 
-AREA = 0.06
+AREA = 0.04
 """Square metres of ribbons that are enough for hair in a small picture."""
 
 MOST_LEFT_OUT = 4

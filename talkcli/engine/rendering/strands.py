@@ -76,7 +76,7 @@ def _gradients(points: NDArray[np.float64], uv: NDArray[np.float64]) -> tuple[ND
     return double / 2, np.linalg.norm(turned, axis=2) / double[:, None] ** 2
 
 
-WIDER = 0.6
+WIDER = 0.75
 """Power of how many times fewer strands are drawn, by which each is wider."""
 
 TIP = 0.035
