@@ -32,7 +32,7 @@ test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
-	$(VENV)/bin/python -m pytest -q --numprocesses $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q --numprocesses $(JOBS) --dist loadfile
 
 slow: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest -q -m "slow or gpu"
