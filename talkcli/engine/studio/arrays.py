@@ -7,4 +7,3 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-Point = tuple[float, float, float]
