@@ -155,8 +155,8 @@ def articulate(
     rest = _gesture(times, _long_silences(segments), REST_RAMP)
     seal = _gesture(times, _held(segments, _LIPS), SEAL_RAMP)
     bite = _gesture(times, _held(segments, _BITE), SEAL_RAMP)
-    pulled = _dominance(times, segments, style.sharpness)
-    return torch.from_numpy(_shapes(pulled, seal, bite, rest, style)).float()
+    weights = _dominance(times, segments, style.sharpness)
+    return torch.from_numpy(_shapes(weights, seal, bite, rest, style)).float()
 
 
 def _with_silences(segments: list[tuple[str, float, float]], end: float) -> list[tuple[str, float, float]]:

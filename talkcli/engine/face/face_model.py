@@ -96,11 +96,11 @@ class FaceModel(TensorStruct):
         share, rests = self.weights[:, JAW], (neutral, self.template)
         mine, mean = (jaw_chord(rest - self.joints_of(rest)[JAW], share, self.hinge) for rest in rests)
         shapes[jaw] += mine - mean
-        opened = shapes[jaw].clone()
-        bent = arc_weights(torch.tensor([HALF_OPEN * JAW_OPEN]), self.hinge)[0]
-        shapes[jaw] += (bent[:, None, None] * self.arcs_of(neutral)).sum(0) / HALF_OPEN
+        jaw_open = shapes[jaw].clone()
+        arc = arc_weights(torch.tensor([HALF_OPEN * JAW_OPEN]), self.hinge)[0]
+        shapes[jaw] += (arc[:, None, None] * self.arcs_of(neutral)).sum(0) / HALF_OPEN
         shapes = self._touching(shapes, neutral)
-        shapes[jaw] = opened
+        shapes[jaw] = jaw_open
         return shapes
 
     def _touching(self, shapes: Tensor, neutral: Tensor) -> Float[Tensor, "shapes verts 3"]:
@@ -139,8 +139,8 @@ class FaceModel(TensorStruct):
         for name, value in named.items():
             hits = [
                 i
-                for i, known in enumerate(self.shape_names)
-                if known in (name, name + "Left", name + "Right")
+                for i, shape in enumerate(self.shape_names)
+                if shape in (name, name + "Left", name + "Right")
             ]
             if not hits:
                 raise KeyError(f"the face model has no shape {name}")

@@ -42,14 +42,14 @@ def posed(motion: Motion, avatar: Avatar, start: int = 0, stop: int | None = Non
     """Frames [start, stop). Folds are the motion's own, else those that go with the shapes."""
     check_moves(motion, avatar)
     part, rig = motion.part(start, stop), rigged(avatar)
-    moved = _turned_head(_faces(part, avatar, rig), part, avatar, rig)
+    vertices = _turned_head(_faces(part, avatar, rig), part, avatar, rig)
     if rig is None:
-        return Posed(moved, None, None)
+        return Posed(vertices, None, None)
     weights, wrinkles, folds = _weights(part, avatar, rig), rig.model.wrinkles, None
     if wrinkles is not None:
         own = part.texture.weights if isinstance(part.texture, Folds) else None
         folds = activations(wrinkles, weights) if own is None else own
-    return Posed(moved, weights, folds)
+    return Posed(vertices, weights, folds)
 
 
 def vertices(
@@ -128,21 +128,21 @@ def _faces(part: Motion, avatar: Avatar, rig: Rigged | None) -> Float[Tensor, "f
     face, neutral = part.face, avatar.neutral
     match face:
         case Vertices():
-            moved = neutral + face.offsets
+            points = neutral + face.offsets
         case Shapes():
-            moved = _mixed(neutral, face.weights, face.basis)
+            points = _mixed(neutral, face.weights, face.basis)
         case Coefficients():
             assert rig is not None
             weights, turn = _opened(face, rig.model)
-            moved = _mixed(neutral, weights, rig.moves)
+            points = _mixed(neutral, weights, rig.moves)
             if turn.any():
                 bend = rig.model.correctives("jaw", turn)
-                moved = rig.model.turned(moved if bend is None else moved + bend, "jaw", rig.joints, turn)
+                points = rig.model.turned(points if bend is None else points + bend, "jaw", rig.joints, turn)
         case Codes():
             raise AssertionError("check_moves refuses them")
     if rig is not None and rig.model.contact is not None:
-        rig.model.contact.settle(moved, rig.model.template, neutral)
-    return moved
+        rig.model.contact.settle(points, rig.model.template, neutral)
+    return points
 
 
 def _mixed(neutral: Tensor, weights: Tensor, basis: Tensor) -> Float[Tensor, "frames verts 3"]:
@@ -162,10 +162,10 @@ def _opened(
     weights = _whole(face, model)
     if model.hinge is None:
         return weights, face.jaw
-    opened = weights[:, model.shape_names.index("jawOpen")] + face.jaw[:, 0] / JAW_OPEN
-    weights = weights.index_copy(1, torch.tensor([model.shape_names.index("jawOpen")]), opened[:, None])
+    opening = weights[:, model.shape_names.index("jawOpen")] + face.jaw[:, 0] / JAW_OPEN
+    weights = weights.index_copy(1, torch.tensor([model.shape_names.index("jawOpen")]), opening[:, None])
     aside = face.jaw * torch.tensor([0.0, 1.0, 1.0])
-    return torch.cat([weights, arc_weights(opened * JAW_OPEN, model.hinge)], 1), aside
+    return torch.cat([weights, arc_weights(opening * JAW_OPEN, model.hinge)], 1), aside
 
 
 def _turned_head(moved: Tensor, part: Motion, avatar: Avatar, rig: Rigged | None) -> Tensor:

@@ -37,9 +37,9 @@ class Rigged(NamedTuple):
 def load_rig(name: str) -> FaceModel:
     """The face model of that name, on the mean face; BadInput for one that is not installed."""
     if name not in RIGS:
-        known = f"Known rigs: {', '.join(RIGS)}."
+        choices = f"Known rigs: {', '.join(RIGS)}."
         former = "It is of an earlier version: make it again. " if name == FORMER else ""
-        raise BadInput(f"The rig {name} is not installed.", former + known)
+        raise BadInput(f"The rig {name} is not installed.", former + choices)
     return RIGS[name]()
 
 

@@ -15,5 +15,5 @@ def turned_about(
     pivot: Float[Tensor, " 3"],
 ) -> Float[Tensor, "frames verts 3"]:
     """Vertices turned about one point and shifted, each by its share."""
-    moved = torch.baddbmm((pivot + translation - rotation @ pivot)[:, None], vertices, rotation.mT)
-    return moved.sub_(vertices).mul_(share[:, None]).add_(vertices)
+    turned_vertices = torch.baddbmm((pivot + translation - rotation @ pivot)[:, None], vertices, rotation.mT)
+    return turned_vertices.sub_(vertices).mul_(share[:, None]).add_(vertices)

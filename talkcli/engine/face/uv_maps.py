@@ -72,9 +72,9 @@ def drawn(
     """Maps of numbers per vertex; where there is no face, 0."""
     a, b, c = layout.weights.to(values)[..., None].unbind(1)
     i, j, k = layout.corners.to(values.device).unbind(1)
-    covered = a * values[..., i, :] + b * values[..., j, :] + c * values[..., k, :]
+    texels = a * values[..., i, :] + b * values[..., j, :] + c * values[..., k, :]
     maps = values.new_zeros(*values.shape[:-2], values.shape[-1], layout.size**2)
-    maps[..., layout.texels] = covered.mT
+    maps[..., layout.texels] = texels.mT
     return maps.unflatten(-1, (layout.size, layout.size))
 
 
@@ -93,11 +93,11 @@ def uv_reader(
     are such, the covered texel nearest to them does. By "512", the published code's way, it lies up to a
     texel to the right and below, and its four texels step aside together until a face covers them all.
     """
-    covered = np.zeros(size * size, bool)
-    covered[uv_map(faces, uv, uv_faces, size).texels.numpy()] = True
-    if not covered.any():
+    coverage = np.zeros(size * size, bool)
+    coverage[uv_map(faces, uv, uv_faces, size).texels.numpy()] = True
+    if not coverage.any():
         raise BadInput(f"no face covers any texel of a map of {size}", "use larger maps")
-    covered = covered.reshape(size, size)
+    coverage = coverage.reshape(size, size)
     corners = np.stack([faces.reshape(-1).numpy(), *uv[uv_faces.reshape(-1)].double().numpy().T], 1)
     vertex, u, v = np.unique(corners, axis=0).T
     published = convention == "512"
@@ -111,14 +111,14 @@ def uv_reader(
         [(1 - right) * (1 - below), right * (1 - below), (1 - right) * below, right * below], 1
     )
     if published:
-        columns, rows = _aside(covered, columns, rows)
+        columns, rows = _aside(coverage, columns, rows)
     else:
-        weights = weights * covered[rows, columns]
-        lost = weights.sum(1) <= 0
-        weights[lost] = [1, 0, 0, 0]
-        nearest: Any = distance_transform_edt(~covered, return_distances=False, return_indices=True)
-        at = np.rint(y[lost]).astype(np.int64), np.rint(x[lost]).astype(np.int64)
-        rows[lost], columns[lost] = nearest[0][at][:, None], nearest[1][at][:, None]
+        weights = weights * coverage[rows, columns]
+        empty = weights.sum(1) <= 0
+        weights[empty] = [1, 0, 0, 0]
+        nearest: Any = distance_transform_edt(~coverage, return_distances=False, return_indices=True)
+        at = np.rint(y[empty]).astype(np.int64), np.rint(x[empty]).astype(np.int64)
+        rows[empty], columns[empty] = nearest[0][at][:, None], nearest[1][at][:, None]
         weights /= weights.sum(1, keepdims=True)
     vertices = vertex.astype(np.int64)
     weights /= np.bincount(vertices)[vertices][:, None]

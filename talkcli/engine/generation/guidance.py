@@ -55,7 +55,7 @@ def bounded(denoise: Denoise, ratio: float, least: float, most: float) -> Denois
         x: Float[Tensor, "batch frames dims"], t: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch frames dims"]:
         clean = denoise(x, t)
-        bound = clean.abs().flatten(1).quantile(ratio, dim=1).clamp(least, most)[:, None, None]
-        return clean.clamp(-bound, bound)
+        limit = clean.abs().flatten(1).quantile(ratio, dim=1).clamp(least, most)[:, None, None]
+        return clean.clamp(-limit, limit)
 
     return within

@@ -109,10 +109,10 @@ def styled(talker: Talker, avatar: Avatar, sources: Mapping[str | None, Path]) -
         if not kinds:
             raise BadUsage(f"{talker.method} has no styles.", "Leave --style out.")
         key = kinds[pick(name, kinds, f"style of {talker.method}") if name else next(iter(kinds))]
-        shown = captured(source, talker, avatar)[0].styles
-        if key not in shown:
+        source_styles = captured(source, talker, avatar)[0].styles
+        if key not in source_styles:
             raise BadInput(f"{source} does not show this style: {key}.", "Give another source.")
-        styles[key] = shown[key]
+        styles[key] = source_styles[key]
     return replace(avatar, styles=styles)
 
 

@@ -88,9 +88,9 @@ def _performing(talker: Talker, seed: int) -> System:
 def _logits(paths: dict[str, Path], device: str) -> baselines.Logits | None:
     """The phone logits of the first talker whose ears know phones."""
     for path in paths.values():
-        found = phone_ear(open_talker(str(path), device))
-        if found is not None:
-            ear = found[1]
+        named_ear = phone_ear(open_talker(str(path), device))
+        if named_ear is not None:
+            ear = named_ear[1]
             where = next(ear.parameters()).device
             return lambda speech: ear.listen(speech.waveform[None].to(where))[0].detach().cpu()
     return None

@@ -111,8 +111,8 @@ def evaluate(
                 value = metric.measure(louds)
                 scores.append(replace(_score(metric, {"all": (value, 1)}, {}, 0), clips=len(louds), each={}))
         elif tallies[metric.id]:
-            lost = 0 if metric.kind == "heard" or metric.id.startswith("ldtw") else sum(dropped.values())
-            scores.append(_score(metric, tallies[metric.id], truths[metric.id], lost))
+            missing = 0 if metric.kind == "heard" or metric.id.startswith("ldtw") else sum(dropped.values())
+            scores.append(_score(metric, tallies[metric.id], truths[metric.id], missing))
     if not scores:
         raise BadInput(
             "There is nothing to measure: neither references nor phones.",
@@ -186,10 +186,10 @@ def _measured(
     if by_kind["texture"] and case.reference is not None:
         own |= _texture_sums(by_kind["texture"], case, case.reference)
     if by_kind["heard"]:
-        heard = mouth_and_phones(case, regions)
-        target = Heard(heard.reference or heard.mouth, heard.phones, heard.reference)
+        mouth = mouth_and_phones(case, regions)
+        target = Heard(mouth.reference or mouth.mouth, mouth.phones, mouth.reference)
         for metric in by_kind["heard"]:
-            own[metric.id], true[metric.id] = metric.measure(heard), metric.measure(target)
+            own[metric.id], true[metric.id] = metric.measure(mouth), metric.measure(target)
     return own, true, loud
 
 

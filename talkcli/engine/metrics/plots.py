@@ -81,8 +81,8 @@ def _draw_trace(part: Any, trace: Trace) -> None:
         _draw_phones(wave, lips, first)
         if first.reference is not None:
             _draw_opening(lips, first.reference, "aligned reference", color="0.2", linewidth=2.2, alpha=0.35)
-    for name, heard in trace.heard.items():
-        _draw_opening(lips, heard.mouth, name, linewidth=1.0)
+    for name, mouth in trace.heard.items():
+        _draw_opening(lips, mouth.mouth, name, linewidth=1.0)
     lips.axhline(CLOSED_MM, color="0.6", linewidth=0.6, linestyle=":")
     lips.set_ylabel("lip opening, mm")
     lips.set_xlim(0, len(sound) / SAMPLE_RATE)

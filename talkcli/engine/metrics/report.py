@@ -82,9 +82,9 @@ class Report:
                 score for scores in self.scores.values() for score in scores if score.metric == each.metric
             )
             score = max(same, key=lambda score: score.clips)
-            counted = "" if score.events == "clips" else f"{score.count} {score.events} in "
+            events = "" if score.events == "clips" else f"{score.count} {score.events} in "
             over = "mean over clips" if score.pooled == "clips" else f"over all {score.events}"
-            count = f"{counted}{score.clips} clips"
+            count = f"{events}{score.clips} clips"
             yield f"{score.metric}: {score.definition}; {over}; {count}. [{score.source}]"
 
     def dropped(self) -> dict[str, int]:

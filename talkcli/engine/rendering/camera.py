@@ -86,8 +86,8 @@ def portrait(
     target, margin = (points.amin(0) + points.amax(0)) / 2, _MARGIN
     rig = rigged(avatar)
     regions = {} if rig is None else rig.model.topology.regions
-    framed = {"left_eye", "right_eye"} <= regions.keys()
-    if framed:
+    has_eyes = {"left_eye", "right_eye"} <= regions.keys()
+    if has_eyes:
         level = float(points[torch.cat([regions["left_eye"], regions["right_eye"]]), 1].mean())
         points = torch.cat([points, *(w.points for w in avatar.worn if w.kind != "cloth")])
         low, high = _window(points, level, _lowest(avatar))
@@ -100,7 +100,7 @@ def portrait(
         _distance(points - target, way, focal, width, height, margin)
         for way in ways[:: max(1, len(ways) // 24)]
     )
-    if framed:
+    if has_eyes:
         below = float(target[1]) - distance * height / 2 / focal
         target[1] += max(0.0, _lowest(avatar) - below)
     return Camera(
@@ -116,7 +116,7 @@ def _window(points: Float[Tensor, "n 3"], eyes: float, lowest: float) -> tuple[f
 
 def _lowest(avatar: Avatar) -> float:
     """Below it shoulders and cloth are cut off, metres."""
-    cloth = [worn.points[:, 1] for worn in avatar.worn if worn.kind == "cloth"]
+    cloth = [item.points[:, 1] for item in avatar.worn if item.kind == "cloth"]
     heights = torch.cat([avatar.neutral[:, 1], *cloth])
     low, high = float(heights.min()), float(heights.max())
     return low + CUT_OFF * (high - low)

@@ -85,11 +85,11 @@ def wardrobe_of(avatar: Avatar, coarseness: float) -> DrawnDressing:
     things = [worn for worn in avatar.worn if len(worn.points)]
     things.sort(key=lambda worn: worn.kind == "strands")
     neutral = avatar.neutral.numpy().astype(np.float32)
-    drawn = [_drawn(worn, neutral, drawn_every(worn, coarseness)) for worn in things]
+    pieces = [_drawn(worn, neutral, drawn_every(worn, coarseness)) for worn in things]
     width = max([worn.carriers.shape[1] for worn in things], default=1)
-    firsts = np.cumsum([0, *(len(part.rest) for part in drawn)])
+    firsts = np.cumsum([0, *(len(part.rest) for part in pieces)])
     rows = np.cumsum([0, *(len(worn.carriers) for worn in things)])
-    counts = [len(part.faces) for part in drawn]
+    counts = [len(part.faces) for part in pieces]
     solid = sum(worn.kind != "strands" for worn in things)
 
     def joined(values: list[NDArray], shape: tuple[int, ...], kind: type) -> NDArray:
@@ -100,10 +100,10 @@ def wardrobe_of(avatar: Avatar, coarseness: float) -> DrawnDressing:
 
     dressing = Dressing(
         neutral,
-        joined([part.rest for part in drawn], (3,), np.float32),
-        joined([part.normals for part in drawn], (3,), np.float32),
-        joined([part.ways for part in drawn], (3,), np.float32),
-        joined([part.row + first for part, first in zip(drawn, rows, strict=False)], (), np.int32),
+        joined([part.rest for part in pieces], (3,), np.float32),
+        joined([part.normals for part in pieces], (3,), np.float32),
+        joined([part.ways for part in pieces], (3,), np.float32),
+        joined([part.row + first for part, first in zip(pieces, rows, strict=False)], (), np.int32),
         joined([np.full(len(worn.carriers), i) for i, worn in enumerate(things)], (), np.int32),
         joined([padded(worn.carriers) for worn in things], (width,), np.int32),
         joined([padded(worn.shares) for worn in things], (width,), np.float32),
@@ -114,12 +114,12 @@ def wardrobe_of(avatar: Avatar, coarseness: float) -> DrawnDressing:
     kinds = [np.full(count, WORN_KINDS.index(w.kind)) for w, count in zip(things, counts, strict=True)]
     return DrawnDressing(
         dressing,
-        joined([part.faces + first for part, first in zip(drawn, firsts, strict=False)], (3,), np.int64),
-        joined([part.uv for part in drawn], (3, 2), np.float32),
+        joined([part.faces + first for part, first in zip(pieces, firsts, strict=False)], (3,), np.int64),
+        joined([part.uv for part in pieces], (3, 2), np.float32),
         joined(kinds, (), np.int64),
-        joined([part.hair for part in drawn], (3, 3), np.float32),
-        joined([part.gloss for part in drawn], (2,), np.float32),
-        joined([part.colours for part in drawn], (3,), np.float32),
+        joined([part.hair for part in pieces], (3, 3), np.float32),
+        joined([part.gloss for part in pieces], (2,), np.float32),
+        joined([part.colours for part in pieces], (3,), np.float32),
         sum(counts[:solid]),
     )
 

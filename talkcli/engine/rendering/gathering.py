@@ -142,8 +142,8 @@ def survey(vertices, surface, snapped, nearness, facts):
             facts[f, 3 + axis] = (dv1 * across[axis] + dv2 * along[axis]) * scale
             facts[f, 6 + axis] = normal[axis] * root
         share = 1.0 / np.float32(area)
-        painted = abs(du1 * dv2 - du2 * dv1) * texels
-        sharpness = painted * abs(share) * np.float32(4 * SUBSAMPLE * SUBSAMPLE)
+        texel_area = abs(du1 * dv2 - du2 * dv1) * texels
+        sharpness = texel_area * abs(share) * np.float32(4 * SUBSAMPLE * SUBSAMPLE)
         facts[f, _LEVEL] = min(max(0.5 * math.log2(max(sharpness, 1e-6)) + 0.3, 0.0), finest)
         na, nb, nc = (
             np.float32(nearness[i]),
@@ -217,9 +217,9 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
         level = np.uint64(facts[np.uint64(face[i]), _LEVEL])
         if surface.gloss[np.uint64(face[i]), 0] >= 0.0:
             continue
-        found = corners(surface.levels, level, batch.u[i], batch.v[i])
-        a, b, c, d = four(surface.texels, found, 0)
-        e, f, g, h = four(surface.texels, found, 4)
+        taps = corners(surface.levels, level, batch.u[i], batch.v[i])
+        a, b, c, d = four(surface.texels, taps, 0)
+        e, f, g, h = four(surface.texels, taps, 4)
         texel[i, 0], texel[i, 1], texel[i, 2], texel[i, 3] = a, b, c, d
         texel[i, 4], texel[i, 5], texel[i, 6], texel[i, 7] = e, f, g, h
     creases, levels = acting.creases, acting.crease_levels

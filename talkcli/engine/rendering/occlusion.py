@@ -43,7 +43,7 @@ def bake_occlusion(
     dense = np.where(sides == SHEER, sides, np.uint8(BOTH))
     bald = np.where(hair, np.uint8(SHEER), dense)
     ids, depth = sheet(BAKE, BAKE)
-    seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
+    light, total = np.zeros(len(vertices)), np.zeros(len(vertices))
     visible = np.empty(len(vertices), np.float32)
     golden = math.pi * (3 - math.sqrt(5))
     for i in range(_SKY_DIRECTIONS):
@@ -53,9 +53,9 @@ def bake_occlusion(
         cosine = np.clip(normals @ direction, 0, None)
         among = dense if i % 4 else bald
         shadows(vertices, normals, spacing, faces, among, direction, ids, depth, visible)
-        seen += cosine * visible
+        light += cosine * visible
         total += cosine
-    return (seen / np.maximum(total, 1e-9)).astype(np.float32)
+    return (light / np.maximum(total, 1e-9)).astype(np.float32)
 
 
 def shadows(

@@ -82,10 +82,10 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
         here = (2 * y) % rows
         if here == 0 and column == 0:
             k = (2 * y) // rows
-            seen = order[starts[k] : starts[k + 1]]
-            rasterize(snapped, nearness, surface.faces, surface.sides, seen, 2 * y, ids, depth)
+            hits = order[starts[k] : starts[k + 1]]
+            rasterize(snapped, nearness, surface.faces, surface.sides, hits, 2 * y, ids, depth)
             rasterize_sheer(
-                snapped, nearness, surface.faces, surface.sides, surface.hair, seen, 2 * y, ids, depth
+                snapped, nearness, surface.faces, surface.sides, surface.hair, hits, 2 * y, ids, depth
             )
         upper, lower = ids[here], ids[here + 1]
         for x in range(column, width):
@@ -108,9 +108,9 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
                         return program
                 continue
             face[0], face[1], face[2], face[3] = a, b, c, d
-            covered = 0
+            samples_inside = 0
             for s in range(4):
-                covered += face[s] >= 0
+                samples_inside += face[s] >= 0
                 near[s] = depth[here + (s >> 1), 2 * x + (s & 1)]
             for s in range(4):
                 if face[s] < 0:
@@ -124,11 +124,11 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
                     ):
                         face[t] = -1
                         count, across, down = count + 1, across + (t & 1), down + (t >> 1)
-                if count < 4 and covered > 0:
+                if count < 4 and samples_inside > 0:
                     total[pixel, 0], total[pixel, 1], total[pixel, 2] = 0.0, 0.0, 0.0
-                    total[pixel, 3] = 0.25 * np.float32(covered)
+                    total[pixel, 3] = 0.25 * np.float32(samples_inside)
                     edges[edge] = pixel
-                    edge, covered = edge + 1, 0
+                    edge, samples_inside = edge + 1, 0
                 push(batch, counts, surface.materials, face[s], x, y, pixel, count, across, down)
             for program in range(3):
                 if counts[program] > POINTS - 4:
@@ -198,16 +198,16 @@ def develop(total, edges, background, byte, out):
     """
     for n in range(len(edges)):
         at = np.uint64(edges[n])
-        covered = total[at, 3]
+        weight = total[at, 3]
         for channel in range(3):
             light = total[at, channel]
             if out.shape[1] == 4:
-                light /= covered
+                light /= weight
             else:
-                light += (1.0 - covered) * background[at, channel]
+                light += (1.0 - weight) * background[at, channel]
             out[at, channel] = code(light, byte)
         if out.shape[1] == 4:
-            out[at, 3] = int(covered * 255.0 + 0.5)
+            out[at, 3] = int(weight * 255.0 + 0.5)
 
 
 @fast

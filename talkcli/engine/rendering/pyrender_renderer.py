@@ -90,8 +90,8 @@ class Window:
         self._node = self._scene.add(pyrender.Mesh([part]))
         self._scene.set_pose(self._eye, np.linalg.inv(view))
         colour, depth = self._screen.render(self._scene, flags=pyrender.RenderFlags.SKIP_CULL_FACES)
-        covered = depth > 0
-        return np.where(covered[..., None], colour[..., :3], self._behind), covered
+        inside = depth > 0
+        return np.where(inside[..., None], colour[..., :3], self._behind), inside
 
     def shots(self, moments: Iterator[Any]) -> Iterator[NDArray[np.uint8]]:
         """One picture a moment (vertices, view, ...), and then the end of the window."""

@@ -149,11 +149,11 @@ def body(channel, rig, albedo, cosines, normal, shelter, key, softness):
     """Light of one channel that comes out of the surface again."""
     width = 0.02 + min(softness * WANDER[channel], 0.7)
     wander = min(softness, 0.25) * WANDER[channel]
-    seen = key + 2.0 * wander * key * (1.0 - key)
-    total = rig.colours[0, channel] * softened(cosines[0], width) * seen
+    key_light = key + 2.0 * wander * key * (1.0 - key)
+    total = rig.colours[0, channel] * softened(cosines[0], width) * key_light
     for number in range(1, 4):
-        wrapped = max((cosines[number] + 0.25 + 0.3 * wander) / (1.25 + 0.3 * wander), 0.0)
-        total += rig.colours[number, channel] * wrapped * wrapped * shelter
+        wrap = max((cosines[number] + 0.25 + 0.3 * wander) / (1.25 + 0.3 * wander), 0.0)
+        total += rig.colours[number, channel] * wrap * wrap * shelter
     return albedo * (total + around(rig, channel, normal) * bounced(shelter, albedo))
 
 

@@ -66,8 +66,8 @@ class _Reel:
         self._frame = next(film.frames)
 
     def at(self, seconds: float) -> Picture:
-        wanted = min(int(seconds * self._film.fps + 1e-6), self._film.length - 1)
-        while self._index < wanted:
+        frame = min(int(seconds * self._film.fps + 1e-6), self._film.length - 1)
+        while self._index < frame:
             self._frame = next(self._film.frames)
             self._index += 1
         return self._frame
@@ -79,10 +79,10 @@ def _plate(label: str, width: int, height: int) -> Picture:
 
     size = max(10, round(LABEL_HEIGHT * height))
     font = ImageFont.load_default(size)
-    kept = len(label)
-    while kept > 1 and font.getlength(_cut(label, kept)) > 0.92 * width:
-        kept -= 1
-    text = _cut(label, kept)
+    length = len(label)
+    while length > 1 and font.getlength(_cut(label, length)) > 0.92 * width:
+        length -= 1
+    text = _cut(label, length)
     box = font.getbbox(text)
     across, down = int(box[2]) + size, round(1.7 * size)
     image = Image.new("RGBA", (across, down), (12, 14, 18, 150))

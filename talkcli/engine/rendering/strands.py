@@ -70,10 +70,8 @@ def _gradients(points: NDArray[np.float64], uv: NDArray[np.float64]) -> tuple[ND
     normal = np.cross(p, q)
     double = np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
     rise, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-    turned = (
-        rise[:, :, None] * np.cross(q, normal)[:, None] + other[:, :, None] * np.cross(normal, p)[:, None]
-    )
-    return double / 2, np.linalg.norm(turned, axis=2) / double[:, None] ** 2
+    turns = rise[:, :, None] * np.cross(q, normal)[:, None] + other[:, :, None] * np.cross(normal, p)[:, None]
+    return double / 2, np.linalg.norm(turns, axis=2) / double[:, None] ** 2
 
 
 WIDER = 0.75
@@ -119,8 +117,8 @@ class Ribbons(NamedTuple):
 def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
     """Every so many strands as ribbons that face away from the middle of the head."""
     assert worn.widths is not None
-    chosen = np.arange(0, len(worn.widths), every)
-    lines = worn.points.double().numpy().reshape(-1, worn.nodes, 3)[chosen]
+    rows = np.arange(0, len(worn.widths), every)
+    lines = worn.points.double().numpy().reshape(-1, worn.nodes, 3)[rows]
     nodes = _nodes(lines, every)
     lines = lines[:, nodes]
     count, length = lines.shape[:2]
@@ -131,11 +129,11 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
     ways = _unit(np.gradient(lines, axis=1))
     outward = lines - _middle(neutral, lines)
     outward = _unit(outward - (outward * ways).sum(2, keepdims=True) * ways)
-    angle = ROLL * np.sqrt(12) * (_chances(chosen, 3) - 0.5)[:, None, None]
+    angle = ROLL * np.sqrt(12) * (_chances(rows, 3) - 0.5)[:, None, None]
     side = np.cross(ways, outward)
     side = np.cos(angle) * side + np.sin(angle) * outward
     width = (
-        worn.widths.double().numpy()[chosen, None]
+        worn.widths.double().numpy()[rows, None]
         * every**WIDER
         * np.interp(t, *(SLIM if every == 1 else POINTED))
     )
@@ -149,7 +147,7 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
     left = BODY * (np.minimum((1 - t) / tip, 1) if every == 1 else np.ones_like(t))[..., None].repeat(2, 2)
     hair = np.stack([which, left, np.ones_like(left)], -1).reshape(-1, 3)[faces]
     lit = np.interp(run, *DARK_ROOTS)[..., None].repeat(2, 2)
-    point = (chosen[:, None] * worn.nodes + nodes)[..., None].repeat(2, 2)
+    point = (rows[:, None] * worn.nodes + nodes)[..., None].repeat(2, 2)
 
     def twice(values: NDArray) -> NDArray:
         return values[:, :, None].repeat(2, 2).reshape(-1, 3)

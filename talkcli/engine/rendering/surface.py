@@ -100,31 +100,32 @@ def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.
         materials = (
             np.zeros_like(materials) if topology is None else topology.materials.numpy().astype(np.uint8)
         )
-    seen = _seen(avatar)
-    faces, uv, materials = faces[seen], uv[seen], materials[seen]
+    visible = _seen(avatar)
+    faces, uv, materials = faces[visible], uv[visible], materials[visible]
     uv = np.ascontiguousarray(np.stack([uv[..., 0], 1 - uv[..., 1]], -1), np.float32)
     both = (materials == LASH) | (materials == HAIR) | (topology is None or materials == CLAY)
     hair = comb_out(vertices, faces, uv, materials == HAIR)
     sheer = (materials == HAIR) & (hair[:, :, TO_END] < 1).any(1)
     sides = np.where(sheer, SHEER, np.where(both, BOTH, ONE)).astype(np.uint8)
     ways = _strands(vertices, faces, uv, materials)
-    worn = wardrobe_of(avatar, coarseness)
-    head, bodies, solid = len(vertices), len(vertices) + worn.dressing.meshes, len(faces) + worn.mesh_faces
-    faces = np.concatenate([faces, (worn.faces + head).astype(np.uint32)])
-    vertices = np.concatenate([vertices, worn.dressing.rest])
-    uv = np.concatenate([uv, np.stack([worn.uv[..., 0], 1 - worn.uv[..., 1]], -1)])
-    materials = np.concatenate([materials, OF_KINDS[worn.kinds].astype(np.uint8)])
-    hair = np.concatenate([hair, worn.hair])
-    thin = (worn.hair[:, :, TO_END] < WHOLE).any(1) & (worn.kinds == WORN_KINDS.index("strands"))
+    wardrobe = wardrobe_of(avatar, coarseness)
+    head, solid = len(vertices), len(faces) + wardrobe.mesh_faces
+    bodies = head + wardrobe.dressing.meshes
+    faces = np.concatenate([faces, (wardrobe.faces + head).astype(np.uint32)])
+    vertices = np.concatenate([vertices, wardrobe.dressing.rest])
+    uv = np.concatenate([uv, np.stack([wardrobe.uv[..., 0], 1 - wardrobe.uv[..., 1]], -1)])
+    materials = np.concatenate([materials, OF_KINDS[wardrobe.kinds].astype(np.uint8)])
+    hair = np.concatenate([hair, wardrobe.hair])
+    thin = (wardrobe.hair[:, :, TO_END] < WHOLE).any(1) & (wardrobe.kinds == WORN_KINDS.index("strands"))
     sides = np.concatenate([sides, np.where(thin, SHEER, BOTH).astype(np.uint8)])
-    gloss = np.concatenate([np.full((len(sides) - len(worn.gloss), 2), -1, np.float32), worn.gloss])
+    gloss = np.concatenate([np.full((len(sides) - len(wardrobe.gloss), 2), -1, np.float32), wardrobe.gloss])
     body = faces[:solid]
     order = np.argsort(body.ravel(), kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(body.ravel(), minlength=bodies))])
     corners = (order // 3).astype(np.int32)
     normals = np.empty_like(vertices)
     vertex_normals(vertices, body, starts, corners, np.empty((solid, 3), np.float32), normals)
-    normals[bodies:] = worn.dressing.normals[worn.dressing.meshes :]
+    normals[bodies:] = wardrobe.dressing.normals[wardrobe.dressing.meshes :]
     spacing, curvature = (
         np.pad(values, (0, len(vertices) - bodies))
         for values in _neighbourhood(vertices[:bodies], normals[:bodies], body)
@@ -137,19 +138,19 @@ def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.
         faces, uv, materials, sides, starts, corners,
         *layered(look), METRES * np.array([*look.relief.shape[::-1], 1], np.float32),
         occlusion, curvature, spacing,
-        np.concatenate([ways, worn.dressing.ways]),
-        np.concatenate([np.zeros((head, 3), np.float32), worn.colours]),
-        gloss.astype(np.float32), hair, pairs, inside, lips, lip_pair, worn.dressing, vertices, normals,
+        np.concatenate([ways, wardrobe.dressing.ways]),
+        np.concatenate([np.zeros((head, 3), np.float32), wardrobe.colours]),
+        gloss.astype(np.float32), hair, pairs, inside, lips, lip_pair, wardrobe.dressing, vertices, normals,
     )  # fmt: skip
 
 
 def _seen(avatar: Avatar) -> NDArray[np.bool_]:
     """[F] which faces of the head nothing that it wears hides."""
-    seen = np.ones(len(avatar.faces), bool)
-    for worn in avatar.worn:
-        if worn.hides is not None:
-            seen[worn.hides.numpy()] = False
-    return seen
+    visible = np.ones(len(avatar.faces), bool)
+    for item in avatar.worn:
+        if item.hides is not None:
+            visible[item.hides.numpy()] = False
+    return visible
 
 
 def past_hair(

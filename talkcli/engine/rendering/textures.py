@@ -111,8 +111,8 @@ def resized(image: _Floats, size: tuple[int, int]) -> _Floats:
 
 def slopes(height: _Floats) -> tuple[_Floats, _Floats]:
     """Central differences per texel, across (u) and down (row)."""
-    padded = np.pad(height, 1, mode="edge")
-    across, down = padded[1:-1, 2:] - padded[1:-1, :-2], padded[2:, 1:-1] - padded[:-2, 1:-1]
+    padding = np.pad(height, 1, mode="edge")
+    across, down = padding[1:-1, 2:] - padding[1:-1, :-2], padding[2:, 1:-1] - padding[:-2, 1:-1]
     return (across / 2).astype(np.float32), (down / 2).astype(np.float32)
 
 

@@ -91,13 +91,13 @@ def write(
             WRITERS[suffix](first.motion, first.avatar, path)
         return len(first.motion), first.motion.fps
     pictures, count, fps = _pictures(acts, shot)
-    shown = show(pictures, path, count)
+    frames = show(pictures, path, count)
     if suffix in PICTURES:
-        PICTURES[suffix](shown, fps, path)
+        PICTURES[suffix](frames, fps, path)
     else:
         origin = json.dumps(first.motion.provenance)
         metadata = {"title": f"{first.avatar.name}, synthetic", "comment": origin}
-        write_video(shown, fps, path, speech=sound, metadata=metadata)
+        write_video(frames, fps, path, speech=sound, metadata=metadata)
     return count, fps
 
 

@@ -127,8 +127,8 @@ def _serve(library: str, data: str, mirror: str) -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            known, samples = engine.say(Request(**json.loads(line)))
-            head = {"known": known, "rate": engine.rate, "bytes": len(samples), "events": engine.events}
+            is_known, samples = engine.say(Request(**json.loads(line)))
+            head = {"known": is_known, "rate": engine.rate, "bytes": len(samples), "events": engine.events}
             answers.write(json.dumps(head).encode() + b"\n" + samples)
             answers.flush()
             os._exit(0)

@@ -71,7 +71,7 @@ def named_weights(face: Mapping[str, float], names: tuple[str, ...]) -> Array:
     """Weights [shapes] of a face given by names."""
     weights = np.zeros(len(names))
     for name, value in face.items():
-        hit = [i for i, known in enumerate(names) if known in (name, name + "Left", name + "Right")]
+        hit = [i for i, shape in enumerate(names) if shape in (name, name + "Left", name + "Right")]
         assert hit, f"no such shape: {name}"
         weights[hit] = value
     return weights

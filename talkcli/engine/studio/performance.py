@@ -103,12 +103,12 @@ def perform(
     spirit = MOODS[mood]
     style = manner.articulation
     opening = style.strength * (1 + intensity * (spirit.opening - 1))
-    opened = dataclasses.replace(style, strength=opening)
-    weights = onto_rig(articulate(utterance.phones, frames, fps, opened), model)
-    met = (weights[:, model.columns(["mouthPressLeft"])[0]] / MEETING).clamp(0, 1)
+    wider = dataclasses.replace(style, strength=opening)
+    weights = onto_rig(articulate(utterance.phones, frames, fps, wider), model)
+    contact = (weights[:, model.columns(["mouthPressLeft"])[0]] / MEETING).clamp(0, 1)
     swell = intensity * (1 + 0.15 * _wander(frames, fps, rng, seconds=1.2))
     for name, weight in spirit.face.items():
-        share = swell * (1 - met) if name in _LIPS_APART else swell
+        share = swell * (1 - contact) if name in _LIPS_APART else swell
         _add(weights, names, name, weight * share)
     _add(weights, names, "mouthSmile", manner.smile * (1 + 0.4 * _wander(frames, fps, rng, seconds=1.5)))
     for name, weight in (("mouthPress", 0.03), ("mouthShrugLower", 0.03), ("mouthDimple", 0.03)):
@@ -135,8 +135,8 @@ def _in_manner(
 
 def _add(weights: Tensor, names: tuple[str, ...], name: str, track: Float[Tensor, " frames"]) -> None:
     """`track` onto a shape, or onto both its sides."""
-    for column, known in enumerate(names):
-        if known in (name, name + "Left", name + "Right"):
+    for column, shape in enumerate(names):
+        if shape in (name, name + "Left", name + "Right"):
             weights[:, column] += track
 
 

@@ -39,17 +39,17 @@ class Reader:
 @cache
 def readers(folder: Path) -> tuple[Reader, ...]:
     """One for every folder LANGUAGE_NAME in `folder`, by name; BadInput if there is none."""
-    found = [
+    people = [
         Reader(place.name, tuple(sorted(words.with_suffix(".wav") for words in place.glob("*.txt"))))
         for place in sorted(folder.iterdir() if folder.is_dir() else [])
         if "_" in place.name
     ]
-    found = [reader for reader in found if reader.recordings]
-    if not found:
+    people = [reader for reader in people if reader.recordings]
+    if not people:
         raise BadInput(
             f"{folder} holds no readers.", "Give a folder of folders like en-us_mary, with x.wav and x.txt."
         )
-    return tuple(found)
+    return tuple(people)
 
 
 def read_aloud(reader: Reader, rng: np.random.Generator) -> list[tuple[str, Utterance]]:
@@ -58,21 +58,21 @@ def read_aloud(reader: Reader, rng: np.random.Generator) -> list[tuple[str, Utte
     A recording that is too long, or in which the aligner cannot find the words, is passed over; BadInput if
     that leaves none.
     """
-    read: list[tuple[str, Utterance]] = []
+    utterances: list[tuple[str, Utterance]] = []
     start, seconds = int(rng.integers(len(reader.recordings))), 0.0
     for step in range(len(reader.recordings)):
         audio = reader.recordings[(start + step) % len(reader.recordings)]
-        found = _aligned(audio, reader.language)
-        if found is not None:
-            read.append(found)
-            seconds += found[1].speech.seconds
+        alignment = _aligned(audio, reader.language)
+        if alignment is not None:
+            utterances.append(alignment)
+            seconds += alignment[1].speech.seconds
         if seconds >= FILL:
-            return read
-    if not read:
+            return utterances
+    if not utterances:
         raise BadInput(
             f"No recording of {reader.name} fits its words.", f"See {reader.recordings[0].parent}."
         )
-    return read
+    return utterances
 
 
 @lru_cache(maxsize=KEPT)
@@ -80,11 +80,11 @@ def _aligned(audio: Path, language: str) -> tuple[str, Utterance] | None:
     speech = load_speech(audio)
     if speech.seconds > _LONGEST_SECONDS:
         return None
-    said = audio.with_suffix(".txt")
+    transcript = audio.with_suffix(".txt")
     try:
-        words = said.read_text(encoding="utf-8").strip()
+        words = transcript.read_text(encoding="utf-8").strip()
     except UnicodeDecodeError as error:
-        raise BadInput(f"{said} is not text in UTF-8: {error}.", "Save it as UTF-8.") from error
+        raise BadInput(f"{transcript} is not text in UTF-8: {error}.", "Save it as UTF-8.") from error
     english = language.startswith("en")
     try:
         phones = align(speech, words, str(audio), None if english else lambda word: sounded(word, language))

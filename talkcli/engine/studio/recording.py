@@ -82,9 +82,9 @@ class RecordingPlan:
     def names(self) -> tuple[str, ...]:
         """speaker/clip: s0001/023 is of a voice that never was, r0001/023 of a reader."""
         people = len(readers(Path(self.readers))) if self.readers else 0
-        read = (f"r{r:04}/{take:03}" for r in range(people) for take in range(self.readings))
-        made = (f"s{s:04}/{take:03}" for s in range(self.speakers) for take in range(self.takes))
-        return (*made, *read)
+        readings = (f"r{r:04}/{take:03}" for r in range(people) for take in range(self.readings))
+        performances = (f"s{s:04}/{take:03}" for s in range(self.speakers) for take in range(self.takes))
+        return (*performances, *readings)
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ def _faced(plan: RecordingPlan, name: str, voice: Voice, rng: np.random.Generato
 def record(plan: RecordingPlan, name: str) -> Clip:
     """One take: words, voice, face and head."""
     number, take = int(name[1:5]), int(name[6:])
-    read = name.startswith("r")
-    rng = np.random.default_rng([plan.seed, 15 if read else 12, number, take])
-    who = _reader(plan, number) if read else cast(plan, number)
+    by_reader = name.startswith("r")
+    rng = np.random.default_rng([plan.seed, 15 if by_reader else 12, number, take])
+    who = _reader(plan, number) if by_reader else cast(plan, number)
     mood, intensity = "neutral", 0.0
-    if read:
+    if by_reader:
         reader = readers(Path(plan.readers))[number]
         texts, parts = zip(*read_aloud(reader, rng), strict=True)
         origin = {"voice": {"recording": reader.name}, "licence": "that of the recording"}
@@ -151,16 +151,16 @@ def record(plan: RecordingPlan, name: str) -> Clip:
         count = 2 if rng.random() < 0.3 else 1
         texts = [_text(who.voice, split_of(number), rng) for _ in range(count)]
         parts = [speak(who.voice, text, delivered(mood, intensity)) for text in texts]
-        spoken = {"synthesiser": who.voice.synthesiser, "language": who.voice.language}
-        origin = {"voice": spoken, "licence": LICENCE}
+        voice = {"synthesiser": who.voice.synthesiser, "language": who.voice.language}
+        origin = {"voice": voice, "licence": LICENCE}
     utterance = _in_studio(parts, rng)
     seed = int(rng.integers(2**31))
     motion = perform(utterance, who.avatar, who.manner, mood, intensity, Fraction(plan.fps), seed)
-    made = {
-        "made_by": "talk studio", "version": talkcli.__version__, "synthetic": not read, "seed": plan.seed,
-        "text": texts, "mood": mood, "intensity": round(intensity, 3), **origin,
+    provenance = {
+        "made_by": "talk studio", "version": talkcli.__version__, "synthetic": not by_reader,
+        "seed": plan.seed, "text": texts, "mood": mood, "intensity": round(intensity, 3), **origin,
     }  # fmt: skip
-    motion = replace(motion, provenance=made)
+    motion = replace(motion, provenance=provenance)
     return Clip(utterance.speech, motion, who.avatar, utterance.phones)
 
 
@@ -183,8 +183,8 @@ def _in_studio(parts: Sequence[Utterance], rng: np.random.Generator) -> Utteranc
         nonlocal now
         piece = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
         if seconds > 0.35 and rng.random() < 0.4:
-            drawn = breath(rng.uniform(0.2, seconds - 0.1), rng) * rng.uniform(0.002, 0.02)
-            piece[: len(drawn)] += drawn
+            sound = breath(rng.uniform(0.2, seconds - 0.1), rng) * rng.uniform(0.002, 0.02)
+            piece[: len(sound)] += sound
         pieces.append(piece)
         now += len(piece)
 
@@ -222,11 +222,11 @@ def _contents(plan: RecordingPlan) -> Contents:
     for name in plan.names:
         splits[_split_of(name)].append(name)
     people = ", ".join(reader.name for reader in readers(Path(plan.readers))) if plan.readers else ""
-    made = {"corpus": "studio", "version": talkcli.__version__} | asdict(plan) | {"readers": people}
+    provenance = {"corpus": "studio", "version": talkcli.__version__} | asdict(plan) | {"readers": people}
     licence, source = LICENCE, SOURCE
     if people:
         licence, source = f"{LICENCE}; r*: that of the recordings", f"{SOURCE}; recordings of {people}"
-    return Contents(splits, licence, source, made)
+    return Contents(splits, licence, source, provenance)
 
 
 def record_all(plan: RecordingPlan, folder: Path, jobs: int = 1) -> Iterator[tuple[str, float]]:

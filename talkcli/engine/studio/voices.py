@@ -140,8 +140,8 @@ def speak(voice: Voice, text: str, delivery: Delivery = PLAIN) -> Utterance:
     faster = round(rate * voice.tract / 50) * 50
     waveform = soxr.resample(samples, faster, SAMPLE_RATE).astype(np.float32)
     stretch = rate / faster
-    spoken = np.sqrt(np.mean(waveform**2) + 1e-9)
-    waveform = np.clip(waveform / spoken * LEVEL * delivery.loudness, -1, 1)
+    loudness = np.sqrt(np.mean(waveform**2) + 1e-9)
+    waveform = np.clip(waveform / loudness * LEVEL * delivery.loudness, -1, 1)
     end = len(waveform) / SAMPLE_RATE
     timed = [(phone, min(start * stretch, end), min(stop * stretch, end)) for phone, start, stop in segments]
     return Utterance(Speech(torch.from_numpy(waveform)), phones_of(_joined(timed)))
@@ -201,9 +201,9 @@ def closures_found(
         earliest = max(burst - 22, int(starts[i - 1] / 0.005) + 4)
         while burst > earliest and level[burst - 1] < quiet:
             burst -= 1
-        closed = max(burst * 0.005, starts[i] - 0.06) if phones[i - 1] == "SIL" else burst * 0.005
-        if closed < starts[i] - 0.004:
-            ends[i - 1] = starts[i] = closed
+        silence = max(burst * 0.005, starts[i] - 0.06) if phones[i - 1] == "SIL" else burst * 0.005
+        if silence < starts[i] - 0.004:
+            ends[i - 1] = starts[i] = silence
     late = 0.008
     return [
         (phone, max(0.0, start - late), max(0.0, end - late))

@@ -96,7 +96,7 @@ def fit(
     try:
         for number, example in enumerate(batches, first):
             with held():
-                batch, seen = example.to(device), {}
+                batch, values = example.to(device), {}
                 parts = _apart(batch, stage.batch, stage.at_once)
                 scale = stage.schedule(number / stage.steps)
                 for place, update in enumerate(stage.updates):
@@ -120,7 +120,7 @@ def fit(
                             "Resume with a lower learning rate: --resume --set lr=...",
                         )
                     optimiser.step()
-                    seen |= {name: term.item() for name, term in losses.items()}
+                    values |= {name: term.item() for name, term in losses.items()}
                 if stage.ema:
                     _follow(average, network, stage.decay(number))
                 due = (number + 1) % every == 0 or number + 1 == stage.steps or interrupted()
@@ -128,7 +128,7 @@ def fit(
                     run.save(state, number + 1)
                     saved = time.monotonic()
             check_interruption()
-            yield Step(number, seen, stage.updates[0].lr * scale)
+            yield Step(number, values, stage.updates[0].lr * scale)
         with torch.no_grad():
             for name, parameter in network.named_parameters():
                 if name in average:

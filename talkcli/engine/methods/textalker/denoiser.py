@@ -94,10 +94,10 @@ class Layer(nn.TransformerDecoderLayer):
             cross = self.multihead_attn
             q = F.linear(x[:, :1], cross.in_proj_weight[:size], cross.in_proj_bias[:size])
             attention_out = _attend(q, audio.k, audio.v, heads, cross.dropout if self.training else 0.0)
-            told = torch.cat([cross.out_proj(attention_out), audio.told], dim=1)
+            context = torch.cat([cross.out_proj(attention_out), audio.told], dim=1)
         else:
-            told = audio.told[:, skip - 1 :]
-        x = self.norm2(x + self.dropout2(told))
+            context = audio.told[:, skip - 1 :]
+        x = self.norm2(x + self.dropout2(context))
         return self.norm3(x + self._think(x))
 
     def _think(self, x: Float[Tensor, "batch tokens features"]) -> Float[Tensor, "batch tokens features"]:

@@ -117,9 +117,9 @@ def speech_windows(
     """Random ones; a clip that is too short holds its last frame. Options: see `stages.diffuse`."""
     config, ears = network.config, network.hearing.features
     length = 2 * config.denoiser.window
-    heard = None
+    views_of = None
     if ears is not None:
-        heard = heard_beforehand(ears, clips, [len(track) for track in tracks], FPS, views)
+        views_of = heard_beforehand(ears, clips, [len(track) for track in tracks], FPS, views)
     gap = gap_of(load_rig(config.rig), config.rig_shapes) if config.rig_shapes else None
 
     def cut(_: ClipSet, index: int, generator: torch.Generator) -> SpeechWindows:
@@ -131,8 +131,8 @@ def speech_windows(
         if gap is not None and isinstance(motions, RigFrameMaps):
             weight = attention_to(motions.weights(index)[at] @ gap) ** stress
         latents = tracks[index][at].float()
-        if heard is not None:
-            view = heard[index][int(torch.randint(len(heard[index]), (), generator=generator))]
+        if views_of is not None:
+            view = views_of[index][int(torch.randint(len(views_of[index]), (), generator=generator))]
             if mishear:
                 view = misheard(view, mishear * float(torch.rand((), generator=generator)), generator)
             features = beside_neighbours(view, start, start + length, config.reach).float()

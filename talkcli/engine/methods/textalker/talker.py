@@ -296,8 +296,8 @@ class TexTalker(Talker):
 
     def _face(self, latents: Tensor, reader: UVReader | None) -> Float[Tensor, "frames numbers"]:
         grid = self.config.motion.grid
-        drawn = self.motion.decode(latents.unflatten(1, (-1, grid, grid)))
-        offsets = denormalised_offsets(drawn, self.low, self.high)
+        motion_maps = self.motion.decode(latents.unflatten(1, (-1, grid, grid)))
+        offsets = denormalised_offsets(motion_maps, self.low, self.high)
         if reader is None:
             config = self.config
             maps = shape_maps(self.own_maps, config.rig, config.motion.size, config.rig_shapes)

@@ -112,11 +112,11 @@ def canvas_of(
     PARTS, `fields` [V, 6] lip, lip_u, lip_upper, lid, lid_s, lid_upper; `uv` [F, 3, 2] of faces' corners."""
     corners = uv * [size, -size] + [0, size]
     face, weights = cover_texels(np.ascontiguousarray(corners, np.float64), size)
-    covered = face.ravel() >= 0
-    texels = np.flatnonzero(covered)
+    inside = face.ravel() >= 0
+    texels = np.flatnonzero(inside)
     face, weights = face.ravel()[texels], weights.reshape(-1, 3)[texels]
-    row, column = nearest_covered(covered.reshape(size, size))
-    order = np.cumsum(covered) - 1
+    row, column = nearest_covered(inside.reshape(size, size))
+    order = np.cumsum(inside) - 1
     nearest = order[(row * size + column).ravel()].astype(np.int32)
 
     triangle = faces[face]

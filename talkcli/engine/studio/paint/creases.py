@@ -92,10 +92,10 @@ def crease(
     low, high = line.min(0) - reach, line.max(0) + reach
     near = np.flatnonzero(((position > low) & (position < high)).all(1))
     distance, index = (
-        np.asarray(found) for found in KDTree(line).query(position[near], distance_upper_bound=reach)
+        np.asarray(answer) for answer in KDTree(line).query(position[near], distance_upper_bound=reach)
     )
-    found = np.isfinite(distance)
-    near, distance, index = near[found], distance[found], index[found]
+    near_line = np.isfinite(distance)
+    near, distance, index = near[near_line], distance[near_line], index[near_line]
     t = distance / width
     height = -np.exp(-t * t) + 0.30 * np.exp(-(((t - 2.2) / 0.9) ** 2))
     if bulge:

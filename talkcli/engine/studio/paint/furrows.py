@@ -33,5 +33,5 @@ def furrows(canvas: Canvas, person: SkinParameters) -> Field:
                 height += crease(ground, path, deep * fading(len(path), rng, 0.4, 0.35, 0.15), width)
     fold = smooth(canvas.lid, 2.4, 3.1) * smooth(canvas.lid, 3.9, 3.3) * canvas.lid_upper
     fold *= smooth(canvas.lid_s, 0.02, 0.2) * smooth(canvas.lid_s, 1.0, 0.85)
-    worn = np.clip(0.6 + person.age / 75, 0.8, 1.6)
-    return (LID_FOLD * fold - worn * height).astype(np.float32)
+    wear = np.clip(0.6 + person.age / 75, 0.8, 1.6)
+    return (LID_FOLD * fold - wear * height).astype(np.float32)

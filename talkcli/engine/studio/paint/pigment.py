@@ -43,8 +43,8 @@ def hair_colour(eumelanin: float, pheomelanin: float, grey: float) -> _Array:
 def to_srgb(linear: _Array) -> NDArray[np.uint8]:
     """Linear 0..1 to encoded bytes."""
     linear = np.clip(linear, 0, 1)
-    encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return (encoded * 255 + 0.5).astype(np.uint8)
+    srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (srgb * 255 + 0.5).astype(np.uint8)
 
 
 def from_srgb(encoded: NDArray) -> _Array:

@@ -85,9 +85,9 @@ def _flush(skin: Region, canvas: Canvas, person: SkinParameters, blood: Field) -
     blood -= 0.07 * skin.blob((0, 68, 92), (46, 24, 45)) + 0.05 * skin.blob((0, -36, 106), (24, 9, 20))
     blood -= 0.05 * smooth(-skin.y, 92, 112)
     vessel = np.abs(noise.octaves(skin.position / 3.4, 2, person.seed + 23))
-    worn = np.clip((person.age - 25) / 45, 0.1, 1) * (0.4 + person.mottling)
+    wear = np.clip((person.age - 25) / 45, 0.1, 1) * (0.4 + person.mottling)
     where = skin.blob((17, -18, 98), (7, 8, 12)) + 0.7 * skin.blob((36, -10, 72), (16, 12, 28))
-    blood += 0.22 * worn * smooth(vessel, 0.07, 0.0) * where
+    blood += 0.22 * wear * smooth(vessel, 0.07, 0.0) * where
     blood *= 1 / (1 + 0.35 * person.melanin)
 
 
@@ -97,12 +97,12 @@ def _spots(skin: Region, person: SkinParameters, melanin: Field, blood: Field) -
     sunny = skin.blob((22, -2, 88), (30, 20, 40)) + 0.6 * skin.blob((0, 62, 92), (45, 26, 40)) + 0.15
     if person.freckles > 0.02:
         for size, seed in ((2.1, 32), (1.3, 33)):
-            warped = (
+            places = (
                 skin.position / size + 0.25 * noise.octaves(skin.position / 1.2, 1, person.seed + 34)[:, None]
             )
-            near, _, label = noise.cells(warped, person.seed + seed)
-            chosen = smooth(label, 1.0 - 0.55 * person.freckles, 1.05)
-            melanin += 0.42 * person.freckles * chosen * smooth(near, 0.46, 0.16) * np.clip(sunny, 0, 1)
+            near, _, label = noise.cells(places, person.seed + seed)
+            strength = smooth(label, 1.0 - 0.55 * person.freckles, 1.05)
+            melanin += 0.42 * person.freckles * strength * smooth(near, 0.46, 0.16) * np.clip(sunny, 0, 1)
     if person.age > 45:
         near, _, label = noise.cells(skin.position / 6, person.seed + 35)
         melanin += (

@@ -85,13 +85,13 @@ def make_avatar(name: str, person: Person, outfit: Outfit, size: int = ATLAS) ->
         skin = replace(skin, stubble=max(skin.stubble, 0.5))
     strands = hair_colour(skin.hair_eumelanin, skin.hair_pheomelanin, skin.hair_grey)
     colour = torch.from_numpy(np.asarray(strands)).float()
-    worn = [garment_of(outfit.dress.name, person.neutral)]
+    wardrobe = [garment_of(outfit.dress.name, person.neutral)]
     if HAIR_STYLES[outfit.hair].count:
-        worn.append(hair_of(outfit.hair, colour, person.neutral, skin.seed))
+        wardrobe.append(hair_of(outfit.hair, colour, person.neutral, skin.seed))
     if outfit.beard is not None:
-        worn.append(beard_of(outfit.beard, colour, person.neutral, skin.seed))
+        wardrobe.append(beard_of(outfit.beard, colour, person.neutral, skin.seed))
     if outfit.glasses is not None:
-        worn.append(glasses_of(outfit.glasses, person.neutral))
+        wardrobe.append(glasses_of(outfit.glasses, person.neutral))
     return Avatar(
         name=name,
         neutral=person.neutral,
@@ -100,5 +100,5 @@ def make_avatar(name: str, person: Person, outfit: Outfit, size: int = ATLAS) ->
         rig=topology.name,
         identity=person.identity,
         look=bake_look(skin, HAIR_STYLES[outfit.hair].painted, size, outfit.dress),
-        worn=tuple(worn),
+        worn=tuple(wardrobe),
     )

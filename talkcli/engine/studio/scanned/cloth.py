@@ -60,7 +60,7 @@ def paint_cloth(
     rows, columns, ground = _ground(dress.name, size)
     place = ground.place.astype(np.float32)
     fine = noise.octaves(place / 1.3, 2, seed + 502)
-    worn = noise.octaves(place / np.array([34, 60, 34], np.float32), 2, seed + 501)
+    wear = noise.octaves(place / np.array([34, 60, 34], np.float32), 2, seed + 501)
     band = BANDS.get(dress.name, 0.0)
     inside = smooth(ground.edge, band + 1.2, band - 1.2) * (band > 0)
     seam = np.exp(-(((ground.edge - max(band, 5.0)) / 1.6) ** 2))
@@ -68,7 +68,7 @@ def paint_cloth(
     rib = 0.5 + 0.5 * np.sin(2 * np.pi * around / RIB)
     knit = 0.5 + 0.5 * np.sin(2 * np.pi * place[:, 0] / (2 * RIB)) if dress.name in KNIT else 0.5
     rib = inside * rib + (1 - inside) * knit
-    shade = 1 + 0.07 * fine + 0.04 * worn - 0.22 * seam - 0.05 * inside + 0.10 * (rib - 0.5)
+    shade = 1 + 0.07 * fine + 0.04 * wear - 0.22 * seam - 0.05 * inside + 0.10 * (rib - 0.5)
     dye = np.array(dress.dyes)[ground.dye] * exposure**-DIMMED
     colour[rows, columns] = np.clip(dye * shade[:, None], 0.004, 0.75)
     gloss[rows, columns] = _MATT

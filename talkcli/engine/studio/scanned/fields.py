@@ -101,9 +101,9 @@ def _lids(mesh: ScannedMesh, points: Array, eyes: dict[str, EyeLoops]) -> Array:
 
 
 def _smooth_loop(points: Array, count: int = 400) -> Array:
-    closed = np.vstack([points, points[:1]])
-    reach = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    spline = CubicSpline(reach, closed, bc_type="periodic")
+    loop = np.vstack([points, points[:1]])
+    reach = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(loop, axis=0), axis=1))])
+    spline = CubicSpline(reach, loop, bc_type="periodic")
     return spline(np.linspace(0, reach[-1], count, endpoint=False))
 
 

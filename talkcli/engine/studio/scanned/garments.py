@@ -126,8 +126,8 @@ def _carriers(name: str) -> tuple[Index, Array]:
 
 def _carried(name: str, neutral: Array) -> Array:
     carriers, share = _carriers(name)
-    moved = neutral - load_face_model().template.double().numpy()
-    return wardrobe()[name].points.double().numpy() + (moved[carriers] * share[..., None]).sum(1)
+    offsets = neutral - load_face_model().template.double().numpy()
+    return wardrobe()[name].points.double().numpy() + (offsets[carriers] * share[..., None]).sum(1)
 
 
 def cloth_normals(points: Array, faces: Index) -> Array:
@@ -196,11 +196,11 @@ def _hidden(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) ->
     faces = load_face_model().topology.faces.long().numpy()[own]
     bust = (load_face_model().template.numpy()[faces, 1] < _SHOULDERS).all(1)
     own, faces = own[bust], faces[bust]
-    seen = uncovered(head, faces, points, cloth.faces.long().numpy())
+    visible = uncovered(head, faces, points, cloth.faces.long().numpy())
     for _ in range(_REACH):
-        shown = np.zeros(len(head), bool)
-        shown[faces[seen]] = True
-        seen = shown[faces].any(1)
+        bare = np.zeros(len(head), bool)
+        bare[faces[visible]] = True
+        visible = bare[faces].any(1)
     sheet = points[: len(cloth.points)]
     near = KDTree(sheet).query(head)[1]
     offset, way = head - sheet[near], cloth_normals(sheet, _sheet(cloth))[near]
@@ -208,4 +208,4 @@ def _hidden(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) ->
     close = np.abs((offset * way).sum(1)) < TOUCHES
     inner = cloth.from_edge.numpy()[near] > _BORDER
     pierced = alike & close & inner & (np.abs(head[:, 0]) > CHEST[0]) & (head[:, 1] < -0.1)
-    return own[~seen | pierced[faces].any(1)]
+    return own[~visible | pierced[faces].any(1)]

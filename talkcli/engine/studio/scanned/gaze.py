@@ -37,15 +37,15 @@ def gazes(
     `neutral`: the same person at rest, whose eyeballs tell the size; by default the face itself.
     """
     model, rest = load_face_model(), face if neutral is None else neutral
-    found = {}
+    angles = {}
     for side, eye in eye_contacts().items():
         centre = eye.located(model.template, rest)[0].double().numpy()
         mean = model.template[eye.ball].double().numpy() - eye.centre.double().numpy()
         here = face[eye.ball].double().numpy() - centre
         u, _, v = np.linalg.svd(here.T @ mean)
         turn = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
-        found[side] = centre, turn @ cornea_axis(mean, np.zeros(3))
-    return found
+        angles[side] = centre, turn @ cornea_axis(mean, np.zeros(3))
+    return angles
 
 
 def looking_at(neutral: Float[Tensor, "verts 3"], point: Float[Tensor, " 3"]) -> dict[str, float]:
@@ -54,14 +54,14 @@ def looking_at(neutral: Float[Tensor, "verts 3"], point: Float[Tensor, " 3"]) ->
     shapes, target = model.shapes_of(neutral), point.double().numpy()
     weights = dict.fromkeys((f"eye{way}{side.capitalize()}" for side in SIDES for way in TURN), 0.0)
     for _ in range(_ROUNDS):
-        moved = neutral + sum(
+        vertices = neutral + sum(
             value * shapes[model.shape_names.index(name)] for name, value in weights.items()
         )
-        for side, (centre, axis) in gazes(moved, neutral).items():
+        for side, (centre, axis) in gazes(vertices, neutral).items():
             out = 1.0 if side == "left" else -1.0
-            wanted = (target - centre) / np.linalg.norm(target - centre)
-            turn = {"LookOut": out * (_yaw(wanted) - _yaw(axis)) / TURN["LookOut"][1]}
-            turn["LookDown"] = (_pitch(axis) - _pitch(wanted)) / TURN["LookDown"][0]
+            direction = (target - centre) / np.linalg.norm(target - centre)
+            turn = {"LookOut": out * (_yaw(direction) - _yaw(axis)) / TURN["LookOut"][1]}
+            turn["LookDown"] = (_pitch(axis) - _pitch(direction)) / TURN["LookDown"][0]
             for way, opposite in (("LookOut", "LookIn"), ("LookDown", "LookUp")):
                 names = f"eye{way}{side.capitalize()}", f"eye{opposite}{side.capitalize()}"
                 value = weights[names[0]] - weights[names[1]] + turn[way]

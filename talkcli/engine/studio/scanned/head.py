@@ -129,18 +129,18 @@ def _resting() -> Array:
 
 def _closing(points: Array, shapes: Array, lips: LipContact) -> Array:
     """[V, 3] mm: mouthClose that shuts the mean face's lips over its jaw."""
-    opened, close = _single(shapes[_JAW] / 1000), _single(shapes[_CLOSE] / 1000)
-    return closing(opened, close, lips, _single(points)).numpy() * 1000.0
+    jaw_open, close = _single(shapes[_JAW] / 1000), _single(shapes[_CLOSE] / 1000)
+    return closing(jaw_open, close, lips, _single(points)).numpy() * 1000.0
 
 
 def lip_pairs(points: Array, loops: Index) -> Index:
     """[PAIRS, 2] vertices of the upper and the lower lip that face each other at rest, left to right."""
     columns = np.arange(loops.shape[1])
     middle = SECOND_CORNER // 2
-    chosen = columns[middle - _PAIRS // 2 : middle + _PAIRS // 2 + 1]
+    ring = columns[middle - _PAIRS // 2 : middle + _PAIRS // 2 + 1]
     lower = loops[:, SECOND_CORNER + 1 :].ravel()
     pairs = []
-    for column in chosen:
+    for column in ring:
         upper = loops[:, column]
         away = np.linalg.norm(points[upper, None] - points[lower], axis=2)
         first, second = np.unravel_index(away.argmin(), away.shape)

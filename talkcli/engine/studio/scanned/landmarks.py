@@ -42,15 +42,15 @@ def _located(mesh: ScannedMesh, corners: Index, shares: Array) -> Landmarks:
     """Points on the triangle that has those corners whose shares are not 0."""
     triangles, weights = np.zeros(len(corners), np.int64), np.zeros((len(corners), 3))
     for row, (corner, share) in enumerate(zip(corners, shares, strict=True)):
-        named = {int(v): 0.0 for v, s in zip(corner, share, strict=True) if s > 0}
+        share_of = {int(v): 0.0 for v, s in zip(corner, share, strict=True) if s > 0}
         for v, s in zip(corner, share, strict=True):
             if s > 0:
-                named[int(v)] += float(s)
-        holds = np.isin(mesh.faces, list(named)).sum(1) == len(named)
+                share_of[int(v)] += float(s)
+        holds = np.isin(mesh.faces, list(share_of)).sum(1) == len(share_of)
         if not holds.any():
             raise ValueError(f"landmark {row} lies on no triangle of the mesh")
         triangles[row] = holds.argmax()
-        weights[row] = [named.get(int(v), 0.0) for v in mesh.faces[triangles[row]]]
+        weights[row] = [share_of.get(int(v), 0.0) for v in mesh.faces[triangles[row]]]
     weights /= weights.sum(1, keepdims=True)
     return Landmarks(torch.from_numpy(triangles), torch.from_numpy(weights.astype(np.float32)))
 

@@ -142,9 +142,9 @@ def _age_lines(person: SkinParameters, size: int) -> NDArray:
     wrinkles = load_face_model().wrinkles
     if wrinkles is None:
         return np.zeros((size, size))
-    worn = np.clip((person.age - 24) / 50, 0, 1) ** 1.3
+    wear = np.clip((person.age - 24) / 50, 0, 1) ** 1.3
     chance = np.random.default_rng([person.seed, 91])
-    share = worn * chance.uniform(0.5, 1.1, len(wrinkles.names))
+    share = wear * chance.uniform(0.5, 1.1, len(wrinkles.names))
     lines = np.tensordot(share, wrinkles.height.numpy().astype(np.float64), 1)
     return np.asarray(zoom(lines, size / len(lines), order=1)) if size != len(lines) else lines
 

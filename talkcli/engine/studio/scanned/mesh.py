@@ -104,19 +104,19 @@ def make_mesh(source: Source, shapes: Array, tongue: Index) -> ScannedMesh:
     for number, name in enumerate(_PARTS):
         part[slice(*RANGES[name])] = number
     of_face = part[source.faces].max(1)
-    drawn = (part[source.faces] >= 0).all(1)
+    present = (part[source.faces] >= 0).all(1)
     for side in SIDES:
         ball = fitted_ball(source.base[slice(*RANGES[f"{side}_eye"])])
         ray = source.base - ball.centre
         off = np.arccos(np.clip(ray @ ball.axis / np.linalg.norm(ray, axis=1), -1, 1))
-        drawn &= ~((of_face == _PARTS.index(f"{side}_eye")) & (off[source.faces].max(1) > FRONT))
+        present &= ~((of_face == _PARTS.index(f"{side}_eye")) & (off[source.faces].max(1) > FRONT))
     hideable = np.isin(of_face, [_PARTS.index(name) for name in HIDEABLE])
-    seen = seen_faces(_poses(source, shapes), source.faces[drawn], _spots(source))
-    kept = np.flatnonzero(drawn)[closed(seen, source.faces[drawn]) | ~hideable[drawn]]
-    faces, of_face = source.faces[kept], of_face[kept]
-    used = np.unique(faces)
+    visible = seen_faces(_poses(source, shapes), source.faces[present], _spots(source))
+    rows = np.flatnonzero(present)[closed(visible, source.faces[present]) | ~hideable[present]]
+    faces, of_face = source.faces[rows], of_face[rows]
+    members = np.unique(faces)
     index = np.full(VERTS, -1)
-    index[used] = np.arange(len(used))
+    index[members] = np.arange(len(members))
     lashes = make_lashes(source)
     parts = {name: index[slice(*RANGES[name])] for name in _PARTS}
     parts = {name: vertices[vertices >= 0] for name, vertices in parts.items()}
@@ -124,18 +124,18 @@ def make_mesh(source: Source, shapes: Array, tongue: Index) -> ScannedMesh:
     parts["gums"] = np.setdiff1d(parts["gums_tongue"], parts["tongue"])
     parts["skin"] = index[:SKIN_VERTS][index[:SKIN_VERTS] >= 0]
     for side in SIDES:
-        parts[f"{side}_lashes"] = np.flatnonzero(lashes.left == (side == "left")) + len(used)
-    atlas = _atlas(source, kept, of_face)
+        parts[f"{side}_lashes"] = np.flatnonzero(lashes.left == (side == "left")) + len(members)
+    atlas = _atlas(source, rows, of_face)
     keys = np.concatenate([faces.reshape(-1, 1), np.round(atlas.reshape(-1, 2) * 1e6)], 1).astype(np.int64)
     _, first, corner = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     uv_faces = corner.reshape(-1, 3).astype(np.int64)
     uv = atlas.reshape(-1, 2)[first]
     kinds = np.full(len(lashes.faces), MATERIALS.index("lash"))
     return ScannedMesh(
-        np.concatenate([np.repeat(used[:, None], 3, 1), lashes.corners]),
-        np.concatenate([np.tile([1.0, 0, 0], (len(used), 1)), lashes.shares]),
+        np.concatenate([np.repeat(members[:, None], 3, 1), lashes.corners]),
+        np.concatenate([np.tile([1.0, 0, 0], (len(members), 1)), lashes.shares]),
         index,
-        np.concatenate([index[faces], lashes.faces + len(used)]),
+        np.concatenate([index[faces], lashes.faces + len(members)]),
         np.concatenate([uv, boxed(LASH_UV, "lash")]),
         np.concatenate([uv_faces, len(uv) + 3 * lashes.lower[:, None] + np.arange(3)]),
         np.concatenate([_materials(of_face, faces, tongue), kinds]),
@@ -192,8 +192,8 @@ def _poses(source: Source, shapes: Array) -> Iterator[Array]:
         for person in (people[0], people[1 + number % STRANGERS]):
             weights = np.zeros(len(SHAPE_NAMES))
             for name, value in face.items():
-                known = (name, name + "Left", name + "Right")
-                weights[[i for i, shape in enumerate(SHAPE_NAMES) if shape in known]] = value
+                variants = (name, name + "Left", name + "Right")
+                weights[[i for i, shape in enumerate(SHAPE_NAMES) if shape in variants]] = value
             yield source.base + np.tensordot(person, source.identity, 1) + np.tensordot(weights, shapes, 1)
 
 

@@ -98,11 +98,11 @@ def sample_identity(chance: np.random.Generator, male: float) -> Float[Tensor, "
 def neutral_of(code: Float[Tensor, " n"], age: float = AGED) -> Float[Tensor, "verts 3"]:
     """A face at rest, metres: aged, friendly, awake, with every touch resolved."""
     model = load_face_model()
-    worn = float(np.clip((age - AGED) / (OLD - AGED), 0, 1.2))
-    bare = _settled(model.neutral(code) + sagging() * worn)
+    wear = float(np.clip((age - AGED) / (OLD - AGED), 0, 1.2))
+    bare = _settled(model.neutral(code) + sagging() * wear)
     wide = openness(bare)
     stare = 0.5 * max(0.0, 1 - AWAKE / wide)
-    rest = {name: FRIENDLY.get(name, 0.0) + worn * TIRED.get(name, 0.0) for name in {*FRIENDLY, *TIRED}}
+    rest = {name: FRIENDLY.get(name, 0.0) + wear * TIRED.get(name, 0.0) for name in {*FRIENDLY, *TIRED}}
     for side in ("Left", "Right"):
         rest[f"eyeBlink{side}"] += stare
     return _settled(bare + (model.weight_vector(**rest) @ model.shapes_of(bare).flatten(1)).view_as(bare))
@@ -136,7 +136,7 @@ def masculine() -> Array:
     )
     width = (model.identity[:, neck, 0].double().numpy() * np.sign(base[neck, 0])).mean(1)
     x, y, z = marks[..., 0], marks[..., 1], marks[..., 2]
-    grown = {
+    hair = {
         "neck": width,
         "jaw": (x[:, 12] - x[:, 4]) / 2,
         "brow_ridge": (z[:, 19] + z[:, 24] - z[:, 36] - z[:, 45]) / 2,
@@ -146,7 +146,7 @@ def masculine() -> Array:
         "nose": y[:, 27] - y[:, 33],
         "chin": y[:, 57] - y[:, 8],
     }
-    total = sum(share * grown[name] / np.linalg.norm(grown[name]) for name, share in MEASURES)
+    total = sum(share * hair[name] / np.linalg.norm(hair[name]) for name, share in MEASURES)
     total = np.asarray(total)
     total = total + total @ mirroring()
     return np.asarray(total / np.linalg.norm(total), np.float64)
@@ -157,14 +157,14 @@ def sagging() -> Float[Tensor, "verts 3"]:
     """How far the skin sinks between AGED and OLD, metres; lips and lids keep out of it."""
     model = load_face_model()
     mm = model.template[:SKIN_VERTS].double().numpy() * 1000
-    moved = np.zeros((len(model.template), 3))
+    offsets = np.zeros((len(model.template), 3))
     for place, wide, way in SAGS:
         for sign in (1, -1) if place[0] else (1,):
             there = np.array(place) * [sign, 1, 1]
             near = np.exp(-((mm - there) ** 2).sum(1) / wide**2)
-            moved[:SKIN_VERTS] += near[:, None] * np.array(way) * [sign, 1, 1] / 1000
+            offsets[:SKIN_VERTS] += near[:, None] * np.array(way) * [sign, 1, 1] / 1000
     assert model.contact is not None
     still = torch.cat([model.topology.regions["lips"], model.topology.regions["eyes"]]).long().numpy()
     far = KDTree(mm[still]).query(mm)[0]
-    moved[:SKIN_VERTS] *= np.clip(far / 8, 0, 1)[:, None]
-    return torch.from_numpy(moved).float()
+    offsets[:SKIN_VERTS] *= np.clip(far / 8, 0, 1)[:, None]
+    return torch.from_numpy(offsets).float()

@@ -83,7 +83,7 @@ def tailored(folder: Path, skin: Array) -> dict[str, Garment]:
     with np.load(folder / _FILE) as data:
         files = {name: data[name] for name in data.files}
     bend = make_bend(files["body_points"].astype(float), skin)
-    return {name: _garment(files, cut, bend) for name, cut in CUTS.items()}
+    return {name: _garment(files, pattern, bend) for name, pattern in CUTS.items()}
 
 
 def make_bend(body: Array, skin: Array) -> Callable[[Array], Array]:
@@ -99,8 +99,8 @@ def make_bend(body: Array, skin: Array) -> Callable[[Array], Array]:
             stop.append(middle + way * _girth(skin, middle, way))
     far = cloud[(np.abs(cloud[:, 0]) > 170) | (cloud[:, 1] < -230)]
     far = far[np.random.default_rng(1).choice(len(far), 60, replace=False)]
-    moved = np.vstack([np.array(stop) - start, 0 * far])
-    warp = RBFInterpolator(np.vstack([start, far]), moved, kernel="linear", smoothing=6.0, degree=0)
+    moves = np.vstack([np.array(stop) - start, 0 * far])
+    warp = RBFInterpolator(np.vstack([start, far]), moves, kernel="linear", smoothing=6.0, degree=0)
 
     def bend(points: Array) -> Array:
         out = points * DECIMETRE + shift
@@ -123,10 +123,10 @@ def _girth(points: Array, middle: Array, way: Array) -> float:
 
 
 def _garment(files: Mapping[str, Array], cut: Cut, bend: Callable[[Array], Array]) -> Garment:
-    worn, faces, uv, uv_faces = (
+    points_worn, faces, uv, uv_faces = (
         files[f"{cut.source}_{part}"] for part in ("worn", "faces", "uv", "uv_faces")
     )
-    points = _closed(_hanging(bend(worn.astype(float))), cut.closed)
+    points = _closed(_hanging(bend(points_worn.astype(float))), cut.closed)
     faces, uv_faces = faces.astype(np.int64), uv_faces.astype(np.int64)
     sheet = _trimmed(points, faces, uv[uv_faces].astype(float), _islands(uv_faces, len(uv))[uv_faces[:, 0]])
     while len(sheet.faces) < LEAST_FACES:
@@ -183,13 +183,13 @@ def _closed(points: Array, way: float) -> Array:
 
 def _trimmed(points: Array, faces: Index, corners: Array, island: Index) -> Sheet:
     """Without what no portrait shows; the islands of its uv become pieces."""
-    kept = (points[faces][..., 1].max(1) > CUT) & (np.abs(points[faces][..., 0]).min(1) < _WIDEST)
-    faces, corners, island = faces[kept], corners[kept], island[kept]
+    inside = (points[faces][..., 1].max(1) > CUT) & (np.abs(points[faces][..., 0]).min(1) < _WIDEST)
+    faces, corners, island = faces[inside], corners[inside], island[inside]
     order = np.argsort(-np.bincount(island), kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    used, index = np.unique(faces, return_inverse=True)
-    return Sheet(points[used], index.reshape(-1, 3), corners, rank[island])
+    members, index = np.unique(faces, return_inverse=True)
+    return Sheet(points[members], index.reshape(-1, 3), corners, rank[island])
 
 
 def _islands(faces: Index, count: int) -> Index:
@@ -252,9 +252,9 @@ def _folded(sheet: Sheet, strength: float) -> Sheet:
     x, y, z = points.T
     side = np.abs(x)
     falling = np.stack([(x + 0.35 * np.sign(x) * (y + 150)) / 38, y / 150, z / 60], 1)
-    pulled = np.stack([(side * 0.75 + y * 0.65) / 30, (side * 0.65 - y * 0.75) / 130, z / 70], 1)
+    folds = np.stack([(side * 0.75 + y * 0.65) / 30, (side * 0.65 - y * 0.75) / 130, z / 70], 1)
     long = noise.octaves(falling.astype(np.float32), 2, 700)
-    arm = noise.octaves(pulled.astype(np.float32), 2, 701)
+    arm = noise.octaves(folds.astype(np.float32), 2, 701)
     armpit = np.exp(-((side - 165) ** 2 + (y + 235) ** 2) / 85**2)
     depth = 1.5 * long * np.clip((-150 - y) / 40, 0.15, 1) + 2.6 * arm * armpit
     inner = np.clip(KDTree(points[open_edges(sheet.faces)]).query(points)[0] / 14, 0, 1)

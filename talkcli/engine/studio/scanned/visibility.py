@@ -35,7 +35,7 @@ def seen_faces(
     corners = np.ascontiguousarray(faces, np.uint32)
     order, sides = np.arange(len(faces), dtype=np.int64), np.full(len(faces), ONE, np.uint8)
     ids, depth = sheet(SAMPLES, SAMPLES)
-    seen = np.zeros(len(faces), bool)
+    visible = np.zeros(len(faces), bool)
     for pose in poses:
         points = pose / 1000
         snapped, nearness = np.zeros((len(points), 2), np.int64), np.zeros(len(points))
@@ -43,9 +43,9 @@ def seen_faces(
             for view in _views(spot / 1000):
                 project(points, view, SAMPLES * DISTANCE / (wide / 1000), SAMPLES, SAMPLES, snapped, nearness)
                 rasterize(snapped, nearness, corners, sides, order, 0, ids, depth)
-                shown = ids[:, :SAMPLES]
-                seen[np.unique(shown[shown >= 0])] = True
-    return seen
+                top = ids[:, :SAMPLES]
+                visible[np.unique(top[top >= 0])] = True
+    return visible
 
 
 def _views(spot: Array) -> Iterator[Array]:
@@ -63,7 +63,7 @@ def uncovered(head: Array, faces: Index, cloth: Array, cloth_faces: Index) -> ND
     sides = np.where(np.arange(len(corners)) < len(faces), ONE, BOTH).astype(np.uint8)
     order, (ids, depth) = np.arange(len(corners), dtype=np.int64), sheet(SAMPLES, SAMPLES)
     snapped, nearness = np.zeros((len(points), 2), np.int64), np.zeros(len(points))
-    seen = np.zeros(len(corners), bool)
+    visible = np.zeros(len(corners), bool)
     middle = torch.from_numpy(head[np.unique(faces)].mean(0)).float()
     for yaw in np.deg2rad(np.arange(0, 360, 30)):
         for pitch in np.deg2rad((-5, 15, 35)):
@@ -71,9 +71,9 @@ def uncovered(head: Array, faces: Index, cloth: Array, cloth_faces: Index) -> ND
             view = look_at(middle + torch.tensor(way).float(), middle).double().numpy()
             project(points, view, SAMPLES / BUST, SAMPLES, SAMPLES, snapped, nearness)
             rasterize(snapped, nearness, corners, sides, order, 0, ids, depth)
-            shown = ids[:, :SAMPLES]
-            seen[np.unique(shown[shown >= 0])] = True
-    return seen[: len(faces)]
+            top = ids[:, :SAMPLES]
+            visible[np.unique(top[top >= 0])] = True
+    return visible[: len(faces)]
 
 
 def closed(seen: NDArray[np.bool_], faces: Index) -> NDArray[np.bool_]:

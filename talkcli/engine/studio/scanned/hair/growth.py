@@ -62,9 +62,9 @@ def grown(roots: Roots, style: HairStyle, skull: Skull, chance: np.random.Genera
     """[n, nodes, 3] mm on the skull, from root to tip."""
     floor = Floor(skull, style.covers)
     sides = _sides(roots, style, chance)
-    chosen = np.sort(chance.permutation(len(roots.places))[: style.locks])
-    guides = _guides(roots[chosen], sides[chosen], style, floor, chance)
-    lines, locks = _between(roots, sides, chosen, guides, style, chance)
+    guide_roots = np.sort(chance.permutation(len(roots.places))[: style.locks])
+    guides = _guides(roots[guide_roots], sides[guide_roots], style, floor, chance)
+    lines, locks = _between(roots, sides, guide_roots, guides, style, chance)
     lines = _styled(lines, roots, locks, style, chance)
     return _lifted(lines, floor)
 
@@ -87,7 +87,7 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
     """[g, nodes, 3]"""
     places, count = roots.places, len(roots.places)
     comb = WAYS[style.way]
-    cut = _cuts(roots, style)
+    cut_heights = _cuts(roots, style)
     falls = style.end is not None
     steps = _LONGEST if falls else 9
     length = np.full(count, _STEP * steps) if falls else _lengths(roots, style)
@@ -97,7 +97,7 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
     line = [places - 0.7 * roots.normals]
     stand = style.stand * (0.25 + 0.75 * top) * chance.uniform(0.75, 1.2, count)
     way = comb(places, sides, style)
-    way = np.where(cut[:, None] > 0, _forward(places), way) if style.fringe is not None else way
+    way = np.where(cut_heights[:, None] > 0, _forward(places), way) if style.fringe is not None else way
     way = unit_of(way + style.messy * lock)
     way = unit_of(way - (way * roots.normals).sum(1, keepdims=True) * roots.normals)
     for step in range(steps):
@@ -105,7 +105,7 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
         here = line[-1]
         rise, up = floor.height(here)
         flow = comb(here, sides, style) + style.messy * lock * (1 - t)
-        flow = np.where(cut[:, None] > 0, _forward(here), flow) if style.fringe is not None else flow
+        flow = np.where(cut_heights[:, None] > 0, _forward(here), flow) if style.fringe is not None else flow
         if falls:
             free = np.clip((20 - here[:, 1:2]) / 60, 0, 1)
             flow = flow * (1 - free) + free * _hanging(here)
@@ -123,13 +123,13 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
         if falls or style.stand < 0.5:
             lies = np.clip((there[:, 1] - 0) / 50, 0, 1) if falls else 1.0
             push = push - 0.5 * lies * np.clip(rise - least - 1.0, 0, 12)
-        there = _off_the_face(there + up * push[:, None], cut)
+        there = _off_the_face(there + up * push[:, None], cut_heights)
         way = unit_of(there - here)
         line.append(there)
     lines = np.stack(line, 1)
     if style.way == "gathered":
         return _resampled(lines, _reaching(lines, np.array(style.pole), 9.0), style.nodes)
-    ends = np.full(count, steps, float) if not falls else _falling_to(lines, cut)
+    ends = np.full(count, steps, float) if not falls else _falling_to(lines, cut_heights)
     return _resampled(lines, ends, style.nodes)
 
 
@@ -159,11 +159,11 @@ def _valley(points: Array, style: HairStyle) -> Array:
 def _cuts(roots: Roots, style: HairStyle) -> Array:
     """[n] the height, mm, at which hair that falls is cut."""
     end = -1e3 if style.end is None else style.end
-    cut = np.full(len(roots.places), end)
+    heights = np.full(len(roots.places), end)
     if style.fringe is not None:
         over = _fringed(roots.places, style)
-        cut[over] = style.fringe - 0.006 * np.maximum(np.abs(roots.places[over, 0]) - 22, 0) ** 2
-    return cut
+        heights[over] = style.fringe - 0.006 * np.maximum(np.abs(roots.places[over, 0]) - 22, 0) ** 2
+    return heights
 
 
 def _fringed(places: Array, style: HairStyle) -> NDArray[np.bool_]:
@@ -230,16 +230,16 @@ def _between(
     key = np.concatenate(
         [roots.places, (apart * sides * level * (fringed == 0))[:, None], fringed[:, None]], 1
     )
-    far, near = (np.asarray(found) for found in KDTree(key[chosen]).query(key, k=3))
+    far, near = (np.asarray(answer) for answer in KDTree(key[chosen]).query(key, k=3))
     weight = 1 / (far + 1.5) ** 2
     weight /= weight.sum(1, keepdims=True)
     count, nodes = len(roots.places), style.nodes
     t = np.linspace(0, 1, nodes)
     longer = 1 + style.ragged * chance.normal(size=count).clip(-1.6, 1.2) - 0.6 * style.ragged
     part = guides - guides[:, :1]
-    blended = np.einsum("nk,nksc->nsc", weight, part[near])
+    shapes = np.einsum("nk,nksc->nsc", weight, part[near])
     base = roots.places - 0.7 * roots.normals
-    spread = base[:, None] + blended
+    spread = base[:, None] + shapes
     meet = guides[near[:, 0]] + (base - guides[near[:, 0], 0])[:, None] * (1 - 0.75 * t**0.8)[None, :, None]
     lock = (style.lock * t**1.3)[None, :, None]
     lines = spread * (1 - lock) + meet * lock

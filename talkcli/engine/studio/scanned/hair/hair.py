@@ -50,14 +50,14 @@ def hair_of(
     colours = _colours(colour, roots, chance)
     if look.tail:
         tied = TAILS[look.tail](look, chance)
-        chosen = chance.integers(0, len(lines), len(tied))
+        picks = chance.integers(0, len(lines), len(tied))
         lines, widths = (
             np.concatenate([lines, tied]),
             np.concatenate([widths, look.width + 0 * tied[:, 0, 0]]),
         )
         near = skull.solid[skull.tree.query(np.array(look.pole))[1]]
         carriers = np.concatenate([carriers, np.full(len(tied), near)])
-        colours = np.concatenate([colours, colours[chosen]])
+        colours = np.concatenate([colours, colours[picks]])
     return _worn(style, skull.back(lines), carriers, widths, colours)
 
 
@@ -68,11 +68,11 @@ def _kept(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Index:
     ahead = np.clip((places[:, 2] - 20) / 50, 0, 1)
     temple = np.exp(-(((np.abs(places[:, 0]) - 42) / 20) ** 2)) * ahead
     inward = inward - style.recede * (0.45 * ahead + 1.1 * temple)
-    kept = inward > chance.uniform(-1.0, _BORDER, len(inward))
+    keep = inward > chance.uniform(-1.0, _BORDER, len(inward))
     if style.recede:
         crown = np.exp(-((np.linalg.norm((places - [0, 128, -35]) / [30, 25, 38], axis=1)) ** 2))
-        kept &= chance.random(len(inward)) > style.recede / 14 * (0.6 * crown + 0.3 * ahead)
-    return np.flatnonzero(kept)
+        keep &= chance.random(len(inward)) > style.recede / 14 * (0.6 * crown + 0.3 * ahead)
+    return np.flatnonzero(keep)
 
 
 def _colours(colour: Tensor, roots: Roots, chance: np.random.Generator) -> Array:
