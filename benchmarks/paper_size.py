@@ -44,7 +44,7 @@ def measured(folder: Path, model: str, stage: str, device: str, changes: dict[st
     return {
         "parameters": sum(p.numel() for p in plan.talker.parameters()) / 1e6,
         "batch": plan.stages[stage].batch,
-        "begin": times[0] - times[1],
+        "begin": max(0.0, times[0] - times[1]),
         "step": times[1],
         "peak": peak,
     }
