@@ -157,10 +157,11 @@ def _drawn(worn: Worn, neutral: _Floats, every: int) -> _Drawn:
 
 def carried(
     dressing: Dressing, head: _Floats, drift: _Floats, vertices: _Floats, normals: _Floats, ways: _Floats
-) -> None:
+) -> tuple[_Floats, _Floats]:
     """Set the last M of vertices, and of the normals and ways of hair, to where a head [V, 3] carries them.
 
-    `drift` [rows, 3] is scratch. The same as `worn_vertices`.
+    `drift` [rows, 3] is scratch. The same as `worn_vertices`. Returns how each thing turns [things, 3, 3] and
+    shifts [things, 3].
     """
     starts = dressing.starts
     turns, shifts = np.empty((len(starts) - 1, 3, 3), np.float32), np.empty((len(starts) - 1, 3), np.float32)
@@ -169,6 +170,7 @@ def carried(
         turn, shift = rigid_motion(torch.from_numpy(dressing.neutral[own]), torch.from_numpy(head[own])[None])
         turns[thing], shifts[thing] = turn[0].numpy(), shift[0].numpy()
     carry(dressing, head, turns, shifts, drift, vertices, normals, ways)
+    return turns, shifts
 
 
 @fast

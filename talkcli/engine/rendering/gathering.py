@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast, inlined
-from talkcli.engine.rendering.rasterize import BOTH, HIDDEN, ONE, SUBSAMPLE
+from talkcli.engine.rendering.rasterize import BOTH, SUBSAMPLE
 from talkcli.engine.rendering.shading import (
     ACROSS,
     ALBEDO,
+    FOLD,
+    GRADIENTS,
     KEY,
     NORMAL,
     POINTS,
@@ -21,6 +23,7 @@ from talkcli.engine.rendering.shading import (
     SHELTER,
     SOFTNESS,
     STRENGTH,
+    TEXEL,
     VIEW,
     clamped,
     dot,
@@ -53,10 +56,13 @@ COMBED = 2
 ATTRIBUTES = 15
 """Of a vertex: place, normal, share of the room and of the key seen, curvature, way of its hair, colour."""
 
-FACTS = 20
-_LEVEL, _CORNER, WEIGHTS = 9, 10, 12
-"""Of a face: gradients of u and of v (1/m), unit normal; texture level; snapped place of its first corner;
-value there and slopes of its first corner's weight, slopes of the two others', to a common factor."""
+FACTS = 16
+_LEVEL, _CORNER, WEIGHTS = 6, 7, 9
+"""Of a face: gradients of u and of v (1/m); texture level; snapped place of its first corner; value there and
+slopes of its first corner's weight, slopes of the two others', to a common factor."""
+
+FACING = 127
+"""What a unit normal is stored as."""
 
 
 class Acting(NamedTuple):
@@ -117,19 +123,18 @@ def _between(vertices, i, j):
 
 
 @fast
-def survey(vertices, surface, snapped, nearness, facts):
-    """Fill facts [faces, FACTS] of every face that may be drawn; two samples make a pixel along each side."""
+def survey(vertices, surface, snapped, nearness, spans, facts, facing):
+    """Fill facts [faces, FACTS] of every face that `band` gave a span, and facing [faces, 4]: its normal and
+    its material. Two samples make a pixel along each side."""
     uv, faces, levels = surface.uv, surface.faces, surface.levels
     texels, finest = np.float32(levels[0, 1] * levels[0, 2]), np.float32(len(levels) - 1)
     for f in range(len(faces)):
-        i, j, k = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
-        if nearness[i] <= 0 or nearness[j] <= 0 or nearness[k] <= 0:
+        if spans[f, 0] > spans[f, 1]:
             continue
+        i, j, k = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
         bx, by = snapped[j, 0] - snapped[i, 0], snapped[j, 1] - snapped[i, 1]
         cx, cy = snapped[k, 0] - snapped[i, 0], snapped[k, 1] - snapped[i, 1]
         area = bx * cy - by * cx
-        if area == 0 or surface.sides[f] == HIDDEN or (area > 0 and surface.sides[f] == ONE):
-            continue
         p, q = _between(vertices, i, j), _between(vertices, i, k)
         normal = cross(p, q)
         scale = 1.0 / max(dot(normal, normal), 1e-24)
@@ -140,7 +145,8 @@ def survey(vertices, surface, snapped, nearness, facts):
         for axis in range(3):
             facts[f, axis] = (du1 * across[axis] + du2 * along[axis]) * scale
             facts[f, 3 + axis] = (dv1 * across[axis] + dv2 * along[axis]) * scale
-            facts[f, 6 + axis] = normal[axis] * root
+            facing[f, axis] = int(normal[axis] * root * np.float32(FACING))
+        facing[f, 3] = surface.materials[f]
         share = 1.0 / np.float32(area)
         texel_area = abs(du1 * dv2 - du2 * dv1) * texels
         sharpness = texel_area * abs(share) * np.float32(4 * SUBSAMPLE * SUBSAMPLE)
@@ -194,11 +200,6 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
             nx, ny, nz = -nx, -ny, -nz
         room, key = clamped(wa * p[6] + wb * q[6] + wc * r[6]), clamped(wa * p[7] + wb * q[7] + wc * r[7])
         wander = min(max(wa * p[8] + wb * q[8] + wc * r[8], 0.0), TIGHTEST) * SCATTER
-        strand = (
-            wa * p[9] + wb * q[9] + wc * r[9],
-            wa * p[10] + wb * q[10] + wc * r[10],
-            wa * p[11] + wb * q[11] + wc * r[11],
-        )
         strength = surface.gloss[f, 0]
         if strength >= 0.0:
             texel[i, 0] = clamped(wa * p[12] + wb * q[12] + wc * r[12]) / UNITS[0]
@@ -208,20 +209,29 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
             texel[i, 6], texel[i, 7] = strength / UNITS[1], surface.gloss[f, 1] / UNITS[1]
         keep_three(fields, VIEW, n, (vx, vy, vz))
         keep_three(fields, NORMAL, n, (nx, ny, nz))
-        keep_three(fields, ACROSS, n, strand)
+        if program == COMBED:
+            x = wa * p[9] + wb * q[9] + wc * r[9]
+            y = wa * p[10] + wb * q[10] + wc * r[10]
+            keep_three(fields, ACROSS, n, (x, y, wa * p[11] + wb * q[11] + wc * r[11]))
         keep(fields, SHELTER, n, room)
         keep(fields, KEY, n, key)
         keep(fields, SOFTNESS, n, wander if kind == SKIN else (0.3 if kind < LASH else 0.0))
+        for axis in range(6):
+            keep(fields, GRADIENTS + axis, n, facts[f, axis])
     for n in range(count):
         i = np.uint64(n)
         level = np.uint64(facts[np.uint64(face[i]), _LEVEL])
         if surface.gloss[np.uint64(face[i]), 0] >= 0.0:
             continue
-        taps = corners(surface.levels, level, batch.u[i], batch.v[i])
-        a, b, c, d = four(surface.texels, taps, 0)
-        e, f, g, h = four(surface.texels, taps, 4)
-        texel[i, 0], texel[i, 1], texel[i, 2], texel[i, 3] = a, b, c, d
-        texel[i, 4], texel[i, 5], texel[i, 6], texel[i, 7] = e, f, g, h
+        above, below, wp, wq, wr, ws = corners(surface.levels, level, batch.u[i], batch.v[i])
+        for channel in range(CHANNELS):
+            k = np.uint64(channel)
+            texel[i, k] = (
+                wp * surface.texels[above, k]
+                + wq * surface.texels[above + np.uint64(1), k]
+                + wr * surface.texels[below, k]
+                + ws * surface.texels[below + np.uint64(1), k]
+            )
     creases, levels = acting.creases, acting.crease_levels
     for n in range(count):
         i = np.uint64(n)
@@ -238,35 +248,47 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
                 texel[i, 0] = tinted(texel[i, 0], a, tables)
                 texel[i, 1] = tinted(texel[i, 1], b, tables)
                 texel[i, 2] = tinted(texel[i, 2], c, tables)
-    white, gloss, blood = UNITS
-    tall, wide = HALVES * np.float32(levels[0, 1]), HALVES * np.float32(levels[0, 2])
-    steep_across, steep_down, deep = surface.steepness[0], surface.steepness[1], surface.steepness[2]
     for n in range(count):
         i = np.uint64(n)
-        f = np.uint64(face[i])
-        kind, flush = surface.materials[f], folds[i, 3] * blood
+        for k in range(CHANNELS):
+            keep(fields, TEXEL + k, n, texel[i, np.uint64(k)])
+        for k in range(4):
+            keep(fields, FOLD + k, n, folds[i, np.uint64(k)])
+        if surface.materials[np.uint64(face[i])] == LASH:
+            keep(fields, TEXEL + 6, n, 0.0)
+    if program == COMBED:
+        _finish(count, fields, levels, surface.steepness, COMBED)
+        _comb(count, batch, surface, facts)
+    else:
+        _finish(count, fields, levels, surface.steepness, program)
+
+
+@inlined
+def _finish(count, fields, levels, steepness, program):
+    """From what the textures store to albedo, slope, hollows, strength and roughness: arithmetic alone."""
+    white, gloss, blood = UNITS
+    tall, wide = HALVES * np.float32(levels[0, 1]), HALVES * np.float32(levels[0, 2])
+    steep_across, steep_down, deep = steepness[0], steepness[1], steepness[2]
+    for n in range(count):
+        flush = fields[(FOLD + 3) * POINTS + n] * blood
+        texel, folds = three(fields, TEXEL, n), three(fields, FOLD, n)
         albedo = (
-            texel[i, 0] * white * (1.0 - BLOOD[0] * flush),
-            texel[i, 1] * white * (1.0 - BLOOD[1] * flush),
-            texel[i, 2] * white * (1.0 - BLOOD[2] * flush),
+            texel[0] * white * (1.0 - BLOOD[0] * flush),
+            texel[1] * white * (1.0 - BLOOD[1] * flush),
+            texel[2] * white * (1.0 - BLOOD[2] * flush),
         )
-        across = texel[i, 3] * steep_across + folds[i, 0] * wide
-        down = texel[i, 4] * steep_down + folds[i, 1] * tall
-        height = texel[i, 5] * deep + folds[i, 2] * HALVES
-        strength, roughness = texel[i, 6] * gloss, max(texel[i, 7] * gloss, 0.12)
-        slope = (
-            across * facts[f, 0] + down * facts[f, 3],
-            across * facts[f, 1] + down * facts[f, 4],
-            across * facts[f, 2] + down * facts[f, 5],
-        )
+        relief = three(fields, TEXEL + 3, n)
+        across = relief[0] * steep_across + folds[0] * wide
+        down = relief[1] * steep_down + folds[1] * tall
+        height = relief[2] * deep + folds[2] * HALVES
         keep_three(fields, ALBEDO, n, albedo)
         if program != COMBED:
+            u, v = three(fields, GRADIENTS, n), three(fields, GRADIENTS + 3, n)
+            slope = (across * u[0] + down * v[0], across * u[1] + down * v[1], across * u[2] + down * v[2])
             keep_three(fields, ACROSS, n, slope)
         fields[SHELTER * POINTS + n] *= min(max(1.0 + HOLLOW * height, 0.55), 1.08)
-        keep(fields, STRENGTH, n, 0.0 if kind == LASH else strength)
-        keep(fields, ROUGHNESS, n, roughness)
-    if program == COMBED:
-        _comb(count, batch, surface, facts)
+        keep(fields, STRENGTH, n, fields[(TEXEL + 6) * POINTS + n] * gloss)
+        keep(fields, ROUGHNESS, n, max(fields[(TEXEL + 7) * POINTS + n] * gloss, 0.12))
 
 
 @inlined
@@ -285,3 +307,14 @@ def _comb(count, batch, surface, facts):
         bright = shade(max(across / (wa + wb + wc), 0.0), hair[f, 0, CONTRAST])
         albedo = three(fields, ALBEDO, n)
         keep_three(fields, ALBEDO, n, (albedo[0] * bright, albedo[1] * bright, albedo[2] * bright))
+
+
+@fast
+def arrange(vertices, normals, ways, occlusion, key, bare, points):
+    """Set what changes of points [V, ATTRIBUTES] in a frame; the first `bare` have no hair."""
+    for i in range(len(vertices)):
+        for axis in range(3):
+            points[i, axis], points[i, 3 + axis] = vertices[i, axis], normals[i, axis]
+        points[i, 6], points[i, 7] = occlusion[i], key[i]
+        if i >= bare:
+            points[i, 9], points[i, 10], points[i, 11] = ways[i, 0], ways[i, 1], ways[i, 2]

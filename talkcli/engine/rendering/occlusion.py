@@ -26,6 +26,9 @@ LIFT = 0.0012
 BOUNCED, DEEP = 0.015, 0.6
 """Light that wanders in the mouth: what it adds to the direct share, the power that lifts what is faint."""
 
+BEHIND = 0.25
+"""Square of the cosine between a normal and the way from the eye, beyond which no face there is seen."""
+
 OPEN_LIPS = 0.006
 """Metres between the lips at which they no longer shade each other."""
 
@@ -68,8 +71,9 @@ def shadows(
     ids: NDArray[np.int32],
     depth: _Floats,
     visible: _Floats,
+    asking: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Fill visible [V]: how much of a soft light in that direction each vertex sees.
+    """Fill visible [V]: how much of a soft light in that direction each vertex sees; 0 for those not asking.
 
     ids and depth, a square `sheet`, are scratch.
     """
@@ -83,7 +87,17 @@ def shadows(
     look_along(vertices, axes, centre, reach, len(depth), snapped, nearness)
     order = np.arange(len(faces), dtype=np.uint32)
     rasterize(snapped, nearness, faces, sides, order, 0, ids, depth)
-    look_up(vertices, normals, spacing, axes, centre, reach, depth, visible)
+    asking = np.ones(len(vertices), bool) if asking is None else asking
+    look_up(vertices, normals, spacing, axes, centre, reach, depth, asking, visible)
+
+
+@fast
+def face_camera(vertices, normals, eye, single, asking):
+    """Set asking [V]: all but vertices that have one side (`single` [V]) and turn it away from the eye."""
+    for i in range(len(vertices)):
+        x, y, z = eye[0] - vertices[i, 0], eye[1] - vertices[i, 1], eye[2] - vertices[i, 2]
+        facing = normals[i, 0] * x + normals[i, 1] * y + normals[i, 2] * z
+        asking[i] = not (single[i] and facing < 0.0 and facing * facing > BEHIND * (x * x + y * y + z * z))
 
 
 @fast
@@ -113,13 +127,13 @@ def look_along(vertices, axes, centre, reach, size, snapped, nearness):
 
 
 @fast
-def look_up(vertices, normals, spacing, axes, centre, reach, depth, visible):
+def look_up(vertices, normals, spacing, axes, centre, reach, depth, asking, visible):
     """Share of 5 x 5 depth samples round each lifted vertex, as far apart as vertices are, behind it."""
     size = len(depth)
     for i in range(len(vertices)):
         facing = normals[i, 0] * axes[2, 0] + normals[i, 1] * axes[2, 1] + normals[i, 2] * axes[2, 2]
         visible[i] = 0.0
-        if facing < -0.45:
+        if facing < -0.45 or not asking[i]:
             continue
         x = vertices[i, 0] + LIFT * normals[i, 0] - centre[0]
         y = vertices[i, 1] + LIFT * normals[i, 1] - centre[1]
@@ -144,8 +158,9 @@ def look_up(vertices, normals, spacing, axes, centre, reach, depth, visible):
 
 
 @fast
-def light_mouth(vertices, normals, pairs, inside, lips, lip_pair, rim, occlusion):
-    """Overwrite occlusion [V] in the mouth by the light that comes in, lift it on lips that part.
+def light_mouth(vertices, normals, pairs, inside, lit, lips, lip_pair, rim, occlusion):
+    """Overwrite occlusion [V], where the mouth is `lit` [V], by the light that comes in, and lift it on lips
+    that part.
 
     The opening is a polygon of sky; a point gets Lambert's formula for it. `rim` [2 * MOUTH_CORNERS, 3] is
     scratch.
@@ -176,6 +191,8 @@ def light_mouth(vertices, normals, pairs, inside, lips, lip_pair, rim, occlusion
     outward = _outward(vertices, rim[:corners], inside)
     for q in range(len(inside)):
         v = inside[q]
+        if not lit[v]:
+            continue
         total = 0.0
         for k in range(corners):
             j = k + 1 if k + 1 < corners else 0

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast, inlined
-from talkcli.engine.rendering.gathering import gather
+from talkcli.engine.rendering.gathering import FACING, gather
 from talkcli.engine.rendering.rasterize import LANES, SUBSAMPLE, rasterize
 from talkcli.engine.rendering.shading import LIGHT, POINTS, shade_body, shade_eye, shade_hair
 from talkcli.engine.rendering.strands import rasterize_sheer
 from talkcli.engine.rendering.surface import EYE, HAIR
 from talkcli.engine.rendering.textures import SHADES
 
-ALIKE = np.float32(0.75)
-"""Cosine between two faces of one smooth surface."""
+ALIKE = int(0.75 * FACING**2)
+"""Cosine between two faces of one smooth surface, as `facing` stores normals."""
 
 NEIGHBOURLY = np.float32(3.0)
 """Pixels of depth between samples of one smooth surface."""
@@ -39,13 +39,16 @@ class PaintMemory(NamedTuple):
 
 
 @inlined
-def kin(f, near, g, far, surface, facts, reach):
+def kin(f, near, g, far, facing, reach):
     """Whether two samples lie on one smooth surface or both in hair, so that one colour serves both."""
-    return surface.materials[f] == surface.materials[g] and (
-        surface.materials[f] == HAIR
+    return facing[f, 3] == facing[g, 3] and (
+        facing[f, 3] == HAIR
         or (
             abs(near - far) < reach * near
-            and (facts[f, 6] * facts[g, 6] + facts[f, 7] * facts[g, 7] + facts[f, 8] * facts[g, 8] > ALIKE)
+            and np.int64(facing[f, 0]) * facing[g, 0]
+            + np.int64(facing[f, 1]) * facing[g, 1]
+            + np.int64(facing[f, 2]) * facing[g, 2]
+            > ALIKE
         )
     )
 
@@ -69,7 +72,7 @@ def push(batch, counts, materials, face, x, y, pixel, count, across, down):
 
 
 @fast
-def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas, batch):
+def scan(state, surface, snapped, nearness, starts, order, facing, reach, canvas, batch):
     """Sort the samples into batches until one is full: the number of that one; -1 at the end of the picture.
 
     state [7]: the next row and column, how many points each batch holds, how many pixels are edges; rows.
@@ -96,9 +99,9 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
             if not alike and min(min(a, b), min(c, d)) >= 0:
                 f, z = np.uint64(a), depth[here, left]
                 alike = (
-                    kin(f, z, np.uint64(b), depth[here, right], surface, facts, reach)
-                    and kin(f, z, np.uint64(c), depth[here + 1, left], surface, facts, reach)
-                    and kin(f, z, np.uint64(d), depth[here + 1, right], surface, facts, reach)
+                    kin(f, z, np.uint64(b), depth[here, right], facing, reach)
+                    and kin(f, z, np.uint64(c), depth[here + 1, left], facing, reach)
+                    and kin(f, z, np.uint64(d), depth[here + 1, right], facing, reach)
                 )
             if alike:
                 if a >= 0:
@@ -119,8 +122,7 @@ def scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas,
                 count, across, down = 1, s & 1, s >> 1
                 for t in range(s + 1, 4):
                     if face[t] >= 0 and (
-                        face[t] == face[s]
-                        or kin(f, near[s], np.uint64(face[t]), near[t], surface, facts, reach)
+                        face[t] == face[s] or kin(f, near[s], np.uint64(face[t]), near[t], facing, reach)
                     ):
                         face[t] = -1
                         count, across, down = count + 1, across + (t & 1), down + (t >> 1)
@@ -163,19 +165,19 @@ def put(count, program, batch, byte, total, out):
 
 @fast
 def paint(
-    surface, rig, acting, snapped, nearness, starts, order, points, facts, eye, focal, tables, canvas,
-    batch, state, out,
+    surface, rig, acting, snapped, nearness, starts, order, points, facts, facing, eye, focal, tables,
+    canvas, batch, state, out,
 ):  # fmt: skip
     """Write the pixels that the head covers wholly to out [pixels, 3 or 4]; return how many are edges.
 
     Two samples make a pixel along each side; snapped and nearness are the vertices among samples, starts and
-    order the faces in bands of as many rows as the sheet has. facts: see `survey`; points: see `ATTRIBUTES`;
-    focal in pixels; state: see `scan`.
+    order the faces in bands of as many rows as the sheet has. facts, facing: see `survey`; points: see
+    `ATTRIBUTES`; focal in pixels; state: see `scan`.
     """
     reach = NEIGHBOURLY / np.float32(focal)
     state[:6] = 0
     while True:
-        program = scan(state, surface, snapped, nearness, starts, order, facts, reach, canvas, batch)
+        program = scan(state, surface, snapped, nearness, starts, order, facing, reach, canvas, batch)
         if program < 0:
             return state[5]
         count = state[2 + program]

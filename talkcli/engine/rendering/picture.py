@@ -8,20 +8,18 @@ from numpy.typing import NDArray
 from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend_wrinkles, wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.dressing import carried
-from talkcli.engine.rendering.gathering import ATTRIBUTES, FACTS, Acting, batch, survey
+from talkcli.engine.rendering.gathering import ATTRIBUTES, FACTS, Acting, arrange, batch, survey
+from talkcli.engine.rendering.hidden import Thicket, look_in
 from talkcli.engine.rendering.lights import LightRig, light_rig
-from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, light_mouth, shadows
+from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, face_camera, light_mouth, shadows
 from talkcli.engine.rendering.painting import PaintMemory, develop, expose, paint
-from talkcli.engine.rendering.rasterize import band, bury, project, sheet
-from talkcli.engine.rendering.surface import CLAY_LOOK, DrawnSurface, past_hair, vertex_normals
+from talkcli.engine.rendering.rasterize import ONE, band, project, sheet
+from talkcli.engine.rendering.surface import CLAY_LOOK, WET, DrawnSurface, past_hair, vertex_normals
 from talkcli.engine.rendering.textures import tables
 
 Pixels = NDArray[np.uint8]
 _BAND_ROWS = 64
 """Rows of samples that are drawn together: few enough for a fast memory."""
-
-COARSE = 128
-"""Samples along the longer side of the picture in which hidden hair is looked for."""
 
 TABLES = tables()
 
@@ -66,7 +64,7 @@ class Painter:
             np.zeros(4, np.int64), np.zeros(4, np.float32),
         )  # fmt: skip
         self.starts, self.cursor = np.zeros(bands + 1, np.int64), np.zeros(bands, np.int64)
-        self.order = np.zeros(2 * faces, np.uint32)
+        self.order, self.spans = np.zeros(2 * faces, np.uint32), np.zeros((faces, 2), np.int32)
         self.dark, self.shadow = sheet(SHADOW, SHADOW)
         self.points = np.zeros((verts, ATTRIBUTES), np.float32)
         self.points[:, 8], self.points[:, 9:12] = surface.curvature, surface.strands
@@ -76,13 +74,16 @@ class Painter:
         self.drift = np.empty((len(surface.dressing.carriers), 3), np.float32)
         self.bodies, self.body_faces = len(surface.corner_starts) - 1, len(surface.corner_faces) // 3
         self.seen = surface._replace(sides=surface.sides.copy())
-        self.everything = np.arange(faces, dtype=np.uint32)
-        self.coarser = -(-2 * max(height, width) // COARSE)
-        self.coarse = sheet(-(-2 * height // self.coarser), -(-2 * width // self.coarser))
-        self.small = np.zeros((verts, 2), np.int64)
+        self.thicket = Thicket(surface)
+        self.mouth = (
+            np.flatnonzero(np.isin(surface.materials, WET)) if len(surface.pairs) else np.zeros(0, np.int64)
+        )
+        self.one_sided = np.ones(self.bodies, bool)
+        self.one_sided[surface.faces[: self.body_faces][surface.sides[: self.body_faces] != ONE]] = False
+        self.asking, self.lit = np.ones(self.bodies, bool), np.ones(verts, bool)
         self.cast: tuple[bytes, NDArray[np.float32]] = (b"", self.key)
         self.across = np.empty((faces, 3), np.float32)
-        self.facts = np.zeros((faces, FACTS), np.float32)
+        self.facts, self.facing = np.zeros((faces, FACTS), np.float32), np.zeros((faces, 4), np.int8)
         rows, columns = self.maps.size
         self.creases = np.zeros((rows, columns, 4), np.float32)
         self.rim = np.empty((2 * MOUTH_CORNERS, 3))
@@ -107,51 +108,53 @@ class Painter:
         s, points, focal = self.surface, self.points, focal * self.finer
         height, width = self.backdrop.shape[:2]
         bare, solid = len(vertices), slice(self.body_faces)
-        vertices = self._dressed(vertices)
+        eye = -view[:3, :3].T @ view[:3, 3]
+        vertices = self._dressed(vertices, eye)
         project(vertices, view, 2 * focal, 2 * width, 2 * height, self.snapped, self.nearness)
-        self._hide()
+        if len(self.mouth):
+            look_in(self.snapped, self.nearness, s.pairs, s.faces, self.mouth, self.seen.sides, self.lit)
         self._sort(2 * height)
         vertex_normals(
             vertices, s.faces[solid], s.corner_starts, s.corner_faces, self.across, self.normals
         )  # fmt: skip
         rig = self.rig
-        self._light(rig.directions[0])
-        points[:, :3], points[:, 3:6], points[:, 6], points[:, 7] = (
-            vertices,
-            self.normals,
-            s.occlusion,
-            self.key,
+        self._light(rig.directions[0], eye)
+        arrange(vertices, self.normals, self.ways, s.occlusion, self.key, bare, points)
+        light_mouth(
+            vertices, self.normals, s.pairs, s.inside, self.lit, s.lips, s.lip_pair, self.rim, points[:, 6]
         )
-        points[bare:, 9:12] = self.ways[bare:]
-        light_mouth(vertices, self.normals, s.pairs, s.inside, s.lips, s.lip_pair, self.rim, points[:, 6])
-        survey(vertices, self.seen, self.snapped, self.nearness, self.facts)
+        survey(vertices, self.seen, self.snapped, self.nearness, self.spans, self.facts, self.facing)
         if active is not None and len(self.maps.boxes):
             blend_wrinkles(self.maps, active, self.creases, self.touched)
-        eye = -view[:3, :3].T @ view[:3, 3]
         out = self.bare.copy()
         acting = Acting(self.creases.reshape(-1, 4), self.crease_levels, *self._tint(ratios))
         pixels, canvas = out.reshape(-1, self.channels), self.canvas
         edges = paint(
             self.seen, rig, acting, self.snapped, self.nearness, self.starts, self.order, points, self.facts,
-            eye, focal, TABLES, canvas, self.batch, self.state, pixels,
+            self.facing, eye, focal, TABLES, canvas, self.batch, self.state, pixels,
         )  # fmt: skip
         develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), TABLES.byte, pixels)
         return out if self.finer == 1 else _shrunk(out, self.finer)
 
-    def _dressed(self, head: NDArray[np.float32]) -> NDArray[np.float32]:
-        """All vertices: of a bare head, and of what it wears."""
+    def _dressed(self, head: NDArray[np.float32], eye: NDArray[np.float64]) -> NDArray[np.float32]:
+        """All vertices: of a bare head, and of what it wears. Leaves out hair that no strand lets through."""
+        s = self.surface
         self.vertices[: len(head)] = head
+        self.seen.sides[:] = s.sides
         if len(head) < len(self.vertices):
-            carried(self.surface.dressing, head, self.drift, self.vertices, self.normals, self.ways)
+            turns, shifts = carried(s.dressing, head, self.drift, self.vertices, self.normals, self.ways)
+            self.seen.sides[:] = self.thicket.seen_from(eye, turns, shifts)
         return self.vertices
 
-    def _light(self, direction: NDArray[np.float32]) -> None:
+    def _light(self, direction: NDArray[np.float32], eye: NDArray[np.float64]) -> None:
         """Set how much of the key each vertex sees: head and cloth in every frame past themselves, hair and
         past hair as on the neutral face, once for a direction."""
         s, bodies, solid = self.surface, self.bodies, slice(self.body_faces)
+        vertices, normals = self.vertices[:bodies], self.normals[:bodies]
+        face_camera(vertices, normals, eye, self.one_sided, self.asking)
         shadows(
-            self.vertices[:bodies], self.normals[:bodies], s.spacing, s.faces[solid], s.sides, direction,
-            self.dark, self.shadow, self.key,
+            vertices, normals, s.spacing, s.faces[solid], s.sides, direction, self.dark, self.shadow,
+            self.key, self.asking,
         )  # fmt: skip
         if bodies == len(self.vertices):
             return
@@ -172,22 +175,13 @@ class Painter:
         self.ratios[:, 0], self.ratios[:, -1] = self.ratios[:, 1], self.ratios[:, -2]
         return self.ratios.reshape(-1, 4), np.array([[0, rows, columns]], np.int64)
 
-    def _hide(self) -> None:
-        """Leave out hair that no strand lets through."""
-        s = self.surface
-        if self.body_faces < len(s.faces):
-            bury(
-                self.snapped, self.nearness, s.faces, s.sides, self.everything, self.body_faces, self.coarser,
-                self.seen.sides, self.small, *self.coarse,
-            )  # fmt: skip
-
     def _sort(self, height: int) -> None:
         """Faces into bands; their list grows when a face comes near."""
         s = self.seen
         for _ in range(2):
             needed = band(
                 self.snapped, self.nearness, s.faces, s.sides, height, _BAND_ROWS, self.starts, self.cursor,
-                self.order,
+                self.order, self.spans,
             )  # fmt: skip
             if needed <= len(self.order):
                 break

@@ -25,9 +25,6 @@ ONE, BOTH, SHEER, HIDDEN = 0, 1, 2, 3
 """What is drawn of a face: its front; both sides; both sides of strands with gaps between, see `strands`;
 nothing."""
 
-BURIED = 0.006
-"""Metres behind other hair from which hair is not seen between its strands."""
-
 LANES = 8
 """Samples of a row that are tested together, whether the face's box ends there or not."""
 
@@ -57,6 +54,8 @@ def project(vertices, view, focal, width, height, snapped, nearness):
 @exact
 def rows_of(snapped, nearness, faces, sides, height, f):
     """The first and last row of samples that a face may cover; none (1, 0) if it is not drawn."""
+    if sides[f] == HIDDEN:
+        return 1, 0
     a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
     if nearness[a] <= 0 or nearness[b] <= 0 or nearness[c] <= 0:
         return 1, 0
@@ -69,35 +68,36 @@ def rows_of(snapped, nearness, faces, sides, height, f):
         snapped[c, 1],
     )
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-    if area == 0 or sides[f] == HIDDEN or (area > 0 and sides[f] == ONE):
+    if area == 0 or (area > 0 and sides[f] == ONE):
         return 1, 0
     return max(0, (min(ay, by, cy) + 127) >> 8), min(height - 1, (max(ay, by, cy) - 128) >> 8)
 
 
 @exact
-def band(snapped, nearness, faces, sides, height, rows, starts, cursor, order):
+def band(snapped, nearness, faces, sides, height, rows, starts, cursor, order, spans):
     """Sort faces by the bands of `rows` rows that they touch: order[starts[k] : starts[k + 1]] touch band k.
 
     Within a band they keep their order. Returns how long `order` must be; if it is shorter, it is not filled.
-    starts [bands + 1] and cursor [bands] are overwritten.
+    starts [bands + 1], cursor [bands] and spans [F, 2] are overwritten.
     """
     starts[:] = 0
     for f in range(len(faces)):
         first, last = rows_of(snapped, nearness, faces, sides, height, f)
-        if first <= last:
-            for k in range(first // rows, last // rows + 1):
-                starts[k + 1] += 1
+        if first > last:
+            spans[f, 0], spans[f, 1] = 1, 0
+            continue
+        spans[f, 0], spans[f, 1] = first // rows, last // rows
+        for k in range(spans[f, 0], spans[f, 1] + 1):
+            starts[k + 1] += 1
     for k in range(len(cursor)):
         starts[k + 1] += starts[k]
         cursor[k] = starts[k]
     if starts[len(cursor)] > len(order):
         return starts[len(cursor)]
     for f in range(len(faces)):
-        first, last = rows_of(snapped, nearness, faces, sides, height, f)
-        if first <= last:
-            for k in range(first // rows, last // rows + 1):
-                order[cursor[k]] = f
-                cursor[k] += 1
+        for k in range(spans[f, 0], spans[f, 1] + 1):
+            order[cursor[k]] = f
+            cursor[k] += 1
     return starts[len(cursor)]
 
 
@@ -185,35 +185,3 @@ def edge(ax, ay, bx, by, px, py):
     dx, dy = bx - ax, by - ay
     neighbours = 0 if dy < 0 or (dy == 0 and dx > 0) else 1
     return dx * (py - ay) - dy * (px - ax) - neighbours, -dy * 256, dx * 256
-
-
-@exact
-def bury(snapped, nearness, faces, sides, order, first, coarser, drawn, small, ids, depth):
-    """Fill drawn [F] with sides, but HIDDEN for the faces of hair, from `first` on, that lie deeper than
-    BURIED behind others all round. order: all faces; ids and depth are a `sheet` of `coarser` times fewer
-    rows and columns; small [V, 2] is scratch."""
-    for i in range(len(snapped)):
-        small[i, 0], small[i, 1] = snapped[i, 0] // coarser, snapped[i, 1] // coarser
-    for f in range(len(faces)):
-        drawn[f] = sides[f]
-    rasterize(small, nearness, faces, sides, order, 0, ids, depth)
-    rows, width = ids.shape[0], ids.shape[1] - LANES
-    for f in range(first, len(faces)):
-        buried = True
-        for corner in range(3):
-            v = faces[f, corner]
-            if nearness[v] <= 0:
-                continue
-            x, y = small[v, 0] >> 8, small[v, 1] >> 8
-            if x < 1 or y < 1 or x >= width - 1 or y >= rows - 1:
-                buried = False
-                break
-            farthest = depth[y - 1, x - 1]
-            for row in range(y - 1, y + 2):
-                for column in range(x - 1, x + 2):
-                    farthest = min(farthest, depth[row, column])
-            if farthest <= 0 or 1.0 / nearness[v] < 1.0 / farthest + BURIED:
-                buried = False
-                break
-        if buried:
-            drawn[f] = HIDDEN

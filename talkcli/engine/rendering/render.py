@@ -26,12 +26,13 @@ from talkcli.engine.motion import Motion, Textures, ratios
 from talkcli.engine.rendering.acting_skin import blend_wrinkles, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.dressing import carry
-from talkcli.engine.rendering.gathering import survey
+from talkcli.engine.rendering.gathering import arrange, survey
+from talkcli.engine.rendering.hidden import bury, look_in
 from talkcli.engine.rendering.lights import light_rig
-from talkcli.engine.rendering.occlusion import light_mouth, look_up
+from talkcli.engine.rendering.occlusion import face_camera, light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint
 from talkcli.engine.rendering.picture import Painter, Pixels
-from talkcli.engine.rendering.rasterize import band, bury, project, rasterize
+from talkcli.engine.rendering.rasterize import band, project, rasterize
 from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of, vertex_normals
 
 RENDERERS = ("numba", "pyrender")
@@ -157,13 +158,16 @@ def _drawn(
 def is_compiled() -> bool:
     """Whether the first picture comes at once; if not, `compile_renderer` takes a quarter of a minute."""
     return is_cached(
+        arrange,
         band,
         blend_wrinkles,
         carry,
         develop,
         expose,
         bury,
+        face_camera,
         light_mouth,
+        look_in,
         look_up,
         paint,
         project,

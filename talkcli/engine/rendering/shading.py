@@ -18,11 +18,13 @@ POINTS = 256
 NORMAL, VIEW, ACROSS, ALBEDO = 0, 3, 6, 9
 STRENGTH, ROUGHNESS, SHELTER, KEY, SOFTNESS = 12, 13, 14, 15, 16
 LIGHT = 17
-SHADING_FIELDS = 20
+GRADIENTS, TEXEL, FOLD = 20, 26, 34
+SHADING_FIELDS = 38
 """Three numbers each: normal and way to the eye, of any length; slope of the relief (or way of a hair) along
 the surface; linear albedo. One each: strength and roughness of what it reflects; share of the room and of the
 key that is seen; how far light wanders under the surface, metres times curvature. Three: the display light
-that shading finds. All in one array, so that the compiler sees that none overlaps."""
+that shading finds. Six, eight and four for `gather` alone: the face's gradients, texels and folds as they are
+stored. All in one array, so that the compiler sees that none overlaps."""
 
 LEAK = np.float32(0.25)
 """Share of the key that shines through hair."""

@@ -20,6 +20,8 @@ from talkcli.engine.rendering.strands import TO_END, WHOLE, comb_out
 from talkcli.engine.rendering.textures import METRES, layered
 
 SKIN, EYE, TEETH, GUM, TONGUE, CAVITY, LASH, HAIR = range(len(MATERIALS))
+WET = TEETH, GUM, TONGUE, CAVITY
+"""Inside the mouth."""
 CLAY = len(MATERIALS)
 """What a mesh without a look is made of."""
 CLOTH, HARD = CLAY + 1, CLAY + 2
@@ -177,7 +179,7 @@ def _mouth(
     if topology is None or not len(topology.lip_pairs):
         return none.reshape(0, 2), none, none, none
     pairs = topology.lip_pairs.numpy().astype(np.int64)
-    wet = np.isin(topology.materials.numpy(), (TEETH, GUM, TONGUE, CAVITY))
+    wet = np.isin(topology.materials.numpy(), WET)
     inside = np.setdiff1d(faces[wet], faces[~wet]).astype(np.int64)
     lips = topology.regions["lips"].numpy().astype(np.int64)
     middle = vertices[pairs].mean(1)
