@@ -121,6 +121,17 @@ def test_a_batch_is_an_even_draw_of_clips_or_of_frames(folder):
         assert max(far) < 4, by
 
 
+def test_by_people_a_batch_draws_a_speaker_by_the_root_of_what_is_there_of_them(folder):
+    """Of one speaker 60 and 90 frames, of the other 60."""
+
+    def which(clips: ClipSet, index: int, _: torch.Generator) -> Take:
+        return Take(torch.zeros(1, 1), torch.tensor(index))
+
+    drawn = ClipSet(folder, "train").batches(which, 20_000, "people")(generator()).frames.bincount()
+    wanted = torch.tensor([0.4 * 150**0.5, 0.6 * 150**0.5, 60**0.5])
+    torch.testing.assert_close(drawn / 20_000, wanted / wanted.sum(), atol=0.015, rtol=0)
+
+
 def test_padding_leaves_equal_structs_alone():
     one = Take(torch.ones(2, 3), torch.tensor(2))
     assert torch.equal(stack(padded_together([one, one])).face, torch.ones(2, 2, 3))

@@ -14,7 +14,6 @@ from talkcli.engine.audio.augment import at_pitch, bend, breath, elsewhere
 from talkcli.engine.audio.logmel import FEATURES, HOP, features, mel_power
 from talkcli.engine.audio.logmel_encoder import (
     CHUNK_SAMPLES,
-    TICK_SAMPLES,
     LogMelEncoder,
     LogMelEncoderConfig,
 )
@@ -22,7 +21,7 @@ from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_conten
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.motion import Motion, Vertices
 from talkcli.engine.phones import phones_of
-from talkcli.engine.speech import Speech
+from talkcli.engine.speech import TICK, Speech
 from talkcli.engine.training import listening
 
 
@@ -69,7 +68,7 @@ def test_chunks_are_invisible() -> None:
     encoder, wave = small(), voice_like(2.2 * CHUNK_SAMPLES / 16_000)[None]
     whole = encoder.phones(features(wave))
     heard = encoder.listen(wave)
-    assert heard.shape == whole.shape == (1, wave.shape[1] // TICK_SAMPLES + 1, 40)
+    assert heard.shape == whole.shape == (1, wave.shape[1] // TICK + 1, 40)
     assert torch.allclose(heard, whole, atol=1e-4)
 
 

@@ -14,7 +14,7 @@ from av.stream import Disposition
 from PIL import Image
 from rig_clips import studio_clips
 
-from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import load_avatar
@@ -64,9 +64,9 @@ def test_the_paper_size_is_the_published_network_but_for_what_it_moves(name, cli
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_starter_hears_with_the_encoder_that_ships_on_any_face(name, clips):
+def test_the_starter_hears_with_the_ear_that_ships_on_any_face(name, clips):
     ears = load_method(name).sizes["starter"](clips).ears
-    assert [type(ear) for ear in ears] == [LogMelEncoderConfig]
+    assert [type(ear) for ear in ears] == [StarterEarConfig]
 
 
 @pytest.mark.parametrize("name", METHODS)

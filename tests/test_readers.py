@@ -11,13 +11,13 @@ import soundfile
 
 from talkcli.engine.assets import asset
 from talkcli.engine.audio.alignment import has_pocketsphinx
-from talkcli.engine.clips import ClipSet
+from talkcli.engine.clips import ClipSet, load_contents
 from talkcli.engine.errors import BadInput
 from talkcli.engine.phones import load_phones
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.studio.espeak import has_espeak
-from talkcli.engine.studio.readers import read_aloud, readers, sounded
-from talkcli.engine.studio.recording import RecordingPlan, record_all
+from talkcli.engine.studio.readers import Reader, read_aloud, readers, sounded
+from talkcli.engine.studio.recording import RecordingPlan, missing, record_all
 
 pytestmark = pytest.mark.skipif(
     not (has_espeak() and has_pocketsphinx()), reason="espeak-ng or pocketsphinx is not installed"
@@ -40,13 +40,38 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_reader_is_heard_in_training_with_phones_and_a_face(folder: Path, tmp_path: Path) -> None:
     plan = RecordingPlan(speakers=1, takes=1, flite=0.0, readers=str(folder), readings=2)
-    assert len(list(record_all(plan, tmp_path / "clips"))) == 3
+    assert len(list(record_all(plan, tmp_path / "clips"))) == 2
     clips = ClipSet(tmp_path / "clips", "train")
-    assert clips.names == ("s0000/000", "r0000/000", "r0000/001")
+    assert clips.names == ("s0000/000", "r0000/000")
     clip = clips[1]
     assert clip.phones is not None and len(clip.motion) == clip.speech.frames(30)
     made = clip.motion.provenance
     assert list(made["text"]) == [WORDS] and made["synthetic"] is False
+
+
+def test_one_in_seven_readers_chooses_by_name_and_validates(folder: Path, tmp_path: Path) -> None:
+    names = [f"en_{number:03}" for number in range(700)]
+    chosen = [name for name in names if Reader(name, ()).chooses]
+    assert 75 < len(chosen) < 125 and chosen == [name for name in names if Reader(name, ()).chooses]
+    asterisk = ("en-us_allison", "es-419_allison", "fr_june", "it_carlo", "ru_ivrvoice")
+    assert not any(Reader(name, ()).chooses for name in asterisk), "they stay with those who teach"
+    for name in (chosen[0], next(name for name in names if name not in chosen)):
+        shutil.copytree(folder / "en-us_slt", folder / name)
+    plan = RecordingPlan(speakers=0, flite=0.0, readers=str(folder), readings=3)
+    missing(plan, tmp_path / "clips")
+    splits = load_contents(tmp_path / "clips").splits
+    place = [reader.name for reader in plan.people].index(chosen[0])
+    assert list(splits["val"]) == [f"r{place:04}/000"], "no more clips than recordings"
+    assert len(splits["train"]) == 2
+
+
+def test_a_recording_in_any_form_counts_that_has_words(folder: Path) -> None:
+    place = folder / "en-us_slt"
+    sound, rate = soundfile.read(place / "hello.wav")
+    soundfile.write(place / "again.flac", sound, rate)
+    (place / "again.txt").write_text(WORDS, encoding="utf-8")
+    soundfile.write(place / "wordless.wav", sound, rate)
+    assert [audio.name for audio in readers(folder)[0].recordings] == ["again.flac", "hello.wav"]
 
 
 def test_a_readers_phones_stand_where_they_are_said(folder: Path) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 from rig_clips import studio_clips
 
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.acting import folds_of, painted, skin_ratios, worn_textures
@@ -301,7 +302,7 @@ def test_latents_of_few_degrees_of_freedom_survive_their_principal_components():
 
 def test_studio_clips_get_the_small_config_and_no_blinks(tmp_path):
     config = METHOD.sizes["starter"](studio_clips(tmp_path))
-    assert config.ears == (LogMelEncoderConfig(),)
+    assert config.ears == (StarterEarConfig(),)
     assert config.motion.dims == 512 and config.denoiser.motion == COMPONENTS
     assert not any(name.startswith(STILL) for name in config.rig_shapes) and "jawOpen" in config.rig_shapes
 

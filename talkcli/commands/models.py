@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -59,31 +60,36 @@ def run(
 
 
 def _list(json: bool) -> None:
-    from talkcli.engine.assets import sha256
-    from talkcli.engine.checkpoint import load_checkpoint
+    from talkcli.engine.assets import STARTER_EARS, assets_folder
     from talkcli.engine.methods import installed, load_method
 
     rows = []
     for name, path in installed().items():
-        checkpoint, method = load_checkpoint(path), load_method(name)
-        provenance = checkpoint.provenance
-        trained_on = provenance.get("data", {}).get("source", provenance.get("source", "unknown"))
-        rows.append(
-            {
-                "model": name,
-                "megabytes": round(path.stat().st_size / 1e6, 1),
-                "licence": checkpoint.licence,
-                "trained_on": trained_on,
-                "moves": sorted(method.moves),
-                "styles_from": list(method.captures),
-                "sha256": sha256(path),
-            }
-        )
+        method = load_method(name)
+        able = {"moves": sorted(method.moves), "styles_from": list(method.captures)}
+        rows.append({"model": name, **_told(path), **able})
+    path = assets_folder() / STARTER_EARS
+    ears = [{"ears": path.stem, **_told(path)}] if path.is_file() else []
     if json:
-        console.answer_json({"models": rows})
+        console.answer_json({"models": rows, "ears": ears})
         return
-    for number, row in enumerate(rows):
+    for number, row in enumerate([*rows, *ears]):
         if number:
             console.answer("")
         for name, value in row.items():
             console.answer(f"{name:>11}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself."""
+    from talkcli.engine.assets import sha256
+    from talkcli.engine.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    provenance = checkpoint.provenance
+    return {
+        "megabytes": round(path.stat().st_size / 1e6, 1),
+        "licence": checkpoint.licence,
+        "trained_on": provenance.get("data", {}).get("source", provenance.get("source", "unknown")),
+        "sha256": sha256(path),
+    }

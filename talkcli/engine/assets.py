@@ -15,6 +15,10 @@ DEFAULT_AVATAR = "ada"
 DEFAULT_RIG = "facekit"
 """The built-in head, as avatars and motions name it."""
 
+STARTER_EARS = "ears.ckpt"
+"""The taught ear that a starter begins with."""
+STARTER_EARS_LICENCE = "MIT (encoder of Whisper tiny.en, OpenAI) and Apache-2.0 (head)"
+
 FACEKIT_LICENCE = "MIT (ICT-FaceKit)"
 FOREIGN_LICENCES = {"head.safetensors": FACEKIT_LICENCE, "head_fields.safetensors": FACEKIT_LICENCE}
 """Of bundled files made from the work of others; the texts lie in LICENSES/."""

@@ -294,12 +294,24 @@ class ClipSet:
         """How many frames each clip's motion has."""
         return tuple(motion_frames(self.path(index, ".motion")) for index in range(len(self)))
 
+    def _shares(self, by: DrawnBy) -> list[int]:
+        """How likely each clip is, in whole numbers."""
+        if by == "clips":
+            return [1] * len(self)
+        if by == "frames":
+            return list(self.frames)
+        whole = {
+            i: sum(self.frames[j] for j in members) for members in self.speakers.values() for i in members
+        }
+        return [max(1, round(1000 * frames / whole[i] ** 0.5)) for i, frames in enumerate(self.frames)]
+
     def batches(self, example: Example[S], size: int, by: DrawnBy = "clips") -> Draw[S]:
         """Batches of whatever `example` cuts; ragged examples are padded with zeros at the end.
 
-        By clips, every clip is as likely as any other; by frames, a clip is as likely as it is long.
+        By clips, every clip is as likely as any other; by frames, a clip is as likely as it is long; by
+        people, so is a speaker by the root of what is there of them.
         """
-        ends = torch.tensor(self.frames if by == "frames" else [1] * len(self)).cumsum(0)
+        ends = torch.tensor(self._shares(by)).cumsum(0)
 
         def draw(generator: torch.Generator) -> S:
             places = torch.randint(int(ends[-1]), (size,), generator=generator)
@@ -315,7 +327,7 @@ Example = Callable[[ClipSet, int, torch.Generator], S]
 Draw = Callable[[torch.Generator], S]
 """One batch, by these dice alone: batches may be drawn in any order, in any thread."""
 
-DrawnBy = Literal["clips", "frames"]
+DrawnBy = Literal["clips", "frames", "people"]
 
 
 def padded_together(structs: Sequence[S]) -> list[S]:

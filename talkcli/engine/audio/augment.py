@@ -22,7 +22,8 @@ LOWEST, HIGHEST = 60, 400
 """Hertz of a voice."""
 
 
-def _loudness(wave: Wave) -> float:
+def loudness(wave: NDArray[np.floating]) -> float:
+    """Root mean square."""
     return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)) + 1e-12))
 
 
@@ -66,7 +67,7 @@ def with_noise(wave: Wave, rng: np.random.Generator, babble: Wave | None = None)
         noise = np.asarray(scipy.fft.irfft(scipy.fft.rfft(noise, size) * colour, size))[: len(wave)]
     elif kind < 0.8 and babble is not None and len(babble):
         noise = np.resize(babble, len(wave)).astype(np.float64)
-    level = _loudness(wave) * 10 ** (-rng.uniform(5, 45) / 20)
+    level = loudness(wave) * 10 ** (-rng.uniform(5, 45) / 20)
     return (wave + noise * (level / np.sqrt(np.mean(noise**2) + 1e-12))).astype(np.float32)
 
 
@@ -149,7 +150,7 @@ def elsewhere(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) 
         wave = with_noise(wave, rng, babble)
     if rng.random() < 0.25:
         wave = through_codec(wave, rng)
-    return (wave / _loudness(wave) * rng.uniform(0.02, 0.15)).astype(np.float32)
+    return (wave / loudness(wave) * rng.uniform(0.02, 0.15)).astype(np.float32)
 
 
 def breath(seconds: float, rng: np.random.Generator) -> Wave:

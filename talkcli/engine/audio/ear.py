@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from fractions import Fraction
 from typing import ClassVar
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talkcli.engine.phones import SILENCE
+from talkcli.engine.speech import SAMPLE_RATE, TICK
+
+TICKS = SAMPLE_RATE // TICK
+"""Ticks a second; tick k of what hears phones stands at k / TICKS seconds."""
+
+_HUSH_RMS = 10**-3.5
+"""Root mean square of full scale (-70 dB) below which there is nothing to hear, whatever a recogniser of
+phones, which is deaf to level, makes of it."""
+CERTAIN = 8.0
+"""Logit of silence there; a trained encoder's own are about as sure."""
 
 Listened = Callable[[int, int], Float[Tensor, "n width"]]
 """What is heard at frames [start, stop)."""
@@ -38,3 +55,68 @@ class Ear(nn.Module, ABC):
     ) -> Float[Tensor, "frames width"]:
         """What is heard of a whole recording."""
         return self.listened(waveform, frames, fps)(0, frames)
+
+    def heard_at_ticks(self, waveform: Float[Tensor, " samples"]) -> Float[Tensor, "ticks width"]:
+        """What is heard of a whole recording at every tick."""
+        return self.heard(waveform, len(waveform) // TICK + 1, TICKS)
+
+
+class PiecewiseEar(Ear):
+    """An ear of 50 ticks a second, TICK samples apart; between two ticks it is their mixture.
+
+    It hears pieces of `longest` ticks. Two thirds of each are kept, those that have a sixth of it on either
+    side; on a fixed grid, so that windows are the whole.
+    """
+
+    longest: int
+    first: float
+    """Ticks from the start of a sound to the middle of what its first output hears."""
+
+    @abstractmethod
+    def ticks(self, sound: Float[Tensor, " samples"]) -> Float[Tensor, "ticks width"]:
+        """What is heard of at most `longest` ticks of sound."""
+
+    def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
+        margin = self.longest // 6
+        middle = self.longest - 2 * margin
+        pieces = max(1, math.ceil(len(waveform) / (middle * TICK)))
+        rate = Fraction(fps) * TICK / SAMPLE_RATE
+        """Frames a tick."""
+        bounds = [min(math.ceil(number * middle * rate), frames) for number in range(pieces)] + [frames]
+
+        @functools.lru_cache(maxsize=1)
+        def piece(number: int) -> Float[Tensor, "n width"]:
+            begin = max(0, number * middle - margin)
+            ticks = self.ticks(waveform[begin * TICK : ((number + 1) * middle + margin) * TICK])
+            at = torch.arange(bounds[number], bounds[number + 1], dtype=torch.float64)
+            at = (at / float(rate) - begin - self.first).clamp(0, len(ticks) - 1)
+            left = at.long()
+            share = (at - left).to(ticks)[:, None]
+            return ticks[left] * (1 - share) + ticks[(left + 1).clamp(max=len(ticks) - 1)] * share
+
+        def between(start: int, stop: int) -> Float[Tensor, "n width"]:
+            parts = [waveform.new_zeros(0, self.width)]
+            for number, (low, high) in enumerate(itertools.pairwise(bounds)):
+                if low < stop and high > start:
+                    parts.append(piece(number)[max(start - low, 0) : stop - low])
+            return torch.cat(parts)
+
+        return between
+
+
+def sure_of_silence(listened: Listened, waveform: Float[Tensor, " samples"], frames: int) -> Listened:
+    """The same phones, but silence where the recording is too quiet to hear anything."""
+    quiet = hushed(waveform, frames)
+
+    def between(start: int, stop: int) -> Float[Tensor, "n phones"]:
+        logits = listened(start, stop)
+        silence = CERTAIN * F.one_hot(torch.tensor(SILENCE, device=logits.device), logits.shape[1])
+        return torch.where(quiet[start:stop, None], silence.to(logits), logits)
+
+    return between
+
+
+def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " frames"]:
+    """Frames whose surroundings of three frames are below _HUSH_RMS."""
+    power = F.adaptive_avg_pool1d(waveform.square()[None, None], frames)
+    return F.max_pool1d(power, 3, stride=1, padding=1)[0, 0] < _HUSH_RMS**2

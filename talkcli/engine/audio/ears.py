@@ -13,11 +13,14 @@ from torch import Tensor, nn
 from talkcli.engine.audio.ear import Ear, Listened
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
 from talkcli.engine.audio.pretrained import Pretrained, settings_in, take_body
+from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig
 from talkcli.engine.audio.wav2vec import HubertConfig, Wav2Vec2Config, Wav2VecEar, WavlmConfig, wav2vec_config
 from talkcli.engine.audio.whisper import WhisperConfig, WhisperEar, whisper_config
 from talkcli.engine.errors import BadUsage
 
-EarConfig = LogMelEncoderConfig | HubertConfig | WavlmConfig | Wav2Vec2Config | WhisperConfig
+PhoneEarConfig = StarterEarConfig | LogMelEncoderConfig
+"""Of an ear that hears phones."""
+EarConfig = PhoneEarConfig | HubertConfig | WavlmConfig | Wav2Vec2Config | WhisperConfig
 """Of one ear; `kind` tells which."""
 
 
@@ -52,8 +55,8 @@ class Ears(Ear):
 
 def build_ear(config: EarConfig) -> Ear:
     """An untaught ear. MissingAsset where transformers is wanted and not installed."""
-    if isinstance(config, LogMelEncoderConfig):
-        return LogMelEncoder(config)
+    if isinstance(config, PhoneEarConfig):
+        return StarterEar(config) if isinstance(config, StarterEarConfig) else LogMelEncoder(config)
     return WhisperEar(config) if isinstance(config, WhisperConfig) else Wav2VecEar(config)
 
 
@@ -83,14 +86,19 @@ def take_pretrained(network: nn.Module, folder: Path) -> None:
     take_body(part, folder)
 
 
-def phone_ear(network: nn.Module) -> tuple[str, LogMelEncoder] | None:
+def phone_ear(network: nn.Module) -> tuple[str, StarterEar | LogMelEncoder] | None:
     """The ear of a network, of any method, that hears phones, and its name among the network's modules.
 
     None where it has none. `phone_ear(talker)` is the one way to it: its weights in a checkpoint begin with
-    the name, and `ear.listen(waveform[None])[0]` gives phone logits, TICKS a second.
+    the name, and `ear.heard_at_ticks(waveform)` gives phone logits, TICKS a second.
     """
     modules = network.named_modules()
-    return next(((name, ear) for name, ear in modules if isinstance(ear, LogMelEncoder)), None)
+    return next(((name, ear) for name, ear in modules if isinstance(ear, StarterEar | LogMelEncoder)), None)
+
+
+def holds_starter_ear(network: nn.Module) -> bool:
+    """Whether a network hears with an ear that is taught beforehand, and comes with the program."""
+    return any(isinstance(part, StarterEar) for part in network.modules())
 
 
 def take_phone_ear(network: nn.Module, weights: Mapping[str, Tensor]) -> None:

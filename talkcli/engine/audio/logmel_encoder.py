@@ -8,29 +8,20 @@ from fractions import Fraction
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from talkcli.engine.audio.ear import Ear, Listened
+from talkcli.engine.audio.ear import TICKS, Ear, Listened, sure_of_silence
 from talkcli.engine.audio.logmel import FEATURES, HOP, REACH, features
 from talkcli.engine.config import check_limits
-from talkcli.engine.phones import PHONES, SILENCE
-from talkcli.engine.speech import SAMPLE_RATE
+from talkcli.engine.phones import PHONES
+from talkcli.engine.speech import SAMPLE_RATE, TICK
 
-TICKS = 50
-"""Ticks a second; tick k stands at k / TICKS seconds."""
-TICK_SAMPLES = SAMPLE_RATE // TICKS
 EDGE_SPECTRA = 100
 """Spectra on either side of a chunk that the network hears with it."""
 CHUNK_SAMPLES = 60 * SAMPLE_RATE
 """Samples heard at a time when not training: on a fixed grid, streaming equals offline bit for bit."""
-
-_HUSH_RMS = 10**-3.5
-"""Root mean square of full scale (-70 dB) below which there is nothing to hear, whatever a recogniser of
-phones, which is deaf to level, makes of it."""
-CERTAIN = 8.0
-"""Logit of silence there; a trained encoder's own are about as sure."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +94,7 @@ class LogMelEncoder(Ear):
             part = self.phones(spectra[:, near - first : start - first + size + EDGE_SPECTRA])
             skip = (start - near) // 2
             pieces.append(part[:, skip : skip + size // 2])
-        return torch.cat(pieces, dim=1)[:, : waveform.shape[1] // TICK_SAMPLES + 1]
+        return torch.cat(pieces, dim=1)[:, : waveform.shape[1] // TICK + 1]
 
     def forward(
         self, waveform: Float[Tensor, "batch samples"], frames: int, fps: Fraction | float
@@ -117,14 +108,5 @@ class LogMelEncoder(Ear):
         return logits[:, left] * (1 - share) + logits[:, right] * share
 
     def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
-        """Sure of silence where it is too quiet to hear anything."""
         logits = self(waveform[None], frames, fps)[0]
-        silence = CERTAIN * F.one_hot(torch.tensor(SILENCE, device=logits.device), logits.shape[1])
-        logits = torch.where(hushed(waveform, frames)[:, None], silence.to(logits), logits)
-        return lambda start, stop: logits[start:stop]
-
-
-def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " frames"]:
-    """Frames whose surroundings of three frames are below _HUSH_RMS."""
-    power = F.adaptive_avg_pool1d(waveform.square()[None, None], frames)
-    return F.max_pool1d(power, 3, stride=1, padding=1)[0, 0] < _HUSH_RMS**2
+        return sure_of_silence(lambda start, stop: logits[start:stop], waveform, frames)

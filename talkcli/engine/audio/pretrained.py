@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import json
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import torch
-from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from talkcli.engine.audio.ear import Ear, Listened
+from talkcli.engine.audio.ear import PiecewiseEar
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset, reading
 from talkcli.engine.speech import SAMPLE_RATE, TICK
 
 LONGEST = 30 * SAMPLE_RATE // TICK
-"""Ticks that are heard at a time, unless a model is made for fewer. Two thirds of them are kept, those that
-have a sixth of it (5 s) of sound on either side; on a fixed grid, so that windows are the whole."""
+"""Ticks that are heard at a time, unless a model is made for fewer."""
 
 
 class Pretrained(nn.Module):
@@ -37,43 +29,10 @@ class Pretrained(nn.Module):
         raise NotImplementedError
 
 
-class PretrainedEar(Ear, Pretrained, ABC):
-    """An ear of 50 ticks a second, TICK samples apart; between two ticks it is their mixture."""
+class PretrainedEar(PiecewiseEar, Pretrained):
+    """An ear that holds one."""
 
     longest: int = LONGEST
-    first: float
-    """Ticks from the start of a sound to the middle of what its first output hears."""
-
-    @abstractmethod
-    def ticks(self, sound: Float[Tensor, " samples"]) -> Float[Tensor, "ticks width"]:
-        """What is heard of at most `longest` ticks of sound."""
-
-    def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
-        margin = self.longest // 6
-        middle = self.longest - 2 * margin
-        pieces = max(1, math.ceil(len(waveform) / (middle * TICK)))
-        rate = Fraction(fps) * TICK / SAMPLE_RATE
-        """Frames a tick."""
-        bounds = [min(math.ceil(number * middle * rate), frames) for number in range(pieces)] + [frames]
-
-        @functools.lru_cache(maxsize=1)
-        def piece(number: int) -> Float[Tensor, "n width"]:
-            begin = max(0, number * middle - margin)
-            ticks = self.ticks(waveform[begin * TICK : ((number + 1) * middle + margin) * TICK])
-            at = torch.arange(bounds[number], bounds[number + 1], dtype=torch.float64)
-            at = (at / float(rate) - begin - self.first).clamp(0, len(ticks) - 1)
-            left = at.long()
-            share = (at - left).to(ticks)[:, None]
-            return ticks[left] * (1 - share) + ticks[(left + 1).clamp(max=len(ticks) - 1)] * share
-
-        def between(start: int, stop: int) -> Float[Tensor, "n width"]:
-            parts = [waveform.new_zeros(0, self.width)]
-            for number, (low, high) in enumerate(itertools.pairwise(bounds)):
-                if low < stop and high > start:
-                    parts.append(piece(number)[max(start - low, 0) : stop - low])
-            return torch.cat(parts)
-
-        return between
 
 
 def settings_in(folder: Path) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from talkcli.engine.assets import REINSTALL
 from talkcli.engine.audio.alignment import has_pocketsphinx
+from talkcli.engine.audio.ear import TICKS
 from talkcli.engine.audio.ears import phone_ear
-from talkcli.engine.audio.logmel_encoder import TICKS
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods import checkpoint_path, installed, open_talker
@@ -92,5 +92,5 @@ def _logits(paths: dict[str, Path], device: str) -> baselines.Logits | None:
         if named_ear is not None:
             ear = named_ear[1]
             where = next(ear.parameters()).device
-            return lambda speech: ear.listen(speech.waveform[None].to(where))[0].detach().cpu()
+            return lambda speech: ear.heard_at_ticks(speech.waveform.to(where)).detach().cpu()
     return None

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from talkcli import __version__
-from talkcli.engine.assets import sha256
+from talkcli.engine.assets import STARTER_EARS, STARTER_EARS_LICENCE, asset, sha256
+from talkcli.engine.audio.ears import holds_starter_ear, take_phone_ear
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet, load_contents
 from talkcli.engine.config import with_values
@@ -121,7 +122,10 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
 def _untrained(method: Method, size: str, clips: ClipSet, changes: Mapping[str, Any]) -> Talker:
     config = method.sizes[pick(size, method.sizes, f"size of {method.name}")](clips)  # type: ignore[index]
-    return method.build(with_values(config, changes))
+    talker = method.build(with_values(config, changes))
+    if holds_starter_ear(talker):
+        take_phone_ear(talker, load_checkpoint(asset(STARTER_EARS)).weights)
+    return talker
 
 
 def _trained(method: Method, size: str | None, start: Path, changes: Mapping[str, Any]) -> Talker:
@@ -218,6 +222,8 @@ def save_trained(plan: Plan, losses: Mapping[str, Mapping[str, float]], path: Pa
         provenance["from"] = {"sha256": sha256(start), "provenance": earlier.provenance}
         if earlier.licence != contents.licence:
             provenance["licence"] += f"; what it began with: {earlier.licence}"
+    elif holds_starter_ear(plan.talker):
+        provenance["licence"] += f"; its ear: {STARTER_EARS_LICENCE}"
     weights: Mapping[str, Tensor] = plan.talker.state_dict()
     if plan.half:
         weights = {name: _halved(tensor) for name, tensor in weights.items()}

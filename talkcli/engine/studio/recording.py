@@ -24,7 +24,7 @@ from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.studio.performance import Manner, delivered, draw_manner, perform
-from talkcli.engine.studio.readers import read_aloud, readers
+from talkcli.engine.studio.readers import Reader, read_aloud, readers
 from talkcli.engine.studio.scanned.looks import bake_look
 from talkcli.engine.studio.scanned.people import sample_person
 from talkcli.engine.studio.texts import sentence
@@ -64,9 +64,9 @@ class RecordingPlan:
     flite: float = 0.35
     """Share of speakers with flite's voices (the others speak through espeak-ng)."""
     readers: str = ""
-    """A folder of real voices that the studio gives faces (`studio.readers`); they are trained on only."""
+    """A folder of real voices that the studio gives faces (`studio.readers`); those who choose validate."""
     readings: int = 400
-    """Clips of each reader."""
+    """Clips of each reader at most; nobody has more than recordings."""
     looks: bool = False
     """Paint each speaker's skin into the avatar: half a minute and 5 MB a speaker."""
 
@@ -79,10 +79,14 @@ class RecordingPlan:
             raise BadUsage("Without speakers there is nobody to record.", "Give --set speakers=1 or more.")
 
     @property
+    def people(self) -> tuple[Reader, ...]:
+        return readers(Path(self.readers)) if self.readers else ()
+
+    @property
     def names(self) -> tuple[str, ...]:
         """speaker/clip: s0001/023 is of a voice that never was, r0001/023 of a reader."""
-        people = len(readers(Path(self.readers))) if self.readers else 0
-        readings = (f"r{r:04}/{take:03}" for r in range(people) for take in range(self.readings))
+        counts = (min(self.readings, len(reader.recordings)) for reader in self.people)
+        readings = (f"r{r:04}/{take:03}" for r, count in enumerate(counts) for take in range(count))
         performances = (f"s{s:04}/{take:03}" for s in range(self.speakers) for take in range(self.takes))
         return (*performances, *readings)
 
@@ -99,8 +103,11 @@ def split_of(speaker: int) -> str:
     return {8: "val", 9: "test"}.get(speaker % 10, "train")
 
 
-def _split_of(name: str) -> str:
-    return split_of(int(name[1:5])) if name.startswith("s") else "train"
+def _split_of(plan: RecordingPlan, name: str) -> str:
+    number = int(name[1:5])
+    if name.startswith("s"):
+        return split_of(number)
+    return "val" if plan.people[number].chooses else "train"
 
 
 def _sentence_split(text: str) -> str:
@@ -117,7 +124,7 @@ def cast(plan: RecordingPlan, speaker: int) -> Speaker:
 @cache
 def _reader(plan: RecordingPlan, number: int) -> Speaker:
     """A reader with a face: of the voice no more is known than its language."""
-    language = readers(Path(plan.readers))[number].language
+    language = plan.people[number].language
     rng = np.random.default_rng([plan.seed, 14, number])
     voice = Voice("recording", language, tract=1.0, pitch=140.0, rate=1.0, liveliness=1.0)
     return _faced(plan, f"r{number:04}", voice, rng)
@@ -141,7 +148,7 @@ def record(plan: RecordingPlan, name: str) -> Clip:
     who = _reader(plan, number) if by_reader else cast(plan, number)
     mood, intensity = "neutral", 0.0
     if by_reader:
-        reader = readers(Path(plan.readers))[number]
+        reader = plan.people[number]
         texts, parts = zip(*read_aloud(reader, rng), strict=True)
         origin = {"voice": {"recording": reader.name}, "licence": "that of the recording"}
     else:
@@ -220,8 +227,8 @@ def missing(plan: RecordingPlan, folder: Path, overwrite: bool = False) -> list[
 def _contents(plan: RecordingPlan) -> Contents:
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for name in plan.names:
-        splits[_split_of(name)].append(name)
-    people = ", ".join(reader.name for reader in readers(Path(plan.readers))) if plan.readers else ""
+        splits[_split_of(plan, name)].append(name)
+    people = ", ".join(reader.name for reader in plan.people)
     provenance = {"corpus": "studio", "version": talkcli.__version__} | asdict(plan) | {"readers": people}
     licence, source = LICENCE, SOURCE
     if people:

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from talkcli.engine.audio.augment import at_pitch, bend, elsewhere, hide, wordless
-from talkcli.engine.audio.ear import Ear
-from talkcli.engine.audio.ears import phone_ear
+from talkcli.engine.audio.ear import TICKS, Ear
 from talkcli.engine.audio.logmel import HOP, fold, mel_power, normalise, with_slopes
-from talkcli.engine.audio.logmel_encoder import TICKS, LogMelEncoder
+from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadInput
 from talkcli.engine.phones import SILENCE
@@ -82,15 +81,13 @@ def phone_example(clips: ClipSet, index: int, generator: torch.Generator) -> Pho
 
 
 def listening(*, steps: int = 10_000) -> Stage[Any, PhoneExample]:
-    """Cross entropy of the phone at every tick, labels smoothed by 0.05; the network's `phone_ear` learns.
+    """Cross entropy of the phone at every tick, labels smoothed by 0.05; the log-mel encoder learns.
 
     24 examples a step, AdamW at 2e-3, in bfloat16 where the device multiplies it.
     """
 
     def ear(network: nn.Module) -> LogMelEncoder:
-        ears = phone_ear(network)
-        assert ears is not None
-        return ears[1]
+        return next(part for part in network.modules() if isinstance(part, LogMelEncoder))
 
     def losses(network: nn.Module, batch: PhoneExample, generator: torch.Generator) -> Losses:
         with torch.autocast(batch.features.device.type, torch.bfloat16):

@@ -92,7 +92,7 @@ class Stage(Generic[N, S]):
     """Whether the decay rises to that, so that a short run forgets the weights it began with."""
     schedule: RateSchedule = steady
     drawn_by: DrawnBy = "clips"
-    """What is as likely as any other to be in a batch: a clip, or a frame."""
+    """What is as likely as any other to be in a batch: a clip, a frame, or nearly so a speaker."""
     at_once: int = 0
     """Examples of a batch that go through the network together, their gradients added up; 0 for all."""
     awake: Callable[[N], Iterable[nn.Module]] = lambda network: ()

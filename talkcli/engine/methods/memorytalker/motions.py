@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import ClipSet, flat
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.mouth_motion import gap_of, importance, principal_motions, projected
@@ -76,13 +76,13 @@ def paper_size(clips: ClipSet) -> MemoryTalkerConfig:
 
 
 def starter_size(clips: ClipSet) -> MemoryTalkerConfig:
-    """Small enough to learn and to speak on two CPU cores, with a log-mel encoder."""
+    """Small enough to learn and to speak on two CPU cores, with an ear that is taught already."""
     fps, (rig, names) = _rate(clips), _spoken_shapes(clips)
     return MemoryTalkerConfig(
         verts=len(clips.avatar(0).neutral),
         fps=fps,
         period=fps,
-        ears=(LogMelEncoderConfig(),),
+        ears=(StarterEarConfig(),),
         slots=40,
         text_scaling=1.0,
         reach=6,

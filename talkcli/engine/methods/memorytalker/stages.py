@@ -205,7 +205,7 @@ EPOCHS = 100 * 320
 
 
 def listen(config: MemoryTalkerConfig) -> Stage[MemoryTalker, PhoneExample] | None:
-    """Stage 0 of the log-mel encoder, which nobody trained before us: phones, from clips that know them."""
+    """Stage 0 of a log-mel encoder, which begins from nothing: phones, from clips that know them."""
     return listening() if any(isinstance(ear, LogMelEncoderConfig) for ear in config.ears) else None
 
 

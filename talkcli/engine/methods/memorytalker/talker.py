@@ -15,8 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from talkcli.engine.assets import DEFAULT_RIG
-from talkcli.engine.audio.ears import EarConfig
-from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.ears import EarConfig, PhoneEarConfig
 from talkcli.engine.audio.wav2vec import HubertConfig, normalised
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
@@ -84,7 +83,7 @@ class MemoryTalkerConfig:
         check_limits(self, reach=(0, 1000), components=(0, 100_000), window=(3, 100_000), first_gain=(0, 100))
         if self.features % self.heads or self.features % 2:
             raise ValueError(f"features are {self.features}, not an even multiple of {self.heads} heads")
-        hears_phones = any(isinstance(ear, LogMelEncoderConfig) for ear in self.ears)
+        hears_phones = any(isinstance(ear, PhoneEarConfig) for ear in self.ears)
         if hears_phones and self.slots != len(PHONES):
             raise ValueError(f"slots are {self.slots}, and an ear of phones hears {len(PHONES)}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.rigs import DEFAULT_RIG, load_rig, rig_of
@@ -61,7 +61,7 @@ def paper_size(clips: ClipSet) -> TexTalkerConfig:
 
 
 def starter_size(clips: ClipSet) -> TexTalkerConfig:
-    """Small enough to learn and to speak on two CPU cores, with a log-mel encoder."""
+    """Small enough to learn and to speak on two CPU cores, with an ear that is taught already."""
     rig, names = moved_shapes(clips)
     denoiser = DenoiserConfig(
         features=160, layers=3, heads=4, feed_forward=640, motion=COMPONENTS, texture=COMPONENTS
@@ -70,7 +70,7 @@ def starter_size(clips: ClipSet) -> TexTalkerConfig:
         SMALL,
         SMALL,
         denoiser,
-        ears=(LogMelEncoderConfig(),),
+        ears=(StarterEarConfig(),),
         reach=6,
         rig=rig,
         rig_shapes=names,

