@@ -40,6 +40,7 @@ from talkcli.engine.audio.whisper import WhisperBlocks
 from talkcli.engine.checkpoint import save_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.plan import halved
 from talkcli.engine.phones import PHONE_INDEX, SILENCE, Phones
 from talkcli.engine.recordings import recordings_in
 from talkcli.engine.speech import load_speech
@@ -206,7 +207,8 @@ def main() -> None:
         "data": {"clips": len(lessons), "source": lessons.contents.source, **lessons.contents.made},
         "scores": {f"people who choose: {name}": scores(counts) for name, counts in totals.items()},
     }
-    save_checkpoint("ears", ear.config, ear.state_dict(), provenance, path)
+    weights = {name: halved(tensor) for name, tensor in ear.state_dict().items()}
+    save_checkpoint("ears", ear.config, weights, provenance, path)
 
 
 if __name__ == "__main__":

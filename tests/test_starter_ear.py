@@ -18,7 +18,7 @@ from talkcli.engine.audio.company import babble, in_company, music, nobody_near,
 from talkcli.engine.audio.ear import TICKS
 from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig, in_bytes
-from talkcli.engine.audio.whisper import WhisperBlocks, WhisperConfig, sinusoids, whisper_spectra
+from talkcli.engine.audio.whisper import WhisperBlocks, WhisperConfig, whisper_places, whisper_spectra
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.config import from_values
@@ -90,7 +90,7 @@ def test_spectra_are_the_published_definition_written_out() -> None:
 
 
 def test_places_are_sines_and_cosines_of_a_geometric_row_of_rates() -> None:
-    places = sinusoids(50, 8).double()
+    places = whisper_places(50, 8).double()
     for place, k in ((0, 0), (7, 0), (49, 3)):
         turn = place * 10_000 ** (-k / 3)
         assert places[place, k] == pytest.approx(math.sin(turn), abs=1e-5)

@@ -22,7 +22,7 @@ LOWEST, HIGHEST = 60, 400
 """Hertz of a voice."""
 
 
-def loudness(wave: NDArray[np.floating]) -> float:
+def rms(wave: NDArray[np.floating]) -> float:
     """Root mean square."""
     return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)) + 1e-12))
 
@@ -67,7 +67,7 @@ def with_noise(wave: Wave, rng: np.random.Generator, babble: Wave | None = None)
         noise = np.asarray(scipy.fft.irfft(scipy.fft.rfft(noise, size) * colour, size))[: len(wave)]
     elif kind < 0.8 and babble is not None and len(babble):
         noise = np.resize(babble, len(wave)).astype(np.float64)
-    level = loudness(wave) * 10 ** (-rng.uniform(5, 45) / 20)
+    level = rms(wave) * 10 ** (-rng.uniform(5, 45) / 20)
     return (wave + noise * (level / np.sqrt(np.mean(noise**2) + 1e-12))).astype(np.float32)
 
 
@@ -90,11 +90,11 @@ def through_codec(wave: Wave, rng: np.random.Generator) -> Wave:
 
 
 def at_pitch(wave: Wave, factor: float) -> Wave:
-    """The voice `factor` times higher; throat, timing and loudness stay.
+    """The voice `factor` times higher; throat, timing and rms stay.
 
     Grains of two periods move together or apart (TD-PSOLA, Moulines and Charpentier 1990), each about the
     instant at which its period is loudest. Those instants are counted on a grid of half a millisecond, in
-    turns of the voice whose phase is that of the loudness (over some 40 ms, less its mean).
+    turns of the voice whose phase is that of the rms (over some 40 ms, less its mean).
     """
     smooth, hertz = scipy.ndimage.uniform_filter1d, _pitch(wave)
     samples = np.arange(0, len(wave), 8)
@@ -150,7 +150,7 @@ def elsewhere(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) 
         wave = with_noise(wave, rng, babble)
     if rng.random() < 0.25:
         wave = through_codec(wave, rng)
-    return (wave / loudness(wave) * rng.uniform(0.02, 0.15)).astype(np.float32)
+    return (wave / rms(wave) * rng.uniform(0.02, 0.15)).astype(np.float32)
 
 
 def breath(seconds: float, rng: np.random.Generator) -> Wave:

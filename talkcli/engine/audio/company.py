@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy
 
-from talkcli.engine.audio.augment import Wave, in_room, loudness
+from talkcli.engine.audio.augment import Wave, in_room, rms
 from talkcli.engine.speech import SAMPLE_RATE
 
 _NEAR = 10**-1.3
@@ -23,8 +23,8 @@ def babble(others: Sequence[Wave], samples: int, rng: np.random.Generator) -> Wa
     for other in others:
         voice = np.resize(np.roll(other, int(rng.integers(len(other)))), samples)
         voice = in_room(in_room(voice, rng), rng)
-        total += voice / loudness(voice) * 10 ** (-abs(rng.normal(0, 4)) / 20)
-    return (total / loudness(total) * _NEAR).astype(np.float32)
+        total += voice / rms(voice) * 10 ** (-abs(rng.normal(0, 4)) / 20)
+    return (total / rms(total) * _NEAR).astype(np.float32)
 
 
 def music(samples: int, rng: np.random.Generator) -> Wave:
@@ -52,7 +52,7 @@ def music(samples: int, rng: np.random.Generator) -> Wave:
         part *= np.minimum(seconds / 0.01, 1) * np.exp(-decay * seconds) / len(notes)
         part += drums * rng.normal(size=len(part)) * np.exp(-60 * seconds)
         wave[start : start + len(part)] += part[: len(wave) - start]
-    return (wave[:samples] / loudness(wave[:samples]) * _NEAR).astype(np.float32)
+    return (wave[:samples] / rms(wave[:samples]) * _NEAR).astype(np.float32)
 
 
 def in_company(wave: Wave, others: Sequence[Wave], rng: np.random.Generator) -> Wave:
@@ -66,7 +66,7 @@ def in_company(wave: Wave, others: Sequence[Wave], rng: np.random.Generator) -> 
 
 def before(wave: Wave, behind: Wave, decibels: float) -> Wave:
     """A near voice so many decibels above what is behind it."""
-    level = loudness(wave) / loudness(behind) * 10 ** (-decibels / 20)
+    level = rms(wave) / rms(behind) * 10 ** (-decibels / 20)
     return (wave + level * behind).astype(np.float32)
 
 

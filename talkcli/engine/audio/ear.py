@@ -84,7 +84,7 @@ class PiecewiseEar(Ear):
         """Frames a tick."""
         bounds = [min(math.ceil(number * middle * rate), frames) for number in range(pieces)] + [frames]
 
-        @functools.lru_cache(maxsize=1)
+        @functools.lru_cache(maxsize=4)
         def piece(number: int) -> Float[Tensor, "n width"]:
             begin = max(0, number * middle - margin)
             ticks = self.ticks(waveform[begin * TICK : ((number + 1) * middle + margin) * TICK])

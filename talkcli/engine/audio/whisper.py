@@ -86,7 +86,7 @@ class WhisperBlocks(nn.Module):
         self.conv1 = nn.Conv1d(config.mels, config.hidden, 3, padding=1)
         self.conv2 = nn.Conv1d(config.hidden, config.hidden, 3, stride=2, padding=1)
         self.layers = nn.ModuleList([WhisperBlock(config) for _ in range(config.layers)])
-        self.register_buffer("places", sinusoids(config.ticks, config.hidden), persistent=False)
+        self.register_buffer("places", whisper_places(config.ticks, config.hidden), persistent=False)
 
     def forward(self, sound: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch ticks hidden"]:
         x = F.gelu(self.conv2(F.gelu(self.conv1(whisper_spectra(sound, self.mels))))).transpose(1, 2)
@@ -131,8 +131,8 @@ class WhisperEar(PretrainedEar):
         return self.model(F.pad(sound, (0, self.longest * TICK - len(sound)))[None])[0, :real]
 
 
-def sinusoids(count: int, width: int) -> Float[Tensor, "count width"]:
-    """Sines, then cosines, of periods from 2 pi to 20,000 pi places: what tells places apart, untaught."""
+def whisper_places(count: int, width: int) -> Float[Tensor, "count width"]:
+    """Sines, then cosines, of periods from 2 pi to 20,000 pi ticks, both ends included; they are not taught."""
     rates = torch.exp(-math.log(10_000) / max(1, width // 2 - 1) * torch.arange(width // 2))
     turns = torch.arange(count)[:, None] * rates
     return torch.cat([turns.sin(), turns.cos()], dim=1)

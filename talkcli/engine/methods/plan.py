@@ -226,11 +226,12 @@ def save_trained(plan: Plan, losses: Mapping[str, Mapping[str, float]], path: Pa
         provenance["licence"] += f"; its ear: {STARTER_EARS_LICENCE}"
     weights: Mapping[str, Tensor] = plan.talker.state_dict()
     if plan.half:
-        weights = {name: _halved(tensor) for name, tensor in weights.items()}
+        weights = {name: halved(tensor) for name, tensor in weights.items()}
     save_checkpoint(plan.method.name, plan.talker.config, weights, provenance, path)
 
 
-def _halved(tensor: Tensor) -> Tensor:
+def halved(tensor: Tensor) -> Tensor:
+    """In half precision where that saves room."""
     return tensor.half() if tensor.is_floating_point() and tensor.numel() > LARGE_TENSOR else tensor
 
 
