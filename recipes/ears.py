@@ -113,26 +113,28 @@ def arrays(model: bytes) -> dict[str, NDArray[np.generic]]:
 def encoder_weights(variables: dict[str, NDArray[np.generic]], layers: int) -> dict[str, Tensor]:
     """Of the convolutions and the first blocks, under the names of `audio.whisper`."""
 
-    def taken(name: str) -> Tensor:
+    def variable(name: str) -> Tensor:
         return torch.from_numpy(variables[f"encoder/{name}"].astype(np.float32))
 
     weights = {}
     for leaf, norm in (("weight", "gamma"), ("bias", "beta")):
         for part in ("conv1", "conv2"):
-            weights[f"{part}.{leaf}"] = taken(f"{part}/{leaf}")
+            weights[f"{part}.{leaf}"] = variable(f"{part}/{leaf}")
         for number in range(layers):
             theirs, ours = f"layer_{number}", f"layers.{number}"
-            q, k, v = taken(f"{theirs}/self_attention/linear_0/{leaf}").chunk(3)
+            q, k, v = variable(f"{theirs}/self_attention/linear_0/{leaf}").chunk(3)
             weights |= {f"{ours}.self_attn.{name}_proj.{leaf}": part for name, part in (("q", q), ("v", v))}
             if leaf == "weight":
                 weights[f"{ours}.self_attn.k_proj.weight"] = k
-            weights[f"{ours}.self_attn.out_proj.{leaf}"] = taken(f"{theirs}/self_attention/linear_1/{leaf}")
-            weights[f"{ours}.self_attn_layer_norm.{leaf}"] = taken(
+            weights[f"{ours}.self_attn.out_proj.{leaf}"] = variable(
+                f"{theirs}/self_attention/linear_1/{leaf}"
+            )
+            weights[f"{ours}.self_attn_layer_norm.{leaf}"] = variable(
                 f"{theirs}/self_attention/layer_norm/{norm}"
             )
-            weights[f"{ours}.final_layer_norm.{leaf}"] = taken(f"{theirs}/ffn/layer_norm/{norm}")
+            weights[f"{ours}.final_layer_norm.{leaf}"] = variable(f"{theirs}/ffn/layer_norm/{norm}")
             for part, linear in (("fc1", "linear_0"), ("fc2", "linear_1")):
-                weights[f"{ours}.{part}.{leaf}"] = taken(f"{theirs}/ffn/{linear}/{leaf}")
+                weights[f"{ours}.{part}.{leaf}"] = variable(f"{theirs}/ffn/{linear}/{leaf}")
     return weights
 
 
@@ -148,16 +150,16 @@ def untaught() -> StarterEar:
 
 def tally(logits: Float[Tensor, "ticks phones"], phones: Phones) -> Counter[str]:
     """Ticks named rightly; P, B and M found (any of them within a tick) and claimed where there is none."""
-    named = logits.argmax(1).numpy()
-    said = phones.frames(TICKS, len(named)).numpy()
-    spoken, claims = said != SILENCE, np.isin(named, SHUT)
-    near = np.convolve(np.isin(said, SHUT), np.ones(5), "same") > 0
-    counts = Counter(ticks=len(said), right=int((named == said).sum()), spoken=int(spoken.sum()))
+    answers = logits.argmax(1).numpy()
+    labels = phones.frames(TICKS, len(answers)).numpy()
+    spoken, claims = labels != SILENCE, np.isin(answers, SHUT)
+    near = np.convolve(np.isin(labels, SHUT), np.ones(5), "same") > 0
+    counts = Counter(ticks=len(labels), right=int((answers == labels).sum()), spoken=int(spoken.sum()))
     counts["false"] = int((claims & ~near)[spoken].sum())
-    counts["still"], counts["silent"] = int((named == said)[~spoken].sum()), int((~spoken).sum())
+    counts["still"], counts["silent"] = int((answers == labels)[~spoken].sum()), int((~spoken).sum())
     for phone, start, end in phones.segments:
         first, last = round(start * TICKS), max(round(end * TICKS), round(start * TICKS) + 1)
-        if PHONE_INDEX[phone] in SHUT and first < len(named):
+        if PHONE_INDEX[phone] in SHUT and first < len(answers):
             counts.update(shut=1, found=int(claims[max(first - 1, 0) : last + 1].any()))
     return counts
 
@@ -195,9 +197,9 @@ def main() -> None:
         if moment.step is not None and moment.step.number % 50 == 0:
             print(moment.step, flush=True)
     ear.eval()
-    shipped = phone_ear(open_talker("memorytalker"))
-    assert shipped is not None
-    totals = counted({"these": ear.heard_at_ticks, "shipped": shipped[1].heard_at_ticks}, choosing)
+    other = phone_ear(open_talker("memorytalker"))
+    assert other is not None
+    totals = counted({"these": ear.heard_at_ticks, "other": other[1].heard_at_ticks}, choosing)
     for name, counts in totals.items():
         print(name, scores(counts), f"{counts['ticks']} ticks, {counts['shut']} P, B and M")
     provenance = {

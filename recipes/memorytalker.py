@@ -69,26 +69,26 @@ def lean(talker: Talker, bias: torch.Tensor, takes: Sequence[Take]) -> dict[str,
             bias[LIPS] += lips
             bias[SILENCE] += silence
 
-    def reached(lips: float, silence: float) -> dict[str, float]:
+    def scores_at(lips: float, silence: float) -> dict[str, float]:
         lean_by(lips, silence)
-        found = scores(
+        result = scores(
             HEARD, performed(takes, lambda speech, avatar, _: talker.animate(speech, avatar), None)
         )
-        print(f"P B M {lips:+.2f}, silence {silence:+.2f}: {found}", flush=True)
-        return found
+        print(f"P B M {lips:+.2f}, silence {silence:+.2f}: {result}", flush=True)
+        return result
 
-    by_lean = {amount: reached(amount, 0.0) for amount in LEANS}
+    by_lean = {amount: scores_at(amount, 0.0) for amount in LEANS}
     closing = [amount for amount in LEANS if by_lean[amount]["closure"] >= SHUT]
     if closing:
         lips = max(closing, key=lambda amount: by_lean[amount]["correlation"])
     else:
         lips = max(LEANS, key=lambda amount: by_lean[amount]["closure"])
-    silence, found = 0.0, by_lean[lips]
-    while found["stillness"] < STILL and silence < CALMEST:
+    silence, result = 0.0, by_lean[lips]
+    while result["stillness"] < STILL and silence < CALMEST:
         silence += CALMER
-        found = reached(lips, silence)
+        result = scores_at(lips, silence)
     lean_by(lips, silence)
-    return {"P B M": lips, "silence": silence, "people who choose": found}
+    return {"P B M": lips, "silence": silence, "people who choose": result}
 
 
 def main() -> None:
@@ -96,16 +96,16 @@ def main() -> None:
     if not path.exists():
         train(folder, path)
     talker = open_talker(str(path))
-    found = phone_ear(talker)
-    assert found is not None
-    name, ear = found
+    place = phone_ear(talker)
+    assert place is not None
+    name, ear = place
     bias = ear.get_parameter("leave.bias")
     leans = lean(talker, bias, takes_of_audio([choosing]))
     results = {"studio, test speakers": scores(("lve", *HEARD), spoken(talker, ClipSet(folder, "test")))}
     print(results)
     checkpoint = load_checkpoint(path)
-    stored = checkpoint.weights[f"{name}.leave.bias"]
-    weights = {**checkpoint.weights, f"{name}.leave.bias": bias.detach().to(stored.dtype)}
+    half = checkpoint.weights[f"{name}.leave.bias"]
+    weights = {**checkpoint.weights, f"{name}.leave.bias": bias.detach().to(half.dtype)}
     provenance = {**checkpoint.provenance, "licence": LICENCE, "lean": leans, "scores": results}
     save_checkpoint(checkpoint.method, talker.config, weights, provenance, path)
 

@@ -30,19 +30,19 @@ def choosing(reader: Reader, folder: Path) -> int:
     step, count = max(1, len(reader.recordings) // CLIPS), 0
     for audio in (audio for start in range(step) for audio in reader.recordings[start::step]):
         if count < CLIPS:
-            found = aligned(audio, reader.language)
-            if found is not None and believed(found[1].phones):
+            utterance = aligned(audio, reader.language)
+            if utterance is not None and believed(utterance[1].phones):
                 place = folder / f"{reader.name}-{audio.stem}.wav"
-                save_speech(found[1].speech, place)
-                save_phones(found[1].phones, place.with_suffix(".phones.json"))
+                save_speech(utterance[1].speech, place)
+                save_phones(utterance[1].phones, place.with_suffix(".phones.json"))
                 count += 1
     return count
 
 
 def main() -> None:
     *sources, folder = map(Path, sys.argv[1:])
-    place, chosen = folder / "readers", folder / "choosing"
-    chosen.mkdir(parents=True, exist_ok=True)
+    place, choosers = folder / "readers", folder / "choosing"
+    choosers.mkdir(parents=True, exist_ok=True)
     place.mkdir(exist_ok=True)
     people, clips = 0, 0
     for source in sources:
@@ -50,8 +50,8 @@ def main() -> None:
             if any(aligned(audio, reader.language) is not None for audio in reader.recordings):
                 (place / reader.name).symlink_to((source / reader.name).resolve())
                 people += 1
-                clips += choosing(reader, chosen) if reader.chooses else 0
-    print(f"{people} readers in {place}, {clips} recordings in {chosen}")
+                clips += choosing(reader, choosers) if reader.chooses else 0
+    print(f"{people} readers in {place}, {clips} recordings in {choosers}")
 
 
 if __name__ == "__main__":

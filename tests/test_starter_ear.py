@@ -35,7 +35,7 @@ def noise(seconds: float, key: int = 1) -> torch.Tensor:
     return 0.1 * torch.randn(int(16_000 * seconds), generator=torch.Generator().manual_seed(key))
 
 
-def told(folder: Path) -> ClipSet:
+def with_phones(folder: Path) -> ClipSet:
     """Clips whose louder halves are said to be vowels."""
     clips = studio_clips(folder)
     for index in range(len(clips)):
@@ -83,10 +83,10 @@ def test_spectra_are_the_published_definition_written_out() -> None:
             rise, fall = (at * 40 - low) / (centre - low), (high - at * 40) / (high - centre)
             bands[at, band] = max(0.0, min(rise, fall)) * 2 / (high - low)
     logs = np.log10(np.maximum(power @ bands, 1e-10))
-    wanted = (np.maximum(logs, logs.max() - 8) + 4) / 4
+    definition = (np.maximum(logs, logs.max() - 8) + 4) / 4
     heard = whisper_spectra(torch.from_numpy(sound).float()[None], 80)[0].T
-    assert heard.shape == wanted.shape == (50, 80)
-    np.testing.assert_allclose(heard.numpy(), wanted, atol=1e-4)
+    assert heard.shape == definition.shape == (50, 80)
+    np.testing.assert_allclose(heard.numpy(), definition, atol=1e-4)
 
 
 def test_places_are_sines_and_cosines_of_a_geometric_row_of_rates() -> None:
@@ -136,7 +136,7 @@ def test_in_the_middle_of_a_long_recording_it_hears_what_a_piece_alone_hears() -
 def test_only_the_head_learns_and_it_does(tmp_path: Path) -> None:
     torch.manual_seed(0)
     clips, ear = (
-        told(tmp_path),
+        with_phones(tmp_path),
         StarterEar(StarterEarConfig(WhisperConfig(32, 1, 4, 48, ticks=250), inner=16)),
     )
     before = {name: tensor.clone() for name, tensor in ear.encoder.state_dict().items()}
@@ -148,7 +148,7 @@ def test_only_the_head_learns_and_it_does(tmp_path: Path) -> None:
 
 
 def test_an_example_says_what_the_near_voice_says_and_silence_where_nobody_is_near(tmp_path: Path) -> None:
-    clips = told(tmp_path)
+    clips = with_phones(tmp_path)
     length = len(clips.speech(0)) / TICK
     examples = [sound_example(clips, 0, torch.Generator().manual_seed(key)) for key in range(60)]
     assert all(e.sound.shape == (SOUND_TICKS * TICK,) and e.phones.shape == (SOUND_TICKS,) for e in examples)
@@ -208,20 +208,20 @@ def test_the_recipe_reads_arrays_and_nothing_runs() -> None:
     shapes = {f"encoder/{name}/weight": shape for name, shape in named.items()}
     shapes |= {f"encoder/{name}/bias": shape[:1] for name, shape in named.items()}
     shapes |= {f"encoder/{name}/{leaf}": (width,) for name in norms for leaf in ("gamma", "beta")}
-    given = {name: rng.normal(size=shape).astype(np.float16) for name, shape in shapes.items()}
+    arrays = {name: rng.normal(size=shape).astype(np.float16) for name, shape in shapes.items()}
 
     def text(words: str) -> bytes:
         return struct.pack("<H", len(words) + 1) + words.encode() + b"\0"
 
-    file = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(given))
-    for name, array in given.items():
+    file = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(arrays))
+    for name, array in arrays.items():
         file += text(name) + struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)
         file += struct.pack("<BI", 4, array.nbytes) + array.tobytes()
     variables = fields.arrays(file)
-    assert all(np.array_equal(variables[name], array) for name, array in given.items())
+    assert all(np.array_equal(variables[name], array) for name, array in arrays.items())
     blocks = WhisperBlocks(SMALL.encoder)
     blocks.load_state_dict(fields.encoder_weights(variables, 1))
-    theirs = torch.from_numpy(given["encoder/layer_0/self_attention/linear_0/weight"]).float()
+    theirs = torch.from_numpy(arrays["encoder/layer_0/self_attention/linear_0/weight"]).float()
     ours = [blocks.get_parameter(f"layers.0.self_attn.{name}_proj.weight") for name in ("q", "k", "v")]
     assert torch.equal(torch.cat(list[torch.Tensor](ours)), theirs)
 

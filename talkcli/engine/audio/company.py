@@ -72,8 +72,9 @@ def before(wave: Wave, behind: Wave, decibels: float) -> Wave:
 
 def nobody_near(others: Sequence[Wave], samples: int, rng: np.random.Generator) -> Wave:
     """People in the background alone, or music alone: no lips that are seen move to it."""
-    alone = music(samples, rng) if len(others) < 3 or rng.random() < 0.4 else babble(others, samples, rng)
-    return alone * np.float32(10 ** (-rng.uniform(0, 30) / 20))
+    people = len(others) >= 3 and rng.random() >= 0.4
+    wave = babble(others, samples, rng) if people else music(samples, rng)
+    return wave * np.float32(10 ** (-rng.uniform(0, 30) / 20))
 
 
 def on_telephone(wave: Wave, rng: np.random.Generator) -> Wave:
@@ -82,6 +83,6 @@ def on_telephone(wave: Wave, rng: np.random.Generator) -> Wave:
     band = scipy.signal.butter(4, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
     narrow = np.asarray(scipy.signal.sosfilt(band, wave))[::2]
     peak = float(np.abs(narrow).max()) + 1e-6
-    coded = np.round(np.sign(narrow) * np.log1p(255 * np.abs(narrow) / peak) / np.log(256) * 127) / 127
-    decoded = np.sign(coded) * (256 ** np.abs(coded) - 1) / 255 * peak
-    return np.asarray(scipy.signal.resample_poly(decoded, 2, 1))[: len(wave)].astype(np.float32)
+    codes = np.round(np.sign(narrow) * np.log1p(255 * np.abs(narrow) / peak) / np.log(256) * 127) / 127
+    levels = np.sign(codes) * (256 ** np.abs(codes) - 1) / 255 * peak
+    return np.asarray(scipy.signal.resample_poly(levels, 2, 1))[: len(wave)].astype(np.float32)

@@ -132,7 +132,7 @@ class WhisperEar(PretrainedEar):
 
 
 def whisper_places(count: int, width: int) -> Float[Tensor, "count width"]:
-    """Sines, then cosines, of periods from 2 pi to 20,000 pi ticks, both ends included; they are not taught."""
+    """Sines, then cosines, of periods from 2 pi to 20,000 pi ticks, both included; nobody taught them."""
     rates = torch.exp(-math.log(10_000) / max(1, width // 2 - 1) * torch.arange(width // 2))
     turns = torch.arange(count)[:, None] * rates
     return torch.cat([turns.sin(), turns.cos()], dim=1)

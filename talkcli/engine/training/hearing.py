@@ -37,7 +37,8 @@ class SoundExample(TensorStruct):
 def sound_example(clips: ClipSet, index: int, generator: torch.Generator) -> SoundExample:
     """A stretch of a clip elsewhere: another pace, pitch, room or microphone, in company, on a telephone.
 
-    Or what is heard where nobody is near."""
+    One in twelve is what is heard where nobody is near.
+    """
     phones = clips.phones(index)
     if phones is None:
         raise BadInput(f"{clips.names[index]} has no phones.", "Hearing is learnt from clips that know them.")
@@ -46,8 +47,8 @@ def sound_example(clips: ClipSet, index: int, generator: torch.Generator) -> Sou
     whole, length = clips.speech(index).waveform.numpy(), SOUND_TICKS * TICK
     first = int(rng.integers(max(0, int(len(whole) / pace) - length) // TICK + 1))
     wave = _at_pace(whole, first * TICK, length, pace)
-    said = phones.frames(TICKS / pace, first + SOUND_TICKS)[first:].numpy()
-    said[-(-len(wave) // TICK) :] = NOWHERE
+    labels = phones.frames(TICKS / pace, first + SOUND_TICKS)[first:].numpy()
+    labels[-(-len(wave) // TICK) :] = NOWHERE
     if pace != 1.0 and rng.random() < 0.7:
         wave = at_pitch(wave, 1 / pace)
     elif rng.random() < 0.3:
@@ -55,15 +56,15 @@ def sound_example(clips: ClipSet, index: int, generator: torch.Generator) -> Sou
     chance = rng.random()
     if chance < 0.08:
         wave = nobody_near(_others(clips, rng), length, rng) if chance < 0.05 else wordless(length, rng)
-        said = np.full(SOUND_TICKS, SILENCE)
+        labels = np.full(SOUND_TICKS, SILENCE)
     elif chance < 0.45:
         wave = in_company(wave, _others(clips, rng), rng)
     if rng.random() < 0.08:
         wave = on_telephone(wave, rng)
     if rng.random() < 0.7:
         wave = elsewhere(wave, rng)
-    padded = F.pad(torch.from_numpy(wave.astype(np.float32)), (0, length - len(wave)))
-    return SoundExample(padded, torch.from_numpy(said))
+    sound = F.pad(torch.from_numpy(wave.astype(np.float32)), (0, length - len(wave)))
+    return SoundExample(sound, torch.from_numpy(labels))
 
 
 def _at_pace(whole: Wave, start: int, length: int, pace: float) -> Wave:
