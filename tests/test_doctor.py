@@ -39,8 +39,10 @@ def test_what_others_made_is_not_called_ours():
     rows = {row.name: row.found for row in installation.findings() if row.section == "asset"}
     for name in ("head.safetensors", "head_fields.safetensors"):
         assert "MIT" in rows[name] and "Apache" not in rows[name]
-    notice = Path(__file__).parents[1] / "LICENSES" / "ICT-FaceKit.txt"
-    assert "Permission is hereby granted" in notice.read_text(encoding="utf-8")
+    assert "MIT" in rows["ears.ckpt"] and "Whisper tiny.en, OpenAI" in rows["ears.ckpt"]
+    for name in ("ICT-FaceKit.txt", "Whisper.txt"):
+        notice = Path(__file__).parents[1] / "LICENSES" / name
+        assert "Permission is hereby granted" in notice.read_text(encoding="utf-8")
 
 
 def test_a_missing_asset_is_exit_code_4(talk, monkeypatch, tmp_path):

@@ -16,6 +16,7 @@ from talkcli.engine.assets import (
     DEFAULT_MODEL,
     FOREIGN_LICENCES,
     REINSTALL,
+    STARTER_EARS,
     assets_folder,
     cache_folder,
     sha256,
@@ -42,6 +43,7 @@ def bundled() -> dict[str, str]:
     """Asset -> what it unlocks."""
     unlocks = {f"{name}.ckpt": f"talk animate --model {name}" for name in METHODS}
     unlocks[f"{DEFAULT_PUPIL}.ckpt"] = "talk personalize with its defaults"
+    unlocks[STARTER_EARS] = "talk train makes starters"
     return unlocks | dict.fromkeys(DEFAULTS, "talk animate with its defaults")
 
 

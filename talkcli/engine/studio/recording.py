@@ -41,6 +41,8 @@ from talkcli.engine.studio.voices import (
 LICENCE = "Apache-2.0"
 SOURCE = "talk studio: texts of our own and of the public domain, spoken by espeak-ng and flite"
 
+LISTED = 12
+"""Readers who are named in what is said of the clips."""
 LIMITS = {
     "speakers": (0, 9999), "takes": (1, 9999), "seed": (0, 2**63 - 1), "fps": (1, 240), "moods": (0, 1),
     "foreign": (0, 1), "flite": (0, 1), "readings": (1, 9999),
@@ -232,7 +234,8 @@ def _contents(plan: RecordingPlan) -> Contents:
     provenance = {"corpus": "studio", "version": talkcli.__version__} | asdict(plan) | {"readers": people}
     licence, source = LICENCE, SOURCE
     if people:
-        licence, source = f"{LICENCE}; r*: that of the recordings", f"{SOURCE}; recordings of {people}"
+        whose = people if len(plan.people) <= LISTED else f"{len(plan.people)} people"
+        licence, source = f"{LICENCE}; r*: that of the recordings", f"{SOURCE}; recordings of {whose}"
     return Contents(splits, licence, source, provenance)
 
 
