@@ -1,29 +1,35 @@
-"""Cut the garments again: python recipes/bake_garments.py FOLDER
+"""Cut the garments again: python recipes/bake_garments.py
 
-Writes assets/garments.safetensors from makehuman_garments.npz in a folder: upper garments of the MakeHuman
-community (CC0) as worn on its base mesh. Half a minute on one core; the same bytes every time.
+Writes assets/garments.safetensors: upper garments cut on the bust of the mean head. Half a minute on one
+core; the same bytes every time.
 """
 
-import sys
-from pathlib import Path
+import numpy as np
 
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.topology import MATERIALS
 from talkcli.engine.face.worn import WORN_STEP
 from talkcli.engine.files import save_struct
-from talkcli.engine.studio.scanned.garments import GARMENTS, Wardrobe
+from talkcli.engine.studio.scanned.bust import make_bust
+from talkcli.engine.studio.scanned.garments import GARMENTS, Wardrobe, cloth_normals
 from talkcli.engine.studio.scanned.tailoring import tailored
+
+_BUST = -70.0
+"""mm: lower skin is neck and shoulders."""
 
 
 def main() -> None:
     model = load_face_model()
-    skin = model.topology.faces[model.topology.materials == MATERIALS.index("skin")].unique().long()
-    garments = tailored(Path(sys.argv[1]), model.template[skin].double().numpy() * 1000)
+    faces = model.topology.faces[model.topology.materials == MATERIALS.index("skin")].long().numpy()
+    points = model.template.double().numpy() * 1000
+    skin = np.unique(faces)
+    skin = skin[points[skin, 1] < _BUST]
+    garments = tailored(make_bust(points[skin], cloth_normals(points, faces)[skin]))
     target = assets_folder() / GARMENTS
     steps = {f"garments.{name}.points": WORN_STEP for name in garments}
-    steps |= {f"garments.{name}.from_edge": 1e-4 for name in garments}
-    steps |= {f"garments.{name}.uv": 1 / 16384 for name in garments}
+    for part, step in (("from_edge", 1e-4), ("lift", 1e-4), ("grain", 1e-4), ("uv", 1 / 32768)):
+        steps |= {f"garments.{name}.{part}": step for name in garments}
     save_struct(Wardrobe(garments), target, packed=True, steps=steps)
     print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB")
     for name, garment in garments.items():

@@ -48,7 +48,7 @@ def drawn_skin(avatar: Avatar) -> np.ndarray:
 
 
 def test_the_wardrobe_is_small_and_has_what_people_wear():
-    assert asset(GARMENTS).stat().st_size < 1.5e6
+    assert asset(GARMENTS).stat().st_size < 0.5e6
     assert set(NAMES) <= wardrobe().keys()
     with pytest.raises(BadUsage):
         garment_of("toga", neutral(0))
@@ -62,7 +62,7 @@ def test_cloth_lies_outside_the_skin_that_is_drawn(seed: int):
     skin = drawn_skin(wearer)
     skin = skin[(load_face_model().template.numpy()[skin, 1] < -0.085)]
     normals = cloth_normals(head, faces)
-    sheet = wearer.worn[0].points.double().numpy()[: len(wardrobe()[name].points)]
+    sheet = wearer.worn[0].points.double().numpy()
     distance, near = KDTree(head[skin]).query(sheet)
     depth = ((sheet - head[skin][near]) * normals[skin][near]).sum(1)
     close = distance < 0.008
@@ -92,7 +92,7 @@ def test_cloth_moves_with_the_neck_and_leaves_the_shoulders():
     cloth = worn_vertices(wearer.worn[0], wearer.neutral, moved)
     torch.testing.assert_close(cloth[0], wearer.worn[0].points, atol=1e-5, rtol=0)
     way = (cloth[1] - cloth[0]).norm(dim=1)
-    assert way[wearer.worn[0].points[:, 0].abs() > 0.14].max() < 0.001
+    assert way[wearer.worn[0].points[:, 0].abs() > 0.15].max() < 0.001
     assert way.max() < 0.03
 
 
@@ -103,6 +103,34 @@ def test_an_avatar_keeps_its_garment(tmp_path):
     torch.testing.assert_close(again.points, wearer.worn[0].points, atol=2e-5, rtol=0)
     assert wearer.worn[0].hides is not None and again.hides is not None
     assert torch.equal(again.hides, wearer.worn[0].hides)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if wardrobe()[name].tight])
+def test_necklines_rest_on_the_skin_with_a_thickness(name: str):
+    worn, cloth = garment_of(name, neutral(7)), wardrobe()[name]
+    rim = (cloth.from_edge < 0.003).numpy() & (cloth.lift <= 0.003).numpy()
+    head = neutral(7).double().numpy()
+    normals = cloth_normals(head, load_face_model().topology.faces.long().numpy())
+    points = worn.points.double().numpy()[rim]
+    near = KDTree(head).query(points, k=4)[1]
+    gap = ((points[:, None] - head[near]) * normals[near]).sum(2).mean(1)
+    assert -0.001 < np.quantile(gap, 0.02) < 0.0025 < np.quantile(gap, 0.8) < 0.008, np.quantile(
+        gap, (0.02, 0.8)
+    )
+
+
+def test_a_jacket_lies_over_its_shirt():
+    cloth = wardrobe()["jacket"]
+    points, faces, colour = (
+        garment_of("jacket", neutral(8)).points.double().numpy(),
+        cloth.faces.long().numpy(),
+        cloth.colour,
+    )
+    wool, shirt = (np.unique(faces[(colour == dye).numpy()]) for dye in (0, 1))
+    distance, near = KDTree(points[shirt]).query(points[wool])
+    depth = ((points[wool] - points[shirt][near]) * cloth_normals(points, faces)[shirt][near]).sum(1)
+    over = distance < 0.012
+    assert over.sum() > 200 and (depth[over] < -0.001).mean() < 0.05
 
 
 def test_the_same_person_wears_the_same():

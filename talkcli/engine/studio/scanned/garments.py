@@ -20,12 +20,11 @@ from talkcli.engine.face.worn import Worn
 from talkcli.engine.files import load_struct
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.studio.arrays import Array, Index
-from talkcli.engine.studio.scanned.mesh import boxed
 from talkcli.engine.studio.scanned.visibility import uncovered
 
 GARMENTS = "garments.safetensors"
 
-OFF_SKIN, AT_EDGE, WITHIN = 0.004, 0.002, 0.015
+OFF_SKIN, AT_EDGE, WITHIN = 0.004, 0.0024, 0.015
 """Metres that cloth keeps from the skin, that tight necklines keep, and over which one becomes the other."""
 
 CHEST = (0.092, 0.116)
@@ -40,8 +39,13 @@ CARRIERS, _NEAR, _FAR = 24, 0.022, 0.130
 CLINGS = 0.030
 """Metres from the skin within which cloth moves with it."""
 
-HEM = 0.007
-"""Metres that open edges are turned in."""
+EVENED = 2
+"""How often what pushes cloth off the skin is averaged with its surroundings."""
+
+_LEAST = 0.0005
+"""Metres that what is turned under keeps from the skin."""
+
+CLOTH_PARTS = ("body", "band", "collar", "lapel", "placket", "button", "tie", "knot")
 
 _REACH = 2
 """Faces beside those that are seen that are drawn, too: the neck turns."""
@@ -55,19 +59,23 @@ class Garment(TensorStruct):
 
     points: Float[Tensor, "points 3"]
     """Metres."""
-    doubled: Int[Tensor, " hem"]
-    """Points on open edges, whose doubles inside the edge follow `points`: a hem."""
     faces: Int[Tensor, "faces 3"]
-    """The hem's last."""
     uv: Float[Tensor, "places 2"]
-    """In the unit square, origin bottom left."""
+    """In the atlas, origin bottom left."""
     uv_faces: Int[Tensor, "faces 3"]
+    part: Int[Tensor, " faces"]
+    """Of CLOTH_PARTS."""
     colour: Int[Tensor, " faces"]
     """Which of the wearer's three."""
     from_edge: Float[Tensor, " points"]
-    """Metres to the neckline."""
+    """Metres to the neckline, or to the fold of a collar."""
+    lift: Float[Tensor, " points"]
+    """Metres above the cloth that lies lowest."""
+    grain: Float[Tensor, "points 2"]
+    """Metres along and across the cloth: around the neckline and down from it, or along a strip and from its
+    free edge."""
     tight: bool = False
-    """Whether that lies on the skin."""
+    """Whether its neckline lies on the skin."""
 
 
 class Wardrobe(TensorStruct):
@@ -82,12 +90,12 @@ def wardrobe() -> Mapping[str, Garment]:
 def garment_of(name: str, neutral: Float[Tensor, "verts 3"]) -> Worn:
     """A garment by name as a person of the scanned head wears it, in the cloth's part of their look."""
     cloth = wardrobe()[pick(name, wardrobe(), "garment")]
-    points = _hemmed(_off_skin(_carried(name, neutral.double().numpy()), cloth, neutral), cloth, neutral)
+    points = _off_skin(_carried(name, neutral.double().numpy()), cloth, neutral)
     skin, tree = _bust(neutral)
     distance, near = tree.query(points, k=4)
     share = 1 / (distance + 1e-4)
     share *= np.exp(-((distance[:, :1] / CLINGS) ** 2)) / share.sum(1, keepdims=True)
-    uv = boxed(cloth.uv.double().numpy(), "cloth")[cloth.uv_faces.numpy()]
+    uv = cloth.uv.double().numpy()[cloth.uv_faces.numpy()]
     return Worn(
         name=name,
         kind="cloth",
@@ -154,7 +162,9 @@ def _off_skin(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) 
     normals = _skin_normals(neutral)[skin]
     edge = np.exp(-cloth.from_edge.double().numpy() / WITHIN) * cloth.tight
     off = OFF_SKIN + (AT_EDGE - OFF_SKIN) * edge
-    mean = cloth_neighbours(_sheet(cloth), len(points))
+    off = np.maximum(off + cloth.lift.double().numpy(), _LEAST)
+    mean = cloth_neighbours(cloth.faces.long().numpy(), len(points))
+    carried = points
     for _ in range(4):
         distance, near = tree.query(points, k=6)
         depth = ((points[:, None] - head[skin][near]) * normals[near]).sum(-1)
@@ -168,21 +178,10 @@ def _off_skin(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) 
             wide = np.maximum(push, mean @ wide)
         way = normals[near].mean(1)
         points = points + way * (wide * np.exp(-((distance[:, 0] / 0.05) ** 4)))[:, None]
-    return points
-
-
-def _sheet(cloth: Garment) -> Index:
-    """[n, 3] its faces but for the hem's."""
-    faces = cloth.faces.long().numpy()
-    return faces[(faces < len(cloth.points)).all(1)]
-
-
-def _hemmed(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) -> Array:
-    """Open edges turned in, towards the skin."""
-    edge = points[cloth.doubled.long().numpy()]
-    skin, tree = _bust(neutral)
-    inward = -_skin_normals(neutral)[skin][tree.query(edge, k=6)[1]].mean(1)
-    return np.concatenate([points, edge + HEM * inward])
+    move = points - carried
+    for _ in range(EVENED):
+        move = mean @ move
+    return carried + move
 
 
 def _skin_normals(neutral: Float[Tensor, "verts 3"]) -> Array:
@@ -201,9 +200,8 @@ def _hidden(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) ->
         bare = np.zeros(len(head), bool)
         bare[faces[visible]] = True
         visible = bare[faces].any(1)
-    sheet = points[: len(cloth.points)]
-    near = KDTree(sheet).query(head)[1]
-    offset, way = head - sheet[near], cloth_normals(sheet, _sheet(cloth))[near]
+    near = KDTree(points).query(head)[1]
+    offset, way = head - points[near], cloth_normals(points, cloth.faces.long().numpy())[near]
     alike = (cloth_normals(head, faces) * way).sum(1) > 0.3
     close = np.abs((offset * way).sum(1)) < TOUCHES
     inner = cloth.from_edge.numpy()[near] > _BORDER

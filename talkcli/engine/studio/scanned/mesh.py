@@ -22,8 +22,9 @@ BOXES: Boxes = {
     "face": (0.0, 0.30, 0.70, 1.0), "head": (0.70, 0.70, 1.0, 1.0), "gums_tongue": (0.70, 0.50, 0.90, 0.70),
     "teeth": (0.70, 0.30, 0.90, 0.50), "left_eye": (0.0, 0.10, 0.20, 0.30),
     "right_eye": (0.2, 0.10, 0.40, 0.30), "lash": (0.90, 0.50, 1.0, 0.60), "cloth": (0.40, 0.0, 1.0, 0.30),
+    "trim": (0.0, 0.0, 0.40, 0.10),
 }  # fmt: skip
-"""Left, bottom, right, top of each island in the atlas; the rest is left for hair and cloth."""
+"""Left, bottom, right, top of each island in the atlas; `trim`: collars, lapels, plackets, ties."""
 
 GUTTER = 0.004
 
