@@ -245,12 +245,16 @@ def writing(paths: Sequence[Path]) -> AbstractContextManager[None]:
 
 def get_renderer_ready(paths: Iterable[Path], renderer: str) -> None:
     """Compile the built-in renderer where these files need it and it never was."""
+    from talkcli.engine.compiled import faults
     from talkcli.engine.rendering.render import compile_renderer, is_compiled
     from talkcli.engine.rendering.write import needs_pictures
 
     if renderer == "numba" and needs_pictures(paths) and not is_compiled():
         with step("Compiling the renderer, once"):
             compile_renderer()
+    if faults:
+        warn(f"The cache of compiled code cannot be used, so that every film begins later. {faults[0]}")
+        faults.clear()
 
 
 _outputs: list[Path] = []

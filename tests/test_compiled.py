@@ -57,3 +57,18 @@ def test_a_kernel_is_compiled_once_until_a_file_beside_it_changes(run, tmp_path)
 def test_without_a_cache_a_kernel_works_all_the_same(run, tmp_path):
     (tmp_path / "file").write_text("")
     assert run(tmp_path / "file") == ["False", "False", "0"]
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize(
+    "damage", [lambda data: b"", lambda data: data[:100], lambda data: data[:-9] + b"\0" * 9]
+)
+def test_a_damaged_cache_is_made_anew(run, tmp_path, suffix, damage):
+    cache = tmp_path / "cache"
+    run(cache)
+    files = list(cache.rglob(f"*{suffix}"))
+    assert len(files) == 2
+    for file in files:
+        file.write_bytes(damage(file.read_bytes()))
+    assert run(cache)[1] == "True"
+    assert run(cache) == ["True", "True", "1"]

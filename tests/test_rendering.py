@@ -23,10 +23,8 @@ from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera, look_at, portrait
 from talkcli.engine.rendering.picture import Painter
-from talkcli.engine.rendering.rasterize import SHEER
 from talkcli.engine.rendering.render import compile_renderer, frames, is_compiled
-from talkcli.engine.rendering.strands import TO_END
-from talkcli.engine.rendering.surface import HAIR, surface_of
+from talkcli.engine.rendering.surface import surface_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -292,21 +290,3 @@ def test_pyrender_refuses_a_skin_that_it_would_not_draw():
     changing = dataclasses.replace(still, texture=Textures(torch.zeros(1, 1), torch.zeros(1, 3, 4, 4)))
     with pytest.raises(BadUsage, match="changing skin"):
         frames(changing, ball_avatar, portrait(ball_avatar, "front", (16, 16)), "pyrender")
-
-
-def test_hair_thins_out_towards_its_end_and_nowhere_else():
-    avatar, topology, _ = painted_ball("hair")
-    x, y = np.meshgrid([-0.05, 0.05], np.linspace(0.05, -0.05, 21))
-    places = torch.from_numpy(np.stack([x, y, 0 * x], -1).reshape(-1, 3)).float()
-    a = 2 * torch.arange(20)[:, None]
-    faces = torch.cat([a + torch.tensor([0, 2, 1]), a + torch.tensor([1, 2, 3])])
-    sheet = dataclasses.replace(avatar, neutral=places, faces=faces)
-    uv = places[:, :2] * 10 + 0.5
-    own = dataclasses.replace(topology, faces=faces, uv=uv, uv_faces=faces, materials=torch.full((40,), HAIR))
-    surface = surface_of(sheet, own)
-    assert np.array_equal(surface.sides == SHEER, (surface.hair[:, :, TO_END] < 1).any(1))
-    assert (surface.sides == SHEER).sum() == 8
-    picture = Painter(surface, 128, 128, "black").draw(places.numpy(), VIEW, 4 * FOCAL)
-    covered = (picture.max(-1) > 0)[:, 10:118].mean(1)
-    assert (covered[10:102] == 1).all()
-    assert 1 > covered[104:109].mean() > covered[109:114].mean() > covered[114:119].mean() > 0

@@ -1,5 +1,4 @@
-"""Hair strand by strand: sheets of hair (connected faces that hair runs down along v) thin out strand by
-strand towards their ends."""
+"""Hair strand by strand: ribbons of hair thin out strand by strand towards their ends."""
 
 from __future__ import annotations
 
@@ -7,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from talkcli.engine.compiled import exact, inlined
 from talkcli.engine.face.worn import Worn
@@ -17,62 +14,12 @@ from talkcli.engine.rendering.rasterize import LANES, SHEER, edge, meets, root
 STRAND = 0.00042
 """Metres across a strand: about as fine as a sample of a picture of 512 pixels can show."""
 
-THIN, LOCK = 2 / 13, 0.08
-"""Share of a sheet along v over which its strands end; sheets shorter than LOCK metres thin at both ends."""
-
 _FAR, MOST = np.float32(1e-6), np.float32(1 << 24)
 """Bounds of nearness and of strands' numbers: samples tested beside a face may be anywhere."""
 
 WHICH, TO_END, CONTRAST = 0, 1, 2
-"""Of a corner of a face: which strand; how far the sheet's end is, 1 where it begins to thin; how plainly one
-strand's shade differs from the next's, 1 but where the sheet narrows."""
-
-
-def comb_out(
-    vertices: NDArray[np.float32],
-    faces: NDArray[np.uint32],
-    uv: NDArray[np.float32],
-    hair: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Strands [F, 3, 3], see WHICH; zeros but for `hair` [F]. uv [F, 3, 2], v downwards."""
-    strands = np.zeros((len(faces), 3, 3), np.float32)
-    own = np.flatnonzero(hair)
-    if not len(own):
-        return strands
-    corners = faces[own].astype(np.int64)
-    edges = corners[:, [0, 1, 1, 2]].reshape(-1, 2).T
-    graph = coo_matrix((np.ones(edges.shape[1]), edges), (len(vertices), len(vertices)))
-    sheet = np.unique(connected_components(graph, directed=False)[1][corners[:, 0]], return_inverse=True)[1]
-    count = sheet.max() + 1
-    low, high = np.full((count, 2), np.inf), np.full((count, 2), -np.inf)
-    for corner in range(3):
-        np.minimum.at(low, sheet, uv[own, corner])
-        np.maximum.at(high, sheet, uv[own, corner])
-    span = np.maximum(high - low, 1e-9)
-    area, rate = _gradients(vertices[corners].astype(np.float64), uv[own].astype(np.float64))
-    total = np.maximum(np.bincount(sheet, area), 1e-12)
-    mean = np.stack([np.bincount(sheet, area * rate[:, axis]) / total for axis in (0, 1)], 1)
-    size = span / np.maximum(mean, 1e-9)
-    number = np.ceil(size[:, 0] / STRAND)
-    first = np.concatenate([[0], np.cumsum(number + 8)[:-1]])
-    place = (uv[own] - low[sheet][:, None]) / span[sheet][:, None]
-    strands[own, :, WHICH] = first[sheet, None] + place[..., 0] * number[sheet, None]
-    lock = (size[:, 1] < LOCK)[sheet, None]
-    slim = np.interp(place[..., 1], (0, 0.5, 1), (0.2, 1.0, 0.05))
-    strands[own, :, TO_END] = np.where(lock, slim, (1 - place[..., 1]) / THIN)
-    strands[own, :, CONTRAST] = np.minimum(mean[sheet, 0] / np.maximum(rate[:, 0], 1e-9), 1.0)[:, None]
-    return strands
-
-
-def _gradients(points: NDArray[np.float64], uv: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-    """Area [n] of triangles [n, 3, 3], and length [n, 2] of the gradients of u and of v over them, 1/m."""
-    p, q = points[:, 1] - points[:, 0], points[:, 2] - points[:, 0]
-    normal = np.cross(p, q)
-    double = np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
-    rise, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-    turns = rise[:, :, None] * np.cross(q, normal)[:, None] + other[:, :, None] * np.cross(normal, p)[:, None]
-    return double / 2, np.linalg.norm(turns, axis=2) / double[:, None] ** 2
-
+"""Of a corner of a face: which strand; how far the ribbon's end is, 1 where it begins to thin; how plainly
+one strand's shade differs from the next's, 1 but where the ribbon narrows."""
 
 WIDER = 0.75
 """Power of how many times fewer strands are drawn, by which each is wider."""

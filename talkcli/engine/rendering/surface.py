@@ -16,7 +16,7 @@ from talkcli.engine.face.worn import WORN_KINDS
 from talkcli.engine.rendering.dressing import Dressing, wardrobe_of
 from talkcli.engine.rendering.occlusion import bake_occlusion, shadows
 from talkcli.engine.rendering.rasterize import BOTH, ONE, SHEER
-from talkcli.engine.rendering.strands import TO_END, WHOLE, comb_out
+from talkcli.engine.rendering.strands import TO_END, WHOLE
 from talkcli.engine.rendering.textures import METRES, layered
 
 SKIN, EYE, TEETH, GUM, TONGUE, CAVITY, LASH, HAIR = range(len(MATERIALS))
@@ -71,7 +71,7 @@ class DrawnSurface(NamedTuple):
     gloss: NDArray[np.float32]
     """[F, 2] strength and roughness of such faces; below 0 of those that the look paints"""
     hair: NDArray[np.float32]
-    """[F, 3, 3] the strands of its corners, see `comb_out`; 0 where there is none"""
+    """[F, 3, 3] the strands of its corners, see `strands.WHICH`; 0 where there is none"""
     pairs: NDArray[np.int64]
     """[pairs, 2] inner-lip vertices, upper and lower"""
     inside: NDArray[np.int64]
@@ -105,11 +105,8 @@ def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.
     visible = _seen(avatar)
     faces, uv, materials = faces[visible], uv[visible], materials[visible]
     uv = np.ascontiguousarray(np.stack([uv[..., 0], 1 - uv[..., 1]], -1), np.float32)
-    both = (materials == LASH) | (materials == HAIR) | (topology is None or materials == CLAY)
-    hair = comb_out(vertices, faces, uv, materials == HAIR)
-    sheer = (materials == HAIR) & (hair[:, :, TO_END] < 1).any(1)
-    sides = np.where(sheer, SHEER, np.where(both, BOTH, ONE)).astype(np.uint8)
-    ways = _strands(vertices, faces, uv, materials)
+    both = (materials == LASH) | (topology is None or materials == CLAY)
+    sides = np.where(both, BOTH, ONE).astype(np.uint8)
     wardrobe = wardrobe_of(avatar, coarseness)
     head, solid = len(vertices), len(faces) + wardrobe.mesh_faces
     bodies = head + wardrobe.dressing.meshes
@@ -117,7 +114,7 @@ def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.
     vertices = np.concatenate([vertices, wardrobe.dressing.rest])
     uv = np.concatenate([uv, np.stack([wardrobe.uv[..., 0], 1 - wardrobe.uv[..., 1]], -1)])
     materials = np.concatenate([materials, OF_KINDS[wardrobe.kinds].astype(np.uint8)])
-    hair = np.concatenate([hair, wardrobe.hair])
+    hair = np.concatenate([np.zeros((len(uv) - len(wardrobe.hair), 3, 3), np.float32), wardrobe.hair])
     thin = (wardrobe.hair[:, :, TO_END] < WHOLE).any(1) & (wardrobe.kinds == WORN_KINDS.index("strands"))
     sides = np.concatenate([sides, np.where(thin, SHEER, BOTH).astype(np.uint8)])
     gloss = np.concatenate([np.full((len(sides) - len(wardrobe.gloss), 2), -1, np.float32), wardrobe.gloss])
@@ -140,7 +137,7 @@ def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.
         faces, uv, materials, sides, starts, corners,
         *layered(look), METRES * np.array([*look.relief.shape[::-1], 1], np.float32),
         occlusion, curvature, spacing,
-        np.concatenate([ways, wardrobe.dressing.ways]),
+        np.concatenate([np.zeros((head, 3), np.float32), wardrobe.dressing.ways]),
         np.concatenate([np.zeros((head, 3), np.float32), wardrobe.colours]),
         gloss.astype(np.float32), hair, pairs, inside, lips, lip_pair, wardrobe.dressing, vertices, normals,
     )  # fmt: skip
@@ -203,25 +200,6 @@ def _neighbourhood(
     for _ in range(2):
         curvature = gathered(curvature[edges[:, 1]], curvature[edges[:, 0]])
     return gathered(length, length).astype(np.float32), curvature.astype(np.float32)
-
-
-def _strands(
-    vertices: NDArray[np.float32],
-    faces: NDArray[np.uint32],
-    uv: NDArray[np.float32],
-    materials: NDArray[np.uint8],
-) -> NDArray[np.float32]:
-    """Hair lies along v: the gradient of v, averaged over each vertex's hair faces."""
-    hair = materials == HAIR
-    corners, places = faces[hair], vertices[faces[hair]].astype(np.float64)
-    first, second = places[:, 1] - places[:, 0], places[:, 2] - places[:, 0]
-    normal = np.cross(first, second)
-    rise = uv[hair, 1:, 1] - uv[hair, :1, 1]
-    gradient = rise[:, :1] * np.cross(second, normal) + rise[:, 1:] * np.cross(normal, first)
-    total = np.zeros(vertices.shape)
-    for corner in range(3):
-        np.add.at(total, corners[:, corner], gradient)
-    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)).astype(np.float32)
 
 
 @fast
