@@ -122,6 +122,15 @@ def test_a_matrix_in_bytes_is_within_half_a_step_of_its_row_and_stays_what_it_is
     )
 
 
+def test_other_bytes_are_heard_at_once() -> None:
+    torch.manual_seed(0)
+    one, two, sound = StarterEar(SMALL).eval(), StarterEar(SMALL).eval(), noise(1.0)
+    with torch.no_grad():
+        first, second = one.heard_at_ticks(sound), two.heard_at_ticks(sound)
+        one.load_state_dict(two.state_dict())
+        assert not torch.equal(first, second) and torch.equal(one.heard_at_ticks(sound), second)
+
+
 def test_in_the_middle_of_a_long_recording_it_hears_what_a_piece_alone_hears() -> None:
     """Pieces of 4 s with 1 s on either side: ticks 200 to 400 are those of seconds 3 to 9."""
     torch.manual_seed(0)

@@ -86,10 +86,18 @@ class StarterEar(PiecewiseEar):
 
 
 class ByteRows(nn.Module):
-    """A weight in whole steps of its rows."""
+    """A weight in whole steps of its rows; it is worked out again only when they have changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of: tuple[object, ...] = ()
+        self._weight: Tensor | None = None
 
     def forward(self, codes: Int8[Tensor, "rows ..."], step: Float[Tensor, "rows ..."]) -> Tensor:
-        return codes * step
+        state = *(each for part in (codes, step) for each in (part.data_ptr(), part._version)), step.dtype
+        if self._weight is None or state != self._of:
+            self._of, self._weight = state, codes.to(step.dtype).mul_(step)
+        return self._weight
 
     def right_inverse(self, weight: Float[Tensor, "rows ..."]) -> tuple[Tensor, Tensor]:
         step = weight.abs().flatten(1).amax(1).clamp(min=1e-12).view(-1, *[1] * (weight.ndim - 1)) / _STEPS
