@@ -8,18 +8,21 @@ import importlib
 import inspect
 import os
 import signal
+import sys
 import threading
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from talkcli import __version__, console, options
 from talkcli.engine.errors import (
     BadInput,
+    BadUsage,
     OutOfResources,
     TalkError,
     check_interruption,
@@ -120,10 +123,12 @@ def _as_command(run: Callable[..., None]) -> Callable[..., None]:
         except Exception as error:
             talk_error = _as_talk_error(error)
             if talk_error is None:
-                console.fault(error)
+                talk_error = console.fault(error)
             else:
                 console.fail(talk_error.message, talk_error.hint)
-            raise typer.Exit((talk_error or TalkError).exit_code) from error
+            if kwargs.get("json"):
+                console.answer_json(talk_error.as_answer)
+            raise typer.Exit(talk_error.exit_code) from error
 
     hints = typing.get_type_hints(run, include_extras=True)
     parameters = [
@@ -145,9 +150,36 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class _Verbs(typer.core.TyperGroup):
+    """The verbs; words that none of them takes are told as every other error is."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
+        words = list(sys.argv[1:] if args is None else args) or ["--help"]
+        try:
+            code = super().main(words, prog_name, **{**extra, "standalone_mode": False})
+        except typer.Abort:
+            code = INTERRUPTED
+        except Exception as error:
+            if not hasattr(error, "format_message"):
+                raise
+            usage = BadUsage(*_told(error))
+            console.fail(usage.message, usage.hint)
+            if "--json" in words:
+                console.answer_json(usage.as_answer)
+            code = usage.exit_code
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: Any) -> tuple[str, str]:
+    """Message and hint of words that the parser did not understand."""
+    where = error.ctx.command_path if getattr(error, "ctx", None) is not None else "talk"
+    message = " ".join(error.format_message().split())
+    return message if message.endswith((".", "?")) else f"{message}.", f"See: {where} --help"
+
+
 app = typer.Typer(
     name="talk",
-    no_args_is_help=True,
+    cls=_Verbs,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

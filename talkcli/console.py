@@ -9,13 +9,14 @@ import json
 import os
 import shlex
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from talkcli.engine.errors import BadUsage, OutOfResources, check_interruption
+from talkcli.engine.errors import BadUsage, OutOfResources, TalkError, check_interruption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +29,8 @@ M = TypeVar("M", bound="Moment")
 
 DETAIL_EVERY = 200
 """Training steps between two lines under -v."""
+LINE_EVERY = 30.0
+"""Seconds between two lines of a training that no terminal shows."""
 
 _loudness = {"quiet": False, "verbose": False}
 
@@ -88,12 +91,14 @@ def fail(message: str, hint: str = "") -> None:
         _rich(True).print(Text.assemble((" hint: ", "dim"), visible(hint)))
 
 
-def fault(error: BaseException) -> None:
-    """A fault of ours: its name, and under -v where it happened."""
+def fault(error: BaseException) -> TalkError:
+    """A fault of ours, told: its name, and under -v where it happened."""
     if _loudness["verbose"]:
         _rich(True).print("".join(traceback.format_exception(error)))
     advice = "" if _loudness["verbose"] else " Run it again with -v for the traceback."
-    fail(f"This is a bug in talk: {type(error).__name__}: {error}", f"Please report it.{advice}")
+    bug = TalkError(f"This is a bug in talk: {type(error).__name__}: {error}", f"Please report it.{advice}")
+    fail(bug.message, bug.hint)
+    return bug
 
 
 def answer(text: object) -> None:
@@ -119,39 +124,44 @@ def answer_json(value: Any) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """A table on stdout; the first column is text, the others stand right.
 
-    No word or number is broken: where a terminal is too narrow, the columns stand in several tables below
-    each other, each with the first column.
+    The first column, a word or a number is never broken: where a terminal is too narrow, the columns stand in
+    several tables below each other, each with the first column.
     """
     cells = [[visible(cell) for cell in line] for line in (columns, *rows)]
     console, first, last = _rich(False), 1, len(columns)
     while True:
         grid = _grid([[line[0], *line[first:last]] for line in cells], title)
+        whole = console.measure(grid, options=console.options.update(max_width=10_000))
         if not console.is_terminal:
-            grid.width = console.measure(grid, options=console.options.update(max_width=10_000)).maximum
-        elif last > first + 1 and _printed_width(grid, console) > console.width:
+            grid.width = whole.maximum
+        elif whole.minimum > console.width and last > first + 1:
             last -= 1
             continue
+        elif whole.minimum > console.width:
+            grid.width = whole.minimum
         console.print(grid)
         if last >= len(columns):
             return
         first, last = last, len(columns)
 
 
-def _printed_width(grid: Table, console: Console) -> int:
-    from rich.segment import Segment
-
-    return max(map(Segment.get_line_length, Segment.split_lines(console.render(grid))))
-
-
 def _grid(cells: Sequence[Sequence[str]], title: str) -> Table:
     """The cells, columns in the first line, each column as wide as its longest word at least."""
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
 
     grid = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
     for index, column in enumerate(zip(*cells, strict=True)):
-        word = max((len(word) for cell in column for word in cell.split()), default=0)
-        grid.add_column(column[0], justify="right" if index else "left", overflow="fold", min_width=word)
+        words = (part for cell in column for part in (cell.split() if index else [cell]))
+        width = max(map(cell_len, words), default=0)
+        grid.add_column(
+            column[0],
+            justify="right" if index else "left",
+            overflow="fold",
+            min_width=width,
+            no_wrap=not index,
+        )
     for line in cells[1:]:
         grid.add_row(*line)
     return grid
@@ -218,16 +228,28 @@ def step(label: str) -> Iterator[None]:
 
 
 def training(moments: Iterable[M]) -> Iterator[M]:
-    """The moments of a training run, each stage with a spinner until its first step and then a bar."""
+    """The moments of a training run, each stage with a spinner until its first step and then a bar.
+
+    Off a terminal a line every LINE_EVERY seconds says how far it is, and one when a stage ends.
+    """
     for stage, of_stage in itertools.groupby(moments, lambda moment: moment.stage):
         rest = iter(of_stage)
         first = next(rest)
         yield first
+        if not _rich(True).is_terminal:
+            say(f"{stage}: {first.steps} steps on {first.clips} clips")
+        begun = told = time.monotonic()
         with step(f"{stage}: going through {first.clips} clips"):
             ready = list(itertools.islice(rest, 1))
         for moment in progress(itertools.chain(ready, rest), stage, first.steps, "steps"):
             if moment.step is not None and moment.step.number % DETAIL_EVERY == 0:
                 detail(f"{stage}  {moment.step}")
+            if moment.step is not None and not _rich(True).is_terminal:
+                done = moment.step.number + 1
+                if done == first.steps or time.monotonic() - told > LINE_EVERY:
+                    told = time.monotonic()
+                    terms = "  ".join(f"{term} {value:.4g}" for term, value in moment.losses.items())
+                    say(f"{stage}: step {done} of {first.steps}, {told - begun:.0f} s  {terms}")
             yield moment
 
 
@@ -272,13 +294,22 @@ def begin(arguments: Iterable[object]) -> None:
                 _inputs.extend(Path(text) for text in (str(value), str(value).partition("=")[2]) if text)
 
 
-def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = (), *, folder: bool = False) -> Path:
+def claim(
+    path: Path,
+    overwrite: bool,
+    inputs: Iterable[Path] = (),
+    *,
+    folder: bool = False,
+    parents: bool = False,
+) -> Path:
     """Refuse what cannot or must not be written before any work is done, not after.
 
     BadUsage if `path` exists (unless `overwrite`), is one of the command's arguments or of other `inputs`, is
     claimed already, is a pipe or a device, or is a folder although the output is none (`folder`);
-    OutOfResources if the folder that it lies in is missing or cannot be written.
+    OutOfResources if the folder that it lies in is missing, unless it is to be made (`parents`), or cannot be
+    written.
     """
+    above = path.parent
     try:
         if path.is_dir() and not folder:
             raise BadUsage(f"{path} is a folder.", "Give the name of a file.")
@@ -290,14 +321,15 @@ def claim(path: Path, overwrite: bool, inputs: Iterable[Path] = (), *, folder: b
             raise BadUsage(f"{path} is a pipe or a device.", "Give the name of a file.")
         if os.path.lexists(path) and not overwrite:
             raise BadUsage(f"{path} exists already.", "Give --overwrite to replace it, or another name.")
-        if not path.parent.is_dir():
-            raise OutOfResources(
-                f"The folder {path.parent} does not exist.", f"mkdir -p {shlex.quote(str(path.parent))}"
-            )
+        while parents and not os.path.lexists(above):
+            above = above.parent
+        if not above.is_dir():
+            lacking = f"{above} is no folder." if above.exists() else f"The folder {above} does not exist."
+            raise OutOfResources(lacking, f"mkdir -p {shlex.quote(str(path.parent))}")
     except OSError as error:
         raise OutOfResources(f"Cannot write {path}: {error.strerror}.", "Give another name.") from error
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutOfResources(f"The folder {path.parent} cannot be written.", "Give a name in another folder.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutOfResources(f"The folder {above} cannot be written.", "Give a name in another folder.")
     _outputs.append(path)
     return path
 

@@ -24,11 +24,11 @@ OUTPUTS = ("output", "csv", "plot")
 """Parameters of verbs that name what is written; all others that name a file name what is read."""
 
 
-def _known_model(model: str) -> str:
+def _known_model(model: str | None) -> str | None:
     from talkcli.engine.methods import METHODS  # names only: no torch behind this import
 
     try:
-        known = model in METHODS or Path(model).is_file()
+        known = model is None or model in METHODS or Path(model).is_file()
     except OSError:
         known = False
     if not known:
@@ -86,7 +86,7 @@ def named_files(texts: list[str] | None, option: str) -> dict[str | None, Path]:
 
 def avatar_file(avatar: str) -> Path:
     """The file behind --avatar: a path, or the name of a bundled avatar."""
-    if Path(avatar).suffix or Path(avatar).exists():
+    if Path(avatar).suffix or Path(avatar).is_file():
         return Path(avatar)
     bundled = {path.stem: path for path in sorted(assets_folder().rglob("*.avatar"))}
     if avatar not in bundled:
@@ -100,8 +100,30 @@ def avatar_file(avatar: str) -> Path:
 Model = Annotated[
     str, typer.Option("--model", "-m", callback=_known_model, help="Method name or checkpoint file.")
 ]
+AnyModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        callback=_known_model,
+        help="Method name or checkpoint file.",
+        show_default="whose manner the avatar holds, else textalker",
+    ),
+]
+Formats = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="LIST",
+        help="What to make of each recording: csv,motion,mp4.",
+        show_default="mp4,motion",
+    ),
+]
 Avatar = Annotated[
     str, typer.Option("--avatar", "-a", help="Whose face: an .avatar file, or the name of a bundled one.")
+]
+Channel = Annotated[
+    str, typer.Option("--channel", help="Of the recording: mix, left, right, 1, 2 ..., or the loudest.")
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="What to write; its suffix says the format.")

@@ -1,15 +1,17 @@
-"""Which recording becomes which files."""
+"""Which recording becomes which files, and one after the other."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import typer
 
 from talkcli import console, options
-from talkcli.engine.errors import BadInput, BadUsage
-from talkcli.engine.recordings import FILM_SUFFIXES, recordings_in
+from talkcli.engine.errors import BadInput, BadUsage, TalkError
+from talkcli.engine.recordings import passed_over, recordings_in
 
 MOTION = ".motion"
 
@@ -21,62 +23,133 @@ class Task:
     outputs: tuple[Path, ...]
 
 
-def tasks_of(audio: list[Path], output: Path | None) -> Iterator[Task]:
-    """What becomes what; BadUsage where two recordings would become the same file."""
+@dataclass(frozen=True)
+class Batch:
+    tasks: tuple[Task, ...]
+    skipped: int = 0
+    """Files of the given folders that are no recordings."""
+
+    @property
+    def outputs(self) -> list[Path]:
+        return [path for task in self.tasks for path in task.outputs]
+
+    def claim(self, background: str, overwrite: bool, inputs: Iterable[Path]) -> None:
+        """Refuse what cannot or must not be written before any work is done."""
+        for task in self.tasks:
+            for path in task.outputs:
+                suffix = options.known_format(path, background, also=(MOTION,))
+                folder = suffix in options.FOLDERS
+                console.claim(path, overwrite, (task.audio, *inputs), folder=folder, parents=True)
+
+
+def batch_of(audio: Sequence[Path], output: Path | None, formats: str | None = None) -> Batch:
+    """What becomes what.
+
+    A folder to write to need not be there. Recordings that differ in their suffix alone keep it: a.wav.mp4
+    and a.mp3.mp4. BadUsage where two would become the same file nevertheless.
+    """
     recordings = [recording for path in audio for recording in _recordings(path)]
-    folder = (
-        output is not None
-        and output.suffix.lower() not in options.FOLDERS
-        and (output.is_dir() or not output.suffix)
-    )
-    if output is not None and not folder and len(recordings) > 1:
+    skipped = sum(passed_over(path) for path in audio if str(path) != "-" and path.is_dir())
+    several = len(recordings) > 1 or any(path.is_dir() for path in audio)
+    suffixes = parse_formats(formats) if formats is not None else (".mp4", MOTION)
+    if output is None or _is_folder(output, several):
+        return Batch(_named_for(recordings, output, suffixes), skipped)
+    if formats is not None:
+        raise BadUsage(f"{output} says its format.", "Leave --format out, or give a folder with --output.")
+    if len(recordings) > 1:
         raise BadUsage(
             f"{len(recordings)} recordings cannot all become {output}.", "Give a folder with --output."
         )
-    if output is not None and folder and not output.is_dir():
-        raise BadUsage(
-            f"There is no folder {output}.",
-            f"Give a file name with a suffix, or: mkdir {shlex.quote(str(output))}",
-        )
-    sources: dict[Path, Path] = {}
-    for recording in recordings:
-        outputs = (output,) if output is not None and not folder else _beside(recording, output)
-        for path in outputs:
-            if path in sources:
-                raise BadUsage(
-                    f"{sources[path]} and {recording} would both become {path}.", "Animate them one by one."
-                )
-            sources[path] = recording
-        yield Task(recording, outputs)
+    return Batch((Task(recordings[0], (output,)),), skipped)
 
 
-def claim_outputs(tasks: Iterable[Task], background: str, overwrite: bool, inputs: Iterable[Path]) -> None:
-    """Refuse what cannot or must not be written before any work is done."""
-    for task in tasks:
-        for path in task.outputs:
-            suffix = options.known_format(path, background, also=(MOTION,))
-            console.claim(path, overwrite, (task.audio, *inputs), folder=suffix in options.FOLDERS)
+def parse_formats(text: str) -> tuple[str, ...]:
+    """The suffixes of `csv,motion,mp4`, each once."""
+    known = (MOTION, *options.FILMS, *options.PICTURES, *options.MESHES)
+    suffixes = tuple(dict.fromkeys(f".{name.strip().lower().removeprefix('.')}" for name in text.split(",")))
+    for suffix in suffixes:
+        if suffix not in known:
+            raise BadUsage(
+                f"'{suffix[1:]}' is not a format.", f"Known: {', '.join(name[1:] for name in known)}."
+            )
+    return suffixes
 
 
-def _beside(recording: Path, folder: Path | None) -> tuple[Path, ...]:
-    """A film and its motion, in the folder or else beside the recording."""
+def _is_folder(output: Path, several: bool) -> bool:
+    """Whether an output is where files go, there or to be made; folders of frames are files in that sense."""
+    suffix = output.suffix.lower()
+    if suffix in options.FOLDERS:
+        return False
+    known = (MOTION, *options.FILMS, *options.PICTURES, *options.MESHES)
+    return output.is_dir() or not suffix or (several and suffix not in known)
+
+
+def _named_for(recordings: Sequence[Path], folder: Path | None, suffixes: Sequence[str]) -> tuple[Task, ...]:
+    """Each recording's outputs; names that would meet keep the recordings' own suffixes."""
+    full: set[int] = set()
+    while True:
+        names = [
+            _beside(recording, folder, place in full, suffixes) for place, recording in enumerate(recordings)
+        ]
+        places: dict[Path, list[int]] = {}
+        for place, name in enumerate(names):
+            places.setdefault(name, []).append(place)
+        meeting = {place for group in places.values() if len(group) > 1 for place in group}
+        if not meeting:
+            return tuple(
+                Task(recording, tuple(name.with_name(name.name + suffix) for suffix in suffixes))
+                for recording, name in zip(recordings, names, strict=True)
+            )
+        if meeting <= full:
+            first, second, *_ = sorted(meeting)
+            both = f"{recordings[first]} and {recordings[second]} would both become {names[first]}"
+            raise BadUsage(f"{both}{suffixes[0]}.", "Animate them one by one.")
+        full |= meeting
+
+
+def _beside(recording: Path, folder: Path | None, full: bool, suffixes: Sequence[str]) -> Path:
+    """An output without its suffix, in the folder or else beside the recording."""
     stdin = str(recording) == "-"
-    name = "speech" if stdin else recording.stem
-    where = folder or (Path() if stdin else recording.parent)
-    if recording.suffix.lower() == ".mp4" and folder is None:
+    name = "speech" if stdin else recording.name if full else recording.stem
+    source = Path() if stdin else recording.parent
+    if recording.suffix.lower() in suffixes and (folder or source).absolute() == source.absolute():
         name += ".talk"  # beside its own source
-    return (where / f"{name}.mp4", where / f"{name}{MOTION}")
+    return (folder or source) / name
 
 
 def _recordings(path: Path) -> list[Path]:
-    """The file itself, or the recordings in a folder; films that stand beside their motion are our own."""
+    """The file itself, or the recordings in a folder."""
     if str(path) == "-" or not path.is_dir():
         return [path]
-    recordings = [
-        file
-        for file in recordings_in(path)
-        if file.suffix.lower() not in FILM_SUFFIXES or not file.with_suffix(MOTION).exists()
-    ]
+    recordings = recordings_in(path)
     if not recordings:
         raise BadInput(f"The folder {path} holds no recordings.", "Give audio files, or a folder of them.")
     return recordings
+
+
+def one_by_one(batch: Batch, animate: Callable[[Task], Mapping[str, Any]], json: bool) -> None:
+    """Do every task and answer: what was made, or one JSON object.
+
+    One that fails does not stop the others; the first failure gives the exit code. With `json` every failure
+    is in the answer; without it that of a single recording is the program's own.
+    """
+    results: list[Mapping[str, Any]] = []
+    failed: list[Mapping[str, Any]] = []
+    for task in batch.tasks:
+        try:
+            results.append(animate(task))
+        except TalkError as error:
+            if len(batch.tasks) == 1 and not json:
+                raise
+            console.fail(error.message, error.hint)
+            failed.append({"audio": task.audio, **error.as_answer})
+            continue
+        for path in () if json else task.outputs:
+            console.answer(path)
+    if json:
+        console.answer_json({"results": results, "failed": failed, "skipped": batch.skipped})
+    elif batch.skipped:
+        files = "1 file is no recording" if batch.skipped == 1 else f"{batch.skipped} files are no recordings"
+        console.say(f"{len(results)} made, {len(failed)} failed; {files}.")
+    if failed:
+        raise typer.Exit(failed[0]["exit"])

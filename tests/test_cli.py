@@ -29,7 +29,7 @@ from talkcli.engine.motion import load_motion
 from talkcli.engine.phones import phones_of, save_phones
 from talkcli.engine.recordings import FILM_SUFFIXES, SOUND_SUFFIXES
 from talkcli.engine.speech import load_speech
-from talkcli.outputs import tasks_of
+from talkcli.outputs import batch_of
 
 TALK = [sys.executable, "-m", "talkcli"]
 PATH = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -157,7 +157,7 @@ def test_animate_and_evaluate_take_the_same_files_of_a_folder_for_recordings(tmp
         save_phones(phones_of([("SIL", 0, 1)]), tmp_path / f"loud-{suffix[1:]}.phones.json")
     out = tmp_path / "out"
     out.mkdir()
-    animated = {task.audio for task in tasks_of([tmp_path], out)}
+    animated = {task.audio for task in batch_of([tmp_path], out).tasks}
     scored = {take.audio for take in takes_of_audio([tmp_path])}
     assert animated == scored and len(scored) == 2 * len((*SOUND_SUFFIXES, *FILM_SUFFIXES))
 
@@ -173,13 +173,14 @@ def test_one_bad_recording_does_not_stop_the_others(talk, hello, bare):
     bad.write_bytes(b"no sound")
     said = talk("animate", bad, hello, *bare, "--json", code=3)
     told = json.loads(said.stdout)
-    assert len(told["results"]) == 1 and "bad.wav" in told["failed"][0] and "bad.wav" in said.stderr
+    (fault,) = told["failed"]
+    assert len(told["results"]) == 1 and fault["audio"] == str(bad) and fault["exit"] == 3
+    assert "bad.wav" in fault["error"] and fault["hint"] and "bad.wav" in said.stderr
     assert hello.with_suffix(".mp4").exists()
 
 
 def test_two_recordings_never_become_one_file(talk, hello, bare):
-    (hello.parent / "hello.flac").write_bytes(b"x")
-    said = talk("animate", hello, hello.with_suffix(".flac"), *bare, code=2)
+    said = talk("animate", hello, hello, *bare, code=2)
     assert "would both become" in said.stderr
     assert "cannot all become" in talk("animate", hello, hello, *bare, "-o", "x.mp4", code=2).stderr
 

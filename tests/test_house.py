@@ -28,10 +28,11 @@ WRITTEN = sorted({*FILES, *(path for folder in BESIDE for path in (REPOSITORY / 
 
 FLOORS = [
     {"errors"},
-    {"struct", "config", "assets", "device", "sound", "recordings"},
+    {"struct", "config", "assets", "device", "sound", "recordings", "voicing"},
     {"files", "compiled"},
     {"speech", "motion", "phones", "pictures", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},
+    {"gate"},
     {"clips", "scans"},
     {"training", "rendering", "metrics", "editing"},
     {"studio", "corpora"},

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from talkcli.engine.errors import BadInput
 from talkcli.engine.sound import open_sound
-from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech, save_speech
+from talkcli.engine.speech import SAMPLE_RATE, Speech, save_speech, speech_as_recorded
 
 SECONDS = 1.5
 
@@ -66,7 +66,7 @@ def same_tone(speech: Speech, slack: float = 0.05) -> bool:
 def test_rate_and_channels_do_not_change_the_speech(rate, channels, tmp_path):
     path = tmp_path / "x.wav"
     soundfile.write(path, tone(rate, channels), rate)
-    speech = load_speech(path)
+    speech = speech_as_recorded(path)
     assert same_tone(speech, 1e-3) and not speech.notes
 
 
@@ -76,7 +76,7 @@ def test_rate_and_channels_do_not_change_the_speech(rate, channels, tmp_path):
 def test_sample_format_does_not_change_the_speech(subtype, tmp_path):
     path = tmp_path / "x.wav"
     soundfile.write(path, tone(48_000), 48_000, subtype=subtype)
-    assert same_tone(load_speech(path), 0.05)
+    assert same_tone(speech_as_recorded(path), 0.05)
 
 
 CONTAINERS = (
@@ -88,18 +88,18 @@ CONTAINERS = (
 @pytest.mark.parametrize("case", CONTAINERS.split(", "))
 def test_container_does_not_change_the_speech(case, tmp_path):
     name, codec, channels = case.split()
-    assert same_tone(load_speech(encode(tmp_path / name, codec, 48_000, int(channels))))
+    assert same_tone(speech_as_recorded(encode(tmp_path / name, codec, 48_000, int(channels))))
 
 
 def test_the_suffix_is_not_believed(tmp_path):
     path = encode(tmp_path / "x.mp3", "libmp3lame", 44_100).rename(tmp_path / "x.wav")
-    assert same_tone(load_speech(path))
+    assert same_tone(speech_as_recorded(path))
 
 
 def test_saved_speech_is_the_same_speech(tmp_path):
     speech = Speech(torch.rand(4000, generator=torch.Generator().manual_seed(0)) - 0.5)
     save_speech(speech, tmp_path / "x.wav")
-    assert (load_speech(tmp_path / "x.wav").waveform - speech.waveform).abs().max() <= 1 / 32768
+    assert (speech_as_recorded(tmp_path / "x.wav").waveform - speech.waveform).abs().max() <= 1 / 32768
 
 
 @settings(deadline=None, max_examples=200)
@@ -121,7 +121,7 @@ def test_blocks_are_one_stream(tmp_path):
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 44_100 * 20).astype(np.float32)
     soundfile.write(tmp_path / "x.wav", noise, 44_100, subtype="FLOAT")
     soundfile.write(tmp_path / "x.flac", noise, 44_100, subtype="PCM_24")  # comes in far smaller blocks
-    ours, theirs = (load_speech(tmp_path / name).waveform for name in ("x.wav", "x.flac"))
+    ours, theirs = (speech_as_recorded(tmp_path / name).waveform for name in ("x.wav", "x.flac"))
     assert len(ours) == len(theirs) and (ours - theirs).abs().max() < 1e-4
 
 
@@ -130,9 +130,9 @@ def test_ten_minutes_cost_the_result_and_small_blocks(tmp_path):
     with soundfile.SoundFile(path, "w", 48_000, 2, "PCM_16") as file:
         for _ in range(600):
             file.write(tone(48_000, 2, 1.0))
-    load_speech(path)  # what is imported on the way does not count
+    speech_as_recorded(path)  # what is imported on the way does not count
     tracemalloc.start()
-    speech = load_speech(path)
+    speech = speech_as_recorded(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert speech.seconds == pytest.approx(600, abs=1e-3)
@@ -156,7 +156,7 @@ def test_what_starts_late_is_not_moved(tmp_path):
         frame.sample_rate, frame.pts, frame.time_base = 16_000, 8000, Fraction(1, 16_000)
         container.mux(sound.encode(frame))  # type: ignore[attr-defined]
         container.mux(sound.encode())  # type: ignore[attr-defined]
-    waveform = load_speech(path).waveform
+    waveform = speech_as_recorded(path).waveform
     assert abs(int((waveform.abs() > 0.1).nonzero()[0]) - 8000) <= 16 and abs(len(waveform) - 16_000) <= 16
 
 
@@ -166,7 +166,7 @@ def test_a_pipe_is_read_like_a_file(tmp_path):
     os.mkfifo(pipe)
     writer = threading.Thread(target=lambda: pipe.write_bytes((tmp_path / "x.wav").read_bytes()))
     writer.start()
-    assert torch.equal(load_speech(pipe).waveform, load_speech(tmp_path / "x.wav").waveform)
+    assert torch.equal(speech_as_recorded(pipe).waveform, speech_as_recorded(tmp_path / "x.wav").waveform)
     writer.join()
 
 
@@ -179,7 +179,7 @@ def test_the_header_of_a_stream_is_forgiven(claimed, tmp_path):
     at = data.index(b"data") + 4
     data[at : at + 4] = struct.pack("<I", claimed)
     path.write_bytes(data)
-    speech = load_speech(path)
+    speech = speech_as_recorded(path)
     assert same_tone(speech, 1e-3) and not speech.notes
 
 
@@ -190,7 +190,7 @@ def test_what_breaks_off_is_used_and_said(name, codec, tmp_path):
         soundfile.write(path, tone(48_000), 48_000)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 2 // 3])
-    speech = load_speech(path)
+    speech = speech_as_recorded(path)
     assert 0.3 < speech.seconds < 1.2 and abs(loudness(speech) - 0.3) < 0.05
     assert any(name in note and "breaks off" in note for note in speech.notes)
 
@@ -201,14 +201,14 @@ def test_samples_that_are_no_numbers_are_refused_with_their_time(bad, tmp_path):
     wave[8_000] = bad
     soundfile.write(tmp_path / "x.wav", wave, 16_000, subtype="FLOAT")
     with pytest.raises(BadInput, match=r"x\.wav.*0\.500 s"):
-        load_speech(tmp_path / "x.wav")
+        speech_as_recorded(tmp_path / "x.wav")
 
 
 @pytest.mark.parametrize("samples", [1, 100, 1599])
 def test_too_short_to_speak_is_refused(samples, tmp_path):
     soundfile.write(tmp_path / "x.wav", np.zeros(samples), 16_000)
     with pytest.raises(BadInput, match="too short"):
-        load_speech(tmp_path / "x.wav")
+        speech_as_recorded(tmp_path / "x.wav")
 
 
 @pytest.mark.parametrize("rate", [1, 999_999, 4_000_000_000])
@@ -220,7 +220,7 @@ def test_a_rate_that_lies_is_refused_before_anything_is_allocated(rate, tmp_path
     path.write_bytes(data)
     tracemalloc.start()
     with pytest.raises(BadInput, match=r"x\.wav"):
-        load_speech(path)
+        speech_as_recorded(path)
     assert tracemalloc.get_traced_memory()[1] < 8e6
     tracemalloc.stop()
 
@@ -232,7 +232,7 @@ def test_a_codec_that_nobody_knows_is_refused(tmp_path):
     data[20:22] = b"\x00\x2c"
     path.write_bytes(data)
     with pytest.raises(BadInput, match=r"x\.wav"):
-        load_speech(path)
+        speech_as_recorded(path)
 
 
 def test_a_playlist_reaches_nothing_else(tmp_path):
@@ -247,7 +247,7 @@ def test_a_playlist_reaches_nothing_else(tmp_path):
     for name, text in lists.items():
         (tmp_path / name).write_text(text)
         with pytest.raises(BadInput, match=name):
-            load_speech(tmp_path / name)
+            speech_as_recorded(tmp_path / name)
 
 
 @settings(deadline=None, max_examples=150)
@@ -265,7 +265,7 @@ def test_no_mutation_of_a_recording_does_worse_than_bad_input(data, tmp_path_fac
         content[data.draw(st.integers(0, min(200, len(content) - 1)))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
-        assert torch.isfinite(load_speech(path).waveform).all()
+        assert torch.isfinite(speech_as_recorded(path).waveform).all()
     except BadInput as error:
         assert str(path) in error.message and error.hint
 

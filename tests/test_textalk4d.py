@@ -114,8 +114,8 @@ def test_clips_can_be_made_in_other_processes(corpus):
 
 
 def test_a_stopped_run_goes_on_where_it_stopped(corpus, tmp_path):
-    done = [name for name, _ in itertools.islice(convert("textalk4d", corpus, tmp_path / "clips"), 3)]
-    left = [name for name, _ in convert("textalk4d", corpus, tmp_path / "clips")]
+    done = [each.name for each in itertools.islice(convert("textalk4d", corpus, tmp_path / "clips"), 3)]
+    left = [each.name for each in convert("textalk4d", corpus, tmp_path / "clips")]
     assert len(left) == 18 and not set(done) & set(left) and len(ClipSet(tmp_path / "clips")) == 21
 
 

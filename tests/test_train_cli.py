@@ -10,14 +10,18 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from talkcli import console
 from talkcli.app import app
+from talkcli.engine.assets import asset
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import Clip, Contents, load_contents, save_clip, save_contents
+from talkcli.engine.config import parse_settings
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
-from talkcli.engine.methods import open_talker
-from talkcli.engine.methods.plan import without_folders
+from talkcli.engine.methods import METHODS, open_talker
+from talkcli.engine.methods.plan import plan_for, without_folders
 from talkcli.engine.motion import Motion, Vertices
 from talkcli.engine.speech import Speech, save_speech
+from talkcli.engine.training.settings import by_dotted_name
 
 pytest.importorskip("transformers")
 
@@ -105,7 +109,39 @@ def test_an_unfinished_run_is_gone_on_with_only_when_asked(clips, tmp_path):
     assert "--resume" in talk(*options, code=2).stderr
     assert "not a talk file" in talk(*options, "--resume", code=6).stderr
     talk(*options, "--overwrite")
-    assert out.is_file()
+    before = out.read_bytes()
+    said = talk(*options, "--resume", code=2)
+    assert f"--from {out}" in said.stderr and "--steps" in said.stderr and out.read_bytes() == before
+    more = ("--from", out, "--steps", 1, "--stage", "memorise", "-o", tmp_path / "more.ckpt", "--resume")
+    talk("train", clips, "--device", "cpu", *more)
+    assert load_checkpoint(tmp_path / "more.ckpt").provenance["from"]
+
+
+def test_off_a_terminal_a_run_says_where_it_is_and_what_came_of_it(clips, tmp_path, monkeypatch):
+    options = ("train", clips, "--stage", "memorise", "--steps", 3, "--device", "cpu", *SETTINGS)
+    lines = talk(*options, "-o", tmp_path / "a.ckpt").stderr.splitlines()
+    assert "memorise: 3 steps on 4 clips" in lines and lines[-1].startswith("memorise: ")
+    assert len([line for line in lines if line.startswith("memorise: step")]) == 1
+    monkeypatch.setattr(console, "LINE_EVERY", 0.0)
+    lines = talk(*options, "-o", tmp_path / "b.ckpt").stderr.splitlines()
+    assert [line.split(",")[0] for line in lines if " of 3" in line] == [
+        f"memorise: step {number} of 3" for number in (1, 2, 3)
+    ]
+    assert not talk(*options, "-o", tmp_path / "c.ckpt", "-q").stderr.count("memorise")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_listed_setting_can_be_set(method):
+    lines = talk("train", "--list-settings", method).stdout.splitlines()
+    names = [line.split(" = ")[0] for line in lines]
+    assert len(names) == len(set(names)) > 30 and any(name.endswith(".lr") for name in names)
+    settings = json.loads(talk("train", "--list-settings", method, "--json").stdout)["settings"]
+    assert lines == [f"{name} = {value}" for name, value in settings.items()]
+    pairs = [f"{name}={value}" for name, value in settings.items()]
+    values = {"size": "starter", "seed": 0, "model": method}
+    again = plan_for(asset("clips"), values, parse_settings(pairs), model=method)
+    assert by_dotted_name(again.settings) == settings
+    assert "Did you mean" in talk("train", "--list-settings", f"{method}r", code=2).stderr
 
 
 def test_settings_are_shown_and_can_be_given_back(clips, tmp_path):

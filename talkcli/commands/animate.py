@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from talkcli import console, options
-from talkcli.engine.assets import DEFAULT_AVATAR, DEFAULT_MODEL
-from talkcli.engine.errors import TalkError
-from talkcli.outputs import Task, claim_outputs, tasks_of
+from talkcli.engine.assets import DEFAULT_AVATAR
+from talkcli.outputs import Task, batch_of, one_by_one
 
 if TYPE_CHECKING:
     from talkcli.engine.face.avatar import Avatar
-    from talkcli.engine.methods.method import Talker
+    from talkcli.engine.motion import Motion
     from talkcli.engine.rendering.write import Shot
 
 
@@ -23,14 +23,16 @@ def run(
     audio: Annotated[
         list[Path], typer.Argument(help="Recordings of speech, or a folder of them; - is WAV on stdin.")
     ],
-    model: options.Model = DEFAULT_MODEL,
+    model: options.AnyModel = None,
     avatar: options.Avatar = DEFAULT_AVATAR,
     output: options.Output = None,
+    formats: options.Formats = None,
     style: Annotated[
         list[str] | None,
         typer.Option("--style", metavar="[NAME=]FILE", help="Whose manner to take; skin=FILE: whose skin."),
     ] = None,
     set_: options.Settings = None,
+    channel: options.Channel = "mix",
     life: Annotated[
         bool, typer.Option("--life/--no-life", help="Blinks, glances and head movement beside the mouth.")
     ] = True,
@@ -50,7 +52,9 @@ def run(
     Without --output, hello.wav becomes hello.mp4 and hello.motion beside it. With it, the suffix chooses:
     .motion; .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures; .obj .ply folders of meshes;
     .npz all vertices; .csv ARKit weights; .textures a folder of skins that fold and flush. For several
-    recordings it is a folder. A style comes from a recording, a folder of clips or an .avatar.
+    recordings it is a folder, which is made, and --format says what goes there. The model is the one whose
+    manner the avatar holds, unless --model names another; --style takes a manner from a recording
+    (memorytalker), a folder of clips or an .avatar.
 
     \b
     Examples:
@@ -58,56 +62,46 @@ def run(
       talk animate interview.m4a --avatar ada --camera three-quarter -o interview.mp4
       talk animate takes/ --output animated/ --seed 7 --json
     """
-    tasks = list(tasks_of(audio, output))
-    paths = [path for task in tasks for path in task.outputs]
+    batch = batch_of(audio, output, formats)
     rate = options.parse_fps(fps) if fps else None
     face = options.avatar_file(avatar)
     styles = options.named_files(style, "--style")
-    claim_outputs(tasks, background, overwrite, (face, *styles.values()))
+    batch.claim(background, overwrite, (face, *styles.values()))
 
     with console.step("Loading the model"):
         from talkcli.engine.config import parse_settings
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods import open_talker
-        from talkcli.engine.methods.captured import styled, unused_manner
-        from talkcli.engine.methods.speaking import check_outputs, set_sampling
+        from talkcli.engine.methods.captured import model_for, styled, unused_manner
+        from talkcli.engine.methods.speaking import check_outputs, set_sampling, spoken_motion
         from talkcli.engine.rendering.write import Shot
 
-        talker = open_talker(model, device)
-        set_sampling(talker, parse_settings(set_ or []))
         person = load_avatar(face)
+        talker = open_talker(model or model_for(person), device)
+        set_sampling(talker, parse_settings(set_ or []))
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
     shot = Shot(camera, size, background, renderer, quality=quality)
-    check_outputs(paths, talker, person, shot)
-    console.get_renderer_ready(paths, renderer)
+    check_outputs(batch.outputs, talker, person, shot)
+    console.get_renderer_ready(batch.outputs, renderer)
     if styles:
         with console.step("Taking the style over"):
             person = styled(talker, person, styles)
-    if warning := unused_manner(talker, person):
-        console.warn(warning)
-    results, faults = [], []
-    for task in tasks:
-        try:
-            results.append(_animate(task, talker, person, shot, rate, life, seed))
-        except TalkError as error:
-            if len(tasks) == 1:
-                raise
-            console.fail(error.message, error.hint)
-            faults.append(error)
-            continue
-        for path in () if json else task.outputs:
-            console.answer(path)
-    if json:
-        console.answer_json({"results": results, "failed": [error.message for error in faults]})
-    if faults:
-        raise typer.Exit(faults[0].exit_code)
+    warnings = [text for text in (unused_manner(talker, person),) if text]
+    for text in warnings:
+        console.warn(text)
+    speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, life=life)
+
+    def animate(task: Task) -> dict[str, Any]:
+        told = _animate(task, speak, person, shot, channel)
+        return {**told, "model": talker.method, "notes": [*warnings, *told["notes"]]}
+
+    one_by_one(batch, animate, json)
 
 
 def _animate(
-    task: Task, talker: Talker, person: Avatar, shot: Shot, rate: Fraction | None, life: bool, seed: int
+    task: Task, speak: Callable[..., Motion], person: Avatar, shot: Shot, channel: str
 ) -> dict[str, Any]:
     """One recording to its outputs, all of them or none."""
-    from talkcli.engine.methods.speaking import spoken_motion
     from talkcli.engine.rendering.write import Act, write_together
     from talkcli.engine.sound import called, seekable
     from talkcli.engine.speech import load_speech
@@ -115,11 +109,12 @@ def _animate(
     name = called(task.audio)
     with seekable(task.audio) as recording:
         with console.step(f"Listening to {name}"):
-            speech = load_speech(recording, name)
+            speech = load_speech(recording, name, channel)
         for note in speech.notes:
             console.warn(note)
         with console.share_done(f"Animating {name}") as progress:
-            motion = spoken_motion(talker, speech, person, seed=seed, fps=rate, life=life, progress=progress)
+            motion = speak(speech, progress=progress)
+        task.outputs[0].parent.mkdir(parents=True, exist_ok=True)
         with console.writing(task.outputs):
             write_together(Act(motion, person), task.outputs, shot, sound=recording, show=console.rendering)
     length = {"frames": len(motion), "fps": str(motion.fps), "seconds": motion.seconds}

@@ -20,7 +20,7 @@ def run(
         list[str] | None,
         typer.Option(
             "--metric",
-            help="lve, lve/artalk, closure, ...; repeatable; all.",
+            help="lve, lve/artalk, closure, ... (--list shows them); repeatable; all.",
             show_default="by what there is",
         ),
     ] = None,
@@ -41,7 +41,8 @@ def run(
         str | None, typer.Option("--avatar", "-a", help="Whose face; else the reference's own.")
     ] = None,
     split: Annotated[
-        str | None, typer.Option("--split", help="Of a prepared folder.", show_default="test")
+        str | None,
+        typer.Option("--split", help="Of a prepared folder: train, val, test.", show_default="test"),
     ] = None,
     region: Annotated[
         list[str] | None,
@@ -49,6 +50,7 @@ def run(
             "--region", metavar="NAME=FILE", help="Vertices of lips, upper_face, inner_lips, outer_lips."
         ),
     ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show every metric, and stop.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Also write every score, clip by clip.")] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw openings and bars: .png, .pdf or .svg.")
@@ -66,6 +68,9 @@ def run(
     talk evaluate predictions/ clips/ --metric all --csv scores.csv
     talk evaluate --audio speech/ --plot lips.png     do the lips close, rest and keep in step?
     """
+    if list_:
+        _list(json)
+        return
     for path in filter(None, (csv, plot)):
         console.claim(path, overwrite)
     from talkcli.engine.face.avatar import load_avatar
@@ -107,3 +112,18 @@ def run(
         console.say(
             f"{name}: {count} frames at the end of a longer motion had no counterpart and were left out."
         )
+
+
+def _list(json: bool) -> None:
+    """Every metric by its name, with its unit, what is better, and what it is."""
+    from talkcli.engine.metrics.catalogue import METRICS
+
+    rows = [(m.id, m.unit or "-", m.better, m.source) for m in METRICS.values()]
+    if json:
+        names = ("metric", "unit", "better", "source", "definition")
+        values = [(*row, METRICS[row[0]].definition) for row in rows]
+        console.answer_json({"metrics": [dict(zip(names, row, strict=True)) for row in values]})
+        return
+    console.table(("metric", "unit", "better"), [row[:3] for row in rows])
+    for metric in METRICS.values():
+        console.answer(f"{metric.id}: {metric.definition}")

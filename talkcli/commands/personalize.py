@@ -23,6 +23,7 @@ def run(
     avatar: options.Avatar = DEFAULT_AVATAR,
     output: options.Output = None,
     set_: options.Settings = None,
+    channel: options.Channel = "mix",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run for the same output stopped.")
     ] = False,
@@ -59,8 +60,8 @@ def run(
         from talkcli.engine.methods.captured import captured
         from talkcli.engine.methods.plan import check_run, run_folder
 
-        if not (resume or overwrite):
-            check_run(output)
+        if not overwrite:
+            check_run(output, resume)
         talker = open_talker(model, device)
         base = load_avatar(face)
         learning = adapted(
@@ -75,13 +76,14 @@ def run(
     for _ in console.training(learning):
         pass
     with console.step(f"Getting to know {footage}"):
-        person, speech = captured(footage, talker, base)
+        person, speech = captured(footage, talker, base, channel)
     for note in speech.notes if speech else ():
         console.warn(note)
     save_avatar(person, output)
     if json:
         seconds, styles = speech.seconds if speech else None, list(person.styles)
+        notes = list(speech.notes) if speech else []
         answer = {"avatar": output, "model": talker.method, "seconds": seconds, "styles": styles}
-        console.answer_json(answer)
+        console.answer_json({**answer, "notes": notes})
     else:
         console.answer(output)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from talkcli import console, options
-from talkcli.engine.corpora import CORPORA
+from talkcli.engine.corpora import CORPORA, Outcome
 from talkcli.engine.errors import BadUsage, pick
 
 STUDIO = "studio"
@@ -57,19 +57,38 @@ def run(
 
         settings = (load_toml(config) if config else {}) | parse_settings(set_ or [])
         target, total, made = output, None, convert(corpus, folder, output, jobs, settings, overwrite)
-    count, seconds = 0, 0.0
-    for _, length in console.progress(made, f"Preparing {corpus}", total, "clips"):
-        count, seconds = count + 1, seconds + length
+    outcomes: list[Outcome] = []
+    for outcome in console.progress(made, f"Preparing {corpus}", total, "clips"):
+        outcomes.append(outcome)
+        for note in outcome.notes:
+            console.warn(note)
+        if outcome.fate == "refused":
+            console.warn(f"{outcome.name} is refused: {outcome.reason}")
+    _tell(outcomes, target, json)
+
+
+def _tell(outcomes: list[Outcome], target: Path, json: bool) -> None:
+    """The summary: how many items were kept, skipped and refused, and which."""
+    fates = {fate: [o for o in outcomes if o.fate == fate] for fate in ("kept", "skipped", "refused")}
+    seconds = sum(outcome.seconds for outcome in fates["kept"])
+    left = {
+        fate: [{"name": o.name, "reason": o.reason} for o in fates[fate]] for fate in ("skipped", "refused")
+    }
     if json:
-        console.answer_json({"clips": str(target), "written": count, "seconds": round(seconds, 3)})
-    else:
-        console.say(f"{count} new clips, {seconds / 60:.1f} minutes")
-        console.answer(target)
+        written = {"written": len(fates["kept"]), "seconds": round(seconds, 3)}
+        console.answer_json({"clips": target, **written, **left})
+        return
+    for reason in dict.fromkeys(outcome.reason for outcome in fates["skipped"]):
+        names = [outcome.name for outcome in fates["skipped"] if outcome.reason == reason]
+        console.say(f"Skipped, because {reason}: {', '.join(names)}")
+    counts = f"{len(fates['kept'])} new clips, {seconds / 60:.1f} minutes"
+    console.say(f"{counts}; {len(fates['skipped'])} skipped, {len(fates['refused'])} refused")
+    console.answer(target)
 
 
 def _recorded(
     target: Path, config: Path | None, settings: list[str], seed: int | None, jobs: int, overwrite: bool
-) -> tuple[int, Iterator[tuple[str, float]]]:
+) -> tuple[int, Iterator[Outcome]]:
     """How many takes are missing, and the studio at work on them."""
     with console.step("Opening the studio"):
         from talkcli.engine.config import load_toml, parse_settings, with_values
@@ -78,4 +97,5 @@ def _recorded(
     values: dict[str, Any] = load_toml(config) if config else {}
     explicit = {} if seed is None else {"seed": seed}
     plan = with_values(RecordingPlan(), values | explicit | parse_settings(settings))
-    return len(missing(plan, target, overwrite)), record_all(plan, target, jobs)
+    count = len(missing(plan, target, overwrite))
+    return count, (Outcome(*take) for take in record_all(plan, target, jobs))

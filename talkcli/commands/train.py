@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from talkcli import console, options
+from talkcli.engine.errors import BadUsage
 from talkcli.engine.methods import DEFAULT_PUPIL
 
 
 def run(
-    clips: Annotated[Path, typer.Argument(help="Folder that `talk prepare` wrote.")],
+    clips: Annotated[
+        Path | None, typer.Argument(help="Folder that `talk prepare` wrote.", show_default=False)
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The checkpoint to write.")] = Path(
         "talk.ckpt"
     ),
@@ -45,6 +48,10 @@ def run(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show what would run, as TOML, and stop.")
     ] = False,
+    list_settings: Annotated[
+        str | None,
+        typer.Option("--list-settings", metavar="MODEL", help="Show every name for --set, and stop."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run for the same output stopped.")
     ] = False,
@@ -64,6 +71,11 @@ def run(
       talk train vocaset/ --model memorytalker --size paper --set memorise.hubert=hubert/ -o published.ckpt
       talk train clips/ --config recipes/memorytalker.toml --set memorise.steps=2000 -o small.ckpt --resume
     """
+    if list_settings is not None:
+        _list_settings(list_settings, json)
+        return
+    if clips is None:
+        raise BadUsage("Which clips shall it learn from?", "Make some: talk prepare studio clips/")
     if not print_config:
         options.check_suffix(output, ".ckpt")
         console.claim(output, overwrite or resume, inputs=[start] if start else ())
@@ -72,8 +84,8 @@ def run(
         from talkcli.engine.methods.plan import carried_out, check_run, plan_for, run_folder
         from talkcli.engine.training.run import draws_curves
 
-        if not (resume or overwrite or print_config):
-            check_run(output)
+        if not (overwrite or print_config):
+            check_run(output, resume)
         plan = plan_for(
             clips,
             load_toml(config) if config else {},
@@ -95,7 +107,24 @@ def run(
         console.warn("No training log: tensorboard is not installed (pip install 'talkcli[train]').")
     moments = console.training(carried_out(plan, output, device=device, resume=resume))
     losses = {moment.stage: moment.losses for moment in moments}
+    for name, terms in losses.items():
+        console.say(f"{name}: {', '.join(f'{term} {value:.4g}' for term, value in terms.items())}")
     if json:
         console.answer_json({"checkpoint": output, "log": run_folder(output), "losses": losses})
     else:
         console.answer(output)
+
+
+def _list_settings(model: str, json: bool) -> None:
+    """Every setting of a method by its name for --set, with what a starter for the bundled clips has."""
+    with console.step("Reading the settings"):
+        from talkcli.engine.assets import asset
+        from talkcli.engine.methods.plan import plan_for
+        from talkcli.engine.training.settings import by_dotted_name
+
+    settings = by_dotted_name(plan_for(asset("clips"), model=model).settings)
+    if json:
+        console.answer_json({"settings": settings})
+        return
+    for name, value in settings.items():
+        console.answer(f"{name} = {value}")

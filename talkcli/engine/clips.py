@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from jaxtyping import Float, UInt8
@@ -31,13 +31,15 @@ from torch.nn import functional as F
 from talkcli.engine.errors import BadInput, BadUsage, pick, reading
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.files import replacing
+from talkcli.engine.gate import check_stored
 from talkcli.engine.motion import Motion, load_motion, load_offsets, motion_frames, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
 from talkcli.engine.pictures import load_picture
-from talkcli.engine.speech import Speech, load_speech, save_speech
+from talkcli.engine.speech import Speech, save_speech, speech_as_recorded
 from talkcli.engine.struct import S, TensorStruct, stack, tracks
 
-_CONTENTS_FILE = "clips.json"
+CONTENTS_FILE = "clips.json"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,15 @@ def _is_name(name: object) -> bool:
 
 def save_contents(contents: Contents, folder: Path) -> None:
     """Write clips.json, whole or not at all."""
-    with replacing(folder / _CONTENTS_FILE) as temporary:
+    with replacing(folder / CONTENTS_FILE) as temporary:
         temporary.write_text(json.dumps(vars(contents), indent=1) + "\n", encoding="utf-8")
 
 
 def load_contents(folder: Path) -> Contents:
     """What a prepared folder says of itself; BadInput where it has no clips.json, or a damaged one."""
-    path = folder / _CONTENTS_FILE
+    path = folder / CONTENTS_FILE
     if not path.is_file():
-        raise BadInput(f"{folder} has no {_CONTENTS_FILE}.", "Make clips with: talk prepare CORPUS FOLDER")
+        raise BadInput(f"{folder} has no {CONTENTS_FILE}.", "Make clips with: talk prepare CORPUS FOLDER")
     with reading(path, "a list of clips", "Run talk prepare again with --overwrite."):
         return Contents(**json.loads(path.read_text(encoding="utf-8")))
 
@@ -120,7 +122,7 @@ def lay_out(contents: Contents, folder: Path, overwrite: bool = False) -> list[s
     names = [name for split in contents.splits.values() for name in split]
     if overwrite:
         _forget(folder, names)
-    elif (folder / _CONTENTS_FILE).is_file():
+    elif (folder / CONTENTS_FILE).is_file():
         was, now = load_contents(folder).made, contents.made
         for key in {**now, **was}:
             if was.get(key) != now.get(key):
@@ -171,7 +173,7 @@ def _save_textures(textures: TextureFrames, folder: Path) -> None:
             shutil.copyfile(source, folder / f"{name}.png")
 
 
-def write_all(tasks: Mapping[str, Callable[[], float]], jobs: int) -> Iterator[tuple[str, float]]:
+def write_all(tasks: Mapping[str, Callable[[], T]], jobs: int) -> Iterator[tuple[str, T]]:
     """Do every task, in `jobs` processes if more than one; yields names with what their tasks return."""
     if jobs == 1 or len(tasks) < 2:
         for name, task in tasks.items():
@@ -223,7 +225,14 @@ class ClipSet:
             )
         if not self.names:
             where = f" in its {split} split" if split else ""
-            raise BadInput(f"{folder} has no clips{where}.", "Prepare more.")
+            raise BadInput(f"{folder} has no clips{where}.", self._others(split))
+
+    def _others(self, split: str | None) -> str:
+        """What to do where a split is empty."""
+        counts = [f"{name} {len(names)}" for name, names in self.contents.splits.items() if names]
+        if split is None or not counts:
+            return "Make clips with: talk prepare CORPUS FOLDER"
+        return f"Its other splits have clips ({', '.join(counts)}): give one with --split, or prepare more."
 
     def __len__(self) -> int:
         return len(self.names)
@@ -236,6 +245,13 @@ class ClipSet:
             self.phones(index),
             self.textures(index),
         )
+
+    def check(self) -> None:
+        """BadInput, naming it, for a clip that cannot be learnt from beside the others, by its headers."""
+        verts: int | None = None
+        for index in range(len(self)):
+            moved = check_stored(self.path(index, ".motion"), self.path(index, ".wav"), verts)
+            verts = moved if verts is None else verts
 
     def thinned(self, every: int) -> ClipSet:
         """The same speakers, with one of so many clips of each."""
@@ -255,7 +271,7 @@ class ClipSet:
         return _beside(self.folder / self.names[index], suffix)
 
     def speech(self, index: int) -> Speech:
-        return load_speech(self.path(index, ".wav"))
+        return speech_as_recorded(self.path(index, ".wav"))
 
     def motion(self, index: int) -> Motion:
         return load_motion(self.path(index, ".motion"))
@@ -316,7 +332,12 @@ class ClipSet:
         def draw(generator: torch.Generator) -> S:
             places = torch.randint(int(ends[-1]), (size,), generator=generator)
             picks = torch.searchsorted(ends, places, right=True).tolist()
-            return stack(padded_together([example(self, index, generator) for index in picks]))
+            hint = "Prepare it again, or take it out of clips.json."
+            examples = []
+            for index in picks:
+                with reading(self.folder / self.names[index], "a clip that can be learnt from", hint):
+                    examples.append(example(self, index, generator))
+            return stack(padded_together(examples))
 
         return draw
 
@@ -355,7 +376,7 @@ def flat(motion: Motion) -> Float[Tensor, "frames dims"]:
 
 def clips_of_one(folder: Path) -> ClipSet:
     """The clips of the one person whom a prepared folder shows, or a speaker's own folder inside one."""
-    inside = not (folder / _CONTENTS_FILE).is_file() and (folder.parent / _CONTENTS_FILE).is_file()
+    inside = not (folder / CONTENTS_FILE).is_file() and (folder.parent / CONTENTS_FILE).is_file()
     clips = ClipSet(folder.parent if inside else folder)
     if not inside and len(clips.speakers) > 1:
         example = folder / next(iter(clips.speakers))

@@ -17,6 +17,11 @@ class TalkError(Exception):
         super().__init__(message)
         self.message, self.hint = message, hint
 
+    @property
+    def as_answer(self) -> dict[str, str | int]:
+        """What programs are told of it."""
+        return {"error": self.message, "hint": self.hint, "exit": self.exit_code}
+
 
 class BadUsage(TalkError):
     """Options that contradict each other, or an output that exists already."""
@@ -110,6 +115,8 @@ def reading(
         raise
     except Exception as error:
         check_interruption()
+        if isinstance(error, FileNotFoundError) and not Path(path).exists():
+            raise BadInput(f"{path} does not exist.", "Check the name.") from error
         if isinstance(error, OSError) and error.errno is not None:
             raise BadInput(
                 f"{path} cannot be read: {error.strerror}.", "Check its name and permissions."

@@ -167,7 +167,8 @@ def save_tensors(
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What save_tensors wrote. BadInput if absent, Untrusted if corrupt, oversized or not ours."""
     if not path.is_file():
-        raise BadInput(f"{path} is not a file.", "Check the name.")
+        reason = "is not a file" if path.exists() else "does not exist"
+        raise BadInput(f"{path} {reason}.", "Check the name.")
     with _damaged(path):
         _check_header(path)
         with safe_open(path, framework="pt") as file:

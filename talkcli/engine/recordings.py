@@ -13,6 +13,23 @@ FILM_SUFFIXES = (
 
 
 def recordings_in(folder: Path) -> list[Path]:
-    """The files of a folder that are recordings by their suffix, by name."""
-    suffixes = (*SOUND_SUFFIXES, *FILM_SUFFIXES)
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())
+    """The files of a folder that are recordings by their suffix, by name.
+
+    Hidden files are none, nor are films that stand beside a motion of their name: those were made here.
+    """
+    return sorted(path for path in folder.iterdir() if _is_recording(path))
+
+
+def _is_recording(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix not in (*SOUND_SUFFIXES, *FILM_SUFFIXES) or path.name.startswith(".") or not path.is_file():
+        return False
+    if suffix not in FILM_SUFFIXES or not path.with_suffix(".motion").exists():
+        return True
+    return suffix != ".mp4" and path.with_suffix(".mp4").exists()  # what that was made from
+
+
+def passed_over(folder: Path) -> int:
+    """How many files of a folder, hidden ones apart, `recordings_in` leaves out."""
+    there = sum(path.is_file() and not path.name.startswith(".") for path in folder.iterdir())
+    return there - len(recordings_in(folder))

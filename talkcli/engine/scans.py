@@ -92,7 +92,7 @@ def scanned_avatar(
     mesh = load_obj(mesh_path)
     hint = "Fetch it again, or unpack its archive again."
     if not len(mesh.uv_faces):
-        raise BadInput(f"{mesh_path} has no texture coordinates.", hint)
+        raise BadInput(f"{mesh_path} has no texture coordinates.", "Export it again with them.")
     lips = torch.zeros(0, dtype=torch.long)
     look = _matt_look(skin, largest)
     with reading(mesh_path, "the mesh of a head", hint):

@@ -48,7 +48,9 @@ OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 STDIN = Path("-")
 """What stands for the recording that is piped in."""
 
-CONVERT = "Convert it to a WAV file, for instance with: ffmpeg -i INPUT OUTPUT.wav"
+RECORD_AGAIN = "Record it again, or check how it was copied."
+
+CONVERT = "If it plays elsewhere, convert it: ffmpeg -i INPUT OUTPUT.wav"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Sound:
         """The mean of all channels."""
         mono = (block.mean(1, dtype=np.float32, keepdims=True) for block in self.blocks)
         return replace(self, channels=1, blocks=mono)
+
+    def only(self, channel: int) -> Sound:
+        """One channel, counted from 0."""
+        one = (np.ascontiguousarray(block[:, channel : channel + 1]) for block in self.blocks)
+        return replace(self, channels=1, blocks=one)
 
     def resampled(self, rate: int) -> Sound:
         """The same at another rate, as a stream: equal whatever the size of the blocks."""
@@ -128,7 +135,7 @@ def _decoded(file: BinaryIO, name: str) -> Iterator[Sound]:
     magic = file.read(4)
     file.seek(0)
     if not magic:
-        raise BadInput(f"{name} is empty.", "Record it again, or check how it was copied.")
+        raise BadInput(f"{name} is empty.", RECORD_AGAIN)
     opener = _open_sndfile if magic in _SNDFILE else _open_ffmpeg
     with opener(file, name) as sound:
         if sound.rate not in RATES:

@@ -28,6 +28,8 @@ _STRANGERS = ("F1", "F5", "F6", "F7", "F8", "M1", "M2", "M6")
 def _split_of(name: str) -> str | None:
     """Sentences 1 to 32 train, 33 to 36 validate, 37 to 40 test, with known people or others (B)."""
     subject, sentence = name.split("/")
+    if not sentence[-2:].isdecimal():
+        return None
     number = int(sentence[-2:])
     if subject in _TRAIN:
         return "train" if number <= 32 else "val" if number <= 36 else "test"
@@ -35,12 +37,12 @@ def _split_of(name: str) -> str | None:
 
 
 def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
-    """Every clip of a published split: `subject/eNN`, and how to get it."""
+    """Every clip: `subject/eNN`, and how to get it."""
     hint = "FaceFormer's code has it."
     shape = find(folder, "BIWI_topology.obj", "BIWI_topology.ply", "BIWI.ply", hint=hint)
     lips = find(folder, "lips_coordinates.npy", "lve.txt", hint="CodeTalker's code has it.")
     indices = load_indices(lips, BIWI_VERTS)
-    return sentences(folder, load_faces(shape), indices, BIWI_VERTS, _FPS, _split_of)
+    return sentences(folder, load_faces(shape), indices, BIWI_VERTS, _FPS)
 
 
 CORPUS = Corpus(
@@ -50,5 +52,6 @@ CORPUS = Corpus(
     splits=("train", "val", "test", "test-b"),
     read=_read,
     split_of=_split_of,
+    in_metres=False,
     made={"units": "about one face height; not metres"},
 )

@@ -22,5 +22,7 @@ class Corpus:
     """Name of a clip -> its split; None if it is in no published one."""
     made: Mapping[str, Any] = field(default_factory=dict)
     """What else clips.json says of how they were made."""
+    in_metres: bool = True
+    """Whether its lengths are known, so that a head can be told from what is none."""
     settings: type | None = None
     """Dataclass of its settings, changed by `talk prepare --set`."""

@@ -7,6 +7,7 @@ import importlib
 import io
 import pickle
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from pickletools import genops
 from typing import Any
@@ -22,12 +23,25 @@ from talkcli.engine.scans import load_obj
 
 
 def find(folder: Path, *names: str, hint: str) -> Path:
-    """The first of these file names that lies anywhere in the folder."""
+    """The first of these file names, in capitals or not, that lies anywhere in the folder."""
+    paths: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        paths.setdefault(path.name.lower(), path)
     for name in names:
-        paths = sorted(folder.rglob(name))
-        if paths:
-            return paths[0]
+        if name.lower() in paths:
+            return paths[name.lower()]
     raise MissingAsset(f"{folder} lacks {' or '.join(names)}.", hint)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder by name, hidden ones apart; none where there is no folder."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in paths if path.is_file() and not path.name.startswith(".")]
+
+
+def of_kind(files: Iterable[Path], suffix: str) -> dict[str, Path]:
+    """Those with a suffix, in capitals or not, by the rest of their names."""
+    return {path.stem: path for path in files if path.suffix.lower() == suffix}
 
 
 def load_array(path: Path) -> NDArray[Any]:
@@ -77,14 +91,15 @@ def load_templates(path: Path, verts: int) -> dict[str, Float[Tensor, "verts 3"]
     for subject, template in templates.items():
         if template.size != 3 * verts:
             raise BadInput(
-                f"{path}: {subject} has {template.size} numbers, not {verts} x 3.", "Fetch it again."
+                f"{path}: {subject} has {template.size} numbers, not {verts} x 3.",
+                "Give the templates of this corpus.",
             )
     return {subject: torch.tensor(t.reshape(-1, 3), dtype=torch.float32) for subject, t in templates.items()}
 
 
 def load_indices(path: Path, verts: int) -> Int[Tensor, " indices"]:
     """Vertex indices from .npy, or from text with commas or blanks; repeated ones stay."""
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         array = load_array(path)
         if array.dtype.kind not in "iu":
             raise BadInput(f"{path} holds {array.dtype}, not whole numbers.", "Give indices of vertices.")
@@ -100,7 +115,7 @@ def load_indices(path: Path, verts: int) -> Int[Tensor, " indices"]:
 
 def load_faces(path: Path) -> Int[Tensor, "faces 3"]:
     """The triangles of an .obj or .ply file; polygons are fanned."""
-    if path.suffix == ".obj":
+    if path.suffix.lower() == ".obj":
         return load_obj(path).faces
     import trimesh
 

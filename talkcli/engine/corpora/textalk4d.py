@@ -22,8 +22,9 @@ import torch
 
 from talkcli.engine.clips import Clip, TextureFrames
 from talkcli.engine.corpora.corpus import Corpus
-from talkcli.engine.corpora.foreign import load_indices
+from talkcli.engine.corpora.foreign import files_in, load_indices, of_kind
 from talkcli.engine.errors import BadInput, MissingAsset
+from talkcli.engine.gate import MOST_FRAMES_APART
 from talkcli.engine.motion import Motion, Vertices
 from talkcli.engine.pictures import picture_size
 from talkcli.engine.scans import LARGEST_SKIN, TEXTALK4D_UNIT, load_obj_vertices, scanned_avatar
@@ -67,18 +68,25 @@ def _read(folder: Path, settings: Settings = Settings()) -> Mapping[str, Callabl
 
 
 def _clip(person: Path, part: str, lips: Path | None, largest: int) -> Clip:
-    wav = person / "Records" / "enhanced_vocal.wav"
-    if not wav.is_file():
-        raise MissingAsset(f"There is no {wav}.", _AGAIN)
+    wav = of_kind(files_in(person / "Records"), ".wav").get("enhanced_vocal")
+    if wav is None:
+        raise MissingAsset(f"There is no {person / 'Records' / 'enhanced_vocal.wav'}.", _AGAIN)
     speech = load_speech(wav)
     meshes = _numbered(person / "Models", "face_aligned.obj")
-    count = min(len(meshes), int(speech.seconds * _FPS))
+    sounding = int(speech.seconds * _FPS)
+    count = min(len(meshes), sounding)
     if count < 2:
         raise BadInput(f"{wav} and {person / 'Models'} have fewer than two frames together.", _AGAIN)
     skins = _numbered(person / "Textures_512", "face.png")
     if len(skins) < count:
         missing = person / "Textures_512" / f"{len(skins) + 1:06d}" / "face.png"
         raise MissingAsset(f"There is no {missing}.", _AGAIN)
+    notes = speech.notes
+    if max(len(meshes), sounding) - count > MOST_FRAMES_APART:
+        notes = (
+            *notes,
+            f"{person} has {len(meshes)} meshes for {sounding} frames of sound: {count} are kept.",
+        )
     start, stop = {"whole": (0, count), "first": (0, count // 2), "second": (count // 2, count)}[part]
     large = person / "Models" / "000001" / "face.png"
     skin = large if large.is_file() else skins[0]
@@ -93,7 +101,7 @@ def _clip(person: Path, part: str, lips: Path | None, largest: int) -> Clip:
     for path in skins[start:stop]:
         _check(path, skins[0])
     return Clip(
-        Speech(sound, speech.notes),
+        Speech(sound, notes),
         Motion(_FPS, Vertices(torch.stack(offsets))),
         avatar,
         textures=TextureFrames(skins[0], tuple(skins[start:stop])),

@@ -31,6 +31,8 @@ _TEST = ("170809_00138", "170731_00024")
 def _split_of(name: str) -> str | None:
     """`subject/sentenceNN` -> the split it belongs to, if any."""
     subject, sentence = name.split("/")
+    if not sentence[-2:].isdecimal():
+        return None
     key, number = subject.removeprefix("FaceTalk_").removesuffix("_TA"), int(sentence[-2:])
     if key in _TRAIN:
         return "train"
@@ -40,14 +42,14 @@ def _split_of(name: str) -> str | None:
 
 
 def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
-    """Every clip of a published split: `subject/sentenceNN`, and how to get it."""
+    """Every clip: `subject/sentenceNN`, and how to get it."""
     shape = find(folder, "FLAME_sample.ply", hint="It lies in the template folder of VOCA's code.")
     masks = find(folder, "lips_coordinates.npy", "FLAME_masks.pkl", hint="Fetch FLAME's vertex masks.")
-    if masks.suffix == ".pkl":
+    if masks.suffix.lower() == ".pkl":
         lips = torch.from_numpy(load_arrays(masks)["lips"].astype("int64"))
     else:
         lips = load_indices(masks, VOCASET_VERTS)
-    return sentences(folder, load_faces(shape), lips, VOCASET_VERTS, _FPS, _split_of, every=2)
+    return sentences(folder, load_faces(shape), lips, VOCASET_VERTS, _FPS, every=2)
 
 
 CORPUS = Corpus(

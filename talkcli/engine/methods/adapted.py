@@ -43,6 +43,7 @@ def adapted(
     if tables["config"]:
         raise BadUsage(f"{next(iter(tables['config']))} is a setting of talk train.", "Leave it out.")
     clips, stages = clips_of_one(source), stages_of(method.adapt, talker, tables)
+    clips.check()
     if folder is not None:
         begin_run(folder, resume)
     yield from train(talker, stages, clips, seed=seed, device=device, folder=folder)

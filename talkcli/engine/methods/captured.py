@@ -10,13 +10,16 @@ from typing import Literal
 from PIL import Image
 from torch import Tensor
 
+from talkcli.engine.assets import DEFAULT_MODEL
+from talkcli.engine.clips import CONTENTS_FILE
 from talkcli.engine.errors import BadInput, BadUsage, pick
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.files import is_talk_file
-from talkcli.engine.methods import load_method, methods_that
+from talkcli.engine.methods import METHODS, load_method, methods_that
 from talkcli.engine.methods.method import Evidence, Method, Talker
+from talkcli.engine.recordings import recordings_in
 from talkcli.engine.sound import STDIN
-from talkcli.engine.speech import Speech, load_speech
+from talkcli.engine.speech import MIX, Speech, voice_in
 from talkcli.engine.video import is_film
 
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
@@ -41,7 +44,7 @@ def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
     A film is a voice too. A pipe or stdin cannot be looked into beforehand and is taken for a voice.
     """
     if source.is_dir():
-        return ("clips",)
+        return ("voice",) if _is_of_recordings(source) else ("clips",)
     if source == STDIN or not source.is_file():
         return ("voice",)
     if source.suffix == ".avatar" or is_talk_file(source):
@@ -49,6 +52,12 @@ def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
     if _is_picture(source):
         return ("picture",)
     return ("video", "voice") if is_film(source) else ("voice",)
+
+
+def _is_of_recordings(folder: Path) -> bool:
+    """Whether a folder is no prepared one and holds recordings."""
+    contents = [place / CONTENTS_FILE for place in (folder, folder.absolute().parent)]
+    return not any(map(Path.is_file, contents)) and bool(recordings_in(folder))
 
 
 def _is_picture(source: Path) -> bool:
@@ -61,10 +70,13 @@ def _is_picture(source: Path) -> bool:
         return False
 
 
-def captured(source: Path, talker: Talker, avatar: Avatar) -> tuple[Avatar, Speech | None]:
+def captured(
+    source: Path, talker: Talker, avatar: Avatar, channel: str = MIX
+) -> tuple[Avatar, Speech | None]:
     """The avatar with every style of the talker's method that the source shows, and the speech if it is that.
 
-    A recording may be a pipe, or stdin (`-`). BadUsage where the method takes no style from such a source.
+    A folder without clips.json is one voice in several recordings. A recording, of which `channel` is heard,
+    may be a pipe, or stdin (`-`). BadUsage where the method takes no style from such a source.
     """
     if source != STDIN and not source.exists():
         raise BadInput(f"{source} does not exist.", "Check the name.")
@@ -82,7 +94,7 @@ def captured(source: Path, talker: Talker, avatar: Avatar) -> tuple[Avatar, Spee
         raise _untaken(method, evidence[-1])
     kind = usable[0]
     if kind == "voice":
-        speech = load_speech(source)
+        speech = voice_in(source, channel)
         return method.captures[kind](talker, speech, avatar), speech
     return method.captures[kind](talker, source, avatar), None
 
@@ -121,9 +133,21 @@ def styles_of(avatar: Avatar, method: str) -> Mapping[str, Tensor]:
     return {name: style for name, style in avatar.styles.items() if name.split("/")[0] == method}
 
 
+def model_for(avatar: Avatar) -> str:
+    """The method by which an avatar speaks unasked: whose manner it holds, or DEFAULT_MODEL."""
+    methods = _manners(avatar)
+    known = [name for name in METHODS if name in methods]
+    return known[0] if known and DEFAULT_MODEL not in methods else DEFAULT_MODEL
+
+
 def unused_manner(talker: Talker, avatar: Avatar) -> str:
     """What to say where an avatar's manner is for other methods than the talker's; else nothing."""
-    methods = sorted({name.split("/")[0] for name in avatar.styles})
+    methods = _manners(avatar)
     if not methods or talker.method in methods:
         return ""
     return f"{avatar.name}'s manner is for {' or '.join(methods)}: --model {methods[0]} would use it."
+
+
+def _manners(avatar: Avatar) -> list[str]:
+    """The methods in whose manner an avatar can speak."""
+    return sorted({name.split("/")[0] for name in avatar.styles})

@@ -92,6 +92,7 @@ def plan_for(
     for table, changed in by_stage(changes, method.stages, method.config).items():
         tables[table] = merged(tables[table], changed)
     clips = ClipSet(folder, "train" if "train" in load_contents(folder).splits else None)
+    clips.check()
     if start is None:
         torch.manual_seed(seed)
         talker = _untrained(method, size or listed_size, clips, tables["config"])
@@ -166,9 +167,17 @@ def states_in(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.state"))
 
 
-def check_run(output: Path) -> None:
-    """BadUsage where an unfinished run for this output would be lost."""
-    if states_in(folder := run_folder(output)):
+def check_run(output: Path, resume: bool = False) -> None:
+    """BadUsage where an unfinished run for this output would be lost, or a finished one is to be resumed."""
+    states = states_in(folder := run_folder(output))
+    if resume and not states and output.exists():
+        raise BadUsage(
+            f"{output} is finished: nothing is left to resume.",
+            f"Train it further: --from {output} --steps N -o ANOTHER{output.suffix}"
+            if output.suffix == ".ckpt"
+            else "Give --overwrite to begin anew.",
+        )
+    if states and not resume:
         raise BadUsage(
             f"{folder} holds an unfinished run.", "Give --resume to go on, or --overwrite to begin anew."
         )

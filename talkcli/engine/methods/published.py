@@ -28,7 +28,8 @@ def published_files(method: Method, given: Mapping[str | None, Path]) -> list[Pa
         raise BadUsage(f"These are not the files of which {method.name} is made.", hint)
     for path in files.values():
         if not path.is_file():
-            raise BadInput(f"{path} is not a file.", "Check the name.")
+            reason = "is not a file" if path.exists() else "does not exist"
+            raise BadInput(f"{path} {reason}.", "Check the name.")
     return [files[name] for name in names]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from talkcli.engine.audio.alignment import align
 from talkcli.engine.errors import BadInput
 from talkcli.engine.recordings import recordings_in
-from talkcli.engine.speech import Speech, load_speech
+from talkcli.engine.speech import Speech, speech_as_recorded
 from talkcli.engine.studio.espeak import Request, espeak
 from talkcli.engine.studio.ipa import phone_of
 from talkcli.engine.studio.voices import LEVEL, Utterance
@@ -88,7 +88,7 @@ def read_aloud(reader: Reader, rng: np.random.Generator) -> list[tuple[str, Utte
 @lru_cache(maxsize=KEPT)
 def aligned(audio: Path, language: str) -> tuple[str, Utterance] | None:
     """Words and sound of one recording; None where it is too long, or its words are not found in it."""
-    speech = load_speech(audio)
+    speech = speech_as_recorded(audio)
     if speech.seconds > _LONGEST_SECONDS:
         return None
     transcript = audio.with_suffix(".txt")

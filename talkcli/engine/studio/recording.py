@@ -21,6 +21,7 @@ from talkcli.engine.editing.moods import MOODS
 from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.gate import check_clip
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.studio.performance import Manner, delivered, draw_manner, perform
@@ -214,6 +215,7 @@ def _in_studio(parts: Sequence[Utterance], rng: np.random.Generator) -> Utteranc
 def _write(plan: RecordingPlan, folder: Path, name: str) -> float:
     torch.set_num_threads(1)
     clip = record(plan, name)
+    check_clip(clip.speech, clip.motion, clip.avatar)
     save_clip(clip, folder, name)
     return clip.speech.seconds
 

@@ -93,6 +93,24 @@ def as_toml(values: Mapping[str, Any], at: str = "") -> str:
     return "\n".join(lines)
 
 
+def by_dotted_name(settings: Mapping[str, Any], at: str = "") -> dict[str, str]:
+    """Each setting of a run as `--set` takes it: `config.features`, `memorise.lr` -> its value in TOML.
+
+    What has an option of its own (model, size, seed) is left out.
+    """
+    names: dict[str, str] = {}
+    for key, value in settings.items():
+        name = f"{at}{key}"
+        if isinstance(value, Mapping):
+            names |= by_dotted_name(value, f"{name}.")
+        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping):
+            for place, part in enumerate(value):
+                names |= by_dotted_name(part, f"{name}.{place}.")
+        elif at:
+            names[name] = _inline(value)
+    return names
+
+
 def _inline(value: Any) -> str:
     """A plain value, a list, or a table within a list."""
     if isinstance(value, Mapping):
