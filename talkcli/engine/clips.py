@@ -39,7 +39,7 @@ from talkcli.engine.speech import Speech, save_speech, speech_as_recorded
 from talkcli.engine.struct import S, TensorStruct, stack, tracks
 
 CONTENTS_FILE = "clips.json"
-T = TypeVar("T")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _save_textures(textures: TextureFrames, folder: Path) -> None:
             shutil.copyfile(source, folder / f"{name}.png")
 
 
-def write_all(tasks: Mapping[str, Callable[[], T]], jobs: int) -> Iterator[tuple[str, T]]:
+def write_all(tasks: Mapping[str, Callable[[], _Result]], jobs: int) -> Iterator[tuple[str, _Result]]:
     """Do every task, in `jobs` processes if more than one; yields names with what their tasks return."""
     if jobs == 1 or len(tasks) < 2:
         for name, task in tasks.items():
