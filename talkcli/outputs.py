@@ -28,6 +28,8 @@ class Batch:
     tasks: tuple[Task, ...]
     skipped: int = 0
     """Files of the given folders that are no recordings."""
+    folder: Path | None = None
+    """Where the outputs go, to be made if need be."""
 
     @property
     def outputs(self) -> list[Path]:
@@ -38,8 +40,13 @@ class Batch:
         for task in self.tasks:
             for path in task.outputs:
                 suffix = options.known_format(path, background, also=(MOTION,))
-                folder = suffix in options.FOLDERS
-                console.claim(path, overwrite, (task.audio, *inputs), folder=folder, parents=True)
+                console.claim(
+                    path,
+                    overwrite,
+                    (task.audio, *inputs),
+                    folder=suffix in options.FOLDERS,
+                    parents=self.folder is not None,
+                )
 
 
 def batch_of(audio: Sequence[Path], output: Path | None, formats: str | None = None) -> Batch:
@@ -53,7 +60,7 @@ def batch_of(audio: Sequence[Path], output: Path | None, formats: str | None = N
     several = len(recordings) > 1 or any(path.is_dir() for path in audio)
     suffixes = parse_formats(formats) if formats is not None else (".mp4", MOTION)
     if output is None or _is_folder(output, several):
-        return Batch(_named_for(recordings, output, suffixes), skipped)
+        return Batch(_named_for(recordings, output, suffixes), skipped, output)
     if formats is not None:
         raise BadUsage(f"{output} says its format.", "Leave --format out, or give a folder with --output.")
     if len(recordings) > 1:
