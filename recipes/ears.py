@@ -9,6 +9,9 @@ assets/ears.ckpt; CHOOSING are voices of people whom CLIPS' train split has not,
 2. Teaches the head (`training.hearing`) on CLIPS; goes on where it was stopped.
 3. Counts what it hears rightly on CHOOSING, beside the ear of memorytalker's checkpoint, and writes that into
    the provenance.
+
+The one that ships took sixteen minutes of one core. It learnt from 4,430 clips: recipes/studio.toml with the
+readers of Asterisk, LibriSpeech and speechocean762, --set speakers=120 --set takes=20 --set readings=120.
 """
 
 from __future__ import annotations
