@@ -28,6 +28,9 @@ from talkcli.engine.studio.scanned.shapes import ARKIT, SHAPE_NAMES
 
 PEOPLE = 10
 
+SLIVER = 2e-8
+"""Twice the area, square metres, of triangles that contact has pressed flat in a corner of the mouth."""
+
 CARUNCLE = 0.004
 """Metres from the inner canthus within which shut lids fold into each other, out of sight."""
 
@@ -200,7 +203,9 @@ def test_no_turn_of_the_head_folds_the_skin(degrees: tuple[float, float, float])
 
     for person in people()[:4]:
         moved = model().turned(person.neutral[None], "neck", model().joints_of(person.neutral), rotation)[0]
-        assert ((normals(person.neutral) * normals(moved)).sum(1) > 0).all()
+        calm = normals(person.neutral)
+        real = calm.norm(dim=1) > SLIVER
+        assert ((calm * normals(moved)).sum(1) > 0)[real].all() and real.float().mean() > 0.999
 
 
 def test_shoulders_stay_when_the_neck_turns():
@@ -277,7 +282,7 @@ def test_frames_do_not_see_each_other():
 def test_a_person_at_rest_stays_and_nothing_of_them_crosses():
     for person in people():
         again = model().settled(person.neutral)
-        torch.testing.assert_close(again, person.neutral, atol=2e-4, rtol=0)
+        torch.testing.assert_close(again, person.neutral, atol=1e-6, rtol=0)
         assert not cut_lips(person.neutral, 1e-4)
         assert not cut_lids(person.neutral, 1e-4)
         assert gaps(person.neutral[None]).max() < 4e-4

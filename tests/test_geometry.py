@@ -77,8 +77,7 @@ def test_shapes_are_the_vertices_they_stand_for():
 def test_rest_is_the_neutral_face():
     still = Coefficients(torch.zeros(2, len(model().shapes)), torch.zeros(2, 3))
     moved = vertices(motion(still), person())
-    away = (moved - person().neutral).norm(dim=-1)
-    assert away.max() < 1.5e-4 and (away > 1e-6).float().mean() < 0.04  # lips that touch settle once more
+    assert (moved - person().neutral).norm(dim=-1).max() < 1e-6
 
 
 def test_missing_coefficients_are_zero():
@@ -110,8 +109,7 @@ def test_ranges_and_chunks_are_cut_from_the_whole(kind: str):
     assert whole.shape == (FRAMES, count, 3) and whole.dtype == torch.float32
     part, parts = vertices(track, person(), 2, 7), torch.cat(list(chunks(track, person(), 4)))
     for away in ((part - whole[2:7]).norm(dim=-1), (parts - whole).norm(dim=-1)):
-        # a product of matrices rounds otherwise in another size, and lips that just touch magnify it
-        assert away.max() < 3e-4 and (away > 1e-6).float().mean() < 1e-3
+        assert away.max() < 1e-6
     torch.testing.assert_close(rig_weights(track, person(), 2, 7), rig_weights(track, person())[2:7])
 
 
@@ -153,7 +151,7 @@ def test_weights_are_recovered_from_the_vertices_they_made():
     assert recovered.min() >= 0 and recovered.max() <= 1
     for name in ("jawOpen", "mouthSmileLeft", "browInnerUp"):
         column = model().shape_names.index(name)
-        torch.testing.assert_close(recovered[:, column], truth[:, column], atol=0.05, rtol=0)
+        torch.testing.assert_close(recovered[:, column], truth[:, column], atol=0.035, rtol=0)
 
 
 def test_jaw_rotation_counts_as_jaw_open():

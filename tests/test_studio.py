@@ -68,9 +68,9 @@ def test_lips_touch_on_every_closure_and_rest_in_silence(clips: Path) -> None:
         for phone, start, end in clip.phones.segments:
             near = gap[max(0, int(30 * start) - 1) : int(30 * end) + 2]
             if phone in ("P", "B", "M"):
-                assert near.min() < 5e-4, (phone, start)
+                assert near.min() < 3e-4, (phone, start)
             if phone == "SIL" and end - start > 0.4:
-                assert gap[int(30 * start) + 5 : int(30 * end) - 4].max() < 5e-4, (phone, start)
+                assert gap[int(30 * start) + 5 : int(30 * end) - 4].max() < 3e-4, (phone, start)
         assert gap.max() > 4e-3
 
 

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.face.lid_contact import LidContact, fitted_shapes, settle_lids
-from talkcli.engine.face.lip_contact import LipContact, closing, settle_lips
-from talkcli.engine.face.teeth_contact import DentalArch, off_teeth
+from talkcli.engine.face.lip_contact import LipContact, closing, parted_lips, settled_lips
+from talkcli.engine.face.teeth_contact import DentalArch, off_teeth, out_of_teeth
 from talkcli.engine.struct import TensorStruct
 
 
@@ -43,10 +43,13 @@ class FaceContact(TensorStruct):
         neutral: Float[Tensor, "verts 3"],
     ) -> None:
         """In place: faces (metres, before head pose) with every touch resolved; a resting face stays."""
-        lips = vertices[:, self.mouth.rings]
-        for arch in (self.upper_teeth, self.lower_teeth):
+        lips, arches = vertices[:, self.mouth.rings], (self.upper_teeth, self.lower_teeth)
+        for arch in arches:
             lips = off_teeth(lips, self.mouth.upper, arch, vertices, template)
-        vertices[:, self.mouth.rings] = lips
-        settle_lips(vertices, self.mouth)
+        still = template[self.mouth.rings]
+        lips = parted_lips(settled_lips(lips, self.mouth), self.mouth, still)
+        for arch in arches:
+            lips = out_of_teeth(lips, arch, vertices, template)
+        vertices[:, self.mouth.rings] = parted_lips(lips, self.mouth, still)
         for eye in (self.left, self.right):
             settle_lids(vertices, eye, template, neutral)

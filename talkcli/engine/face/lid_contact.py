@@ -26,6 +26,9 @@ _FOLDED, _FOLD = (0.15, 0.4, 0.7, 0.9, 1.0, 1.0, 1.0), 0.002
 SMALLEST = 0.001
 """Metres: lids that lie nearer at rest, next to a canthus, are taken to be so far apart."""
 
+_KNOTS = 41
+"""Of an eyeball's outline, from the pole of its cornea to its back."""
+
 NARROW, _WIDE = 0.4, 2.5
 """The least and most that the shapes of the eyes are scaled to a face's own aperture."""
 
@@ -94,8 +97,9 @@ def settle_lids(
     bare = _lifted(lids[:, : len(skin)], neutral[skin] - centre, eye.clearance, ball, rest_ball)
     vertices[:, eye.lids] = torch.cat([bare, lids[:, len(skin) :]], 1) + centre
     vertices[:, eye.edge] = _joined(vertices[:, eye.edge] - centre, calm, eye) + centre
-    over, under = _parted(*(vertices[:, loops] - centre for loops in (eye.over, eye.under)))
-    outer = _between(vertices[:, eye.outer] - centre, over[:, :, 0], under[:, :, 0])
+    width = _width(neutral[None, eye.over] - centre, neutral[None, eye.under] - centre)
+    over, under = _parted(vertices[:, eye.over] - centre, vertices[:, eye.under] - centre, width)
+    outer = _between(vertices[:, eye.outer] - centre, over[:, :, 0], under[:, :, 0], width[:, :, 0])
     for loops, margin in ((eye.over, over), (eye.under, under), (eye.outer, outer)):
         vertices[:, loops] = margin + centre
 
@@ -106,7 +110,7 @@ def _closure(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "fram
     sign = torch.where(eye.upper, 1.0, -1.0)
     gap, full = (sign * (at - at[..., eye.opposite]) for at in (now, rest))
     canthus = eye.opposite == torch.arange(len(eye.opposite))
-    openness = (gap / full.clamp(min=SMALLEST / calm.norm(dim=1))).masked_fill(canthus, 1.0)
+    openness = (1 - (full - gap) / full.clamp(min=SMALLEST / calm.norm(dim=1))).masked_fill(canthus, 1.0)
     return ((1 - _zipped(openness)) / (1 - _SEAL)).clamp(0, 1) ** SUDDEN
 
 
@@ -128,23 +132,30 @@ def _joined(edge: Tensor, calm: Tensor, eye: LidContact) -> Float[Tensor, "frame
     return torch.lerp(edge, (edge + edge[:, eye.opposite]) / 2, done)
 
 
-def _parted(over: Tensor, under: Tensor) -> tuple[Tensor, Tensor]:
+def _width(over: Tensor, under: Tensor) -> Float[Tensor, "frames loops pairs"]:
+    """How wide the gap between the lids' margins is, metres."""
+    return (_elevation(over) - _elevation(under)) * over.norm(dim=-1)
+
+
+def _narrowed(width: Tensor, calm: Tensor) -> Tensor:
+    """How near margins are that fold when they are: 0 where they are as wide apart as at rest, to 1."""
+    return ((calm.clamp(max=_FOLD) - width) / _FOLD).clamp(0, 1)
+
+
+def _parted(over: Tensor, under: Tensor, calm: Tensor) -> tuple[Tensor, Tensor]:
     """The lids' margins without crossing; next to the inner canthus, where they fold, face to face."""
     fold = torch.zeros(over.shape[2])
     fold[-len(_FOLDED) :] = torch.tensor(_FOLDED)
-    distance = over.norm(dim=-1)
-    gap = (_elevation(over) - _elevation(under)) * distance
-    between = (under - over) * ((1 - gap / _FOLD).clamp(0, 1) * fold / 2)[..., None]
+    between = (under - over) * (_narrowed(_width(over, under), calm) * fold / 2)[..., None]
     over, under = over + between, under - between
-    apart = (_APART / distance - _elevation(over) + _elevation(under)).clamp(min=0) / 2
+    apart = (_APART / over.norm(dim=-1) - _elevation(over) + _elevation(under)).clamp(min=0) / 2
     return _turned(over, apart), _turned(under, -apart)
 
 
-def _between(outer: Tensor, over: Tensor, under: Tensor) -> Float[Tensor, "frames loops 3"]:
+def _between(outer: Tensor, over: Tensor, under: Tensor, calm: Tensor) -> Float[Tensor, "frames loops 3"]:
     """The outer canthus at the height where the lids beside it meet, the nearer the more they are shut."""
-    high, low = _elevation(over), _elevation(under)
-    near = (1 - (high - low) * over.norm(dim=-1) / _FOLD).clamp(0, 1)
-    return _turned(outer, near * ((high + low) / 2 - _elevation(outer)))
+    middle = (_elevation(over) + _elevation(under)) / 2
+    return _turned(outer, _narrowed(_width(over, under), calm) * (middle - _elevation(outer)))
 
 
 def _elevation(points: Tensor) -> Tensor:
@@ -174,19 +185,27 @@ def _turned(lids: Tensor, turn: Tensor) -> Tensor:
 def _lifted(lids: Tensor, rest: Tensor, clearance: Tensor, ball: Tensor, rest_ball: Tensor) -> Tensor:
     """Lids pushed out along the radius where they would enter the eyeball or its cornea."""
     pole = rest_ball.norm(dim=1).argmax()
-    angles = torch.nn.functional.cosine_similarity(rest_ball, rest_ball[pole][None], dim=1)
-    order = angles.clamp(-1, 1).acos().argsort()
-    knots, radii = angles.clamp(-1, 1).acos()[order], rest_ball[order].norm(dim=1)
+    radii = _outline(rest_ball, rest_ball[pole])
 
     def surface(points: Tensor, gaze: Tensor) -> Tensor:
-        off = torch.nn.functional.cosine_similarity(points, gaze, dim=-1).clamp(-1, 1).acos()
-        right = torch.searchsorted(knots, off.contiguous()).clamp(1, len(knots) - 1)
-        low, high = knots[right - 1], knots[right]
-        part = ((off - low) / (high - low + 1e-9)).clamp(0, 1)
-        return torch.lerp(radii[right - 1], radii[right], part)
+        at = _off_axis(points, gaze) / torch.pi * (len(radii) - 1)
+        left = at.floor().clamp(max=len(radii) - 2).long()
+        return torch.lerp(radii[left], radii[left + 1], at - left)
 
     near = rest.norm(dim=-1) - surface(rest, rest_ball[pole].expand_as(rest))
     gaze = ball[:, pole][:, None].expand_as(lids)
     distance = lids.norm(dim=-1)
     floor = surface(lids, gaze) + torch.minimum(near, clearance)
     return lids * (torch.maximum(distance, floor) / distance)[..., None]
+
+
+def _off_axis(points: Tensor, axis: Tensor) -> Tensor:
+    """Radians between points and an axis, 0 to pi."""
+    return torch.atan2(torch.linalg.cross(points, axis).norm(dim=-1), (points * axis).sum(-1))
+
+
+def _outline(ball: Float[Tensor, "ball_verts 3"], axis: Float[Tensor, " 3"]) -> Float[Tensor, " knots"]:
+    """How far an eyeball reaches, metres, at even angles off its axis from 0 to pi: a solid of revolution."""
+    knots = torch.linspace(0, torch.pi, _KNOTS)
+    near = (-((knots[:, None] - _off_axis(ball, axis.expand_as(ball))) / knots[1]).square()).softmax(1)
+    return near @ ball.norm(dim=1)

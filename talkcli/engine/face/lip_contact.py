@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from talkcli.engine.face.lip_surfaces import part_lips
 from talkcli.engine.struct import TensorStruct
 
 _FOLLOW = (0.15, 0.3, 0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 0.95, 0.8, 0.6, 0.4, 0.2, 0.08)
@@ -25,20 +26,18 @@ STATIONS, DEPTHS = 31, 16
 _SEAL, _REACH = 0.0005, 0.0014
 """Metres: gaps under SEAL are shut, gaps over REACH are left alone."""
 
-LIP_AIR = 0.0002
-"""Metres that stay between shut lips, so that their triangles do not cut each other."""
+LIP_AIR, _LEAST_AIR = 0.0002, 0.0001
+"""Metres: the most and the least that stays between shut lips, so that their triangles do not cut each
+other. Lips in between are left alone."""
 
 HALF_OPEN, _PRESS, MENDED, _ROUNDS = 0.45, 0.0003, 0.006, 3
 """The weight at which mouthClose is fitted, how far lips press then and the most that is mended, metres."""
 
+_LOOSE = (0.0, 0.0, 0.0, 0.0003, 0.0006)
+"""Metres that facing columns, from a corner on, may be further out of line than on the mean face."""
+
 _FAR = 1.0
 """Metres: where a lip is said to be that is not there."""
-
-_FOLDED, _FOLD = (1.0, 0.9, 0.7, 0.45, 0.2), 0.003
-"""How closely columns next to a corner meet those of the other lip, and from which gap on, metres."""
-
-SKIN_DEEP = 0.003
-"""Metres behind its surface that a lip is pressed flat."""
 
 
 class LipContact(TensorStruct):
@@ -71,14 +70,46 @@ class Slit(NamedTuple):
         return (self.roof - self.floor).amin(-1).clamp(max=_FAR)
 
 
-def settle_lips(vertices: Float[Tensor, "frames verts 3"], mouth: LipContact) -> None:
-    """In place: no lip crosses the other, gaps too thin to be meant are shut, over-closed lips press flat."""
-    lips = vertices[:, mouth.rings]
+def settled_lips(
+    lips: Float[Tensor, "frames rings columns 3"], mouth: LipContact
+) -> Float[Tensor, "frames rings columns 3"]:
+    """No lip crosses the other, gaps too thin to be meant are shut, lips that press bulge."""
     gaps = measured(lips, mouth).gaps
-    shut = torch.where(gaps < _REACH, ((gaps - _SEAL) / (1 - _SEAL / _REACH)).clamp(min=LIP_AIR), gaps)
+    drawn = ((gaps - _SEAL) / (1 - _SEAL / _REACH)).clamp(min=LIP_AIR)
+    shut = torch.where(gaps < _REACH, torch.minimum(gaps, drawn), gaps).clamp(min=_LEAST_AIR)
     lips = moved(lips, mouth, smoothed(shut - gaps), smoothed((-gaps).clamp(min=0)))
-    lips = moved(lips, mouth, (LIP_AIR - measured(lips, mouth).gaps).clamp(min=0))
-    vertices[:, mouth.rings] = _folded(_pressed_flat(_folded(lips, mouth), mouth), mouth)
+    return moved(lips, mouth, _within((_LEAST_AIR - measured(lips, mouth).gaps).clamp(min=0)))
+
+
+def parted_lips(
+    lips: Float[Tensor, "frames rings columns 3"],
+    mouth: LipContact,
+    template: Float[Tensor, "rings columns 3"],
+) -> Float[Tensor, "frames rings columns 3"]:
+    """What still crosses meets halfway, triangle by triangle, in the corners column by column."""
+    out = _folded(lips, mouth, template)
+    touching = out[:, TOUCHING].double().contiguous()
+    part_lips(touching.numpy(), mouth.corner, _LEAST_AIR)
+    out[:, TOUCHING] = touching.float()
+    return out
+
+
+def _folded(lips: Tensor, mouth: LipContact, template: Tensor) -> Float[Tensor, "frames rings columns 3"]:
+    """Next to a corner, where lips fold into each other, facing columns are as far apart as on the mean face
+    at most, and the more so the nearer they are."""
+    columns, corner = len(mouth.upper), mouth.corner
+    steps = torch.arange(1, len(_LOOSE) + 1)
+    above = torch.cat([steps, corner - steps])
+    below = torch.cat([columns - steps, corner + steps])
+    between, calm = lips[:, :, below] - lips[:, :, above], template[:, below] - template[:, above]
+    gap = -between[..., 1]
+    level = between * torch.tensor([1.0, 0.0, 1.0])
+    most = calm[..., ::2].norm(dim=-1) + torch.tensor(_LOOSE).repeat(2) + gap.clamp(min=0)
+    step = level * (1 - most / level.norm(dim=-1).clamp(min=1e-9)).clamp(min=0)[..., None] / 2
+    out = lips.clone()
+    out[:, :, above] += step
+    out[:, :, below] -= step
+    return out
 
 
 def closing(
@@ -94,24 +125,6 @@ def closing(
         parting = smoothed(-_PRESS - measured(lips, mouth).gaps.clamp(max=MENDED))
         close[mouth.rings] += (moved(lips, mouth, parting) - lips)[0] / HALF_OPEN
     return close
-
-
-def _folded(lips: Tensor, mouth: LipContact) -> Tensor:
-    """Next to a corner, where lips fold into each other, loops that are near meet column by column."""
-    columns, corner = len(mouth.upper), mouth.corner
-    steps = torch.arange(1, len(_FOLDED) + 1)
-    above = torch.cat([steps, corner - steps])
-    below = torch.cat([columns - steps, corner + steps])
-    share = torch.tensor(_FOLDED).repeat(2)
-    between = lips[:, :, below] - lips[:, :, above]
-    gap = -between[..., 1]
-    near = (1 - gap / _FOLD).clamp(0, 1) * share / 2
-    apart = (LIP_AIR - gap).clamp(min=0) / 2
-    step = torch.stack([between[..., 0] * near, apart, between[..., 2] * near], -1)
-    out = lips.clone()
-    out[:, :, above] += step
-    out[:, :, below] -= step
-    return out
 
 
 def stations_of(mouth: LipContact) -> Float[Tensor, " stations"]:
@@ -159,9 +172,14 @@ def _envelope(profiles: Tensor, depths: Tensor) -> Float[Tensor, "frames station
     return height.masked_fill((part < 0) | (part > 1), -_FAR).amax(1)
 
 
+def _within(values: Float[Tensor, "frames stations"]) -> Float[Tensor, "frames stations"]:
+    """The same without the corners, where lips end and a gap means nothing."""
+    return torch.nn.functional.pad(values[:, 1:-1], (1, 1))
+
+
 def smoothed(values: Float[Tensor, "frames stations"]) -> Float[Tensor, "frames stations"]:
     """Evened out along the lips, 0 at their corners."""
-    padded = torch.nn.functional.pad(values[:, 1:-1], (1, 1))
+    padded = _within(values)
     return torch.nn.functional.pad((padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4, (1, 1))
 
 
@@ -191,27 +209,3 @@ def _read(values: Tensor, at: Tensor) -> Tensor:
     part, index = at - left, left.long().flatten(1)
     low, high = torch.gather(values, 1, index), torch.gather(values, 1, index + 1)
     return torch.lerp(low.view_as(part), high.view_as(part), part)
-
-
-def _pressed_flat(lips: Tensor, mouth: LipContact) -> Tensor:
-    """What still crosses meets halfway: surfaces in contact take the same form."""
-    slit = measured(lips, mouth)
-    crossing = (slit.floor + LIP_AIR - slit.roof).clamp(min=0) / 2
-    inner = lips[:, TOUCHING]
-    place = (inner[..., 0] - slit.middle[:, :, None]) / slit.half[:, :, None]
-    at = (place.clamp(-1, 1).asin() / torch.pi + 0.5) * (STATIONS - 1)
-    station = at.round().long().clamp(0, STATIONS - 1).flatten(1)
-    low, high = (torch.gather(slit.depths[..., k], 1, station).view_as(at) for k in (0, -1))
-    along = (inner[..., 2] - low) / (high - low).clamp(min=1e-6) * (DEPTHS - 1)
-    cell = station * DEPTHS + along.round().long().clamp(0, DEPTHS - 1).flatten(1)
-    within = (along > -0.5) & (along < DEPTHS - 0.5) & (high > low)
-    push, roof, floor = (
-        torch.gather(v.flatten(1), 1, cell).view_as(at) for v in (crossing, slit.roof, slit.floor)
-    )
-    behind = torch.where(mouth.upper, inner[..., 1] - roof, floor - inner[..., 1])
-    share = (1 - behind / SKIN_DEEP).clamp(0, 1) * within
-    sign = torch.where(mouth.upper, 1.0, -1.0)
-    sign[0] = sign[mouth.corner] = 0.0
-    out = lips.clone()
-    out[:, TOUCHING, :, 1] += push * share * sign
-    return out

@@ -23,8 +23,12 @@ LEAVING = (1.0,) * 12 + (0.85, 0.65, 0.4, 0.2)
 UNDER = (0.15, 0.3, 0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 0.95, 0.8, 0.6, 0.4, 0.2, 0.08)
 """And of a lip that slides under an edge."""
 
-EDGE_WINS = 0.6
-"""A lip slides past an edge where that is shorter than this part of the way round the wall."""
+EDGE_WINS, _UNDECIDED = 0.75, 0.3
+"""A lip slides past an edge where that is shorter than this part of the way round the wall, by less the
+nearer to it, over so large a part of the way."""
+
+_TOUCHED = 0.0003
+"""Metres in the wall from which on a loop counts in full for the way past its edge."""
 
 
 class DentalArch(TensorStruct):
@@ -71,6 +75,19 @@ def off_teeth(
     return (still + arch.axis) @ turn[:, None] + shift[:, None, None]
 
 
+def out_of_teeth(
+    lips: Float[Tensor, "frames rings columns 3"],
+    arch: DentalArch,
+    vertices: Float[Tensor, "frames verts 3"],
+    template: Float[Tensor, "verts 3"],
+) -> Float[Tensor, "frames rings columns 3"]:
+    """What lips have entered a wall since, they leave straight."""
+    turn, shift = arch.placed(vertices, template)
+    still = (lips - shift[:, None, None]) @ torch.linalg.inv(turn)[:, None] - arch.axis
+    still = still + _outward(still) * _pushed(still, arch)[..., None]
+    return (still + arch.axis) @ turn[:, None] + shift[:, None, None]
+
+
 def entered(
     lips: Float[Tensor, "frames rings columns 3"],
     arch: DentalArch,
@@ -89,11 +106,10 @@ def _past_edge(still: Tensor, other: Tensor, arch: DentalArch) -> Tensor:
         ..., 0
     ]
     sign = -1.0 if arch.upper else 1.0
-    over = ((edge - still[..., 1]) * sign + _APART) * (out > 0)
+    over = ((edge - still[..., 1]) * sign + _APART) * (out / _TOUCHED).clamp(max=1)
     past, round_ = over.amax(1), out.amax(1)
-    slides = ((past < EDGE_WINS * round_) & other).float()
-    way = sign * (past * slides)
-    way = torch.where(way.abs() > _evened(way).abs(), way, _evened(way)) * other
+    slides = ((EDGE_WINS * round_ - past) / (_UNDECIDED * round_ + 1e-6)).clamp(0, 1) * other
+    way = sign * torch.maximum(past * slides, _evened(past * slides)) * other
     moved = torch.zeros_like(still)
     moved[..., 1] = way[:, None] * torch.tensor(UNDER)[:, None]
     return still + moved

@@ -30,8 +30,8 @@ SEX, SEX_SPREAD = 1.1, 0.35
 EVENNESS = 0.55
 """Share of a code's asymmetry that is kept: half a millimetre is left."""
 
-_ROUNDS = 4
-"""Times that contact is resolved at rest: then it changes nothing any more."""
+_ROUNDS, _SETTLED = 30, 3e-7
+"""Times at most that contact is resolved at rest, until it moves nothing by so many metres any more."""
 
 FRIENDLY: Mapping[str, float] = {
     "mouthSmileLeft": 0.19, "mouthSmileRight": 0.16, "mouthDimpleLeft": 0.05, "mouthDimpleRight": 0.06,
@@ -109,8 +109,11 @@ def neutral_of(code: Float[Tensor, " n"], age: float = AGED) -> Float[Tensor, "v
 
 
 def _settled(face: Float[Tensor, "verts 3"]) -> Float[Tensor, "verts 3"]:
+    model = load_face_model()
     for _ in range(_ROUNDS):
-        face = load_face_model().settled(face)
+        face, before = model.settled(face), face
+        if (face - before).abs().max() < _SETTLED:
+            break
     return face
 
 
