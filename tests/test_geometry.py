@@ -151,7 +151,7 @@ def test_weights_are_recovered_from_the_vertices_they_made():
     assert recovered.min() >= 0 and recovered.max() <= 1
     for name in ("jawOpen", "mouthSmileLeft", "browInnerUp"):
         column = model().shape_names.index(name)
-        torch.testing.assert_close(recovered[:, column], truth[:, column], atol=0.035, rtol=0)
+        torch.testing.assert_close(recovered[:, column], truth[:, column], atol=0.05, rtol=0)
 
 
 def test_jaw_rotation_counts_as_jaw_open():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from talkcli.engine.compiled import exact
-
-Array = np.ndarray
 
 _ROUNDS = 12
 
@@ -20,7 +19,7 @@ _BEND = 2
 _BINS = 64
 
 
-def part_lips(lips: Float[Array, "frames rings columns 3"], corner: int, air: float) -> None:
+def part_lips(lips: Float[NDArray, "frames rings columns 3"], corner: int, air: float) -> None:
     """In place: every vertex of one lip at least `air` metres above, or below, the triangles of the other.
 
     Vertical distances; columns 0 and `corner` are the corners, those between them the upper lip.
