@@ -125,6 +125,19 @@ Avatar = Annotated[
 Channel = Annotated[
     str, typer.Option("--channel", help="Of the recording: mix, left, right, 1, 2 ..., or the loudest.")
 ]
+Strength = Annotated[float, typer.Option("--strength", help="Of the mouth: 0.8 is calmer, 1.2 livelier.")]
+Smooth = Annotated[float, typer.Option("--smooth", metavar="MS", help="Average the speaking over so long.")]
+Offset = Annotated[
+    float, typer.Option("--offset", metavar="MS", help="Speak so much later than the sound, or earlier: -40.")
+]
+Life = Annotated[
+    float, typer.Option("--life", help="Blinks, glances, brows and head movement: 0 is none, 1 all.")
+]
+Head = Annotated[float | None, typer.Option("--head", help="Head movement alone.", show_default="--life")]
+Gaze = Annotated[float | None, typer.Option("--gaze", help="Glances alone.", show_default="--life")]
+Blinks = Annotated[
+    float | None, typer.Option("--blinks", help="How often the eyes blink.", show_default="--life")
+]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="What to write; its suffix says the format.")
 ]
@@ -141,8 +154,13 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Change a setting by name; repeatable."),
 ]
-Camera = Annotated[str, typer.Option("--camera", help="front, three-quarter, profile or orbit.")]
-Size = Annotated[str, typer.Option("--size", help="Of the picture, in pixels: 512 or 640x480.")]
+Camera = Annotated[
+    str,
+    typer.Option("--camera", help="front, three-quarter, profile, swing (to both sides) or orbit (round)."),
+]
+Size = Annotated[
+    str, typer.Option("--size", help="Of the picture, in pixels: 512 or 640x480; even, 16 to 8192.")
+]
 Background = Annotated[
     str,
     typer.Option("--background", help="studio, transparent, a colour (white, #202830) or a picture file."),

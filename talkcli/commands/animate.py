@@ -33,9 +33,14 @@ def run(
     ] = None,
     set_: options.Settings = None,
     channel: options.Channel = "mix",
-    life: Annotated[
-        bool, typer.Option("--life/--no-life", help="Blinks, glances and head movement beside the mouth.")
-    ] = True,
+    strength: options.Strength = 1.0,
+    smooth: options.Smooth = 0.0,
+    offset: options.Offset = 0.0,
+    life: options.Life = 1.0,
+    no_life: Annotated[bool, typer.Option("--no-life", help="The same as --life 0.")] = False,
+    head: options.Head = None,
+    gaze: options.Gaze = None,
+    blinks: options.Blinks = None,
     camera: options.Camera = "front",
     size: options.Size = "512",
     background: options.Background = "studio",
@@ -70,12 +75,14 @@ def run(
 
     with console.step("Loading the model"):
         from talkcli.engine.config import parse_settings
+        from talkcli.engine.editing.dials import Dials
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.captured import model_for, styled, unused_manner
         from talkcli.engine.methods.speaking import check_outputs, set_sampling, spoken_motion
         from talkcli.engine.rendering.write import Shot
 
+        dials = Dials(strength, smooth, offset, 0.0 if no_life else life, head, gaze, blinks)
         person = load_avatar(face)
         talker = open_talker(model or model_for(person), device)
         set_sampling(talker, parse_settings(set_ or []))
@@ -89,7 +96,7 @@ def run(
     warnings = [text for text in (unused_manner(talker, person),) if text]
     for text in warnings:
         console.warn(text)
-    speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, life=life)
+    speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)
 
     def animate(task: Task) -> dict[str, Any]:
         told = _animate(task, speak, person, shot, channel)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import zlib
 from collections.abc import Collection
+from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
@@ -63,8 +64,28 @@ SHAPES = (
 """The shapes of the rig that `life` moves, in the order of its columns."""
 
 
+@dataclass(frozen=True)
+class LifeAmounts:
+    """How much of each part of life there is: factors, 0 for none."""
+
+    head: float = 1.0
+    gaze: float = 1.0
+    """On how far glances go."""
+    blinks: float = 1.0
+    """On how often the eyes blink."""
+    brows: float = 1.0
+
+
+FULL_LIFE = LifeAmounts()
+
+
 def with_life(
-    motion: Motion, speech: Speech, avatar: Avatar, seed: int = 0, moves: Collection[str] = ()
+    motion: Motion,
+    speech: Speech,
+    avatar: Avatar,
+    seed: int = 0,
+    moves: Collection[str] = (),
+    amounts: LifeAmounts = FULL_LIFE,
 ) -> Motion:
     """The motion with eyes, brows and head alive; same seed, same life.
 
@@ -74,12 +95,14 @@ def with_life(
     check_moves(motion, avatar)
     frames, fps = len(motion), motion.fps
     activity = speaking(speech, frames, fps)
-    head = motion.head if motion.head is not None or "head" in moves else _head(activity, fps, seed)
-    if "eyes" in moves:
+    head = motion.head
+    if amounts.head and head is None and "head" not in moves:
+        head = _head(activity, fps, seed, amounts.head)
+    if "eyes" in moves or not (amounts.gaze or amounts.blinks or amounts.brows):
         return dataclasses.replace(motion, head=head)
-    weights = torch.stack(
-        [*[_blinks(activity, fps, seed)] * 2, *_brows(activity, fps), *_gaze(frames, fps, seed)], 1
-    )
+    brows = [amounts.brows * raised for raised in _brows(activity, fps)]
+    gaze = [amounts.gaze * look for look in _gaze(frames, fps, seed)]
+    weights = torch.stack([*[_blinks(activity, fps, seed, amounts.blinks)] * 2, *brows, *gaze], 1)
     face, texture = _added(motion.face, weights, avatar), _folded(motion.texture, weights, avatar)
     return dataclasses.replace(motion, face=face, head=head, texture=texture)
 
@@ -169,16 +192,18 @@ def _accents(activity: Float[Tensor, " frames"], fps: Fraction) -> Float[Tensor,
     return ((near - wide - 0.08) / 0.3).clamp(0, 1)
 
 
-def _blinks(activity: Float[Tensor, " frames"], fps: Fraction, seed: int) -> Float[Tensor, " frames"]:
-    """Lid closure, 0 to 1: irregular, and gladly where a phrase ends."""
+def _blinks(
+    activity: Float[Tensor, " frames"], fps: Fraction, seed: int, often: float = 1.0
+) -> Float[Tensor, " frames"]:
+    """Lid closure, 0 to 1: irregular, and gladly where a phrase ends; `often` as usual, 0 for never."""
     generator, rate = _generator(seed, "blinks"), float(fps)
     quiet = activity < 0.25
     phrase_ends = torch.nonzero(quiet[1:] & ~quiet[:-1])[:, 0] / rate
     times = torch.arange(len(activity)) / rate
     closure = torch.zeros(len(activity))
     at = 0.0
-    while True:
-        due = at + max(BLINK_SHORTEST, _lognormal(BLINK_INTERVAL, BLINK_SPREAD, generator))
+    while often:
+        due = at + max(BLINK_SHORTEST, _lognormal(BLINK_INTERVAL / often, BLINK_SPREAD, generator))
         depth = 0.92 + 0.08 * torch.rand((), generator=generator).item()
         if due > len(activity) / rate:
             return closure
@@ -189,6 +214,7 @@ def _blinks(activity: Float[Tensor, " frames"], fps: Fraction, seed: int) -> Flo
         at = round(due * rate) / rate  # on a frame, so that the shut eye is seen
         first, last = (max(0, round((at + reach) * rate)) for reach in (-0.3, 0.5))
         closure[first:last] = torch.maximum(closure[first:last], depth * _lid(times[first:last] - at))
+    return closure
 
 
 def _lid(time: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
@@ -226,7 +252,7 @@ def _gaze(frames: int, fps: Fraction, seed: int) -> list[Float[Tensor, " frames"
     return [left, right, left, right, up, up, down, down]
 
 
-def _head(activity: Float[Tensor, " frames"], fps: Fraction, seed: int) -> Head:
+def _head(activity: Float[Tensor, " frames"], fps: Fraction, seed: int, amount: float) -> Head:
     """Sway that grows with the voice, and a nod on every accent; it starts from rest."""
     rate = float(fps)
     liveliness = IN_SILENCE + (1 - IN_SILENCE) * _smooth(activity, 0.5 * rate)
@@ -235,7 +261,7 @@ def _head(activity: Float[Tensor, " frames"], fps: Fraction, seed: int) -> Head:
     sway = torch.stack(axes, 1) * (liveliness * begin)[:, None]
     degrees = sway[:, :3] * torch.tensor(SWAY)
     degrees[:, 0] += NOD * _smooth(_accents(activity, fps), 0.10 * rate)
-    return Head(torch.deg2rad(degrees), sway[:, 3:] * DRIFT)
+    return Head(torch.deg2rad(degrees) * amount, sway[:, 3:] * DRIFT * amount)
 
 
 def _wander(frames: int, rate: float, seed: int, track: str) -> Float[Tensor, " frames"]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from talkcli.engine.config import with_values
-from talkcli.engine.editing.life import with_life
+from talkcli.engine.editing.dials import AS_SPOKEN, Dials, turned
+from talkcli.engine.editing.life import LifeAmounts, with_life
 from talkcli.engine.editing.retiming import at_rate
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
@@ -18,6 +20,8 @@ from talkcli.engine.motion import Motion, sensible
 from talkcli.engine.rendering.write import Shot, check_shot, needs_pictures
 from talkcli.engine.speech import Speech
 
+NO_LIFE = LifeAmounts(0, 0, 0, 0)
+
 
 def spoken_motion(
     talker: Talker,
@@ -26,14 +30,19 @@ def spoken_motion(
     *,
     seed: int = 0,
     fps: Fraction | None = None,
-    life: bool = True,
+    dials: Dials = AS_SPOKEN,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Motion:
-    """The motion of `avatar` saying `speech`, at `fps` or at the talker's own rate."""
+    """The motion of `avatar` saying `speech`, at `fps` or the talker's own rate, as the dials are turned."""
     motion = sensible(talker.animate(speech, avatar, seed=seed, progress=progress), "What this model speaks")
     if fps is not None:
         motion = at_rate(motion, fps)
-    return with_life(motion, speech, avatar, seed, talker.moves) if life else motion
+    motion = turned(motion, dials)
+    if dials.turned:
+        motion = replace(motion, provenance={**motion.provenance, "dials": dials.turned})
+    if dials.amounts == NO_LIFE:
+        return motion
+    return with_life(motion, speech, avatar, seed, talker.moves, dials.amounts)
 
 
 def set_sampling(talker: Talker, settings: Mapping[str, Any]) -> None:

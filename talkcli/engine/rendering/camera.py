@@ -14,13 +14,15 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.struct import TensorStruct
 
-PRESETS = {"front": 0.0, "three-quarter": 35.0, "profile": 90.0, "orbit": 40.0}
-"""Degrees that the camera stands towards the subject's left; orbit swings so far to both sides."""
+PRESETS = {"front": 0.0, "three-quarter": 35.0, "profile": 90.0, "swing": 40.0, "orbit": 360.0}
+"""Degrees that the camera stands towards the subject's left; swing goes so far to both sides and back, orbit
+round, beginning in front."""
 
 FOV = math.radians(16)
 """Of the shorter side: a portrait lens, so that noses keep their size."""
 
 ORBIT_SECONDS = 12
+"""Of one round, and of one swing."""
 _MARGIN = 1.08
 """Of free space round the head, as a factor."""
 
@@ -50,12 +52,16 @@ class Camera(TensorStruct):
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) from `512` or `640x480`."""
+    """(width, height) from `512` or `640x480`, even as films must be."""
     match = re.fullmatch(r"(\d{1,5})(?:\s*[xX×]\s*(\d{1,5}))?", text.strip())
     width, height = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if min(width, height) < 16 or max(width, height) > MAX_SIZE:
         raise BadUsage(
             f"'{text}' is not a picture size.", f"Write 512 or 640x480; 16 to {MAX_SIZE} pixels a side."
+        )
+    if width % 2 or height % 2:
+        raise BadUsage(
+            f"'{text}' is odd.", f"Films want even sides: {width + width % 2}x{height + height % 2}."
         )
     return width, height
 
@@ -78,9 +84,11 @@ def portrait(
     width, height = size
     focal = min(width, height) / 2 / math.tan(FOV / 2)
     turns = [math.radians(degrees)]
-    if preset == "orbit":
+    if preset in ("orbit", "swing"):
         count = max(2, round(ORBIT_SECONDS * fps))
-        turns = [math.radians(degrees) * math.sin(2 * math.pi * i / count) for i in range(count)]
+        phases = [i / count for i in range(count)]
+        shares = phases if preset == "orbit" else [math.sin(2 * math.pi * phase) for phase in phases]
+        turns = [math.radians(degrees) * share for share in shares]
     ways = torch.tensor([[math.sin(turn), 0.0, math.cos(turn)] for turn in turns])
     points = avatar.neutral
     target, margin = (points.amin(0) + points.amax(0)) / 2, _MARGIN

@@ -57,24 +57,38 @@ def replacing_folder(path: Path, *suffixes: str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
-    """vertices float32 [frames, verts, 3] metres; faces int32 [faces, 3]; fps [2]: numerator, denominator.
+NPZ_CONTENTS = {
+    "vertices": "[frames, verts, 3] metres, as seen: the face, turned with its head",
+    "neutral": "[verts, 3] metres, the face at rest",
+    "faces": "[faces, 3] corners of triangles, from 0",
+    "fps": "[2] frames a second: numerator, denominator",
+    "head_rotation": "[frames, 3] axis-angle, radians, about the neck joint; it is in the vertices already",
+    "head_translation": "[frames, 3] metres; it is in the vertices already",
+    "texture_weights": "[frames, parts] of a changing skin",
+    "texture_basis": "[parts, 3, rows, columns]; texture = neutral texture * exp(weights @ basis), sRGB",
+}
+"""What a .npz may hold; the last four where the motion has them."""
 
-    Of a changing skin, texture_weights [frames, parts] and texture_basis [parts, 3, rows, columns]: each
-    frame's texture is the neutral one times exp(weights @ basis), sRGB.
-    """
+
+def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
+    """The arrays of NPZ_CONTENTS, and among them `contents`, which says of each what it is."""
     import zipfile
 
     shape = (len(motion), len(avatar.neutral), 3)
-    rest = {
+    rest: dict[str, np.ndarray] = {
+        "neutral": avatar.neutral.numpy().astype(np.float32),
         "faces": avatar.faces.numpy().astype(np.int32),
         "fps": np.array([motion.fps.numerator, motion.fps.denominator], np.int64),
     }
+    if motion.head is not None:
+        rest |= {f"head_{name}": track.numpy() for name, track in vars(motion.head).items()}
     if motion.texture is not None:
         rest |= {
             f"texture_{name}": values.numpy()
             for name, values in vars(painted(motion.texture, wrinkles_of(avatar), FOLDED)).items()
         }
+    names = ("vertices", *rest)
+    rest["contents"] = np.array([f"{name} {NPZ_CONTENTS[name]}" for name in names])
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", allowZip64=True) as archive:
         for name, array in rest.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
