@@ -56,12 +56,34 @@ def test_profile_looks_along_the_subjects_side():
     assert torch.allclose(back, torch.tensor([1.0, 0.0, 0.0]), atol=1e-6)
 
 
-def test_an_orbit_moves_and_comes_back(box):
-    camera = portrait(box, "orbit", fps=25)
+@pytest.mark.parametrize("preset", ["orbit", "swing"])
+def test_an_orbit_and_a_swing_move_and_come_back(box, preset):
+    camera = portrait(box, preset, fps=25)
     steps = (camera.views[1:] - camera.views[:-1]).flatten(1).norm(dim=1)
     assert steps.max() < 0.05 and steps.max() > 1e-3
     assert (camera.view(0) - camera.view(len(camera.views) - 1)).abs().max() < steps.max() * 1.5
     assert torch.equal(camera.view(3), camera.view(3 + len(camera.views)))
+
+
+def turns(camera: Camera) -> torch.Tensor:
+    """Degrees that each view stands to the subject's left, without jumps."""
+    backs = camera.views[:, 2, :3]
+    steps = torch.atan2(backs[:, 0], backs[:, 2]).diff().add(math.pi).remainder(2 * math.pi).sub(math.pi)
+    return torch.rad2deg(torch.cat([torch.zeros(1), steps.cumsum(0)]))
+
+
+def test_an_orbit_goes_round_and_a_swing_to_both_sides(box):
+    round_, swing = (turns(portrait(box, preset, fps=25)) for preset in ("orbit", "swing"))
+    count = len(round_)
+    assert count == 300 and torch.allclose(round_, torch.arange(count) * 360 / count, atol=0.01)
+    assert swing.max() == pytest.approx(40, abs=0.1) and swing.min() == pytest.approx(-40, abs=0.1)
+
+
+@pytest.mark.parametrize(("text", "even"), [("513", "514x514"), ("640x481", "640x482"), ("17x17", "18x18")])
+def test_an_odd_size_is_refused_with_the_even_one_beside_it(text, even):
+    with pytest.raises(BadUsage, match="is odd") as caught:
+        parse_size(text)
+    assert even in caught.value.hint and min(parse_size(even)) > 0
 
 
 def test_looking_at_a_target_puts_it_in_the_middle():

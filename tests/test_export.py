@@ -198,6 +198,20 @@ def test_meshes_wear_their_changing_skin(painted, tmp_path):
     WRITERS[".obj"](painted[0], painted[1], tmp_path / "a.obj")
 
 
+def test_npz_holds_the_neutral_face_and_the_pose_and_says_what_it_holds(motion, avatar, tmp_path):
+    head = Head(torch.rand(len(motion), 3), torch.rand(len(motion), 3))
+    for posed in (replace(motion, head=None), replace(motion, head=head)):
+        WRITERS[".npz"](posed, avatar, tmp_path / "a.npz")
+        with np.load(tmp_path / "a.npz") as read:
+            assert np.array_equal(read["neutral"], avatar.neutral.numpy())
+            told = {line.split(" ")[0] for line in read["contents"].tolist()}
+            assert told == {*read.files} - {"contents"}
+            assert ("head_rotation" in told) == (posed.head is not None)
+            if posed.head is not None:
+                assert np.array_equal(read["head_rotation"], head.rotation.numpy())
+                assert np.array_equal(read["head_translation"], head.translation.numpy())
+
+
 def test_npz_holds_the_mixture_of_a_changing_skin(painted, tmp_path):
     motion, person = painted
     WRITERS[".npz"](motion, person, tmp_path / "a.npz")
