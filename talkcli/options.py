@@ -84,6 +84,15 @@ def named_files(texts: list[str] | None, option: str) -> dict[str | None, Path]:
     return files
 
 
+def recording_file(recording: Path) -> Path:
+    """The recording of that name, or the bundled one where there is none of it here: hello.wav."""
+    bundled = {path.name: path for path in assets_folder().glob("*.wav")}
+    if str(recording) not in bundled or recording.exists():
+        return recording
+    console.say(f"There is no {recording} here: the bundled one is taken.")
+    return bundled[recording.name]
+
+
 def avatar_file(avatar: str) -> Path:
     """The file behind --avatar: a path, or the name of a bundled avatar."""
     if Path(avatar).suffix or Path(avatar).is_file():

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from talkcli import console, options
+from talkcli.engine.assets import assets_folder
 from talkcli.engine.errors import BadInput, BadUsage, TalkError
 from talkcli.engine.recordings import passed_over, recordings_in
 
@@ -55,7 +56,7 @@ def batch_of(audio: Sequence[Path], output: Path | None, formats: str | None = N
     A folder to write to need not be there. Recordings that differ in their suffix alone keep it: a.wav.mp4
     and a.mp3.mp4. BadUsage where two would become the same file nevertheless.
     """
-    recordings = [recording for path in audio for recording in _recordings(path)]
+    recordings = [recording for path in audio for recording in _recordings(options.recording_file(path))]
     skipped = sum(passed_over(path) for path in audio if str(path) != "-" and path.is_dir())
     several = len(recordings) > 1 or any(path.is_dir() for path in audio)
     suffixes = parse_formats(formats) if formats is not None else (".mp4", MOTION)
@@ -118,7 +119,8 @@ def _beside(recording: Path, folder: Path | None, full: bool, suffixes: Sequence
     """An output without its suffix, in the folder or else beside the recording."""
     stdin = str(recording) == "-"
     name = "speech" if stdin else recording.name if full else recording.stem
-    source = Path() if stdin else recording.parent
+    ours = recording.parent == assets_folder()  # where nobody's outputs belong
+    source = Path() if stdin or ours else recording.parent
     if recording.suffix.lower() in suffixes and (folder or source).absolute() == source.absolute():
         name += ".talk"  # beside its own source
     return (folder or source) / name

@@ -64,8 +64,8 @@ def run(
     \b
     Examples:
       talk animate hello.wav
-      talk animate interview.m4a --avatar ada --camera three-quarter -o interview.mp4
-      talk animate takes/ --output animated/ --seed 7 --json
+      talk animate hello.wav --avatar noor --camera three-quarter --strength 0.9 -o noor.mp4
+      talk animate hello.wav --output animated/ --format csv,motion --seed 7 --json
     """
     batch = batch_of(audio, output, formats)
     rate = options.parse_fps(fps) if fps else None

@@ -62,15 +62,19 @@ def run(
 ) -> None:
     """Measure motions, or the installed talkers beside three baselines.
 
+    Folders of motions are compared clip by clip: `talk evaluate PREDICTIONS CLIPS --metric all --csv FILE`.
+    Of recordings it says whether lips close, rest and keep in step: `talk evaluate --audio FOLDER`.
+
     \b
-    talk evaluate --metric lve                        installed talkers on the bundled clips
-    talk evaluate said.motion true.motion --metric lve --metric fdd
-    talk evaluate predictions/ clips/ --metric all --csv scores.csv
-    talk evaluate --audio speech/ --plot lips.png     do the lips close, rest and keep in step?
+    Examples:
+      talk evaluate hello.motion hello.motion --metric lve --metric fdd
+      talk evaluate hello.motion --audio hello.wav --csv scores.csv
+      talk evaluate --metric lve
     """
     if list_:
         _list(json)
         return
+    audio = [options.recording_file(path) for path in audio or ()]
     for path in filter(None, (csv, plot)):
         console.claim(path, overwrite)
     from talkcli.engine.face.avatar import load_avatar
@@ -116,14 +120,11 @@ def run(
 
 def _list(json: bool) -> None:
     """Every metric by its name, with its unit, what is better, and what it is."""
-    from talkcli.engine.metrics.catalogue import METRICS
+    from talkcli.engine.metrics.catalogue import described
 
-    rows = [(m.id, m.unit or "-", m.better, m.source) for m in METRICS.values()]
+    rows = list(described())
     if json:
-        names = ("metric", "unit", "better", "source", "definition")
-        values = [(*row, METRICS[row[0]].definition) for row in rows]
-        console.answer_json({"metrics": [dict(zip(names, row, strict=True)) for row in values]})
-        return
-    console.table(("metric", "unit", "better"), [row[:3] for row in rows])
-    for metric in METRICS.values():
-        console.answer(f"{metric.id}: {metric.definition}")
+        return console.answer_json({"metrics": rows})
+    console.table(("metric", "unit", "better"), [list(row.values())[:3] for row in rows])
+    for row in rows:
+        console.answer(f"{row['metric']}: {row['definition']}")

@@ -32,11 +32,13 @@ def run(
     Published checkpoints are pickles: only their tensors are read, no code in them runs. The result is a
     .ckpt for --model everywhere; its licence stays that of its authors.
 
+    MemoryTalker's is one file, `talk models import memorytalker FILE -o OUT.ckpt`, TexTalker's are three,
+    `talk models import textalker motion=FILE texture=FILE diffusion=FILE -o OUT.ckpt`.
+
     \b
     Examples:
       talk models
-      talk models import memorytalker ckpt_100.pth -o published.ckpt
-      talk models import textalker motion=mo.pth texture=tex.pth diffusion=textalker.pth -o tt.ckpt
+      talk models list --json
     """
     if pick(action, ACTIONS, "action") == "list":
         _list(json)

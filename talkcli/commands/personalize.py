@@ -34,21 +34,21 @@ def run(
 ) -> None:
     """Give an avatar somebody's way of speaking.
 
-    A manner of speaking is heard in a few seconds of voice, or seen in a prepared folder of the person's
-    clips, where the skin's manner shows too: `talk models` says what each method takes a style from. It is
-    written into the avatar, and every `talk animate` with that avatar speaks so. The face stays as it is.
-    A method that trains for that keeps its state beside the output, in NAME.avatar.run/.
+    A manner of speaking is heard in a few seconds of voice, in one recording or a folder of them, or seen in
+    a prepared folder of the person's clips (`talk personalize CLIPS/SPEAKER`), where the skin's manner shows
+    too: `talk models` says what each method takes a style from. It is written into the avatar, and every
+    `talk animate` with that avatar speaks so. The face stays as it is. A method that trains for that keeps
+    its state beside the output, in NAME.avatar.run/.
 
     \b
     Examples:
-      talk personalize grandmother.wav -o grandmother.avatar
-      talk personalize interview.mp4 --avatar ada --model mine.ckpt -o ada-as-guest.avatar
-      talk personalize clips/s0001 --model memorytalker -o neighbour.avatar
-      talk personalize clips/ID001 --model textalker -o guest.avatar
+      talk personalize hello.wav -o hello.avatar
+      talk personalize hello.wav --avatar kofi --channel left -o kofi-as-hello.avatar
     """
     if output is None:
         output = footage.with_suffix(".avatar") if str(footage) != "-" else Path("voice.avatar")
     options.check_suffix(output, ".avatar")
+    footage = options.recording_file(footage)
     face = options.avatar_file(avatar)
     console.claim(output, overwrite or resume, inputs=(footage, face))
 

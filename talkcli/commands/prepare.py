@@ -37,11 +37,13 @@ def run(
     The studio makes its own: speakers that never were, with the voices of espeak-ng and flite. A stopped run
     goes on where it stopped when the same command is given again; only what is missing is made.
 
+    Other corpora are read as their authors lay them out: `talk prepare vocaset FOLDER -o CLIPS`. What cannot
+    be a clip is left out and named; what became of everything is counted.
+
     \b
     Examples:
-      talk prepare studio clips/ --set speakers=20 --set takes=10 --jobs 2
-      talk prepare vocaset ~/data/vocaset -o clips/
-      talk prepare textalk4d ~/data/TexTalkData -o clips/ --jobs 4 --set skin=8192
+      talk prepare studio clips/ --set speakers=3 --set takes=2 --jobs 2
+      talk prepare studio clips/ --set speakers=3 --set takes=2 --json
     """
     pick(corpus, (STUDIO, *CORPORA), "corpus")
     if corpus == STUDIO:

@@ -47,9 +47,10 @@ def run(
 
     \b
     Examples:
-      talk render hello.motion --audio hello.wav -o hello.mp4 --camera three-quarter
-      talk render mine.motion theirs.motion --label mine --label theirs -o both.mp4
+      talk render hello.motion --audio hello.wav -o orbit.mp4 --camera orbit
+      talk render hello.motion hello.motion --avatar ada --avatar kofi --size 256 -o both.mp4
     """
+    audio = options.recording_file(audio) if audio else None
     output = output or motion[0].with_suffix(".mp4")
     suffix = options.known_format(output, background)
     _check(motion, avatar, label, audio, suffix, background)

@@ -67,9 +67,9 @@ def run(
 
     \b
     Examples:
-      talk train clips/ --model memorytalker -o mine.ckpt
-      talk train vocaset/ --model memorytalker --size paper --set memorise.hubert=hubert/ -o published.ckpt
-      talk train clips/ --config recipes/memorytalker.toml --set memorise.steps=2000 -o small.ckpt --resume
+      talk train clips/ --steps 2 -o mine.ckpt
+      talk train clips/ --from mine.ckpt --stage memorise --steps 2 -o more.ckpt
+      talk train --list-settings memorytalker
     """
     if list_settings is not None:
         _list_settings(list_settings, json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -114,3 +114,15 @@ METRICS = {metric.id: metric for metric in _ALL}
 
 ARTICULATION = tuple(metric.id for metric in _ALL if metric.kind == "heard")
 """The articulation score: what `talk evaluate --audio` prints."""
+
+
+def described() -> Iterator[dict[str, str]]:
+    """Each metric: its name, its unit, what is better, where it comes from and what it is."""
+    for metric in METRICS.values():
+        yield {
+            "metric": metric.id,
+            "unit": metric.unit,
+            "better": metric.better,
+            "source": metric.source,
+            "definition": metric.definition,
+        }

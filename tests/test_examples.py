@@ -1,0 +1,67 @@
+"""Every example of every help runs, one after the other, in a folder that was empty."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from talkcli.app import VERBS, app
+from talkcli.engine.assets import asset
+
+HEAVY = ("--camera orbit", "talk train clips/", "talk prepare", "both.mp4", "talk evaluate --metric lve")
+"""Words of examples that take long."""
+
+
+def examples(verb: str) -> list[str]:
+    shown = CliRunner().invoke(app, [verb, "--help"], terminal_width=200).stdout
+    return [line.strip() for line in shown.split("Examples:")[1].splitlines() if "talk " in line]
+
+
+def run(example: str) -> None:
+    result = CliRunner().invoke(app, shlex.split(example)[1:])
+    assert result.exit_code == 0, f"{example}: {result.output}"
+
+
+def a_short_hello(folder: Path) -> None:
+    sound, rate = soundfile.read(asset("hello.wav"))
+    soundfile.write(folder / "hello.wav", sound[rate // 2 : rate], rate)
+    shutil.copy(asset("hello.phones.json"), folder)
+
+
+def test_quick_examples_run_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    a_short_hello(tmp_path)
+    for verb in VERBS:
+        for line in examples(verb):
+            if not any(words in line for words in HEAVY):
+                run(line)
+    assert sorted(path.name for path in Path("animated").iterdir()) == ["hello.csv", "hello.motion"]
+
+
+@pytest.mark.slow
+def test_all_examples_run_in_an_empty_folder(tmp_path, monkeypatch):
+    missing = [name for name in ("espeakng_loader", "pocketsphinx") if not importlib.util.find_spec(name)]
+    if missing or not shutil.which("flite"):
+        pytest.skip("no synthesisers")
+    monkeypatch.chdir(tmp_path)
+    for verb in VERBS:
+        for line in examples(verb):
+            run(line)
+
+
+def test_the_bundled_recording_stands_in_where_there_is_none_of_its_name(
+    talk, untaught, bare_face, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    said = talk("animate", "hello.wav", "-m", untaught, "-a", bare_face, "--format", "motion")
+    assert "the bundled one is taken" in said.stderr and [p.name for p in tmp_path.iterdir()] == [
+        "hello.motion"
+    ]
+    for name in ("other.wav", "folder/hello.wav", "hello.mp3"):
+        talk("animate", name, "-m", untaught, "-a", bare_face, "-o", "x.motion", code=3)
