@@ -72,6 +72,63 @@ def with_number(number: float) -> Callable[[Path, Path], None]:
     return spoil(change)
 
 
+def as_served(raw: Path, folder: Path) -> Path:
+    """The same corpus as its own site serves it: all vertices in one array, sound at 22 kHz."""
+    folder.mkdir()
+    arrays, rows, sounds, start = [], {}, {}, 0
+    for subject in SUBJECTS:
+        for number in (3, 1, 2):
+            sentence = f"sentence{number:02d}"
+            arrays.append(np.load(take(raw, subject, number)[0]).reshape(60, 9, 3) + number / 1000)
+            rows.setdefault(subject, {})[sentence] = {frame: start + frame for frame in range(60)}
+            wave = (np.sin(np.arange(22_000) / 20) * 9000).astype(np.int16)
+            sounds.setdefault(subject, {})[sentence] = {"audio": wave, "sample_rate": 22_000}
+            start += 60
+    np.save(folder / "data_verts.npy", np.concatenate(arrays).astype(np.float32))
+    for name, tree in (("subj_seq_to_idx", rows), ("raw_audio_fixed", sounds)):
+        (folder / f"{name}.pkl").write_bytes(pickle.dumps(tree, protocol=2))
+    for name in ("templates.pkl", "lips_coordinates.npy", "FLAME_sample.ply"):
+        (folder / name).write_bytes((raw / name).read_bytes())
+    return folder
+
+
+def test_vocaset_is_read_as_its_site_serves_it(raw, tmp_path):
+    folder = as_served(raw, tmp_path / "served")
+    result = run("prepare", "vocaset", folder, "-o", tmp_path / "clips", "--json")
+    assert json.loads(result.stdout)["written"] == 6, result.output
+    clips = ClipSet(tmp_path / "clips")
+    for index, name in enumerate(clips.names):
+        clip = clips[index]
+        assert len(clip.motion) == 30 and clip.speech.seconds == pytest.approx(1, abs=1e-3)
+        assert isinstance(clip.motion.face, Vertices)
+        expected = torch.full((30, 9, 3), int(name[-2:]) / 1000)
+        assert torch.allclose(clip.motion.face.offsets, expected, atol=1e-6)
+
+
+def test_what_is_wrong_in_one_served_sentence_is_named_and_the_others_are_kept(raw, tmp_path):
+    folder = as_served(raw, tmp_path / "served")
+    sounds = pickle.loads((folder / "raw_audio_fixed.pkl").read_bytes())
+    del sounds[SUBJECTS[0]]["sentence01"]
+    sounds[SUBJECTS[1]]["sentence02"]["audio"] = np.zeros(9_000, np.int16)
+    (folder / "raw_audio_fixed.pkl").write_bytes(pickle.dumps(sounds, protocol=2))
+    rows = pickle.loads((folder / "subj_seq_to_idx.pkl").read_bytes())
+    rows[SUBJECTS[1]]["sentence03"][5] = 10**6
+    (folder / "subj_seq_to_idx.pkl").write_bytes(pickle.dumps(rows, protocol=2))
+    told = json.loads(run("prepare", "vocaset", folder, "-o", tmp_path / "clips", "--json").stdout)
+    reasons = {each["name"]: each["reason"] for each in told["refused"]}
+    assert told["written"] == 3 == len(reasons)
+    assert "no sound" in reasons[f"{SUBJECTS[0]}/sentence01"]
+    assert "its sound lasts" in reasons[f"{SUBJECTS[1]}/sentence02"]
+    assert "data_verts.npy" in reasons[f"{SUBJECTS[1]}/sentence03"]
+
+
+@pytest.mark.parametrize("frames", ["rows", "columns"])
+def test_arrays_of_either_form_are_read(frames, raw, tmp_path):
+    if frames == "rows":
+        spoil(lambda values: values.reshape(60, 9, 3))(*take(raw, SUBJECTS[0], 2))
+    assert json.loads(run("prepare", "vocaset", raw, "-o", tmp_path / "c", "--json").stdout)["written"] == 6
+
+
 FAULTS: dict[str, tuple[Callable[[Path, Path], object], str]] = {
     "no number": (with_number(math.nan), "no number"),
     "an infinite number": (with_number(-math.inf), "no number"),

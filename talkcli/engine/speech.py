@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, BadUsage
@@ -186,6 +186,11 @@ def speech_as_recorded(path: Path, name: str = "") -> Speech:
     """
     with open_sound(path, name) as sound:
         return _taken(sound.mono())
+
+
+def speech_of(samples: Float32[np.ndarray, " samples"], rate: int, name: str) -> Speech:
+    """Speech from samples in [-1, 1] at any rate, called `name` in messages."""
+    return _taken(Sound(name, rate, 1, iter([samples[:, None]]), []))
 
 
 def _taken(sound: Sound) -> Speech:

@@ -24,13 +24,15 @@ from talkcli.engine.scans import load_obj
 
 def find(folder: Path, *names: str, hint: str) -> Path:
     """The first of these file names, in capitals or not, that lies anywhere in the folder."""
-    paths: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        paths.setdefault(path.name.lower(), path)
     for name in names:
-        if name.lower() in paths:
-            return paths[name.lower()]
+        if (path := of_name(folder, name)) is not None:
+            return path
     raise MissingAsset(f"{folder} lacks {' or '.join(names)}.", hint)
+
+
+def of_name(folder: Path, name: str) -> Path | None:
+    """The first file of that name, in capitals or not, anywhere in the folder."""
+    return next((path for path in sorted(folder.rglob("*")) if path.name.lower() == name.lower()), None)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -73,14 +75,22 @@ class _ArraysOnly(pickle.Unpickler):
         return _ALLOWED[module, name]
 
 
-def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """A pickled dict of arrays, of Python 2 as well."""
+def load_tree(path: Path) -> dict[Any, Any]:
+    """A pickled dict of dicts, lists, numbers, words and arrays, of Python 2 as well."""
     with reading(path, "a plain dict of arrays", "Fetch the original again.", Untrusted):
         content = path.read_bytes()
         if any(code.name in _MEMO and (place or 0) > len(content) for code, place, _ in genops(content)):
             raise ValueError("it asks for more memory than it can use")
-        values = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
-    if not isinstance(values, dict) or not all(isinstance(value, np.ndarray) for value in values.values()):
+        tree = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
+    if not isinstance(tree, dict):
+        raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
+    return tree
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """A pickled dict of arrays, of Python 2 as well."""
+    values = load_tree(path)
+    if not all(isinstance(value, np.ndarray) for value in values.values()):
         raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
     return values
 
