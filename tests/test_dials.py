@@ -12,7 +12,7 @@ import torch
 from test_life import lids, shut, still
 
 from talkcli.engine.assets import asset
-from talkcli.engine.editing.dials import AS_SPOKEN, LIMITS, UPPER_FACE, Dials, turned
+from talkcli.engine.editing.dials import AS_SPOKEN, DIAL_LIMITS, UPPER_FACE, Dials, as_dialled
 from talkcli.engine.editing.life import LifeAmounts, with_life
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar
@@ -53,30 +53,30 @@ def numbers(motion: Motion) -> torch.Tensor:
 
 
 def test_nothing_turns_by_itself(motion):
-    assert turned(motion, AS_SPOKEN) is motion and AS_SPOKEN.turned == {}
+    assert as_dialled(motion, AS_SPOKEN) is motion and AS_SPOKEN.turned == {}
     assert AS_SPOKEN.amounts == LifeAmounts()
 
 
 @pytest.mark.parametrize("milliseconds", [100, -100, 1000 / 30])
 def test_an_offset_moves_the_speaking_by_frames(motion, milliseconds):
-    moved, frames = numbers(turned(motion, Dials(offset=milliseconds))), round(milliseconds * 30 / 1000)
+    moved, frames = numbers(as_dialled(motion, Dials(offset=milliseconds))), round(milliseconds * 30 / 1000)
     before, after = (moved[frames:], numbers(motion)[:-frames]) if frames > 0 else (
         moved[:frames], numbers(motion)[-frames:],
     )  # fmt: skip
     assert torch.allclose(before, after, atol=1e-5)
-    half = numbers(turned(motion, Dials(offset=50)))
+    half = numbers(as_dialled(motion, Dials(offset=50)))
     assert torch.allclose(half[2:], (numbers(motion)[:-2] + numbers(motion)[1:-1]) / 2, atol=1e-5)
 
 
 def test_smoothing_keeps_what_is_still_and_the_mean_and_calms_what_moves(motion):
-    calm = turned(motion, Dials(smooth=200))
+    calm = as_dialled(motion, Dials(smooth=200))
     assert calm.fps == motion.fps and len(calm) == len(motion)
     assert numbers(calm).diff(dim=0).abs().mean() < 0.3 * numbers(motion).diff(dim=0).abs().mean()
     flat = replace(motion, texture=None, face=motion.face.map(lambda t: t[:1].expand_as(t).contiguous()))
-    assert torch.allclose(numbers(turned(flat, Dials(smooth=500))), numbers(flat), atol=1e-5)
+    assert torch.allclose(numbers(as_dialled(flat, Dials(smooth=500))), numbers(flat), atol=1e-5)
     pulse = torch.zeros(FRAMES, 1, 3)
     pulse[30] = 1
-    wave = numbers(turned(Motion(FPS, Vertices(pulse)), Dials(smooth=200)))[:, 0]
+    wave = numbers(as_dialled(Motion(FPS, Vertices(pulse)), Dials(smooth=200)))[:, 0]
     assert wave.sum() == pytest.approx(1, abs=1e-5) and wave.argmax() == 30
     assert wave[33] == pytest.approx(float(wave[30]) / 2, rel=1e-4), (
         "3 frames of 30 a second are half of 200 ms"
@@ -88,7 +88,7 @@ def test_strength_scales_what_the_mouth_does_and_leaves_the_upper_face():
     assert isinstance(face, Coefficients)
     names = load_rig(face.rig).shape_names[:52]
     for strength in (0.0, 0.5, 1.5):
-        stronger = turned(Motion(FPS, face), Dials(strength=strength)).face
+        stronger = as_dialled(Motion(FPS, face), Dials(strength=strength)).face
         assert isinstance(stronger, Coefficients) and torch.equal(stronger.jaw, face.jaw * strength)
         for column, name in enumerate(names):
             before, after = face.expression[:, column], stronger.expression[:, column]
@@ -100,7 +100,7 @@ def test_strength_scales_what_the_mouth_does_and_leaves_the_upper_face():
 @pytest.mark.parametrize("skin", SKINS)
 def test_strength_scales_all_of_a_bare_mesh_and_its_skin(kind, skin):
     motion = Motion(FPS, FACES[kind], texture=SKINS[skin])
-    assert torch.allclose(numbers(turned(motion, Dials(strength=0.5))), numbers(motion) / 2)
+    assert torch.allclose(numbers(as_dialled(motion, Dials(strength=0.5))), numbers(motion) / 2)
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +134,9 @@ def test_blinks_come_as_often_as_they_are_dialled_and_stay_whole(ada):
     assert seldom.max() > 0.9
 
 
-@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("name", DIAL_LIMITS)
 def test_a_dial_has_limits(name, talk, hello, untaught, bare_face):
-    low, high = LIMITS[name]
+    low, high = DIAL_LIMITS[name]
     for value in (low - 0.1, high + 0.1, math.nan, math.inf):
         with pytest.raises(BadUsage, match=f"--{name} cannot be"):
             Dials(**{name: value})

@@ -17,7 +17,7 @@ from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.motion import Codes, Coefficients, Folds, Motion, Shapes, Textures, Vertices
 from talkcli.engine.struct import along_frames
 
-LIMITS = {
+DIAL_LIMITS = {
     "strength": (0.0, 2.0),
     "smooth": (0.0, 1000.0),
     "offset": (-1000.0, 1000.0),
@@ -32,7 +32,7 @@ UPPER_FACE = ("brow", "eye")
 
 @dataclass(frozen=True)
 class Dials:
-    """As a network speaks, where nothing is turned. BadUsage for what lies outside LIMITS."""
+    """As a network speaks, where nothing is turned. BadUsage for what lies outside DIAL_LIMITS."""
 
     strength: float = 1.0
     """Factor on what the mouth does."""
@@ -51,7 +51,7 @@ class Dials:
 
     def __post_init__(self) -> None:
         for name, value in self.turned.items():
-            low, high = LIMITS[name]
+            low, high = DIAL_LIMITS[name]
             if not low <= value <= high:
                 raise BadUsage(f"--{name} cannot be {value:g}.", f"Give {low:g} to {high:g}.")
 
@@ -70,7 +70,7 @@ class Dials:
 AS_SPOKEN = Dials()
 
 
-def turned(motion: Motion, dials: Dials) -> Motion:
+def as_dialled(motion: Motion, dials: Dials) -> Motion:
     """A network's motion, later, smoother and stronger as the dials say; whatever they leave stays."""
     fps = float(motion.fps)
     if dials.offset:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from talkcli.engine.config import with_values
-from talkcli.engine.editing.dials import AS_SPOKEN, Dials, turned
+from talkcli.engine.editing.dials import AS_SPOKEN, Dials, as_dialled
 from talkcli.engine.editing.life import LifeAmounts, with_life
 from talkcli.engine.editing.retiming import at_rate
 from talkcli.engine.errors import BadUsage
@@ -37,7 +37,7 @@ def spoken_motion(
     motion = sensible(talker.animate(speech, avatar, seed=seed, progress=progress), "What this model speaks")
     if fps is not None:
         motion = at_rate(motion, fps)
-    motion = turned(motion, dials)
+    motion = as_dialled(motion, dials)
     if dials.turned:
         motion = replace(motion, provenance={**motion.provenance, "dials": dials.turned})
     if dials.amounts == NO_LIFE:
