@@ -21,7 +21,7 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.look import Look
-from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices
+from talkcli.engine.motion import Coefficients, Head, Motion, Textures, Vertices
 from talkcli.engine.rendering.export import PICTURES, WRITERS
 
 FPS = Fraction(30000, 1001)
