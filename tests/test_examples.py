@@ -8,11 +8,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-import soundfile
 from typer.testing import CliRunner
 
 from talkcli.app import VERBS, app
-from talkcli.engine.assets import asset
 
 HEAVY = ("--camera", "both.mp4", "talk train clips/", "talk prepare", "talk evaluate --metric lve")
 """Words of examples that take long: those that draw, record, train or score everything."""
@@ -20,7 +18,8 @@ HEAVY = ("--camera", "both.mp4", "talk train clips/", "talk prepare", "talk eval
 
 def examples(verb: str) -> list[str]:
     shown = CliRunner().invoke(app, [verb, "--help"], terminal_width=200).stdout
-    return [line.strip() for line in shown.split("Examples:")[1].splitlines() if "talk " in line]
+    lines = (line.strip() for line in shown.split("Examples:")[1].splitlines())
+    return [line for line in lines if line.startswith("talk ")]
 
 
 def run(example: str) -> None:
@@ -28,15 +27,8 @@ def run(example: str) -> None:
     assert result.exit_code == 0, f"{example}: {result.output}"
 
 
-def a_short_hello(folder: Path) -> None:
-    sound, rate = soundfile.read(asset("hello.wav"))
-    soundfile.write(folder / "hello.wav", sound[rate // 2 : rate], rate)
-    shutil.copy(asset("hello.phones.json"), folder)
-
-
 def test_quick_examples_run_in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    a_short_hello(tmp_path)
     for verb in VERBS:
         for line in examples(verb):
             if not any(words in line for words in HEAVY):
