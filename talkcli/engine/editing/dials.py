@@ -63,8 +63,10 @@ class Dials:
 
     @property
     def amounts(self) -> LifeAmounts:
-        parts = (self.life if part is None else part for part in (self.head, self.gaze, self.blinks))
-        return LifeAmounts(*parts, brows=self.life)
+        head, gaze, blinks = (
+            self.life if part is None else part for part in (self.head, self.gaze, self.blinks)
+        )
+        return LifeAmounts(head, gaze, blinks, self.life)
 
 
 AS_SPOKEN = Dials()
