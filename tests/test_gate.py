@@ -112,7 +112,7 @@ def test_what_is_wrong_in_one_served_sentence_is_named_and_the_others_are_kept(r
     sounds[SUBJECTS[1]]["sentence02"]["audio"] = np.zeros(9_000, np.int16)
     (folder / "raw_audio_fixed.pkl").write_bytes(pickle.dumps(sounds, protocol=2))
     rows = pickle.loads((folder / "subj_seq_to_idx.pkl").read_bytes())
-    rows[SUBJECTS[1]]["sentence03"][5] = 10**6
+    rows[SUBJECTS[1]]["sentence03"][6] = 10**6
     (folder / "subj_seq_to_idx.pkl").write_bytes(pickle.dumps(rows, protocol=2))
     told = json.loads(run("prepare", "vocaset", folder, "-o", tmp_path / "clips", "--json").stdout)
     reasons = {each["name"]: each["reason"] for each in told["refused"]}
