@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from talkcli.engine.errors import BadInput, Untrusted, reading
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors, with_article
@@ -62,10 +64,33 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(method, config, weights, provenance)
 
 
-def check_shapes(build: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> None:
-    """ValueError unless weights have the shapes of a network's; it is planned, and not made, to find out."""
-    with torch.device("meta"):
-        shapes = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
+_MAKERS = (torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand, torch.eye, torch.arange, torch.full)
+_SPARE = 1 << 24
+"""Numbers that a network may make besides its weights, masks and tables among them."""
+
+
+class Undrawn(TorchFunctionMode):
+    """Networks made under it draw no first weights, since a checkpoint's come instead; ValueError before they
+    ask for much more memory than these weights take."""
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self._left = 2 * sum(tensor.numel() for tensor in weights.values()) + _SPARE
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        if func in _MAKERS:
+            sizes = args[0] if args and isinstance(args[0], tuple | list) else args
+            self._left -= math.prod(size for size in sizes if isinstance(size, int))
+            if self._left < 0:
+                raise ValueError("its settings ask for a larger network than its weights are")
+        return func(*args, **(kwargs or {}))
+
+
+def check_shapes(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """ValueError unless weights have the shapes of a network's."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     for name in {**shapes, **weights}:
         there = tuple(weights[name].shape) if name in weights else "missing"
         if there != shapes.get(name, "unknown"):

@@ -49,7 +49,7 @@ def installed() -> dict[str, Path]:
 def open_talker(model: str, device: str = "cpu") -> Talker:
     """A trained talker, ready to speak, from a checkpoint file or by the name of a method."""
     from talkcli.engine.assets import sha256
-    from talkcli.engine.checkpoint import check_shapes, load_checkpoint
+    from talkcli.engine.checkpoint import Undrawn, check_shapes, load_checkpoint
     from talkcli.engine.config import from_values
     from talkcli.engine.device import pick_device
 
@@ -65,8 +65,9 @@ def open_talker(model: str, device: str = "cpu") -> Talker:
             config = from_values(method.config, checkpoint.config)
         except BadUsage as error:
             raise ValueError(error.message) from error
-        check_shapes(lambda: method.build(config), checkpoint.weights)
-        talker = method.build(config)
+        with Undrawn(checkpoint.weights):
+            talker = method.build(config)
+        check_shapes(talker, checkpoint.weights)
         talker.load_state_dict(checkpoint.weights)
     talker.weights_sha256 = sha256(path)
     return talker.to(pick_device(device)).eval()
