@@ -94,10 +94,17 @@ def _against(points, rings, columns, corner, air, upper, push, starts, order):
                 if abs(area) < 1e-12:
                     continue
                 west, east = ax + min(0.0, bx, cx), ax + max(0.0, bx, cx)
+                back, front = az + min(0.0, bz, cz), az + max(0.0, bz, cz)
+                most = max(points[p, 1], points[q, 1], points[r, 1])
+                least = min(points[p, 1], points[q, 1], points[r, 1])
                 left = max(0, int((west - low) * scale))
                 right = min(_BINS - 1, int((east - low) * scale))
                 for place in range(starts[left], starts[right + 1]):
                     v = order[place]
+                    if (upper and points[v, 1] > most + air) or (not upper and points[v, 1] < least - air):
+                        continue
+                    if points[v, 2] < back or points[v, 2] > front:
+                        continue
                     x, z = points[v, 0] - ax, points[v, 2] - az
                     second, third = (x * cz - cx * z) / area, (bx * z - x * bz) / area
                     one = 1.0 - second - third
