@@ -279,7 +279,7 @@ def tie(bust: Bust, rectangles: tuple[Rectangle, Rectangle], dye: int) -> list[P
         rings.append(np.stack([x, height - lean, place[0, 2] + 5.0 + z], 1))
     flat = np.array(rings)
     knot = grid(
-        flat, "knot", box="trim", rectangle=rectangles[0], edge=30.0, lift=6.0, dye=dye, closed=True,
+        flat, "knot", box="trim", rectangle=rectangles[0], edge=30.0, lift=-4.0, dye=dye, closed=True,
         grain=flat[..., :2],
     )  # fmt: skip
     heights = np.arange(-154.0, BOTTOM, -6.0)

@@ -89,7 +89,7 @@ CUTS: Mapping[str, Cut] = {
     ),
     "shirt": Cut(
         _COLLARED, ((5, -1.6), (1, -1.0), (-0.2, 0.0), (0.6, 0.9), (4, 1.0), (10, 0.8)), 0.9,
-        opens=(47, -130, -190), calm=36.0, front="shirt",
+        opens=(47, -130, -190), calm=36.0, under=4.0, front="shirt",
     ),
     "blouse": Cut(
         _ROUND,
@@ -239,9 +239,11 @@ def _folds(points: Array) -> Array:
     fan = np.arctan2(y + 268, side - 148)
     far = np.hypot(y + 268, side - 148)
     rays = np.stack([fan * 3.4, far / 130, left + np.sign(z)], 1)
+    front = smooth(z, -55, -20) * (1 - 0.7 * smooth(side, 130, 165) * smooth(y, -200, -185))
     slack = np.stack([x / 110, (y + 0.0018 * x**2) / 24, z / 80], 1)
     pulled = _creased(noise.octaves(drag, 1, 700)) * np.clip((-128 - y) / 50, 0, 1) * smooth(side, 20, 80)
-    armpit = _creased(noise.octaves(rays, 1, 701)) * np.exp(-((far / 95) ** 2))
+    pulled = front * pulled
+    armpit = front * _creased(noise.octaves(rays, 1, 701)) * np.exp(-((far / 95) ** 2))
     hanging = noise.octaves(slack, 1, 702) * np.clip((-150 - y) / 40, 0, 1)
     return 5.0 * pulled + 8.0 * armpit + 0.9 * hanging
 
