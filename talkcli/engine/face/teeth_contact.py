@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from talkcli.engine.compiled import exact
 from talkcli.engine.struct import TensorStruct
 
 WIDEST = 1.9
@@ -102,9 +105,7 @@ def entered(
 
 def _past_edge(still: Tensor, other: Tensor, arch: DentalArch) -> Tensor:
     out = _pushed(still, arch)
-    edge = _along(arch.edge[None], _place(still, arch)[1][..., None], torch.zeros_like(out)[..., None])[
-        ..., 0
-    ]
+    edge = _edge_at(still, arch)
     sign = -1.0 if arch.upper else 1.0
     over = ((edge - still[..., 1]) * sign + _APART) * (out / _TOUCHED).clamp(max=1)
     past, round_ = over.amax(1), out.amax(1)
@@ -137,31 +138,33 @@ def _outward(still: Tensor) -> Tensor:
     return torch.stack([x / far, torch.zeros_like(x), z / far], -1)
 
 
-def _place(still: Tensor, arch: DentalArch) -> tuple[Tensor, Tensor]:
-    """Row and angle of the wall's table, as fractions of its cells."""
-    rows, angles = arch.wall.shape
-    low, high = arch.heights
-    row = (still[..., 1] - low) / (high - low) * (rows - 1)
-    angle = (torch.atan2(still[..., 0], still[..., 2]) / WIDEST + 1) / 2 * (angles - 1)
-    return row, angle
-
-
 def _pushed(still: Tensor, arch: DentalArch) -> Float[Tensor, "frames rings columns"]:
     """How far each point has to go outwards."""
-    row, angle = _place(still, arch)
-    wall = _along(arch.wall, angle, row)
-    far = torch.hypot(still[..., 0], still[..., 2])
-    return (wall + _APART - far).clamp(min=0) * (wall > 0.01)
+    out = torch.empty(still.shape[:-1])
+    low, high = arch.heights.tolist()
+    _depths(still.reshape(-1, 3).numpy(), arch.wall.numpy(), low, high, WIDEST, _APART, out.view(-1).numpy())
+    return out
 
 
-def _along(table: Tensor, angle: Tensor, row: Tensor) -> Tensor:
-    """Linear between the cells of a table [rows, angles]; its border is continued."""
-    rows, angles = table.shape
-    row, angle = row.clamp(0, rows - 1), angle.clamp(0, angles - 1)
-    top, left = row.floor().clamp(max=max(rows - 2, 0)).long(), angle.floor().clamp(max=angles - 2).long()
-    down, right = row - top, angle - left
-    flat, below = table.flatten(), min(rows - 1, 1) * angles
-    first = top * angles + left
-    upper = torch.lerp(flat[first], flat[first + 1], right)
-    lower = torch.lerp(flat[first + below], flat[first + below + 1], right)
-    return torch.lerp(upper, lower, down)
+@exact
+def _depths(points, wall, low, high, widest, air, out):
+    """How deep points lie in a wall; it is linear between its cells and goes on beyond its border."""
+    rows, angles = wall.shape
+    for n in range(len(points)):
+        x, z = points[n, 0], points[n, 2]
+        row = min(max((points[n, 1] - low) / (high - low) * (rows - 1), 0.0), rows - 1.0)
+        angle = min(max((math.atan2(x, z) / widest + 1) / 2 * (angles - 1), 0.0), angles - 1.0)
+        top, left = min(int(row), rows - 2), min(int(angle), angles - 2)
+        down, right = row - top, angle - left
+        upper = wall[top, left] * (1 - right) + wall[top, left + 1] * right
+        lower = wall[top + 1, left] * (1 - right) + wall[top + 1, left + 1] * right
+        reach = upper * (1 - down) + lower * down
+        out[n] = max(reach + air - math.sqrt(x * x + z * z), 0.0) if reach > 0.01 else 0.0
+
+
+def _edge_at(still: Tensor, arch: DentalArch) -> Float[Tensor, "frames rings columns"]:
+    """The height of an arch's edge at the angle of each point."""
+    last = len(arch.edge) - 1
+    angle = ((torch.atan2(still[..., 0], still[..., 2]) / WIDEST + 1) / 2 * last).clamp(0, last)
+    left = angle.long().clamp(max=last - 1)
+    return torch.lerp(arch.edge[left], arch.edge[left + 1], angle - left)
