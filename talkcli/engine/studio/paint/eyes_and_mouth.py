@@ -15,7 +15,7 @@ def sclera_colour(
     person: SkinParameters, ray: np.ndarray, off: np.ndarray, around: np.ndarray, seed: int
 ) -> np.ndarray:
     old = np.clip((person.age - 20) / 60, 0, 1)
-    white = from_srgb(np.array([190 - 8 * old, 181 - 12 * old, 173 - 20 * old])) * (
+    white = from_srgb(np.array([184 - 10 * old, 173 - 14 * old, 163 - 24 * old])) * (
         1 - 0.11 * min(2.0, person.melanin)
     )
     colour = np.tile(white, (len(off), 1))
@@ -36,7 +36,7 @@ def iris_colour(person: SkinParameters, off: np.ndarray, around: np.ndarray, see
     ring = np.stack([np.cos(around), np.sin(around)], 1)
     fibre = noise.octaves(np.column_stack([ring * 6.5, t * 1.2]), 2, seed + 11)
     coarse = noise.octaves(np.column_stack([ring * 2.2, t * 2.5]), 2, seed + 12)
-    blue, green = from_srgb(np.array([86, 106, 122])), from_srgb(np.array([94, 98, 70]))
+    blue, green = from_srgb(np.array([82, 96, 106])), from_srgb(np.array([88, 90, 66]))
     amber, brown = from_srgb(np.array([106, 68, 36])), from_srgb(np.array([56, 35, 23]))
     base = blue * (1 - person.iris_yellow) + (0.55 * blue + 0.45 * green) * person.iris_yellow
     melanin = person.iris_melanin
@@ -49,5 +49,5 @@ def iris_colour(person: SkinParameters, off: np.ndarray, around: np.ndarray, see
     pigment = amber + (brown - amber) * np.clip(1.5 * melanin - 0.45, 0, 1)
     colour = base * (1 - amount[:, None]) + pigment * amount[:, None]
     light = 1 + 0.38 * fibre + 0.12 * coarse + 0.25 * np.exp(-(((t - 0.32) / 0.1) ** 2))
-    light *= 1 - 0.72 * smooth(t, 0.70, 0.98)
+    light *= 1 - 0.82 * smooth(t, 0.62, 0.97)
     return np.clip(colour * np.clip(light, 0.15, 2)[:, None], 0, 1)

@@ -10,12 +10,13 @@ from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.paint.pigment import hair_colour
 from talkcli.engine.studio.paint.strands import grow, scatter
 
-LASH_PARTING = 22.0
-"""mm: lashes below this height are the lower lid's"""
 BROW_X = (8.0, 13.0, 20.0, 28.0, 36.0, 43.0, 50.0)
-BROW_Y = (38.4, 39.5, 41.0, 42.8, 43.7, 42.0, 37.4)
-BROW_HALF = (2.6, 3.7, 3.9, 3.4, 2.7, 1.9, 0.8)
-"""the middle line and half height of the left brow along x, mm"""
+BROW_Y = (36.6, 37.4, 38.6, 39.8, 40.2, 38.5, 34.6)
+BROW_HALF = (3.2, 4.1, 4.2, 3.8, 3.2, 2.3, 1.1)
+"""The middle line and half height of the left brow along x, mm."""
+
+MALE_BROW = 1.6
+"""mm that men's lie lower"""
 
 
 def lay(paint: Paint, canvas: Canvas, cover: Field, shade: Field, colour: np.ndarray, height: float) -> None:
@@ -31,45 +32,13 @@ def brow_profile(skin: Region, person: SkinParameters) -> tuple[Field, Field, Fi
     and how far along (0..1)."""
     arch = (person.brow_arch - 0.5) * 4.0
     middle = np.interp(skin.x, BROW_X, BROW_Y) + arch * (skin.blob((35, 42, 80), (11, 99, 99)) - 0.35)
-    half = np.interp(skin.x, BROW_X, BROW_HALF) * (0.55 + 0.75 * person.brow_thickness)
+    middle = middle - MALE_BROW * person.male
+    half = np.interp(skin.x, BROW_X, BROW_HALF) * (0.62 + 0.75 * person.brow_thickness)
     across = (skin.y - middle) / half
     along = np.clip((skin.x - 8) / 42, 0, 1)
-    ends = smooth(skin.x, 6.0, 13.0) * smooth(skin.x, 51.0, 43.0) * (skin.z > 30)
-    inside = np.exp(-(np.abs(across) ** 3)) * ends
+    ends = smooth(skin.x, 6.5, 14.5) * smooth(skin.x, 52.0, 41.0) * (skin.z > 30)
+    inside = np.exp(-(np.abs(across) ** 2.2)) * ends
     return inside.astype(np.float32), across.astype(np.float32), along.astype(np.float32)
-
-
-def brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
-    """Some four hundred hairs a side: upright near the nose, swept outward along the brow, its upper edge
-    combed down and its lower up."""
-    rng = np.random.default_rng([person.seed, 61])
-    skin = Region.of(canvas, canvas.within("skin"))
-    inside, across, along = brow_profile(skin, person)
-    side = np.sign(skin.position[:, 0])
-    lift = np.interp(along, [0, 0.10, 0.35, 0.65, 1.0], [1.35, 0.95, 0.45, 0.05, -0.45]) - 0.45 * np.clip(
-        across, -1.2, 1.2
-    )
-    lift += 0.12 * noise.octaves(skin.position / 4, 2, person.seed + 62)
-    flow = np.zeros_like(canvas.position)
-    flow[skin.texels] = np.stack([side * np.cos(lift), np.sin(lift), np.zeros_like(lift)], 1)
-    density = np.zeros(len(canvas.texels), np.float32)
-    clumps = 1 + 0.35 * noise.octaves(skin.position / 2.5, 2, person.seed + 63)
-    density[skin.texels] = (0.7 + 2.6 * person.brow_density) * inside * clumps
-    roots = scatter(canvas, density, rng)
-    place = np.interp(
-        canvas.position[roots, 0] * np.sign(canvas.position[roots, 0]), [8, 20, 38, 50], [4.2, 6.6, 6.4, 4.2]
-    )
-    length = place * rng.uniform(0.6, 1.15, len(roots)) * (0.85 + 0.3 * person.male)
-    colour = hair_colour(
-        min(1.0, person.hair_eumelanin * 0.9 + 0.14), person.hair_pheomelanin, person.hair_grey * 0.5
-    )
-    shadow = np.zeros(len(canvas.texels), np.float32)
-    shadow[skin.texels] = inside * (0.10 + 0.16 * person.brow_density)
-    lay(paint, canvas, shadow, np.ones_like(shadow), colour * 0.8 + 0.02, 0.0)
-    cover, shade = grow(
-        canvas, roots, flow, length, 0.085, rng, canvas.within("skin"), spread=0.20, curl=0.35, contrast=0.30
-    )
-    lay(paint, canvas, cover * 0.94, shade, colour, 0.18)
 
 
 def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
@@ -87,13 +56,6 @@ def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
         colour * 0.7,
         0.0,
     )
-    skin = np.flatnonzero(np.abs(lid - 3.5) < 1.0)
-    lashes = np.flatnonzero(canvas.within("left_lashes", "right_lashes"))
-    lower = (canvas.position[lashes, 1] < LASH_PARTING)[:, None]
-    paint.colour[lashes] = np.where(
-        lower, colour * 0.5 + 0.4 * np.median(paint.colour[skin], 0), colour * 0.7
-    )
-    paint.strength[lashes], paint.roughness[lashes] = 0.2, 0.6
 
 
 def beard(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:

@@ -11,6 +11,9 @@ from talkcli.engine.studio.paint.furrows import furrows
 from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.paint.pigment import skin_colour
 
+THINNED = 0.20
+"""Share of its height that the red of lips loses from 40 years to 70."""
+
 LIP_TINT = np.array([-0.03, -0.05, 0.06])
 """the blood of lips is seen through less oxygen and no yellow: rose, not coral"""
 
@@ -26,7 +29,7 @@ def paint_skin(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     _flush(skin, canvas, person, blood)
     _spots(skin, person, melanin, blood)
     _darkness(skin, canvas, person, melanin, blood)
-    red = vermilion(canvas, skin, person.seed)
+    red = vermilion(canvas, skin, person.seed, person.age)
     _lips(skin, canvas, person, red, melanin, blood)
     _lids(skin, canvas, melanin, blood)
     light = 1 + 0.03 * _fineness(skin) * noise.octaves(skin.position / 1.3, 2, person.seed + 1)
@@ -36,14 +39,15 @@ def paint_skin(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     paint.height[texels] -= depth * (1 - red)
 
 
-def vermilion(canvas: Canvas, skin: Region, seed: int) -> Field:
-    """[k] 1 on the red of the lips, 0 on skin, with a soft uneven border."""
+def vermilion(canvas: Canvas, skin: Region, seed: int, age: float = 30.0) -> Field:
+    """[k] 1 on the red of the lips, which is narrower in old age, 0 on skin, with a soft uneven border."""
     lip, u = canvas.lip[skin.texels], canvas.lip_u[skin.texels]
-    wander = 0.03 * noise.octaves(skin.position / 1.6, 2, seed + 3) + 0.05 * noise.octaves(
+    wander = 0.05 * noise.octaves(skin.position / 1.6, 2, seed + 3) + 0.05 * noise.octaves(
         skin.position / 6, 1, seed + 4
     )
-    softness = 0.13 + 0.10 * np.abs(u) ** 3
-    return np.clip(0.5 + (1.0 + wander - lip) / (2 * softness), 0, 1).astype(np.float32)
+    softness = 0.20 + 0.14 * np.abs(u) ** 3
+    border = 1.0 - THINNED * float(np.clip((age - 40) / 30, 0, 1.2))
+    return np.clip(0.5 + (border + wander - lip) / (2 * softness), 0, 1).astype(np.float32)
 
 
 def _fineness(skin: Region) -> Field:
@@ -74,7 +78,7 @@ def _flush(skin: Region, canvas: Canvas, person: SkinParameters, blood: Field) -
     """Where blood shows: cheeks, nose, ears, chin; paler forehead and mouth surrounds; fine vessels with
     age."""
     ragged = 1 + 0.35 * noise.octaves(skin.position / 11, 3, person.seed + 21)
-    warm = 0.25 + 0.75 * person.blush
+    warm = (0.25 + 0.75 * person.blush) * (1 - 0.5 * float(np.clip((person.age - 40) / 25, 0, 1)))
     ears = canvas.within("left_ear", "right_ear")[skin.texels]
     blood += 0.36 * warm * ragged * skin.blob((38, -9, 72), (18, 14, 32))
     blood += 0.27 * warm * ragged * skin.blob((0, -13, 113), (13, 10, 16))
@@ -106,10 +110,10 @@ def _spots(skin: Region, person: SkinParameters, melanin: Field, blood: Field) -
     if person.age > 45:
         near, _, label = noise.cells(skin.position / 6, person.seed + 35)
         melanin += (
-            0.20
+            (0.26 + 0.1 * person.melanin)
             * (person.age - 45)
             / 30
-            * (label > 0.82)
+            * (label > 0.78)
             * smooth(near, 0.42, 0.15)
             * np.clip(sunny + 0.1, 0, 1)
         )
@@ -167,7 +171,7 @@ def _lips(
     patch = noise.octaves(skin.position / 5, 2, person.seed + 42)
     lip_melanin = 0.10 + person.melanin * (0.80 + 0.25 * upper) + person.lip_melanin * (0.8 + 0.5 * upper)
     lip_melanin = lip_melanin * (1 + 0.10 * patch)
-    lip_blood = 0.28 + 0.40 * person.lip_blood + 0.10 * patch + 0.12 * folds + 0.08 * upper
+    lip_blood = 0.24 + 0.36 * person.lip_blood + 0.10 * patch + 0.12 * folds + 0.08 * upper
     inner = smooth(lip, 0.35, -0.1)
     lip_melanin = lip_melanin * (1 - 0.5 * inner) + 0.10 * smooth(folds, -0.2, -0.9)
     lip_blood = lip_blood + 0.30 * inner
@@ -210,11 +214,10 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     roughness = 0.63 - 0.10 * person.oil * oily - 0.02 * blotch + 0.03 * np.clip((person.age - 50) / 30, 0, 1)
     strength *= 1 - 0.6 * skin.blob((13, 2, 94), (6, 14, 14))
     wet = smooth(lid, 6.0, 7.0)
-    strength += red * (0.42 - strength) + wet * 0.35
-    roughness += red * (0.46 - roughness) - wet * 0.25
+    strength += red * (0.36 - strength) + wet * 0.6
+    roughness += red * (0.47 - roughness) - wet * 0.36
     inner = red * smooth(lip, 0.3, 0.0)
-    strength += 0.20 * inner
-    roughness -= 0.10 * inner
+    strength += 0.12 * even * inner
 
     near, second, label = noise.cells(skin.position / 1.7, seed + 52)
     porous = person.pores * (
@@ -223,7 +226,7 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     height = -0.08 * porous * smooth(near, 0.42, 0.10) * (0.4 + label)
     height += 0.035 * smooth(second - near, 0.0, 0.25) * (0.6 + 0.01 * person.age)
     height += 0.03 * noise.octaves(skin.position / 3.0, 2, seed + 53)
-    height *= _fineness(skin)
+    height *= _fineness(skin) * even
     folds = noise.octaves(np.stack([26 * u / 1.0, lip * 0.9, upper * 40], 1), 2, seed + 41)
     height = height * (1 - red) + red * 0.10 * folds
     paint.strength[texels], paint.roughness[texels] = strength, roughness

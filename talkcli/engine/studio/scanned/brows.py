@@ -12,7 +12,7 @@ from talkcli.engine.studio.paint.painted_hair import brow_profile, lay
 from talkcli.engine.studio.paint.pigment import hair_colour
 from talkcli.engine.studio.paint.strands import grow, scatter
 
-LAYERS = ((2.8, 0.08, 0.85, 0.30), (0.95, 0.16, 1.0, 0.45))
+LAYERS = ((3.4, 0.085, 0.9, 0.25), (1.25, 0.15, 1.0, 0.35))
 """Hairs a square millimetre, their width in mm, how long they are, and how much they differ in brightness."""
 
 _ALONG, _LIFT = (0, 0.08, 0.22, 0.5, 0.75, 1.0), (1.45, 1.15, 0.72, 0.30, 0.0, -0.40)
@@ -28,17 +28,17 @@ def paint_brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     skin = Region.of(canvas, canvas.within("skin"))
     inside, across, along = brow_profile(skin, person)
     ragged = 1 + 0.45 * noise.octaves(skin.position / 2.2, 2, person.seed + 63)
-    inside = np.clip(inside * ragged, 0, 1.2) * np.interp(along, [0, 0.12, 0.3, 1], [0.45, 0.8, 1.0, 0.9])
+    inside = np.clip(inside * ragged, 0, 1.2) * np.interp(along, [0, 0.12, 0.3, 1], [0.5, 0.85, 1.0, 0.9])
     side = np.sign(skin.position[:, 0])
     lift = np.interp(along, _ALONG, _LIFT) - 0.5 * np.clip(across, -1.2, 1.2)
     lift = lift + 0.15 * noise.octaves(skin.position / 4, 2, person.seed + 62)
     flow = np.zeros_like(canvas.position)
     flow[skin.texels] = np.stack([side * np.cos(lift), np.sin(lift), 0 * lift], 1)
     grey = person.hair_grey
-    dark = min(1.0, 0.9 * person.hair_eumelanin + 0.22) * (1 - 0.35 * grey)
-    colour = hair_colour(dark, 0.75 * person.hair_pheomelanin, 0.75 * grey)
+    dark = min(1.0, 0.85 * person.hair_eumelanin + 0.2) * (1 - 0.2 * grey)
+    colour = hair_colour(dark, 0.75 * person.hair_pheomelanin, 0.55 * grey)
     shadow = np.zeros(len(canvas.texels), np.float32)
-    shadow[skin.texels] = inside * (0.13 + 0.16 * person.brow_density) * (1 - 0.6 * grey)
+    shadow[skin.texels] = inside * (0.24 + 0.22 * person.brow_density) * (1 - 0.4 * grey)
     lay(paint, canvas, shadow, np.ones_like(shadow), colour * 0.8 + 0.015, 0.0)
     for dense, width, reach, contrast in LAYERS:
         density = np.zeros(len(canvas.texels), np.float32)

@@ -74,7 +74,7 @@ def _iris(person: SkinParameters, off: Field, around: Field, seed: int) -> NDArr
     """The iris as light from above falls through the cornea: brightest on the far side below."""
     t = off / IRIS
     caustic = np.cos(around - CAUSTIC) * smooth(t, 0.35, 0.7) * smooth(t, 1.0, 0.85)
-    return iris_colour(person, off, around, seed) * (1.3 + 0.55 * caustic)[:, None]
+    return iris_colour(person, off, around, seed) * (0.98 + 0.5 * caustic)[:, None]
 
 
 def paint_mouth(paint: Paint, canvas: Canvas, own: Field, person: SkinParameters, exposure: float) -> None:

@@ -91,6 +91,8 @@ def _blots(paint: Paint, ground: _Ground) -> None:
     blood += 0.05 * skin.blob((34, -10, 74), (16, 12, 30)) * octaves(2.0, 2, 605)
     melanin = (0.04 + 0.05 * ground.age) * octaves(5.0, 3, 606) + 0.035 * octaves(1.3, 2, 607) * front
     melanin += 0.16 * np.maximum(octaves(3.2, 2, 608) - 0.55, 0) * (0.4 + ground.age) * front
+    melanin += 0.4 * ground.age**2 * np.maximum(octaves(5.5, 3, 619) - 0.45, 0) * front
+    blood += 0.16 * ground.age**2 * octaves(11.0, 3, 620) * front
     blood *= 0.50 * ground.even * (0.7 + 0.6 * person.mottling)
     melanin *= 0.50 * (0.8 + 0.5 * min(person.melanin, 2.0))
     red = ground.red[:, None]
@@ -111,7 +113,7 @@ def _pores(paint: Paint, ground: _Ground) -> Field:
     pores *= (0.45 + 1.0 * tee + 1.0 * cheek) * (0.6 + 0.8 * person.pores)
     height = -0.060 * pores + (0.030 * octaves(0.55, 1, 611) + 0.05 * octaves(1.5, 2, 612)) * front
     height += 0.10 * octaves(6.0, 2, 613) * (0.3 + ground.age)
-    paint.height[skin.texels] += height * (1 - 0.8 * ground.red)
+    paint.height[skin.texels] += height * (1 - 0.8 * ground.red) * ground.even
     paint.colour[skin.texels] *= (1 - 0.16 * pores * (1 - ground.red))[:, None]
     rough = (
         paint.roughness[skin.texels] - 0.09 * tee - 0.05 * bone + 0.03 * cheek + 0.03 * octaves(2.0, 1, 618)
@@ -137,9 +139,9 @@ def _folds(paint: Paint, ground: _Ground) -> None:
     fold *= 1 - ground.red
     points = (skin.position * np.array([0.16, 0.9, 0.16])).astype(np.float32)
     lines = noise.octaves(points, 1, ground.person.seed + 614)
-    paint.height[skin.texels] -= (0.10 + 0.45 * age) * fold
-    paint.height[skin.texels] += skin.blob((24, 7, 84), (13, 5.5, 16)) * 0.10 * (0.35 + age) * lines
-    paint.colour[skin.texels] *= (1 - (0.05 + 0.10 * age) * fold)[:, None]
+    paint.height[skin.texels] -= (0.10 + 0.75 * age) * fold
+    paint.height[skin.texels] += skin.blob((24, 7, 84), (13, 5.5, 16)) * 0.10 * (0.35 + 2.2 * age) * lines
+    paint.colour[skin.texels] *= (1 - (0.05 + 0.20 * age) * fold)[:, None]
 
 
 def _lips(paint: Paint, ground: _Ground, canvas: Canvas) -> None:
@@ -147,7 +149,7 @@ def _lips(paint: Paint, ground: _Ground, canvas: Canvas) -> None:
     texels, red, lip = ground.skin.texels, ground.red, ground.lip
     across = np.stack([30 * canvas.lip_u[texels], lip * 0.8, canvas.lip_upper[texels] * 40], 1)
     creases = noise.octaves(across.astype(np.float32), 2, ground.person.seed + 615)
-    paint.height[texels] += red * 0.14 * creases
+    paint.height[texels] += red * 0.14 * ground.even * creases
     paint.colour[texels] *= (1 + red * (0.09 * creases - 0.02))[:, None]
     rim = np.exp(-(((lip - 0.95) / 0.16) ** 2)) * (ground.skin.z > 60)
     grey = paint.colour[texels].mean(1, keepdims=True) * np.array([1.22, 0.93, 0.85])

@@ -35,7 +35,7 @@ _ROUNDS, _SETTLED = 30, 3e-7
 
 FRIENDLY: Mapping[str, float] = {
     "mouthSmileLeft": 0.19, "mouthSmileRight": 0.16, "mouthDimpleLeft": 0.05, "mouthDimpleRight": 0.06,
-    "cheekSquintLeft": 0.12, "cheekSquintRight": 0.11, "browInnerUp": 0.04,
+    "cheekSquintLeft": 0.24, "cheekSquintRight": 0.22, "eyeSquintLeft": 0.10, "eyeSquintRight": 0.11,
 }  # fmt: skip
 """What a face does that waits to be spoken to, beside what the rig's own rest does."""
 
@@ -44,6 +44,9 @@ TIRED: Mapping[str, float] = {
     "browDownLeft": 0.12, "browDownRight": 0.10, "cheekSquintLeft": 0.10, "cheekSquintRight": 0.10,
 }  # fmt: skip
 """And what faces of OLD years do besides."""
+
+LASH_WIDER, LASH_LONGER = 1.9, 1.2
+"""How much wider and longer lashes are than those of the rig, each of which stands for several."""
 
 AWAKE = 0.76
 """How far lids are open, of the iris: eyes that are wider stare, and are half brought back."""
@@ -54,7 +57,7 @@ MEASURES: tuple[tuple[str, float], ...] = (
 )  # fmt: skip
 """What tells male faces from female ones, and how much it counts."""
 
-AGED, OLD = 32.0, 68.0
+AGED, OLD = 32.0, 62.0
 """Years at which faces begin to sink, and at which they have sunk by SAGS."""
 
 SAGS = (
@@ -105,7 +108,21 @@ def neutral_of(code: Float[Tensor, " n"], age: float = AGED) -> Float[Tensor, "v
     rest = {name: FRIENDLY.get(name, 0.0) + wear * TIRED.get(name, 0.0) for name in {*FRIENDLY, *TIRED}}
     for side in ("Left", "Right"):
         rest[f"eyeBlink{side}"] += stare
-    return _settled(bare + (model.weight_vector(**rest) @ model.shapes_of(bare).flatten(1)).view_as(bare))
+    face = _settled(bare + (model.weight_vector(**rest) @ model.shapes_of(bare).flatten(1)).view_as(bare))
+    return _with_fuller_lashes(face)
+
+
+def _with_fuller_lashes(face: Float[Tensor, "verts 3"]) -> Float[Tensor, "verts 3"]:
+    """Blades have five points each: two at the root, two in the middle, one at the tip."""
+    own = load_face_model().topology.regions["lashes"].long()
+    blades = face[own].view(-1, 5, 3)
+    middles = torch.stack([blades[:, :2].mean(1), blades[:, 2:4].mean(1)], 1).repeat_interleave(2, 1)
+    wide = middles + LASH_WIDER * (blades[:, :4] - middles)
+    root = middles[:, :1]
+    grown = torch.cat([wide, blades[:, 4:]], 1)
+    full = face.clone()
+    full[own] = (root + torch.where(torch.arange(5)[:, None] < 2, 1.0, LASH_LONGER) * (grown - root)).flatten(0, 1)
+    return full
 
 
 def _settled(face: Float[Tensor, "verts 3"]) -> Float[Tensor, "verts 3"]:
