@@ -24,7 +24,7 @@ one strand's shade differs from the next's, 1 but where the ribbon narrows."""
 WIDER = 0.75
 """Power of how many times fewer strands are drawn, by which each is wider."""
 
-TIP = 0.035
+TIP = 0.028
 """Metres before its end at which a ribbon begins to thin, at most half of it."""
 
 WHOLE, BODY = 1.16, 1.3
@@ -39,7 +39,7 @@ POINTED = ((0.0, 0.25, 0.55, 1.0), (0.75, 1.0, 0.9, 0.08))
 ROLL = 0.22
 """Radians that ribbons turn about themselves, standard deviation."""
 
-DARK_ROOTS = ((0.0, 0.012, 0.045), (0.55, 0.80, 1.0))
+DARK_ROOTS = ((0.0, 0.012, 0.045), (0.78, 0.86, 1.0))
 """Metres from the root, and how bright hair is there."""
 
 BENDS = 0.45
@@ -166,7 +166,7 @@ def shows(across, left):
 @inlined
 def shade(across, plain):
     """How bright a strand is, with its neighbours."""
-    return 1.0 + plain * (0.5 * wave(across * 0.27) + 0.4 * chance(np.int32(across)) - 0.45)
+    return 1.0 + plain * (0.34 * wave(across * 0.27) + 0.2 * chance(np.int32(across)) - 0.27)
 
 
 @exact

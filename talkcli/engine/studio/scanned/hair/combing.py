@@ -60,8 +60,9 @@ def _falling(places: Array, sides: Array, style: HairStyle) -> Array:
     ahead = np.clip((places[:, 2:] - 22) / 34, 0, 1) * np.clip((112 - places[:, 1:2]) / 40, 0, 1)
     down = np.array([0.0, -1.0, 0.0]) * (1 - 0.8 * top)
     near = np.exp(-(((places[:, :1] - style.part) / 16) ** 2)) * top
-    back = np.array([0.0, 0.2, -1.0]) * (0.35 * top + 0.8 * ahead + 0.8 * near * front(places))
-    return top * across * (1 - near * (0.35 + 0.45 * front(places))) + down * (1 - near) + back
+    swept = 1 - style.curtain
+    back = np.array([0.0, 0.2, -1.0]) * (0.35 * top + swept * ahead + (0.8 * swept + 0.25) * near * front(places))
+    return top * across * (1 - near * (0.35 + 0.45 * front(places)) * swept) + down * (1 - near) + back
 
 
 def _gathered(places: Array, sides: Array, style: HairStyle) -> Array:

@@ -87,7 +87,7 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
     """[g, nodes, 3]"""
     places, count = roots.places, len(roots.places)
     comb = WAYS[style.way]
-    cut_heights = _cuts(roots, style)
+    cut_heights = _cuts(roots, style, chance)
     falls = style.end is not None
     steps = _LONGEST if falls else 9
     length = np.full(count, _STEP * steps) if falls else _lengths(roots, style)
@@ -153,13 +153,13 @@ def _valley(points: Array, style: HairStyle) -> Array:
     if style.way not in PARTED:
         return np.ones(len(points))
     off = np.abs(points[:, 0] - style.part) / 30
-    return np.where(points[:, 1] > 70, np.clip(0.55 + off, 0.55, 1), 1.0)
+    return np.where(points[:, 1] > 70, np.clip(0.8 + off, 0.8, 1), 1.0)
 
 
-def _cuts(roots: Roots, style: HairStyle) -> Array:
+def _cuts(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Array:
     """[n] the height, mm, at which hair that falls is cut."""
     end = -1e3 if style.end is None else style.end
-    heights = np.full(len(roots.places), end)
+    heights = end + style.layers * np.abs(chance.normal(size=len(roots.places)))
     if style.fringe is not None:
         over = _fringed(roots.places, style)
         heights[over] = style.fringe - 0.006 * np.maximum(np.abs(roots.places[over, 0]) - 22, 0) ** 2

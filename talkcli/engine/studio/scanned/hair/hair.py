@@ -23,11 +23,14 @@ from talkcli.engine.studio.scanned.hair.tails import TAILS
 ANCHORS = 160
 """Vertices of the skull whose motion hair follows."""
 
-_SPREAD = 0.13
+_SPREAD = 0.09
 """How much hairs differ in brightness, standard deviation of the logarithm."""
 
-_BORDER = 9.0
+_BORDER = 14.0
 """mm over which hair grows from none to dense."""
+
+_FAINT, SHINING = 7.0, np.array([0.10, 0.065, 0.045])
+"""mm inside the hairline over which hair is so fine that skin shines through; what that adds to its colour."""
 
 
 def hair_of(
@@ -42,9 +45,9 @@ def hair_of(
     if roots is None:
         return _worn(style, np.zeros((0, 2, 3)), np.zeros(0, int), np.zeros(0), np.zeros((0, 3)))
     roots = roots[_kept(roots, look, chance)]
-    lines, least = grown(roots, look, skull, chance), 0.5 if part is not None else 0.35
+    lines, least = grown(roots, look, skull, chance), 0.3
     widths = (
-        look.width * chance.uniform(0.75, 1.25, len(lines)) * np.clip(least + roots.inward / 14, least, 1)
+        look.width * chance.uniform(0.75, 1.25, len(lines)) * np.clip(least + roots.inward / 20, least, 1)
     )
     carriers = roots.faces[np.arange(len(lines)), roots.shares.argmax(1)]
     colours = _colours(colour, roots, chance)
@@ -65,6 +68,7 @@ def _kept(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Index:
     """Which roots grow: none outside the hairline, ever more inside it; fewer where hair recedes."""
     places = roots.places
     inward = roots.inward + 2.2 * noise.octaves((places / 6).astype(np.float32), 2, 5)
+    inward += 2.5 * noise.octaves((places / 22).astype(np.float32), 1, 6)
     ahead = np.clip((places[:, 2] - 20) / 50, 0, 1)
     temple = np.exp(-(((np.abs(places[:, 0]) - 42) / 20) ** 2)) * ahead
     inward = inward - style.recede * (0.45 * ahead + 1.1 * temple)
@@ -77,9 +81,10 @@ def _kept(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Index:
 
 def _colours(colour: Tensor, roots: Roots, chance: np.random.Generator) -> Array:
     """[n, 3] linear: locks and hairs differ in brightness."""
-    locks = 0.10 * noise.octaves((roots.places / 9).astype(np.float32), 2, 17)
-    tone = np.exp(_SPREAD * chance.normal(size=len(roots.places)) + locks)
-    return colour.double().numpy() * tone[:, None]
+    locks = 0.16 * noise.octaves((roots.places / 9).astype(np.float32), 2, 17)
+    thin = np.clip(1 - roots.inward / _FAINT, 0, 1)[:, None]
+    tone = np.exp(_SPREAD * chance.normal(size=len(roots.places)) + locks)[:, None]
+    return colour.double().numpy() * tone * (1 - 0.5 * thin) + 0.5 * thin * (colour.double().numpy() + SHINING)
 
 
 @functools.cache

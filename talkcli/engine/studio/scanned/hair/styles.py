@@ -43,6 +43,10 @@ class HairStyle:
     """Share of hairs that fly."""
     ragged: float = 0.15
     """How much hairs of one place differ in length."""
+    curtain: float = 0.2
+    """How far hair that falls frames the face instead of being swept back, 0..1."""
+    layers: float = 0.0
+    """mm by which locks that fall differ in length."""
     recede: float = 0.0
     """mm that the hairline has gone back at the temples, and how bald the crown is."""
     fringe: float | None = None
@@ -64,8 +68,10 @@ PARTED = ("falling", "parted")
 
 HAIR_STYLES: Mapping[str, HairStyle] = {
     "bald": HairStyle(count=0, painted=0.0),
-    "cropped": HairStyle(count=9500, nodes=4, top=9, side=6, stand=0.75, lock=0.1, messy=0.5, width=0.75),
-    "short": HairStyle(count=9000, nodes=6, top=36, side=14, stand=0.62, way="swept", lock=0.55, messy=0.4),
+    "cropped": HairStyle(count=9500, nodes=4, top=7, side=4, stand=0.42, lock=0.1, messy=0.6, width=0.5, painted=1.0),
+    "short": HairStyle(
+        count=9000, nodes=6, top=38, side=13, stand=0.42, way="swept", lock=0.5, messy=0.32, width=0.75, volume=5,
+    ),
     "side-part": HairStyle(
         count=9000, nodes=8, top=74, side=20, stand=0.35, volume=11, way="parted", part=32, lock=0.45,
         messy=0.16, ragged=0.1,
@@ -76,19 +82,19 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
     ),
     "fringe": HairStyle(
         count=8000, nodes=11, end=-62, volume=9, way="falling", part=4, lock=0.5, messy=0.14, fringe=53,
-        width=1.35, covers=True, wave=1.0, ragged=0.06,
+        width=1.05, covers=True, wave=2.0, ragged=0.06, layers=6,
     ),
     "bob": HairStyle(
-        count=7500, nodes=11, end=-88, volume=11, way="falling", part=26, lock=0.5, messy=0.15, width=1.4,
-        covers=True, wave=2.0, pitch=110, ragged=0.06,
+        count=7500, nodes=11, end=-92, volume=12, way="falling", part=28, lock=0.5, messy=0.15, width=1.05,
+        covers=True, wave=4.0, pitch=110, ragged=0.06, curtain=0.7, layers=7,
     ),
     "long": HairStyle(
-        count=7500, nodes=15, end=-160, volume=10, way="falling", part=0, lock=0.55, messy=0.18, width=1.5,
-        covers=True, wave=4.0, pitch=95, ragged=0.10,
+        count=7500, nodes=15, end=-160, volume=10, way="falling", part=0, lock=0.55, messy=0.18, width=1.1,
+        covers=True, wave=4.0, pitch=95, ragged=0.10, curtain=0.5, layers=16,
     ),
     "wavy": HairStyle(
-        count=7500, nodes=18, end=-150, volume=14, way="falling", part=18, lock=0.6, messy=0.25, width=1.5,
-        covers=True, wave=13.0, pitch=70, ragged=0.12, loose=0.05,
+        count=7500, nodes=18, end=-128, volume=15, way="falling", part=24, lock=0.62, messy=0.25, width=1.05,
+        covers=True, wave=11.0, pitch=78, ragged=0.10, loose=0.04, curtain=0.9, layers=14,
     ),
     "ponytail": HairStyle(
         count=8500, nodes=10, top=190, side=150, stand=0.0, volume=4, way="gathered", lock=0.35, messy=0.06,
@@ -103,12 +109,12 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
         messy=0.9, ragged=0.2, width=0.8,
     ),
     "curly": HairStyle(
-        count=7000, nodes=20, end=-70, volume=24, way="falling", part=14, coil=6.0, pitch=30, lock=0.85,
-        locks=420, messy=0.5, width=1.2, covers=True, ragged=0.2, loose=0.06,
+        count=5200, nodes=26, end=-78, volume=22, way="falling", part=20, coil=6.0, pitch=40, lock=0.9,
+        locks=300, messy=0.4, width=0.95, covers=True, ragged=0.16, loose=0.03, curtain=0.4, layers=16,
     ),
     "receding": HairStyle(
         count=7500, nodes=6, top=22, side=15, stand=0.4, way="swept", lock=0.5, recede=14, messy=0.35,
-        width=0.85,
+        width=0.6,
     ),
 }  # fmt: skip
 """By name; `bald` wears none."""
