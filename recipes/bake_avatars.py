@@ -37,7 +37,7 @@ def own(**values: float) -> Mapping[str, Any]:
 
 PEOPLE: Mapping[str, Member] = {
     "ada": Member(
-        103,
+        1595,
         0.0,
         29.0,
         own(
@@ -76,8 +76,8 @@ PEOPLE: Mapping[str, Member] = {
             hair_eumelanin=0.72,
             hair_pheomelanin=0.2,
             hair_grey=0.03,
-            brow_density=0.7,
-            brow_thickness=0.55,
+            brow_density=0.6,
+            brow_thickness=0.36,
             iris_melanin=0.25,
             iris_yellow=0.3,
             lip_blood=0.3,
@@ -104,7 +104,7 @@ PEOPLE: Mapping[str, Member] = {
             shadow_under_eyes=0.2,
             lip_blood=0.5,
         ),
-        Outfit("curly", Dress("top", ((0.30, 0.19, 0.06), LINEN, LINEN))),
+        Outfit("bun", Dress("top", ((0.30, 0.19, 0.06), LINEN, LINEN))),
     ),
     "marta": Member(
         109,
@@ -142,7 +142,7 @@ PEOPLE: Mapping[str, Member] = {
             hair_pheomelanin=0.15,
             hair_grey=0.05,
             brow_density=0.65,
-            brow_thickness=0.5,
+            brow_thickness=0.4,
             iris_melanin=1.0,
         ),
         Outfit("cropped", Dress("t-shirt", ((0.24, 0.23, 0.21), LINEN, LINEN))),
@@ -163,7 +163,7 @@ PEOPLE: Mapping[str, Member] = {
             hair_pheomelanin=0.15,
             hair_grey=0.8,
             brow_density=0.7,
-            brow_thickness=0.6,
+            brow_thickness=0.48,
             iris_melanin=0.12,
         ),
         Outfit("receding", Dress("jacket", ((0.040, 0.048, 0.062), LINEN, (0.10, 0.025, 0.035))), "full"),

@@ -15,7 +15,7 @@ def sclera_colour(
     person: SkinParameters, ray: np.ndarray, off: np.ndarray, around: np.ndarray, seed: int
 ) -> np.ndarray:
     old = np.clip((person.age - 20) / 60, 0, 1)
-    white = from_srgb(np.array([184 - 10 * old, 173 - 14 * old, 163 - 24 * old])) * (
+    white = from_srgb(np.array([189 - 10 * old, 179 - 14 * old, 170 - 26 * old])) * (
         1 - 0.11 * min(2.0, person.melanin)
     )
     colour = np.tile(white, (len(off), 1))

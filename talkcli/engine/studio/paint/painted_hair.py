@@ -11,11 +11,11 @@ from talkcli.engine.studio.paint.pigment import hair_colour
 from talkcli.engine.studio.paint.strands import grow, scatter
 
 BROW_X = (8.0, 13.0, 20.0, 28.0, 36.0, 43.0, 50.0)
-BROW_Y = (36.6, 37.4, 38.6, 39.8, 40.2, 38.5, 34.6)
+BROW_Y = (37.6, 38.3, 39.4, 40.7, 41.1, 39.3, 35.2)
 BROW_HALF = (3.2, 4.1, 4.2, 3.8, 3.2, 2.3, 1.1)
 """The middle line and half height of the left brow along x, mm."""
 
-MALE_BROW = 1.6
+MALE_BROW = 2.4
 """mm that men's lie lower"""
 
 
@@ -58,7 +58,7 @@ def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     )
 
 
-def beard(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
+def stubble(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     """The grey shadow of hair under the skin, and cut hairs over it."""
     if person.stubble <= 0.01:
         return

@@ -99,6 +99,6 @@ def make_avatar(name: str, person: Person, outfit: Outfit, size: int = ATLAS) ->
         lips=topology.regions["lips"],
         rig=topology.name,
         identity=person.identity,
-        look=bake_look(skin, HAIR_STYLES[outfit.hair].painted, size, outfit.dress),
+        look=bake_look(skin, HAIR_STYLES[outfit.hair].painted, size, outfit.dress, outfit.beard),
         worn=tuple(wardrobe),
     )

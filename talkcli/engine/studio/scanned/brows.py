@@ -28,7 +28,7 @@ def paint_brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     skin = Region.of(canvas, canvas.within("skin"))
     inside, across, along = brow_profile(skin, person)
     ragged = 1 + 0.45 * noise.octaves(skin.position / 2.2, 2, person.seed + 63)
-    inside = np.clip(inside * ragged, 0, 1.2) * np.interp(along, [0, 0.12, 0.3, 1], [0.5, 0.85, 1.0, 0.9])
+    inside = np.clip(inside * ragged, 0, 1.2) * np.interp(along, [0, 0.12, 0.3, 1], [0.35, 0.75, 1.0, 0.9])
     side = np.sign(skin.position[:, 0])
     lift = np.interp(along, _ALONG, _LIFT) - 0.5 * np.clip(across, -1.2, 1.2)
     lift = lift + 0.15 * noise.octaves(skin.position / 4, 2, person.seed + 62)

@@ -23,7 +23,7 @@ from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.canvas import Canvas, Field, canvas_of
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
-from talkcli.engine.studio.paint.painted_hair import beard, lash_line, lay
+from talkcli.engine.studio.paint.painted_hair import lash_line, lay, stubble
 from talkcli.engine.studio.paint.pigment import hair_colour, to_srgb
 from talkcli.engine.studio.paint.skin import paint_skin
 from talkcli.engine.studio.paint.strands import grow, scatter
@@ -33,6 +33,7 @@ from talkcli.engine.studio.scanned.brows import paint_brows
 from talkcli.engine.studio.scanned.cloth import Dress, paint_cloth
 from talkcli.engine.studio.scanned.eyes_and_mouth import paint_eyes, paint_mouth
 from talkcli.engine.studio.scanned.fields import PaintFields
+from talkcli.engine.studio.scanned.hair.beard_styles import BEARD_STYLES, BeardStyle, beard_density
 from talkcli.engine.studio.scanned.living_skin import enliven
 from talkcli.engine.studio.scanned.mesh import BOXES
 
@@ -42,9 +43,12 @@ ATLAS = 1024
 ROOTS = 0.45
 """How dark the scalp is between hairs, which shade it, of their colour."""
 
+UNDER_BEARD = 0.85
+"""Share of the skin that a beard hides where it is densest."""
+
 FIELDS = "head_fields.safetensors"
 
-WORN_IN = 1.25
+WORN_IN = 1.4
 """How deep lines are at 74 years, of what the expression that draws them folds."""
 
 LINE_SHADE = np.array([0.45, 0.75, 0.85])
@@ -93,16 +97,23 @@ def hollows(size: int = ATLAS) -> Field:
 
 
 def bake_look(
-    person: SkinParameters, cropped: float = 0.9, size: int = ATLAS, dress: Dress | None = None
+    person: SkinParameters,
+    cropped: float = 0.9,
+    size: int = ATLAS,
+    dress: Dress | None = None,
+    beard: str | None = None,
 ) -> Look:
-    """Paint a person; the same numbers give the same bytes. `cropped`: how much hair the scalp has, 0..1."""
+    """Paint a person; the same numbers give the same bytes. `cropped`: how much hair the scalp has, 0..1;
+    `beard`: one of BEARD_STYLES that is worn over the skin."""
     canvas, own = head_canvas(size), own_places(size)
     model = load_face_model()
     paint, exposure = Paint.blank(len(canvas.texels)), exposure_of(person.melanin)
     paint_skin(paint, canvas, person)
     enliven(paint, canvas, person, hollows(size))
     _scalp(paint, canvas, person, cropped)
-    beard(paint, canvas, person)
+    stubble(paint, canvas, person)
+    if beard is not None:
+        _beneath(paint, canvas, person, BEARD_STYLES[beard])
     paint_brows(paint, canvas, person)
     lash_line(paint, canvas, person)
     _lashes(paint, canvas, person)
@@ -150,7 +161,7 @@ def _age_lines(person: SkinParameters, size: int) -> NDArray:
     wrinkles = load_face_model().wrinkles
     if wrinkles is None:
         return np.zeros((size, size))
-    wear = np.clip((person.age - 24) / 50, 0, 1) ** 1.3
+    wear = np.clip((person.age - 24) / 50, 0, 1) ** 1.7
     chance = np.random.default_rng([person.seed, 91])
     share = WORN_IN * wear * chance.uniform(0.6, 1.1, len(wrinkles.names))
     lines = np.tensordot(share, wrinkles.height.numpy().astype(np.float64), 1) * RELIEF_UNIT
@@ -166,6 +177,18 @@ def _lashes(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     skin = np.median(paint.colour[np.flatnonzero(np.abs(canvas.lid - 3.5) < 1.0)], 0)
     paint.colour[texels] = np.where(lower, 0.12 * colour + 0.62 * skin, 0.7 * colour)
     paint.strength[texels], paint.roughness[texels] = 0.2, 0.6
+
+
+def _beneath(paint: Paint, canvas: Canvas, person: SkinParameters, style: BeardStyle) -> None:
+    """The depth of a beard: what is seen between its hairs."""
+    dense = np.zeros(len(canvas.texels), np.float32)
+    skin = Region.of(canvas, canvas.within("skin"))
+    places, texels = skin.position.astype(np.float64), skin.texels
+    grown = beard_density(places, canvas.lip[texels], canvas.lip_upper[texels], style)
+    dense[texels] = UNDER_BEARD * grown**1.6
+    colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
+    tone = 1 + 0.25 * noise.octaves(canvas.position / 1.5, 2, person.seed + 84)
+    lay(paint, canvas, dense, tone.astype(np.float32), colour * ROOTS, 0.1)
 
 
 def _scalp(paint: Paint, canvas: Canvas, person: SkinParameters, cropped: float) -> None:

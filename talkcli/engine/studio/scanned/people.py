@@ -34,7 +34,7 @@ _ROUNDS, _SETTLED = 30, 3e-7
 """Times at most that contact is resolved at rest, until it moves nothing by so many metres any more."""
 
 FRIENDLY: Mapping[str, float] = {
-    "mouthSmileLeft": 0.19, "mouthSmileRight": 0.16, "mouthDimpleLeft": 0.05, "mouthDimpleRight": 0.06,
+    "mouthSmileLeft": 0.25, "mouthSmileRight": 0.22, "mouthDimpleLeft": 0.05, "mouthDimpleRight": 0.06,
     "cheekSquintLeft": 0.24, "cheekSquintRight": 0.22, "eyeSquintLeft": 0.10, "eyeSquintRight": 0.11,
 }  # fmt: skip
 """What a face does that waits to be spoken to, beside what the rig's own rest does."""
@@ -46,7 +46,7 @@ TIRED: Mapping[str, float] = {
 """And what faces of OLD years do besides."""
 
 LASH_WIDER, LASH_LONGER = 1.9, 1.2
-"""How much wider and longer lashes are than those of the rig, each of which stands for several."""
+"""How much wider and longer lashes of upper lids are than the rig's, which stand for several each."""
 
 AWAKE = 0.76
 """How far lids are open, of the iris: eyes that are wider stare, and are half brought back."""
@@ -117,11 +117,13 @@ def _with_fuller_lashes(face: Float[Tensor, "verts 3"]) -> Float[Tensor, "verts 
     own = load_face_model().topology.regions["lashes"].long()
     blades = face[own].view(-1, 5, 3)
     middles = torch.stack([blades[:, :2].mean(1), blades[:, 2:4].mean(1)], 1).repeat_interleave(2, 1)
-    wide = middles + LASH_WIDER * (blades[:, :4] - middles)
     root = middles[:, :1]
-    grown = torch.cat([wide, blades[:, 4:]], 1)
+    level = (root[..., 1].amin() + root[..., 1].amax()) / 2
+    upper = root[..., 1:2] > level
+    wide = middles + torch.where(upper, LASH_WIDER, 1.0) * (blades[:, :4] - middles)
+    longer = torch.where(upper & (torch.arange(5)[:, None] > 1), LASH_LONGER, 1.0)
     full = face.clone()
-    full[own] = (root + torch.where(torch.arange(5)[:, None] < 2, 1.0, LASH_LONGER) * (grown - root)).flatten(0, 1)
+    full[own] = (root + longer * (torch.cat([wide, blades[:, 4:]], 1) - root)).flatten(0, 1)
     return full
 
 

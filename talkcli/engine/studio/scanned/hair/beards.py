@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,41 +16,24 @@ from talkcli.engine.studio import noise
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.noise import smooth
 from talkcli.engine.studio.paint.pigment import to_srgb
+from talkcli.engine.studio.scanned.hair.beard_styles import (
+    BEARD_STYLES,
+    BeardStyle,
+    beard_density,
+    under_the_nose,
+)
 from talkcli.engine.studio.scanned.hair.growth import Floor
 from talkcli.engine.studio.scanned.hair.roots import Roots, Skull, rooted, skull_of, unit_of
 from talkcli.engine.studio.scanned.looks import read_fields
 from talkcli.engine.studio.scanned.source import SKIN_VERTS
 
-NODES, _STEPS = 5, 4
+NODES, _STEPS = 4, 3
 
-WIDTH = 0.62
+WIDTH = 0.40
 """mm across a ribbon."""
-
-CHEEK_LINE = ([0, 8, 16, 24, 34, 50, 64], [-24, -24, -27, -37, -44, -34, 2])
-"""mm on the painters' head: above these heights, at these distances from the middle, no beard grows."""
 
 LIP = 4.5
 """mm that hairs right above the lip are long; they hide no mouth."""
-
-
-@dataclass(frozen=True)
-class BeardStyle:
-    count: int
-    chin: float
-    """mm that hair is long at the chin; less on the cheeks."""
-    cheek: float
-    moustache: float
-    """mm at the ends of the moustache; 0 for none."""
-    reach: float
-    """mm from the middle to which hair grows on chin and jaw; 0 for a moustache alone."""
-
-
-BEARD_STYLES: Mapping[str, BeardStyle] = {
-    "full": BeardStyle(5200, 24.0, 9.0, 13.0, 99.0),
-    "short-beard": BeardStyle(5200, 9.0, 5.0, 6.0, 99.0),
-    "goatee": BeardStyle(2200, 17.0, 8.0, 11.0, 21.0),
-    "moustache": BeardStyle(1100, 0.0, 0.0, 14.0, 0.0),
-}
 
 
 @functools.cache
@@ -78,9 +59,9 @@ def beard_of(
     lines = _grown(roots, places, lips, upper, look, skull, chance)
     count = len(lines)
     tone = np.exp(
-        0.16 * chance.normal(size=count) + 0.1 * noise.octaves((places / 7).astype(np.float32), 2, 19)
+        0.10 * chance.normal(size=count) + 0.12 * noise.octaves((places / 7).astype(np.float32), 2, 19)
     )
-    edge = np.clip(_zone(places, lips, upper, look) * 1.3, 0.4, 1)
+    edge = np.clip(beard_density(places, lips, upper, look) * 1.3, 0.4, 1)
     return Worn(
         name=style,
         kind="strands",
@@ -95,31 +76,12 @@ def beard_of(
     )
 
 
-def _zone(places: Array, lips: Array, upper: Array, style: BeardStyle) -> Array:
-    """[n] 0..1, how densely a beard grows."""
-    x, y, z = np.abs(places[:, 0]), places[:, 1], places[:, 2]
-    wander = 3 * noise.octaves((places / 12).astype(np.float32), 2, 72)
-    above = np.interp(x, *CHEEK_LINE)
-    off_lips = smooth(lips, 1.06, 1.3)
-    whole = (
-        smooth(y + 0.5 * wander, above + 1, above - 9) * smooth(y + wander, -124, -104) * smooth(z, -4, 14)
-    )
-    near_lip = (upper > 0.5) & (x < 33) & (lips < 2.6)
-    if not style.moustache:
-        whole = whole * ~near_lip
-    jaw = smooth(x, style.reach, style.reach - 6) if style.reach else np.zeros_like(x)
-    bare = 1 - 0.8 * np.exp(-((x / 8) ** 2) - ((y + 60) / 3) ** 2)
-    moustache = near_lip * smooth(x, 33, 27) if style.moustache else 0.0
-    grows = off_lips * np.maximum(whole * jaw * bare * ~near_lip, moustache * smooth(y, -52, -46))
-    return np.asarray(grows, np.float64)
-
-
 def _roots(style: BeardStyle, skull: Skull, chance: np.random.Generator) -> tuple[Roots, Array, Array, Array]:
     """Roots, and what the chart knows of each."""
     faces, places, lips, upper = _chart()
     p = load_face_model().template.double().numpy()[faces] * 1000
     area = np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
-    density = area * _zone(places[faces].mean(1), lips[faces].mean(1), upper[faces].mean(1), style)
+    density = area * beard_density(places[faces].mean(1), lips[faces].mean(1), upper[faces].mean(1), style)
     picked = chance.choice(len(faces), style.count, p=density / density.sum())
     roots = rooted(faces[picked], chance.dirichlet((1, 1, 1), style.count), lips, skull)
 
@@ -136,12 +98,12 @@ def _grown(
     """[n, NODES, 3] mm on the skull: down, aside on the cheeks and under the nose."""
     count, side = len(places), np.sign(places[:, 0])
     x, y = np.abs(places[:, 0]), places[:, 1]
-    lip = ((upper > 0.5) & (x < 33) & (lips < 2.6) & (y > -52))[:, None]
+    lip = (under_the_nose(x, lips, upper) & (x < 26) & (y > -52))[:, None]
     chin = np.clip((-48 - y) / 25, 0, 1) * smooth(x, 42, 18)
     length = style.cheek + (style.chin - style.cheek) * chin
     ends = LIP + (style.moustache - LIP) * np.clip(x / 22, 0, 1) * np.clip((lips - 1.0) / 0.6, 0.25, 1)
     length = np.where(lip[:, 0], ends, length) * chance.uniform(0.65, 1.1, count)
-    length = length * np.clip(0.4 + _zone(places, lips, upper, style), 0.4, 1)
+    length = length * np.clip(0.4 + beard_density(places, lips, upper, style), 0.4, 1)
     zero, one = np.zeros(count), np.ones(count)
     down = np.stack([0.35 * side * smooth(x, 4, 40) * (1 - chin), -one, 0.35 * chin], 1)
     aside = np.stack([side * (0.35 + 0.65 * np.clip(x / 10, 0, 1)), -0.62 * one, zero], 1)

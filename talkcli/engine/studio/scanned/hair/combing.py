@@ -61,7 +61,9 @@ def _falling(places: Array, sides: Array, style: HairStyle) -> Array:
     down = np.array([0.0, -1.0, 0.0]) * (1 - 0.8 * top)
     near = np.exp(-(((places[:, :1] - style.part) / 16) ** 2)) * top
     swept = 1 - style.curtain
-    back = np.array([0.0, 0.2, -1.0]) * (0.35 * top + swept * ahead + (0.8 * swept + 0.25) * near * front(places))
+    back = np.array([0.0, 0.2, -1.0]) * (
+        0.35 * top + swept * ahead + (0.8 * swept + 0.25) * near * front(places)
+    )
     return top * across * (1 - near * (0.35 + 0.45 * front(places)) * swept) + down * (1 - near) + back
 
 

@@ -44,8 +44,8 @@ class GlassesStyle:
 
 
 GLASSES_STYLES: Mapping[str, GlassesStyle] = {
-    "acetate": GlassesStyle(25.0, 19.5, 3.2, 1.7, (34, 25, 21), (0.55, 0.22)),
-    "wire": GlassesStyle(23.0, 22.0, 2.1, 0.75, (150, 132, 104), (0.95, 0.25)),
+    "acetate": GlassesStyle(26.5, 19.5, 3.2, 1.8, (34, 25, 21), (0.55, 0.22)),
+    "wire": GlassesStyle(25.5, 21.5, 2.3, 1.0, (118, 104, 84), (0.95, 0.22)),
 }
 
 
@@ -59,6 +59,7 @@ def glasses_of(style: str, neutral: Float[Tensor, "verts 3"]) -> Worn:
         tubes.append(_tube(rim, look.thick * np.array([1.0, 1.25]), closed=True))
     tubes.append(_tube(_bridge(mm, rims, look), look.thick * np.array([1.0, 1.1])))
     for side, rim in rims.items():
+        tubes.append(_tube(_pad(mm, side, rim), np.array([1.0, 2.4])))
         tubes.append(_tube(_temple(mm, side, rim), look.thick * np.array([0.85, 1.5])))
     points, faces, first = [], [], 0
     for part, triangles in tubes:
@@ -85,7 +86,7 @@ def _eye(mm: Array, side: int) -> Array:
 
 def _rim(mm: Array, side: int, style: GlassesStyle) -> Array:
     """[ALONG, 3] in a plane that clears brow, nose and cheek."""
-    middle = _eye(mm, side) + np.array([2.0 * side, -2.5, 0])
+    middle = _eye(mm, side) + np.array([4.0 * side, -2.5, 0])
     angle = np.linspace(0, 2 * np.pi, _ALONG, endpoint=False)
     c, s = np.cos(angle), np.sin(angle)
     power = 2 / style.square
@@ -114,6 +115,18 @@ def _bridge(mm: Array, rims: Mapping[int, Array], style: GlassesStyle) -> Array:
     return path
 
 
+def _pad(mm: Array, side: int, rim: Array) -> Array:
+    """[n, 3] from the inner side of a rim down along the nose, on which it rests."""
+    inner = rim[(np.abs(rim[:, 0]) + 0.35 * np.abs(rim[:, 1] - rim[:, 1].mean() + 5)).argmin()]
+    t = np.linspace(0, 1, 7)
+    path = inner + np.stack([-1.2 * side * np.sin(np.pi * t), 3.0 - 8.0 * t, -4.5 * np.sin(np.pi * t)], 1)
+    skin = mm[:SKIN_VERTS]
+    near = skin[(np.abs(skin[:, 0]) < 24) & (skin[:, 2] > 50)]
+    nose = near[KDTree(near[:, :2]).query(path[:, :2], k=8)[1]][..., 2].max(1)
+    path[:, 2] = np.maximum(path[:, 2], nose + 0.6)
+    return path
+
+
 def _temple(mm: Array, side: int, rim: Array) -> Array:
     """[n, 3] from the outer end of a rim back over the ear and down behind it."""
     ears = load_face_model().topology.regions["ears"].long().numpy()
@@ -129,8 +142,9 @@ def _temple(mm: Array, side: int, rim: Array) -> Array:
     knots = np.array(
         [
             outer,
-            [side * (abs(outer[0]) + 5.0), outer[1] - 0.5, outer[2] - 5.0],
-            [side * (wide + 2.0), top[1] + 3.5, top[2] + 30.0],
+            [side * (abs(outer[0]) + 3.0), outer[1], outer[2] - 4.0],
+            [side * (abs(outer[0]) + 4.5), outer[1], outer[2] - 12.0],
+            [side * (wide + 1.5), top[1] + 4.0, top[2] + 22.0],
             [side * (wide + 1.0), top[1] + 2.5, top[2] + 2.0],
             [side * (wide - 3.0), top[1] - 8.0, top[2] - 14.0],
             [side * (wide - 7.0), top[1] - 26.0, top[2] - 20.0],

@@ -278,8 +278,8 @@ def _styled(lines: Array, roots: Roots, locks: Index, style: HairStyle, chance: 
             :, locks if style.end is not None else np.arange(count) % (locks.max() + 1)
         ]
         turn = 2 * np.pi * run / style.pitch * (0.8 + 0.45 * own[0])[:, None] + 2 * np.pi * own[1][:, None]
-        turn = turn + 0.25 * chance.normal(size=(count, 1))
-        size = style.coil * np.clip(run / 18, 0, 1) * chance.uniform(0.75, 1.15, (count, 1))
+        turn = turn + 0.16 * chance.normal(size=(count, 1))
+        size = style.coil * np.clip(run / 18, 0, 1) * chance.uniform(0.85, 1.1, (count, 1))
         lines = (
             lines + side * (size * np.cos(turn))[..., None] + out * (size * (0.6 + np.sin(turn)))[..., None]
         )

@@ -29,8 +29,8 @@ _SPREAD = 0.09
 _BORDER = 14.0
 """mm over which hair grows from none to dense."""
 
-_FAINT, SHINING = 7.0, np.array([0.10, 0.065, 0.045])
-"""mm inside the hairline over which hair is so fine that skin shines through; what that adds to its colour."""
+_FAINT, SHINING = 7.0, np.array([0.014, 0.009, 0.006])
+"""mm inside the hairline over which hair is so fine that skin shines through; what that adds to it."""
 
 
 def hair_of(
@@ -72,7 +72,8 @@ def _kept(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Index:
     ahead = np.clip((places[:, 2] - 20) / 50, 0, 1)
     temple = np.exp(-(((np.abs(places[:, 0]) - 42) / 20) ** 2)) * ahead
     inward = inward - style.recede * (0.45 * ahead + 1.1 * temple)
-    keep = inward > chance.uniform(-1.0, _BORDER, len(inward))
+    sideburn = (places[:, 1] < 45) & (places[:, 2] > -12)
+    keep = inward > chance.uniform(-0.1, 1.0, len(inward)) * np.where(sideburn, 0.5, 1.0) * _BORDER
     if style.recede:
         crown = np.exp(-((np.linalg.norm((places - [0, 128, -35]) / [30, 25, 38], axis=1)) ** 2))
         keep &= chance.random(len(inward)) > style.recede / 14 * (0.6 * crown + 0.3 * ahead)
@@ -84,7 +85,7 @@ def _colours(colour: Tensor, roots: Roots, chance: np.random.Generator) -> Array
     locks = 0.16 * noise.octaves((roots.places / 9).astype(np.float32), 2, 17)
     thin = np.clip(1 - roots.inward / _FAINT, 0, 1)[:, None]
     tone = np.exp(_SPREAD * chance.normal(size=len(roots.places)) + locks)[:, None]
-    return colour.double().numpy() * tone * (1 - 0.5 * thin) + 0.5 * thin * (colour.double().numpy() + SHINING)
+    return colour.double().numpy() * tone * (1 + 0.4 * thin) + thin * SHINING
 
 
 @functools.cache

@@ -68,9 +68,12 @@ PARTED = ("falling", "parted")
 
 HAIR_STYLES: Mapping[str, HairStyle] = {
     "bald": HairStyle(count=0, painted=0.0),
-    "cropped": HairStyle(count=9500, nodes=4, top=7, side=4, stand=0.42, lock=0.1, messy=0.6, width=0.5, painted=1.0),
+    "cropped": HairStyle(
+        count=9500, nodes=4, top=7, side=4, stand=0.42, lock=0.1, messy=0.6, width=0.5, painted=1.0,
+    ),
     "short": HairStyle(
-        count=9000, nodes=6, top=38, side=13, stand=0.42, way="swept", lock=0.5, messy=0.32, width=0.75, volume=5,
+        count=9000, nodes=6, top=46, side=12, stand=0.46, way="swept", lock=0.4, messy=0.3, width=0.72,
+        volume=7, loose=0.02,
     ),
     "side-part": HairStyle(
         count=9000, nodes=8, top=74, side=20, stand=0.35, volume=11, way="parted", part=32, lock=0.45,
@@ -109,12 +112,12 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
         messy=0.9, ragged=0.2, width=0.8,
     ),
     "curly": HairStyle(
-        count=5200, nodes=26, end=-78, volume=22, way="falling", part=20, coil=6.0, pitch=40, lock=0.9,
-        locks=300, messy=0.4, width=0.95, covers=True, ragged=0.16, loose=0.03, curtain=0.4, layers=16,
+        count=4000, nodes=34, end=-84, volume=20, way="falling", part=20, coil=5.0, pitch=30, lock=0.5,
+        locks=1600, messy=0.4, width=1.5, covers=True, ragged=0.05, loose=0.02, curtain=0.4, layers=14,
     ),
     "receding": HairStyle(
         count=7500, nodes=6, top=22, side=15, stand=0.4, way="swept", lock=0.5, recede=14, messy=0.35,
-        width=0.6,
+        width=0.72,
     ),
 }  # fmt: skip
 """By name; `bald` wears none."""
