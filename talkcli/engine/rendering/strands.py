@@ -21,7 +21,7 @@ WHICH, TO_END, CONTRAST = 0, 1, 2
 """Of a corner of a face: which strand; how far the ribbon's end is, 1 where it begins to thin; how plainly
 one strand's shade differs from the next's, 1 but where the ribbon narrows."""
 
-WIDER = 1.1
+WIDER = 0.8
 """Power of how many times fewer strands are drawn, by which each is wider."""
 
 TIP = 0.028
@@ -33,7 +33,7 @@ WHOLE, BODY = 1.16, 1.3
 SLIM = ((0.0, 0.25, 0.7, 1.0), (0.75, 1.0, 0.9, 0.35))
 """Along a ribbon, and how wide it is there."""
 
-POINTED = ((0.0, 0.25, 0.75, 1.0), (0.75, 1.0, 0.95, 0.25))
+POINTED = ((0.0, 0.25, 0.65, 1.0), (0.75, 1.0, 0.92, 0.14))
 """The same of the wider ones of a coarse picture, which end as one."""
 
 ROLL = 0.22

@@ -40,7 +40,7 @@ from talkcli.engine.studio.scanned.mesh import BOXES
 ATLAS = 1024
 """Texels across the albedo; gloss and relief have half as many."""
 
-ROOTS = 0.45
+ROOTS = 0.6
 """How dark the scalp is between hairs, which shade it, of their colour."""
 
 UNDER_BEARD = 0.85

@@ -35,12 +35,12 @@ _ROUNDS, _SETTLED = 30, 3e-7
 
 FRIENDLY: Mapping[str, float] = {
     "mouthSmileLeft": 0.25, "mouthSmileRight": 0.22, "mouthDimpleLeft": 0.05, "mouthDimpleRight": 0.06,
-    "cheekSquintLeft": 0.24, "cheekSquintRight": 0.22, "eyeSquintLeft": 0.10, "eyeSquintRight": 0.11,
+    "cheekSquintLeft": 0.18, "cheekSquintRight": 0.17, "eyeSquintLeft": 0.02, "eyeSquintRight": 0.03,
 }  # fmt: skip
 """What a face does that waits to be spoken to, beside what the rig's own rest does."""
 
 TIRED: Mapping[str, float] = {
-    "eyeBlinkLeft": 0.07, "eyeBlinkRight": 0.09, "mouthRollUpper": 0.22, "mouthRollLower": 0.10,
+    "eyeBlinkLeft": 0.03, "eyeBlinkRight": 0.04, "mouthRollUpper": 0.22, "mouthRollLower": 0.10,
     "browDownLeft": 0.12, "browDownRight": 0.10, "cheekSquintLeft": 0.10, "cheekSquintRight": 0.10,
 }  # fmt: skip
 """And what faces of OLD years do besides."""
