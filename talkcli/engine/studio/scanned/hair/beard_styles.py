@@ -39,13 +39,15 @@ BEARD_STYLES: Mapping[str, BeardStyle] = {
 }
 
 
-def under_the_nose(x: Array, lips: Array, upper: Array) -> NDArray[np.bool_]:
+def under_the_nose(x: Array, lips: NDArray[np.floating], upper: NDArray[np.floating]) -> NDArray[np.bool_]:
     """[n] whether places so far, mm, from the middle, and on the lips' side told by `beard_density`, are a
     moustache's."""
     return (upper > 0.5) & (x < 33) & (lips < 2.6)
 
 
-def beard_density(places: Array, lips: Array, upper: Array, style: BeardStyle) -> Array:
+def beard_density(
+    places: Array, lips: NDArray[np.floating], upper: NDArray[np.floating], style: BeardStyle
+) -> Array:
     """[n] 0..1, how densely a beard grows at places [n, 3] mm on the painters' head; `lips` [n] is 1 on their
     border and more beyond, `upper` [n] 1 on the upper lip's side."""
     x, y, z = np.abs(places[:, 0]), places[:, 1], places[:, 2]
