@@ -11,7 +11,7 @@ from talkcli.engine.studio.paint.furrows import furrows
 from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.paint.pigment import skin_colour
 
-THINNED = 0.20
+LIPS_LOST = 0.20
 """Share of its height that the red of lips loses from 40 years to 70."""
 
 LIP_TINT = np.array([-0.03, -0.05, 0.06])
@@ -46,7 +46,7 @@ def vermilion(canvas: Canvas, skin: Region, seed: int, age: float = 30.0) -> Fie
         skin.position / 6, 1, seed + 4
     )
     softness = 0.20 + 0.14 * np.abs(u) ** 3
-    border = 1.0 - THINNED * float(np.clip((age - 40) / 30, 0, 1.2))
+    border = 1.0 - LIPS_LOST * float(np.clip((age - 40) / 30, 0, 1.2))
     return np.clip(0.5 + (border + wander - lip) / (2 * softness), 0, 1).astype(np.float32)
 
 
