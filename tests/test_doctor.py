@@ -11,7 +11,9 @@ import pytest
 from talkcli import __version__
 from talkcli.commands import animate
 from talkcli.engine import installation
-from talkcli.engine.assets import FOREIGN_LICENCES, assets_folder, sha256
+from talkcli.engine.assets import FOREIGN_LICENCES, asset, assets_folder, sha256
+from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.methods.captured import model_for
 
 
 def test_doctor_is_content_where_the_default_path_works(talk):
@@ -53,15 +55,21 @@ def test_a_missing_asset_is_exit_code_4(talk, monkeypatch, tmp_path):
     assert told["works"] is False and set(told["lacking"]) == set(installation.DEFAULTS)
 
 
-@pytest.mark.parametrize("option", ["model", "avatar"])
-def test_without_what_animate_takes_by_default_it_does_not_work(option, talk, monkeypatch, tmp_path):
-    name = inspect.signature(animate.run).parameters[option].default
+def test_without_what_animate_takes_by_default_it_does_not_work(talk, monkeypatch, tmp_path):
+    avatar = inspect.signature(animate.run).parameters["avatar"].default
+    for number, name in enumerate((model_for(load_avatar(asset(f"{avatar}.avatar"))), avatar)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        without(name, folder, monkeypatch)
+        assert f"talk animate lacks: {name}." in talk("doctor", code=4).stderr
+
+
+def without(name: str, folder: Path, monkeypatch) -> None:
     [lost] = [path for path in assets_folder().iterdir() if path.stem == name]
     for path in assets_folder().iterdir():
         if path != lost:
-            (tmp_path / path.name).symlink_to(path)
-    monkeypatch.setattr(installation, "assets_folder", lambda: tmp_path)
-    assert f"talk animate lacks: {lost.name}" in talk("doctor", code=4).stderr
+            (folder / path.name).symlink_to(path)
+    monkeypatch.setattr(installation, "assets_folder", lambda: folder)
 
 
 def test_an_asset_that_animate_can_do_without_is_absent_and_no_fault(monkeypatch, tmp_path):
