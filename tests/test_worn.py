@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -241,6 +242,14 @@ def test_ribbons_are_whole_at_the_root_and_thin_out_at_the_tip():
     ribbons = ribbons_of(mop(50), wall().neutral.numpy(), 1)
     left = ribbons.hair[..., TO_END].reshape(50, -1)
     assert (left[:, 0] > WHOLE).all() and (left[:, -1] <= 0.5).all() and (left.min(1) == 0).all()
+
+
+def test_fine_hair_of_a_hairline_is_drawn_where_every_hair_is_and_nowhere_else():
+    strands = mop(50)
+    assert strands.widths is not None
+    some = dataclasses.replace(strands, widths=torch.where(torch.arange(50) % 2 == 1, 4e-4, strands.widths))
+    whole, coarse = (ribbons_of(some, wall().neutral.numpy(), every).point // some.nodes for every in (1, 2))
+    assert set(whole) == set(range(50)) and set(coarse) == set(range(0, 50, 2)[::2])
 
 
 def test_a_fine_picture_is_the_mean_of_finer_ones():

@@ -16,7 +16,7 @@ def run(
     footage: Annotated[
         Path,
         typer.Argument(
-            help="The person speaking: a recording, a film, or a folder of clips; - is WAV on stdin."
+            help="Who speaks: a recording, a film, a folder of these or of clips; - is WAV from stdin."
         ),
     ],
     model: options.Model = DEFAULT_PUPIL,

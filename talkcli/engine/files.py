@@ -191,8 +191,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return tensors, header
 
 
+_HINT = (
+    "talk animate makes motions of recordings, talk personalize avatars, talk train checkpoints; "
+    "a file that was one of these must be made or copied again."
+)
+
+
 def _damaged(path: Path) -> AbstractContextManager[None]:
-    return reading(path, "a talk file", "Make it again, or fetch it again.", Untrusted)
+    return reading(path, "a talk file", _HINT, Untrusted)
 
 
 def is_finite(tensor: Tensor) -> bool:

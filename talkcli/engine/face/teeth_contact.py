@@ -69,8 +69,7 @@ def off_teeth(
     """Lips pushed out to the wall of an arch; the lip of the other arch slides past its edge where that is
     nearer."""
     turn, shift = arch.placed(vertices, template)
-    back = torch.linalg.inv(turn)
-    still = (lips - shift[:, None, None]) @ back[:, None] - arch.axis
+    still = _held_still(lips, arch, turn, shift)
     still = _past_edge(still, upper != arch.upper, arch)
     out = _pushed(still, arch)
     still = still + _outward(still) * (spread(out) * torch.tensor(LEAVING)[:, None])[..., None]
@@ -86,7 +85,7 @@ def out_of_teeth(
 ) -> Float[Tensor, "frames rings columns 3"]:
     """What lips have entered a wall since, they leave straight."""
     turn, shift = arch.placed(vertices, template)
-    still = (lips - shift[:, None, None]) @ torch.linalg.inv(turn)[:, None] - arch.axis
+    still = _held_still(lips, arch, turn, shift)
     still = still + _outward(still) * _pushed(still, arch)[..., None]
     return (still + arch.axis) @ turn[:, None] + shift[:, None, None]
 
@@ -99,8 +98,12 @@ def entered(
 ) -> Float[Tensor, "frames rings columns"]:
     """How deep lips lie inside the wall, metres."""
     turn, shift = arch.placed(vertices, template)
-    still = (lips - shift[:, None, None]) @ torch.linalg.inv(turn)[:, None] - arch.axis
-    return (_pushed(still, arch) - _APART).clamp(min=0)
+    return (_pushed(_held_still(lips, arch, turn, shift), arch) - _APART).clamp(min=0)
+
+
+def _held_still(lips: Tensor, arch: DentalArch, turn: Tensor, shift: Tensor) -> Tensor:
+    """Lips about the axis of teeth that stand where the template's do."""
+    return (lips - shift[:, None, None]) @ torch.linalg.inv(turn)[:, None] - arch.axis
 
 
 def _past_edge(still: Tensor, other: Tensor, arch: DentalArch) -> Tensor:

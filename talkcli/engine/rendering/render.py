@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from fractions import Fraction
 from threading import local
 
 import numpy as np
@@ -20,9 +21,9 @@ from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import check_moves, posed
 from talkcli.engine.face.look import Wrinkles
-from talkcli.engine.face.rigs import rigged
+from talkcli.engine.face.rigs import rigged, talking_head
 from talkcli.engine.face.worn import Worn
-from talkcli.engine.motion import Motion, Textures, ratios
+from talkcli.engine.motion import Motion, Textures, Vertices, ratios
 from talkcli.engine.rendering.acting_skin import blend_wrinkles, wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.dressing import carry
@@ -178,7 +179,7 @@ def is_compiled() -> bool:
 
 
 def compile_renderer() -> None:
-    """Draw one small picture, so that every kernel is compiled and kept for the next time."""
+    """Draw one small picture and pose one head, so that every kernel is compiled and kept for next time."""
     corners = torch.tensor([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.1]])
     faces = torch.tensor([[0, 1, 3], [1, 2, 3], [2, 0, 3]])
     tuft = Worn(
@@ -203,3 +204,5 @@ def compile_renderer() -> None:
     painter = Painter(surface, 16, 16, maps=wrinkle_maps(wrinkles))
     view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
     painter.draw(corners.numpy(), view, 50.0, np.ones(1, np.float32))
+    head = talking_head()
+    posed(Motion(Fraction(1), Vertices(torch.zeros(1, *head.neutral.shape))), head)

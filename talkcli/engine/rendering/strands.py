@@ -21,6 +21,9 @@ WHICH, TO_END, CONTRAST = 0, 1, 2
 """Of a corner of a face: which strand; how far the ribbon's end is, 1 where it begins to thin; how plainly
 one strand's shade differs from the next's, 1 but where the ribbon narrows."""
 
+FINE_HAIR = 0.5
+"""Of the median width: what is less is a hairline's."""
+
 WIDER = 0.8
 """Power of how many times fewer strands are drawn, by which each is wider."""
 
@@ -62,9 +65,12 @@ class Ribbons(NamedTuple):
 
 
 def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
-    """Every so many strands as ribbons that face away from the middle of the head."""
+    """Every so many strands as ribbons that face away from the middle of the head; where some are left out,
+    the fine ones of a hairline are, which would be scratches on a forehead when they are drawn wider."""
     assert worn.widths is not None
-    rows = np.arange(0, len(worn.widths), every)
+    widths = worn.widths.double().numpy()
+    least = FINE_HAIR * np.median(widths) if every > 1 else 0.0
+    rows = np.flatnonzero(widths >= least)[::every]
     lines = worn.points.double().numpy().reshape(-1, worn.nodes, 3)[rows]
     nodes = _nodes(lines, every)
     lines = lines[:, nodes]
@@ -79,11 +85,7 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
     angle = ROLL * np.sqrt(12) * (_chances(rows, 3) - 0.5)[:, None, None]
     side = np.cross(ways, outward)
     side = np.cos(angle) * side + np.sin(angle) * outward
-    width = (
-        worn.widths.double().numpy()[rows, None]
-        * every**WIDER
-        * np.interp(t, *(SLIM if every == 1 else POINTED))
-    )
+    width = widths[rows, None] * every**WIDER * np.interp(t, *(SLIM if every == 1 else POINTED))
     vertices = lines[:, :, None] + side[:, :, None] * (width / 2)[..., None, None] * np.array([[-1.0], [1.0]])
     a = (np.arange(count)[:, None] * length + np.arange(length - 1)) * 2
     faces = np.stack([np.stack([a, a + 1, a + 2], -1), np.stack([a + 1, a + 3, a + 2], -1)], 2).reshape(-1, 3)
