@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import replace
 from fractions import Fraction
@@ -15,13 +14,11 @@ import torch
 import trimesh
 from PIL import Image
 
-from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
 from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.look import Look
-from talkcli.engine.motion import Coefficients, Head, Motion, Textures, Vertices
+from talkcli.engine.motion import Head, Motion, Textures, Vertices
 from talkcli.engine.rendering.export import PICTURES, WRITERS
 
 FPS = Fraction(30000, 1001)
@@ -55,23 +52,6 @@ def test_meshes_read_back(motion, avatar, tmp_path, suffix):
         mesh: Any = trimesh.load(file, process=False)
         assert np.allclose(mesh.vertices, places, atol=1e-6)
         assert np.array_equal(mesh.faces, avatar.faces.numpy())
-
-
-def test_csv_holds_the_rig_weights(tmp_path):
-    model = load_face_model()
-    weights = torch.stack([model.weight_vector(jawOpen=0.1 * i) for i in range(6)])
-    person = Avatar(
-        "x", model.template, model.topology.faces, model.topology.regions["lips"], DEFAULT_RIG, torch.zeros(1)
-    )
-    WRITERS[".csv"](
-        Motion(Fraction(25), Coefficients(weights, torch.zeros(6, 3))), person, tmp_path / "a.csv"
-    )
-    with (tmp_path / "a.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 6 and rows[0]["BlendshapeCount"] == "52"
-    assert [float(row["JawOpen"]) for row in rows] == pytest.approx([0.1 * i for i in range(6)])
-    assert rows[5]["Timecode"] == "00:00:00:05.000"
-    assert sum(key[0].isupper() for key in rows[0]) == 54
 
 
 def test_csv_of_a_bare_mesh_says_why_not(motion, avatar, tmp_path):

@@ -16,12 +16,13 @@ from talkcli.engine.face.jaw import JAW_OPEN, arc_weights
 from talkcli.engine.face.look import activations
 from talkcli.engine.face.rigs import FORMER, Rigged, rigged
 from talkcli.engine.face.rotations import matrix
+from talkcli.engine.face.shape_weights import fitted_weights, products_of
 from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Vertices
 from talkcli.engine.struct import TensorStruct
 
 RIDGE_OF_SHAPES = 1e-3
-"""Of each shape's own size: keeps recovered weights small where shapes look alike."""
+"""Of each shape's own size: keeps signed weights small where shapes look alike."""
 
 FRAMES_EXPANDED = 256
 """How many are vertices at once."""
@@ -198,25 +199,28 @@ def _weights(part: Motion, avatar: Avatar, rig: Rigged) -> Float[Tensor, "frames
             if "jawOpen" in model.shape_names:
                 weights = weights + face.jaw[:, :1] / JAW_OPEN * model.weight_vector(jawOpen=1.0)
         case Shapes():
-            weights = face.weights @ _basis_weights(face.basis, avatar)
+            weights = _recovered(face.weights @ _basis_products(face.basis, avatar), rig)
         case Vertices():
-            weights = torch.cat([_recovered(rows, rig) for rows in face.offsets.split(FRAMES_EXPANDED)])
+            parts = [products_of(rows, rig) for rows in face.offsets.split(FRAMES_EXPANDED)]
+            weights = _recovered(torch.cat(parts), rig)
         case Codes():
             raise AssertionError("check_moves refuses them")
     return weights if model.signed else weights.clamp(0, 1)
 
 
-def _recovered(moved: Float[Tensor, "rows verts 3"], rig: Rigged) -> Float[Tensor, "rows shapes"]:
-    """Ridge least squares of offsets on the rig's shapes."""
+def _recovered(products: Float[Tensor, "frames shapes"], rig: Rigged) -> Float[Tensor, "frames shapes"]:
+    """Least squares on the rig's shapes: in 0..1 and sparse, or with their signs and a ridge."""
+    if not rig.model.signed:
+        return fitted_weights(products, rig)
     basis = rig.shapes.flatten(1)
     gram = basis @ basis.mT
     gram = gram + RIDGE_OF_SHAPES * gram.diagonal().diag()
-    return torch.linalg.solve(gram, basis @ moved.flatten(1).mT).mT
+    return torch.linalg.solve(gram, products.mT).mT
 
 
 @functools.lru_cache(maxsize=8)
-def _basis_weights(basis: Tensor, avatar: Avatar) -> Float[Tensor, "basis shapes"]:
-    """What each row of a motion's basis is in the rig's shapes."""
+def _basis_products(basis: Tensor, avatar: Avatar) -> Float[Tensor, "basis shapes"]:
+    """What each row of a motion's basis has in common with each of the rig's shapes."""
     rig = rigged(avatar)
     assert rig is not None
-    return _recovered(basis, rig)
+    return products_of(basis, rig)

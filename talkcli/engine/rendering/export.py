@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import os
@@ -17,15 +16,14 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import GifImagePlugin, Image, ImageChops
 
-from talkcli.engine.assets import DEFAULT_RIG
-from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
+from talkcli.engine.errors import BadUsage, OutOfResources
 from talkcli.engine.face.acting import painted, wrinkles_of
-from talkcli.engine.face.arkit import ARKIT
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.geometry import chunks, rig_weights
+from talkcli.engine.face.geometry import chunks
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion
+from talkcli.engine.rendering.live_link import write_live_link
 from talkcli.engine.rendering.skin_frames import FOLDED, skin_frames
 
 _Pixels = np.ndarray
@@ -144,24 +142,6 @@ def write_ply(motion: Motion, avatar: Avatar, path: Path) -> None:
             (folder / f"{number:06d}.ply").write_bytes(head + body)
 
 
-def write_csv(motion: Motion, avatar: Avatar, path: Path) -> None:
-    """ARKit weights a frame, as face-capture programs write them: Timecode, BlendshapeCount, names."""
-    rig = rigged(avatar)
-    if rig is None or not set(ARKIT) <= set(rig.model.shape_names):
-        raise BadInput(
-            f"Avatar {avatar.name} has no rig with the shapes of ARKit.",
-            f"Give an avatar with the rig {DEFAULT_RIG}, or write .npz or .obj instead.",
-        )
-    columns = rig.model.columns(ARKIT)
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name in ARKIT)])
-        for start in range(0, len(motion), 256):
-            rows = rig_weights(motion, avatar, start, start + 256)[:, columns].tolist()
-            for number, row in enumerate(rows, start):
-                writer.writerow([_timecode(number, motion.fps), len(ARKIT), *(f"{w:.6f}" for w in row)])
-
-
 def write_textures(motion: Motion, avatar: Avatar, path: Path) -> None:
     """A folder of 000000.png, ..., the changing skin in its UV layout, and fps.json."""
     write_png(skin_frames(motion, avatar), motion.fps, path)
@@ -171,7 +151,7 @@ WRITERS: dict[str, Callable[[Motion, Avatar, Path], None]] = {
     ".npz": write_npz,
     ".obj": write_obj,
     ".ply": write_ply,
-    ".csv": write_csv,
+    ".csv": write_live_link,
     ".textures": write_textures,
 }
 
@@ -227,10 +207,3 @@ def _texture_coordinates(avatar: Avatar) -> tuple[np.ndarray, np.ndarray | None]
         return np.zeros((0, 2)), None
     topology = rig.model.topology
     return topology.uv.numpy(), topology.uv_faces.numpy()
-
-
-def _timecode(number: int, fps: Fraction) -> str:
-    """hours:minutes:seconds:frame.fraction, as face-capture programs count."""
-    seconds, rest = divmod(Fraction(number) / fps, 1)
-    frame = rest * fps
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{float(frame):06.3f}"

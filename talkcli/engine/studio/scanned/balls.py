@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from talkcli.engine.face.arkit import LOOK_ASIDE, LOOK_UP
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.loops import FACE, LID_LOOPS, EyeLoops
 from talkcli.engine.studio.scanned.source import RANGES, Source
 
 SIDES = ("left", "right")
 
-TURN = {"LookUp": (-26.0, 0.0), "LookDown": (26.0, 0.0), "LookIn": (0.0, -32.0), "LookOut": (0.0, 32.0)}
+TURN = {
+    "LookUp": (-LOOK_UP, 0.0),
+    "LookDown": (LOOK_UP, 0.0),
+    "LookIn": (0.0, -LOOK_ASIDE),
+    "LookOut": (0.0, LOOK_ASIDE),
+}
 """Degrees about x, and about y towards the temple, that an eyeball turns at weight 1."""
 
 LISTENER = np.array([0.0, 20.0, 1100.0])
