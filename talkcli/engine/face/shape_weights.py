@@ -68,7 +68,7 @@ def captured_weights(weights: Float[Tensor, "frames shapes"], rig: Rigged) -> Fl
 
 def _netted(products: np.ndarray, system: _System) -> np.ndarray:
     """The weaker of two opposites is left out, and the rest makes up for it."""
-    target = solve_triangular(system.root, products - system.prior, trans="T")
+    target = solve_triangular(system.root, products - system.prior, trans=1)
     free = np.ones(len(products), bool)
     while True:
         weights = np.zeros(len(products))
