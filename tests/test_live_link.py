@@ -19,7 +19,7 @@ from talkcli.engine.face.rigs import Rigged, rigged
 from talkcli.engine.face.shape_weights import captured_weights, fitted_weights, products_of
 from talkcli.engine.methods import open_talker
 from talkcli.engine.motion import Coefficients, Face, Head, Motion, Shapes, Vertices
-from talkcli.engine.rendering.live_link import CHANNELS, SHAPE_CHANNELS, write_live_link
+from talkcli.engine.rendering.live_link import LIVE_LINK_CHANNELS, SHAPE_CHANNELS, write_live_link
 from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
 
 AS_RECORDED = (
@@ -82,7 +82,7 @@ def test_names_and_numbers_stand_as_the_app_writes_them(ada, rig, tmp_path):
     text = (tmp_path / "a.csv").read_text()
     header, *lines = text.splitlines()
     assert header == AS_RECORDED and len(lines) == 70 and "\r" not in text
-    assert sorted(SHAPE_CHANNELS) == sorted(ARKIT) and len(CHANNELS) == 61
+    assert sorted(SHAPE_CHANNELS) == sorted(ARKIT) and len(LIVE_LINK_CHANNELS) == 61
     for number, line in enumerate(lines):
         time, count, *values = line.split(",")
         assert time == f"00:00:{number // 30:02d}:{number % 30:02d}.000" and count == "61"

@@ -2,7 +2,7 @@
 
 What is known of that file, and from where:
 
-- A row of names, then one row a frame: `Timecode`, `BlendShapeCount` (61) and the 61 values of CHANNELS, in
+- A row of names, then one row a frame: `Timecode`, `BlendShapeCount` (61) and the 61 values of LIVE_LINK_CHANNELS, in
   the app's order, with ten decimals. From recordings that people published; Unreal's LiveLinkFaceImporter
   asks for the first two names and for as many values as names, importers for Blender read by position.
 - `Timecode` is hours:minutes:seconds:frames, frames with three decimals. No rate is written: Unreal takes 60
@@ -63,7 +63,7 @@ TURN_CHANNELS = tuple(
     f"{part}{turn}" for part in ("head", "leftEye", "rightEye") for turn in ("Yaw", "Pitch", "Roll")
 )
 
-CHANNELS = (*SHAPE_CHANNELS, *TURN_CHANNELS)
+LIVE_LINK_CHANNELS = (*SHAPE_CHANNELS, *TURN_CHANNELS)
 
 _CHUNK_FRAMES = 64
 
@@ -84,13 +84,13 @@ def write_live_link(motion: Motion, avatar: Avatar, path: Path) -> None:
         )
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        names = (name[0].upper() + name[1:] for name in CHANNELS)
+        names = (name[0].upper() + name[1:] for name in LIVE_LINK_CHANNELS)
         writer.writerow(["Timecode", "BlendShapeCount", *names])
         for start in range(0, len(motion), _CHUNK_FRAMES):
             part = motion.part(start, start + _CHUNK_FRAMES)
             for number, row in enumerate(_channels(part, avatar, rig).tolist(), start):
                 values = (f"{value:.10f}" for value in row)
-                writer.writerow([timecode(number, motion.fps), len(CHANNELS), *values])
+                writer.writerow([timecode(number, motion.fps), len(LIVE_LINK_CHANNELS), *values])
 
 
 def timecode(number: int, fps: Fraction) -> str:
