@@ -2,7 +2,7 @@
 
 What is known of that file, and from where:
 
-- A row of names, then one row a frame: `Timecode`, `BlendShapeCount` (61), the 61 values of LIVE_LINK_CHANNELS,
+- A row of names, then one row a frame: `Timecode`, `BlendShapeCount` (61), the values of LIVE_LINK_CHANNELS
   in the app's order, with ten decimals. From recordings that people published; Unreal's LiveLinkFaceImporter
   asks for the first two names and for as many values as names, importers for Blender read by position.
 - `Timecode` is hours:minutes:seconds:frames, frames with three decimals. No rate is written: Unreal takes 60
