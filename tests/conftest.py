@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import torch
+from fuzz.small import bare_avatar, save_untaught
 from goldens import WHOLE
 from typer.testing import CliRunner, Result
 
 from talkcli.app import app
-from talkcli.engine.checkpoint import save_checkpoint
-from talkcli.engine.face.avatar import Avatar, save_avatar
+from talkcli.engine.face.avatar import save_avatar
 
 Talk = Callable[..., Result]
 
@@ -42,37 +40,17 @@ def talk() -> Talk:
 
 @pytest.fixture(scope="session")
 def bare_face(tmp_path_factory) -> Path:
-    """An avatar without a rig: an icosahedron the size of a head."""
-    golden = (1 + math.sqrt(5)) / 2
-    corners = [(0, a, b * golden) for a in (-1, 1) for b in (-1, 1)]
-    points = torch.tensor([corner[i:] + corner[:i] for i in range(3) for corner in corners]) * 0.06
-    near = torch.cdist(points, points) < 0.13
-    faces = [
-        (i, j, k)
-        if torch.dot(torch.linalg.cross(points[j] - points[i], points[k] - points[i]), points[i]) > 0
-        else (i, k, j)
-        for i in range(12)
-        for j in range(i + 1, 12)
-        for k in range(j + 1, 12)
-        if near[i, j] and near[j, k] and near[i, k]
-    ]
+    """An avatar without a rig."""
     path = tmp_path_factory.mktemp("faces") / "bare.avatar"
-    save_avatar(Avatar("bare", points, torch.tensor(faces), torch.tensor([4, 5])), path)
+    save_avatar(bare_avatar(), path)
     return path
 
 
 @pytest.fixture(scope="session")
 def untaught(tmp_path_factory) -> Path:
     """A checkpoint of MemoryTalker for `bare_face`."""
-    from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
-    from talkcli.engine.methods.memorytalker import METHOD
-
-    torch.manual_seed(0)
-    config = METHOD.config(verts=12, fps=30, ears=(LogMelEncoderConfig(),), slots=40)
-    network = METHOD.build(config)
-    torch.nn.init.normal_(network.output.weight, std=1e-3)  # type: ignore[attr-defined]
     path = tmp_path_factory.mktemp("networks") / "untaught.ckpt"
-    save_checkpoint("memorytalker", config, network.state_dict(), {"licence": "Apache-2.0"}, path)
+    save_untaught(path)
     return path
 
 

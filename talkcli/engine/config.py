@@ -15,6 +15,8 @@ from talkcli.engine.errors import BadUsage, pick, reading
 
 _Config = TypeVar("_Config")
 
+LARGEST_INTEGER = (1 << 63) - 1
+"""Of a setting, as of TOML."""
 LARGEST_TOML = 1 << 20
 """Bytes of a file of settings."""
 DEEPEST_KEY = 16
@@ -134,7 +136,7 @@ def _value(text: str, name: str) -> Any:
         raise BadUsage(f"Setting {name} has several lines.", "Give --set once for each setting.")
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return text
     except RecursionError as error:
         raise BadUsage(f"Setting {name} is nested too deeply.", "Give a plain value.") from error
@@ -155,6 +157,8 @@ def checked(value: Any, hint: Any, name: str) -> Any:
     """A value as a setting of a type: BadUsage, naming the setting, where it is another or nan or inf."""
     if isinstance(value, float) and not math.isfinite(value):
         raise BadUsage(f"Setting {name} cannot be {value}.", "Give a finite number.")
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise BadUsage(f"Setting {name} is too large a number.", "Give a smaller one.")
     if any(_fits(value, member) for member in _members(hint)):
         return tuple(value) if isinstance(value, list) else value
     if float in _members(hint) and isinstance(value, int) and not isinstance(value, bool):

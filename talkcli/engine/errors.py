@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST_MESSAGE = 600
+"""Letters: a file may hold words of any length, which a message quotes."""
+
 
 class TalkError(Exception):
     """A fault with the way to mend it: `message` names the file, `hint` the next command."""
@@ -14,6 +17,7 @@ class TalkError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
+        message, hint = shortened(message), shortened(hint)
         super().__init__(message)
         self.message, self.hint = message, hint
 
@@ -21,6 +25,11 @@ class TalkError(Exception):
     def as_answer(self) -> dict[str, str | int]:
         """What programs are told of it."""
         return {"error": self.message, "hint": self.hint, "exit": self.exit_code}
+
+
+def shortened(text: str) -> str:
+    """The beginning and the end of a text that is too long for a message."""
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 100]} ... {text[-90:]}"
 
 
 class BadUsage(TalkError):

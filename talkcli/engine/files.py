@@ -339,7 +339,7 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
             if "tensor" in value:
                 return tensors[value["tensor"]]
             if "fraction" in value:
-                return _fraction(*value["fraction"])
+                return fraction_of(value["fraction"])
             if "mapping" in value:
                 return {k: build(v) for k, v in value["mapping"].items()}
             kind = by_name[value["kind"]]
@@ -352,7 +352,10 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
             fields = {k: build(v, hints[k]) for k, v in value["fields"].items()}
             for k, v in fields.items():
                 if not _fits(v, hints[k]):
-                    raise TypeError(f"{value['kind']}.{k} cannot be {v!r:.80}")
+                    raise Untrusted(
+                        f"{path} is of another version, or is damaged: its {value['kind']}.{k} is {v!r:.80}.",
+                        "Make the file again with this version.",
+                    )
             return kind(**fields)
         return tuple(build(v) for v in value) if isinstance(value, list) else value
 
@@ -363,11 +366,11 @@ def load_struct(path: Path, kinds: Iterable[type[TensorStruct]]) -> Any:
         return struct
 
 
-def _fraction(numerator: int, denominator: int) -> Fraction:
+def fraction_of(parts: Any) -> Fraction:
     """Of two whole numbers: text such as 1e99999999 would be worked out."""
-    if type(numerator) is not int or type(denominator) is not int:
-        raise TypeError("a fraction is not of whole numbers")
-    return Fraction(numerator, denominator)
+    if not isinstance(parts, list) or [type(part) for part in parts] != [int, int] or not parts[1]:
+        raise ValueError("a fraction is not of two whole numbers")
+    return Fraction(*parts)
 
 
 def _fits(value: Any, hint: Any) -> bool:

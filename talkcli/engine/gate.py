@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from talkcli.engine.errors import BadInput, Untrusted, reading
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.files import load_shapes
+from talkcli.engine.files import fraction_of, load_shapes
 from talkcli.engine.motion import Motion, motion_frames
 from talkcli.engine.speech import Speech
 from talkcli.engine.struct import tracks
@@ -56,7 +56,7 @@ def check_stored(motion: Path, sound: Path, verts: int | None) -> int | None:
         reading(motion, "a talk file", "Prepare the clip again.", Untrusted),
         safe_open(motion, framework="pt") as file,
     ):
-        fps = Fraction(*json.loads(file.metadata()["talk"])["fields"]["fps"]["fraction"])
+        fps = fraction_of(json.loads(file.metadata()["talk"])["fields"]["fps"]["fraction"])
     with reading(sound, "a recording", "Prepare the clip again."):
         header = soundfile.info(str(sound))
     frames = motion_frames(motion)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -81,8 +82,12 @@ def save_phones(phones: Phones, path: Path) -> None:
 def load_phones(path: Path) -> Phones:
     """Read what save_phones wrote."""
     with reading(path, "a phones file", 'Expected {"phones": [[phone, start, end], ...]}.'):
-        rows = json.loads(path.read_text(encoding="utf-8"))["phones"]
-        segments = [(str(phone), float(start), float(end)) for phone, start, end in rows]
+        return checked_phones(json.loads(path.read_text(encoding="utf-8"))["phones"], path)
+
+
+def checked_phones(rows: Iterable[Sequence[Any]], path: Path) -> Phones:
+    """The rows [phone, start, end] of a file; BadInput, naming it, where they are no phones in time order."""
+    segments = [(str(phone), float(start), float(end)) for phone, start, end in rows]
     unknown = sorted({phone for phone, _, _ in segments} - set(PHONES))
     if unknown:
         raise BadInput(f"{path} speaks of {', '.join(unknown)}.", f"Phones are: {' '.join(PHONES)}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +16,17 @@ from torch import Tensor
 
 from talkcli.engine.errors import reading
 
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+"""By Pillow's names: those whose readers run no other program."""
+LARGEST_PICTURE = 100_000_000
+"""Pixels; a small file may claim to be of any size."""
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it has to say of a file, an error says
+
 
 def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "height width 3"]:
     """sRGB, row 0 on top; reduced to at most `largest` texels a side."""
-    with _opened(path) as picture:
+    with opened_picture(path) as picture:
         if largest:
             picture.thumbnail((largest, largest), Image.Resampling.BOX)
         return torch.from_numpy(np.array(picture.convert("RGB")))
@@ -25,11 +34,18 @@ def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "heigh
 
 def picture_size(path: Path) -> tuple[int, int]:
     """Width and height, from the header alone."""
-    with _opened(path) as picture:
+    with opened_picture(path) as picture:
         return picture.size
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    with reading(path, "a picture that can be read"), Image.open(path) as picture:
+def opened_picture(path: Path) -> Iterator[Image.Image]:
+    """A picture of PICTURE_FORMATS, before it is decoded. BadInput for any other, and for one too large."""
+    with (
+        reading(path, "a picture that can be read", "Give a PNG or JPEG file."),
+        warnings.catch_warnings(action="ignore"),
+        Image.open(path, formats=PICTURE_FORMATS) as picture,
+    ):
+        if picture.width * picture.height > LARGEST_PICTURE:
+            raise ValueError(f"it has more than {LARGEST_PICTURE:,} pixels")
         yield picture

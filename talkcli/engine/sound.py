@@ -130,6 +130,20 @@ def seekable(path: Path) -> Iterator[Path]:
         yield copy
 
 
+class _Clamped:
+    """A file in which nobody seeks before its beginning or beyond its end, as damaged recordings ask for:
+    what is raised in decoders' callbacks is lost, and shown."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._size = file, os.fstat(file.fileno()).st_size
+        self.read, self.tell, self.name = file.read, file.tell, file.name
+        self.readinto: Any = file.readinto  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        starts = {os.SEEK_SET: 0, os.SEEK_CUR: self._file.tell(), os.SEEK_END: self._size}
+        return self._file.seek(min(max(0, starts.get(whence, 0) + offset), self._size))
+
+
 @contextmanager
 def _decoded(file: BinaryIO, name: str) -> Iterator[Sound]:
     magic = file.read(4)
@@ -165,7 +179,8 @@ def _open_sndfile(file: BinaryIO, name: str) -> Iterator[Sound]:
     import soundfile
 
     try:
-        decoder = soundfile.SoundFile(file)
+        clamped: Any = _Clamped(file)
+        decoder = soundfile.SoundFile(clamped)
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
         decoder = None
     if decoder is None or not decoder.frames:  # a WAV written to a pipe may say that it holds nothing
@@ -212,19 +227,6 @@ def _missing_seconds(decoder: Any, taken: int) -> float:
     return max(0, promised) / decoder.samplerate if promised > decoder.samplerate / 100 else 0.0
 
 
-class _Clamped:
-    """A file in which nobody seeks before its beginning, as damaged recordings ask for."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.read, self.tell, self.name = file.read, file.tell, file.name
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        starts = {os.SEEK_SET: 0, os.SEEK_CUR: self._file.tell()}
-        start = starts[whence] if whence in starts else os.fstat(self._file.fileno()).st_size
-        return self._file.seek(max(0, start + offset))
-
-
 @contextmanager
 def _open_ffmpeg(file: BinaryIO, name: str) -> Iterator[Sound]:
     """MP3, FLAC, Ogg, M4A, MP4, MOV, WebM, Matroska and the other CONTAINERS."""
@@ -232,10 +234,10 @@ def _open_ffmpeg(file: BinaryIO, name: str) -> Iterator[Sound]:
 
     try:
         container = av.open(_Clamped(file), options=OPTIONS)
-    except MemoryError:
-        raise
     except Exception as error:  # what is no recording makes its readers fail in any way
         check_interruption()
+        if is_lack_of_memory(error):
+            raise
         raise BadInput(f"{name} is not a recording that can be read.", CONVERT) from error
     with container:
         streams = (stream for stream in container.streams.audio if stream.codec_context is not None)
@@ -267,9 +269,10 @@ def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> 
             break
         try:
             frames = packet.decode()
-        except MemoryError:
-            raise
-        except Exception:  # damaged packets make decoders fail in any way
+        except Exception as error:  # damaged packets make decoders fail in any way
+            check_interruption()
+            if is_lack_of_memory(error):
+                raise
             broken += 1
             continue
         for frame in frames:
@@ -295,6 +298,13 @@ def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> 
         notes.append(f"{name} is damaged: packets that could not be read, now silent: {broken}.")
     if position and promised - position / rate > 0.2:
         notes.append(f"{name} breaks off after {position / rate:.1f} of {promised:.1f} s.")
+
+
+def is_lack_of_memory(error: Exception) -> bool:
+    """Whether it is not the file's fault: FFmpeg's own is that of a file that claims to be huge."""
+    from av.error import FFmpegError
+
+    return isinstance(error, MemoryError) and not isinstance(error, FFmpegError)
 
 
 def _silence(samples: int, rate: int, channels: int) -> Iterator[Block]:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from talkcli.engine.errors import BadUsage, MissingAsset
+from talkcli.engine.errors import BadUsage, MissingAsset, check_interruption
 from talkcli.engine.files import replacing
-from talkcli.engine.sound import OPTIONS, Block, Sound, open_sound
+from talkcli.engine.sound import OPTIONS, Block, Sound, is_lack_of_memory, open_sound
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
 Image = UInt8[np.ndarray, "height width 3"]
@@ -35,14 +35,16 @@ _BT709, _LIMITED = 1, 1
 def is_film(path: Path) -> bool:
     """Whether a file has moving pictures; the picture on the cover of a song is none."""
     import av
-    from av.error import FFmpegError
     from av.stream import Disposition
 
     try:
         with av.open(str(path.absolute()), options=OPTIONS) as container:
             films = (stream.disposition for stream in container.streams.video)
             return any(not disposition & Disposition.attached_pic for disposition in films)
-    except (FFmpegError, ValueError, EOFError, OSError):
+    except Exception as error:  # what is no film makes its readers fail in any way
+        check_interruption()
+        if is_lack_of_memory(error):
+            raise
         return False
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from talkcli.engine.audio.pronunciation import sounded_out, words_of
 from talkcli.engine.errors import BadInput, MissingAsset, reading
-from talkcli.engine.phones import PHONES, Phones, load_phones, phones_of
+from talkcli.engine.phones import PHONES, Phones, checked_phones, load_phones, phones_of
 from talkcli.engine.speech import Speech
 
 ALIGNMENTS = "alignments.json"
@@ -34,8 +34,7 @@ def phones_beside(audio: Path) -> Phones | None:
     expected = 'Expected {"x.wav": {"phones": [[phone, start, end], ...]}, ...}.'
     with reading(shared, "an alignments file", expected):
         entry = json.loads(shared.read_text(encoding="utf-8")).get(audio.name)
-        rows = None if entry is None else [(str(p), float(a), float(b)) for p, a, b in entry["phones"]]
-        return None if rows is None else phones_of(rows)
+        return None if entry is None else checked_phones(entry["phones"], shared)
 
 
 def has_pocketsphinx() -> bool:

@@ -42,7 +42,7 @@ def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
     shape = find(folder, "BIWI_topology.obj", "BIWI_topology.ply", "BIWI.ply", hint=hint)
     lips = find(folder, "lips_coordinates.npy", "lve.txt", hint="CodeTalker's code has it.")
     indices = load_indices(lips, BIWI_VERTS)
-    return sentences(folder, load_faces(shape), indices, BIWI_VERTS, _FPS)
+    return sentences(folder, load_faces(shape, BIWI_VERTS), indices, BIWI_VERTS, _FPS)
 
 
 CORPUS = Corpus(

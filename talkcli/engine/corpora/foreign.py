@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import importlib
 import io
 import pickle
 import re
@@ -52,11 +51,46 @@ def load_array(path: Path) -> NDArray[Any]:
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
+class _Numbers:
+    """A kind of numbers as pickles describe it. numpy's own takes any state, and what is no kind harms it."""
+
+    def __init__(self, name: object, *_: object) -> None:
+        self.kind = np.dtype(str(name))
+        if self.kind.kind not in "fiub":
+            raise pickle.UnpicklingError(f"it holds {self.kind}")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] in ("<", ">"):
+            self.kind = self.kind.newbyteorder(state[1])
+
+
+class _Array:
+    """An array as pickles describe it: of numbers, as many as its bytes are."""
+
+    values: NDArray[Any]
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, numbers, by_columns, content = state
+        content = content.encode("latin1") if isinstance(content, str) else content
+        array = np.frombuffer(content, numbers.kind)
+        self.values = array.reshape(shape, order="F" if by_columns else "C").copy()
+
+
+def _scalar(numbers: _Numbers, content: bytes | str) -> Any:
+    content = content.encode("latin1") if isinstance(content, str) else content
+    return np.frombuffer(content, numbers.kind, 1)[0]
+
+
 _ALLOWED = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): codecs.encode,
+    "ndarray": _Array,
+    "dtype": _Numbers,
+    "_reconstruct": _Array,
+    "scalar": _scalar,
 }
+"""What stands for numpy's makers, by their names."""
 
 
 _MEMO = ("PUT", "BINPUT", "LONG_BINPUT")
@@ -68,11 +102,20 @@ class _ArraysOnly(pickle.Unpickler):
     """Dicts, lists, strings, numbers and numpy arrays; any other name is refused."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if module.startswith("numpy") and name in ("_reconstruct", "scalar"):
-            return getattr(importlib.import_module("numpy._core.multiarray"), name)
-        if (module, name) not in _ALLOWED:
+        if (module, name) == ("_codecs", "encode"):
+            return codecs.encode
+        if module.partition(".")[0] != "numpy" or name not in _ALLOWED:
             raise pickle.UnpicklingError(f"it wants {module}.{name}")
-        return _ALLOWED[module, name]
+        return _ALLOWED[name]
+
+
+def _plain(value: Any) -> Any:
+    """With arrays in the place of what describes them."""
+    if isinstance(value, _Array):
+        return value.values
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def load_tree(path: Path) -> dict[Any, Any]:
@@ -81,7 +124,7 @@ def load_tree(path: Path) -> dict[Any, Any]:
         content = path.read_bytes()
         if any(code.name in _MEMO and (place or 0) > len(content) for code, place, _ in genops(content)):
             raise ValueError("it asks for more memory than it can use")
-        tree = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
+        tree = _plain(_ArraysOnly(io.BytesIO(content), encoding="latin1").load())
     if not isinstance(tree, dict):
         raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
     return tree
@@ -110,25 +153,34 @@ def load_templates(path: Path, verts: int) -> dict[str, Float[Tensor, "verts 3"]
 def load_indices(path: Path, verts: int) -> Int[Tensor, " indices"]:
     """Vertex indices from .npy, or from text with commas or blanks; repeated ones stay."""
     if path.suffix.lower() == ".npy":
-        array = load_array(path)
-        if array.dtype.kind not in "iu":
-            raise BadInput(f"{path} holds {array.dtype}, not whole numbers.", "Give indices of vertices.")
-        indices = np.asarray(array).astype(np.int64).ravel()
-    else:
-        with reading(path, "a list of vertices", "Give whole numbers with commas or blanks."):
-            words = re.split(r"[\s,]+", path.read_text(encoding="utf-8").strip())
-            indices = np.array([int(word) for word in words], np.int64)
+        return checked_indices(load_array(path), path, verts)
+    with reading(path, "a list of vertices", "Give whole numbers with commas or blanks."):
+        words = re.split(r"[\s,]+", path.read_text(encoding="utf-8").strip())
+        return checked_indices(np.array([int(word) for word in words], np.int64), path, verts)
+
+
+def checked_indices(array: NDArray[Any], path: Path, verts: int) -> Int[Tensor, " indices"]:
+    """An array out of a file as indices of a mesh's vertices; BadInput where it is none."""
+    if array.dtype.kind not in "iu":
+        raise BadInput(f"{path} holds {array.dtype}, not whole numbers.", "Give indices of vertices.")
+    indices = np.asarray(array).astype(np.int64).ravel()
     if not len(indices) or indices.min() < 0 or indices.max() >= verts:
         raise BadInput(f"{path} speaks of vertices outside 0..{verts - 1}.", "Give indices of this mesh.")
     return torch.from_numpy(indices)
 
 
-def load_faces(path: Path) -> Int[Tensor, "faces 3"]:
-    """The triangles of an .obj or .ply file; polygons are fanned."""
+def load_faces(path: Path, verts: int | None = None) -> Int[Tensor, "faces 3"]:
+    """The triangles of an .obj or .ply file, of `verts` vertices if that is given; polygons are fanned."""
     if path.suffix.lower() == ".obj":
-        return load_obj(path).faces
-    import trimesh
+        faces = load_obj(path).faces
+    else:
+        import trimesh
 
-    with reading(path, "a mesh"):
-        mesh = trimesh.load_mesh(path, process=False)
-        return torch.from_numpy(np.array(mesh.faces, np.int64))
+        with reading(path, "a mesh"):
+            mesh = trimesh.load_mesh(path, process=False)
+            faces = torch.from_numpy(np.array(mesh.faces, np.int64).reshape(-1, 3))
+    if not len(faces):
+        raise BadInput(f"{path} has no triangles.", "Give a mesh with faces.")
+    if verts is not None and not 0 <= int(faces.min()) <= int(faces.max()) < verts:
+        raise BadInput(f"{path} speaks of vertices outside 0..{verts - 1}.", "Give the mesh of this corpus.")
+    return faces

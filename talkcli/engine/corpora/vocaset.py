@@ -26,6 +26,7 @@ from talkcli.engine.clips import Clip
 from talkcli.engine.corpora.corpus import Corpus
 from talkcli.engine.corpora.faceformer import sentences
 from talkcli.engine.corpora.foreign import (
+    checked_indices,
     find,
     load_array,
     load_arrays,
@@ -70,12 +71,14 @@ def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
     shape = find(folder, "FLAME_sample.ply", hint="It lies in the template folder of VOCA's code.")
     masks = find(folder, "lips_coordinates.npy", "FLAME_masks.pkl", hint="Fetch FLAME's vertex masks.")
     if masks.suffix.lower() == ".pkl":
-        lips = torch.from_numpy(load_arrays(masks)["lips"].astype("int64"))
+        with reading(masks, "FLAME's vertex masks"):
+            lips = checked_indices(load_arrays(masks)["lips"], masks, VOCASET_VERTS)
     else:
         lips = load_indices(masks, VOCASET_VERTS)
+    faces = load_faces(shape, VOCASET_VERTS)
     if (served := of_name(folder, VERTICES_FILE)) is not None:
-        return _served(folder, served, load_faces(shape), lips)
-    return sentences(folder, load_faces(shape), lips, VOCASET_VERTS, _FPS, every=2)
+        return _served(folder, served, faces, lips)
+    return sentences(folder, faces, lips, VOCASET_VERTS, _FPS, every=2)
 
 
 def _served(

@@ -47,6 +47,9 @@ class Avatar(TensorStruct):
                 raise ValueError(f"Avatar.uv_faces points outside its {len(self.uv)} points")
         elif self.uv is not None or self.uv_faces is not None:
             raise ValueError("Avatar.uv and Avatar.uv_faces go together")
+        for name, style in self.styles.items():
+            if not (isinstance(style, Tensor) and style.is_floating_point()):
+                raise ValueError(f"Avatar.styles.{name} is no tensor of numbers")
         for thing in self.worn:
             if not isinstance(thing, Worn):
                 raise ValueError(f"Avatar.worn holds {thing!r:.80}")

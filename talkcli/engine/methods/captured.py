@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,11 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.files import is_talk_file
 from talkcli.engine.methods import METHODS, load_method, methods_that
 from talkcli.engine.methods.method import Evidence, Method, Talker
+from talkcli.engine.pictures import PICTURE_FORMATS
 from talkcli.engine.recordings import recordings_in
 from talkcli.engine.sound import STDIN
 from talkcli.engine.speech import MIX, Speech, voice_in
 from talkcli.engine.video import is_film
-
-PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
 IN_WORDS: Mapping[Evidence, str] = {
     "voice": "a voice alone",
@@ -62,7 +62,7 @@ def _is_of_recordings(folder: Path) -> bool:
 
 def _is_picture(source: Path) -> bool:
     try:
-        with Image.open(source, formats=PICTURE_FORMATS):
+        with warnings.catch_warnings(action="ignore"), Image.open(source, formats=PICTURE_FORMATS):
             return True
     except Image.DecompressionBombError:
         return True

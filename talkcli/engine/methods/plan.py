@@ -18,7 +18,7 @@ from talkcli.engine.assets import STARTER_EARS, STARTER_EARS_LICENCE, asset, sha
 from talkcli.engine.audio.ears import holds_starter_ear, take_phone_ear
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet, load_contents
-from talkcli.engine.config import with_values
+from talkcli.engine.config import checked, with_values
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
 from talkcli.engine.methods.method import Method, Size, Talker
@@ -80,14 +80,16 @@ def plan_for(
     by keyword overrules both. BadUsage for a setting that the method does not have.
     """
     values = dict(values)
-    name = values.pop("model", model or DEFAULT_PUPIL)
+    name = checked(values.pop("model", model or DEFAULT_PUPIL), str, "model")
     if model not in (None, name):
         raise BadUsage(f"The config trains {name}, not {model}.", "Leave out --model or --config.")
     method = load_method(name)
-    listed_seed: int = values.pop("seed", 0)
+    listed_seed = checked(values.pop("seed", 0), int, "seed")
+    if listed_seed < 0:
+        raise BadUsage(f"Setting seed cannot be {listed_seed}.", "Give 0 or more.")
     seed = listed_seed if seed is None else seed
-    listed_size: str = values.pop("size", DEFAULT_SIZE)
-    half = bool(values.pop("half", False)) or half
+    listed_size = checked(values.pop("size", DEFAULT_SIZE), str, "size")
+    half = checked(values.pop("half", False), bool, "half") or half
     tables = by_stage(values, method.stages, method.config)
     for table, changed in by_stage(changes, method.stages, method.config).items():
         tables[table] = merged(tables[table], changed)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageOps
 
-from talkcli.engine.errors import BadInput, BadUsage, reading
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.pictures import opened_picture
 from talkcli.engine.rendering.textures import linear
 
 STUDIO, TRANSPARENT = "studio", "transparent"
@@ -21,9 +22,6 @@ GLOW = (0.62, 0.40)
 
 CLOUDS = ((5, 0.16), (11, 0.08), (23, 0.03))
 """Patches across the longer side, and how much lighter or darker they are: a painted canvas, out of focus."""
-
-LARGEST = 100_000_000
-"""Pixels of a background picture."""
 
 
 def backdrop(name: str, width: int, height: int) -> NDArray[np.float32] | None:
@@ -69,12 +67,6 @@ def _colour(text: str) -> tuple[int, ...]:
 
 
 def _picture(path: Path, width: int, height: int) -> NDArray[np.float32]:
-    formats = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-    with (
-        reading(path, "a picture that can be read", "Give a PNG or JPEG file."),
-        Image.open(path, formats=formats) as picture,
-    ):
-        if picture.width * picture.height > LARGEST:
-            raise BadInput(f"{path} has more than {LARGEST:,} pixels.", "Give a smaller picture.")
+    with opened_picture(path) as picture:
         upright = ImageOps.exif_transpose(picture).convert("RGB")
         return linear(np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)))

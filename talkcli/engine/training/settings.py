@@ -60,7 +60,7 @@ def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> S
     for key, (low, high) in _LIMITS.items():
         value = {**fields, **rates}.get(key)
         if value is not None and not low <= value <= high:
-            raise BadUsage(f"Setting {key} cannot be {value:g}.", f"Give {low:g} to {high:g}.")
+            raise BadUsage(f"Setting {key} cannot be {value}.", f"Give {low:g} to {high:g}.")
     updates = tuple(dataclasses.replace(update, **rates) for update in stage.updates)
     return dataclasses.replace(stage, updates=updates, **fields)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from talkcli.engine.audio.pretrained import modern
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_pickled
-from talkcli.engine.errors import BadInput, reading
+from talkcli.engine.errors import reading
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig, as_published
 
 _NAMES = {
@@ -46,15 +46,18 @@ def read_original(path: Path, config: MemoryTalkerConfig | None = None) -> Memor
 
     `config` is needed only for sizes that the weights do not tell: heads other than the published ones.
     """
-    with reading(path, "a checkpoint of MemoryTalker"):
+    with reading(path, "a checkpoint of MemoryTalker", "Give checkpoint_*.pth or ckpt_*.pth."):
         return from_original(load_pickled(path), config)
 
 
 def from_original(state: Mapping[str, Any], config: MemoryTalkerConfig | None = None) -> MemoryTalker:
-    """Every tensor must find its place; a stage 1 checkpoint leaves the style encoder as it starts."""
+    """Every tensor must find its place; a stage 1 checkpoint leaves the style encoder as it starts.
+
+    ValueError for what are no such weights.
+    """
     tensors = isinstance(state, Mapping) and all(isinstance(value, Tensor) for value in state.values())
     if not tensors or "memory_net.M_m" not in state:
-        raise BadInput("These are not MemoryTalker's weights.", "Give checkpoint_*.pth or ckpt_*.pth.")
+        raise ValueError("these are not MemoryTalker's weights")
     weights = {renamed(key): value for key, value in state.items() if key != _TABLE}
     talker = MemoryTalker(config or as_published(config_of(state)))
     if any(key.startswith("style.") for key in weights):
@@ -65,9 +68,7 @@ def from_original(state: Mapping[str, Any], config: MemoryTalkerConfig | None = 
         talker.load_state_dict(weights)
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip()
-        raise BadInput(
-            f"The weights do not fit MemoryTalker: {reason}", "Give another checkpoint."
-        ) from error
+        raise ValueError(f"the weights do not fit: {reason}") from error
     return talker.eval()
 
 

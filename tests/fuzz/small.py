@@ -1,0 +1,61 @@
+"""The smallest faces and networks that go through every door."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+
+from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
+from talkcli.engine.audio.wav2vec import HubertConfig
+from talkcli.engine.checkpoint import save_checkpoint
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.methods import load_method
+from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
+from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
+from talkcli.engine.methods.textalker.talker import TexTalkerConfig
+
+VERTS = 12
+"""Of the bare face."""
+HUBERT = HubertConfig(
+    hidden=64, layers=1, heads=1, feed_forward=96, convolution=8, position_kernel=16, position_groups=4
+)
+MAPS = AutoencoderConfig(size=32, width=8, multipliers=(1, 2, 2), attention=(16, 8), latent=4, codes=8)
+TEXTALKER = TexTalkerConfig(
+    MAPS,
+    MAPS,
+    DenoiserConfig(
+        features=32, window=6, context=2, steps=20, layers=1, feed_forward=64, motion=256, texture=256
+    ),
+    ears=(HUBERT,),
+)
+"""As published, in little."""
+
+
+def bare_avatar() -> Avatar:
+    """A face without a rig: an icosahedron the size of a head."""
+    golden = (1 + math.sqrt(5)) / 2
+    corners = [(0, a, b * golden) for a in (-1, 1) for b in (-1, 1)]
+    points = torch.tensor([corner[i:] + corner[:i] for i in range(3) for corner in corners]) * 0.06
+    near = torch.cdist(points, points) < 0.13
+    faces = [
+        (i, j, k)
+        if torch.dot(torch.linalg.cross(points[j] - points[i], points[k] - points[i]), points[i]) > 0
+        else (i, k, j)
+        for i in range(VERTS)
+        for j in range(i + 1, VERTS)
+        for k in range(j + 1, VERTS)
+        if near[i, j] and near[j, k] and near[i, k]
+    ]
+    return Avatar("bare", points, torch.tensor(faces), torch.tensor([4, 5]))
+
+
+def save_untaught(path: Path) -> None:
+    """A checkpoint of MemoryTalker for the bare face, which never learnt."""
+    method = load_method("memorytalker")
+    torch.manual_seed(0)
+    config = method.config(verts=VERTS, fps=30, ears=(LogMelEncoderConfig(),), slots=40)
+    network = method.build(config)
+    torch.nn.init.normal_(network.output.weight, std=1e-3)  # type: ignore[attr-defined]
+    save_checkpoint("memorytalker", config, network.state_dict(), {"licence": "Apache-2.0"}, path)
