@@ -98,7 +98,7 @@ ANSWERS: dict[str, tuple[Route, int, str]] = {
     "latin1_comment.obj": (as_mesh, 0, ""),
     "live_link_without_head.csv": (heard, 3, "not a recording that can be read"),
     "lookup.pkl": (as_templates, 6, "unknown encoding"),
-    "memo_7ffffff.pkl": (as_templates, 6, "it asks for more memory than it can use"),
+    "memo_7ffffff.pkl": (as_templates, 6, "templates.pkl is not a plain dict of arrays"),
     "nan.phones.json": (told_to, 3, "times that cannot be"),
     "negative_indices.obj": (as_mesh, 0, ""),
     "no_frames.motion": (rendered, 6, "of another version"),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import io
 import pickle
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from pickletools import genops
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -93,13 +91,15 @@ _ALLOWED = {
 """What stands for numpy's makers, by their names."""
 
 
-_MEMO = ("PUT", "BINPUT", "LONG_BINPUT")
-"""Opcodes whose argument sizes a table of what was read, which never needs more entries than the file has
-bytes."""
+class _ArraysOnly(pickle._Unpickler):
+    """Dicts, lists, strings, numbers and numpy arrays; any other name is refused.
 
+    In Python, as the one in C makes room for what a file claims before it looks whether that is there.
+    """
 
-class _ArraysOnly(pickle.Unpickler):
-    """Dicts, lists, strings, numbers and numpy arrays; any other name is refused."""
+    dispatch: ClassVar = {
+        key: read for key, read in pickle._Unpickler.dispatch.items() if key != pickle.BYTEARRAY8[0]
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("_codecs", "encode"):
@@ -109,23 +109,28 @@ class _ArraysOnly(pickle.Unpickler):
         return _ALLOWED[name]
 
 
-def _plain(value: Any) -> Any:
-    """With arrays in the place of what describes them."""
+def _plain(value: Any, known: dict[int, Any]) -> Any:
+    """With arrays in the place of what describes them; what stands in many places is made once."""
     if isinstance(value, _Array):
         return value.values
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if id(value) not in known:
+        if isinstance(value, dict):
+            known[id(value)] = {key: _plain(inner, known) for key, inner in value.items()}
+        else:
+            known[id(value)] = [_plain(inner, known) for inner in value]
+    return known[id(value)]
 
 
 def load_tree(path: Path) -> dict[Any, Any]:
     """A pickled dict of dicts, lists, numbers, words and arrays, of Python 2 as well."""
-    with reading(path, "a plain dict of arrays", "Fetch the original again.", Untrusted):
-        content = path.read_bytes()
-        if any(code.name in _MEMO and (place or 0) > len(content) for code, place, _ in genops(content)):
-            raise ValueError("it asks for more memory than it can use")
-        tree = _plain(_ArraysOnly(io.BytesIO(content), encoding="latin1").load())
-    if not isinstance(tree, dict):
+    with (
+        reading(path, "a plain dict of arrays", "Fetch the original again.", Untrusted),
+        path.open("rb") as file,
+    ):
+        tree = _plain(_ArraysOnly(file, encoding="latin1").load(), {})
+    if not tree or not isinstance(tree, dict):
         raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
     return tree
 
