@@ -33,7 +33,8 @@ def timed_pictures(path: Path) -> Iterator[tuple[Fraction, np.ndarray]]:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             assert frame.pts is not None and frame.time_base is not None
-            yield frame.pts * frame.time_base, frame.to_ndarray(format="rgb24")
+            picture = frame.reformat(format="rgb24", threads=1).to_ndarray()
+            yield frame.pts * frame.time_base, picture
 
 
 def pictures(path: Path) -> list[np.ndarray]:

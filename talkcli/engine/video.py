@@ -140,7 +140,7 @@ def _video_frame(image: Image, index: int, fps: Fraction) -> Any:
     if any(extra for _, extra in odd):
         image = np.pad(image, [*odd, (0, 0)], mode="edge")
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)
     frame.pts, frame.time_base = index, 1 / fps
     return frame
 
