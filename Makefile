@@ -19,7 +19,7 @@ export AUDIO
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") --constraint constraints.txt
 
-.PHONY: demo test slow clean
+.PHONY: demo test types tests slow clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -31,7 +31,12 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
+	$(MAKE) --no-print-directory --jobs 2 types tests
+
+types: $(VENV)/installed-dev
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+
+tests: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q --numprocesses $(JOBS) --dist loadfile
 
 slow: $(VENV)/installed-dev
