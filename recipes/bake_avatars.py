@@ -82,7 +82,7 @@ PEOPLE: Mapping[str, Member] = {
             iris_yellow=0.3,
             lip_blood=0.3,
         ),
-        Outfit("short", Dress("jumper", ((0.045, 0.060, 0.085), LINEN, LINEN))),
+        Outfit("side-part", Dress("jumper", ((0.045, 0.060, 0.085), LINEN, LINEN))),
     ),
     "noor": Member(
         106,
@@ -125,7 +125,7 @@ PEOPLE: Mapping[str, Member] = {
             lip_blood=0.5,
             lash_strength=0.6,
         ),
-        Outfit("bob", Dress("shirt", ((0.13, 0.045, 0.055), LINEN, LINEN)), glasses="wire"),
+        Outfit("slicked", Dress("shirt", ((0.13, 0.045, 0.055), LINEN, LINEN)), glasses="wire"),
     ),
     "kofi": Member(
         102,
@@ -145,7 +145,7 @@ PEOPLE: Mapping[str, Member] = {
             brow_thickness=0.4,
             iris_melanin=1.0,
         ),
-        Outfit("cropped", Dress("t-shirt", ((0.24, 0.23, 0.21), LINEN, LINEN))),
+        Outfit("coily", Dress("t-shirt", ((0.24, 0.23, 0.21), LINEN, LINEN))),
     ),
     "otto": Member(
         113,

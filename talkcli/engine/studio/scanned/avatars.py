@@ -34,7 +34,7 @@ WOMEN = ("long", "wavy", "bob", "fringe", "ponytail", "bun", "short")
 MEN = ("cropped", "short", "side-part", "slicked")
 """Hair styles of either sex; the last two kinds are for those whose hair is so."""
 
-COILED, THINNED = ("afro", "cropped", "bun", "curly"), ("receding", "cropped", "bald")
+COILED, THINNED = ("afro", "coily", "bun", "curly"), ("receding", "cropped", "bald")
 """Styles of very dark skins, and of men past THINS years."""
 
 THINS = 45.0

@@ -43,7 +43,7 @@ ATLAS = 1024
 ROOTS = 0.6
 """How dark the scalp is between hairs, which shade it, of their colour."""
 
-UNDER_BEARD = 0.85
+UNDER_BEARD = 0.62
 """Share of the skin that a beard hides where it is densest."""
 
 FIELDS = "head_fields.safetensors"
@@ -185,10 +185,17 @@ def _beneath(paint: Paint, canvas: Canvas, person: SkinParameters, style: BeardS
     skin = Region.of(canvas, canvas.within("skin"))
     places, texels = skin.position.astype(np.float64), skin.texels
     grown = beard_density(places, canvas.lip[texels], canvas.lip_upper[texels], style)
-    dense[texels] = UNDER_BEARD * grown**1.6
+    dense[texels] = UNDER_BEARD * grown**2
     colour = hair_colour(person.hair_eumelanin, person.hair_pheomelanin, person.hair_grey)
     tone = 1 + 0.25 * noise.octaves(canvas.position / 1.5, 2, person.seed + 84)
-    lay(paint, canvas, dense, tone.astype(np.float32), colour * ROOTS, 0.1)
+    lay(
+        paint,
+        canvas,
+        dense,
+        tone.astype(np.float32),
+        colour * (ROOTS + (1 - ROOTS) * 0.6 * person.hair_grey),
+        0.1,
+    )
 
 
 def _scalp(paint: Paint, canvas: Canvas, person: SkinParameters, cropped: float) -> None:

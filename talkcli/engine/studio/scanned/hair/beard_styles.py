@@ -52,10 +52,11 @@ def beard_density(
     border and more beyond, `upper` [n] 1 on the upper lip's side."""
     x, y, z = np.abs(places[:, 0]), places[:, 1], places[:, 2]
     wander = 3 * noise.octaves((places / 12).astype(np.float32), 2, 72)
+    wander += 2 * noise.octaves((places / 3.5).astype(np.float32), 2, 73)
     above = np.interp(x, *CHEEK_LINE)
-    off_lips = smooth(lips, 1.05, 1.4)
+    off_lips = smooth(lips + 0.04 * wander, 1.02, 1.5)
     whole = (
-        smooth(y + 0.9 * wander, above + 5, above - 14) * smooth(y + wander, -124, -104) * smooth(z, -4, 14)
+        smooth(y + 0.9 * wander, above + 9, above - 20) * smooth(y + wander, -124, -104) * smooth(z, -4, 14)
     )
     near_lip = under_the_nose(x, lips, upper)
     jaw = smooth(x, style.reach, style.reach - 6) if style.reach else np.zeros_like(x)

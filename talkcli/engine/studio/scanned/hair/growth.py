@@ -92,10 +92,12 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
     steps = _LONGEST if falls else 9
     length = np.full(count, _STEP * steps) if falls else _lengths(roots, style)
     top = height(places, 30, 112)[:, 0]
-    own = style.volume * (0.35 + 0.65 * top) * chance.uniform(0.55, 1.0, count) + 0.8
+    own = style.volume * (style.sides + (1 - style.sides) * top) * chance.uniform(0.55, 1.0, count) + 0.8
     lock = _field(places, 17.0, 31)
     line = [places - 0.7 * roots.normals]
-    stand = style.stand * (0.25 + 0.75 * top) * chance.uniform(0.75, 1.2, count)
+    stand = (
+        style.stand * (0.7 * style.sides + (1 - 0.7 * style.sides) * top) * chance.uniform(0.75, 1.2, count)
+    )
     way = comb(places, sides, style)
     way = np.where(cut_heights[:, None] > 0, _forward(places), way) if style.fringe is not None else way
     way = unit_of(way + style.messy * lock)
@@ -152,8 +154,9 @@ def _valley(points: Array, style: HairStyle) -> Array:
     """[n] how much of its volume hair has: little along the parting."""
     if style.way not in PARTED:
         return np.ones(len(points))
-    off = np.abs(points[:, 0] - style.part) / 30
-    return np.where(points[:, 1] > 70, np.clip(0.8 + off, 0.8, 1), 1.0)
+    level = np.clip((points[:, 1] - 55) / 40, 0, 1)
+    off = np.clip(np.abs(points[:, 0] - style.part) / 55, 0, 1)
+    return 1 - level * 0.9 * (1 - off) ** 2
 
 
 def _cuts(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Array:

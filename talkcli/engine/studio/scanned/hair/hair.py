@@ -23,7 +23,7 @@ from talkcli.engine.studio.scanned.hair.tails import TAILS
 ANCHORS = 160
 """Vertices of the skull whose motion hair follows."""
 
-_SPREAD = 0.09
+_SPREAD = 0.15
 """How much hairs differ in brightness, standard deviation of the logarithm."""
 
 _BORDER = 14.0
@@ -82,7 +82,7 @@ def _kept(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Index:
 
 def _colours(colour: Tensor, roots: Roots, chance: np.random.Generator) -> Array:
     """[n, 3] linear: locks and hairs differ in brightness."""
-    locks = 0.16 * noise.octaves((roots.places / 9).astype(np.float32), 2, 17)
+    locks = 0.3 * noise.octaves((roots.places / 7).astype(np.float32), 2, 17)
     thin = np.clip(1 - roots.inward / _FAINT, 0, 1)[:, None]
     tone = np.exp(_SPREAD * chance.normal(size=len(roots.places)) + locks)[:, None]
     return colour.double().numpy() * tone * (1 + 0.4 * thin) + thin * SHINING

@@ -25,6 +25,8 @@ class HairStyle:
     """How steeply hair leaves the scalp of the crown; the sides lie flatter."""
     volume: float = 3.0
     """mm that the outermost hair of the crown lies off the scalp."""
+    sides: float = 0.35
+    """Share of stand and volume that sides and nape have."""
     part: float = 0.0
     """mm to the left of the middle where hair parts."""
     wave: float = 0.0
@@ -71,9 +73,13 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
     "cropped": HairStyle(
         count=9500, nodes=4, top=7, side=4, stand=0.42, lock=0.1, messy=0.6, width=0.5, painted=1.0,
     ),
+    "coily": HairStyle(
+        count=8500, nodes=5, top=15, side=7, stand=1.0, coil=1.1, pitch=4.5, lock=0.1, messy=0.9, ragged=0.25,
+        width=0.5, painted=1.0, loose=0.06,
+    ),
     "short": HairStyle(
-        count=9000, nodes=6, top=46, side=12, stand=0.46, way="swept", lock=0.4, messy=0.3, width=0.72,
-        volume=7, loose=0.02,
+        count=10000, nodes=6, top=46, side=12, stand=0.44, sides=0.08, way="swept", lock=0.5, messy=0.38,
+        width=0.62, volume=9, loose=0.03, ragged=0.22,
     ),
     "side-part": HairStyle(
         count=9000, nodes=8, top=74, side=20, stand=0.35, volume=11, way="parted", part=32, lock=0.45,
@@ -96,7 +102,7 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
         covers=True, wave=4.0, pitch=95, ragged=0.10, curtain=0.5, layers=16,
     ),
     "wavy": HairStyle(
-        count=7500, nodes=18, end=-128, volume=15, way="falling", part=24, lock=0.62, messy=0.25, width=1.05,
+        count=7500, nodes=18, end=-128, volume=9, way="falling", part=24, lock=0.62, messy=0.25, width=1.05,
         covers=True, wave=11.0, pitch=78, ragged=0.10, loose=0.04, curtain=0.9, layers=14,
     ),
     "ponytail": HairStyle(
