@@ -7,15 +7,16 @@ from fractions import Fraction
 import pytest
 import torch
 
-from talkcli.engine.assets import assets_folder
-from talkcli.engine.editing.life import SHAPES, speaking, with_life
+from talkcli.engine.assets import asset, assets_folder
+from talkcli.engine.editing.life import SHAPES, with_life
+from talkcli.engine.editing.prosody import speaking
 from talkcli.engine.editing.retiming import at_rate
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import rig_weights, vertices
 from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices, ratios
-from talkcli.engine.speech import SAMPLE_RATE, Speech
+from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
 
 FPS = Fraction(30)
 SECONDS = 120
@@ -39,8 +40,6 @@ def still(seconds: float = SECONDS, fps: Fraction = FPS, shapes: int = 54) -> Mo
 
 
 def lids(motion: Motion, avatar: Avatar) -> torch.Tensor:
-    from talkcli.engine.face.face_model import load_face_model
-
     assert isinstance(motion.face, Coefficients)
     return motion.face.expression[:, load_face_model().shape_names.index("eyeBlinkLeft")]
 
@@ -57,15 +56,13 @@ def test_life_adds_only_what_the_talker_does_not_move(ada, talk_and_pause, moved
     alive = with_life(motion, talk_and_pause, ada, moves=moved)
     assert isinstance(alive.face, Coefficients) and isinstance(whole.face, Coefficients)
     assert isinstance(motion.face, Coefficients)
+    looks = [i for i, name in enumerate(load_face_model().shape_names) if name.startswith("eyeLook")]
+    others = [i for i in range(54) if i not in looks]
     eyes = motion.face if "eyes" in moved else whole.face
-    assert torch.equal(alive.face.expression, eyes.expression)
+    assert torch.equal(alive.face.expression[:, others], eyes.expression[:, others])
+    if "head" not in moved or "eyes" in moved:
+        assert torch.equal(alive.face.expression, eyes.expression)
     assert (alive.head is None) == ("head" in moved)
-
-
-def test_people_blink_ten_to_thirty_times_a_minute_and_irregularly(ada, talk_and_pause):
-    times = shut(lids(with_life(still(), talk_and_pause, ada), ada)) / float(FPS)
-    assert 10 < len(times) * 60 / SECONDS < 30
-    assert times.diff().min() > 0.5 and times.diff().std() > 0.5
 
 
 def test_a_lid_falls_faster_than_it_rises(ada, talk_and_pause):
@@ -99,8 +96,6 @@ def test_it_starts_from_rest(ada, talk_and_pause):
 def test_both_eyes_look_the_same_way(ada, talk_and_pause):
     motion = with_life(still(), talk_and_pause, ada)
     assert isinstance(motion.face, Coefficients)
-    from talkcli.engine.face.face_model import load_face_model
-
     names = load_face_model().shape_names
     column = {name: motion.face.expression[:, names.index(name)] for name in SHAPES}
     assert torch.equal(column["eyeLookOutLeft"], column["eyeLookInRight"])
@@ -182,13 +177,14 @@ def test_the_same_rate_is_the_same_motion():
 
 
 @pytest.mark.parametrize("kind", [Textures, Folds])
-def test_raised_brows_fold_a_skin_that_changes(ada, talk_and_pause, kind):
-    frames = talk_and_pause.frames(30)
+def test_raised_brows_fold_a_skin_that_changes(ada, kind):
+    speech = load_speech(asset("hello.wav"))
+    frames = speech.frames(30)
     rest = Coefficients(torch.zeros(frames, len(load_face_model().shapes)), torch.zeros(frames, 3))
     blank = Folds(torch.zeros(frames, 17))
     if kind is Textures:
         blank = Textures(torch.zeros(frames, 1), torch.zeros(1, 3, 64, 64))
-    alive = with_life(Motion(Fraction(30), rest, texture=blank), talk_and_pause, ada)
+    alive = with_life(Motion(Fraction(30), rest, texture=blank), speech, ada)
     assert alive.texture is not None
     brow = load_face_model().shape_names.index("browInnerUp")
     assert isinstance(alive.face, Coefficients)

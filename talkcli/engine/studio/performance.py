@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,8 +14,8 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from talkcli.engine.editing.life import with_life
-from talkcli.engine.editing.moods import MOODS, Mood
+from talkcli.engine.editing.life import LifeAmounts, with_life
+from talkcli.engine.editing.moods import MOODS
 from talkcli.engine.face.articulation import MEETING, NEUTRAL, ArticulationStyle, articulate, onto_rig
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import load_rig, rig_of
@@ -114,23 +114,11 @@ def perform(
     for name, weight in (("mouthPress", 0.03), ("mouthShrugLower", 0.03), ("mouthDimple", 0.03)):
         _add(weights, names, name, weight * _wander(frames, fps, rng, seconds=0.8).clamp(min=0))
     still = Motion(fps, Coefficients(weights.clamp(0, 1), torch.zeros(frames, 3), rig))
-    alive = with_life(still, utterance.speech, avatar, seed)
-    return _in_manner(alive, weights.clamp(0, 1), names, manner, spirit, intensity)
-
-
-def _in_manner(
-    motion: Motion, before: Tensor, names: Sequence[str], manner: Manner, mood: Mood, intensity: float
-) -> Motion:
-    """Head and brows of `with_life` scaled to the speaker, about the rest that the mood gives the head."""
-    assert isinstance(motion.face, Coefficients) and motion.head is not None
-    brows = [i for i, name in enumerate(names) if name.startswith("brow")]
-    weights = motion.face.expression.clone()
-    raised = weights[:, brows] - before[:, brows]
-    weights[:, brows] = (before[:, brows] + manner.brows * raised).clamp(0, 1)
-    rest = intensity * torch.deg2rad(torch.tensor(mood.head))
-    scale = manner.head * (1 + intensity * (mood.movement - 1))
-    head = Head(motion.head.rotation * scale + rest, motion.head.translation * scale)
-    return dataclasses.replace(motion, face=dataclasses.replace(motion.face, expression=weights), head=head)
+    lively = LifeAmounts(head=manner.head * (1 + intensity * (spirit.movement - 1)), brows=manner.brows)
+    alive = with_life(still, utterance.speech, avatar, seed, amounts=lively)
+    assert alive.head is not None
+    rest = intensity * torch.deg2rad(torch.tensor(spirit.head))
+    return dataclasses.replace(alive, head=Head(alive.head.rotation + rest, alive.head.translation))
 
 
 def _add(weights: Tensor, names: tuple[str, ...], name: str, track: Float[Tensor, " frames"]) -> None:
