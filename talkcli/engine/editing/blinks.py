@@ -22,7 +22,7 @@ from talkcli.engine.editing.chance import Dice
 from talkcli.engine.editing.prosody import Prosody
 from talkcli.engine.editing.strokes import eased
 
-CLOSING, SHUT, OPENING = 0.08, 0.03, 0.20
+LID_CLOSES, LID_SHUT, LID_OPENS = 0.08, 0.03, 0.20
 """Seconds."""
 
 INTERVAL, INTERVAL_SPREAD, SHORTEST_INTERVAL, LONGEST_INTERVAL = 3.9, 0.5, 1.0, 8.0
@@ -64,7 +64,7 @@ def _instants(
     if not often:
         return []
     dice = Dice(prosody.digest, seed, "blinks")
-    moments = sorted([end + CLOSING for _, end in prosody.phrases] + list(glances))
+    moments = sorted([end + LID_CLOSES for _, end in prosody.phrases] + list(glances))
     instants: list[tuple[float, float]] = []
     earliest, latest, due = FIRST[0], FIRST[1] / min(often, 1), dice.between(*FIRST) / often
     while due < seconds:
@@ -85,7 +85,7 @@ def _instants(
 
 
 def _lid(time: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
-    """One blink, shut from 0 to SHUT seconds."""
-    falling = ((time + CLOSING) / CLOSING).clamp(0, 1)
-    rising = 1 - ((time - SHUT) / OPENING).clamp(0, 1)
+    """One blink, shut from 0 to LID_SHUT seconds."""
+    falling = ((time + LID_CLOSES) / LID_CLOSES).clamp(0, 1)
+    rising = 1 - ((time - LID_SHUT) / LID_OPENS).clamp(0, 1)
     return torch.minimum(eased(falling), eased(rising))

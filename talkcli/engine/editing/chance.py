@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Dice:
@@ -32,7 +32,7 @@ class Dice:
     def happens(self, chance: float) -> bool:
         return self.between(0, 1) < chance
 
-    def choice(self, things: Sequence[T], shares: Sequence[float] | None = None) -> T:
+    def choice(self, things: Sequence[_T], shares: Sequence[float] | None = None) -> _T:
         """One of them, all alike or by their shares."""
         weights = torch.ones(len(things)) if shares is None else torch.tensor(shares)
         return things[int(torch.multinomial(weights, 1, generator=self.generator))]

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from talkcli.engine.editing.chance import Dice
 from talkcli.engine.editing.prosody import Prosody
-from talkcli.engine.editing.strokes import Step, stepped
+from talkcli.engine.editing.strokes import Stride, stepped
 from talkcli.engine.face.arkit import LOOK_ASIDE, LOOK_UP
 
 FACE_POINTS = ((-1.2, 0.4), (1.2, 0.4), (0.0, -1.4))
@@ -38,10 +38,10 @@ LISTENING, LISTENING_SPREAD = 4.0, 0.55
 AWAY, AWAY_SPREAD = 0.8, 0.4
 """Median seconds that they look away."""
 
-SMALLEST, LARGEST, MEAN_SIZE = 3.0, 6.4, 6.9
+NEAREST_LOOK, FARTHEST_LOOK, MEAN_LOOK = 3.0, 6.4, 6.9
 """Degrees of a look away: exponential between the two."""
 
-DIRECTIONS = (
+LOOK_WAYS = (
     (0, 0.17),
     (45, 0.06),
     (90, 0.15),
@@ -103,7 +103,7 @@ def fixations(prosody: Prosody, seconds: float, seed: int) -> list[Fixation]:
 def gaze(rests: Sequence[Fixation], frames: int, fps: Fraction) -> Float[Tensor, "frames 2"]:
     """Degrees sideways, to the subject's left, and up: where the eyes are directed."""
     jumps = [
-        Step(
+        Stride(
             rest.second,
             saccade_seconds(math.dist(rest[1:], last[1:])),
             (rest.side - last.side, rest.up - last.up),
@@ -136,9 +136,9 @@ def _near(point: tuple[float, float], dice: Dice, spread: float) -> tuple[float,
 
 
 def _away(second: float, dice: Dice) -> Fixation:
-    low, high = (1 - math.exp(-size / MEAN_SIZE) for size in (SMALLEST, LARGEST))
-    size = -MEAN_SIZE * math.log(1 - dice.between(low, high))
-    angle = math.radians(dice.choice([way for way, _ in DIRECTIONS], [share for _, share in DIRECTIONS]))
+    low, high = (1 - math.exp(-size / MEAN_LOOK) for size in (NEAREST_LOOK, FARTHEST_LOOK))
+    size = -MEAN_LOOK * math.log(1 - dice.between(low, high))
+    angle = math.radians(dice.choice([way for way, _ in LOOK_WAYS], [share for _, share in LOOK_WAYS]))
     return Fixation(second, size * math.cos(angle), FLATTER * size * math.sin(angle))
 
 

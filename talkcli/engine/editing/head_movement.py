@@ -18,8 +18,8 @@ from torch import Tensor
 
 from talkcli.engine.editing.chance import Dice
 from talkcli.engine.editing.glances import FAR, Fixation
-from talkcli.engine.editing.prosody import TICKS_A_SECOND, Prosody, Stress, smoothed
-from talkcli.engine.editing.strokes import Pulse, Step, eased, pulsed, stepped
+from talkcli.engine.editing.prosody import TICKS_A_SECOND, Prosody, Stress, averaged
+from talkcli.engine.editing.strokes import Pulse, Stride, eased, pulsed, stepped
 
 NOD = (0.8, 3.0)
 """Degrees of a nod on the weakest and on the strongest stress that has one."""
@@ -79,7 +79,7 @@ def head_turns(prosody: Prosody, rests: Sequence[Fixation], frames: int, fps: Fr
     """It starts from rest, follows the voice and a little the eyes."""
     rate = float(fps)
     begin = eased((torch.arange(frames) / rate).clamp(max=1))[:, None]
-    speaks = prosody.at_frames(smoothed(prosody.voice, 0.5 * TICKS_A_SECOND), frames, fps)
+    speaks = prosody.at_frames(averaged(prosody.voice, 0.5 * TICKS_A_SECOND), frames, fps)
     lively = IN_SILENCE + (1 - IN_SILENCE) * speaks
     sway = torch.stack([_wander(frames, rate, prosody, seed, axis) for axis in range(6)], 1)
     sway *= lively[:, None] * begin
@@ -132,7 +132,7 @@ def _nods(prosody: Prosody, seed: int) -> list[Pulse]:
     return pulses
 
 
-def _postures(prosody: Prosody, seed: int) -> list[Step]:
+def _postures(prosody: Prosody, seed: int) -> list[Stride]:
     """From one to the next as phrases begin and, in long ones, on stresses; half back to rest in pauses."""
     dice, steps = Dice(prosody.digest, seed, "postures"), []
     seconds = [stress.second for stress in prosody.stresses]
@@ -146,18 +146,18 @@ def _postures(prosody: Prosody, seed: int) -> list[Step]:
             lasts = dice.between(*POSTURE_STROKE)
             aim = [max(-1.6, min(1.6, dice.normal())) * spread for spread in POSTURE]
             change = tuple(there - here for there, here in zip(aim, posture, strict=True))
-            steps.append(Step(arrival - lasts, lasts, change))
+            steps.append(Stride(arrival - lasts, lasts, change))
             posture, due = aim, arrival + dice.between(*POSTURE_LASTS)
-        steps.append(Step(stop + 0.2, 1.2, tuple((KEPT_IN_PAUSES - 1) * here for here in posture)))
+        steps.append(Stride(stop + 0.2, 1.2, tuple((KEPT_IN_PAUSES - 1) * here for here in posture)))
         posture = [KEPT_IN_PAUSES * here for here in posture]
     return steps
 
 
-def _following(rests: Sequence[Fixation]) -> list[Step]:
+def _following(rests: Sequence[Fixation]) -> list[Stride]:
     """The head goes aside with far looks, a moment later than the eyes."""
     aims = [FOLLOWING * rest.side if abs(rest.side) >= FAR else 0.0 for rest in rests]
     return [
-        Step(rest.second + 0.05, FOLLOWING_SECONDS, (0.0, aim - before, 0.0))
+        Stride(rest.second + 0.05, FOLLOWING_SECONDS, (0.0, aim - before, 0.0))
         for rest, before, aim in zip(rests[1:], aims, aims[1:], strict=False)
         if aim != before
     ]

@@ -74,7 +74,7 @@ class Prosody:
 def prosody_of(speech: Speech) -> Prosody:
     """Of any speech: syllables are peaks of loudness, pauses are where there is little of it for a while."""
     level = _voice(speech)
-    voice = smoothed(level, _SYLLABLE * TICKS_A_SECOND)
+    voice = averaged(level, _SYLLABLE * TICKS_A_SECOND)
     return Prosody(voice, _stresses(voice), _phrases(voice), _digest(speech.waveform))
 
 
@@ -84,7 +84,7 @@ def speaking(speech: Speech, frames: int, fps: Fraction) -> Float[Tensor, " fram
     return prosody.at_frames(prosody.voice, frames, fps)
 
 
-def smoothed(track: Float[Tensor, " samples"], width: float) -> Float[Tensor, " samples"]:
+def averaged(track: Float[Tensor, " samples"], width: float) -> Float[Tensor, " samples"]:
     """A Gaussian mean, `width` samples of standard deviation, the ends held."""
     reach = max(1, math.ceil(3 * width))
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / width) ** 2)
@@ -106,7 +106,7 @@ def _voice(speech: Speech) -> Float[Tensor, " ticks"]:
 def _stresses(voice: Float[Tensor, " ticks"]) -> tuple[Stress, ...]:
     """Peaks above what is spoken around them, each where its rise is steepest."""
     spoken, width = (voice > _QUIET).float(), _SURROUNDINGS * TICKS_A_SECOND
-    around = smoothed(voice * spoken, width) / smoothed(spoken, width).clamp(min=1e-3)
+    around = averaged(voice * spoken, width) / averaged(spoken, width).clamp(min=1e-3)
     above = voice - around
     reach = round(_FASTEST * TICKS_A_SECOND)
     highest = torch.nn.functional.max_pool1d(above[None, None], 2 * reach + 1, 1, reach)[0, 0]

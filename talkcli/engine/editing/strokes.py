@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-class Step(NamedTuple):
+class Stride(NamedTuple):
     """A way to somewhere, from a second on, in so many seconds."""
 
     second: float
@@ -35,7 +35,7 @@ def eased(share: Tensor) -> Tensor:
     return share * share * (3 - 2 * share)
 
 
-def stepped(steps: Sequence[Step], axes: int, frames: int, rate: float) -> Float[Tensor, "frames axes"]:
+def stepped(steps: Sequence[Stride], axes: int, frames: int, rate: float) -> Float[Tensor, "frames axes"]:
     """Where the steps, each on top of the ones before, have led to at each frame."""
     increments = torch.zeros(frames, axes, dtype=torch.float64)
     for step in steps:
