@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from talkcli.engine.assets import asset
-from talkcli.engine.editing.glances import FAR, Fixation, fixations
+from talkcli.engine.editing.glances import FAR_LOOK, Fixation, fixations
 from talkcli.engine.editing.head_movement import nodded
 from talkcli.engine.editing.life import with_life
 from talkcli.engine.editing.prosody import Prosody, prosody_of
@@ -105,7 +105,7 @@ def of_eyes(all_of_them: Sequence[Alive], minutes: float) -> dict[str, float]:
     away = sum(b.second - a.second for a, b in pairs if math.hypot(*a[1:]) > 2.9)
     return {
         "jumps of the eyes a minute": len(jumps) / minutes,
-        "large jumps a minute": sum(jump >= FAR for jump in jumps) / minutes,
+        "large jumps a minute": sum(jump >= FAR_LOOK for jump in jumps) / minutes,
         "jump, least degrees": min(jumps),
         "jump, median degrees": float(np.median(jumps)),
         "jump, most degrees": max(jumps),

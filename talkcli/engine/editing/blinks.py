@@ -3,8 +3,7 @@
 In conversation people blink 26 times a minute on average (Bentivoglio et al. 1997, 150 people; normal is 10.5
 to 32.5, Doughty 2001), at irregular, log-normal intervals; a narrator who is filmed blinks rather less, 15 to
 20 times. Speakers blink where they pause and where phrases end (Nakano and Kitazawa 2010), and as they turn
-their eyes far. A lid falls about twice as fast as it rises (1.4 to 1.5 times at
-the peak: Sforza et al. 2008).
+their eyes far. A lid falls faster than it rises (1.4 to 1.5 times at the peak: Sforza et al. 2008).
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from talkcli.engine.editing.strokes import eased
 LID_CLOSES, LID_SHUT, LID_OPENS = 0.08, 0.03, 0.20
 """Seconds."""
 
-INTERVAL, INTERVAL_SPREAD, SHORTEST_INTERVAL, LONGEST_INTERVAL = 3.9, 0.5, 1.0, 8.0
+BLINK_INTERVAL, BLINK_SPREAD, SHORTEST_BETWEEN_BLINKS, LONGEST_BETWEEN_BLINKS = 3.9, 0.5, 1.0, 8.0
 """Median seconds to the next blink, log-normal spread, the least and the most of them."""
 
-FIRST = (0.5, 3.0)
+FIRST_BLINK = (0.5, 3.0)
 """Seconds within which the first blink comes."""
 
-DOUBLES, DOUBLE_INTERVAL = 0.12, (0.32, 0.45)
+DOUBLE_BLINKS, BETWEEN_DOUBLES = 0.12, (0.32, 0.45)
 """Share of blinks that a second follows at once, and after how many seconds."""
 
-PULL = 0.9
+BLINK_WAITS = 0.9
 """Seconds that a blink waits or hurries for a pause in the speech or a large turn of the eyes."""
 
-AT_PAUSES = 0.4
+BLINKS_AT_PAUSES = 0.4
 """Chance of a blink at a pause or a large turn before the next blink is due."""
 
 
@@ -66,21 +65,21 @@ def _instants(
     dice = Dice(prosody.digest, seed, "blinks")
     moments = sorted([end + LID_CLOSES for _, end in prosody.phrases] + list(glances))
     instants: list[tuple[float, float]] = []
-    earliest, latest, due = FIRST[0], FIRST[1] / min(often, 1), dice.between(*FIRST) / often
+    earliest, latest, due = FIRST_BLINK[0], FIRST_BLINK[1] / min(often, 1), dice.between(*FIRST_BLINK) / often
     while due < seconds:
         at = max(due, earliest)
-        soon, late = bisect(moments, earliest), bisect(moments, min(due + PULL, latest))
+        soon, late = bisect(moments, earliest), bisect(moments, min(due + BLINK_WAITS, latest))
         for moment in moments[soon:late]:
-            if moment > due - PULL or dice.happens(AT_PAUSES * min(often, 1)):
+            if moment > due - BLINK_WAITS or dice.happens(BLINKS_AT_PAUSES * min(often, 1)):
                 at = moment
                 break
         instants.append((at, dice.between(0.92, 1.0)))
-        if dice.happens(DOUBLES):
-            at += dice.between(*DOUBLE_INTERVAL)
+        if dice.happens(DOUBLE_BLINKS):
+            at += dice.between(*BETWEEN_DOUBLES)
             instants.append((at, dice.between(0.92, 1.0)))
-        earliest, latest = at + SHORTEST_INTERVAL, math.inf
-        interval = min(dice.lognormal(INTERVAL, INTERVAL_SPREAD), LONGEST_INTERVAL)
-        due = at + max(SHORTEST_INTERVAL, interval / often)
+        earliest, latest = at + SHORTEST_BETWEEN_BLINKS, math.inf
+        interval = min(dice.lognormal(BLINK_INTERVAL, BLINK_SPREAD), LONGEST_BETWEEN_BLINKS)
+        due = at + max(SHORTEST_BETWEEN_BLINKS, interval / often)
     return instants
 
 

@@ -65,7 +65,7 @@ PULL_TO_PHRASE = 0.7
 MILLISECONDS_A_DEGREE, LEAST_MILLISECONDS = 2.2, 21.0
 """The main sequence of saccades."""
 
-FAR = 4.5
+FAR_LOOK = 4.5
 """Degrees from which a jump counts as a large one, for lids and head."""
 
 
@@ -121,7 +121,7 @@ def saccade_seconds(degrees: float) -> float:
 def far_glances(rests: Sequence[Fixation]) -> list[float]:
     """The seconds of the large jumps."""
     pairs = itertools.pairwise(rests)
-    return [after.second for before, after in pairs if math.dist(before[1:], after[1:]) >= FAR]
+    return [after.second for before, after in pairs if math.dist(before[1:], after[1:]) >= FAR_LOOK]
 
 
 def look_weights(degrees: Float[Tensor, "frames 2"]) -> list[Float[Tensor, " frames"]]:

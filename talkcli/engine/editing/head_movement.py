@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.editing.chance import Dice
-from talkcli.engine.editing.glances import FAR, Fixation
+from talkcli.engine.editing.glances import FAR_LOOK, Fixation
 from talkcli.engine.editing.prosody import TICKS_A_SECOND, Prosody, Stress, averaged
 from talkcli.engine.editing.strokes import Pulse, Stride, eased, pulsed, stepped
 
@@ -31,13 +31,13 @@ NOD_INTERVAL, NODDING = 0.8, 0.85
 """Seconds between two nods, at least: of stresses that are closer the stronger has it; and how many of those
 have one."""
 
-WEAKEST = 0.25
+WEAKEST_NODDED = 0.25
 """Strength below which a stress moves nothing."""
 
-FROM_REST = 0.35
+REST_AT_FIRST = 0.35
 """Seconds in which no nod has its turning point."""
 
-UPWARDS = 0.15
+NODS_UPWARDS = 0.15
 """Share of the nods that go up, not down."""
 
 POSTURE = (0.9, 1.8, 0.9)
@@ -46,7 +46,7 @@ POSTURE = (0.9, 1.8, 0.9)
 POSTURE_LASTS, POSTURE_STROKE = (1.8, 4.0), (0.5, 0.9)
 """Seconds that a posture is kept within a phrase, and of the way to the next."""
 
-KEPT_IN_PAUSES = 0.4
+POSTURE_IN_PAUSES = 0.4
 """Share of a posture that outlasts its phrase."""
 
 SWAY, DRIFT = (0.40, 0.60, 0.35), 0.0012
@@ -116,15 +116,19 @@ def standing_out(prosody: Prosody, weakest: float, interval: float) -> list[Stre
 
 def nodded(prosody: Prosody) -> list[Stress]:
     """The stresses that may have a nod; none at the very beginning, where the head is at rest."""
-    return [stress for stress in standing_out(prosody, WEAKEST, NOD_INTERVAL) if stress.second > FROM_REST]
+    return [
+        stress
+        for stress in standing_out(prosody, WEAKEST_NODDED, NOD_INTERVAL)
+        if stress.second > REST_AT_FIRST
+    ]
 
 
 def _nods(prosody: Prosody, seed: int) -> list[Pulse]:
     dice, pulses = Dice(prosody.digest, seed, "nods"), []
     for stress in nodded(prosody):
-        share = ((stress.strength - WEAKEST) / (1 - WEAKEST)) ** 1.5
+        share = ((stress.strength - WEAKEST_NODDED) / (1 - WEAKEST_NODDED)) ** 1.5
         depth = dice.happens(NODDING) * _between(NOD, share) * dice.between(0.8, 1.2)
-        way = -0.7 if dice.happens(UPWARDS) else 1.0
+        way = -0.7 if dice.happens(NODS_UPWARDS) else 1.0
         aside, tilt = (max(-1.0, min(1.0, spread * dice.normal())) for spread in (0.3, 0.2))
         height = (depth * way, depth * aside, depth * tilt)
         rise, fall = dice.between(*NOD_RISE), dice.between(*NOD_FALL)
@@ -148,14 +152,14 @@ def _postures(prosody: Prosody, seed: int) -> list[Stride]:
             change = tuple(there - here for there, here in zip(aim, posture, strict=True))
             steps.append(Stride(arrival - lasts, lasts, change))
             posture, due = aim, arrival + dice.between(*POSTURE_LASTS)
-        steps.append(Stride(stop + 0.2, 1.2, tuple((KEPT_IN_PAUSES - 1) * here for here in posture)))
-        posture = [KEPT_IN_PAUSES * here for here in posture]
+        steps.append(Stride(stop + 0.2, 1.2, tuple((POSTURE_IN_PAUSES - 1) * here for here in posture)))
+        posture = [POSTURE_IN_PAUSES * here for here in posture]
     return steps
 
 
 def _following(rests: Sequence[Fixation]) -> list[Stride]:
     """The head goes aside with far looks, a moment later than the eyes."""
-    aims = [FOLLOWING * rest.side if abs(rest.side) >= FAR else 0.0 for rest in rests]
+    aims = [FOLLOWING * rest.side if abs(rest.side) >= FAR_LOOK else 0.0 for rest in rests]
     return [
         Stride(rest.second + 0.05, FOLLOWING_SECONDS, (0.0, aim - before, 0.0))
         for rest, before, aim in zip(rests[1:], aims, aims[1:], strict=False)
