@@ -175,6 +175,6 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)
     table = measured([Path(name) for name in sys.argv[1:]])
-    Path("life.json").write_text(json.dumps(table, indent=1) + "\n")
+    Path(__file__).with_suffix(".json").write_text(json.dumps(table, indent=1) + "\n")
     for name, value in table.items():
         print(f"{name:40} {value:.3g}")
