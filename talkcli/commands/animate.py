@@ -14,6 +14,7 @@ from talkcli.engine.assets import DEFAULT_AVATAR
 from talkcli.outputs import Task, batch_of, one_by_one
 
 if TYPE_CHECKING:
+    from talkcli.engine.audio.told import Told
     from talkcli.engine.face.avatar import Avatar
     from talkcli.engine.motion import Motion
     from talkcli.engine.rendering.write import Shot
@@ -33,6 +34,14 @@ def run(
     ] = None,
     set_: options.Settings = None,
     channel: options.Channel = "mix",
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="TEXT", help="What is said: a file, a folder, or the words."),
+    ] = None,
+    phones: Annotated[
+        Path | None,
+        typer.Option("--phones", metavar="PATH", help="Which phone is said when: .phones.json or TextGrid."),
+    ] = None,
     strength: options.Strength = 1.0,
     smooth: options.Smooth = 0.0,
     offset: options.Offset = 0.0,
@@ -59,7 +68,8 @@ def run(
     .npz all vertices; .csv as Live Link Face records; .textures a folder of skins that fold and flush. For
     several recordings it is a folder, which is made, and --format says what goes there. The model is the one
     whose manner the avatar holds, unless --model names another; --style takes a manner from a recording
-    (memorytalker), a folder of clips or an .avatar.
+    (memorytalker), a folder of clips or an .avatar. --text puts right what is heard (extra `align`): English
+    words in a .txt, for several recordings a folder of them.
 
     \b
     Examples:
@@ -71,9 +81,11 @@ def run(
     rate = options.parse_fps(fps) if fps else None
     face = options.avatar_file(avatar)
     styles = options.named_files(style, "--style")
-    batch.claim(background, overwrite, (face, *styles.values()))
+    given = [path for path in (phones, Path(text) if text and Path(text).suffix else None) if path]
+    batch.claim(background, overwrite, (face, *given, *styles.values()))
 
     with console.step("Loading the model"):
+        from talkcli.engine.audio.told import reader_of, told_of
         from talkcli.engine.config import parse_settings
         from talkcli.engine.editing.dials import Dials
         from talkcli.engine.face.avatar import load_avatar
@@ -86,6 +98,8 @@ def run(
         person = load_avatar(face)
         talker = open_talker(model or model_for(person), device)
         set_sampling(talker, parse_settings(set_ or []))
+    if text is not None or phones is not None:
+        reader_of(talker)
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
     shot = Shot(camera, size, background, renderer, quality=quality)
     check_outputs(batch.outputs, talker, person, shot)
@@ -97,16 +111,22 @@ def run(
     for text in warnings:
         console.warn(text)
     speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)
+    tell = partial(told_of, talker, text=text, phones=phones, alone=len(batch.tasks) == 1)
 
     def animate(task: Task) -> dict[str, Any]:
-        told = _animate(task, speak, person, shot, channel)
-        return {**told, "model": talker.method, "notes": [*warnings, *told["notes"]]}
+        answer = _animate(task, tell, speak, person, shot, channel)
+        return {**answer, "model": talker.method, "notes": [*warnings, *answer["notes"]]}
 
     one_by_one(batch, animate, json)
 
 
 def _animate(
-    task: Task, speak: Callable[..., Motion], person: Avatar, shot: Shot, channel: str
+    task: Task,
+    tell: Callable[..., Told | None],
+    speak: Callable[..., Motion],
+    person: Avatar,
+    shot: Shot,
+    channel: str,
 ) -> dict[str, Any]:
     """One recording to its outputs, all of them or none."""
     from talkcli.engine.rendering.write import Act, write_together
@@ -117,12 +137,14 @@ def _animate(
     with seekable(task.audio) as recording:
         with console.step(f"Listening to {name}"):
             speech = load_speech(recording, name, channel)
-        for note in speech.notes:
+            told = tell(speech, task.audio)
+        notes = [*speech.notes, *(() if told is None else told.notes(name))]
+        for note in notes:
             console.warn(note)
         with console.share_done(f"Animating {name}") as progress:
-            motion = speak(speech, progress=progress)
+            motion = speak(speech, told=told, progress=progress)
         task.outputs[0].parent.mkdir(parents=True, exist_ok=True)
         with console.writing(task.outputs):
             write_together(Act(motion, person), task.outputs, shot, sound=recording, show=console.rendering)
     length = {"frames": len(motion), "fps": str(motion.fps), "seconds": motion.seconds}
-    return {"audio": task.audio, "outputs": list(task.outputs), **length, "notes": list(speech.notes)}
+    return {"audio": task.audio, "outputs": list(task.outputs), **length, "notes": notes}

@@ -29,7 +29,7 @@ EXTRAS = {
     "film": (("moviepy",), "several motions side by side: talk render A B"),
     "train": (("accelerate", "tensorboard"), "training on several GPUs, training curves"),
     "studio": (("espeakng_loader",), "making recordings: talk prepare studio"),
-    "align": (("pocketsphinx",), "phones of a recording with its text, the recogniser baseline"),
+    "align": (("pocketsphinx", "praatio"), "phones of a recording with its text, the recogniser baseline"),
     "plot": (("matplotlib",), "talk evaluate --plot"),
     "pyrender": (("pyrender",), "talk render --renderer pyrender"),
 }

@@ -6,6 +6,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,16 @@ from talkcli.engine.audio.pronunciation import sounded_out, words_of
 from talkcli.engine.errors import BadInput, MissingAsset, reading
 from talkcli.engine.phones import PHONES, Phones, checked_phones, load_phones, phones_of
 from talkcli.engine.speech import Speech
+
+
+@dataclass(frozen=True)
+class Word:
+    """When a word is said, seconds."""
+
+    text: str
+    start: float
+    end: float
+
 
 ALIGNMENTS = "alignments.json"
 """One file for a folder: {"x.wav": {"phones": [[phone, start, end], ...]}, ...}."""
@@ -37,6 +48,32 @@ def phones_beside(audio: Path) -> Phones | None:
         return None if entry is None else checked_phones(entry["phones"], shared)
 
 
+def transcript_of(audio: Path, given: str | None, alone: bool) -> str | None:
+    """The words of a recording: given, or in a given file, or in NAME.txt of a given folder; else in the .txt
+    beside it, or None. BadInput where words are given for several recordings."""
+    beside = audio.with_suffix(".txt")
+    if given is None:
+        return _words_in(beside) if beside.is_file() else None
+    try:
+        path = Path(given)
+        if path.is_dir():
+            return _words_in(path / beside.name)
+        if path.is_file() or path.suffix in (".txt", ".lab"):
+            return _words_in(path)
+    except OSError:  # words too long for a file name
+        pass
+    if not alone:
+        raise BadInput(
+            "One transcript cannot fit several recordings.", "Give a folder with one .txt for each of them."
+        )
+    return given
+
+
+def _words_in(path: Path) -> str:
+    with reading(path, "a transcript", "Give a text file with what is said."):
+        return path.read_text(encoding="utf-8")
+
+
 def has_pocketsphinx() -> bool:
     """Whether the extra `align` is installed."""
     try:
@@ -52,7 +89,17 @@ def align(
     name: str = "the recording",
     pronounce: Callable[[str], Sequence[str]] | None = None,
 ) -> Phones:
-    """Phone timings of a recording whose words are known: right to 20 or 30 ms.
+    """Phone timings of a recording whose words are known: right to 20 or 30 ms. See `align_words`."""
+    return align_words(speech, transcript, name, pronounce)[0]
+
+
+def align_words(
+    speech: Speech,
+    transcript: str,
+    name: str = "the recording",
+    pronounce: Callable[[str], Sequence[str]] | None = None,
+) -> tuple[Phones, tuple[Word, ...]]:
+    """Timings of the phones and of the words of a recording whose words are known.
 
     Words are English, unless `pronounce` says which phones a word of another language has.
     MissingAsset without pocketsphinx, BadInput where the words cannot be found in the sound.
@@ -86,7 +133,17 @@ def align(
             f"The words of the transcript do not fit {name}.",
             "Write down every word that is said, and no other.",
         )
-    return _phones([(entry.name, entry.start, entry.start + entry.duration) for entry in alignment.phones()])
+    phones, spoken = (
+        [(entry.name, entry.start, entry.start + entry.duration) for entry in level]
+        for level in (alignment.phones(), alignment.words())
+    )
+    heard = (Word(_plain(name), start / _TICKS, end / _TICKS) for name, start, end in spoken)
+    return _phones(phones), tuple(word for word in heard if word.text[:1].isalnum())
+
+
+def _plain(word: str) -> str:
+    """Without the number of its pronunciation: read(2)."""
+    return re.sub(r"\(\d+\)$", "", word)
 
 
 def _spelt(pronunciations: Iterable[Sequence[str]]) -> list[str]:

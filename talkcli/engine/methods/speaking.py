@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from talkcli.engine.audio.told import Told, reading_along
 from talkcli.engine.config import with_values
 from talkcli.engine.editing.dials import AS_SPOKEN, Dials, as_dialled
 from talkcli.engine.editing.life import LifeAmounts, with_life
@@ -31,10 +32,21 @@ def spoken_motion(
     seed: int = 0,
     fps: Fraction | None = None,
     dials: Dials = AS_SPOKEN,
+    told: Told | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Motion:
-    """The motion of `avatar` saying `speech`, at `fps` or the talker's own rate, as the dials are turned."""
-    motion = sensible(talker.animate(speech, avatar, seed=seed, progress=progress), "What this model speaks")
+    """The motion of `avatar` saying `speech`, at `fps` or the talker's own rate, as the dials are turned.
+
+    `told`: what is said, for a talker that hears phones. Errors as in `reading_along`.
+    """
+    with reading_along(talker, told):
+        motion = sensible(
+            talker.animate(speech, avatar, seed=seed, progress=progress), "What this model speaks"
+        )
+    if told is not None:
+        motion = replace(
+            motion, provenance={**motion.provenance, "told": "by words" if told.words else "by phones"}
+        )
     if fps is not None:
         motion = at_rate(motion, fps)
     motion = as_dialled(motion, dials)

@@ -8,9 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from talkcli.engine.assets import asset
-from talkcli.engine.audio.alignment import ALIGNMENTS, align, phones_beside
+from talkcli.engine.audio.alignment import ALIGNMENTS, align, phones_beside, transcript_of
 from talkcli.engine.clips import ClipSet
-from talkcli.engine.errors import BadInput, BadUsage, reading
+from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.metrics.evaluate import Case
@@ -93,7 +93,7 @@ def _recordings(path: Path) -> list[Path]:
 
 
 def _phones(audio: Path, transcript: str | None, alone: bool) -> Phones:
-    words = _transcript(audio, transcript, alone)
+    words = transcript_of(audio, transcript, alone)
     phones = phones_beside(audio) if transcript is None else None
     if phones is not None:
         return phones
@@ -103,31 +103,6 @@ def _phones(audio: Path, transcript: str | None, alone: bool) -> Phones:
             f"Put {audio.stem}.phones.json, {audio.stem}.txt or {ALIGNMENTS} beside it, or use --transcript.",
         )
     return align(load_speech(audio), words, str(audio))
-
-
-def _transcript(audio: Path, given: str | None, alone: bool) -> str | None:
-    """The words of a recording, or None."""
-    beside = audio.with_suffix(".txt")
-    if given is None:
-        return _words(beside) if beside.is_file() else None
-    try:
-        path = Path(given)
-        if path.is_dir():
-            return _words(path / beside.name)
-        if path.is_file() or path.suffix in (".txt", ".lab"):
-            return _words(path)
-    except OSError:  # words too long for a file name
-        pass
-    if not alone:
-        raise BadInput(
-            "One transcript cannot fit several recordings.", "Give a folder with one .txt for each of them."
-        )
-    return given
-
-
-def _words(path: Path) -> str:
-    with reading(path, "a transcript", "Give a text file with what is said."):
-        return path.read_text(encoding="utf-8")
 
 
 def face_of(take: Take) -> Avatar:
