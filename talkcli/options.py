@@ -134,6 +134,17 @@ Avatar = Annotated[
 Channel = Annotated[
     str, typer.Option("--channel", help="Of the recording: mix, left, right, 1, 2 ..., or the loudest.")
 ]
+Style = Annotated[
+    list[str] | None,
+    typer.Option("--style", metavar="[NAME=]FILE", help="Whose manner to take; skin=FILE: whose skin."),
+]
+Text = Annotated[
+    str | None, typer.Option("--text", metavar="TEXT", help="What is said: a file, a folder, or the words.")
+]
+PhonesFile = Annotated[
+    Path | None,
+    typer.Option("--phones", metavar="PATH", help="Which phone is said when: .phones.json or TextGrid."),
+]
 Strength = Annotated[float, typer.Option("--strength", help="Of the mouth: 0.8 is calmer, 1.2 livelier.")]
 Smooth = Annotated[float, typer.Option("--smooth", metavar="MS", help="Average the speaking over so long.")]
 Offset = Annotated[

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from talkcli import console, options
 from talkcli.engine.assets import DEFAULT_AVATAR
 from talkcli.outputs import Task, batch_of, one_by_one
-
-if TYPE_CHECKING:
-    from talkcli.engine.audio.told import Told
-    from talkcli.engine.face.avatar import Avatar
-    from talkcli.engine.motion import Motion
-    from talkcli.engine.rendering.write import Shot
 
 
 def run(
@@ -28,20 +21,11 @@ def run(
     avatar: options.Avatar = DEFAULT_AVATAR,
     output: options.Output = None,
     formats: options.Formats = None,
-    style: Annotated[
-        list[str] | None,
-        typer.Option("--style", metavar="[NAME=]FILE", help="Whose manner to take; skin=FILE: whose skin."),
-    ] = None,
+    style: options.Style = None,
     set_: options.Settings = None,
     channel: options.Channel = "mix",
-    text: Annotated[
-        str | None,
-        typer.Option("--text", metavar="TEXT", help="What is said: a file, a folder, or the words."),
-    ] = None,
-    phones: Annotated[
-        Path | None,
-        typer.Option("--phones", metavar="PATH", help="Which phone is said when: .phones.json or TextGrid."),
-    ] = None,
+    text: options.Text = None,
+    phones: options.PhonesFile = None,
     strength: options.Strength = 1.0,
     smooth: options.Smooth = 0.0,
     offset: options.Offset = 0.0,
@@ -92,7 +76,9 @@ def run(
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.captured import model_for, styled, unused_manner
         from talkcli.engine.methods.speaking import check_outputs, set_sampling, spoken_motion
-        from talkcli.engine.rendering.write import Shot
+        from talkcli.engine.rendering.write import Act, Shot, write_together
+        from talkcli.engine.sound import called, seekable
+        from talkcli.engine.speech import load_speech
 
         dials = Dials(strength, smooth, offset, 0.0 if no_life else life, head, gaze, blinks)
         person = load_avatar(face)
@@ -114,37 +100,24 @@ def run(
     tell = partial(told_of, talker, text=text, phones=phones, alone=len(batch.tasks) == 1)
 
     def animate(task: Task) -> dict[str, Any]:
-        answer = _animate(task, tell, speak, person, shot, channel)
-        return {**answer, "model": talker.method, "notes": [*warnings, *answer["notes"]]}
+        """One recording to its outputs, all of them or none."""
+        name = called(task.audio)
+        with seekable(task.audio) as recording:
+            with console.step(f"Listening to {name}"):
+                speech = load_speech(recording, name, channel)
+                told = tell(speech, task.audio)
+            notes = [*speech.notes, *(told.notes(name) if told else ())]
+            for note in notes:
+                console.warn(note)
+            with console.share_done(f"Animating {name}") as progress:
+                motion = speak(speech, told=told, progress=progress)
+            task.outputs[0].parent.mkdir(parents=True, exist_ok=True)
+            with console.writing(task.outputs):
+                write_together(
+                    Act(motion, person), task.outputs, shot, sound=recording, show=console.rendering
+                )
+        length = {"frames": len(motion), "fps": str(motion.fps), "seconds": motion.seconds}
+        origin = {"model": talker.method, "notes": [*warnings, *notes]}
+        return {"audio": task.audio, "outputs": list(task.outputs), **length, **origin}
 
     one_by_one(batch, animate, json)
-
-
-def _animate(
-    task: Task,
-    tell: Callable[..., Told | None],
-    speak: Callable[..., Motion],
-    person: Avatar,
-    shot: Shot,
-    channel: str,
-) -> dict[str, Any]:
-    """One recording to its outputs, all of them or none."""
-    from talkcli.engine.rendering.write import Act, write_together
-    from talkcli.engine.sound import called, seekable
-    from talkcli.engine.speech import load_speech
-
-    name = called(task.audio)
-    with seekable(task.audio) as recording:
-        with console.step(f"Listening to {name}"):
-            speech = load_speech(recording, name, channel)
-            told = tell(speech, task.audio)
-        notes = [*speech.notes, *(() if told is None else told.notes(name))]
-        for note in notes:
-            console.warn(note)
-        with console.share_done(f"Animating {name}") as progress:
-            motion = speak(speech, told=told, progress=progress)
-        task.outputs[0].parent.mkdir(parents=True, exist_ok=True)
-        with console.writing(task.outputs):
-            write_together(Act(motion, person), task.outputs, shot, sound=recording, show=console.rendering)
-    length = {"frames": len(motion), "fps": str(motion.fps), "seconds": motion.seconds}
-    return {"audio": task.audio, "outputs": list(task.outputs), **length, "notes": notes}
