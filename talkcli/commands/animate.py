@@ -93,9 +93,9 @@ def run(
     if styles:
         with console.step("Taking the style over"):
             person = styled(talker, person, styles)
-    warnings = [text for text in (unused_manner(talker, person),) if text]
-    for text in warnings:
-        console.warn(text)
+    warnings = [words for words in (unused_manner(talker, person),) if words]
+    for warning in warnings:
+        console.warn(warning)
     speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)
     tell = partial(told_of, talker, text=text, phones=phones, alone=len(batch.tasks) == 1)
 
