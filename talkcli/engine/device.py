@@ -1,6 +1,8 @@
-"""Device: where networks run; everything else lives on the CPU."""
+"""Device: where networks run; everything else lives on the CPU, on so many of its cores."""
 
 from __future__ import annotations
+
+import os
 
 import torch
 
@@ -23,3 +25,9 @@ def pick_device(name: str = "auto") -> torch.device:
     if not there.get(device.type, False):
         raise BadUsage(f"This machine has no device '{name}'.", "Give --device auto.")
     return device
+
+
+def cores() -> int:
+    """Of those this process may use, as many as numba was told to."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, int(os.environ.get("NUMBA_NUM_THREADS") or allowed))

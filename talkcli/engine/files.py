@@ -207,7 +207,7 @@ def is_finite(tensor: Tensor) -> bool:
         return True
     if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         raise TypeError(f"it holds {tensor.dtype}")
-    return bool(torch.isfinite(tensor).all())
+    return tensor.numel() == 0 or all(math.isfinite(end) for end in torch.aminmax(tensor))
 
 
 def _kind_of(tensor: Tensor) -> str:

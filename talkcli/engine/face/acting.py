@@ -95,11 +95,16 @@ def skin_ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size siz
     Blood absorbs, folds lie in their own shade and ridges stand in the light.
     """
     height = wrinkles.height.float()[:, None] * RELIEF_UNIT
-    around = height
+    around, reach = height, SURROUNDINGS // 2
     for _ in range(2):
-        around = F.avg_pool2d(
-            around, SURROUNDINGS, stride=1, padding=SURROUNDINGS // 2, count_include_pad=False
-        )
+        for rows, columns in ((1, 0), (0, 1)):  # a square's mean is that of its rows' means
+            around = F.avg_pool2d(
+                around,
+                (rows * (SURROUNDINGS - 1) + 1, columns * (SURROUNDINGS - 1) + 1),
+                stride=1,
+                padding=(rows * reach, columns * reach),
+                count_include_pad=False,
+            )
     raised = ((height - around) / DEPTH).tanh()
     shade = F.interpolate(torch.where(raised < 0, SHADE, SHINE) * raised, size=(size, size), mode="area")
     blood = wrinkles.blood.float()[:, None] / 127

@@ -8,8 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import lsq_linear, nnls
 from torch import Tensor
 
 from talkcli.engine.face.arkit import OPPOSITES
@@ -68,7 +66,7 @@ def captured_weights(weights: Float[Tensor, "frames shapes"], rig: Rigged) -> Fl
 
 def _netted(products: np.ndarray, system: _System) -> np.ndarray:
     """The weaker of two opposites is left out, and the rest makes up for it."""
-    target = solve_triangular(system.root, products - system.prior, trans=1)
+    target = np.linalg.solve(system.root.T, products - system.prior)
     free = np.ones(len(products), bool)
     while True:
         weights = np.zeros(len(products))
@@ -84,6 +82,8 @@ def _netted(products: np.ndarray, system: _System) -> np.ndarray:
 
 
 def _bounded(root: np.ndarray, target: np.ndarray) -> np.ndarray:
+    from scipy.optimize import lsq_linear, nnls  # a fifth of a second, for those who need it
+
     weights = nnls(root, target)[0]
     if weights.max(initial=0) <= 1:
         return weights
@@ -98,4 +98,4 @@ def _system(rig: Rigged) -> _System:
     ridge = np.diag(RIDGE_OF_FIT * (sizes + sizes.mean()))
     places = {name: place for place, name in enumerate(rig.model.shape_names)}
     pairs = tuple((places[a], places[b]) for a, b in OPPOSITES if a in places and b in places)
-    return _System(cholesky(gram + ridge), gram, SPARSITY * sizes, pairs)
+    return _System(np.linalg.cholesky(gram + ridge).T, gram, SPARSITY * sizes, pairs)

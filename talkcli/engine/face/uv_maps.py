@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput
@@ -116,6 +115,8 @@ def uv_reader(
         weights = weights * coverage[rows, columns]
         empty = weights.sum(1) <= 0
         weights[empty] = [1, 0, 0, 0]
+        from scipy.ndimage import distance_transform_edt  # slow to load, for those who paint
+
         nearest: Any = distance_transform_edt(~coverage, return_distances=False, return_indices=True)
         at = np.rint(y[empty]).astype(np.int64), np.rint(x[empty]).astype(np.int64)
         rows[empty], columns[empty] = nearest[0][at][:, None], nearest[1][at][:, None]

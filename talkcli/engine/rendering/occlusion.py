@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast
+from talkcli.engine.device import cores
 from talkcli.engine.rendering.rasterize import BOTH, SHEER, SUBSAMPLE, rasterize, sheet
 
 _Floats = NDArray[np.float32]
@@ -45,19 +47,24 @@ def bake_occlusion(
     `hair` [F] is in the way of three directions of four."""
     dense = np.where(sides == SHEER, sides, np.uint8(BOTH))
     bald = np.where(hair, np.uint8(SHEER), dense)
-    ids, depth = sheet(BAKE, BAKE)
-    light, total = np.zeros(len(vertices)), np.zeros(len(vertices))
-    visible = np.empty(len(vertices), np.float32)
     golden = math.pi * (3 - math.sqrt(5))
-    for i in range(_SKY_DIRECTIONS):
+
+    def seen(i: int) -> tuple[NDArray, NDArray]:
+        """From one direction: the cosine, and that times the share that is seen."""
         y = 1 - 2 * (i + 0.5) / _SKY_DIRECTIONS
         around = math.sqrt(1 - y * y)
         direction = np.array([around * math.cos(golden * i), y, around * math.sin(golden * i)])
         cosine = np.clip(normals @ direction, 0, None)
+        visible = np.empty(len(vertices), np.float32)
         among = dense if i % 4 else bald
-        shadows(vertices, normals, spacing, faces, among, direction, ids, depth, visible)
-        light += cosine * visible
-        total += cosine
+        shadows(vertices, normals, spacing, faces, among, direction, *sheet(BAKE, BAKE), visible)
+        return cosine, cosine * visible
+
+    total, light = np.zeros((2, len(vertices)))
+    with ThreadPoolExecutor(cores()) as pool:
+        for cosine, part in pool.map(seen, range(_SKY_DIRECTIONS)):
+            total += cosine
+            light += part
     return (light / np.maximum(total, 1e-9)).astype(np.float32)
 
 

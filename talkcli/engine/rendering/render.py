@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import is_cached
+from talkcli.engine.device import cores
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
@@ -81,7 +81,10 @@ def frames(
     check_moves(motion, avatar)
     rig = rigged(avatar)
     coarseness = 0.0 if fine else 1.0 if min(camera.width, camera.height) <= COARSE_UP_TO else 0.5
-    surface = surface_of(avatar, None if rig is None else rig.model.topology, coarseness)
+    motion = motion if texture else replace(motion, texture=None)
+    with ThreadPoolExecutor(1) as beside:
+        tints = beside.submit(painted, motion.texture, wrinkles_of(avatar), TINT) if motion.texture else None
+        surface = surface_of(avatar, None if rig is None else rig.model.topology, coarseness)
     maps, light = wrinkle_maps(acting), light_rig(avatar.look or CLAY_LOOK)
 
     def another() -> Painter:
@@ -91,21 +94,14 @@ def frames(
 
     first = another()
 
-    motion = motion if texture else replace(motion, texture=None)
-    tints = motion.texture and painted(motion.texture, wrinkles_of(avatar), TINT)
-    return _drawn(_moments(motion, avatar, camera, tints), first, another, workers or _cores())
+    moments = _moments(motion, avatar, camera, tints and tints.result())
+    return _drawn(moments, first, another, workers or cores())
 
 
 def check_quality(renderer: str, quality: str) -> None:
     """BadUsage for a quality that the renderer has not."""
     if pick(quality, QUALITIES, "quality") == "fine" and renderer == "pyrender":
         raise BadUsage("pyrender draws in one quality.", "Use --renderer numba, or leave --quality out.")
-
-
-def _cores() -> int:
-    """Of those this process may use, as many as numba was told to."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(allowed, int(os.environ.get("NUMBA_NUM_THREADS") or allowed))
 
 
 _Moment = tuple[
