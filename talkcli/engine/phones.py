@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, reading
+from talkcli.engine.files import replacing
 from talkcli.engine.struct import TensorStruct
 
 PHONES = (
@@ -76,7 +77,8 @@ def phones_of(segments: Iterable[tuple[str, float, float]]) -> Phones:
 def save_phones(phones: Phones, path: Path) -> None:
     """One JSON object, {"phones": [[phone, start, end], ...]}, seconds to the tenth of a millisecond."""
     rows = [[phone, round(start, 4), round(end, 4)] for phone, start, end in phones.segments]
-    path.write_text(json.dumps({"phones": rows}) + "\n", encoding="utf-8")
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({"phones": rows}) + "\n", encoding="utf-8")
 
 
 def load_phones(path: Path) -> Phones:

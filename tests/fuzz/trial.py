@@ -86,9 +86,9 @@ def judged(ended: Outcome, target: Path) -> Finding | None:
 
 
 def _names(target: Path) -> set[str]:
-    """What a message may call the file, or what is around it."""
+    """What a message may call the file, or what is around it; there is one model in a command."""
     inside = list(target.rglob("*")) if target.is_dir() else []
-    return {target.name, *(path.name for path in inside), *(path.stem for path in inside)}
+    return {"his model", target.name, *(path.name for path in inside), *(path.stem for path in inside)}
 
 
 class Child:

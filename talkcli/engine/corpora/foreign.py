@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import pickle
 import re
 from collections.abc import Iterable
@@ -125,11 +126,9 @@ def _plain(value: Any, known: dict[int, Any]) -> Any:
 
 def load_tree(path: Path) -> dict[Any, Any]:
     """A pickled dict of dicts, lists, numbers, words and arrays, of Python 2 as well."""
-    with (
-        reading(path, "a plain dict of arrays", "Fetch the original again.", Untrusted),
-        path.open("rb") as file,
-    ):
-        tree = _plain(_ArraysOnly(file, encoding="latin1").load(), {})
+    with reading(path, "a plain dict of arrays", "Fetch the original again.", Untrusted):
+        content = io.BytesIO(path.read_bytes())  # a file itself makes room for whatever is asked of it
+        tree = _plain(_ArraysOnly(content, encoding="latin1").load(), {})
     if not tree or not isinstance(tree, dict):
         raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
     return tree

@@ -20,6 +20,7 @@ from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet, load_contents
 from talkcli.engine.config import checked, with_values
 from talkcli.engine.errors import BadUsage, pick
+from talkcli.engine.files import replacing
 from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
 from talkcli.engine.methods.method import Method, Size, Talker
 from talkcli.engine.training.fit import is_leader
@@ -202,7 +203,8 @@ def carried_out(plan: Plan, output: Path, *, device: str = "cpu", resume: bool =
     """Train by the plan and write the checkpoint; with `resume`, go on where a run for `output` stopped."""
     folder = run_folder(output)
     begin_run(folder, resume)
-    (folder / "settings.toml").write_text(f"{plan}\n", encoding="utf-8")
+    with replacing(folder / "settings.toml") as temporary:
+        temporary.write_text(f"{plan}\n", encoding="utf-8")
     seed, losses = plan.settings["seed"], {}
     for moment in train(plan.talker, plan.stages, plan.clips, seed=seed, device=device, folder=folder):
         losses[moment.stage] = moment.losses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
 
 STATE = "TrainingState"
 """The kind of file in which a run is kept."""
+MEMORY = 0.98
+"""Share of the mean losses that each step leaves as it was."""
 SAVED_AFTER = 120
 """Seconds after which a run is saved, however many steps that took."""
 
@@ -45,6 +47,8 @@ class Step:
     losses: dict[str, float]
     rate: float
     """Learning rate of the first update."""
+    means: dict[str, float]
+    """Of the losses, over the last steps."""
 
     @property
     def total(self) -> float:
@@ -89,7 +93,7 @@ def fit(
     average = {
         name: p.detach().clone() for name, p in network.named_parameters() if stage.ema and id(p) in learning
     }
-    run = _Run(network, optimisers, average, seed)
+    run = _Run(network, optimisers, average, seed, {})
     first = run.load(state) if state is not None and state.exists() else 0
     saved = time.monotonic()
     batches = ahead(lambda number: draw(dice(seed, number, team.rank)), first, stage.steps, threads)
@@ -121,6 +125,7 @@ def fit(
                         )
                     optimiser.step()
                     values |= {name: term.item() for name, term in losses.items()}
+                run.remember(values)
                 if stage.ema:
                     _follow(average, network, stage.decay(number))
                 due = (number + 1) % every == 0 or number + 1 == stage.steps or interrupted()
@@ -128,7 +133,7 @@ def fit(
                     run.save(state, number + 1)
                     saved = time.monotonic()
             check_interruption()
-            yield Step(number, values, stage.updates[0].lr * scale)
+            yield Step(number, values, stage.updates[0].lr * scale, dict(run.means))
         with torch.no_grad():
             for name, parameter in network.named_parameters():
                 if name in average:
@@ -192,6 +197,12 @@ class _Run:
     optimisers: Sequence[torch.optim.Optimizer]
     average: dict[str, Tensor]
     seed: int
+    means: dict[str, float]
+    """Of the losses, over the last steps."""
+
+    def remember(self, losses: Mapping[str, float]) -> None:
+        for name, value in losses.items():
+            self.means[name] = MEMORY * self.means.get(name, value) + (1 - MEMORY) * value
 
     def save(self, path: Path, steps: int) -> None:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
@@ -200,7 +211,8 @@ class _Run:
             for index, moments in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{number}.{index}.{k}": v for k, v in moments.items()}
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        save_tensors(tensors, {"format": FORMAT, "kind": STATE, "steps": steps, "seed": self.seed}, path)
+        header = {"format": FORMAT, "kind": STATE, "steps": steps, "seed": self.seed, "means": self.means}
+        save_tensors(tensors, header, path)
 
     def load(self, path: Path) -> int:
         """Steps taken so far."""
@@ -219,6 +231,7 @@ class _Run:
             steps = header["steps"]
             if header.get("kind") != STATE or type(steps) is not int or steps < 0:
                 raise ValueError(f"it has taken {steps!r:.40} steps")
+            self.means.update({str(name): float(mean) for name, mean in header.get("means", {}).items()})
             self.network.load_state_dict(under("network."))
             for name, tensor in under("average.").items():
                 self.average[name].copy_(tensor)

@@ -17,8 +17,6 @@ from talkcli.engine.training.ahead import dice
 from talkcli.engine.training.fit import Step, fit, is_leader
 from talkcli.engine.training.stage import Stage
 
-MEMORY = 0.98
-"""Share of the mean losses that each step leaves as it was."""
 LOG_EVERY = 10
 """Steps between two points of a curve."""
 
@@ -56,13 +54,10 @@ def train(
         example = stage.begin(network, clips, dice(seed))
         batches = clips.batches(example, stage.batch, stage.drawn_by)
         state = folder and folder / f"{name}.state"
-        losses: dict[str, float] = {}
         with _curves(folder and folder / "log" / name) as draw:
             for step in fit(network, stage, batches, seed=seed, device=where, state=state):
-                for term, value in step.losses.items():
-                    losses[term] = MEMORY * losses.get(term, value) + (1 - MEMORY) * value
                 draw(step)
-                yield Moment(name, len(clips), stage.steps, step, dict(losses))
+                yield Moment(name, len(clips), stage.steps, step, step.means)
 
 
 def draws_curves() -> bool:
