@@ -73,7 +73,7 @@ class Route:
 
 
 def _train(folder: Path) -> list[object]:
-    sizes = ("features=16", "feed_forward=32", "batch=2", "steps=40")
+    sizes = ("features=16", "feed_forward=32", "batch=2", "steps=400")
     settings = [word for size in sizes for word in ("--set", size)]
     return ["train", asset("clips"), "--stage", "memorise", *settings, "-o", folder / "x.ckpt"]
 

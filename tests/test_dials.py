@@ -13,7 +13,7 @@ from test_life import lids, shut, still
 
 from talkcli.engine.assets import asset
 from talkcli.engine.editing.dials import AS_SPOKEN, DIAL_LIMITS, UPPER_FACE, Dials, as_dialled
-from talkcli.engine.editing.life import LifeAmounts, with_life
+from talkcli.engine.editing.life import LifeAmounts, unmoved, with_life
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.rigs import load_rig
@@ -169,3 +169,13 @@ def test_dials_turn_what_is_animated_and_stand_in_its_provenance(talk, hello, un
     still_head = spoken("--no-life", "--head", "0.5").head
     assert still_head is not None and plain.head is not None
     assert torch.allclose(still_head.rotation, plain.head.rotation / 2)
+
+
+def test_what_a_bare_face_cannot_do_is_told(talk, untaught, bare_face, hello, tmp_path):
+    words = ("animate", hello, "-m", untaught, "-a", bare_face, "-o", tmp_path / "x.motion", "--overwrite")
+    said = talk(*words, "--gaze", 0.5, "--blinks", 1, "--json")
+    (row,) = json.loads(said.stdout)["results"]
+    (note,) = (note for note in row["notes"] if "--gaze and --blinks do nothing" in note)
+    assert "bare has no rig" in note and note in said.stderr
+    assert "do nothing" not in talk(*words, "--head", 0.5).stderr
+    assert unmoved(load_avatar(bare_face), {"eyes", "head"}, ["head"]).endswith("--head does nothing.")

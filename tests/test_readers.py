@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -72,6 +73,21 @@ def test_a_recording_in_any_form_counts_that_has_words(folder: Path) -> None:
     (place / "again.txt").write_text(WORDS, encoding="utf-8")
     soundfile.write(place / "wordless.wav", sound, rate)
     assert [audio.name for audio in readers(folder)[0].recordings] == ["again.flac", "hello.wav"]
+
+
+def test_what_lacks_words_is_counted_by_name(talk, folder: Path, tmp_path: Path) -> None:
+    sound, rate = soundfile.read(folder / "en-us_slt/hello.wav")
+    soundfile.write(folder / "en-us_slt/wordless.wav", sound, rate)
+    for name in ("en-us_mute", "nameless", "it_nobody"):
+        (folder / name).mkdir()
+    soundfile.write(folder / "en-us_mute/a.wav", sound, rate)
+    wanted = ("speakers=0", "flite=0.0", f"readers={folder}", "readings=1")
+    settings = [word for setting in wanted for word in ("--set", setting)]
+    said = json.loads(talk("prepare", "studio", tmp_path / "clips", *settings, "--json").stdout)
+    reasons = {each["name"]: each["reason"] for each in said["skipped"]}
+    assert said["written"] == 1 and sorted(reasons) == ["en-us_mute", "en-us_slt", "it_nobody", "nameless"]
+    assert "1 of 1 recordings lack their words" in reasons["en-us_mute"]
+    assert "1 of 2 recordings lack" in reasons["en-us_slt"] and "no recording" in reasons["it_nobody"]
 
 
 def test_a_readers_phones_stand_where_they_are_said(folder: Path) -> None:

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from talkcli.engine.assets import asset
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.phones import load_phones
 from talkcli.engine.speech import (
     HEARD_VOICE,
     QUIETEST_VOICE,
     SAMPLE_RATE,
+    SHORTEST_SECONDS,
     load_speech,
     speech_as_recorded,
     voice_in,
@@ -71,6 +73,29 @@ def test_where_there_is_no_voice_it_says_so_and_makes_nothing_louder(kind, gain,
     assert np.array_equal(speech.waveform.numpy(), wave)
 
 
+VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IY", "OW", "UW")
+
+
+def test_a_short_steady_vowel_is_a_voice_and_short_noise_is_none():
+    wave = speech_as_recorded(asset("hello.wav")).waveform.numpy()
+    segments = load_phones(asset("hello.phones.json")).segments
+    spans = [
+        (start, end) for phone, start, end in segments if phone in VOWELS and end - start >= SHORTEST_SECONDS
+    ]
+    assert len(spans) > 10
+    for start, end in spans:
+        vowel = wave[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+        assert voicing_of(vowel, SAMPLE_RATE).share > 0.8
+    for seconds in (0.15, 0.2, 0.5, 1.0):
+        time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+        for pitch in (90, 120, 220):
+            harmonics = np.arange(1, 12)[:, None]
+            vowel = (0.1 * np.sin(2 * np.pi * pitch * harmonics * time) / harmonics).sum(0)
+            assert voicing_of(vowel.astype(np.float32), SAMPLE_RATE).share > 0.8
+        for kind in ("white noise", "silence", "rumble", "clicks"):
+            assert not voicing_of(NO_VOICE[kind][: len(time)].astype(np.float32), SAMPLE_RATE).share, kind
+
+
 @pytest.mark.parametrize(("decibels", "subtype"), [(-30, "PCM_16"), (-50, "PCM_16"), (-60, "PCM_24")])
 def test_a_very_quiet_voice_is_heard_as_loud_as_voices_were_learnt(decibels, subtype, tmp_path):
     quiet = VOICE * np.float32(10 ** (decibels / 20))
@@ -120,6 +145,15 @@ def test_what_is_not_heard_is_told_to_people_and_programs(talk, untaught, bare_f
     assert "cancel each other" in row["notes"][0] and "cancel each other" in said.stderr
     assert not json.loads(talk("animate", path, *options, "--channel", "left").stdout)["results"][0]["notes"]
     assert "2 channels" in talk("animate", path, *options, "--channel", "3", code=2).stderr
+
+
+def test_what_is_not_heard_is_told_of_scores_too_and_once(talk, tmp_path):
+    path = written(tmp_path / "x.wav", VOICE, -VOICE)
+    (tmp_path / "x.phones.json").write_text('{"phones": [["M", 0.1, 0.2], ["AA", 0.2, 0.4]]}')
+    words = ("-m", "memorytalker", "--metric", "closure", "--json")
+    said = talk("evaluate", "--audio", path, *words)
+    (note,) = json.loads(said.stdout)["notes"]
+    assert "cancel each other" in note and said.stderr.count(note) == 1
 
 
 def test_a_folder_of_recordings_is_one_voice(talk, tmp_path):

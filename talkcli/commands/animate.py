@@ -72,6 +72,7 @@ def run(
         from talkcli.engine.audio.told import reader_of, told_of
         from talkcli.engine.config import parse_settings
         from talkcli.engine.editing.dials import Dials
+        from talkcli.engine.editing.life import unmoved
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.captured import model_for, styled, unused_manner
@@ -93,7 +94,8 @@ def run(
     if styles:
         with console.step("Taking the style over"):
             person = styled(talker, person, styles)
-    warnings = [words for words in (unused_manner(talker, person),) if words]
+    idle = unmoved(person, talker.moves, dials.turned)
+    warnings = [words for words in (unused_manner(talker, person), idle) if words]
     for warning in warnings:
         console.warn(warning)
     speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)

@@ -72,8 +72,7 @@ def run(
       talk evaluate --metric lve
     """
     if list_:
-        _list(json)
-        return
+        return _list(json)
     audio = [options.recording_file(path) for path in audio or ()]
     for path in filter(None, (csv, plot)):
         console.claim(path, overwrite)
@@ -102,13 +101,14 @@ def run(
         for name, system in systems:
             cases = performed(takes, system, who)
             report.add(name, console.progress(cases, name, len(takes), "clips"))
+    for note in report.notes:
+        console.warn(note)
     for path, save in ((csv, report.save_csv), (plot, report.save_plot)):
         if path is not None:
             save(path)
             console.say(f"Wrote {path}")
     if json:
-        console.answer_json({"scores": list(report.rows())})
-        return
+        return console.answer_json({"scores": list(report.rows()), "notes": list(report.notes)})
     console.table(*report.table())
     for definition in report.definitions():
         console.answer(definition)

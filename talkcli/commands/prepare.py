@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,10 +95,13 @@ def _recorded(
     """How many takes are missing, and the studio at work on them."""
     with console.step("Opening the studio"):
         from talkcli.engine.config import load_toml, parse_settings, with_values
+        from talkcli.engine.studio.readers import without_words
         from talkcli.engine.studio.recording import RecordingPlan, missing, record_all
 
     values: dict[str, Any] = load_toml(config) if config else {}
     explicit = {} if seed is None else {"seed": seed}
     plan = with_values(RecordingPlan(), values | explicit | parse_settings(settings))
     count = len(missing(plan, target, overwrite))
-    return count, (Outcome(*take) for take in record_all(plan, target, jobs))
+    lacking = without_words(Path(plan.readers)) if plan.readers else {}
+    skipped = [Outcome(name, fate="skipped", reason=reason) for name, reason in lacking.items()]
+    return count + len(skipped), chain(skipped, (Outcome(*take) for take in record_all(plan, target, jobs)))

@@ -31,7 +31,7 @@ Counted = Literal["nearest", "whole", "heard"]
 """How frames are counted: to the nearest, whole ones alone (TexTalker), or whole ones within the outputs of
 the convolutions that hear (MemoryTalker, after FaceFormer)."""
 
-_SHORTEST_SECONDS = 0.1
+SHORTEST_SECONDS = 0.1
 """Seconds: less than any sound of speech."""
 
 MIX, LOUDEST = "mix", "loudest"
@@ -201,10 +201,10 @@ def _taken(sound: Sound) -> Speech:
     waveform = np.frombuffer(samples, np.float32)
     if not len(waveform):
         raise BadInput(f"{sound.name} holds no sound.", RECORD_AGAIN)
-    if len(waveform) < _SHORTEST_SECONDS * SAMPLE_RATE:
+    if len(waveform) < SHORTEST_SECONDS * SAMPLE_RATE:
         length = f"{len(waveform) / SAMPLE_RATE * 1000:.1f} ms"
         raise BadInput(
-            f"{sound.name} is too short to speak: {length}.", f"Give at least {_SHORTEST_SECONDS:g} s."
+            f"{sound.name} is too short to speak: {length}.", f"Give at least {SHORTEST_SECONDS:g} s."
         )
     return Speech(torch.from_numpy(waveform), tuple(sound.notes))
 

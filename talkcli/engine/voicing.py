@@ -22,6 +22,8 @@ _IN_THE_MIDDLE = 0.1
 _FEWEST_FRAMES = 3
 _STEADY = 3.0
 """Decibels between the quietest and the loudest frames of a tone or a hum; a voice moves more."""
+_VOWEL_SECONDS, _VOWEL_SHARE = 1.0, 0.8
+"""How long a vowel alone may be as steady as a tone, and how much of it is voiced; of noise less is."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def voicing_of(waveform: Float32[np.ndarray, " samples"], rate: int) -> Voicing:
     frames = frames - frames.mean(1, keepdims=True)
     levels = np.sqrt(np.square(frames, dtype=np.float64).mean(1))
     voiced = _periodicity(frames, rate) > _PERIODIC
-    if voiced.sum() < _FEWEST_FRAMES or _is_steady(levels):
+    may_be_vowel = len(waveform) <= _VOWEL_SECONDS * rate and voiced.mean() > _VOWEL_SHARE
+    if voiced.sum() < _FEWEST_FRAMES or (_is_steady(levels) and not may_be_vowel):
         return Voicing(0.0, 0.0)
     return Voicing(float(voiced.mean()), float(np.sqrt(np.square(levels[voiced]).mean())))
 

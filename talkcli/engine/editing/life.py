@@ -7,7 +7,7 @@ begin alike the longer one begins as the shorter one does.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -93,6 +93,23 @@ def _steadied(head: Head) -> Float[Tensor, "frames 2"]:
     ahead = matrix(head.rotation)[:, :, 2]
     side, up = torch.atan2(ahead[:, 0], ahead[:, 2]), torch.asin(ahead[:, 1].clamp(-1, 1))
     return -torch.rad2deg(torch.stack([side, up], 1)).clamp(-STEADIED, STEADIED)
+
+
+def unmoved(avatar: Avatar, moves: Collection[str], asked: Iterable[str]) -> str:
+    """What to say where life was asked for, by the names of LifeAmounts, that `with_life` does not give."""
+    wanted = [name for name in asked if name in ("head", "gaze", "blinks")]
+    kept = [name for name in wanted if ("head" if name == "head" else "eyes") in moves]
+    if kept:
+        return f"This model moves these itself: {_options(kept)}."
+    eyes = [name for name in wanted if name != "head"]
+    if eyes and rigged(avatar) is None:
+        return f"{avatar.name} has no rig, so that its eyes stay as they are: {_options(eyes)}."
+    return ""
+
+
+def _options(names: Sequence[str]) -> str:
+    """As they are written, and that they do nothing."""
+    return f"{' and '.join(f'--{name}' for name in names)} {'do' if len(names) > 1 else 'does'} nothing"
 
 
 def _added(face: object, weights: Float[Tensor, "frames shapes"], avatar: Avatar):

@@ -36,6 +36,8 @@ class Report:
     """System -> its scores."""
     heard: dict[str, list[Case]] = field(default_factory=dict)
     """System -> a few of its cases with known phones, to be drawn."""
+    notes: dict[str, None] = field(default_factory=dict)
+    """What is to be said of the recordings, each once, in order."""
 
     def add(self, system: str, cases: Iterable[Case]) -> None:
         """Score one system."""
@@ -45,6 +47,7 @@ class Report:
 
         def passed() -> Iterator[Case]:
             for case in itertools.chain([first], stream):
+                self.notes |= dict.fromkeys(case.speech.notes if case.speech is not None else ())
                 cases = self.heard.setdefault(system, []) if case.phones is not None else None
                 if cases is not None and len(cases) < MOST_TRACES:
                     cases.append(case)

@@ -57,6 +57,20 @@ def readers(folder: Path) -> tuple[Reader, ...]:
     return tuple(people)
 
 
+def without_words(folder: Path) -> dict[str, str]:
+    """The folders in `folder` that are no readers, or lack words to some of their recordings, and why."""
+    reasons: dict[str, str] = {}
+    for place in sorted(path for path in folder.iterdir() if path.is_dir() and path.name[:1] != "."):
+        sounds, told = len(recordings_in(place)), len(_with_words(place))
+        if "_" not in place.name:
+            reasons[place.name] = "the name of the folder is not LANGUAGE_NAME, as in en-us_mary"
+        elif not sounds:
+            reasons[place.name] = "there is no recording in it"
+        elif told < sounds:
+            reasons[place.name] = f"{sounds - told} of {sounds} recordings lack their words (x.txt beside x)"
+    return reasons
+
+
 def _with_words(place: Path) -> tuple[Path, ...]:
     sounds = recordings_in(place) if place.is_dir() else []
     return tuple(sound for sound in sounds if sound.with_suffix(".txt").is_file())
