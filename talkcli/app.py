@@ -28,6 +28,7 @@ from talkcli.engine.errors import (
     check_interruption,
     forget_interruption,
     interrupt,
+    lacks_memory,
 )
 
 VERBS = ("animate", "render", "personalize", "prepare", "train", "evaluate", "models", "doctor")
@@ -47,7 +48,7 @@ def _as_talk_error(error: BaseException) -> TalkError | None:
     """The exception as an error that the user can act on; None where it is a bug of ours."""
     if isinstance(error, TalkError):
         return error
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+    if lacks_memory(error):
         return OutOfResources("Not enough memory.", "Close other programs, or work on shorter pieces.")
     if type(error).__name__ == "OutOfMemoryError":
         return OutOfResources("Not enough memory on the device.", "Give --device cpu.")
@@ -115,12 +116,16 @@ def _as_command(run: Callable[..., None]) -> Callable[..., None]:
         try:
             with ended_kindly():
                 run(*args, **kwargs)
+                if not console.is_read():
+                    console.nobody_reads()
         except KeyboardInterrupt as error:
             console.fail("Interrupted.")
             raise typer.Exit(INTERRUPTED) from error
-        except (typer.Exit, typer.BadParameter, BrokenPipeError):
+        except (typer.Exit, typer.BadParameter):
             raise
         except Exception as error:
+            if isinstance(error, BrokenPipeError) or not console.is_read():
+                console.nobody_reads()
             talk_error = _as_talk_error(error)
             if talk_error is None:
                 talk_error = console.fault(error)
@@ -159,6 +164,10 @@ class _Verbs(typer.core.TyperGroup):
             code = super().main(words, prog_name, **{**extra, "standalone_mode": False})
         except typer.Abort:
             code = INTERRUPTED
+        except SystemExit as end:
+            if end.code == 1:  # click's own for a reader that is gone
+                console.nobody_reads()
+            raise
         except Exception as error:
             if not hasattr(error, "format_message"):
                 raise

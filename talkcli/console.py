@@ -8,13 +8,14 @@ import itertools
 import json
 import os
 import shlex
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from talkcli.engine.errors import BadUsage, OutOfResources, TalkError, check_interruption
 
@@ -50,7 +51,26 @@ def _rich(stderr: bool) -> Console:
     """Made on first use: `talk --help` needs no rich. Text is never read as markup or emoji."""
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    class Patient(Console):
+        def on_broken_pipe(self) -> None:
+            nobody_reads()
+
+    return Patient(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def nobody_reads() -> NoReturn:
+    """End as the system ends programs whose reader is gone: `talk evaluate --list | head -1`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(128 + signal.SIGPIPE)
+
+
+def is_read() -> bool:
+    """Whether what was written arrives."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def visible(text: object) -> str:
@@ -84,11 +104,15 @@ def warn(text: object) -> None:
 
 def fail(message: str, hint: str = "") -> None:
     """Two lines: what went wrong, and the way out."""
-    from rich.text import Text
+    lines = [("error: ", "bold red", message), *([(" hint: ", "dim", hint)] if hint else [])]
+    try:
+        from rich.text import Text
 
-    _rich(True).print(Text.assemble(("error: ", "bold red"), visible(message)))
-    if hint:
-        _rich(True).print(Text.assemble((" hint: ", "dim"), visible(hint)))
+        for label, style, text in lines:
+            _rich(True).print(Text.assemble((label, style), visible(text)))
+    except Exception:  # there may be no memory for colours
+        for label, _, text in lines:
+            print(f"{label}{visible(text)}", file=sys.stderr)
 
 
 def fault(error: BaseException) -> TalkError:
@@ -324,8 +348,10 @@ def claim(
         while parents and not os.path.lexists(above):
             above = above.parent
         if not above.is_dir():
-            lacking = f"{above} is no folder." if above.exists() else f"The folder {above} does not exist."
-            raise OutOfResources(lacking, f"mkdir -p {shlex.quote(str(path.parent))}")
+            if os.path.lexists(above):
+                raise OutOfResources(f"{above} is no folder.", "Give another name.")
+            hint = f"mkdir -p {shlex.quote(str(path.parent))}"
+            raise OutOfResources(f"The folder {above} does not exist.", hint)
     except OSError as error:
         raise OutOfResources(f"Cannot write {path}: {error.strerror}.", "Give another name.") from error
     if not os.access(above, os.W_OK | os.X_OK):

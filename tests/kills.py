@@ -154,8 +154,10 @@ def check_kill(route: Route, folder: Path, scratch: Path, moment: float) -> tupl
 def kill_at_random(name: str, kills: int, dice: Random, scratch: Path, in_a_row: int = 2) -> dict[str, float]:
     """Kill a route so often, `in_a_row` times before it may end; what was seen."""
     route, seen = ROUTES[name], {"kills": 0, "hidden": 0, "lost": 0.0, "finished": 0}
-    seconds = ended(route.words(_fresh(scratch / "whole")), scratch)
+    ended(route.words(_fresh(scratch / "whole")), scratch)
     expected = digests(scratch / "whole")
+    seconds = ended(route.words(_fresh(scratch / "whole")), scratch)  # now that everything is compiled
+    assert digests(scratch / "whole") == expected, f"{name} is not determined by its words"
     while seen["kills"] < kills:
         folder = _fresh(scratch / "killed")
         for _ in range(min(in_a_row, kills - int(seen["kills"]))):

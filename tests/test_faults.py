@@ -335,3 +335,43 @@ def test_reading_and_writing_fail_with_codes_of_their_own(tmp_path):
         assert result.exit_code in (2, 3) and "bug" not in result.output and "Traceback" not in result.output
     with pytest.raises(errors.OutOfResources), replacing(tmp_path / "gone" / "x"):
         pass
+
+
+NO_MEMORY: dict[str, Exception] = {
+    "plain": MemoryError(),
+    "of the system": OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+    "of threads": BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)),
+    "of a loader": ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    "of torch": RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+}
+
+
+@pytest.mark.parametrize("case", NO_MEMORY)
+def test_a_lack_of_memory_is_neither_a_bug_nor_a_fault_of_a_file(case, tmp_path):
+    advice = ImportError("Importing the numpy C-extensions failed.")
+    advice.__cause__ = NO_MEMORY[case]
+    for error in (NO_MEMORY[case], advice):
+        with pytest.raises(MemoryError), reading(tmp_path / "x", "a map"):
+            raise error
+        with pytest.raises(MemoryError), replacing(tmp_path / "x"):
+            raise OSError(str(error)) from error
+    assert not os.listdir(tmp_path)
+
+
+def test_an_error_is_told_where_there_is_no_memory_for_colours(monkeypatch, capsys):
+    monkeypatch.setattr(console, "_rich", lambda stderr: [][0])
+    console.fail("Not enough memory.", "Close other programs.")
+    assert capsys.readouterr().err == "error: Not enough memory.\n hint: Close other programs.\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_whatever_a_terminal_writes_in_everything_is_written(encoding, tmp_path, monkeypatch):
+    """A letter that it has is that letter, another a question mark."""
+    save_motion(small_motion(), tmp_path / "a².motion")
+    monkeypatch.chdir(tmp_path)
+    words = ["evaluate", "a².motion", "a².motion", "--metric", "lve", "--csv", "é日.csv"]
+    done = CliRunner(charset=encoding).invoke(app, words)
+    assert done.exit_code == 0, done.stderr
+    said, scores = done.stderr_bytes.decode(encoding), done.stdout_bytes.decode(encoding)
+    assert said == "Wrote é日.csv\n".encode(encoding, "replace").decode(encoding)
+    assert "lve m² ↓".encode(encoding, "replace").decode(encoding) in scores

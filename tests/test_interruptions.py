@@ -84,3 +84,13 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path):
             parent.send_signal(signal.SIGKILL)
     workers = [int(name) for name in os.listdir(tmp_path / "pids")]
     assert wait_until(lambda: not any(map(is_alive, workers)))
+
+
+def test_a_reader_that_is_gone_ends_the_program_in_silence(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    words = [sys.executable, "-m", "talkcli", "models", "--json"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, env=environment)
+    os.close(writing)
+    assert done.returncode == 128 + signal.SIGPIPE and not done.stderr

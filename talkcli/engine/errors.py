@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,6 +105,24 @@ def forget_interruption() -> None:
     _interruption.clear()
 
 
+_NO_MEMORY = (errno.ENOMEM, errno.EAGAIN)
+_LACK = ("failed to map segment", "allocate memory", "out of memory", "bad_alloc")
+"""What loaders and allocators say, in exceptions of any kind, where there is no memory left."""
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether memory was lacking; a file that claims to be huge is told by its reader."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _NO_MEMORY):
+            return True
+        if any(words in str(error) for words in _LACK):
+            return True
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return False
+
+
 REASON_LETTERS = 160
 """Of what a library says of a file, the rest is left out."""
 
@@ -120,10 +139,12 @@ def reading(
     try:
         yield
         check_interruption()
-    except (TalkError, MemoryError):
+    except TalkError:
         raise
     except Exception as error:
         check_interruption()
+        if lacks_memory(error):
+            raise MemoryError from error
         if isinstance(error, FileNotFoundError) and not Path(path).exists():
             raise BadInput(f"{path} does not exist.", "Check the name.") from error
         if isinstance(error, OSError) and error.errno is not None:

@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput, OutOfResources, Untrusted, reading
+from talkcli.engine.errors import BadInput, OutOfResources, Untrusted, lacks_memory, reading
 from talkcli.engine.struct import TensorStruct, members
 
 FORMAT = 1
@@ -77,6 +77,8 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError as error:
+        if lacks_memory(error):
+            raise MemoryError from error
         raise OutOfResources(
             f"Cannot write {path}: {error.strerror or error}.", "Give another name."
         ) from error

@@ -21,7 +21,7 @@ from talkcli.engine.assets import (
     cache_folder,
     sha256,
 )
-from talkcli.engine.errors import TalkError
+from talkcli.engine.errors import TalkError, lacks_memory
 from talkcli.engine.methods import DEFAULT_PUPIL, METHODS
 
 EXTRAS = {
@@ -129,7 +129,9 @@ def _renderers() -> Iterator[Finding]:
 def _encoders() -> Iterator[Finding]:
     try:
         from av.codec import codecs_available
-    except (ImportError, OSError):
+    except (ImportError, OSError) as error:
+        if lacks_memory(error):
+            raise MemoryError from error
         codecs_available = frozenset()
     for codec, unlocks in _ENCODERS.items():
         version = f"PyAV {_version('av')}" if codec in codecs_available else ""
