@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from talkcli.app import app
 from talkcli.engine import checkpoint, config, motion, phones, pictures, scans, speech, video
-from talkcli.engine.audio.alignment import phones_beside
+from talkcli.engine.audio.alignment import phones_beside, transcript_of
 from talkcli.engine.audio.ears import load_ear
+from talkcli.engine.audio.told import told_by_file
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.config import with_values
 from talkcli.engine.corpora import foreign, load_corpus
@@ -25,7 +26,6 @@ from talkcli.engine.methods.memorytalker import original as memorytalker
 from talkcli.engine.methods.plan import plan_for
 from talkcli.engine.methods.textalker import original as textalker
 from talkcli.engine.metrics.pair import read_regions
-from talkcli.engine.metrics.takes import _words
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.studio.readers import read_aloud, readers
 from talkcli.engine.studio.recording import RecordingPlan
@@ -186,6 +186,10 @@ def _phones(path: Path, seeds: Path) -> None:
     phones.load_phones(path).frames(Fraction(30), 9)
 
 
+def _words(path: Path, seeds: Path) -> None:
+    transcript_of(path, str(path), alone=True)
+
+
 def _beside(path: Path, seeds: Path) -> None:
     found = phones_beside(path / "a.wav")
     if found is not None:
@@ -208,8 +212,9 @@ READERS = {
     "meshes": Reader("meshes/*", _mesh),
     "lists": Reader("lists/lips.*", _list),
     "phones": Reader("lists/*.json", _phones),
+    "phones of aligners": Reader("lists/*.TextGrid", lambda path, seeds: told_by_file(path)),
     "phones beside": Reader("ears/beside", _beside),
-    "transcripts": Reader("ears/readers/en-us_ada/a.txt", lambda path, seeds: _words(path)),
+    "transcripts": Reader("ears/readers/en-us_ada/a.txt", _words),
     "settings": Reader("lists/*.toml", _settings),
     "pickles": Reader("lists/*.pkl", _pickle),
     "clips": Reader("clips", _learn),

@@ -220,6 +220,13 @@ def write_lists(folder: Path) -> None:
     (folder / "lips.txt").write_text("1, 5\n7 8")
     rows = [[phone, start, end] for phone, start, end in load_phones(asset("hello.phones.json")).segments]
     (folder / "hello.phones.json").write_text(json.dumps({"phones": rows[:9]}))
+    (folder / "hello.TextGrid").write_text(
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = 0.5\n'
+        'tiers? <exists>\nsize = 1\nitem []:\n    item [1]:\n        class = "IntervalTier"\n'
+        '        name = "phones"\n        xmin = 0\n        xmax = 0.5\n        intervals: size = 2\n'
+        '        intervals [1]:\n            xmin = 0\n            xmax = 0.2\n            text = "AA1"\n'
+        '        intervals [2]:\n            xmin = 0.2\n            xmax = 0.5\n            text = "M"\n'
+    )
     arrays = {
         "ada": np.random.default_rng(0).normal(size=(VERTS, 3)),
         "ben": np.zeros((VERTS, 3), np.float32),
