@@ -30,6 +30,7 @@ from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.studio.readers import read_aloud, readers
 from talkcli.engine.studio.recording import RecordingPlan
 
+from .seeds import SMALL_SETTINGS
 from .small import VERTS
 
 Read = Callable[[Path, Path], object]
@@ -153,10 +154,17 @@ def _learn(path: Path, seeds: Path) -> None:
     assert clips.frames
 
 
+SMALL = [word for name, value in SMALL_SETTINGS.items() for word in ("--set", f"{name}={value}")]
+
+
 def _train(path: Path, seeds: Path) -> None:
-    sizes = ("--set", "features=16", "--set", "feed_forward=16", "--set", "batch=2")
     out = path.with_name("out.ckpt")
-    talk("train", path, "--steps", 1, "--stage", "memorise", *sizes, "-o", out, "--overwrite")
+    talk("train", path, "--steps", 1, "--stage", "memorise", *SMALL, "-o", out, "--overwrite")
+
+
+def _resume(path: Path, seeds: Path) -> None:
+    out = path.with_suffix(".ckpt")
+    talk("train", seeds / "clips", "--steps", 2, "--stage", "memorise", *SMALL, "-o", out, "--resume")
 
 
 def _convert(path: Path, seeds: Path) -> None:
@@ -219,6 +227,7 @@ READERS = {
     "pickles": Reader("lists/*.pkl", _pickle),
     "clips": Reader("clips", _learn),
     "clips, trained on": Reader("clips", _train, heavy=True),
+    "runs, resumed": Reader("runs/out.run", _resume, heavy=True),
     "corpora": Reader("corpora/*", _convert),
     "corpora, prepared": Reader("corpora/*", _prepare, heavy=True),
     "readers": Reader("ears/readers", _read_aloud, heavy=True),

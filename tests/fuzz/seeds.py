@@ -30,6 +30,7 @@ from talkcli.engine.face.look import Look
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.methods.memorytalker import original
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
+from talkcli.engine.methods.plan import plan_for
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.motion import (
     Coefficients,
@@ -44,6 +45,7 @@ from talkcli.engine.motion import (
 from talkcli.engine.phones import load_phones, phones_of
 from talkcli.engine.scans import TEXTALK4D_UNIT
 from talkcli.engine.speech import SAMPLE_RATE, Speech, save_speech
+from talkcli.engine.training.run import train
 from talkcli.engine.video import write_video
 
 from .small import HUBERT, TEXTALKER, VERTS, bare_avatar, save_untaught
@@ -57,6 +59,8 @@ CODECS = (
     ("wv", "wavpack"), ("tta", "tta"), ("ac3", "ac3"), ("voc", "pcm_s16le"), ("nut", "pcm_f32le"),
     ("3gp", "aac"), ("aac", "aac"), ("mpg", "mp2"),
 )  # fmt: skip
+SMALL_SETTINGS = {"features": 16, "feed_forward": 16, "batch": 2}
+"""Of MemoryTalker."""
 OLD_NORM = {
     ".parametrizations.weight.original0": ".weight_g",
     ".parametrizations.weight.original1": ".weight_v",
@@ -263,6 +267,15 @@ def write_clips(folder: Path) -> None:
     )
 
 
+def write_runs(folder: Path) -> None:
+    """What a training leaves that was stopped after a step."""
+    plan = plan_for(folder.parent / "clips", {}, SMALL_SETTINGS, stage="memorise", steps=1)
+    (folder / "out.run").mkdir()
+    for _ in train(plan.talker, plan.stages, plan.clips, folder=folder / "out.run"):
+        pass
+    shutil.rmtree(folder / "out.run/log", ignore_errors=True)
+
+
 def write_corpora(folder: Path) -> None:
     """Raw corpora as their authors lay them out, in little."""
     frames, dice = int(60 * SECONDS), np.random.default_rng(0)
@@ -331,7 +344,8 @@ def write_ears(folder: Path) -> None:
 WRITERS = {
     "sounds": write_sounds, "avatars": write_avatars, "networks": write_networks,
     "published": write_published, "pictures": write_pictures, "meshes": write_meshes,
-    "lists": write_lists, "clips": write_clips, "corpora": write_corpora, "ears": write_ears,
+    "lists": write_lists, "clips": write_clips, "runs": write_runs,
+    "corpora": write_corpora, "ears": write_ears,
 }  # fmt: skip
 
 
