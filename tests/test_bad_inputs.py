@@ -21,6 +21,7 @@ from talkcli.app import app
 from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.corpora.foreign import load_arrays
 from talkcli.engine.errors import Untrusted
+from talkcli.engine.sound import _Clamped
 from talkcli.engine.video import write_video
 
 RATE = 16_000
@@ -278,3 +279,17 @@ def test_a_checkpoint_of_an_unknown_method_is_untrusted(tmp_path, bare, hello):
     nothing = make_dataclass("Nothing", [], frozen=True)()
     save_checkpoint("singer", nothing, {"w": torch.zeros(1)}, {}, tmp_path / "x.ckpt")
     assert "singer" in refused(animate(hello, *bare, "-m", tmp_path / "x.ckpt"), 6, "x.ckpt")
+
+
+@given(
+    offset=st.integers(-(1 << 64), 1 << 64), whence=st.sampled_from((os.SEEK_SET, os.SEEK_CUR, os.SEEK_END))
+)
+def test_no_decoder_seeks_outside_a_recording(offset, whence, tmp_path_factory):
+    """What the seek raises is lost in the decoder's callback, and shown on stderr."""
+    path = tmp_path_factory.getbasetemp() / "seek.wav"
+    path.write_bytes(bytes(100))
+    with path.open("rb") as file:
+        clamped = _Clamped(file)
+        file.seek(50)
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: 50, os.SEEK_END: 100}[whence]
+        assert clamped.seek(offset, whence) == file.tell() == min(max(start + offset, 0), 100)
