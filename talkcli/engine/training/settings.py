@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -50,7 +51,9 @@ def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> S
     options = {p.name for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY}
     for key in values:
         pick(key, {*options, *_OF_STAGE, *_OF_UPDATE}, f"setting of stage {name}")
-    stage = make(config, **{key: value for key, value in values.items() if key in options})
+    hints = typing.get_type_hints(make)
+    given = {key: checked(value, hints[key], key) for key, value in values.items() if key in options}
+    stage = make(config, **given)
     if stage is None:
         return None
     fields = {key: checked(values[key], kind, key) for key, kind in _OF_STAGE.items() if key in values}

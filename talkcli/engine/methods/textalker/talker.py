@@ -103,7 +103,7 @@ class TexTalkerConfig:
     """Whether it learns as its authors' code taught it, and not as the starter is taught (`stages`)."""
 
     def __post_init__(self) -> None:
-        check_limits(self, reach=(0, 1000), contrast=(0.01, 100))
+        check_limits(self, reach=(0, 1000), contrast=(0.01, 100), own_folds=(0, 1000))
 
 
 def as_published(config: TexTalkerConfig) -> TexTalkerConfig:
