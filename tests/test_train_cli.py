@@ -202,7 +202,9 @@ def test_a_folder_without_clips_is_refused(tmp_path):
     assert "talk prepare" in talk("train", tmp_path, "-o", tmp_path / "x.ckpt", code=3).stderr
 
 
-@pytest.mark.parametrize("setting", ["critic=[]", "lpips=-1", "config.own_folds=-1", "steps=0x" + "f" * 5000])
+@pytest.mark.parametrize(
+    "setting", ["critic=[]", "critic=-1", "lpips=-1", "config.own_folds=-1", "steps=0x" + "f" * 5000]
+)
 def test_a_setting_of_another_type_is_usage_by_name(setting, clips, talk, tmp_path):
     words = ("train", clips, "-m", "textalker", "--stage", "motion", "--set", setting, "--print-config")
     said = talk(*words, code=2).stderr

@@ -53,6 +53,9 @@ def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> S
         pick(key, {*options, *_OF_STAGE, *_OF_UPDATE}, f"setting of stage {name}")
     hints = typing.get_type_hints(make)
     given = {key: checked(value, hints[key], key) for key, value in values.items() if key in options}
+    for key, value in given.items():  # counts, weights, seconds
+        if isinstance(value, int | float) and value < 0:
+            raise BadUsage(f"Setting {key} cannot be {value}.", "Give 0 or more.")
     stage = make(config, **given)
     if stage is None:
         return None
