@@ -202,10 +202,15 @@ def test_a_folder_without_clips_is_refused(tmp_path):
     assert "talk prepare" in talk("train", tmp_path, "-o", tmp_path / "x.ckpt", code=3).stderr
 
 
-@pytest.mark.parametrize(
-    "setting", ["critic=[]", "critic=-1", "lpips=-1", "config.own_folds=-1", "steps=0x" + "f" * 5000]
-)
-def test_a_setting_of_another_type_is_usage_by_name(setting, clips, talk, tmp_path):
+ODD = ("critic=[]", "lpips=-1", "config.own_folds=-1", "steps=0x" + "f" * 5000)
+
+
+@pytest.mark.parametrize("setting", ODD)
+def test_a_setting_that_cannot_be_is_usage_by_name(setting, clips, talk, tmp_path):
     words = ("train", clips, "-m", "textalker", "--stage", "motion", "--set", setting, "--print-config")
     said = talk(*words, code=2).stderr
     assert setting.partition("=")[0].rpartition(".")[2] in said and len(said) < 800
+
+
+def test_a_count_below_0_is_usage(clips, talk):
+    assert "excerpt cannot be -1" in talk("train", clips, "--set", "excerpt=-1", code=2).stderr

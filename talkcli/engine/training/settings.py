@@ -45,6 +45,12 @@ _LIMITS = {
     "clip_norm": (1e-9, 1e9),
 }
 
+_LEAST = {
+    "excerpt": 0, "views": 0, "every": 1, "seconds": 0, "margin": 0, "mouth": 0, "stress": 0, "blind": 0,
+    "mishear": 0,
+}  # fmt: skip
+"""Of options that stages have of their own."""
+
 
 def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> Stage[Any, Any] | None:
     """The stage that `make` gives, its own options and everybody's (steps, lr ...) taken from `values`."""
@@ -53,9 +59,9 @@ def tuned(make: Factory, config: Any, values: Mapping[str, Any], name: str) -> S
         pick(key, {*options, *_OF_STAGE, *_OF_UPDATE}, f"setting of stage {name}")
     hints = typing.get_type_hints(make)
     given = {key: checked(value, hints[key], key) for key, value in values.items() if key in options}
-    for key, value in given.items():  # counts, weights, seconds
-        if isinstance(value, int | float) and value < 0:
-            raise BadUsage(f"Setting {key} cannot be {value}.", "Give 0 or more.")
+    for key, least in _LEAST.items():
+        if given.get(key, least) < least:
+            raise BadUsage(f"Setting {key} cannot be {given[key]}.", f"Give {least} or more.")
     stage = make(config, **given)
     if stage is None:
         return None
