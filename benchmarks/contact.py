@@ -183,7 +183,8 @@ def main() -> None:
     }
     deep, gaps, open_lids, turned = [], [], [], 0
     sizes: dict[bool, list[dict[str, float]]] = {True: [], False: []}
-    for avatar, male in wearers(people):
+    for number, (avatar, male) in enumerate(wearers(people)):
+        print(f"person {number + 1} of {people}", file=sys.stderr, flush=True)
         faces = posed(avatar, weights)
         turned += on.turned_over(avatar.neutral, faces)
         for points in faces.double().numpy():

@@ -43,8 +43,8 @@ def run(
     """Show a motion: a film, pictures, meshes, skins or ARKit weights, by the suffix of --output.
 
     .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures, which may be transparent; .obj .ply
-    folders of meshes; .npz all vertices; .csv as Live Link Face records; .textures a folder of skins that
-    fold and flush.
+    folders of meshes with all that the head wears; .npz the bare head's vertices; .csv as Live Link Face
+    records; .textures a folder of skins that fold and flush.
 
     \b
     Examples:

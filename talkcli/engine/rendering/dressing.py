@@ -47,6 +47,8 @@ class DrawnDressing(NamedTuple):
     """A dressing, and its faces as they are drawn."""
 
     dressing: Dressing
+    names: tuple[str, ...]
+    """Of its things, in their order"""
     faces: NDArray[np.int64]
     """[F, 3] into the M vertices; those of meshes first"""
     uv: _Floats
@@ -114,6 +116,7 @@ def wardrobe_of(avatar: Avatar, coarseness: float) -> DrawnDressing:
     kinds = [np.full(count, WORN_KINDS.index(w.kind)) for w, count in zip(things, counts, strict=True)]
     return DrawnDressing(
         dressing,
+        tuple(worn.name for worn in things),
         joined([part.faces + first for part, first in zip(pieces, firsts, strict=False)], (3,), np.int64),
         joined([part.uv for part in pieces], (3, 2), np.float32),
         joined(kinds, (), np.int64),

@@ -20,10 +20,10 @@ from talkcli.engine.errors import BadUsage, OutOfResources
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import chunks
-from talkcli.engine.face.rigs import rigged
 from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.live_link import write_live_link
+from talkcli.engine.rendering.meshes import DressedMesh, dressed_mesh, dressed_vertices
 from talkcli.engine.rendering.skin_frames import FOLDED, skin_frames
 
 _Pixels = np.ndarray
@@ -56,7 +56,7 @@ def replacing_folder(path: Path, *suffixes: str) -> Iterator[Path]:
 
 
 NPZ_CONTENTS = {
-    "vertices": "[frames, verts, 3] metres, as seen: the face, turned with its head",
+    "vertices": "[frames, verts, 3] metres, as seen: the bare head, turned; .obj and .ply hold what it wears",
     "neutral": "[verts, 3] metres, the face at rest",
     "faces": "[faces, 3] corners of triangles, from 0",
     "fps": "[2] frames a second: numerator, denominator",
@@ -99,47 +99,96 @@ def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
 
 
 def write_obj(motion: Motion, avatar: Avatar, path: Path) -> None:
-    """A folder of 000000.obj, ...: metres, with texture coordinates where there are any.
+    """A folder of 000000.obj, ...: metres; the head and each thing that it wears as objects of their own.
 
-    A changing skin comes along: 000000.png, and 000000.mtl by which the mesh wears it.
+    Of hair the ribbons that a film of standard quality draws. Vertices of the head come first, in their
+    order; its faces beneath cloth are left out. avatar.mtl and skin.png hold its colours; of a skin that
+    changes each frame has its own, 000000.mtl and 000000.png.
     """
-    coordinates, corners = _texture_coordinates(avatar)
-    tail = "".join(f"vt {u:.6f} {v:.6f}\n" for u, v in coordinates)
-    faces = avatar.faces.numpy() + 1
-    if corners is None:
-        tail += "".join(f"f {a} {b} {c}\n" for a, b, c in faces)
-    else:
-        pairs = zip(faces, corners + 1, strict=True)
-        tail += "".join(
-            "f " + " ".join(f"{v}/{t}" for v, t in zip(*pair, strict=True)) + "\n" for pair in pairs
-        )
-    changes = motion.texture is not None and avatar.look is not None and len(coordinates) > 0
-    skins = skin_frames(motion, avatar) if changes else None
+    mesh = dressed_mesh(avatar)
+    painted_skin = avatar.look is not None and len(mesh.uv) > 0
+    changing = skin_frames(motion, avatar) if painted_skin and motion.texture is not None else None
+    coloured = painted_skin or len(mesh.parts) > 1
+    tail = _obj_objects(mesh, painted_skin)
     with replacing_folder(path, ".obj", ".mtl", ".png") as folder:
+        if coloured and changing is None:
+            (folder / "avatar.mtl").write_text(_mtl(mesh, "skin.png" if painted_skin else ""), "utf-8")
+        if painted_skin and changing is None:
+            assert avatar.look is not None
+            Image.fromarray(avatar.look.albedo.numpy()).save(folder / "skin.png", compress_level=3)
         for number, vertices in enumerate(_each(motion, avatar)):
             name = f"{number:06d}"
-            head = "".join(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in vertices)
-            if skins is not None:
-                head = f"mtllib {name}.mtl\nusemtl skin\n{head}"
-                Image.fromarray(next(skins)).save(folder / f"{name}.png", compress_level=3)
-                material = f"newmtl skin\nKd 1 1 1\nmap_Kd {name}.png\n"
-                (folder / f"{name}.mtl").write_text(material, encoding="ascii")
-            (folder / f"{name}.obj").write_text(head + tail, encoding="ascii")
+            if changing is not None:
+                Image.fromarray(next(changing)).save(folder / f"{name}.png", compress_level=3)
+                (folder / f"{name}.mtl").write_text(_mtl(mesh, f"{name}.png"), "utf-8")
+            library = f"mtllib {'avatar' if changing is None else name}.mtl\n" if coloured else ""
+            points = dressed_vertices(mesh.dressing, vertices)
+            head = "".join(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in points)
+            (folder / f"{name}.obj").write_text(library + head + tail, "utf-8")
+
+
+def _obj_objects(mesh: DressedMesh, painted_skin: bool) -> str:
+    """The part of a file that is the same in every frame."""
+    lines = [f"vt {u:.6f} {v:.6f}\n" for u, v in mesh.uv]
+    for part in mesh.parts:
+        if len(mesh.parts) > 1:
+            lines.append(f"o {_word(part.name)}\n")
+        if painted_skin and part.uv_faces is not None:
+            lines.append("usemtl skin\n")
+        elif len(mesh.parts) > 1:
+            lines.append(f"usemtl {_word(part.name)}\n")
+        if part.uv_faces is None:
+            lines += [f"f {a} {b} {c}\n" for a, b, c in (part.faces + 1).tolist()]
+        else:
+            corners = np.stack([part.faces, part.uv_faces], 2).reshape(-1, 6) + 1
+            lines += [f"f {a}/{s} {b}/{t} {c}/{u}\n" for a, s, b, t, c, u in corners.tolist()]
+    return "".join(lines)
+
+
+def _mtl(mesh: DressedMesh, picture: str) -> str:
+    """The colours of a mesh's parts; `picture` is the file of its skin, if it has one."""
+    text = f"newmtl skin\nKd 1 1 1\nmap_Kd {picture}\n" if picture else ""
+    for part in mesh.parts:
+        if part.uv_faces is None or not picture:
+            text += f"newmtl {_word(part.name)}\nKd {' '.join(f'{value:.4f}' for value in part.colour)}\n"
+    return text
+
+
+def _word(name: str) -> str:
+    """A name without spaces, which formats of text cannot hold."""
+    return "_".join(name.split()) or "unnamed"
 
 
 def write_ply(motion: Motion, avatar: Avatar, path: Path) -> None:
-    """A folder of 000000.ply, ...: binary little-endian, metres."""
-    faces = np.empty(len(avatar.faces), np.dtype([("count", "u1"), ("corners", "<i4", 3)]))
-    faces["count"], faces["corners"] = 3, avatar.faces.numpy()
+    """A folder of 000000.ply, ...: binary little-endian, metres: what `write_obj` writes as one mesh.
+
+    Vertices hold sRGB colours where an avatar has a look or wears something; comments say which faces are
+    whose.
+    """
+    mesh = dressed_mesh(avatar)
+    corners = np.concatenate([part.faces for part in mesh.parts])
+    faces = np.empty(len(corners), np.dtype([("count", "u1"), ("corners", "<i4", 3)]))
+    faces["count"], faces["corners"] = 3, corners
+    coloured = avatar.look is not None or len(mesh.parts) > 1
+    ends = np.cumsum([len(part.faces) for part in mesh.parts])
+    points = np.empty(len(mesh.colours), [("place", "<f4", 3), *([("colour", "u1", 3)] if coloured else [])])
+    if coloured:
+        points["colour"] = mesh.colours
     head = (
         "ply\nformat binary_little_endian 1.0\ncomment metres\n"
-        f"element vertex {len(avatar.neutral)}\nproperty float x\nproperty float y\nproperty float z\n"
-        f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
-    ).encode()
+        + "".join(
+            f"comment faces {end - len(part.faces)} to {end - 1} are {_word(part.name)}\n"
+            for part, end in zip(mesh.parts, ends, strict=True)
+        )
+        + f"element vertex {len(points)}\n"
+        + "".join(f"property float {axis}\n" for axis in "xyz")
+        + "".join(f"property uchar {name}\n" for name in ("red", "green", "blue") if coloured)
+        + f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
+    ).encode("ascii", "replace")
     with replacing_folder(path, ".ply") as folder:
         for number, vertices in enumerate(_each(motion, avatar)):
-            body = vertices.astype("<f4").tobytes() + faces.tobytes()
-            (folder / f"{number:06d}.ply").write_bytes(head + body)
+            points["place"] = dressed_vertices(mesh.dressing, vertices)
+            (folder / f"{number:06d}.ply").write_bytes(head + points.tobytes() + faces.tobytes())
 
 
 def write_textures(motion: Motion, avatar: Avatar, path: Path) -> None:
@@ -197,13 +246,3 @@ PICTURES: dict[str, Callable[[Iterable[_Pixels], Fraction, Path], None]] = {
 def _each(motion: Motion, avatar: Avatar) -> Iterator[np.ndarray]:
     for part in chunks(motion, avatar, 32):
         yield from part.numpy()
-
-
-def _texture_coordinates(avatar: Avatar) -> tuple[np.ndarray, np.ndarray | None]:
-    if avatar.uv is not None and avatar.uv_faces is not None:
-        return avatar.uv.numpy(), avatar.uv_faces.numpy()
-    rig = rigged(avatar)
-    if rig is None:
-        return np.zeros((0, 2)), None
-    topology = rig.model.topology
-    return topology.uv.numpy(), topology.uv_faces.numpy()

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.rigs import rigged
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.lights import COLOURS, LIGHT_DIRECTIONS
-from talkcli.engine.rendering.surface import CLAY_LOOK
+from talkcli.engine.rendering.meshes import dressed_mesh, dressed_vertices
 from talkcli.engine.rendering.textures import srgb_of
 
 INSTALL = "pip install 'talkcli[pyrender]', and the system library OSMesa: apt install libosmesa6"
@@ -41,20 +40,18 @@ class Window:
             raise BadUsage("pyrender has no transparent background.", "Leave --renderer or --background out.")
         self._behind = np.rint(srgb_of(behind)).astype(np.uint8)
         self._library = pyrender = _pyrender()
-        rig = rigged(avatar)
-        topology = None if rig is None else rig.model.topology
-        corners = avatar.faces if topology is None else topology.uv_faces
-        self._faces = corners.numpy().astype(np.uint32)
-        self._owner = np.zeros(int(corners.max()) + 1, np.int64)
-        self._owner[corners.numpy().ravel()] = avatar.faces.numpy().ravel()
-        self._plain = avatar.faces.numpy()
-        uv = np.zeros((len(self._owner), 2)) if topology is None else topology.uv.numpy()
-        self._uv = uv[: len(self._owner)].astype(np.float32)
-        look = CLAY_LOOK if topology is None or avatar.look is None else avatar.look
-        texture = pyrender.Texture(source=look.albedo.numpy(), source_channels="RGB")
-        self._material = pyrender.MetallicRoughnessMaterial(
-            baseColorTexture=texture, metallicFactor=0.0, roughnessFactor=0.6, doubleSided=True
-        )
+        self._mesh = mesh = dressed_mesh(avatar)
+        self._faces = np.concatenate([part.faces for part in mesh.parts])
+        look, on_look = avatar.look, [part for part in mesh.parts if part.uv_faces is not None]
+        self._painted = on_look if look is not None else []
+        self._coloured = [part for part in mesh.parts if look is None or part.uv_faces is None]
+        self._owner = np.zeros(len(mesh.uv), np.int64)
+        for part in on_look:
+            self._owner[part.uv_faces] = part.faces
+        surface = {"metallicFactor": 0.0, "roughnessFactor": 0.6, "doubleSided": True}
+        skin = None if look is None else pyrender.Texture(source=look.albedo.numpy(), source_channels="RGB")
+        self._skin = pyrender.MetallicRoughnessMaterial(baseColorTexture=skin, **surface)
+        self._plain_material = pyrender.MetallicRoughnessMaterial(**surface)
         self._scene = pyrender.Scene(bg_color=[0, 0, 0, 0], ambient_light=[0.3, 0.3, 0.3])
         lens = pyrender.IntrinsicsCamera(
             camera.focal, camera.focal, camera.width / 2, camera.height / 2, znear=0.01, zfar=100
@@ -73,21 +70,29 @@ class Window:
     def shot(
         self, vertices: NDArray[np.float32], view: NDArray[np.float64]
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """The picture [height, width, 3], and where the head covers it [height, width]."""
-        pyrender = self._library
-        edges = vertices[self._plain[:, 1:]] - vertices[self._plain[:, :1]]
+        """The picture [height, width, 3] of a head that wears its things, and where they cover it."""
+        pyrender, mesh = self._library, self._mesh
+        vertices = dressed_vertices(mesh.dressing, vertices)
+        edges = vertices[self._faces[:, 1:]] - vertices[self._faces[:, :1]]
         across = np.cross(edges[:, 0], edges[:, 1])
         normals = np.zeros_like(vertices)
         for corner in range(3):
-            np.add.at(normals, self._plain[:, corner], across)
+            np.add.at(normals, self._faces[:, corner], across)
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
-        part = pyrender.Primitive(
-            positions=vertices[self._owner], normals=normals[self._owner], texcoord_0=self._uv,
-            indices=self._faces, material=self._material,
-        )  # fmt: skip
+        pieces = []
+        if self._painted:
+            corners = np.concatenate([part.uv_faces for part in self._painted]).astype(np.uint32)
+            points = {"positions": vertices[self._owner], "normals": normals[self._owner]}
+            pieces.append(
+                pyrender.Primitive(**points, texcoord_0=mesh.uv, indices=corners, material=self._skin)
+            )
+        if self._coloured:
+            corners = np.concatenate([part.faces for part in self._coloured]).astype(np.uint32)
+            points = {"positions": vertices, "normals": normals, "color_0": mesh.colours / np.float32(255)}
+            pieces.append(pyrender.Primitive(**points, indices=corners, material=self._plain_material))
         if self._node is not None:
             self._scene.remove_node(self._node)
-        self._node = self._scene.add(pyrender.Mesh([part]))
+        self._node = self._scene.add(pyrender.Mesh(pieces))
         self._scene.set_pose(self._eye, np.linalg.inv(view))
         colour, depth = self._screen.render(self._scene, flags=pyrender.RenderFlags.SKIP_CULL_FACES)
         inside = depth > 0

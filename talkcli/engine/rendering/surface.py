@@ -102,7 +102,7 @@ def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.
         materials = (
             np.zeros_like(materials) if topology is None else topology.materials.numpy().astype(np.uint8)
         )
-    visible = _seen(avatar)
+    visible = uncovered_faces(avatar)
     faces, uv, materials = faces[visible], uv[visible], materials[visible]
     uv = np.ascontiguousarray(np.stack([uv[..., 0], 1 - uv[..., 1]], -1), np.float32)
     both = (materials == LASH) | (topology is None or materials == CLAY)
@@ -143,7 +143,7 @@ def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.
     )  # fmt: skip
 
 
-def _seen(avatar: Avatar) -> NDArray[np.bool_]:
+def uncovered_faces(avatar: Avatar) -> NDArray[np.bool_]:
     """[F] which faces of the head nothing that it wears hides."""
     visible = np.ones(len(avatar.faces), bool)
     for item in avatar.worn:
