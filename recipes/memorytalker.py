@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from talkcli.engine.assets import STARTER_EARS_LICENCE
+from talkcli.engine.assets import OURS_ON_FACEKIT, STARTER_EARS_LICENCE
 from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet
@@ -27,7 +27,7 @@ from talkcli.engine.metrics.evaluate import Case, evaluate
 from talkcli.engine.metrics.takes import Take, performed, takes_of_audio
 from talkcli.engine.phones import PHONE_INDEX, SILENCE
 
-LICENCE = f"Apache-2.0; its ear: {STARTER_EARS_LICENCE}"
+LICENCE = f"{OURS_ON_FACEKIT}; its ear: {STARTER_EARS_LICENCE}"
 """See assets/SOURCES.md."""
 LIPS = [PHONE_INDEX[phone] for phone in "PBM"]
 SILENCE_LEANS, LIP_LEANS = (0.0, 0.5, 1.0, 1.5), (-0.5, 0.25, 0.5)

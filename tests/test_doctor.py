@@ -11,7 +11,7 @@ import pytest
 from talkcli import __version__
 from talkcli.commands import animate
 from talkcli.engine import installation
-from talkcli.engine.assets import FOREIGN_LICENCES, asset, assets_folder, sha256
+from talkcli.engine.assets import FOREIGN_LICENCES, OURS_ON_FACEKIT, asset, assets_folder, sha256
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.methods.captured import model_for
 
@@ -33,7 +33,7 @@ def test_json_holds_every_finding(talk):
 def test_every_default_asset_is_listed_with_its_sum_and_licence():
     rows = {row.name: row.found for row in installation.findings() if row.section == "asset"}
     for name in installation.DEFAULTS:
-        licence = FOREIGN_LICENCES.get(name, "Apache-2.0")
+        licence = FOREIGN_LICENCES.get(name) or FOREIGN_LICENCES.get(Path(name).suffix, "Apache-2.0")
         assert sha256(assets_folder() / name) in rows[name] and licence in rows[name]
 
 
@@ -41,6 +41,8 @@ def test_what_others_made_is_not_called_ours():
     rows = {row.name: row.found for row in installation.findings() if row.section == "asset"}
     for name in ("head.safetensors", "head_fields.safetensors"):
         assert "MIT" in rows[name] and "Apache" not in rows[name]
+    for name in ("ada.avatar", "clips/"):
+        assert OURS_ON_FACEKIT in rows[name], "painted and recorded by us, on a form that is theirs"
     assert "MIT" in rows["ears.ckpt"] and "Whisper tiny.en, OpenAI" in rows["ears.ckpt"]
     for name in ("ICT-FaceKit.txt", "Whisper.txt"):
         notice = Path(__file__).parents[1] / "LICENSES" / name

@@ -130,7 +130,7 @@ def test_a_head_that_wears_nothing_and_has_no_look_is_vertices_and_faces(bare_fa
     WRITERS[".obj"](still, person, tmp_path / "a.obj")
     assert [file.name for file in (tmp_path / "a.obj").iterdir()] == ["000000.obj"]
     text = (tmp_path / "a.obj" / "000000.obj").read_text()
-    assert {line.split()[0] for line in text.splitlines()} == {"v", "f"}
+    assert {line.split()[0] for line in text.splitlines()} == {"#", "v", "f"}
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyrender") is None, reason="pyrender is not installed")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from talkcli.engine.assets import FACEKIT_CREDIT, FACEKIT_LICENCE
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
 from talkcli.engine.clips import ClipSet, Contents, load_contents, save_contents
 from talkcli.engine.editing.moods import MOODS
@@ -55,6 +56,8 @@ def test_a_clip_is_whole(clips: Path) -> None:
         assert clip.motion.head is not None and clip.phones is not None
         assert clip.phones.seconds <= clip.speech.seconds
         assert clip.motion.provenance["synthetic"] is True
+        assert clip.motion.provenance["head"] == FACEKIT_CREDIT
+        assert FACEKIT_LICENCE in clip.motion.provenance["licence"]
         assert clip.avatar.rig == "facekit" and clip.avatar.identity is not None
 
 

@@ -51,9 +51,9 @@ def run(
     .motion; .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures; .obj .ply folders of meshes with
     all that the head wears; .npz the bare head's vertices; .csv as Live Link Face records; .textures a folder
     of skins that fold and flush. For several recordings it is a folder, which is made, and --format says what
-    goes there. The model is the one whose manner the avatar holds, unless --model names another; --style takes a manner from a recording
-    (memorytalker), a folder of clips or an .avatar. --text puts right what is heard (extra `align`): English
-    words in a .txt, for several recordings a folder of them.
+    goes there. The model is the one whose manner the avatar holds, unless --model names another; --style
+    takes a manner from a recording (memorytalker), a folder of clips or an .avatar. --text puts right what is
+    heard (extra `align`): English words in a .txt, for several recordings a folder of them.
 
     \b
     Examples:

@@ -20,8 +20,26 @@ STARTER_EARS = "ears.ckpt"
 STARTER_EARS_LICENCE = "MIT (encoder of Whisper tiny.en, OpenAI) and Apache-2.0 (head)"
 
 FACEKIT_LICENCE = "MIT (ICT-FaceKit)"
-FOREIGN_LICENCES = {"head.safetensors": FACEKIT_LICENCE, "head_fields.safetensors": FACEKIT_LICENCE}
-"""Of bundled files made from the work of others; the texts lie in LICENSES/."""
+FACEKIT_CREDIT = (
+    "form: ICT-FaceKit Light, Copyright (c) 2020 USC Institute for Creative Technologies, MIT licence"
+)
+OURS_ON_FACEKIT = f"Apache-2.0; form of the head: {FACEKIT_LICENCE}"
+"""Of what is our own but for the form of the built-in head: people, recordings, networks."""
+
+FOREIGN_LICENCES = {
+    "head.safetensors": FACEKIT_LICENCE,
+    "head_fields.safetensors": FACEKIT_LICENCE,
+    "clips": OURS_ON_FACEKIT,
+    ".avatar": OURS_ON_FACEKIT,
+}
+"""Of bundled files, or all of a suffix, made from the work of others; the texts lie in LICENSES/."""
+
+
+def head_credit(rig: str | None) -> dict[str, str]:
+    """Whose form a head of this rig has, for the provenance of what is made with it; nothing to say of
+    another rig or a bare mesh."""
+    return {"head": FACEKIT_CREDIT} if rig == DEFAULT_RIG else {}
+
 
 REINSTALL = "pip install --force-reinstall talkcli"
 

@@ -187,4 +187,4 @@ def _licence(path: Path) -> str:
             return load_checkpoint(path).licence
         except TalkError as error:
             return f"damaged ({error.message})"
-    return FOREIGN_LICENCES.get(path.name, "Apache-2.0")
+    return FOREIGN_LICENCES.get(path.name) or FOREIGN_LICENCES.get(path.suffix, "Apache-2.0")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from torch import nn
 
 from talkcli import __version__
+from talkcli.engine.assets import head_credit
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import pick
 from talkcli.engine.face.avatar import Avatar
@@ -68,6 +69,7 @@ class Talker(nn.Module, ABC):
             "weights_sha256": self.weights_sha256,
             "avatar": avatar.name,
             "seed": seed,
+            **head_credit(avatar.rig),
         }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import GifImagePlugin, Image, ImageChops
 
+from talkcli.engine.assets import head_credit
 from talkcli.engine.errors import BadUsage, OutOfResources
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
@@ -55,17 +56,24 @@ def replacing_folder(path: Path, *suffixes: str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def origin_of(motion: Motion, *avatars: Avatar) -> str:
+    """One line of JSON: what made a motion, and whose form the heads have that show it."""
+    credit = {name: whose for avatar in avatars for name, whose in head_credit(avatar.rig).items()}
+    return json.dumps({**motion.provenance, **credit})
+
+
 NPZ_CONTENTS = {
     "vertices": "[frames, verts, 3] metres, as seen: the bare head, turned; .obj and .ply hold what it wears",
     "neutral": "[verts, 3] metres, the face at rest",
     "faces": "[faces, 3] corners of triangles, from 0",
+    "provenance": "JSON: what made it, and whose form the head has",
     "fps": "[2] frames a second: numerator, denominator",
     "head_rotation": "[frames, 3] axis-angle, radians, about the neck joint; it is in the vertices already",
     "head_translation": "[frames, 3] metres; it is in the vertices already",
     "texture_weights": "[frames, parts] of a changing skin",
     "texture_basis": "[parts, 3, rows, columns]; texture = neutral texture * exp(weights @ basis), sRGB",
 }
-"""What a .npz may hold; the last four where the motion has them."""
+"""What a .npz holds; the last four where the motion has them."""
 
 
 def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
@@ -76,6 +84,7 @@ def write_npz(motion: Motion, avatar: Avatar, path: Path) -> None:
     rest: dict[str, np.ndarray] = {
         "neutral": avatar.neutral.numpy().astype(np.float32),
         "faces": avatar.faces.numpy().astype(np.int32),
+        "provenance": np.array(origin_of(motion, avatar)),
         "fps": np.array([motion.fps.numerator, motion.fps.denominator], np.int64),
     }
     if motion.head is not None:
@@ -109,7 +118,7 @@ def write_obj(motion: Motion, avatar: Avatar, path: Path) -> None:
     painted_skin = avatar.look is not None and len(mesh.uv) > 0
     changing = skin_frames(motion, avatar) if painted_skin and motion.texture is not None else None
     coloured = painted_skin or len(mesh.parts) > 1
-    tail = _obj_objects(mesh, painted_skin)
+    first, tail = f"# {origin_of(motion, avatar)}\n", _obj_objects(mesh, painted_skin)
     with replacing_folder(path, ".obj", ".mtl", ".png") as folder:
         if coloured and changing is None:
             (folder / "avatar.mtl").write_text(_mtl(mesh, "skin.png" if painted_skin else ""), "utf-8")
@@ -124,7 +133,7 @@ def write_obj(motion: Motion, avatar: Avatar, path: Path) -> None:
             library = f"mtllib {'avatar' if changing is None else name}.mtl\n" if coloured else ""
             points = dressed_vertices(mesh.dressing, vertices)
             head = "".join(f"v {x:.6f} {y:.6f} {z:.6f}\n" for x, y, z in points)
-            (folder / f"{name}.obj").write_text(library + head + tail, "utf-8")
+            (folder / f"{name}.obj").write_text(first + library + head + tail, "utf-8")
 
 
 def _obj_objects(mesh: DressedMesh, painted_skin: bool) -> str:
@@ -175,7 +184,7 @@ def write_ply(motion: Motion, avatar: Avatar, path: Path) -> None:
     if coloured:
         points["colour"] = mesh.colours
     head = (
-        "ply\nformat binary_little_endian 1.0\ncomment metres\n"
+        f"ply\nformat binary_little_endian 1.0\ncomment metres\ncomment {origin_of(motion, avatar)}\n"
         + "".join(
             f"comment faces {end - len(part.faces)} to {end - 1} are {_word(part.name)}\n"
             for part, end in zip(mesh.parts, ends, strict=True)

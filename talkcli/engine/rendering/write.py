@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion, save_motion
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import parse_size, portrait
-from talkcli.engine.rendering.export import PICTURES, WRITERS
+from talkcli.engine.rendering.export import PICTURES, WRITERS, origin_of
 from talkcli.engine.rendering.picture import Pixels
 from talkcli.engine.rendering.render import RENDERERS, check_quality, frames
 from talkcli.engine.rendering.side_by_side import Film, side_by_side
@@ -95,7 +94,7 @@ def write(
     if suffix in PICTURES:
         PICTURES[suffix](frames, fps, path)
     else:
-        origin = json.dumps(first.motion.provenance)
+        origin = origin_of(first.motion, *(act.avatar for act in acts))
         metadata = {"title": f"{first.avatar.name}, synthetic", "comment": origin}
         write_video(frames, fps, path, speech=sound, metadata=metadata)
     return count, fps

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import talkcli
-from talkcli.engine.assets import DEFAULT_RIG
+from talkcli.engine.assets import DEFAULT_RIG, OURS_ON_FACEKIT, head_credit
 from talkcli.engine.audio.alignment import has_pocketsphinx
 from talkcli.engine.audio.augment import breath
 from talkcli.engine.clips import Clip, Contents, lay_out, save_clip, write_all
@@ -39,7 +39,7 @@ from talkcli.engine.studio.voices import (
     speak,
 )
 
-LICENCE = "Apache-2.0"
+LICENCE = OURS_ON_FACEKIT
 SOURCE = "talk studio: texts of our own and of the public domain, spoken by espeak-ng and flite"
 
 LISTED = 12
@@ -153,7 +153,7 @@ def record(plan: RecordingPlan, name: str) -> Clip:
     if by_reader:
         reader = plan.people[number]
         texts, parts = zip(*read_aloud(reader, rng), strict=True)
-        origin = {"voice": {"recording": reader.name}, "licence": "that of the recording"}
+        origin = {"voice": {"recording": reader.name}, "licence": f"that of the recording; {LICENCE}"}
     else:
         if rng.random() < plan.moods:
             mood = list(MOODS)[1 + int(rng.integers(len(MOODS) - 1))]
@@ -169,6 +169,7 @@ def record(plan: RecordingPlan, name: str) -> Clip:
     provenance = {
         "made_by": "talk studio", "version": talkcli.__version__, "synthetic": not by_reader,
         "seed": plan.seed, "text": texts, "mood": mood, "intensity": round(intensity, 3), **origin,
+        **head_credit(who.avatar.rig),
     }  # fmt: skip
     motion = replace(motion, provenance=provenance)
     return Clip(utterance.speech, motion, who.avatar, utterance.phones)
