@@ -6,6 +6,7 @@ import functools
 import itertools
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,22 @@ CARUNCLE = 0.004
 
 def model() -> FaceModel:
     return load_face_model()
+
+
+def test_readme_says_of_the_head_what_it_is():
+    head = model()
+    marks = {name: len(embedding.triangles) for name, embedding in head.topology.landmarks.items()}
+    tongue = [name for name in head.shape_names if name not in ARKIT]
+    told = (
+        f"one mesh of {len(head.template):,} vertices and {len(head.topology.faces):,} triangles, "
+        f"{len(head.identity)} identity modes, {len(head.shapes)} shapes by name "
+        f"(ARKit's {len(head.shapes) - len(tongue)}, {', '.join(f'`{name}`' for name in tongue)}), "
+        f"{len(head.expression)} expression components, joints of neck, jaw and eyes, "
+        f"{marks['ibug68']} iBUG and {marks['mediapipe']} MediaPipe landmarks"
+    )
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    assert told in " ".join(readme.split())
+    assert JOINTS == ("root", "neck", "jaw", "left_eye", "right_eye")
 
 
 def touching() -> FaceContact:
