@@ -118,8 +118,8 @@ def test_each_thing_is_an_object_that_moves_with_the_head(look, tmp_path):
         assert len(corners) == (9 if look else 6)
         mesh: Any = trimesh.load(tmp_path / "a.ply" / f"{number:06d}.ply", process=False)
         np.testing.assert_array_equal(mesh.vertices.astype(np.float32), places)
-    bib = mesh.visual.vertex_colors[VERTS : VERTS + 6, :3]
-    assert (bib == ((200, 0, 0) if look else (0, 0, 0))).all()
+        bib = mesh.visual.vertex_colors[VERTS : VERTS + 6, :3]
+        assert (bib == ((200, 0, 0) if look else (0, 0, 0))).all()
     text = (tmp_path / "a.obj" / "avatar.mtl").read_text()
     assert ("newmtl bib" in text) != look and "newmtl my_tuft\n" in text and ("map_Kd" in text) == look
 

@@ -19,7 +19,7 @@ EXPORTED_COARSENESS = 1.0
 size of the head."""
 
 
-class Part(NamedTuple):
+class MeshPart(NamedTuple):
     """The head, or one thing that it wears."""
 
     name: str
@@ -34,7 +34,7 @@ class Part(NamedTuple):
 class DressedMesh(NamedTuple):
     """Of V vertices of the head and M that it wears."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[MeshPart, ...]
     """The head first, without its faces that lie beneath cloth."""
     uv: NDArray[np.float32]
     """[T, 2] in the avatar's look, origin bottom left"""
@@ -63,7 +63,7 @@ def dressed_mesh(avatar: Avatar) -> DressedMesh:
         for _, corners, on_look in pieces:
             if on_look is not None:
                 colours[corners] = texels[on_look]
-    parts = [Part(*piece, colours[np.unique(piece[1])].mean(0) / 255) for piece in pieces]
+    parts = [MeshPart(*piece, colours[np.unique(piece[1])].mean(0) / 255) for piece in pieces]
     return DressedMesh(tuple(parts), uv, colours, wardrobe.dressing)
 
 

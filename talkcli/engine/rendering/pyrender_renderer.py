@@ -42,12 +42,13 @@ class Window:
         self._library = pyrender = _pyrender()
         self._mesh = mesh = dressed_mesh(avatar)
         self._faces = np.concatenate([part.faces for part in mesh.parts])
-        look, on_look = avatar.look, [part for part in mesh.parts if part.uv_faces is not None]
-        self._painted = on_look if look is not None else []
-        self._coloured = [part for part in mesh.parts if look is None or part.uv_faces is None]
+        look = avatar.look
+        on_look = [(part.faces, part.uv_faces) for part in mesh.parts if part.uv_faces is not None]
+        self._painted = [corners for _, corners in on_look] if look is not None else []
+        self._coloured = [part.faces for part in mesh.parts if look is None or part.uv_faces is None]
         self._owner = np.zeros(len(mesh.uv), np.int64)
-        for part in on_look:
-            self._owner[part.uv_faces] = part.faces
+        for faces, corners in on_look:
+            self._owner[corners] = faces
         surface = {"metallicFactor": 0.0, "roughnessFactor": 0.6, "doubleSided": True}
         skin = None if look is None else pyrender.Texture(source=look.albedo.numpy(), source_channels="RGB")
         self._skin = pyrender.MetallicRoughnessMaterial(baseColorTexture=skin, **surface)
@@ -81,13 +82,13 @@ class Window:
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
         pieces = []
         if self._painted:
-            corners = np.concatenate([part.uv_faces for part in self._painted]).astype(np.uint32)
+            corners = np.concatenate(self._painted).astype(np.uint32)
             points = {"positions": vertices[self._owner], "normals": normals[self._owner]}
             pieces.append(
                 pyrender.Primitive(**points, texcoord_0=mesh.uv, indices=corners, material=self._skin)
             )
         if self._coloured:
-            corners = np.concatenate([part.faces for part in self._coloured]).astype(np.uint32)
+            corners = np.concatenate(self._coloured).astype(np.uint32)
             points = {"positions": vertices, "normals": normals, "color_0": mesh.colours / np.float32(255)}
             pieces.append(pyrender.Primitive(**points, indices=corners, material=self._plain_material))
         if self._node is not None:
