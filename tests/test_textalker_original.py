@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from fuzz.small import MAPS, TEXTALKER
 from goldens import SMALL, keys, numbers
 from textalker_golden import GOLDEN, close
 from torch import Tensor
 
-from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.errors import BadInput, Untrusted
 from talkcli.engine.generation.diffusion import Schedule
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import Denoiser, DenoiserConfig
 from talkcli.engine.methods.textalker.original import autoencoder_config, read_original, read_pivot
-from talkcli.engine.methods.textalker.talker import TexTalker, TexTalkerConfig, as_published
+from talkcli.engine.methods.textalker.talker import TexTalker, as_published
 
-MAPS = AutoencoderConfig(size=32, width=8, multipliers=(1, 2, 2), attention=(16, 8), latent=4, codes=8)
-CONFIG = TexTalkerConfig(
-    MAPS,
-    MAPS,
-    DenoiserConfig(
-        features=32, window=6, context=2, steps=5, layers=1, feed_forward=64, motion=256, texture=256
-    ),
-    ears=(
-        HubertConfig(
-            hidden=64,
-            layers=1,
-            heads=1,
-            feed_forward=96,
-            convolution=8,
-            position_kernel=16,
-            position_groups=4,
-        ),
-    ),
-)
+CONFIG = replace(TEXTALKER, denoiser=replace(TEXTALKER.denoiser, steps=5))
 
 
 class Files(dict[str, Path]):

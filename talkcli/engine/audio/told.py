@@ -25,7 +25,7 @@ TEXTGRID = ".textgrid"
 
 CONFIDENT = -3.0
 """Mean logarithm of what an ear thinks of a word's phones, below which the word is doubted: so it is for
-1.6 % of the words that 16 people said, and for 62 % of those that they did not say."""
+1.6 % of the words that 16 people said, on whom it was chosen, and for 62 % of those that they did not say."""
 
 MOST_NAMED = 5
 """Doubted words that a note names."""
