@@ -61,6 +61,7 @@ NO_VOICE = {
     "a hum": 0.1 * sum(np.sin(2 * np.pi * 50 * k * TIME) / k for k in range(1, 6)),
     "a tone": 0.3 * np.sin(2 * np.pi * 220 * TIME),
     "clicks": (np.arange(len(VOICE)) % 5000 == 0).astype(np.float32),
+    "a slope": np.arange(len(VOICE)) / len(VOICE),
 }
 
 
@@ -92,7 +93,7 @@ def test_a_short_steady_vowel_is_a_voice_and_short_noise_is_none():
             harmonics = np.arange(1, 12)[:, None]
             vowel = (0.1 * np.sin(2 * np.pi * pitch * harmonics * time) / harmonics).sum(0)
             assert voicing_of(vowel.astype(np.float32), SAMPLE_RATE).share > 0.8
-        for kind in ("white noise", "silence", "rumble", "clicks"):
+        for kind in ("white noise", "silence", "rumble", "clicks", "a slope"):
             assert not voicing_of(NO_VOICE[kind][: len(time)].astype(np.float32), SAMPLE_RATE).share, kind
 
 

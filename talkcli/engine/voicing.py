@@ -19,6 +19,9 @@ _HIGHEST_HERTZ = 2000
 """Above it hiss drowns a voice first."""
 _IN_THE_MIDDLE = 0.1
 """Share of a frame's power that its window leaves; less is a click at its edge."""
+_HARDLY_MOVING = 0.01
+"""Of a frame's level: what changes by less from sample to sample is a slope; a voice of 90 Hz changes by
+0.035 at least."""
 _FEWEST_FRAMES = 3
 _STEADY = 3.0
 """Decibels between the quietest and the loudest frames of a tone or a hum; a voice moves more."""
@@ -69,8 +72,10 @@ def _periodicity(frames: Float32[np.ndarray, "frames samples"], rate: int) -> Fl
 
     own, windows = correlations(brightened * window), correlations(window[None])
     likeness = (own / np.maximum(own[:, :1], 1e-20) * (windows[:, :1] / windows))[:, first:].max(1)
-    spread = np.square(brightened * window).sum(1) > _IN_THE_MIDDLE * np.square(brightened).sum(1)
-    return np.where(spread, likeness, 0)
+    power = np.square(brightened).sum(1)
+    spread = np.square(brightened * window).sum(1) > _IN_THE_MIDDLE * power
+    moving = power > _HARDLY_MOVING**2 * np.square(frames).sum(1)
+    return np.where(spread & moving, likeness, 0)
 
 
 def _is_steady(levels: np.ndarray) -> bool:
