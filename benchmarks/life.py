@@ -22,13 +22,14 @@ import torch
 from torch import Tensor
 
 from talkcli.engine.assets import asset
+from talkcli.engine.audio.onsets import onsets
 from talkcli.engine.editing.glances import FAR_LOOK, Fixation, fixations
 from talkcli.engine.editing.head_movement import nodded
 from talkcli.engine.editing.life import with_life
 from talkcli.engine.editing.prosody import Prosody, prosody_of
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.rigs import load_rig
-from talkcli.engine.metrics.beats import beat_alignment, onsets
+from talkcli.engine.metrics.beats import beat_alignment
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.recordings import recordings_in
 from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech

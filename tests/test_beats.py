@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from talkcli.engine.metrics.beats import BEAT_SIGMA, beat_alignment, onsets
+from talkcli.engine.audio.onsets import beats, onsets
+from talkcli.engine.metrics.beats import BEAT_SIGMA, ba, beat_alignment
+from talkcli.engine.motion import Head, Motion, Vertices
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
 FPS = Fraction(60)
@@ -41,3 +43,30 @@ def test_onsets_are_where_bands_rise():
     noise = torch.randn(len(time), generator=torch.Generator().manual_seed(0))
     found = onsets(Speech(0.1 * noise * ((time % 0.5 > 0.2) & (time % 0.5 < 0.4))))
     assert found == pytest.approx(np.arange(0.2, 4, 0.5), abs=0.03)
+
+
+def clicks(seconds: list[float], length: float) -> Speech:
+    """Short noises at these seconds."""
+    noise = torch.randn(round(length * SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
+    heard = torch.zeros_like(noise)
+    for second in seconds:
+        heard[round(second * SAMPLE_RATE) :][: SAMPLE_RATE // 25] = 1
+    return Speech(0.1 * noise * heard)
+
+
+def test_beats_are_an_even_pulse_that_goes_through_a_missing_onset():
+    even = [0.3 + 0.6 * number for number in range(14)]
+    pulse = beats(clicks([second for second in even if second != even[6]], 9))
+    assert np.diff(pulse) == pytest.approx(0.6, abs=0.03)
+    assert np.abs(pulse[:, None] - even).min(1).max() < 0.04
+    assert not len(beats(Speech(torch.zeros(SAMPLE_RATE))))
+
+
+def test_the_metric_counts_onsets_and_a_still_head_scores_nothing():
+    speech = clicks([0.5 * number for number in range(1, 15)], 8)
+    motion = Motion(FPS, Vertices(torch.zeros(480, 3, 3)), Head(nodding(), torch.zeros(480, 3)))
+    total, count = ba(motion, speech)
+    assert count == 14 and total / count > 0.8
+    assert ba(Motion(FPS, motion.face), speech) == (0.0, 14)
+    late = Head(nodding().roll(15, 0), torch.zeros(480, 3))
+    assert ba(Motion(FPS, motion.face, late), speech)[0] < total / 10

@@ -210,3 +210,13 @@ def test_without_files_the_bundled_clips_are_measured() -> None:
     template = found["template", "lve"]
     assert 1e-6 < template["value"] < 1e-3 and template["clips"] >= 2
     assert len(found) >= 3 and all(metric == "lve" for _, metric in found)
+
+
+def test_heads_are_measured_against_the_voice_where_there_is_one(tmp_path: Path) -> None:
+    save_pair(tmp_path, "a")
+    audio = save_recording(tmp_path / "a.wav")
+    save_phones(PHONES, tmp_path / "a.phones.json")
+    found = scores(tmp_path / "said/x/a.motion", "--audio", audio, "--metric", "ba")
+    assert found["prediction", "ba"]["value"] == 0 and found["prediction", "ba"]["events"] == "onsets"
+    result = talk(tmp_path / "said", tmp_path / "true", "--metric", "ba")
+    assert result.exit_code == 3 and "ba needs the recording of" in result.stderr

@@ -13,6 +13,7 @@ from test_life import lids, still
 from torch import Tensor
 
 from talkcli.engine.assets import asset, assets_folder
+from talkcli.engine.audio.onsets import onsets
 from talkcli.engine.editing.glances import Fixation, fixations, gaze, saccade_seconds
 from talkcli.engine.editing.head_movement import NOD, nodded
 from talkcli.engine.editing.life import LifeAmounts, with_life
@@ -20,7 +21,7 @@ from talkcli.engine.editing.prosody import prosody_of
 from talkcli.engine.face.arkit import LOOK_ASIDE, LOOK_UP
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.metrics.beats import beat_alignment, onsets
+from talkcli.engine.metrics.beats import beat_alignment
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from talkcli.engine.metrics import articulation, motion, texture, timing
+from talkcli.engine.metrics import articulation, beats, motion, texture, timing
 
-Kind = Literal["frame", "texture", "clip", "heard", "set"]
+Kind = Literal["frame", "texture", "clip", "heard", "head", "set"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Metric:
     kind: Kind
     """frame: Pair -> one number a frame. texture: SkinPair -> one number a frame. clip: Pair -> one number.
     heard: Heard -> (total, count).
+    head: Motion, Speech -> (total, count).
     set: over all clips at once."""
     unit: str
     """Empty for a plain number."""
@@ -96,6 +97,7 @@ _ALL = (
     _clip("jitter", motion.jitter, "m/s³", "talk", "lips", better="nearest reference"),
     _clip("jitter/ratio", motion.jitter_ratio, "", "talk", "lips", better="nearest 1"),
     _clip("lip_speed/ratio", motion.lip_speed_ratio, "", "talk", "lips", better="nearest 1"),
+    Metric("ba", beats.ba, "head", "", "Bailando, on a head's rotation", better="higher", events="onsets"),
     Metric("slcc", timing.slcc, "set", "", "kaist-ami", ("lips",), better="higher", events="clips"),
     Metric("slcc/gap", timing.slcc_gap, "set", "", "kaist-ami", ("lips",), events="clips"),
     _heard("closure", articulation.closure, "", "closures", "higher"),

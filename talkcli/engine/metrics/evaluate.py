@@ -111,7 +111,11 @@ def evaluate(
                 value = metric.measure(louds)
                 scores.append(replace(_score(metric, {"all": (value, 1)}, {}, 0), clips=len(louds), each={}))
         elif tallies[metric.id]:
-            missing = 0 if metric.kind == "heard" or metric.id.startswith("ldtw") else sum(dropped.values())
+            missing = (
+                0
+                if metric.kind in ("heard", "head") or metric.id.startswith("ldtw")
+                else sum(dropped.values())
+            )
             scores.append(_score(metric, tallies[metric.id], truths[metric.id], missing))
     if not scores:
         raise BadInput(
@@ -148,6 +152,12 @@ def lacking(metric: Metric, case: Case, regions: Regions) -> BadInput | None:
                 "Put x.phones.json or alignments.json beside the audio, or give --transcript (extra: align).",
             )
         return None
+    if metric.kind in ("set", "head") and case.speech is None:
+        return BadInput(
+            f"{metric.id} needs the recording of {case.name}.", "Give the folder of audio with --audio."
+        )
+    if metric.kind == "head":
+        return None
     if case.reference is None:
         return BadInput(
             f"{metric.id} compares motions, and {case.name} has no reference.", "Give PRED and REF."
@@ -156,10 +166,6 @@ def lacking(metric: Metric, case: Case, regions: Regions) -> BadInput | None:
         return BadInput(
             f"{metric.id} compares textures, and the reference of {case.name} has none.",
             "Give clips of a corpus that has them, such as the studio's or textalk4d.",
-        )
-    if metric.kind == "set" and case.speech is None:
-        return BadInput(
-            f"{metric.id} needs the recording of {case.name}.", "Give the folder of audio with --audio."
         )
     return None
 
@@ -190,6 +196,11 @@ def _measured(
         target = Heard(mouth.reference or mouth.mouth, mouth.phones, mouth.reference)
         for metric in by_kind["heard"]:
             own[metric.id], true[metric.id] = metric.measure(mouth), metric.measure(target)
+    if by_kind["head"] and case.speech is not None:
+        for metric in by_kind["head"]:
+            own[metric.id] = metric.measure(case.predicted, case.speech)
+            if case.reference is not None:
+                true[metric.id] = metric.measure(case.reference, case.speech)
     return own, true, loud
 
 
