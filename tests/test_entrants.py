@@ -11,7 +11,7 @@ import torch
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.rigs import talking_head
-from talkcli.engine.methods import METHODS, entrants
+from talkcli.engine.methods import entrants, installed
 from talkcli.engine.speech import Speech
 
 SPEECH = Speech(0.1 * torch.randn(8_000, generator=torch.Generator().manual_seed(0)))
@@ -21,7 +21,7 @@ def test_the_ears_of_any_method_serve_the_viseme_baseline(monkeypatch):
     """Without pocketsphinx, whichever method is asked."""
     for module in (entrants, entrants.baselines):
         monkeypatch.setattr(module, "has_pocketsphinx", lambda: False)
-    for model in METHODS:
+    for model in installed():
         notes: list[str] = []
         systems = dict(entrants.entrants([model], talking_head(), note=notes.append))
         assert list(systems) == ["template", "loudness jaw", "own encoder + visemes", model] and not notes

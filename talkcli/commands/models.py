@@ -63,19 +63,27 @@ def run(
 
 def _list(json: bool) -> None:
     from talkcli.engine.assets import STARTER_EARS, assets_folder
-    from talkcli.engine.methods import installed, load_method
+    from talkcli.engine.methods import UNTAUGHT, installed, load_method, train_hint
 
     rows = []
     for name, path in installed().items():
         method = load_method(name)
         able = {"moves": sorted(method.moves), "styles_from": list(method.captures)}
         rows.append({"model": name, **_told(path), **able})
+    untaught = [
+        {
+            "untaught": name,
+            "moves": sorted(load_method(name).moves),
+            "starter": f"none yet. {train_hint(name)}",
+        }
+        for name in UNTAUGHT
+    ]
     path = assets_folder() / STARTER_EARS
     ears = [{"ears": path.stem, **_told(path)}] if path.is_file() else []
     if json:
-        console.answer_json({"models": rows, "ears": ears})
+        console.answer_json({"models": rows, "untaught": untaught, "ears": ears})
         return
-    for number, row in enumerate([*rows, *ears]):
+    for number, row in enumerate([*rows, *untaught, *ears]):
         if number:
             console.answer("")
         for name, value in row.items():

@@ -39,6 +39,8 @@ from talkcli.engine.speech import Speech, save_speech, speech_as_recorded
 from talkcli.engine.struct import S, TensorStruct, stack, tracks
 
 CONTENTS_FILE = "clips.json"
+HEARD_SUFFIX = ".heard"
+"""Of what an ear heard of a clip, which can be worked out again."""
 _Result = TypeVar("_Result")
 
 
@@ -142,7 +144,7 @@ def _forget(folder: Path, names: Sequence[str]) -> None:
     for name in names:
         _beside(folder / name, ".motion").unlink(missing_ok=True)
     for speaker in {(folder / name).parent for name in names}:
-        for leftover in (speaker / "avatar", *speaker.glob("*.latents")):
+        for leftover in (speaker / "avatar", *speaker.glob("*.latents"), *speaker.glob(f"*{HEARD_SUFFIX}")):
             leftover.unlink(missing_ok=True)
 
 

@@ -22,7 +22,7 @@ from talkcli.engine.assets import (
     sha256,
 )
 from talkcli.engine.errors import TalkError, lacks_memory
-from talkcli.engine.methods import DEFAULT_PUPIL, METHODS
+from talkcli.engine.methods import DEFAULT_PUPIL, METHODS, UNTAUGHT
 
 EXTRAS = {
     "hubert": (("transformers",), "paper-size models that hear with HuBERT"),
@@ -41,7 +41,7 @@ DEFAULTS = ("head.safetensors", f"{DEFAULT_MODEL}.ckpt", f"{DEFAULT_AVATAR}.avat
 
 def bundled() -> dict[str, str]:
     """Asset -> what it unlocks."""
-    unlocks = {f"{name}.ckpt": f"talk animate --model {name}" for name in METHODS}
+    unlocks = {f"{name}.ckpt": f"talk animate --model {name}" for name in METHODS if name not in UNTAUGHT}
     unlocks[f"{DEFAULT_PUPIL}.ckpt"] = "talk personalize with its defaults"
     unlocks[STARTER_EARS] = "talk train makes starters"
     return unlocks | dict.fromkeys(DEFAULTS, "talk animate with its defaults")

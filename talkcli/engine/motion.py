@@ -80,6 +80,15 @@ class Folds(TensorStruct):
     """0 to 1.2, in the order of the head's `Wrinkles.names`; `face.acting.painted` makes textures of them."""
 
 
+class FrameCodes(TensorStruct):
+    """What the reconstruction of a face from pictures says of each frame besides (DECA, EMOCA)."""
+
+    identity: Float[Tensor, "frames n_identity"]
+    """Coefficients of the rig's identity space, less the avatar's own: 0 where identity does not drift."""
+    detail: Float[Tensor, "frames n_detail"]
+    """Codes of fine displacement, which only the decoder that they come from can draw."""
+
+
 def ratios(
     textures: Textures, start: int = 0, stop: int | None = None
 ) -> Float[Tensor, "frames 3 rows columns"]:
@@ -103,6 +112,8 @@ class Motion(TensorStruct):
     head: Head | None = None
     texture: Textures | Folds | None = None
     """How the skin changes, where the method says so."""
+    codes: FrameCodes | None = None
+    """What is known of each frame and not drawn here."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Which model, weights (SHA-256), avatar, seed and version made it, and that it is synthetic: what JSON
     can say."""
@@ -111,7 +122,7 @@ class Motion(TensorStruct):
         super().__post_init__()
         if self.fps <= 0:
             raise ValueError(f"Motion.fps must be positive, got {self.fps}")
-        for name in ("head", "texture"):
+        for name in ("head", "texture", "codes"):
             part = getattr(self, name)
             if part is not None and (frames := len(next(tracks(part)))) != len(self):
                 raise ValueError(f"Motion.{name} has {frames} frames, the face {len(self)}")
@@ -154,7 +165,9 @@ def motion_frames(path: Path) -> int:
 def load_motion(path: Path) -> Motion:
     """Read what save_motion wrote. BadInput if absent or another kind of talk file, or beyond all measure;
     Untrusted if damaged."""
-    motion = load_struct(path, (Motion, Head, Textures, Folds, Vertices, Shapes, Coefficients, Codes))
+    motion = load_struct(
+        path, (Motion, Head, Textures, Folds, FrameCodes, Vertices, Shapes, Coefficients, Codes)
+    )
     return sensible(motion, str(path))
 
 

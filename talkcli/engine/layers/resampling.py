@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
@@ -29,3 +30,11 @@ def spliced(x: Float[Tensor, "batch frames features"], reach: int) -> Float[Tens
         return x
     wide = F.pad(x.transpose(1, 2), (reach, reach), mode="replicate")
     return wide.unfold(2, 2 * reach + 1, 1).permute(0, 2, 3, 1).flatten(2)
+
+
+def beside_neighbours(
+    heard: Float[Tensor, "frames width"], start: int, stop: int, reach: int
+) -> Float[Tensor, "n spliced"]:
+    """Frames [start, stop) beside their neighbours; past either end, its frame is held."""
+    near = torch.arange(start - reach, stop + reach, device=heard.device).clamp(0, len(heard) - 1)
+    return spliced(heard[near][None], reach)[0, reach : reach + stop - start]

@@ -12,7 +12,16 @@ from typing import Any
 from talkcli.engine.clips import DrawnBy
 from talkcli.engine.config import checked
 from talkcli.engine.errors import BadUsage, pick
-from talkcli.engine.training.stage import TO_HALF, TO_TENTH, TO_THREEFOLD, RateSchedule, Stage, cosine, steady
+from talkcli.engine.training.stage import (
+    ONE_CYCLE,
+    TO_HALF,
+    TO_TENTH,
+    TO_THREEFOLD,
+    RateSchedule,
+    Stage,
+    cosine,
+    steady,
+)
 
 SCHEDULES: Mapping[str, RateSchedule] = {
     "steady": steady,
@@ -20,6 +29,7 @@ SCHEDULES: Mapping[str, RateSchedule] = {
     "to-half": TO_HALF,
     "to-tenth": TO_TENTH,
     "to-threefold": TO_THREEFOLD,
+    "one-cycle": ONE_CYCLE,
 }
 
 Factory = Callable[..., Stage[Any, Any] | None]

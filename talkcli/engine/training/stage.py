@@ -57,6 +57,8 @@ class Annealed:
 
 TO_HALF, TO_THREEFOLD = Annealed(0.5), Annealed(3.0)
 TO_TENTH = Annealed(0.1, rise=5_000, steps=120_000)
+ONE_CYCLE = Annealed(4e-6)
+"""torch's OneCycleLR without a rise (pct_start 0): down to 1 / (25 * 10,000) of the rate."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from talkcli.engine.audio.ear import Listened
 from talkcli.engine.audio.ears import EarConfig, Ears
 from talkcli.engine.audio.pretrained import Pretrained
 from talkcli.engine.audio.wav2vec import HubertConfig, time_mask, wav2vec_body
-from talkcli.engine.layers.resampling import spliced
+from talkcli.engine.layers.resampling import beside_neighbours, spliced
 from talkcli.engine.methods.textalker.denoiser import FPS
 from talkcli.engine.speech import FIELD, SAMPLE_RATE, TICK
 
@@ -127,14 +127,6 @@ def hearing(ears: Sequence[EarConfig], reach: int) -> HubertHearing | EarHearing
     if len(ears) == 1 and isinstance(ears[0], HubertConfig):
         return HubertHearing(ears[0])
     return EarHearing(ears, reach)
-
-
-def beside_neighbours(
-    heard: Float[Tensor, "frames width"], start: int, stop: int, reach: int
-) -> Float[Tensor, "n spliced"]:
-    """Frames [start, stop) beside their neighbours; past either end, its frame is held."""
-    near = torch.arange(start - reach, stop + reach, device=heard.device).clamp(0, len(heard) - 1)
-    return spliced(heard[near][None], reach)[0, reach : reach + stop - start]
 
 
 def padded(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch padded"]:

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.face.mouth_motion import attention_to, gap_of, importance, principal_motions, projected
 from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.layers.resampling import beside_neighbours
 from talkcli.engine.methods.textalker.denoiser import FPS
 from talkcli.engine.methods.textalker.encodings import identity, latents_of, pivots
 from talkcli.engine.methods.textalker.frame_maps import FrameMaps, RigFrameMaps
-from talkcli.engine.methods.textalker.hearing import beside_neighbours
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct

@@ -1,0 +1,48 @@
+"""Amplitude: the envelope of a voice, one number a frame."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.speech import SAMPLE_RATE
+
+PIECE_SAMPLES, EDGE_SAMPLES = 30 * SAMPLE_RATE, SAMPLE_RATE
+"""Samples whose envelope is worked out at a time, and those on either side that are taken into account."""
+
+
+def hilbert_envelope(waveform: Float[Tensor, " samples"]) -> Float[Tensor, " samples"]:
+    """Magnitude of the analytic signal, whose positive frequencies are twice the sound's, its others 0."""
+    count = len(waveform)
+    spectrum = torch.fft.fft(waveform)
+    gain = torch.zeros(count, device=waveform.device)
+    gain[0] = 1.0
+    gain[1 : (count + 1) // 2] = 2.0
+    if count % 2 == 0:
+        gain[count // 2] = 1.0
+    return torch.fft.ifft(spectrum * gain).abs()
+
+
+def amplitude(
+    waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float
+) -> Float[Tensor, " frames"]:
+    """Mean of the Hilbert envelope over the samples of each frame; 0 where the sound is over.
+
+    A recording of up to 30 s is transformed as a whole, a longer one in pieces that know a second of their
+    neighbours, in constant memory.
+    """
+    sums, counts = (torch.zeros(frames + 1, dtype=torch.float64) for _ in range(2))
+    frames_a_sample = Fraction(fps) / SAMPLE_RATE
+    for start in range(0, len(waveform), PIECE_SAMPLES):
+        first, stop = max(0, start - EDGE_SAMPLES), min(len(waveform), start + PIECE_SAMPLES)
+        whole = len(waveform) <= PIECE_SAMPLES
+        envelope = hilbert_envelope(waveform if whole else waveform[first : stop + EDGE_SAMPLES])
+        own = envelope[start - first : stop - first].double().cpu()
+        at = torch.arange(start, stop) * frames_a_sample.numerator // frames_a_sample.denominator
+        at = at.clamp(max=frames)
+        sums.index_add_(0, at, own)
+        counts.index_add_(0, at, torch.ones_like(own))
+    return (sums / counts.clamp(min=1))[:frames].float().to(waveform.device)

@@ -1,0 +1,57 @@
+"""Sizes of 3DXTalker that speak as clips move."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from talkcli.engine.audio.affect import AffectConfig
+from talkcli.engine.audio.starter_ear import StarterEarConfig
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.editing.moods import MOODS
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.rigs import load_rig, rig_of
+from talkcli.engine.methods.dxtalker.config import DxTalkerConfig
+from talkcli.engine.motion import Coefficients
+
+
+def paper_size(clips: ClipSet) -> DxTalkerConfig:
+    """As published, but for the numbers that make a face: those of the clips' rig. On FLAME 284."""
+    motion = clips.motion(0)
+    if not isinstance(motion.face, Coefficients):
+        raise BadInput(
+            f"3dxtalker speaks weights of a rig, and {clips.names[0]} moves vertices.",
+            "Use clips of talk prepare studio, or train another method.",
+        )
+    if motion.fps.denominator != 1:
+        hint = "Resample the clips."
+        raise BadInput(f"3dxtalker counts whole frames a second, not {motion.fps}.", hint)
+    rig, codes, head = rig_of(clips.avatar(0)), motion.codes, motion.head
+    names = load_rig(rig).shape_names[: motion.face.expression.shape[1]]
+    return DxTalkerConfig(
+        fps=int(motion.fps),
+        identity=0 if codes is None else codes.identity.shape[1],
+        expression=len(names),
+        head=0 if head is None else 3,
+        detail=0 if codes is None else codes.detail.shape[1],
+        translation=3 if head is not None and bool(head.translation.any()) else 0,
+        rig=rig,
+        rig_shapes=names,
+    )
+
+
+def starter_size(clips: ClipSet) -> DxTalkerConfig:
+    """Small enough to learn and to speak on two CPU cores, with an ear that is taught already."""
+    return replace(
+        paper_size(clips),
+        ears=(StarterEarConfig(),),
+        affect=AffectConfig(moods=tuple(MOODS)),
+        reach=6,
+        features=160,
+        heads=4,
+        feed_forward=2,
+        shared_blocks=4,
+        pose_blocks=1,
+        expression_blocks=1,
+        identity_blocks=1,
+        dropout=0.0,
+    )

@@ -1,0 +1,159 @@
+"""3DXTalker: a face that moves, feels and blinks by what it hears, drawn by flow matching (2026).
+
+The symbols are the paper's: x_ref the reference frame, delta what differs from it, mu and sigma their mean
+and deviation over the clips that it learnt from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from talkcli.engine.audio.amplitude import amplitude
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.rigs import check_wears
+from talkcli.engine.generation.flow import Flow, integrate
+from talkcli.engine.generation.guidance import guide
+from talkcli.engine.generation.windows import blend, spans
+from talkcli.engine.methods.dxtalker.anchors import anchored_noise
+from talkcli.engine.methods.dxtalker.config import DxTalkerConfig, FlowSampling
+from talkcli.engine.methods.dxtalker.face_vector import at_rest, motion_tracks, scaled
+from talkcli.engine.methods.dxtalker.hearing import HeardStreams, StreamHearing, Streams, anchors_of
+from talkcli.engine.methods.dxtalker.smoothing import smoothed_vectors
+from talkcli.engine.methods.dxtalker.velocity import Condition, VelocityNetwork
+from talkcli.engine.methods.method import Talker, Track
+from talkcli.engine.motion import Motion
+from talkcli.engine.speech import Speech
+from talkcli.engine.struct import stack
+
+_MOUTHS = ("jaw", "mouth", "tongue", "cheek", "nose")
+"""Prefixes of shapes that are no part of the eyes."""
+
+
+class DxTalker(Talker):
+    """Speech to `config.fps` frames a second of Coefficients of its rig, the head's too if clips move it.
+
+    BadInput for an avatar without that rig.
+    """
+
+    method = "3dxtalker"
+    mean: Tensor
+    """mu, [dims]"""
+    deviation: Tensor
+    """sigma, [dims]; 0 where no clip moves a number, which then stays as in the reference."""
+    reference_mean: Tensor
+    reference_deviation: Tensor
+    """Of the reference frames that it learnt from, [dims]."""
+
+    taught: Tensor
+    """Whether these are known."""
+
+    def __init__(self, config: DxTalkerConfig) -> None:
+        super().__init__()
+        self.config, self.sampling = config, FlowSampling()
+        self.hearing = StreamHearing(config)
+        self.network = VelocityNetwork(
+            config, self.hearing.speech_width, self.hearing.own_width, self.hearing.emotion_width
+        )
+        for name, value in (("mean", 0.0), ("deviation", 1.0)):
+            self.register_buffer(name, torch.full((config.layout.dims,), value))
+            self.register_buffer(f"reference_{name}", torch.full((config.layout.dims,), value))
+        self.register_buffer("taught", torch.tensor(False))
+
+    @property
+    def moves(self) -> frozenset[Track]:
+        eyes = any(not name.startswith(_MOUTHS) for name in self.config.rig_shapes)
+        return frozenset[Track](
+            {"mouth", *(["eyes"] if eyes else []), *(["head"] if self.config.head else [])}
+        )
+
+    def restored(
+        self, drawn: Float[Tensor, "*batch frames dims"], reference: Float[Tensor, "*batch dims"]
+    ) -> Float[Tensor, "*batch frames dims"]:
+        """x_ref + sigma z + mu (eq. 8 of the paper), where z is (x - x_ref - mu) / sigma (eq. 2)."""
+        start = torch.zeros_like(reference) if self.config.absolute else reference
+        return start[..., None, :] + (drawn * self.deviation + self.mean)
+
+    def seen(self, reference: Float[Tensor, "*batch dims"]) -> Float[Tensor, "*batch dims"]:
+        """A reference frame as the network is told of it."""
+        return scaled(reference - self.reference_mean, self.reference_deviation)
+
+    @torch.no_grad()
+    def animate(
+        self,
+        speech: Speech,
+        avatar: Avatar,
+        *,
+        seed: int = 0,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Motion:
+        """Overlapping windows, each the difference from the avatar at rest, whose noise is one for all."""
+        config, layout = self.config, self.config.layout
+        check_wears(avatar, config.rig)
+        frames, device = speech.frames(config.fps), self.mean.device
+        loud = amplitude(speech.waveform, frames, config.fps)
+        heard = self.hearing.listened(speech.waveform.to(device), loud.to(device), Fraction(config.fps))
+        anchors, warmth = anchors_of(loud, config), self.sampling.temperature
+
+        def noise(start: int, stop: int) -> Float[Tensor, "frames dims"]:
+            return warmth * anchored_noise(anchors, start, stop, layout.dims, seed)
+
+        reference = at_rest(avatar, layout).to(device)
+        windows = self._windows(heard, noise, reference, frames, progress)
+        drawn = blend(lambda start, stop: next(windows)[None], frames, config.window, config.overlap)[0]
+        vectors = self.restored(drawn.to(device), reference).cpu()
+        if layout.identity and not self.sampling.drift:
+            part = layout.part("identity")
+            vectors[:, part] = vectors[:, part].mean(0)
+        if self.sampling.smooth:
+            vectors = smoothed_vectors(vectors, layout)
+        face, head, codes = motion_tracks(vectors, avatar, config.rig, config.rig_shapes, layout)
+        signed = self.signed(avatar, seed)
+        return Motion(Fraction(config.fps), face, head, codes=codes, provenance=signed)
+
+    def _windows(
+        self,
+        heard: HeardStreams,
+        noise: Callable[[int, int], Tensor],
+        reference: Float[Tensor, " dims"],
+        frames: int,
+        progress: Callable[[float], None],
+    ) -> Iterator[Float[Tensor, "n dims"]]:
+        """Each window of `spans` in turn, drawn `at_once` together where they are of one length."""
+        places = spans(frames, self.config.window, self.config.overlap)
+        while places:
+            length = places[0][1] - places[0][0]
+            group = [place for place in places[: self.sampling.at_once] if place[1] - place[0] == length]
+            places = places[len(group) :]
+            streams = stack([heard(*place) for place in group])
+            start = torch.stack([noise(*place) for place in group]).to(reference.device)
+            yield from self._drawn(streams, start, reference.expand(len(group), -1)).cpu()
+            progress(group[-1][1] / frames)
+
+    def _drawn(
+        self,
+        streams: Streams,
+        noise: Float[Tensor, "batch frames dims"],
+        reference: Float[Tensor, "batch dims"],
+    ) -> Float[Tensor, "batch frames dims"]:
+        """From noise to normalised differences; in bfloat16 on a GPU."""
+        sampling, device = self.sampling, noise.device
+        if sampling.guidance != 1 and not self.config.drop:
+            raise BadUsage(
+                "This model never learnt to speak without hearing, so guidance means nothing.",
+                "Leave guidance out, or train with: --set config.drop=0.1",
+            )
+
+        def flow(heard: Bool[Tensor, " batch"] | None) -> Flow:
+            condition: Condition = self.network.condition(streams, self.seen(reference), heard=heard)
+            return lambda x, t: self.network(x, t, condition).float()
+
+        nothing = torch.zeros(len(noise), dtype=torch.bool, device=device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            velocity = guide(flow, None, nothing, sampling.guidance)
+            return integrate(velocity, noise, sampling.steps, sampling.solver)
