@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,8 +24,10 @@ from talkcli.engine.generation.flow import between
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.dxtalker import METHOD
 from talkcli.engine.methods.dxtalker.config import TIMES
+from talkcli.engine.methods.dxtalker.hearing import Streams
 from talkcli.engine.methods.dxtalker.stages import FlowExample, flow_losses
 from talkcli.engine.methods.dxtalker.talker import DxTalker
+from talkcli.engine.methods.dxtalker.velocity import Condition
 from talkcli.engine.motion import Coefficients, Head, Motion, load_motion
 from talkcli.engine.speech import Speech
 from talkcli.engine.struct import stack
@@ -194,13 +197,18 @@ def test_what_is_heard_is_kept_beside_the_clips_by_its_ear_and_read_again(clips,
     assert not list(clips.folder.rglob("*.heard"))
 
 
-def test_training_hears_what_speaking_hears(clips):
+def test_training_hears_what_speaking_hears(clips, monkeypatch):
     talker = untaught(reach=1, window=FRAMES, overlap=0).eval()
     _, cut = cutting(talker, clips)
     streams = cut(clips, 2, dice()).streams
-    heard = []
+    heard: list[Streams] = []
     condition = talker.network.condition
-    talker.network.condition = lambda s, *rest, **more: heard.append(s) or condition(s, *rest, **more)
+
+    def overheard(streams: Streams, *told: Any, **more: Any) -> Condition:
+        heard.append(streams)
+        return condition(streams, *told, **more)
+
+    monkeypatch.setattr(talker.network, "condition", overheard)
     talker.animate(clips.speech(2), clips.avatar(2))
     for name, track in vars(streams).items():
         torch.testing.assert_close(getattr(heard[0], name)[0], track, atol=3e-3, rtol=3e-3)
@@ -298,5 +306,6 @@ def test_both_sizes_fit_the_clips(clips):
     paper, starter = (METHOD.sizes[size](clips) for size in ("paper", "starter"))
     assert (paper.features, paper.shared_blocks, paper.expression, paper.head) == (768, 6, len(NAMES), 3)
     talker = METHOD.build(starter)
+    assert isinstance(talker, DxTalker)
     numbers = sum(weight.numel() for weight in talker.network.parameters())
     assert 2 * numbers < 6e6, "half precision, beside an ear of 5.6 MB"

@@ -10,7 +10,7 @@ from torch import Tensor
 from talkcli.engine.audio import amplitude as amplitudes
 from talkcli.engine.audio.affect import RADIUS, AffectConfig, AffectEar
 from talkcli.engine.audio.amplitude import amplitude, hilbert_envelope
-from talkcli.engine.audio.emotion2vec import Emotion2vecConfig, Emotion2vecEar, alibi
+from talkcli.engine.audio.emotion2vec import Emotion2vecBlock, Emotion2vecConfig, Emotion2vecEar, alibi
 from talkcli.engine.audio.intonation import INTONATION, intonation
 from talkcli.engine.errors import Untrusted
 from talkcli.engine.methods.dxtalker.config import DxTalkerConfig
@@ -197,6 +197,7 @@ def test_the_bias_and_its_scale_are_what_attention_adds():
     torch.manual_seed(0)
     ear = Emotion2vecEar(TINY).eval()
     block, x = ear.blocks[0], normal(1, 1, 7, 24)
+    assert isinstance(block, Emotion2vecBlock)
     with torch.no_grad():
         bias = torch.nn.functional.pad(alibi(6, 4), (3, 0, 3, 0))[None]
         assert not bias[:, :, :3].any() and not bias[..., :3].any()
