@@ -52,7 +52,7 @@ $(VENV)/bin/python:
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing talk into $(VENV) (once; torch is large)"
-	$(INSTALL) --editable '.[film]'
+	$(INSTALL) --editable '.[film,studio]'
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python

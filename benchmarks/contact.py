@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -172,7 +173,13 @@ def measures(model: FaceModel, neutral: Tensor) -> dict[str, float]:
 
 
 def main() -> None:
-    people, mixes = (int(value) for value in (sys.argv[1:3] + ["200", "60"][len(sys.argv) - 1 :]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("people", nargs="?", type=int, default=200)
+    parser.add_argument("mixes", nargs="?", type=int, default=60)
+    given = parser.parse_args()
+    people, mixes = given.people, given.mixes
     model = load_face_model()
     on = Surfaces(model)
     weights = torch.from_numpy(natural_faces(model.shape_names, mixes, seed=1)).float()

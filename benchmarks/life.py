@@ -8,10 +8,10 @@ than the heads of other recordings do (chance).
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -172,10 +172,16 @@ def measured(folders: Sequence[Path]) -> dict[str, float]:
     }
 
 
-if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        raise SystemExit(__doc__)
-    table = measured([Path(name) for name in sys.argv[1:]])
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    table = measured(parser.parse_args().folders)
     Path(__file__).with_suffix(".json").write_text(json.dumps(table, indent=1) + "\n")
     for name, value in table.items():
         print(f"{name:40} {value:.3g}")
+
+
+if __name__ == "__main__":
+    main()

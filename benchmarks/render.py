@@ -6,6 +6,7 @@ for all. Ours has 2 x 2 samples a pixel, skin, wrinkles, shadows; pyrender one s
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import time
@@ -80,6 +81,10 @@ def drawing(avatar: Avatar, motion: Motion) -> Callable[[int], object]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
     motion, covered = talking(), people()
     compile_renderer()
     draws = {name: drawing(avatar, motion) for name, avatar in covered.items()}

@@ -9,11 +9,11 @@ Scores are paired clip by clip, on one face for all.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import math
 import statistics
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -118,9 +118,19 @@ def compared(scores: Mapping[str, Mapping[str, list[float]]]) -> dict[str, dict[
     return table
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("checkpoint", nargs="?", default="memorytalker")
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    result = measured(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "memorytalker")
+    result = measured(given.clips, given.checkpoint)
     text = json.dumps(result, indent=2)
     print(text)
     Path(__file__).with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

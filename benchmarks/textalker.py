@@ -7,6 +7,7 @@ interleaved rounds of one run, so that a busy machine counts alike for both.
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import time
@@ -104,9 +105,17 @@ def measured() -> dict[str, float]:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
     torch.set_num_threads(1)
     result = measured()
     for name, value in result.items():
         print(f"{name:>34}  {value:.3g}")
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,7 @@ Writes FOLDER/NAME.avatar for everybody in PEOPLE, or for those who are named, f
 an outfit each. The same bytes every time on one machine; a minute each on one core.
 """
 
-import sys
+import argparse
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -173,7 +173,13 @@ PEOPLE: Mapping[str, Member] = {
 
 
 def main() -> None:
-    folder, names = Path(sys.argv[1]), sys.argv[2:] or list(PEOPLE)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PEOPLE)}; without any, all")
+    given = parser.parse_args()
+    folder, names = given.folder, given.names or list(PEOPLE)
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         start, member = time.perf_counter(), PEOPLE[name]

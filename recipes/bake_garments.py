@@ -4,6 +4,8 @@ Writes assets/garments.safetensors: upper garments cut on the bust of the mean h
 core; the same bytes every time.
 """
 
+import argparse
+
 import numpy as np
 
 from talkcli.engine.assets import assets_folder
@@ -20,6 +22,10 @@ _BUST = -70.0
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
     model = load_face_model()
     faces = model.topology.faces[model.topology.materials == MATERIALS.index("skin")].long().numpy()
     points = model.template.double().numpy() * 1000

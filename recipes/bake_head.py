@@ -4,7 +4,7 @@ FOLDER is FaceXModel of a checkout, or one with facekit.npz, the same packed. Wr
 assets/head.safetensors, the same bytes every time on one machine; a minute on one core.
 """
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
@@ -16,7 +16,11 @@ from talkcli.engine.studio.scanned.looks import FIELDS
 
 def main() -> None:
     start = time.perf_counter()
-    model, fields = assemble(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    model, fields = assemble(parser.parse_args().folder)
     target = assets_folder() / "head.safetensors"
     save_struct(model, target, packed=True, steps=STORAGE_STEPS)
     save_struct(fields, assets_folder() / FIELDS, packed=True, steps={"places": 2e-5, "rings": 1e-3})

@@ -4,7 +4,7 @@ Writes people.png (the bundled ones, front and three-quarter), strangers.png (tw
 faces.png (12 expressions of two people). A few minutes on one core.
 """
 
-import sys
+import argparse
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -50,7 +50,13 @@ def sheet(rows: list[list[np.ndarray]], path: Path) -> None:
 
 
 def main() -> None:
-    folder, seed = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("seed", nargs="?", type=int, default=0)
+    given = parser.parse_args()
+    folder, seed = given.folder, given.seed
     folder.mkdir(parents=True, exist_ok=True)
     neutral = {"neutral": FACES["neutral"]}
     bundled = [load_avatar(asset(f"{name}.avatar")) for name in BUNDLED]

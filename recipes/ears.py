@@ -16,6 +16,7 @@ readers of Asterisk, LibriSpeech and speechocean762, --set speakers=120 --set ta
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import struct
 import subprocess
@@ -192,7 +193,14 @@ def scores(counts: Counter[str]) -> dict[str, float]:
 
 
 def main() -> None:
-    clips, path, choosing = map(Path, sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("ears", type=Path)
+    parser.add_argument("choosing", type=Path)
+    given = parser.parse_args()
+    clips, path, choosing = given.clips, given.ears, given.choosing
     run, ear = path.with_suffix(".run"), untaught()
     run.mkdir(exist_ok=True)
     stages, lessons = {"hear": hearing_lessons()}, ClipSet(clips, "train")

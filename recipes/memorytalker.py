@@ -8,7 +8,7 @@
    too, which are not blind: the lean was chosen there.
 """
 
-import sys
+import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -87,7 +87,14 @@ def lean(talker: Talker, bias: torch.Tensor, takes: Sequence[Take]) -> dict[str,
 
 
 def main() -> None:
-    folder, path, choosing = map(Path, sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("choosing", type=Path)
+    given = parser.parse_args()
+    folder, path, choosing = given.clips, given.checkpoint, given.choosing
     if not path.exists():
         train(folder, path)
     talker = open_talker(str(path))

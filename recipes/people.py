@@ -8,7 +8,7 @@ each with their phones, as benchmarks/real_speech.py and recipes/ears.py want th
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from talkcli.engine.phones import Phones, save_phones
@@ -40,7 +40,13 @@ def choosing(reader: Reader, folder: Path) -> int:
 
 
 def main() -> None:
-    *sources, folder = map(Path, sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("voices", nargs="+", type=Path)
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    sources, folder = given.voices, given.folder
     place, choosers = folder / "readers", folder / "choosing"
     choosers.mkdir(parents=True, exist_ok=True)
     place.mkdir(exist_ok=True)

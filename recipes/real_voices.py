@@ -9,6 +9,7 @@ Allison Smith, June Wallack and Ivrvoice under CC BY-SA 3.0, Carlo Flora under C
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import re
 import shutil
@@ -72,12 +73,20 @@ def lay_out(language: str, unpacked: Path, folder: Path) -> int:
     return count
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
     if shutil.which("apt-get") is None:
         sys.exit("Fetching needs apt-get; elsewhere unpack asterisk-core-sounds-* by hand.")
-    folder = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as place:
         for language, (_, reader) in READERS.items():
             fetch(language, Path(place))
             count = lay_out(language, Path(place) / "unpacked", folder)
             print(f"{reader}: {count} recordings", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ assets/clips/                                two takes each of two speakers that
 
 from __future__ import annotations
 
+import argparse
 import shutil
 
 import soundfile
@@ -30,6 +31,10 @@ HELD_OUT = (39, 79)
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args()
     assets = assets_folder()
     hello = record_one(HELLO, ADA, seed=0)
     soundfile.write(assets / "hello.wav", hello.speech.waveform.numpy(), SAMPLE_RATE, subtype="PCM_16")

@@ -6,7 +6,7 @@ the moments at which they differ most, at least half a second apart.
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import imageio.v3 as imageio
 import numpy as np
@@ -40,7 +40,11 @@ def strongest(motion: Motion, avatar: Avatar) -> list[int]:
 
 
 def main() -> None:
-    talker = open_talker(sys.argv[1] if len(sys.argv) > 1 else "textalker")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", nargs="?", default="textalker")
+    talker = open_talker(parser.parse_args().checkpoint)
     speech = load_speech(asset("hello.wav"))
     shown = []
     for who in ("emil", "ada"):

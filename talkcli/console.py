@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from talkcli.engine.errors import BadUsage, OutOfResources, TalkError, check_interruption
+from talkcli.engine.errors import BadUsage, OutOfResources, TalkError, check_interruption, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -261,9 +261,9 @@ def training(moments: Iterable[M]) -> Iterator[M]:
         first = next(rest)
         yield first
         if not _rich(True).is_terminal:
-            say(f"{stage}: {first.steps} steps on {first.clips} clips")
+            say(f"{stage}: {counted(first.steps, 'steps')} on {counted(first.clips, 'clips')}")
         begun = told = time.monotonic()
-        with step(f"{stage}: going through {first.clips} clips"):
+        with step(f"{stage}: going through {counted(first.clips, 'clips')}"):
             ready = list(itertools.islice(rest, 1))
         for moment in progress(itertools.chain(ready, rest), stage, first.steps, "steps"):
             if moment.step is not None and moment.step.number % DETAIL_EVERY == 0:

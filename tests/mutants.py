@@ -6,6 +6,7 @@ Ends with 1 if a fault survives or no longer matches the code exactly once.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -239,10 +240,14 @@ def verdict(mutant: Mutant) -> str:
     return "caught" if done.returncode == 1 else "survived"
 
 
-def main(names: list[str]) -> int:
-    unknown = set(names) - set(MUTANTS)
-    if unknown:
-        raise SystemExit(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(MUTANTS)}.")
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MUTANTS)}; without any, all")
+    names = parser.parse_args().names
+    if unknown := set(names) - set(MUTANTS):
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     missed = 0
     for name in names or MUTANTS:
         said = verdict(MUTANTS[name])
@@ -252,4 +257,4 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

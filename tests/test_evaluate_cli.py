@@ -72,7 +72,7 @@ def test_two_motions_give_a_score_with_unit_count_and_definition(tmp_path: Path)
         "9e-06",
         "m²",
         "20 frames",
-        "1 clips",
+        "in 1 clip.",
         "mean over t of max over i in L of |d|^2",
         "CodeTalker",
     ):

@@ -247,6 +247,11 @@ def test_every_help_has_two_examples_that_parse(verb, tmp_path, monkeypatch):
         parses(words)
 
 
+def test_no_summary_of_a_verb_is_cut_at_eighty_columns():
+    shown = CliRunner().invoke(app, ["--help"], terminal_width=80).stdout
+    assert all(verb in shown for verb in VERBS) and "..." not in shown.split("Commands:")[1]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_names_no_class_of_the_code(verb):
     classes = {

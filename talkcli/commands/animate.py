@@ -45,7 +45,7 @@ def run(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Make a face speak: a recording in, a video and its motion out.
+    """Make a face speak: a recording in, a film and its motion out.
 
     Without --output, hello.wav becomes hello.mp4 and hello.motion beside it. With it, the suffix chooses:
     .motion; .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures; .obj .ply folders of meshes with

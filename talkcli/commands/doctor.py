@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(json: options.Json = False) -> None:
-    """Say what is installed, what is missing, what it unlocks and how to get it.
+    """Say what is installed, what is missing and how to get it.
 
     Ends with 0 when `talk animate` works as it is, with 4 when something that it needs is missing.
 

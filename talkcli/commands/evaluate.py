@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from talkcli import console, options
-from talkcli.engine.errors import BadUsage
+from talkcli.engine.errors import BadUsage, counted
 
 
 def run(
@@ -60,7 +60,7 @@ def run(
     json: options.Json = False,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Measure motions, or the installed talkers beside three baselines.
+    """Score motions, or installed talkers beside three baselines.
 
     Folders of motions are compared clip by clip: `talk evaluate PREDICTIONS CLIPS --metric all --csv FILE`.
     Of recordings it says whether lips close, rest and keep in step: `talk evaluate --audio FOLDER`.
@@ -78,6 +78,7 @@ def run(
         console.claim(path, overwrite)
     from talkcli.engine.face.avatar import load_avatar
     from talkcli.engine.methods.entrants import entrants
+    from talkcli.engine.metrics.catalogue import SYMBOLS
     from talkcli.engine.metrics.evaluate import select
     from talkcli.engine.metrics.pair import read_regions
     from talkcli.engine.metrics.plots import check_format
@@ -110,21 +111,21 @@ def run(
     if json:
         return console.answer_json({"scores": list(report.rows()), "notes": list(report.notes)})
     console.table(*report.table())
-    for definition in report.definitions():
-        console.answer(definition)
+    for line in (*report.definitions(), SYMBOLS):
+        console.answer(line)
     for name, count in report.dropped().items():
-        console.say(
-            f"{name}: {count} frames at the end of a longer motion had no counterpart and were left out."
-        )
+        ends = f"{counted(count, 'frames')} at the end of a longer motion"
+        console.say(f"{name}: {ends} left out: there is nothing to compare with.")
 
 
 def _list(json: bool) -> None:
     """Every metric by its name, with its unit, what is better, and what it is."""
-    from talkcli.engine.metrics.catalogue import described
+    from talkcli.engine.metrics.catalogue import SYMBOLS, described
 
     rows = list(described())
     if json:
-        return console.answer_json({"metrics": rows})
+        return console.answer_json({"metrics": rows, "symbols": SYMBOLS})
     console.table(("metric", "unit", "better"), [list(row.values())[:3] for row in rows])
     for row in rows:
         console.answer(f"{row['metric']}: {row['definition']}")
+    console.answer(SYMBOLS)

@@ -27,7 +27,7 @@ def run(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """List the installed checkpoints, or import one that a paper's authors published.
+    """List installed checkpoints, or import a published one.
 
     Published checkpoints are pickles: only their tensors are read, no code in them runs. The result is a
     .ckpt for --model everywhere; its licence stays that of its authors.
@@ -87,7 +87,9 @@ def _list(json: bool) -> None:
         if number:
             console.answer("")
         for name, value in row.items():
-            console.answer(f"{name:>11}  {', '.join(value) if isinstance(value, list) else value}")
+            console.answer(
+                f"{name.replace('_', ' '):>11}  {', '.join(value) if isinstance(value, list) else value}"
+            )
 
 
 def _told(path: Path) -> dict[str, Any]:

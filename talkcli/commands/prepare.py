@@ -11,7 +11,7 @@ import typer
 
 from talkcli import console, options
 from talkcli.engine.corpora import CORPORA, Outcome
-from talkcli.engine.errors import BadUsage, pick
+from talkcli.engine.errors import BadUsage, counted, pick
 
 STUDIO = "studio"
 
@@ -43,8 +43,8 @@ def run(
 
     \b
     Examples:
-      talk prepare studio clips/ --set speakers=3 --set takes=2 --jobs 2
-      talk prepare studio clips/ --set speakers=3 --set takes=2 --json
+      talk prepare studio clips/ --set speakers=3 --set takes=2 --set flite=0 --jobs 2
+      talk prepare studio more/ --set speakers=2 --set takes=2 --set flite=0 --json
     """
     pick(corpus, (STUDIO, *CORPORA), "corpus")
     if corpus == STUDIO:
@@ -84,7 +84,7 @@ def _tell(outcomes: list[Outcome], target: Path, json: bool) -> None:
     for reason in dict.fromkeys(outcome.reason for outcome in fates["skipped"]):
         names = [outcome.name for outcome in fates["skipped"] if outcome.reason == reason]
         console.say(f"Skipped, because {reason}: {', '.join(names)}")
-    counts = f"{len(fates['kept'])} new clips, {seconds / 60:.1f} minutes"
+    counts = f"{counted(len(fates['kept']), 'new clips')}, {seconds / 60:.1f} minutes"
     console.say(f"{counts}; {len(fates['skipped'])} skipped, {len(fates['refused'])} refused")
     console.answer(target)
 

@@ -9,7 +9,7 @@ import typer
 
 from talkcli import console, options
 from talkcli.engine.assets import DEFAULT_AVATAR
-from talkcli.engine.errors import BadUsage
+from talkcli.engine.errors import BadUsage, counted
 
 
 def run(
@@ -40,11 +40,11 @@ def run(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Show a motion: a film, pictures, meshes, skins or ARKit weights, by the suffix of --output.
+    """Show a motion as a film, pictures, meshes, skins or weights.
 
-    .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures, which may be transparent; .obj .ply
-    folders of meshes with all that the head wears; .npz the bare head's vertices; .csv as Live Link Face
-    records; .textures a folder of skins that fold and flush.
+    The suffix of --output says which: .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures, which
+    may be transparent; .obj .ply folders of meshes with all that the head wears; .npz the bare head's
+    vertices; .csv as Live Link Face records; .textures a folder of skins that fold and flush.
 
     \b
     Examples:
@@ -96,9 +96,15 @@ def _check(
     if len(motion) > 1 and suffix in options.MESHES:
         raise BadUsage(f"{len(motion)} motions cannot share one {suffix}.", "Write them one by one.")
     if label and len(label) != len(motion):
-        raise BadUsage(f"{len(label)} labels for {len(motion)} motions.", "Give --label once for each.")
+        raise BadUsage(
+            f"{counted(len(label), 'labels')} for {counted(len(motion), 'motions')}.",
+            "Give --label once for each.",
+        )
     if avatar and len(avatar) not in (1, len(motion)):
-        raise BadUsage(f"{len(avatar)} avatars for {len(motion)} motions.", "Give one, or one for each.")
+        raise BadUsage(
+            f"{counted(len(avatar), 'avatars')} for {counted(len(motion), 'motions')}.",
+            "Give one, or one for each.",
+        )
     if audio and suffix not in options.FILMS:
         hint = f"Leave --audio out, or write one of {' '.join(options.FILMS)}."
         raise BadUsage(f"A {suffix} has no sound.", hint)

@@ -33,6 +33,11 @@ def shortened(text: str) -> str:
     return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 100]} ... {text[-90:]}"
 
 
+def counted(count: int, nouns: str) -> str:
+    """A number of things as people say it: `1 clip` of `clips`."""
+    return f"{count} {nouns.removesuffix('s') if count == 1 else nouns}"
+
+
 class BadUsage(TalkError):
     """Options that contradict each other, or an output that exists already."""
 

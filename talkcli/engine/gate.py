@@ -10,7 +10,7 @@ import soundfile
 import torch
 from safetensors import safe_open
 
-from talkcli.engine.errors import BadInput, Untrusted, reading
+from talkcli.engine.errors import BadInput, Untrusted, counted, reading
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.files import fraction_of, load_shapes
 from talkcli.engine.motion import Motion, motion_frames
@@ -42,7 +42,7 @@ def check_together(frames: int, fps: Fraction, seconds: float) -> None:
     """BadInput where so many frames are not the motion of a sound so long."""
     sounding = seconds * float(fps)
     if abs(frames - sounding) > max(MOST_FRAMES_APART, MOST_SHARE_APART * frames):
-        raise BadInput(f"its motion has {frames} frames, its sound lasts {sounding:.1f}.")
+        raise BadInput(f"its motion has {counted(frames, 'frames')}, its sound lasts {sounding:.1f}.")
 
 
 def check_stored(motion: Path, sound: Path, verts: int | None) -> int | None:

@@ -21,7 +21,7 @@ from talkcli.engine.assets import (
     cache_folder,
     sha256,
 )
-from talkcli.engine.errors import TalkError, lacks_memory
+from talkcli.engine.errors import TalkError, counted, lacks_memory
 from talkcli.engine.methods import DEFAULT_PUPIL, METHODS, UNTAUGHT
 
 EXTRAS = {
@@ -105,7 +105,7 @@ def _devices() -> Iterator[Finding]:
     except (ImportError, OSError) as error:
         yield Finding("device", "cpu", "", f"everything; torch does not start: {error}", REINSTALL, True)
         return
-    yield Finding("device", "cpu", f"{torch.get_num_threads()} threads", needed=True)
+    yield Finding("device", "cpu", counted(torch.get_num_threads(), "threads"), needed=True)
     graphics = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     cuda = "A build of torch for CUDA and a driver for the card."
     yield Finding("device", "cuda", ", ".join(graphics), "faster training", cuda)
@@ -170,7 +170,9 @@ def _assets() -> Iterator[Finding]:
     if (clips / "clips.json").is_file():
         count = len(list(clips.rglob("*.wav")))
         index = f"of the index {sha256(clips / 'clips.json')}"
-        yield Finding("asset", "clips/", f"{count} recordings, {_licence(clips)}, SHA-256 {index}")
+        yield Finding(
+            "asset", "clips/", f"{counted(count, 'recordings')}, {_licence(clips)}, SHA-256 {index}"
+        )
 
 
 def _size(path: Path) -> str:

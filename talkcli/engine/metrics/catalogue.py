@@ -11,6 +11,12 @@ from talkcli.engine.metrics import articulation, beats, motion, texture, timing
 
 Kind = Literal["frame", "texture", "clip", "heard", "head", "set"]
 
+SYMBOLS = (
+    "In formulas d = predicted - reference in metres, L the lips, U the upper face, P the neutral face, |.| "
+    "the length over xyz, t frames, i vertices; frames(phone) are the phone's and one on either side."
+)
+"""What the letters of definitions mean."""
+
 
 @dataclass(frozen=True)
 class Metric:

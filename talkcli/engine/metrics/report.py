@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from talkcli.engine.errors import counted
 from talkcli.engine.files import replacing
 from talkcli.engine.metrics.catalogue import ARTICULATION
 from talkcli.engine.metrics.evaluate import Case, Score, evaluate, mouth_and_phones
@@ -85,9 +86,9 @@ class Report:
                 score for scores in self.scores.values() for score in scores if score.metric == each.metric
             )
             score = max(same, key=lambda score: score.clips)
-            events = "" if score.events == "clips" else f"{score.count} {score.events} in "
+            events = "" if score.events == "clips" else f"{counted(score.count, score.events)} in "
             over = "mean over clips" if score.pooled == "clips" else f"over all {score.events}"
-            count = f"{events}{score.clips} clips"
+            count = events + counted(score.clips, "clips")
             yield f"{score.metric}: {score.definition}; {over}; {count}. [{score.source}]"
 
     def dropped(self) -> dict[str, int]:
