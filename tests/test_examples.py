@@ -56,5 +56,9 @@ def test_the_bundled_recording_stands_in_where_there_is_none_of_its_name(
     assert "the bundled one is taken" in said.stderr and [p.name for p in tmp_path.iterdir()] == [
         "hello.motion"
     ]
+    styled = talk(
+        "animate", "hello.wav", "-m", "memorytalker", "--style", "hello.wav", "-o", "in-style.motion"
+    )
+    assert styled.stderr.count("the bundled one is taken") == 2
     for name in ("other.wav", "folder/hello.wav", "hello.mp3"):
         talk("animate", name, "-m", untaught, "-a", bare_face, "-o", "x.motion", code=3)

@@ -17,7 +17,7 @@ from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.methods import open_talker
 from talkcli.engine.metrics.evaluate import Case, evaluate
 from talkcli.engine.motion import Coefficients, Motion, load_motion
-from talkcli.engine.phones import PHONES, load_phones, phones_of
+from talkcli.engine.phones import PHONES, load_phones, phones_of, save_phones
 from talkcli.engine.speech import load_speech
 
 HELLO, HELLO_PHONES = asset("hello.wav"), asset("hello.phones.json")
@@ -149,9 +149,23 @@ def test_words_that_nobody_says_are_doubted_and_named(talker):
     rows = load_phones(HELLO_PHONES)
     told = told_of(talker, speech, HELLO, "hippopotamus elephant umbrella", None, True)
     assert told is not None and told.doubted
-    (note,) = told.notes("hello.wav")
+    note, *_ = told.notes("hello.wav")
     assert told.doubted[0].text in note and note.startswith("hello.wav")
     assert told.phones.seconds <= rows.seconds + 1.0
+
+
+def test_speech_of_which_nothing_is_told_is_heard_and_named(talker, tmp_path):
+    phones, speech, head = load_phones(HELLO_PHONES), load_speech(HELLO), talking_head()
+    save_phones(phones_of([row for row in phones.segments if row[2] < 2.6]), tmp_path / "begun.phones.json")
+    whole = told_of(talker, speech, HELLO, None, HELLO_PHONES, True)
+    begun = told_of(talker, speech, HELLO, None, tmp_path / "begun.phones.json", True)
+    assert whole is not None and not whole.notes("hello.wav")
+    assert begun is not None and len(begun.notes("hello.wav")) == 1
+    assert begun.untold[0] == pytest.approx((2.53, 9.48), abs=0.05)
+    with reading_along(talker, begun):
+        spoken = weights(talker.animate(speech, head))
+    by_ear = weights(talker.animate(speech, head))
+    assert spoken[90:270].std(0).max() > 0.7 * by_ear[90:270].std(0).max()
 
 
 def test_phones_reach_the_motion_through_the_command(talk, tmp_path):

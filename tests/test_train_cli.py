@@ -151,6 +151,8 @@ def test_settings_are_shown_and_can_be_given_back(clips, tmp_path):
     assert values["config"]["ears"][0]["hidden"] == 48 and not (tmp_path / "talk.run").exists()
     (tmp_path / "mine.toml").write_text(shown.stdout)
     again = talk("train", clips, "--print-config", "--config", tmp_path / "mine.toml")
+    as_json = talk("train", clips, "--print-config", "--config", tmp_path / "mine.toml", "--json")
+    assert json.loads(as_json.stdout) == tomllib.loads(again.stdout)
     assert tomllib.loads(again.stdout) == values
 
 

@@ -46,7 +46,7 @@ def run(
     half: Annotated[bool, typer.Option("--half", help="Store large weights in half precision.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of each stage.")] = None,
     print_config: Annotated[
-        bool, typer.Option("--print-config", help="Show what would run, as TOML, and stop.")
+        bool, typer.Option("--print-config", help="Show what would run, as TOML or --json, and stop.")
     ] = False,
     list_settings: Annotated[
         str | None,
@@ -99,7 +99,7 @@ def run(
             half=half,
         )
     if print_config:
-        print(plan)
+        console.answer_json(plan.settings) if json else print(plan)
         return
     for note in plan.notes:
         console.warn(note)

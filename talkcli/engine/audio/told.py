@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from talkcli.engine.audio.alignment import Word, align_words, transcript_of
 from talkcli.engine.audio.ear import CERTAIN, TICKS, Ear, Listened
 from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset, reading
-from talkcli.engine.phones import Phones, checked_phones, load_phones
+from talkcli.engine.phones import SILENCE, Phones, checked_phones, load_phones
 from talkcli.engine.speech import Speech
 
 TEXTGRID = ".textgrid"
@@ -26,6 +27,10 @@ TEXTGRID = ".textgrid"
 CONFIDENT = -3.0
 """Mean logarithm of what an ear thinks of a word's phones, below which the word is doubted: so it is for
 1.6 % of the words that 16 people said, on whom it was chosen, and for 62 % of those that they did not say."""
+
+SHORTEST_UNTOLD = 0.8
+"""Seconds of speech that no word tells, from which on they are told of: of the pauses of 46 people none that
+an ear took for speech was longer than 0.6 s."""
 
 MOST_NAMED = 5
 """Doubted words that a note names."""
@@ -39,21 +44,30 @@ _PAUSES = ("", "sil", "sp", "spn", "<sil>", "<eps>")
 
 @dataclass(frozen=True)
 class Told:
-    """What is said when. Without words, the phones are trusted throughout."""
+    """What is said when."""
 
     phones: Phones
     words: tuple[Word, ...] = ()
     doubted: tuple[Word, ...] = ()
     """Those that the ear does not hear there: it hears for itself meanwhile."""
+    untold: tuple[tuple[float, float], ...] = ()
+    """From second to second there is speech of which nothing is told: the ear hears for itself there too."""
 
     def notes(self, name: str) -> tuple[str, ...]:
         """What people should know about it."""
-        if not self.doubted:
-            return ()
-        some = ", ".join(f"{word.text} ({word.start:.1f} s)" for word in self.doubted[:MOST_NAMED])
-        more = len(self.doubted) - MOST_NAMED
-        rest = f" and {more} more" if more > 0 else ""
-        return (f"{name}: not heard where the words say it: {some}{rest}. There the ear is followed.",)
+        words = [f"{word.text} ({word.start:.1f} s)" for word in self.doubted]
+        spans = [f"{start:.1f} to {end:.1f} s" for start, end in self.untold]
+        doubts = {"not heard where the words say it": words, "speech of which nothing is told": spans}
+        return tuple(
+            f"{name}: {doubt}: {_some(places)}. There the ear is followed."
+            for doubt, places in doubts.items()
+            if places
+        )
+
+
+def _some(places: Sequence[str]) -> str:
+    more = len(places) - MOST_NAMED
+    return ", ".join(places[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def told_of(
@@ -72,7 +86,11 @@ def told_of(
         words = transcript_of(audio, text, alone)
         assert words is not None
         told = Told(*align_words(speech, words, str(audio)))
-    return replace(told, doubted=_doubted(ear, speech, told))
+    device = next(ear.parameters()).device
+    with torch.no_grad():
+        heard = ear.heard_at_ticks(speech.waveform.to(device)).float().cpu()
+    here = told.phones.frames(TICKS, len(heard))
+    return replace(told, doubted=_doubted(told.words, heard, here), untold=_untold(heard, here))
 
 
 def _file_for(audio: Path, phones: Path, alone: bool) -> Path:
@@ -139,7 +157,7 @@ def _phone(label: str) -> str:
 class ToldEar(Ear):
     """An ear that reads along: where it hears another phone than it is told, the two change places, and what
     it is told is at least as sure as silence is; the mean of neighbours lets phones pass into each other. In
-    words that are doubted it hears for itself."""
+    words that are doubted, and where nothing is told of speech, it hears for itself."""
 
     hears_phones = True
 
@@ -155,8 +173,9 @@ class ToldEar(Ear):
         heard = self.ear.listened(waveform, frames, fps)
         told = self.told.phones.frames(fps, frames).to(waveform.device)
         sure = torch.ones(frames, dtype=torch.bool, device=waveform.device)
-        for word in self.told.doubted:
-            sure[round(word.start * fps) : round(word.end * fps)] = False
+        doubts = [*((word.start, word.end) for word in self.told.doubted), *self.told.untold]
+        for start, end in doubts:
+            sure[round(start * fps) : round(end * fps)] = False
 
         def between(start: int, stop: int) -> Float[Tensor, "n phones"]:
             low, high = max(start - 1, 0), min(stop + 1, frames)
@@ -177,16 +196,11 @@ def put_right(
     return torch.where(sure[:, None], right, logits)
 
 
-def _doubted(ear: nn.Module, speech: Speech, told: Told) -> tuple[Word, ...]:
-    """The words that the ear does not hear where they are said to be."""
-    if not told.words:
-        return ()
-    assert isinstance(ear, Ear)
-    device = next(ear.parameters()).device
-    with torch.no_grad():
-        logits = ear.heard_at_ticks(speech.waveform.to(device)).float().cpu()
-    here = told.phones.frames(TICKS, len(logits))
-    near = F.max_pool1d(logits.log_softmax(1).T, 2 * _LATE + 1, stride=1, padding=_LATE).T
+def _doubted(
+    words: Sequence[Word], heard: Float[Tensor, "ticks phones"], here: Int[Tensor, " ticks"]
+) -> tuple[Word, ...]:
+    """The words that an ear does not hear where they are said to be."""
+    near = F.max_pool1d(heard.log_softmax(1).T, 2 * _LATE + 1, stride=1, padding=_LATE).T
     thought = near.gather(1, here[:, None])[:, 0]
 
     def unheard(word: Word) -> bool:
@@ -194,7 +208,22 @@ def _doubted(ear: nn.Module, speech: Speech, told: Told) -> tuple[Word, ...]:
         part = thought[first : max(round(word.end * TICKS), first + 1)]
         return len(part) > 0 and float(part.mean()) < CONFIDENT
 
-    return tuple(word for word in told.words if unheard(word))
+    return tuple(word for word in words if unheard(word))
+
+
+def _untold(
+    heard: Float[Tensor, "ticks phones"], here: Int[Tensor, " ticks"]
+) -> tuple[tuple[float, float], ...]:
+    """Where nothing is told for a while and an ear hears phones most of the time, seconds."""
+    lengths = [(told, len(list(run))) for told, run in groupby(here.tolist())]
+    ends = list(accumulate(length for _, length in lengths))
+    return tuple(
+        ((end - length) / TICKS, end / TICKS)
+        for (told, length), end in zip(lengths, ends, strict=True)
+        if told == SILENCE
+        and length >= SHORTEST_UNTOLD * TICKS
+        and (heard[end - length : end].argmax(1) != SILENCE).float().mean() > 0.5
+    )
 
 
 def reader_of(network: nn.Module) -> tuple[str, Ear]:
