@@ -32,5 +32,5 @@ def test_a_script_tells_what_it_is_and_takes_no_option_for_a_folder(path, tmp_pa
             script.main()
         said = capsys.readouterr()
         assert end.value.code == code and "usage:" in said.out + said.err
-        assert code or " ".join(script.__doc__.split())[:40] in " ".join(said.out.split())
+        assert code or " ".join((script.__doc__ or "-").split())[:40] in " ".join(said.out.split())
     assert not list(tmp_path.iterdir())
