@@ -23,7 +23,6 @@ from typer.testing import CliRunner
 
 from talkcli import __version__
 from talkcli.app import VERBS, app, ended_kindly
-from talkcli.engine.assets import assets_folder
 from talkcli.engine.face.avatar import load_avatar, save_avatar
 from talkcli.engine.metrics.takes import takes_of_audio
 from talkcli.engine.motion import load_motion
@@ -255,38 +254,6 @@ def test_json_is_one_object_and_quiet_is_quiet(talk, hello, bare):
         str(hello.with_suffix(".motion")),
     ]
     assert said.stderr == ""
-
-
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        ("models", 0),
-        ("models list", 0),
-        ("doctor", 0),
-        ("evaluate --list", 0),
-        ("train --list-settings textalker", 0),
-        (f"train {assets_folder() / 'clips'} --print-config", 0),
-        ("train", 2),
-        ("train nowhere", 3),
-        ("prepare studio", 2),
-        ("prepare nothing here", 2),
-        ("animate", 2),
-        ("animate nothing.wav", 3),
-        ("animate nothing.wav --size 3", 2),
-        ("render nothing.motion", 3),
-        ("personalize nothing.wav", 3),
-        ("evaluate nothing.motion nothing.motion", 3),
-        ("models import", 2),
-        ("models export", 2),
-        ("sing", 2),
-    ],
-)
-def test_with_json_every_mode_and_every_failure_is_one_object(words, code, talk, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    told = json.loads(talk(*words.split(), "--json", code=code).stdout)
-    assert isinstance(told, dict)
-    assert not code or code in (told.get("exit"), *(failure["exit"] for failure in told.get("failed", ())))
-    assert not list(tmp_path.iterdir())
 
 
 def test_progress_is_for_terminals_only(talk, hello, bare):
