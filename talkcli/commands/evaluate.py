@@ -78,7 +78,6 @@ def run(
         console.claim(path, overwrite)
     from talkcli.engine.face.avatar import load_avatar
     from talkcli.engine.methods.entrants import entrants
-    from talkcli.engine.metrics.catalogue import SYMBOLS
     from talkcli.engine.metrics.evaluate import select
     from talkcli.engine.metrics.pair import read_regions
     from talkcli.engine.metrics.plots import check_format
@@ -111,11 +110,12 @@ def run(
     if json:
         return console.answer_json({"scores": list(report.rows()), "notes": list(report.notes)})
     console.table(*report.table())
-    for line in (*report.definitions(), SYMBOLS):
+    for line in report.definitions():
         console.answer(line)
     for name, count in report.dropped().items():
-        ends = f"{counted(count, 'frames')} at the end of a longer motion"
-        console.say(f"{name}: {ends} left out: there is nothing to compare with.")
+        console.say(
+            f"{name}: left out, for a motion went on beyond its reference: {counted(count, 'frames')}"
+        )
 
 
 def _list(json: bool) -> None:

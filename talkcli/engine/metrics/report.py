@@ -14,7 +14,7 @@ from typing import Any
 
 from talkcli.engine.errors import counted
 from talkcli.engine.files import replacing
-from talkcli.engine.metrics.catalogue import ARTICULATION
+from talkcli.engine.metrics.catalogue import ARTICULATION, SYMBOLS
 from talkcli.engine.metrics.evaluate import Case, Score, evaluate, mouth_and_phones
 from talkcli.engine.metrics.pair import Regions
 from talkcli.engine.metrics.plots import MOST_TRACES, Trace, save_plot
@@ -80,7 +80,7 @@ class Report:
         return ["metric", *by_id, *(["reference"] if has_reference else [])], rows
 
     def definitions(self) -> Iterator[str]:
-        """What each metric is, and over how much it was pooled."""
+        """What each metric is, and over how much it was pooled; then what the letters mean."""
         for each in next(iter(self.scores.values())):
             same = (
                 score for scores in self.scores.values() for score in scores if score.metric == each.metric
@@ -90,6 +90,7 @@ class Report:
             over = "mean over clips" if score.pooled == "clips" else f"over all {score.events}"
             count = events + counted(score.clips, "clips")
             yield f"{score.metric}: {score.definition}; {over}; {count}. [{score.source}]"
+        yield SYMBOLS
 
     def dropped(self) -> dict[str, int]:
         """Frames at the ends of a system's longer motions that had no counterpart."""
