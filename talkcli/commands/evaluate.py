@@ -113,9 +113,7 @@ def run(
     for line in report.definitions():
         console.answer(line)
     for name, count in report.dropped().items():
-        console.say(
-            f"{name}: left out, for a motion went on beyond its reference: {counted(count, 'frames')}"
-        )
+        console.say(f"{name}: left out, for a motion outlasts its reference: {counted(count, 'frames')}")
 
 
 def _list(json: bool) -> None:
