@@ -141,6 +141,12 @@ class Many:
     one: Short | Long = Long()
 
 
+def test_a_setting_of_one_kind_becomes_another_by_a_table_of_that_kind():
+    many = Many(one=Short(5))
+    assert with_values(many, {"one": {"kind": "long", "depth": 3}}).one == Long(3)
+    assert with_values(many, {"one": {"kind": "short"}}).one == with_values(many, {"one": {}}).one == Short(5)
+
+
 def test_a_field_of_several_kinds_is_read_by_its_kind():
     from dataclasses import asdict
 

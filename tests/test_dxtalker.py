@@ -19,8 +19,8 @@ from talkcli.engine.methods.dxtalker.config import DxTalkerConfig, FlowSampling
 from talkcli.engine.methods.dxtalker.face_vector import (
     FaceLayout,
     FaceParts,
-    at_rest,
     motion_tracks,
+    resting,
     vectors_of,
 )
 from talkcli.engine.methods.dxtalker.hearing import Streams
@@ -117,8 +117,8 @@ def test_a_motion_is_its_vectors_and_the_vectors_are_the_motion(tmp_path):
         read.codes.detail, normal(6, 5, 6)
     )
     torch.testing.assert_close(read.codes.identity, normal(5, 5, 4))
-    torch.testing.assert_close(at_rest(avatar, layout)[:4], avatar.identity)
-    assert not at_rest(avatar, layout)[4:].any()
+    torch.testing.assert_close(resting(avatar.identity, layout)[:4], avatar.identity)
+    assert not resting(avatar.identity, layout)[4:].any()
 
 
 def test_a_motion_that_lacks_what_the_model_moves_is_refused():

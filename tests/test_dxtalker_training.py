@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from talkcli.engine.audio.affect import AffectEar
 from talkcli.engine.clips import Clip, ClipSet, Contents, lay_out, save_clip, save_contents
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import save_avatar
 from talkcli.engine.face.rigs import load_rig, talking_head
 from talkcli.engine.generation.flow import between
@@ -115,6 +115,24 @@ def test_an_example_is_the_difference_from_the_first_frame_of_its_clip_over_its_
     torch.testing.assert_close(talker.mean[nod], delta.mean())
     still = layout.part("jaw")
     assert not talker.deviation[still].any() and not target[:, still].any()
+
+
+def test_from_rest_a_face_shows_the_mood_that_its_first_frame_would_give_away(clips):
+    smile = TINY.layout.part("expression").start + NAMES.index("mouthSmileLeft")
+    found = {}
+    for rested in (0.0, 0.5, 1.0):
+        talker = untaught()
+        _, cut = cutting(talker, clips, rested=rested)
+        examples = [cut(clips, 1, dice(number)) for number in range(30)]
+        shares = [float(bool(example.reference.any())) for example in examples]
+        found[rested] = sum(shares) / 30, float(talker.mean[smile]), float(talker.deviation[smile])
+        for example in examples[:3]:
+            restored = talker.restored(example.target, example.reference)[:, smile]
+            torch.testing.assert_close(restored, torch.full((20,), 0.5))
+    assert found[0.0] == (1.0, 0.0, 0.0) and found[1.0] == pytest.approx((0.0, 0.25, 0.25))
+    assert found[0.5][0] == pytest.approx(0.5, abs=0.3) and found[0.5][1] == pytest.approx(0.125)
+    with pytest.raises(BadUsage, match="rested cannot be 2"):
+        METHOD.stages["flow"](TINY, rested=2.0)
 
 
 def test_statistics_are_learnt_once_so_that_a_taught_model_keeps_its_own(clips):

@@ -34,7 +34,9 @@ def with_values(config: _Config, values: Mapping[str, Any]) -> _Config:
     for name, value in values.items():
         pick(name, fields, "setting")
         now = getattr(config, name)
-        if dataclasses.is_dataclass(now) and isinstance(value, Mapping):
+        several, kind = len(_dataclasses(hints[name])) > 1, getattr(now, "kind", None)
+        of_another = several and isinstance(value, Mapping) and value.get("kind", kind) != kind
+        if dataclasses.is_dataclass(now) and isinstance(value, Mapping) and not of_another:
             changed[name] = with_values(now, value)
         elif isinstance(now, tuple) and isinstance(value, Mapping):
             changed[name] = _renewed(now, value, name)

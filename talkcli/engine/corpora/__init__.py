@@ -21,6 +21,7 @@ CORPORA = {
     "vocaset": "talkcli.engine.corpora.vocaset",
     "biwi": "talkcli.engine.corpora.biwi",
     "textalk4d": "talkcli.engine.corpora.textalk4d",
+    "talking3d": "talkcli.engine.corpora.talking3d",
 }
 """Each module has CORPUS, a value."""
 

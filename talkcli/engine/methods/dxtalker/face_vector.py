@@ -68,10 +68,10 @@ def scaled(delta: Float[Tensor, "*batch dims"], deviation: Float[Tensor, " dims"
     return torch.where(deviation > 0, delta / deviation.clamp(min=1e-12), 0.0)
 
 
-def at_rest(avatar: Avatar, layout: FaceLayout) -> Float[Tensor, " dims"]:
-    """The vector of an avatar that does nothing: its identity and no more."""
+def resting(identity: Float[Tensor, " n_identity"], layout: FaceLayout) -> Float[Tensor, " dims"]:
+    """The vector of somebody who does nothing: who they are and no more."""
     rest = torch.zeros(layout.dims)
-    rest[layout.part("identity")] = _fitted(identity_of(avatar), layout.identity)
+    rest[layout.part("identity")] = _fitted(identity, layout.identity)
     return rest
 
 

@@ -18,13 +18,13 @@ from talkcli.engine.audio.emotion2vec import Emotion2vecConfig
 from talkcli.engine.audio.intonation import intonation
 from talkcli.engine.audio.wav2vec import WavlmConfig
 from talkcli.engine.clips import ClipSet, Example
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.mouth_motion import attention_to, gap_of, importance, principal_motions, projected
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.generation.flow import between
 from talkcli.engine.methods.dxtalker.anchors import anchored_noise
 from talkcli.engine.methods.dxtalker.config import TIMES, DxTalkerConfig
-from talkcli.engine.methods.dxtalker.face_vector import identity_of, scaled, vectors_of
+from talkcli.engine.methods.dxtalker.face_vector import identity_of, resting, scaled, vectors_of
 from talkcli.engine.methods.dxtalker.heard_clips import HeardClips
 from talkcli.engine.methods.dxtalker.hearing import Streams, anchors_of
 from talkcli.engine.methods.dxtalker.talker import DxTalker
@@ -62,7 +62,7 @@ class FlowExample(TensorStruct):
 
     streams: Streams
     reference: Float[Tensor, "*batch dims"]
-    """The first frame of the whole clip."""
+    """The first frame of the whole clip, or the person at rest."""
     target: Float[Tensor, "*batch frames dims"]
     """Normalised."""
     noise: Float[Tensor, "*batch frames dims"]
@@ -135,6 +135,7 @@ def flow(
     mishear: float = 0.0,
     stress: float = 0.0,
     mouth: float = 0.0,
+    rested: float = 0.0,
     wavlm: str = "",
     emotion2vec: str = "",
 ) -> Stage[DxTalker, FlowExample]:
@@ -143,18 +144,21 @@ def flow(
     `excerpt`: frames of an example, 0 for a whole window; `views`: other rooms in which each clip is heard
     beforehand; `mishear`: by how much what is heard errs at most (standard deviation of logits); `stress`:
     power of how much more frames of shut lips count; `mouth`: weight of the error that is seen at the mouth;
-    `wavlm` and `emotion2vec`: the folder and the file of the pretrained ears.
+    `rested`: share of examples whose reference is the person at rest and not the clip's first frame, which
+    gives their mood away; `wavlm` and `emotion2vec`: the folder and the file of the pretrained ears.
     """
+    if not 0 <= rested <= 1:
+        raise BadUsage(f"Setting rested cannot be {rested}.", "Give 0 to 1.")
 
     def begin(network: DxTalker, clips: ClipSet, generator: torch.Generator) -> Example[FlowExample]:
         if wavlm:
             take_pretrained(network, Path(wavlm))
         if emotion2vec:
             network.hearing.take_emotion2vec(Path(emotion2vec))
-        learn_statistics(network, clips)
+        learn_statistics(network, clips, rested)
         heard = HeardClips(network.hearing, clips, views)
         seen = mouth_views(network, clips) if mouth else None
-        return flow_examples(network, clips, heard, excerpt, mishear, stress, seen)
+        return flow_examples(network, clips, heard, excerpt, mishear, stress, rested, seen)
 
     def losses(network: DxTalker, batch: FlowExample, generator: torch.Generator) -> Losses:
         return flow_losses(network, batch, generator, mouth)
@@ -199,6 +203,7 @@ def flow_examples(
     excerpt: int,
     mishear: float,
     stress: float,
+    rested: float,
     seen: Float[Tensor, "dims views"] | None,
 ) -> Example[FlowExample]:
     """Random stretches; options: see `flow`."""
@@ -219,10 +224,13 @@ def flow_examples(
         weight = torch.ones(stop - start)
         if gap is not None:
             weight = attention_to(vectors[start:stop, layout.part("expression")] @ gap) ** stress
-        origin = torch.zeros(layout.dims) if config.absolute else vectors[0]
+        reference = vectors[0]
+        if float(torch.rand((), generator=generator)) < rested:
+            reference = resting(people[clips.speaker(index)], layout)
+        origin = torch.zeros(layout.dims) if config.absolute else reference
         return FlowExample(
             streams,
-            vectors[0],
+            reference,
             scaled(vectors[start:stop] - origin - mean, deviation),
             anchored_noise(anchors, start, stop, layout.dims, seed),
             torch.tensor(stop - start),
@@ -252,30 +260,47 @@ def clip_vectors(
 
 
 @torch.no_grad()
-def learn_statistics(network: DxTalker, clips: ClipSet) -> None:
-    """mu and sigma of the differences and of the reference frames into a network that has none yet."""
+def learn_statistics(network: DxTalker, clips: ClipSet, rested: float = 0.0) -> None:
+    """mu and sigma of the differences and of the reference frames into a network that has none yet.
+
+    `rested` of them are people at rest; the others first frames of clips.
+    """
     if network.taught:
         return
     config, people = network.config, identities(clips)
-    sums, squares = torch.zeros(2, config.layout.dims, dtype=torch.float64)
-    count, references = 0, []
+    deltas, references = Moments(config.layout.dims), Moments(config.layout.dims)
     for index in range(len(clips)):
-        vectors = clip_vectors(clips, index, people, config).double()
-        references.append(vectors[0])
-        delta = vectors if config.absolute else vectors - vectors[0]
-        sums, squares, count = sums + delta.sum(0), squares + delta.square().sum(0), count + len(delta)
-    mean = sums / count
-    network.mean.copy_(mean)
-    network.deviation.copy_(deviation_of(squares / count - mean**2))
-    first = torch.stack(references)
-    network.reference_mean.copy_(first.mean(0))
-    network.reference_deviation.copy_(deviation_of(first.var(0, correction=0)))
+        vectors = clip_vectors(clips, index, people, config)
+        rest = resting(people[clips.speaker(index)], config.layout)
+        for reference, share in ((vectors[0], 1 - rested), (rest, rested)):
+            deltas.add(vectors if config.absolute else vectors - reference, share)
+            references.add(reference[None], share)
+    for moments, name in ((deltas, ""), (references, "reference_")):
+        network.get_buffer(f"{name}mean").copy_(moments.mean)
+        network.get_buffer(f"{name}deviation").copy_(moments.deviation)
     network.taught.fill_(True)
 
 
-def deviation_of(variance: Float[Tensor, " dims"]) -> Float[Tensor, " dims"]:
-    """Its root; 0 where it is no more than what rounding leaves."""
-    return torch.where(variance > LEAST_VARIANCE, variance.clamp(min=0).sqrt(), 0.0)
+class Moments:
+    """Mean and deviation of rows that come a few at a time, in double precision."""
+
+    def __init__(self, dims: int) -> None:
+        self._sums = torch.zeros(3, dims, dtype=torch.float64)
+
+    def add(self, rows: Float[Tensor, "n dims"], share: float) -> None:
+        """Rows that count as so many each."""
+        powers = (torch.ones_like(rows), rows, rows.double().square())
+        self._sums += share * torch.stack([power.double().sum(0) for power in powers])
+
+    @property
+    def mean(self) -> Float[Tensor, " dims"]:
+        return self._sums[1] / self._sums[0]
+
+    @property
+    def deviation(self) -> Float[Tensor, " dims"]:
+        """0 where it is no more than what rounding leaves."""
+        variance = self._sums[2] / self._sums[0] - self.mean**2
+        return torch.where(variance > LEAST_VARIANCE, variance.clamp(min=0).sqrt(), 0.0)
 
 
 def mouth_views(network: DxTalker, clips: ClipSet) -> Float[Tensor, "dims views"]:

@@ -22,7 +22,7 @@ from talkcli.engine.generation.guidance import guide
 from talkcli.engine.generation.windows import blend, spans
 from talkcli.engine.methods.dxtalker.anchors import anchored_noise
 from talkcli.engine.methods.dxtalker.config import DxTalkerConfig, FlowSampling
-from talkcli.engine.methods.dxtalker.face_vector import at_rest, motion_tracks, scaled
+from talkcli.engine.methods.dxtalker.face_vector import identity_of, motion_tracks, resting, scaled
 from talkcli.engine.methods.dxtalker.hearing import HeardStreams, StreamHearing, Streams, anchors_of
 from talkcli.engine.methods.dxtalker.smoothing import smoothed_vectors
 from talkcli.engine.methods.dxtalker.velocity import Condition, VelocityNetwork
@@ -103,7 +103,7 @@ class DxTalker(Talker):
         def noise(start: int, stop: int) -> Float[Tensor, "frames dims"]:
             return warmth * anchored_noise(anchors, start, stop, layout.dims, seed)
 
-        reference = at_rest(avatar, layout).to(device)
+        reference = resting(identity_of(avatar), layout).to(device)
         windows = self._windows(heard, noise, reference, frames, progress)
         drawn = blend(lambda start, stop: next(windows)[None], frames, config.window, config.overlap)[0]
         vectors = self.restored(drawn.to(device), reference).cpu()

@@ -1,0 +1,125 @@
+"""3DTalking, the data of 3DXTalker (2026): six corpora as FLAME and EMOCA codes, 25 frames a second.
+
+trainset/V2-MEAD/V2-M003-angry-00001/    one folder a clip; those of a folder named `test...` test
+audio.wav                                16 kHz, begins with frame 0
+shapecode.npy [frames, 100]  expcode.npy [frames, 50]  posecode.npy [frames, 6]: head, jaw, axis-angle
+detailcode.npy [frames, 128]
+
+What else lies there (envelope, texture, camera, light, picture) is not needed; metadata.pkl is not opened.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.clips import Clip
+from talkcli.engine.corpora.corpus import Corpus
+from talkcli.engine.corpora.foreign import load_array
+from talkcli.engine.editing.moods import MOODS
+from talkcli.engine.errors import BadInput, MissingAsset, reading
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.rigs import RIGS, load_rig
+from talkcli.engine.motion import Coefficients, FrameCodes, Head, Motion
+from talkcli.engine.speech import load_speech
+
+FLAME_RIG = "flame"
+_FPS = Fraction(25)
+_NEEDED = ("audio.wav", "shapecode.npy", "expcode.npy", "posecode.npy", "detailcode.npy")
+_OTHER_WORDS = {
+    "anger": "angry", "disgust": "disgusted", "fear": "afraid", "fearful": "afraid", "surprise": "surprised",
+    "happiness": "happy", "sadness": "sad", "calm": "neutral",
+}  # fmt: skip
+"""Of MEAD and RAVDESS, for our MOODS."""
+
+
+def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
+    """Every clip: `V2-M003/angry-00001`, and how to get it."""
+    if FLAME_RIG not in RIGS:
+        raise MissingAsset(
+            "Clips of 3DTalking move FLAME, and it is not installed.",
+            "This version cannot install it: FLAME is its authors' to give.",
+        )
+    paths = sorted(path.parent for path in folder.rglob("expcode.npy"))
+    first: dict[str, Path] = {}
+    clips: dict[str, Callable[[], Clip]] = {}
+    for path in paths:
+        speaker, take = _named(path.name)
+        first.setdefault(speaker, path)
+        split = "test-" if _is_test(path.relative_to(folder)) else ""
+        clips[f"{speaker}/{split}{take}"] = functools.partial(_clip, path, first[speaker], speaker)
+    return clips
+
+
+def _named(folder: str) -> tuple[str, str]:
+    """Corpus and person, and the rest of a clip's name."""
+    parts = folder.split("-")
+    return "-".join(parts[:2]), "-".join(parts[2:]) or "0"
+
+
+def _is_test(path: Path) -> bool:
+    return any("test" in part.lower() for part in path.parts[:-1])
+
+
+def _split_of(name: str) -> str:
+    return "test" if name.split("/")[1].startswith("test-") else "train"
+
+
+def _clip(folder: Path, first: Path, speaker: str) -> Clip:
+    missing = [name for name in _NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise BadInput(f"{folder} lacks {', '.join(missing)}.", "Fetch it again.")
+    model = load_rig(FLAME_RIG)
+    shape, expression, pose, detail = (
+        _codes(folder / name, most)
+        for name, most in zip(_NEEDED[1:], (len(model.identity), len(model.shapes), 6, None), strict=True)
+    )
+    if pose.shape[1] != 6:
+        raise BadInput(f"{folder}/posecode.npy has {pose.shape[1]} numbers a frame, not 6.")
+    identity = _codes(first / _NEEDED[1], len(model.identity)).mean(0)
+    frames = min(map(len, (shape, expression, pose, detail)))
+    mood = _mood(folder.name)
+    motion = Motion(
+        _FPS,
+        Coefficients(expression[:frames], pose[:frames, 3:], FLAME_RIG),
+        Head(pose[:frames, :3], torch.zeros(frames, 3)),
+        codes=FrameCodes(shape[:frames] - identity, detail[:frames]),
+        provenance={} if mood is None else {"mood": mood},
+    )
+    lips = model.topology.regions["lips"]
+    avatar = Avatar(speaker, model.neutral(identity), model.topology.faces, lips, FLAME_RIG, identity)
+    return Clip(load_speech(folder / _NEEDED[0]), motion, avatar)
+
+
+def _codes(path: Path, most: int | None) -> Float[Tensor, "frames numbers"]:
+    """Codes of every frame. BadInput where they are none, or more a frame than FLAME has."""
+    with reading(path, "codes, [frames, numbers]"):
+        codes = torch.from_numpy(np.array(load_array(path), np.float32))
+        if codes.ndim != 2 or not codes.shape[1]:
+            raise ValueError(f"it is {tuple(codes.shape)}")
+    if most is not None and codes.shape[1] > most:
+        raise BadInput(f"{path} has {codes.shape[1]} numbers a frame, the rig {FLAME_RIG} {most}.")
+    return codes
+
+
+def _mood(folder: str) -> str | None:
+    """The mood that a clip is named for."""
+    words = (_OTHER_WORDS.get(word, word) for word in folder.lower().split("-"))
+    return next((word for word in words if word in MOODS), None)
+
+
+CORPUS = Corpus(
+    name="talking3d",
+    source="3DTalking (EngineeringAI-LAB)",
+    licence="those of GRID, RAVDESS, MEAD, VoxCeleb2, HDTF and CelebV-HQ, and FLAME's and EMOCA's",
+    splits=("train", "test"),
+    read=_read,
+    split_of=_split_of,
+)
