@@ -82,18 +82,21 @@ def ended_kindly() -> Iterator[None]:
     try:
         yield
         check_interruption()
+    except Exception:
+        check_interruption()  # whatever it broke
+        raise
     finally:
         forget_interruption()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
-_LOSING = ("llvmlite.", "soundfile")
-"""Modules whose callbacks from C lose what is raised in them."""
+_LOSING = ("llvmlite.", "soundfile", "importlib._bootstrap", "_frozen_importlib")
+"""Modules that lose what is raised in them, in callbacks from C, or that leave half a module behind."""
 
 
 def _unwind(number: int, frame: FrameType | None) -> None:
-    """Raise what ends the program; inside callbacks that would lose it, and say so, try again later."""
+    """Raise what ends the program; where it would be lost, and say so, try again later."""
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith(_LOSING):
             timer = threading.Timer(0.05, os.kill, (os.getpid(), number))

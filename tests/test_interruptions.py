@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from talkcli.app import ended_kindly
 from talkcli.engine import errors
 from talkcli.engine.errors import reading
 
@@ -94,3 +95,39 @@ def test_a_reader_that_is_gone_ends_the_program_in_silence(tmp_path):
     done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, env=environment)
     os.close(writing)
     assert done.returncode == 128 + signal.SIGPIPE and not done.stderr
+
+
+RUNG = """
+import os, sys
+from talkcli.__main__ import main
+
+module, how = sys.argv[1], int(sys.argv[2])
+sys.argv = ["talk", "models"]
+
+class Bell:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), how)
+
+sys.meta_path.insert(0, Bell())
+main()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["talkcli.app", "typer", "talkcli.commands.doctor", "torch"])
+def test_a_signal_while_a_module_is_imported_ends_the_program_without_a_traceback(module, how, tmp_path):
+    (tmp_path / "rung.py").write_text(RUNG)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    words = [sys.executable, tmp_path / "rung.py", module, str(int(how))]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert done.returncode == 128 + how, done.stderr
+    assert done.stdout == "" and done.stderr == ("error: Interrupted.\n" if how == signal.SIGINT else "")
+
+
+def test_what_an_interruption_broke_is_no_fault_of_its_own():
+    with pytest.raises(KeyboardInterrupt), ended_kindly():
+        with contextlib.suppress(KeyboardInterrupt):  # lost
+            signal.raise_signal(signal.SIGINT)
+        raise ImportError("half a module")
