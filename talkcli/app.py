@@ -31,7 +31,9 @@ from talkcli.engine.errors import (
     lacks_memory,
 )
 
-VERBS = ("animate", "render", "personalize", "prepare", "train", "evaluate", "models", "doctor")
+VERBS = (
+    "animate", "render", "emote", "pose", "personalize", "prepare", "train", "evaluate", "models", "doctor",
+)  # fmt: skip
 """In the order of --help; each is talkcli/commands/VERB.py with `run`, whose docstring is its help."""
 
 INTERRUPTED = 130

@@ -145,6 +145,10 @@ PhonesFile = Annotated[
     Path | None,
     typer.Option("--phones", metavar="PATH", help="Which phone is said when: .phones.json or TextGrid."),
 ]
+Emotion = Annotated[
+    str | None,
+    typer.Option("--emotion", metavar="MOODS", help="As in talk emote: happy:0.7, sad:strong@0-2,fear@3-."),
+]
 Strength = Annotated[float, typer.Option("--strength", help="Of the mouth: 0.8 is calmer, 1.2 livelier.")]
 Smooth = Annotated[float, typer.Option("--smooth", metavar="MS", help="Average the speaking over so long.")]
 Offset = Annotated[

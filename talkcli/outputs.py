@@ -50,6 +50,17 @@ class Batch:
                 )
 
 
+def claim_motion(
+    output: Path, background: str, audio: Path | None, overwrite: bool, inputs: Iterable[Path]
+) -> None:
+    """Refuse what cannot or must not be written of one edited motion, a .motion or a form that shows it."""
+    suffix = options.known_format(output, background, also=(MOTION,))
+    if audio and suffix not in options.FILMS:
+        hint = f"Leave --audio out, or write one of {' '.join(options.FILMS)}."
+        raise BadUsage(f"A {suffix} has no sound.", hint)
+    console.claim(output, overwrite, inputs, folder=suffix in options.FOLDERS)
+
+
 def batch_of(audio: Sequence[Path], output: Path | None, formats: str | None = None) -> Batch:
     """What becomes what.
 

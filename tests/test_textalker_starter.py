@@ -11,7 +11,7 @@ from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput, BadUsage
-from talkcli.engine.face.acting import folds_of, painted, skin_ratios, worn_textures
+from talkcli.engine.face.acting import folds_of, painted, skin_ratios
 from talkcli.engine.face.avatar import Avatar, save_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import offsets
@@ -27,6 +27,7 @@ from talkcli.engine.methods.textalker.factors import Factors
 from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps
 from talkcli.engine.methods.textalker.speech_windows import along
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker, TexTalkerConfig
+from talkcli.engine.metrics.texture import worn_textures
 from talkcli.engine.motion import Coefficients, Folds, Shapes, Textures, ratios
 from talkcli.engine.scans import TEXTALK4D_UNIT
 from talkcli.engine.speech import Speech

@@ -8,11 +8,10 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import worn_textures
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.metrics.evaluate import Case, evaluate
-from talkcli.engine.metrics.texture import BEST, SIDE_TEXELS, SkinPair, psnr, ssim, worn_chunks
+from talkcli.engine.metrics.texture import BEST, SIDE_TEXELS, SkinPair, psnr, ssim, worn_chunks, worn_textures
 from talkcli.engine.motion import Coefficients, Motion, Textures, Vertices
 
 EVERYWHERE = torch.ones(SIDE_TEXELS, SIDE_TEXELS, dtype=torch.bool)

@@ -26,6 +26,7 @@ def run(
     channel: options.Channel = "mix",
     text: options.Text = None,
     phones: options.PhonesFile = None,
+    emotion: options.Emotion = None,
     strength: options.Strength = 1.0,
     smooth: options.Smooth = 0.0,
     offset: options.Offset = 0.0,
@@ -73,7 +74,9 @@ def run(
         from talkcli.engine.audio.told import reader_of, told_of
         from talkcli.engine.config import parse_settings
         from talkcli.engine.editing.dials import Dials
+        from talkcli.engine.editing.emote import check_moods
         from talkcli.engine.editing.life import unmoved
+        from talkcli.engine.editing.mood_schedule import parse_moods
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.captured import model_for, styled, unused_manner
@@ -82,6 +85,7 @@ def run(
         from talkcli.engine.sound import called, seekable
         from talkcli.engine.speech import load_speech
 
+        moods = parse_moods(emotion) if emotion is not None else ()
         dials = Dials(strength, smooth, offset, 0.0 if no_life else life, head, gaze, blinks)
         person = load_avatar(face)
         talker = open_talker(model or model_for(person), device)
@@ -91,6 +95,7 @@ def run(
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
     shot = Shot(camera, size, background, renderer, quality=quality)
     check_outputs(batch.outputs, talker, person, shot)
+    check_moods(person, moods)
     console.get_renderer_ready(batch.outputs, renderer)
     if styles:
         with console.step("Taking the style over"):
@@ -99,7 +104,7 @@ def run(
     warnings = [words for words in (unused_manner(talker, person), idle) if words]
     for warning in warnings:
         console.warn(warning)
-    speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)
+    speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials, moods=moods)
     tell = partial(told_of, talker, text=text, phones=phones, alone=len(batch.tasks) == 1)
 
     def animate(task: Task) -> dict[str, Any]:

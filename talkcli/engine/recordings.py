@@ -12,6 +12,12 @@ FILM_SUFFIXES = (
 )  # fmt: skip
 
 
+def recording_beside(file: Path) -> Path | None:
+    """The recording that a file was made from: the sound of the same name beside it, where there is one."""
+    sounds = (file.with_suffix(suffix) for suffix in SOUND_SUFFIXES)
+    return next((path for path in sounds if path.is_file()), None)
+
+
 def recordings_in(folder: Path) -> list[Path]:
     """The files of a folder that are recordings by their suffix, by name.
 

@@ -13,20 +13,17 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import pad
 
 from talkcli.engine.editing.blinks import blinks
 from talkcli.engine.editing.glances import far_glances, fixations, gaze, look_weights
 from talkcli.engine.editing.head_movement import brow_raises, head_turns
 from talkcli.engine.editing.prosody import prosody_of
-from talkcli.engine.face.acting import painted, rig_folds, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.geometry import check_moves
-from talkcli.engine.face.look import FULL
+from talkcli.engine.face.overlay import overlaid
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.face.rotations import matrix
-from talkcli.engine.motion import Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices
+from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.speech import Speech
 
 STEADIED = 12.0
@@ -84,8 +81,7 @@ def with_life(
         look = look + _steadied(head)
     lids = blinks(prosody, far_glances(rests), frames, fps, seed, amounts.blinks)
     weights = torch.stack([lids, lids, *brows, *look_weights(look)], 1)
-    face, texture = _added(motion.face, weights, avatar), _folded(motion.texture, weights, avatar)
-    return dataclasses.replace(motion, face=face, head=head, texture=texture)
+    return dataclasses.replace(_added(motion, weights, avatar), head=head)
 
 
 def _steadied(head: Head) -> Float[Tensor, "frames 2"]:
@@ -112,49 +108,15 @@ def _options(names: Sequence[str]) -> str:
     return f"{' and '.join(f'--{name}' for name in names)} {'do' if len(names) > 1 else 'does'} nothing"
 
 
-def _added(face: object, weights: Float[Tensor, "frames shapes"], avatar: Avatar):
-    """The face track with SHAPES moved too, as far as the avatar's rig has them."""
+def _added(motion: Motion, weights: Float[Tensor, "frames life"], avatar: Avatar) -> Motion:
+    """The motion with SHAPES moved too, as far as the avatar's rig has them."""
     rig = rigged(avatar)
     if rig is None:
-        return face
-    weights, names = _available(weights, rig.model)
-    columns = rig.model.columns(names)
-    basis = rig.shapes[columns]
-    match face:
-        case Shapes():
-            return Shapes(torch.cat([face.weights, weights], 1), torch.cat([face.basis, basis]))
-        case Coefficients():
-            expression = pad(face.expression, (0, len(rig.shapes) - face.expression.shape[1]))
-            expression[:, columns] = (expression[:, columns] + weights).clamp(0, 1)
-            return dataclasses.replace(face, expression=expression)
-        case Vertices():
-            offsets = (weights @ basis.flatten(1)).unflatten(1, (-1, 3))
-            return dataclasses.replace(face, offsets=face.offsets + offsets)
-        case _:
-            return face
-
-
-def _folded(
-    texture: Textures | Folds | None, weights: Float[Tensor, "frames shapes"], avatar: Avatar
-) -> Textures | Folds | None:
-    """A skin that changes, changed by SHAPES as well, as the rig's own skin is."""
-    rig, wrinkles = rigged(avatar), wrinkles_of(avatar)
-    if texture is None or rig is None or wrinkles is None:
-        return texture
-    folds = rig_folds(rig.model.spread(*_available(weights, rig.model)), wrinkles)
-    if isinstance(texture, Folds):
-        return Folds((texture.weights + folds.weights).clamp(max=FULL))
-    more = painted(folds, wrinkles, texture.basis.shape[2])
-    columns = more.weights.any(0)
-    return Textures(
-        torch.cat([texture.weights, more.weights[:, columns]], 1),
-        torch.cat([texture.basis, more.basis[columns]]),
-    )
-
-
-def _available(
-    weights: Float[Tensor, "frames shapes"], model: FaceModel
-) -> tuple[Float[Tensor, "frames available"], list[str]]:
-    """The columns of SHAPES that a rig has, and their names."""
-    present = [name in model.shape_names for name in SHAPES]
-    return weights[:, present], [name for name, here in zip(SHAPES, present, strict=True) if here]
+        return motion
+    present = [name in rig.model.shape_names for name in SHAPES]
+    names = [name for name, here in zip(SHAPES, present, strict=True) if here]
+    motion = overlaid(motion, rig.model.spread(weights[:, present], names), avatar, rig)
+    if isinstance(motion.face, Coefficients):
+        expression, columns = motion.face.expression, rig.model.columns(names)
+        expression[:, columns] = expression[:, columns].clamp(0, 1)
+    return motion

@@ -1,17 +1,21 @@
-"""Moods: what a feeling does to a face and a head, apart from what it does to a voice."""
+"""Moods: what a feeling does to a face and a head, apart from what it does to a voice; their words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from talkcli.engine.errors import BadUsage, pick
+
 
 @dataclass(frozen=True)
 class Mood:
-    """What a feeling does at full intensity."""
+    """What a feeling does at level 1."""
 
     face: Mapping[str, float] = field(default_factory=dict)
     """Weights added to the rig's shapes; a name without its side stands for both."""
+    idle: Mapping[str, float] = field(default_factory=dict)
+    """Weights added besides while nobody speaks: a jaw that drops."""
     opening: float = 1.0
     """Factor on how far the mouth opens."""
     head: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -20,31 +24,107 @@ class Mood:
     """Factor on head movement."""
 
 
+NEUTRAL_MOOD = "neutral"
+
 MOODS: Mapping[str, Mood] = {
-    "neutral": Mood(),
+    NEUTRAL_MOOD: Mood(),
+    "angry": Mood(
+        {"browDown": 0.8, "eyeSquint": 0.3, "eyeWide": 0.3, "noseSneer": 0.22, "cheekSquint": 0.1,
+         "jawForward": 0.2, "mouthFrown": 0.2, "mouthPress": 0.3},
+        {"mouthPress": 0.2, "mouthShrugLower": 0.12},
+        opening=1.15, head=(3, 0, 0), movement=1.4,
+    ),
+    "contempt": Mood(
+        {"mouthSmileLeft": 0.35, "mouthDimpleLeft": 0.6, "cheekSquintLeft": 0.3, "mouthUpperUpLeft": 0.12,
+         "noseSneerLeft": 0.2, "browOuterUpLeft": 0.35, "browDownRight": 0.28, "eyeSquint": 0.3,
+         "mouthFrownRight": 0.12},
+        {"mouthPressLeft": 0.3},
+        opening=0.9, head=(-3, 4, 2), movement=0.8,
+    ),
+    "disgust": Mood(
+        {"noseSneer": 0.62, "browDown": 0.28, "cheekSquint": 0.38, "eyeSquint": 0.34, "mouthFrown": 0.28,
+         "mouthUpperUp": 0.15},
+        {"mouthUpperUp": 0.15, "mouthShrugUpper": 0.14, "mouthShrugLower": 0.12},
+        opening=0.9, head=(-2, 3, 0), movement=0.8,
+    ),
+    "fear": Mood(
+        {"browInnerUp": 0.75, "browDown": 0.28, "browOuterUp": 0.1, "eyeWide": 0.6, "mouthStretch": 0.4,
+         "mouthFrown": 0.12},
+        {"mouthStretch": 0.12, "mouthFrown": 0.06, "jawOpen": 0.09, "mouthLowerDown": 0.14},
+        opening=0.9, head=(-1.5, 0, -1.5), movement=0.8,
+    ),
     "happy": Mood(
-        {"mouthSmile": 0.42, "cheekSquint": 0.3, "eyeSquint": 0.2, "browOuterUp": 0.1, "mouthUpperUp": 0.04},
+        {"mouthSmile": 0.48, "cheekSquint": 0.42, "eyeSquint": 0.18, "browOuterUp": 0.08,
+         "mouthUpperUp": 0.05},
         opening=1.1, head=(-1.5, 0, 1.5), movement=1.3,
     ),
     "sad": Mood(
-        {"browInnerUp": 0.55, "mouthFrown": 0.55, "mouthShrugLower": 0.12, "eyeLookDown": 0.12},
+        {"browInnerUp": 0.7, "browDown": 0.15, "eyeSquint": 0.08, "mouthFrown": 0.5, "mouthShrugLower": 0.1},
+        {"mouthShrugLower": 0.16},
         opening=0.82, head=(5, 0, 2), movement=0.55,
     ),
-    "angry": Mood(
-        {"browDown": 0.75, "noseSneer": 0.25, "eyeSquint": 0.3, "mouthFrown": 0.3, "mouthPress": 0.12},
-        opening=1.15, head=(3, 0, 0), movement=1.4,
-    ),
-    "surprised": Mood(
-        {"browInnerUp": 0.45, "browOuterUp": 0.5, "eyeWide": 0.35},
+    "surprise": Mood(
+        {"browInnerUp": 0.64, "browOuterUp": 0.72, "eyeWide": 0.5},
+        {"jawOpen": 0.26, "mouthFunnel": 0.24},
         opening=1.15, head=(-3, 0, 0), movement=1.2,
     ),
-    "afraid": Mood(
-        {"browInnerUp": 0.55, "browDown": 0.12, "eyeWide": 0.35, "mouthStretch": 0.3, "mouthFrown": 0.12},
-        opening=0.9, head=(-1.5, 0, -1.5), movement=0.8,
-    ),
-    "disgusted": Mood(
-        {"noseSneer": 0.4, "browDown": 0.3, "mouthUpperUp": 0.1, "mouthFrown": 0.3, "eyeSquint": 0.25},
-        opening=0.9, head=(-2, 3, 0), movement=0.8,
-    ),
 }  # fmt: skip
-"""Ekman's six and none; how each sounds is the studio's."""
+"""The seven of 3DXTalker and none; how each sounds is the studio's."""
+
+MOOD_WORDS: Mapping[str, tuple[str, ...]] = {
+    NEUTRAL_MOOD: ("none", "natural", "calm"),
+    "angry": ("anger", "mad", "furious", "rage"),
+    "contempt": ("contemptuous", "scorn", "scornful", "disdain"),
+    "disgust": ("disgusted", "disgusting", "revulsion"),
+    "fear": ("afraid", "fearful", "scared", "anxious", "frightened"),
+    "happy": ("happiness", "joy", "joyful", "glad", "cheerful"),
+    "sad": ("sadness", "sorrow", "unhappy", "sorrowful"),
+    "surprise": ("surprised", "surprising", "astonished", "amazed"),
+}
+"""Other words for the same; corpora label their clips with some of them."""
+
+LEVELS: Mapping[str, float] = {
+    "faint": 0.3, "mild": 0.6, "full": 1.0, "strong": 1.3, "intense": 1.6, "extreme": 2.0,
+}  # fmt: skip
+"""Levels by name. At 1 a face holds what people hold on average; 1 to 2 is the range of 3DXTalker."""
+
+HIGHEST_LEVEL = 2.0
+
+_SYNONYMS = {word: mood for mood, words in MOOD_WORDS.items() for word in words}
+
+
+def mood_of_word(word: str) -> str | None:
+    """The mood that a word means; None for a word that means none of them."""
+    word = word.strip().lower()
+    return word if word in MOODS else _SYNONYMS.get(word)
+
+
+def mood_named(word: str) -> str:
+    """The mood that a word means. BadUsage, with the nearest one, for a word that means none."""
+    mood = mood_of_word(word)
+    if mood is None:
+        near = mood_of_word(_nearest(word.strip().lower()))
+        guess = f"Did you mean '{near}'? " if near else ""
+        raise BadUsage(f"Unknown mood '{word}'.", f"{guess}Known: {', '.join(MOODS)}.")
+    return mood
+
+
+def _nearest(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, [*MOODS, *_SYNONYMS], n=1)
+    return near[0] if near else ""
+
+
+def level_named(text: str) -> float:
+    """A level by its name or as a number. BadUsage beyond 0 and HIGHEST_LEVEL."""
+    try:
+        level = float(text)
+    except ValueError:
+        return LEVELS[pick(text.strip().lower(), LEVELS, "level")]
+    if not 0 <= level <= HIGHEST_LEVEL:
+        words = ", ".join(f"{name} {value:g}" for name, value in LEVELS.items())
+        raise BadUsage(
+            f"A mood cannot have level {text}.", f"Give 0 to {HIGHEST_LEVEL:g}, or a name: {words}."
+        )
+    return level

@@ -12,10 +12,9 @@ from torch.nn import functional as F
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel
-from talkcli.engine.face.geometry import rig_weights
 from talkcli.engine.face.look import FULL, HAEMOGLOBIN, RELIEF_UNIT, Wrinkles, activations
 from talkcli.engine.face.rigs import rigged
-from talkcli.engine.motion import Folds, Motion, Textures
+from talkcli.engine.motion import Folds, Textures
 
 GAMMA = 2.2
 """Of sRGB, roughly: what a factor of light is in values is its root."""
@@ -28,14 +27,6 @@ SURROUNDINGS = 17
 """Texels of the height map over which the surroundings are a mean."""
 RIDGE_OF_FOLDS = 1e-4
 """Of the mean map's own size: keeps recovered folds small where maps look alike."""
-
-
-def worn_textures(motion: Motion, avatar: Avatar, size: int) -> Textures:
-    """How the skin of a rig changes under a motion of it, in size x size maps. BadInput without wrinkles."""
-    wrinkles = wrinkles_of(avatar)
-    if wrinkles is None:
-        raise BadInput(f"Avatar {avatar.name} has no skin that acts.", "Give one whose rig has wrinkles.")
-    return painted(rig_folds(rig_weights(motion, avatar), wrinkles), wrinkles, size)
 
 
 def wrinkles_of(avatar: Avatar) -> Wrinkles | None:

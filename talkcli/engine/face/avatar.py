@@ -9,6 +9,7 @@ from pathlib import Path
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from talkcli.engine.face.expression import Expression
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.worn import WORN_STEP, Worn
 from talkcli.engine.files import load_struct, save_struct
@@ -35,6 +36,8 @@ class Avatar(TensorStruct):
     """Ways of speaking that `talk personalize` wrote, by method name."""
     worn: tuple[Worn, ...] = ()
     """Hair, beard, cloth, glasses: meshes of their own that the head carries; `neutral` is the head alone."""
+    rest: Expression | None = None
+    """What the face holds whatever it says, as `talk emote` wrote it; None is `neutral`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,6 +50,8 @@ class Avatar(TensorStruct):
                 raise ValueError(f"Avatar.uv_faces points outside its {len(self.uv)} points")
         elif self.uv is not None or self.uv_faces is not None:
             raise ValueError("Avatar.uv and Avatar.uv_faces go together")
+        if self.rest is not None and self.rig is None and self.rest.idle.shape != self.neutral.shape:
+            raise ValueError(f"Avatar.rest is {tuple(self.rest.idle.shape)}, no offsets of the face")
         for name, style in self.styles.items():
             if not (isinstance(style, Tensor) and style.is_floating_point()):
                 raise ValueError(f"Avatar.styles.{name} is no tensor of numbers")
@@ -68,4 +73,4 @@ def save_avatar(avatar: Avatar, path: Path, quality: int | None = None) -> None:
 
 def load_avatar(path: Path) -> Avatar:
     """Read what save_avatar wrote. BadInput if absent or another kind of talk file, Untrusted if damaged."""
-    return load_struct(path, (Avatar, Look, Worn))
+    return load_struct(path, (Avatar, Look, Worn, Expression))

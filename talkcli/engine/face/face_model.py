@@ -154,14 +154,16 @@ class FaceModel(TensorStruct):
         joints: Float[Tensor, "joints 3"],
         rotation: Float[Tensor, "frames 3"],
         translation: Float[Tensor, "frames 3"] | None = None,
+        chosen: slice | Tensor = slice(None),
     ) -> Float[Tensor, "frames verts 3"]:
         """One of JOINTS turned (axis-angle, radians) and shifted (metres), with all that hangs on it.
 
-        `joints` are where the face at rest has them. Leaves first, then what carries them: together this is
-        linear blend skinning, in steps, so that lips can meet before the head turns.
+        `joints` are where the face at rest has them; `chosen` are the vertices given, where not all are.
+        Leaves first, then what carries them: together this is linear blend skinning, in steps, so that lips
+        can meet before the head turns.
         """
         shift = torch.zeros_like(rotation) if translation is None else translation
-        share = self.weights[:, carried_by(JOINTS.index(joint))].sum(1)
+        share = self.weights[chosen][:, carried_by(JOINTS.index(joint))].sum(1)
         return turned_about(vertices, share, matrix(rotation), shift, joints[JOINTS.index(joint)])
 
     def correctives(

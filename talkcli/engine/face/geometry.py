@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 import torch
@@ -11,21 +10,16 @@ from torch import Tensor
 
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.deformation import FRAMES_EXPANDED, deformed, weights_of
+from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.face_model import FaceModel
-from talkcli.engine.face.jaw import JAW_OPEN, arc_weights
+from talkcli.engine.face.lip_opening import frames_around
 from talkcli.engine.face.look import activations
 from talkcli.engine.face.rigs import FORMER, Rigged, rigged
 from talkcli.engine.face.rotations import matrix
-from talkcli.engine.face.shape_weights import fitted_weights, products_of
 from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Vertices
 from talkcli.engine.struct import TensorStruct
-
-RIDGE_OF_SHAPES = 1e-3
-"""Of each shape's own size: keeps signed weights small where shapes look alike."""
-
-FRAMES_EXPANDED = 256
-"""How many are vertices at once."""
 
 
 class Posed(TensorStruct):
@@ -42,11 +36,11 @@ class Posed(TensorStruct):
 def posed(motion: Motion, avatar: Avatar, start: int = 0, stop: int | None = None) -> Posed:
     """Frames [start, stop). Folds are the motion's own, else those that go with the shapes."""
     check_moves(motion, avatar)
-    part, rig = motion.part(start, stop), rigged(avatar)
+    part, rig = _part(motion, avatar, start, stop), rigged(avatar)
     vertices = _turned_head(_faces(part, avatar, rig), part, avatar, rig)
     if rig is None:
         return Posed(vertices, None, None)
-    weights, wrinkles, folds = _weights(part, avatar, rig), rig.model.wrinkles, None
+    weights, wrinkles, folds = weights_of(part, avatar, rig), rig.model.wrinkles, None
     if wrinkles is not None:
         own = part.texture.weights if isinstance(part.texture, Folds) else None
         folds = activations(wrinkles, weights) if own is None else own
@@ -58,7 +52,7 @@ def vertices(
 ) -> Float[Tensor, "frames verts 3"]:
     """Frames [start, stop) of the moving head, metres: face, contact, then head pose."""
     check_moves(motion, avatar)
-    part, rig = motion.part(start, stop), rigged(avatar)
+    part, rig = _part(motion, avatar, start, stop), rigged(avatar)
     return _turned_head(_faces(part, avatar, rig), part, avatar, rig)
 
 
@@ -67,7 +61,7 @@ def offsets(
 ) -> Float[Tensor, "frames verts 3"]:
     """Frames [start, stop) of what the face does, contact resolved, before head pose: metres from neutral."""
     check_moves(motion, avatar)
-    return _faces(motion.part(start, stop), avatar, rigged(avatar)).sub_(avatar.neutral)
+    return _faces(_part(motion, avatar, start, stop), avatar, rigged(avatar)).sub_(avatar.neutral)
 
 
 def chunks(
@@ -92,7 +86,7 @@ def rig_weights(
             "Give an avatar with a rig.",
         )
     check_moves(motion, avatar)
-    return _weights(motion.part(start, stop), avatar, rig)
+    return weights_of(_part(motion, avatar, start, stop), avatar, rig)
 
 
 def check_moves(motion: Motion, avatar: Avatar) -> None:
@@ -124,49 +118,21 @@ def check_moves(motion: Motion, avatar: Avatar) -> None:
             )
 
 
+def _part(motion: Motion, avatar: Avatar, start: int, stop: int | None) -> Motion:
+    """Frames [start, stop) of the motion on top of the avatar's resting expression."""
+    if avatar.rest is None:
+        return motion.part(start, stop)
+    first = max(0, start - (reach := frames_around(motion.fps)))
+    part = rested(motion.part(first, None if stop is None else stop + reach), avatar)[0]
+    return part.part(start - first, None if stop is None else stop - first)
+
+
 def _faces(part: Motion, avatar: Avatar, rig: Rigged | None) -> Float[Tensor, "frames verts 3"]:
     """Vertices before head pose, in memory of their own."""
-    face, neutral = part.face, avatar.neutral
-    match face:
-        case Vertices():
-            points = neutral + face.offsets
-        case Shapes():
-            points = _mixed(neutral, face.weights, face.basis)
-        case Coefficients():
-            assert rig is not None
-            weights, turn = _opened(face, rig.model)
-            points = _mixed(neutral, weights, rig.moves)
-            if turn.any():
-                bend = rig.model.correctives("jaw", turn)
-                points = rig.model.turned(points if bend is None else points + bend, "jaw", rig.joints, turn)
-        case Codes():
-            raise AssertionError("check_moves refuses them")
+    points = deformed(part, avatar, rig)
     if rig is not None and rig.model.contact is not None:
-        rig.model.contact.settle(points, rig.model.template, neutral)
+        rig.model.contact.settle(points, rig.model.template, avatar.neutral)
     return points
-
-
-def _mixed(neutral: Tensor, weights: Tensor, basis: Tensor) -> Float[Tensor, "frames verts 3"]:
-    return torch.addmm(neutral.flatten(), weights, basis.flatten(1)).unflatten(1, (-1, 3))
-
-
-def _whole(face: Coefficients, model: FaceModel) -> Float[Tensor, "frames shapes"]:
-    """Weights of all the rig's shapes."""
-    missing = len(model.shapes) - face.expression.shape[1]
-    return torch.nn.functional.pad(face.expression, (0, missing))
-
-
-def _opened(
-    face: Coefficients, model: FaceModel
-) -> tuple[Float[Tensor, "frames moves"], Float[Tensor, "frames 3"]]:
-    """Weights of all that the rig adds up, and what the jaw's joint still has to turn (axis-angle)."""
-    weights = _whole(face, model)
-    if model.hinge is None:
-        return weights, face.jaw
-    opening = weights[:, model.shape_names.index("jawOpen")] + face.jaw[:, 0] / JAW_OPEN
-    weights = weights.index_copy(1, torch.tensor([model.shape_names.index("jawOpen")]), opening[:, None])
-    aside = face.jaw * torch.tensor([0.0, 1.0, 1.0])
-    return torch.cat([weights, arc_weights(opening * JAW_OPEN, model.hinge)], 1), aside
 
 
 def _turned_head(moved: Tensor, part: Motion, avatar: Avatar, rig: Rigged | None) -> Tensor:
@@ -189,38 +155,3 @@ def _neck_bend(part: Motion, head: Head, model: FaceModel) -> Float[Tensor, "fra
     if bend is None or not isinstance(part.face, Coefficients):
         return bend
     return model.turned(bend, "jaw", torch.zeros_like(model.joints), part.face.jaw)
-
-
-def _weights(part: Motion, avatar: Avatar, rig: Rigged) -> Float[Tensor, "frames shapes"]:
-    face, model = part.face, rig.model
-    match face:
-        case Coefficients():
-            weights = _whole(face, model)
-            if "jawOpen" in model.shape_names:
-                weights = weights + face.jaw[:, :1] / JAW_OPEN * model.weight_vector(jawOpen=1.0)
-        case Shapes():
-            weights = _recovered(face.weights @ _basis_products(face.basis, avatar), rig)
-        case Vertices():
-            parts = [products_of(rows, rig) for rows in face.offsets.split(FRAMES_EXPANDED)]
-            weights = _recovered(torch.cat(parts), rig)
-        case Codes():
-            raise AssertionError("check_moves refuses them")
-    return weights if model.signed else weights.clamp(0, 1)
-
-
-def _recovered(products: Float[Tensor, "frames shapes"], rig: Rigged) -> Float[Tensor, "frames shapes"]:
-    """Least squares on the rig's shapes: in 0..1 and sparse, or with their signs and a ridge."""
-    if not rig.model.signed:
-        return fitted_weights(products, rig)
-    basis = rig.shapes.flatten(1)
-    gram = basis @ basis.mT
-    gram = gram + RIDGE_OF_SHAPES * gram.diagonal().diag()
-    return torch.linalg.solve(gram, products.mT).mT
-
-
-@functools.lru_cache(maxsize=8)
-def _basis_products(basis: Tensor, avatar: Avatar) -> Float[Tensor, "basis shapes"]:
-    """What each row of a motion's basis has in common with each of the rig's shapes."""
-    rig = rigged(avatar)
-    assert rig is not None
-    return products_of(basis, rig)

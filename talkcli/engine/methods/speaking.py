@@ -11,7 +11,9 @@ from typing import Any
 from talkcli.engine.audio.told import Told, reading_along
 from talkcli.engine.config import with_values
 from talkcli.engine.editing.dials import AS_SPOKEN, Dials, as_dialled
+from talkcli.engine.editing.emote import emoted
 from talkcli.engine.editing.life import LifeAmounts, with_life
+from talkcli.engine.editing.mood_schedule import MoodSpan
 from talkcli.engine.editing.retiming import at_rate
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
@@ -32,10 +34,12 @@ def spoken_motion(
     seed: int = 0,
     fps: Fraction | None = None,
     dials: Dials = AS_SPOKEN,
+    moods: Sequence[MoodSpan] = (),
     told: Told | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Motion:
-    """The motion of `avatar` saying `speech`, at `fps` or the talker's own rate, as the dials are turned.
+    """The motion of `avatar` saying `speech` in moods, at `fps` or the talker's own rate, as the dials are
+    turned.
 
     `told`: what is said, for a talker that hears phones. Errors as in `reading_along`.
     """
@@ -52,9 +56,9 @@ def spoken_motion(
     motion = as_dialled(motion, dials)
     if dials.turned:
         motion = replace(motion, provenance={**motion.provenance, "dials": dials.turned})
-    if dials.amounts == NO_LIFE:
-        return motion
-    return with_life(motion, speech, avatar, seed, talker.moves, dials.amounts)
+    if dials.amounts != NO_LIFE:
+        motion = with_life(motion, speech, avatar, seed, talker.moves, dials.amounts)
+    return emoted(motion, avatar, moods) if moods else motion
 
 
 def set_sampling(talker: Talker, settings: Mapping[str, Any]) -> None:

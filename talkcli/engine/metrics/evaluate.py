@@ -13,6 +13,7 @@ from torch import Tensor
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.rigs import rigged, talking_head
 from talkcli.engine.metrics import timing
 from talkcli.engine.metrics.articulation import Heard, Tally
@@ -87,7 +88,7 @@ def evaluate(
     truths: dict[str, dict[str, Tally]] = {metric.id: {} for metric in metrics}
     louds: list[timing.Loud] = []
     dropped: dict[str, int] = {}
-    for case in cases:
+    for case in map(_rested, cases):
         _check(case)
         regions = regions_of(case.avatar, given)
         usable = []
@@ -123,6 +124,15 @@ def evaluate(
             "Give reference motions, or recordings with their phones (--audio).",
         )
     return scores
+
+
+def _rested(case: Case) -> Case:
+    """With the avatar's resting expression in the motions."""
+    if case.avatar.rest is None:
+        return case
+    reference = case.reference and rested(case.reference, case.avatar)[0]
+    predicted, avatar = rested(case.predicted, case.avatar)
+    return replace(case, predicted=predicted, avatar=avatar, reference=reference)
 
 
 def _check(case: Case) -> None:

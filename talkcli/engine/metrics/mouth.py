@@ -13,16 +13,13 @@ from torch import Tensor
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import chunks
+from talkcli.engine.face.lip_opening import FLAME_INNER_LIPS, FLAME_VERTS
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.metrics.motion import MM
 from talkcli.engine.metrics.pair import Regions, renumbered, support
 from talkcli.engine.motion import Motion
 from talkcli.engine.struct import TensorStruct
-
-FLAME_VERTS = 5023
-FLAME_INNER_LIPS = (3531, 3504)
-"""Upper and lower inner lip on FLAME's midline (kaist-ami's MTM)."""
 
 
 class MouthTrack(TensorStruct):

@@ -10,8 +10,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from talkcli.engine.face.acting import painted, worn_textures, wrinkles_of
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.acting import painted, rig_folds, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.geometry import rig_weights
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.face.uv_maps import uv_map
@@ -65,6 +67,14 @@ def ssim(worn: SkinPair) -> Float[Tensor, " frames"]:
 def has_textures(motion: Motion, avatar: Avatar) -> bool:
     """Whether it is known how the skin changes: the motion says so, or the rig's own skin does."""
     return motion.texture is not None or wrinkles_of(avatar) is not None
+
+
+def worn_textures(motion: Motion, avatar: Avatar, size: int) -> Textures:
+    """How the skin of a rig changes under a motion of it, in size x size maps. BadInput without wrinkles."""
+    wrinkles = wrinkles_of(avatar)
+    if wrinkles is None:
+        raise BadInput(f"Avatar {avatar.name} has no skin that acts.", "Give one whose rig has wrinkles.")
+    return painted(rig_folds(rig_weights(motion, avatar), wrinkles), wrinkles, size)
 
 
 def worn_chunks(predicted: Motion, reference: Motion, avatar: Avatar) -> Iterator[SkinPair]:

@@ -19,6 +19,7 @@ from talkcli.engine.device import cores
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.geometry import check_moves, posed
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rigs import rigged, talking_head
@@ -77,8 +78,9 @@ def frames(
         from talkcli.engine.rendering.pyrender_renderer import open_window
 
         return open_window(avatar, camera, background).shots(_moments(motion, avatar, camera, None))
-    acting = wrinkles_of(avatar) if wrinkles and avatar.look is not None else None
     check_moves(motion, avatar)
+    motion, avatar = rested(motion, avatar)
+    acting = wrinkles_of(avatar) if wrinkles and avatar.look is not None else None
     rig = rigged(avatar)
     coarseness = 0.0 if fine else 1.0 if min(camera.width, camera.height) <= COARSE_UP_TO else 0.5
     motion = motion if texture else replace(motion, texture=None)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from talkcli.engine.errors import BadUsage, OutOfResources, pick
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.expressed import rested
 from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion, save_motion
 from talkcli.engine.rendering.backdrop import backdrop
@@ -80,7 +81,9 @@ def write(
 
     The suffix says the form. `sound` is heard in a film. A failure leaves no file.
     """
-    suffix, first = path.suffix.lower(), acts[0]
+    suffix = path.suffix.lower()
+    acts = acts if suffix == MOTION else [_rested(act) for act in acts]
+    first = acts[0]
     if suffix == MOTION or suffix in WRITERS:
         if len(acts) > 1:
             raise BadUsage(f"{len(acts)} motions cannot share one {suffix}.", "Write them one by one.")
@@ -116,6 +119,11 @@ def write_together(
                 message = error.message.replace(str(temporary), str(path))
                 raise OutOfResources(message, error.hint) from error
         write([act], paths[0], shot, sound=sound, show=show)
+
+
+def _rested(act: Act) -> Act:
+    """With the avatar's resting expression in the motion."""
+    return Act(*rested(act.motion, act.avatar), act.label)
 
 
 def _pictures(acts: Sequence[Act], shot: Shot) -> tuple[Iterator[Pixels], int, Fraction]:

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from talkcli.engine.editing.life import LifeAmounts, with_life
+from talkcli.engine.editing.mood_templates import rig_mood
 from talkcli.engine.editing.moods import MOODS
 from talkcli.engine.face.articulation import MEETING, NEUTRAL, ArticulationStyle, articulate, onto_rig
 from talkcli.engine.face.avatar import Avatar
@@ -23,17 +24,15 @@ from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.studio.voices import PLAIN, Delivery, Utterance, Voice
 
 DELIVERIES: Mapping[str, Delivery] = {
+    "angry": Delivery(pitch=1.06, liveliness=1.3, rate=1.1, loudness=1.4),
+    "contempt": Delivery(pitch=0.94, liveliness=0.8, rate=0.9, loudness=0.95),
+    "disgust": Delivery(pitch=0.95, liveliness=0.85, rate=0.92, loudness=1.0),
+    "fear": Delivery(pitch=1.16, liveliness=0.8, rate=1.14, loudness=0.85),
     "happy": Delivery(pitch=1.12, liveliness=1.35, rate=1.06, loudness=1.15),
     "sad": Delivery(pitch=0.92, liveliness=0.55, rate=0.85, loudness=0.75),
-    "angry": Delivery(pitch=1.06, liveliness=1.3, rate=1.1, loudness=1.4),
-    "surprised": Delivery(pitch=1.2, liveliness=1.5, rate=1.03, loudness=1.15),
-    "afraid": Delivery(pitch=1.16, liveliness=0.8, rate=1.14, loudness=0.85),
-    "disgusted": Delivery(pitch=0.95, liveliness=0.85, rate=0.92, loudness=1.0),
+    "surprise": Delivery(pitch=1.2, liveliness=1.5, rate=1.03, loudness=1.15),
 }
 """How each of the MOODS sounds at full intensity; neutral is PLAIN."""
-
-_LIPS_APART = ("mouthUpperUp", "mouthStretch")
-"""Parts of a mood that give way when lips must meet."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,8 @@ def perform(
     weights = onto_rig(articulate(utterance.phones, frames, fps, wider), model)
     contact = (weights[:, model.columns(["mouthPressLeft"])[0]] / MEETING).clamp(0, 1)
     swell = intensity * (1 + 0.15 * _wander(frames, fps, rng, seconds=1.2))
-    for name, weight in spirit.face.items():
-        share = swell * (1 - contact) if name in _LIPS_APART else swell
-        _add(weights, names, name, weight * share)
+    face = rig_mood(mood, rig)
+    weights += swell[:, None] * torch.lerp(face.speaking, face.shut, contact[:, None])
     _add(weights, names, "mouthSmile", manner.smile * (1 + 0.4 * _wander(frames, fps, rng, seconds=1.5)))
     for name, weight in (("mouthPress", 0.03), ("mouthShrugLower", 0.03), ("mouthDimple", 0.03)):
         _add(weights, names, name, weight * _wander(frames, fps, rng, seconds=0.8).clamp(min=0))
