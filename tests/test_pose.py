@@ -20,8 +20,8 @@ from talkcli.engine.editing.manners import MANNERS, VOCABULARY, understood
 from talkcli.engine.editing.pose import reposed
 from talkcli.engine.editing.trajectories import (
     MOST_DEGREES,
+    HeadWave,
     Trajectory,
-    Wave,
     evaluated,
     parse_trajectory,
 )
@@ -66,13 +66,13 @@ def test_turns_compose_from_right_to_left():
 
 def test_a_trajectory_that_does_nothing_changes_nothing():
     motion = moving()
-    same = reposed(motion, Trajectory(nod=(Wave(0.0, 1.0),)))
+    same = reposed(motion, Trajectory(nod=(HeadWave(0.0, 1.0),)))
     torch.testing.assert_close(rotation_of(same), rotation_of(motion), atol=1e-6, rtol=0)
     assert reposed(motion, None) is motion
 
 
 def test_a_wave_is_its_formula_once_it_has_come():
-    track = evaluated(Trajectory(turn=(Wave(7.0, 0.5, 0.3, ramp=1.0),)), FRAMES, FPS, always)
+    track = evaluated(Trajectory(turn=(HeadWave(7.0, 0.5, 0.3, ramp=1.0),)), FRAMES, FPS, always)
     time = torch.arange(FRAMES) / 25
     wave = 7 * torch.sin(2 * math.pi * 0.5 * time + 0.3)
     torch.testing.assert_close(track[25:-25, 1], wave[25:-25], atol=1e-4, rtol=0)
@@ -80,7 +80,7 @@ def test_a_wave_is_its_formula_once_it_has_come():
 
 
 def test_movement_is_added_or_takes_the_place():
-    motion, way = moving(), Trajectory(tilt=(Wave(10.0, 0.3),))
+    motion, way = moving(), Trajectory(tilt=(HeadWave(10.0, 0.3),))
     turn = torch.deg2rad(evaluated(way, FRAMES, FPS, always))
     added, alone = reposed(motion, way), reposed(motion, way, replacing=True)
     torch.testing.assert_close(rotation_of(alone), turn)
@@ -100,7 +100,7 @@ def test_what_goes_too_far_is_cut_and_told():
         '{"nod": [{"amplitude_deg": 90, "hz": 8}], "turn": [{"amplitude_deg": 20}, {"amplitude_deg": -20}]}'
     )
     way, notes = parse_trajectory(text, "x.json")
-    assert way.nod == (Wave(30.0, 3.0),)
+    assert way.nod == (HeadWave(30.0, 3.0),)
     assert [wave.amplitude_deg for wave in way.turn] == pytest.approx([15, -15])
     assert len(notes) == 3 and "hz of nod[0] is 8, and was cut to 3" in notes[1]
 

@@ -8,7 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from talkcli.engine.editing.trajectories import AXES, MOST_DEGREES, MOST_HERTZ, Envelope, Trajectory, Wave
+from talkcli.engine.editing.trajectories import (
+    HEAD_AXES,
+    MOST_DEGREES,
+    MOST_HERTZ,
+    Envelope,
+    HeadWave,
+    Trajectory,
+)
 from talkcli.engine.errors import BadUsage
 
 _UP = math.pi / 2
@@ -17,37 +24,38 @@ _UP = math.pi / 2
 MANNERS: Mapping[str, Trajectory] = {
     "natural": Trajectory(),
     "calm": Trajectory(
-        (Wave(1.5, 0.2, 0.3, "rms"),), (Wave(2.5, 0.13),), (Wave(1.0, 0.1, 1.0),)
+        (HeadWave(1.5, 0.2, 0.3, "rms"),), (HeadWave(2.5, 0.13),), (HeadWave(1.0, 0.1, 1.0),)
     ),
     "energetic": Trajectory(
-        (Wave(3.0, 0.0, _UP, "onset"), Wave(2.0, 0.9, 0.4, "rms")),
-        (Wave(6.0, 0.45, 0.0, "rms"), Wave(2.5, 0.21, 1.0)), (Wave(2.5, 0.33, 0.7, "rms"),),
+        (HeadWave(3.0, 0.0, _UP, "onset"), HeadWave(2.0, 0.9, 0.4, "rms")),
+        (HeadWave(6.0, 0.45, 0.0, "rms"), HeadWave(2.5, 0.21, 1.0)), (HeadWave(2.5, 0.33, 0.7, "rms"),),
     ),
     "presentation": Trajectory(
-        (Wave(2.5, 0.0, _UP, "beat"), Wave(1.5, 0.3, 0.3)), (Wave(12.0, 0.12), Wave(2.5, 0.37, 0.5, "rms")),
-        (Wave(2.0, 0.17, 1.0),),
+        (HeadWave(2.5, 0.0, _UP, "beat"), HeadWave(1.5, 0.3, 0.3)),
+        (HeadWave(12.0, 0.12), HeadWave(2.5, 0.37, 0.5, "rms")), (HeadWave(2.0, 0.17, 1.0),),
     ),
     "conversation": Trajectory(
-        (Wave(2.0, 0.0, _UP, "onset"),), (Wave(3.5, 0.19, 0.6), Wave(1.5, 0.5, 0.0, "rms")),
-        (Wave(3.0, 0.14),),
+        (HeadWave(2.0, 0.0, _UP, "onset"),), (HeadWave(3.5, 0.19, 0.6), HeadWave(1.5, 0.5, 0.0, "rms")),
+        (HeadWave(3.0, 0.14),),
     ),
     "storytelling": Trajectory(
-        (Wave(2.5, 0.25, 0.0, "rms"),), (Wave(8.0, 0.15),), (Wave(4.0, 0.11, 0.8),)
+        (HeadWave(2.5, 0.25, 0.0, "rms"),), (HeadWave(8.0, 0.15),), (HeadWave(4.0, 0.11, 0.8),)
     ),
     "confident": Trajectory(
-        (Wave(-2.0, 0.0, _UP), Wave(1.5, 0.0, _UP, "beat")), (Wave(4.0, 0.1),), (Wave(1.0, 0.15, 1.0),)
+        (HeadWave(-2.0, 0.0, _UP), HeadWave(1.5, 0.0, _UP, "beat")), (HeadWave(4.0, 0.1),),
+        (HeadWave(1.0, 0.15, 1.0),),
     ),
     "nervous": Trajectory(
-        (Wave(1.2, 1.4, 0.0, "rms"), Wave(1.5, 0.0, _UP)), (Wave(2.5, 0.8), Wave(1.5, 1.3, 1.0)),
-        (Wave(1.2, 1.1, 0.5),),
+        (HeadWave(1.2, 1.4, 0.0, "rms"), HeadWave(1.5, 0.0, _UP)),
+        (HeadWave(2.5, 0.8), HeadWave(1.5, 1.3, 1.0)), (HeadWave(1.2, 1.1, 0.5),),
     ),
     "thoughtful": Trajectory(
-        (Wave(-2.5, 0.08),), (Wave(5.0, 0.07, 0.5),), (Wave(5.0, 0.06, 1.0),)
+        (HeadWave(-2.5, 0.08),), (HeadWave(5.0, 0.07, 0.5),), (HeadWave(5.0, 0.06, 1.0),)
     ),
-    "agreeing": Trajectory((Wave(5.0, 1.1, 0.0, "rms"), Wave(2.0, 0.0, _UP, "onset"))),
-    "disagreeing": Trajectory(turn=(Wave(7.0, 1.0, 0.0, "rms"),)),
-    "doubtful": Trajectory((Wave(1.5, 0.1),), (Wave(3.0, 0.15),), (Wave(6.0, 0.22, 0.0),)),
-    "shy": Trajectory((Wave(5.0, 0.0, _UP),), (Wave(4.0, 0.09, 0.6),), (Wave(4.0, 0.1),)),
+    "agreeing": Trajectory((HeadWave(5.0, 1.1, 0.0, "rms"), HeadWave(2.0, 0.0, _UP, "onset"))),
+    "disagreeing": Trajectory(turn=(HeadWave(7.0, 1.0, 0.0, "rms"),)),
+    "doubtful": Trajectory((HeadWave(1.5, 0.1),), (HeadWave(3.0, 0.15),), (HeadWave(6.0, 0.22, 0.0),)),
+    "shy": Trajectory((HeadWave(5.0, 0.0, _UP),), (HeadWave(4.0, 0.09, 0.6),), (HeadWave(4.0, 0.1),)),
 }  # fmt: skip
 """What a manner adds to the movement that is there; several together add up."""
 
@@ -57,8 +65,8 @@ MOMENTS: Mapping[str, Envelope] = {
     "steadily": "const", "loud": "rms", "stresses": "onset", "beats": "beat",
 }  # fmt: skip
 
-AXIS_WAVES: Mapping[str, Wave] = {
-    "nod": Wave(5.0, 0.7), "turn": Wave(8.0, 0.35), "tilt": Wave(5.0, 0.3),
+AXIS_WAVES: Mapping[str, HeadWave] = {
+    "nod": HeadWave(5.0, 0.7), "turn": HeadWave(8.0, 0.35), "tilt": HeadWave(5.0, 0.3),
 }  # fmt: skip
 """What an axis does where no manner is named."""
 
@@ -144,8 +152,8 @@ def _composed(chosen: Mapping[str, list[str]]) -> Trajectory:
     size = math.prod(SIZES[word] for word in chosen["size"])
     speed = math.prod(SPEEDS[word] for word in chosen["speed"])
     envelope = MOMENTS[chosen["moments"][-1]] if chosen["moments"] else None
-    axes: dict[str, tuple[Wave, ...]] = {}
-    for axis in AXES:
+    axes: dict[str, tuple[HeadWave, ...]] = {}
+    for axis in HEAD_AXES:
         waves = [wave for manner in chosen["manner"] for wave in MANNERS[manner].waves[axis]]
         if chosen["axis"] and axis not in chosen["axis"]:
             waves = []
@@ -158,7 +166,7 @@ def _composed(chosen: Mapping[str, list[str]]) -> Trajectory:
     return Trajectory(**axes)
 
 
-def _changed(wave: Wave, size: float, speed: float, envelope: Envelope | None) -> Wave:
+def _changed(wave: HeadWave, size: float, speed: float, envelope: Envelope | None) -> HeadWave:
     envelope = envelope or wave.envelope
     hz, phase = min(wave.hz * speed, MOST_HERTZ), wave.phase
     if envelope in ("onset", "beat") and wave.envelope not in ("onset", "beat"):

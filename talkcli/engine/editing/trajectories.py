@@ -17,7 +17,7 @@ from torch import Tensor
 from talkcli.engine.editing.strokes import eased
 from talkcli.engine.errors import BadInput, reading
 
-AXES = ("nod", "turn", "tilt")
+HEAD_AXES = ("nod", "turn", "tilt")
 """Down, to the subject's left, left ear up: radians about x, y and z."""
 
 Envelope = Literal["const", "rms", "onset", "beat"]
@@ -33,7 +33,7 @@ Envelopes = Callable[[Envelope], Float[Tensor, " frames"]]
 
 
 @dataclass(frozen=True)
-class Wave:
+class HeadWave:
     """amplitude * envelope * sin(2 pi hz t + phase)"""
 
     amplitude_deg: float
@@ -47,13 +47,13 @@ class Wave:
 
 @dataclass(frozen=True)
 class Trajectory:
-    nod: tuple[Wave, ...] = ()
-    turn: tuple[Wave, ...] = ()
-    tilt: tuple[Wave, ...] = ()
+    nod: tuple[HeadWave, ...] = ()
+    turn: tuple[HeadWave, ...] = ()
+    tilt: tuple[HeadWave, ...] = ()
 
     @property
-    def waves(self) -> Mapping[str, tuple[Wave, ...]]:
-        return {axis: getattr(self, axis) for axis in AXES}
+    def waves(self) -> Mapping[str, tuple[HeadWave, ...]]:
+        return {axis: getattr(self, axis) for axis in HEAD_AXES}
 
     @property
     def hears(self) -> bool:
@@ -78,11 +78,11 @@ def parse_trajectory(text: str, source: str) -> tuple[Trajectory, list[str]]:
     except (ValueError, RecursionError) as error:
         raise _fault(source, f"is not JSON: {str(error)[:120]}") from error
     if not isinstance(value, dict) or not value:
-        raise _fault(source, f"is no object with {', '.join(AXES)}")
-    if unknown := [name for name in value if name not in AXES]:
-        raise _fault(source, f"has '{unknown[0]}', which is none of {', '.join(AXES)}")
+        raise _fault(source, f"is no object with {', '.join(HEAD_AXES)}")
+    if unknown := [name for name in value if name not in HEAD_AXES]:
+        raise _fault(source, f"has '{unknown[0]}', which is none of {', '.join(HEAD_AXES)}")
     notes: list[str] = []
-    axes: dict[str, tuple[Wave, ...]] = {}
+    axes: dict[str, tuple[HeadWave, ...]] = {}
     for axis, waves in value.items():
         if not isinstance(waves, list) or len(waves) > MOST_WAVES:
             raise _fault(source, f"has for {axis} no list of up to {MOST_WAVES} waves")
@@ -98,14 +98,14 @@ def _no_number(name: str) -> float:
 
 def _fault(source: str, fault: str) -> BadInput:
     form = '{"nod": [{"amplitude_deg": 4, "hz": 0.8, "phase": 0, "envelope": "rms", "ramp": 0.5}]}'
-    return BadInput(f"{source} {fault}.", f"A trajectory is like {form}, with {', '.join(AXES)}.")
+    return BadInput(f"{source} {fault}.", f"A trajectory is like {form}, with {', '.join(HEAD_AXES)}.")
 
 
-def _wave(value: Any, place: str, source: str, notes: list[str]) -> Wave:
+def _wave(value: Any, place: str, source: str, notes: list[str]) -> HeadWave:
     """One wave; what lies beyond its bounds is cut, and told."""
     if not isinstance(value, dict) or "amplitude_deg" not in value:
         raise _fault(source, f"has in {place} no object with amplitude_deg")
-    known = list(Wave.__dataclass_fields__)
+    known = list(HeadWave.__dataclass_fields__)
     if unknown := [name for name in value if name not in known]:
         raise _fault(source, f"has '{unknown[0]}' in {place}, which is none of {', '.join(known)}")
     if value.get("envelope", "const") not in get_args(Envelope):
@@ -117,16 +117,16 @@ def _wave(value: Any, place: str, source: str, notes: list[str]) -> Wave:
         "phase": (-math.inf, math.inf), "ramp": (0.0, LONGEST_RAMP),
     }  # fmt: skip
     for name, (low, high) in limits.items():
-        number = value.get(name, Wave.__dataclass_fields__[name].default)
+        number = value.get(name, HeadWave.__dataclass_fields__[name].default)
         if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < 1e6:
             raise _fault(source, f"has in {place} the {name} {number!r:.40}, which is no number of use")
         numbers[name] = min(max(float(number), low), high)
         if numbers[name] != number:
             notes.append(f"{source}: {name} of {place} is {number:g}, and was cut to {numbers[name]:g}.")
-    return Wave(envelope=value.get("envelope", "const"), **numbers)
+    return HeadWave(envelope=value.get("envelope", "const"), **numbers)
 
 
-def _within(axis: str, waves: list[Wave], notes: list[str]) -> tuple[Wave, ...]:
+def _within(axis: str, waves: list[HeadWave], notes: list[str]) -> tuple[HeadWave, ...]:
     """The waves of one axis, all smaller where together they would go beyond MOST_DEGREES."""
     total = sum(abs(wave.amplitude_deg) for wave in waves)
     if total <= MOST_DEGREES:
@@ -135,14 +135,14 @@ def _within(axis: str, waves: list[Wave], notes: list[str]) -> tuple[Wave, ...]:
     return scaled_waves(waves, MOST_DEGREES / total)
 
 
-def scaled_waves(waves: list[Wave] | tuple[Wave, ...], factor: float) -> tuple[Wave, ...]:
-    return tuple(Wave(**{**vars(wave), "amplitude_deg": factor * wave.amplitude_deg}) for wave in waves)
+def scaled_waves(waves: list[HeadWave] | tuple[HeadWave, ...], factor: float) -> tuple[HeadWave, ...]:
+    return tuple(HeadWave(**{**vars(wave), "amplitude_deg": factor * wave.amplitude_deg}) for wave in waves)
 
 
 def evaluated(
     trajectory: Trajectory, frames: int, fps: Fraction, envelopes: Envelopes
 ) -> Float[Tensor, "frames 3"]:
-    """Degrees about each of AXES."""
+    """Degrees about each of HEAD_AXES."""
     time = torch.arange(frames, dtype=torch.float64) / float(fps)
     tracks = []
     for waves in trajectory.waves.values():
