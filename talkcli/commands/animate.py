@@ -74,7 +74,6 @@ def run(
         from talkcli.engine.audio.told import reader_of, told_of
         from talkcli.engine.config import parse_settings
         from talkcli.engine.editing.dials import Dials
-        from talkcli.engine.editing.emote import check_moods
         from talkcli.engine.editing.life import unmoved
         from talkcli.engine.editing.mood_schedule import parse_moods
         from talkcli.engine.face.avatar import load_avatar
@@ -94,8 +93,7 @@ def run(
         reader_of(talker)
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
     shot = Shot(camera, size, background, renderer, quality=quality)
-    check_outputs(batch.outputs, talker, person, shot)
-    check_moods(person, moods)
+    check_outputs(batch.outputs, talker, person, shot, moods)
     console.get_renderer_ready(batch.outputs, renderer)
     if styles:
         with console.step("Taking the style over"):

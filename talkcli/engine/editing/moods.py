@@ -29,15 +29,15 @@ NEUTRAL_MOOD = "neutral"
 MOODS: Mapping[str, Mood] = {
     NEUTRAL_MOOD: Mood(),
     "angry": Mood(
-        {"browDown": 0.8, "eyeSquint": 0.3, "eyeWide": 0.3, "noseSneer": 0.22, "cheekSquint": 0.1,
-         "jawForward": 0.2, "mouthFrown": 0.2, "mouthPress": 0.3},
-        {"mouthPress": 0.2, "mouthShrugLower": 0.12},
+        {"browDown": 0.95, "eyeSquint": 0.42, "eyeWide": 0.15, "noseSneer": 0.36, "jawForward": 0.25,
+         "mouthFrown": 0.25, "mouthPress": 0.15},
+        {"mouthLowerDown": 0.3, "mouthFunnel": 0.22, "jawOpen": 0.06},
         opening=1.15, head=(3, 0, 0), movement=1.4,
     ),
     "contempt": Mood(
-        {"mouthSmileLeft": 0.35, "mouthDimpleLeft": 0.6, "cheekSquintLeft": 0.3, "mouthUpperUpLeft": 0.12,
-         "noseSneerLeft": 0.2, "browOuterUpLeft": 0.35, "browDownRight": 0.28, "eyeSquint": 0.3,
-         "mouthFrownRight": 0.12},
+        {"mouthSmileLeft": 0.38, "mouthDimpleLeft": 0.65, "cheekSquintLeft": 0.36, "mouthUpperUpLeft": 0.14,
+         "noseSneerLeft": 0.22, "browOuterUpLeft": 0.45, "browDownRight": 0.4, "eyeSquint": 0.32,
+         "mouthFrownRight": 0.13},
         {"mouthPressLeft": 0.3},
         opening=0.9, head=(-3, 4, 2), movement=0.8,
     ),
@@ -48,13 +48,13 @@ MOODS: Mapping[str, Mood] = {
         opening=0.9, head=(-2, 3, 0), movement=0.8,
     ),
     "fear": Mood(
-        {"browInnerUp": 0.75, "browDown": 0.28, "browOuterUp": 0.1, "eyeWide": 0.6, "mouthStretch": 0.4,
+        {"browInnerUp": 0.85, "browDown": 0.36, "browOuterUp": 0.08, "eyeWide": 0.75, "mouthStretch": 0.5,
          "mouthFrown": 0.12},
-        {"mouthStretch": 0.12, "mouthFrown": 0.06, "jawOpen": 0.09, "mouthLowerDown": 0.14},
+        {"mouthStretch": 0.15, "jawOpen": 0.1, "mouthLowerDown": 0.2},
         opening=0.9, head=(-1.5, 0, -1.5), movement=0.8,
     ),
     "happy": Mood(
-        {"mouthSmile": 0.48, "cheekSquint": 0.42, "eyeSquint": 0.18, "browOuterUp": 0.08,
+        {"mouthSmile": 0.55, "cheekSquint": 0.48, "eyeSquint": 0.2, "browOuterUp": 0.08,
          "mouthUpperUp": 0.05},
         opening=1.1, head=(-1.5, 0, 1.5), movement=1.3,
     ),

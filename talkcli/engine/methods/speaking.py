@@ -11,7 +11,7 @@ from typing import Any
 from talkcli.engine.audio.told import Told, reading_along
 from talkcli.engine.config import with_values
 from talkcli.engine.editing.dials import AS_SPOKEN, Dials, as_dialled
-from talkcli.engine.editing.emote import emoted
+from talkcli.engine.editing.emote import check_moods, emoted
 from talkcli.engine.editing.life import LifeAmounts, with_life
 from talkcli.engine.editing.mood_schedule import MoodSpan
 from talkcli.engine.editing.retiming import at_rate
@@ -70,8 +70,12 @@ def set_sampling(talker: Talker, settings: Mapping[str, Any]) -> None:
     talker.sampling = with_values(talker.sampling, settings)
 
 
-def check_outputs(paths: Sequence[Path], talker: Talker, avatar: Avatar, shot: Shot) -> None:
-    """BadUsage, before the talker is at work, for what could not be written of its motion."""
+def check_outputs(
+    paths: Sequence[Path], talker: Talker, avatar: Avatar, shot: Shot, moods: Sequence[MoodSpan] = ()
+) -> None:
+    """BadUsage, before the talker is at work, for what could not be written of its motion; BadInput for moods
+    that the avatar has not."""
+    check_moods(avatar, moods)
     if any(path.suffix.lower() == ".textures" for path in paths) and "skin" not in talker.moves:
         able = " or ".join(methods_that(lambda method: "skin" in method.moves))
         hint = f"For .textures take --model {able}."
