@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 import torch
 from test_dxtalker import CONFIG
+from test_voice_streams import published
 from torch import Tensor, nn
 
 from talkcli.engine.audio.affect import AffectEar
+from talkcli.engine.audio.emotion2vec import Emotion2vecConfig, Emotion2vecEar
+from talkcli.engine.audio.wav2vec import WavlmConfig, wav2vec_body
 from talkcli.engine.clips import Clip, ClipSet, Contents, lay_out, save_clip, save_contents
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import save_avatar
@@ -318,6 +321,41 @@ def test_without_a_checkpoint_it_is_said_how_to_make_one(talk, hello):
     assert "3dxtalker" not in {row["model"] for row in told["models"]}
     [row] = told["untaught"]
     assert row["untaught"] == "3dxtalker" and "none yet" in row["starter"]
+
+
+def test_the_published_ears_are_taken_from_files_of_the_user(clips, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    small = WavlmConfig(
+        hidden=16, layers=1, heads=2, feed_forward=16, convolution=8, position_kernel=8, position_groups=2
+    )
+    felt = Emotion2vecConfig(
+        hidden=16, heads=2, feed_forward=16, blocks=2, convolution=8, positions=1, position_groups=2
+    )
+    body = wav2vec_body(small)
+    assert isinstance(body, transformers.WavLMModel)
+    body.save_pretrained(tmp_path / "wavlm")
+    taught = Emotion2vecEar(felt)
+    torch.save({"model": published(taught)}, tmp_path / "model.pt")
+    config = replace(TINY, ears=(small,), affect=felt)
+    stage = METHOD.stages["flow"](config)
+    assert stage is not None and [note.split(" is given")[0] for note in stage.notes] == [
+        "No pretrained WavLM", "No emotion2vec"
+    ]  # fmt: skip
+    assert METHOD.stages["affect"](config) is None, "emotion2vec is taught elsewhere"
+    talker = DxTalker(config)
+    files = {"wavlm": str(tmp_path / "wavlm"), "emotion2vec": str(tmp_path / "model.pt")}
+    stage = METHOD.stages["flow"](config, **files)
+    assert stage is not None and not stage.notes
+    example = stage.begin(talker, clips, dice())(clips, 0, dice())
+    assert example.streams.speech.shape == (20, 16) and example.streams.emotion.shape == (20, 16)
+    assert talker.hearing.affect is not None
+    for theirs, ours in (
+        (taught, talker.hearing.affect),
+        (body, talker.hearing.ears.get_submodule("parts.0.model")),
+    ):
+        for name, value in theirs.state_dict().items():
+            assert torch.equal(ours.state_dict()[name], value), name
+    talker.animate(clips.speech(0), clips.avatar(0))
 
 
 def test_both_sizes_fit_the_clips(clips):

@@ -142,7 +142,7 @@ def published(ear: Emotion2vecEar) -> dict[str, Tensor]:
         elif part == "blocks":
             last = last.replace("qkv", "attn.qkv").replace("proj", "attn.proj")
             last = last.replace("fc", "mlp.fc")
-            prenet = int(number) < 1
+            prenet = int(number) == 0
             name = f"{audio}context_encoder.blocks.0.{last}" if prenet else f"blocks.{int(number) - 1}.{last}"
         else:
             name = audio + name

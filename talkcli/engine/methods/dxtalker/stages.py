@@ -28,6 +28,7 @@ from talkcli.engine.methods.dxtalker.face_vector import identity_of, resting, sc
 from talkcli.engine.methods.dxtalker.heard_clips import HeardClips
 from talkcli.engine.methods.dxtalker.hearing import Streams, anchors_of
 from talkcli.engine.methods.dxtalker.talker import DxTalker
+from talkcli.engine.speech import SAMPLE_RATE
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.losses import mean_square, present
 from talkcli.engine.training.stage import ONE_CYCLE, Losses, Stage, Update, cosine
@@ -39,6 +40,8 @@ UNTAUGHT_EMOTION2VEC = (
 
 MOOD_FRAMES = 120
 """Of an example of a feeling."""
+_NEAR_FRAMES = 2
+"""Frames on either side whose sound those at its ends depend on."""
 _VIEWS = 16
 """Principal motions of the mouth in which an error is seen besides."""
 LEAST_VARIANCE = 1e-10
@@ -103,13 +106,14 @@ def affect(config: DxTalkerConfig, *, rooms: bool = True) -> Stage[DxTalker, Moo
             )
 
         def cut(clips: ClipSet, index: int, generator: torch.Generator) -> MoodExample:
-            waveform, frames = clips.speech(index).waveform, clips.frames[index]
+            frames, rate = clips.frames[index], SAMPLE_RATE / config.fps
+            start = int(torch.randint(max(1, frames - MOOD_FRAMES + 1), (), generator=generator))
+            stop, low = min(start + MOOD_FRAMES, frames), max(0, start - _NEAR_FRAMES)
+            waveform = clips.speech(index).waveform[round(low * rate) : round((stop + _NEAR_FRAMES) * rate)]
             if rooms:
                 own = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
                 waveform = torch.from_numpy(elsewhere(waveform.numpy(), own))
-            start = int(torch.randint(max(1, frames - MOOD_FRAMES + 1), (), generator=generator))
-            stop = min(start + MOOD_FRAMES, frames)
-            tracks = intonation(waveform, start, stop, config.fps)
+            tracks = intonation(waveform, start - low, stop - low, config.fps)
             mood = moods.index(str(labels[index]))
             return MoodExample(tracks, torch.tensor(stop - start), torch.tensor(mood))
 
