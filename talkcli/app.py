@@ -7,6 +7,7 @@ import functools
 import importlib
 import inspect
 import os
+import resource
 import signal
 import sys
 import threading
@@ -39,6 +40,9 @@ VERBS = (
 INTERRUPTED = 130
 """What shells expect of a program that Ctrl-C ended."""
 
+LEAST_MEMORY = 1_250_000_000
+"""Bytes of addresses that libraries, model and head want before a film begins."""
+
 _NO_ROOM = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.EROFS, errno.EIO,
 }  # fmt: skip
@@ -64,6 +68,16 @@ def _as_talk_error(error: BaseException) -> TalkError | None:
         where = str(error.filename or "A file")
         return BadInput(f"{where} cannot be read: {error.strerror}.", "Check its name and permissions.")
     return None
+
+
+def _check_memory_limit() -> None:
+    """OutOfResources under a limit that libraries meet with abort() while they are loaded."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY:
+        raise OutOfResources(
+            f"A program may have {limit / 1e6:.0f} MB here, and talk needs {LEAST_MEMORY / 1e6:.0f}.",
+            "Raise the limit: ulimit -v unlimited; or ask for more where jobs are given their memory.",
+        )
 
 
 class _Interrupted(KeyboardInterrupt):
@@ -120,6 +134,7 @@ def _as_command(run: Callable[..., None]) -> Callable[..., None]:
         console.begin(value for name, value in kwargs.items() if name not in options.OUTPUTS)
         try:
             with ended_kindly():
+                _check_memory_limit()
                 run(*args, **kwargs)
                 if not console.is_read():
                     console.nobody_reads()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -124,6 +125,16 @@ def test_a_signal_while_a_module_is_imported_ends_the_program_without_a_tracebac
     done = subprocess.run(words, env=environment, capture_output=True, text=True)
     assert done.returncode == 128 + how, done.stderr
     assert done.stdout == "" and done.stderr == ("error: Interrupted.\n" if how == signal.SIGINT else "")
+
+
+@pytest.mark.parametrize("kilobytes", [300_000, 450_000, 550_000, 1_200_000])
+def test_a_limit_of_memory_that_aborts_libraries_is_told_before(kilobytes, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    shell = f'ulimit -v {kilobytes}; exec "$@"'
+    words = ["sh", "-c", shell, "sh", sys.executable, "-m", "talkcli", "evaluate", "--list", "--json"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == json.loads(done.stdout)["exit"] == 5
+    assert "ulimit" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_what_an_interruption_broke_is_no_fault_of_its_own():
