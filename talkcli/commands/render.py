@@ -64,7 +64,7 @@ def run(
         from talkcli.engine.editing.retiming import at_rate
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.motion import load_motion
-        from talkcli.engine.rendering.write import Act, Shot, write
+        from talkcli.engine.rendering.write import Act, Shot, check_shot, write
 
         people = [load_avatar(face) for face in faces]
         people = people * len(motion) if len(people) == 1 else people
@@ -72,8 +72,9 @@ def run(
         motions = [at_rate(track, rate) for track in motions] if rate else motions
         names = label or ([path.stem for path in motion] if len(motion) > 1 else [""])
         acts = [Act(*each) for each in zip(motions, people, names, strict=True)]
-    console.get_renderer_ready([output], renderer)
     shot = Shot(camera, size, background, renderer, wrinkles, texture, quality)
+    check_shot(shot, people[0])
+    console.get_renderer_ready([output], renderer)
     with console.writing([output]):
         count, rate = write(acts, output, shot, sound=audio, show=console.rendering)
     if json:

@@ -22,6 +22,8 @@ Block = Float32[np.ndarray, "samples channels"]
 RATES = range(4_000, 768_001)
 """Hertz. A header that claims another rate lies, or is no speech."""
 
+LOUDEST_SAMPLE = 1e10
+"""Full scale is 1, and 2^31 where whole numbers were written as fractions: beyond, squares overflow."""
 _LONGEST_SECONDS = 12 * 3600
 """The longest recording that is read: a small file of compressed silence may unfold to days."""
 
@@ -158,13 +160,15 @@ def _decoded(file: BinaryIO, name: str) -> Iterator[Sound]:
 
 
 def _checked(sound: Sound) -> Iterator[Block]:
-    """The blocks, refused where a sample is not a number or the sound never ends."""
+    """The blocks, refused where a sample is no number of a sound or the sound never ends."""
     position = 0
     for block in sound.blocks:
-        if not np.isfinite(block).all():
-            first = int(np.flatnonzero(~np.isfinite(block).all(1))[0]) + position
+        sane = (np.abs(block) < LOUDEST_SAMPLE).all(1)
+        if not sane.all():
+            first = int(np.flatnonzero(~sane)[0])
+            fault = "beyond any loudness" if np.isfinite(block[first]).all() else "not a number"
             raise BadInput(
-                f"{sound.name} is damaged: the sample at {first / sound.rate:.3f} s is not a number.",
+                f"{sound.name} is damaged: the sample at {(first + position) / sound.rate:.3f} s is {fault}.",
                 "Export it again as 16-bit PCM.",
             )
         position += len(block)
