@@ -19,6 +19,11 @@ from talkcli.engine.audio.told import told_by_file
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.config import with_values
 from talkcli.engine.corpora import foreign, load_corpus
+from talkcli.engine.editing.emote import emoted
+from talkcli.engine.editing.mood_schedule import parse_moods
+from talkcli.engine.editing.mood_templates import load_mood_templates
+from talkcli.engine.editing.pose import reposed
+from talkcli.engine.editing.trajectories import load_trajectory
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.captured import evidence_in
@@ -108,6 +113,22 @@ def _import(path: Path, seeds: Path) -> None:
         textalker.read_pivot(path)
     else:
         memorytalker.read_original(path)
+
+
+def _emote(path: Path, seeds: Path) -> None:
+    templates = load_mood_templates(path)
+    bare = load_avatar(seeds / "avatars/bare.avatar")
+    act = motion.load_motion(seeds / "motions/dense.motion")
+    emoted(act, bare, parse_moods(templates.names[0] if templates.names else "happy"), templates)
+
+
+def _pose(path: Path, seeds: Path) -> None:
+    way, _ = load_trajectory(path)
+    reposed(
+        motion.load_motion(seeds / "motions/shapes.motion"),
+        way,
+        speech.load_speech(seeds / "sounds/voice.wav"),
+    )
 
 
 def _mesh(path: Path, seeds: Path) -> None:
@@ -213,6 +234,8 @@ READERS = {
     "offsets": Reader("motions/dense.motion", lambda path, seeds: motion.load_offsets(path)),
     "avatars": Reader("avatars/*", lambda path, seeds: load_avatar(path)),
     "avatars, rendered": Reader("avatars/*", _wear, heavy=True),
+    "moods": Reader("directions/moods.safetensors", _emote),
+    "trajectories": Reader("directions/way.json", _pose),
     "networks": Reader("networks/[mt]*", lambda path, seeds: open_talker(str(path)), heavy=True),
     "networks, speaking": Reader("networks/*", _speak, heavy=True),
     "published": Reader("published/*", _import, heavy=True),

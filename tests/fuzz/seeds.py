@@ -25,7 +25,9 @@ from talkcli.engine.checkpoint import save_checkpoint
 from talkcli.engine.clips import Clip, Contents, TextureFrames, save_clip, save_contents
 from talkcli.engine.corpora.biwi import BIWI_VERTS
 from talkcli.engine.corpora.vocaset import VOCASET_VERTS
+from talkcli.engine.editing.mood_templates import MoodTemplates, save_mood_templates
 from talkcli.engine.face.avatar import save_avatar
+from talkcli.engine.face.expression import Expression
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.methods.memorytalker import original
@@ -121,7 +123,9 @@ def motions() -> Iterator[tuple[str, Motion]]:
     made = {"made_by": "x", "synthetic": True, "text": ["a", 1.5]}
     yield (
         "shapes",
-        Motion(Fraction(30000, 1001), Shapes(noise(FRAMES, 4), noise(4, VERTS, 3)), head, skin, made),
+        Motion(
+            Fraction(30000, 1001), Shapes(noise(FRAMES, 4), noise(4, VERTS, 3)), head, skin, provenance=made
+        ),
     )
     weights = torch.rand(FRAMES, 52, generator=dice)
     folds = Folds(torch.rand(FRAMES, 17, generator=dice))
@@ -152,6 +156,8 @@ def write_avatars(folder: Path) -> None:
         styles={"memorytalker": torch.rand(64)},
     )  # fmt: skip
     save_avatar(painted, folder / "painted.avatar", quality=80)
+    smile = 1e-3 * torch.rand(3, *bare.neutral.shape)
+    save_avatar(replace(bare, rest=Expression(*smile)), folder / "rested.avatar")
     shutil.copyfile(asset("clips") / "s0039" / "avatar", folder / "person.avatar")
     shutil.copyfile(asset("kofi.avatar"), folder / "dressed.avatar")
 
@@ -216,6 +222,14 @@ def write_meshes(folder: Path) -> None:
     binary = face.neutral.numpy().astype("<f4").tobytes()
     binary += b"".join(b"\x03" + np.array(row, "<i4").tobytes() for row in face.faces.tolist())
     (folder / "binary.ply").write_bytes(head.format("binary_little_endian").encode() + binary)
+
+
+def write_directions(folder: Path) -> None:
+    """Moods of the bare face, and how a head is to move."""
+    faces = 1e-3 * torch.rand(2, VERTS, 3)
+    save_mood_templates(MoodTemplates(("happy", "sad"), faces), folder / "moods.safetensors")
+    wave = {"amplitude_deg": 4, "hz": 0.8, "phase": 0.1, "envelope": "rms", "ramp": 0.5}
+    (folder / "way.json").write_text(json.dumps({"nod": [wave], "turn": [wave, {"amplitude_deg": 2}]}))
 
 
 def write_lists(folder: Path) -> None:
@@ -345,7 +359,7 @@ WRITERS = {
     "sounds": write_sounds, "avatars": write_avatars, "networks": write_networks,
     "published": write_published, "pictures": write_pictures, "meshes": write_meshes,
     "lists": write_lists, "clips": write_clips, "runs": write_runs,
-    "corpora": write_corpora, "ears": write_ears,
+    "corpora": write_corpora, "ears": write_ears, "directions": write_directions,
 }  # fmt: skip
 
 

@@ -61,7 +61,8 @@ def save_mood_templates(templates: MoodTemplates, path: Path) -> None:
 def load_mood_templates(path: Path) -> MoodTemplates:
     """Read what save_mood_templates wrote. BadInput for another file, Untrusted for a damaged one."""
     templates: MoodTemplates = load_struct(path, (MoodTemplates,))
-    if len(templates.names) != len(templates.faces) or not set(templates.names) <= set(MOODS):
+    known = all(isinstance(name, str) and name in MOODS for name in templates.names)
+    if not known or len(templates.names) != len(templates.faces):
         raise BadInput(f"{path} names other moods than it holds.", "Make it again: talk emote CLIPS -o FILE")
     return templates
 

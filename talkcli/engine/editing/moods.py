@@ -29,9 +29,9 @@ NEUTRAL_MOOD = "neutral"
 MOODS: Mapping[str, Mood] = {
     NEUTRAL_MOOD: Mood(),
     "angry": Mood(
-        {"browDown": 0.95, "eyeSquint": 0.42, "eyeWide": 0.15, "noseSneer": 0.36, "jawForward": 0.25,
-         "mouthFrown": 0.25, "mouthPress": 0.15},
-        {"mouthLowerDown": 0.3, "mouthFunnel": 0.22, "jawOpen": 0.06},
+        {"browDown": 0.95, "eyeSquint": 0.5, "noseSneer": 0.38, "jawForward": 0.25, "mouthFrown": 0.22,
+         "mouthPress": 0.1},
+        {"mouthLowerDown": 0.38, "mouthUpperUp": 0.05, "mouthFunnel": 0.22, "jawOpen": 0.1},
         opening=1.15, head=(3, 0, 0), movement=1.4,
     ),
     "contempt": Mood(
@@ -42,9 +42,9 @@ MOODS: Mapping[str, Mood] = {
         opening=0.9, head=(-3, 4, 2), movement=0.8,
     ),
     "disgust": Mood(
-        {"noseSneer": 0.62, "browDown": 0.28, "cheekSquint": 0.38, "eyeSquint": 0.34, "mouthFrown": 0.28,
-         "mouthUpperUp": 0.15},
-        {"mouthUpperUp": 0.15, "mouthShrugUpper": 0.14, "mouthShrugLower": 0.12},
+        {"noseSneer": 0.7, "browDown": 0.28, "cheekSquint": 0.45, "eyeSquint": 0.42, "mouthFrown": 0.32,
+         "mouthUpperUp": 0.1},
+        {"mouthUpperUp": 0.06, "mouthShrugLower": 0.5},
         opening=0.9, head=(-2, 3, 0), movement=0.8,
     ),
     "fear": Mood(
