@@ -112,11 +112,11 @@ class Motion(TensorStruct):
     head: Head | None = None
     texture: Textures | Folds | None = None
     """How the skin changes, where the method says so."""
-    codes: FrameCodes | None = None
-    """What is known of each frame and not drawn here."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Which model, weights (SHA-256), avatar, seed and version made it, and that it is synthetic: what JSON
     can say."""
+    codes: FrameCodes | None = None
+    """What is known of each frame and not drawn here."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
