@@ -95,6 +95,7 @@ def ended_kindly() -> Iterator[None]:
         number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN
     ]
     handlers = {number: signal.signal(number, _unwind) for number in signals}
+    _earlier.update({int(number): handler for number, handler in handlers.items()})
     try:
         yield
         check_interruption()
@@ -107,20 +108,34 @@ def ended_kindly() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-_LOSING = ("llvmlite.", "soundfile", "importlib._bootstrap", "_frozen_importlib")
-"""Modules that lose what is raised in them, in callbacks from C, or that leave half a module behind."""
+_LOSING = ("llvmlite.", "soundfile")
+"""Modules whose callbacks from C lose what is raised in them."""
+_IMPORTING = ("importlib._bootstrap", "_frozen_importlib")
+"""Modules that leave half a module behind where something is raised in them."""
+_LOADING = "talkcli.commands."
+"""Who imports before anything is begun."""
 
 
 def _unwind(number: int, frame: FrameType | None) -> None:
     """Raise what ends the program; where it would be lost, and say so, try again later."""
+    names: list[str] = []
     while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith(_LOSING):
-            timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
-            timer.daemon = True
-            timer.start()
-            return
+        names.append(frame.f_globals.get("__name__", ""))
         frame = frame.f_back
+    imports = [place for place, name in enumerate(names) if name.startswith(_IMPORTING)]
+    earlier = _earlier.get(number)
+    if imports and callable(earlier) and "".join(names[imports[-1] + 1 :][:1]).startswith(_LOADING):
+        earlier(number, None)
+    if imports or any(name.startswith(_LOSING) for name in names):
+        timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timer.start()
+        return
     interrupt(_Interrupted() if number == signal.SIGINT else SystemExit(128 + number))
+
+
+_earlier: dict[int, Any] = {}
+"""The handlers of before, which end a program that has begun nothing."""
 
 
 def _as_command(run: Callable[..., None]) -> Callable[..., None]:
