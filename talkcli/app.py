@@ -40,7 +40,7 @@ VERBS = (
 INTERRUPTED = 130
 """What shells expect of a program that Ctrl-C ended."""
 
-LEAST_MEMORY = 1_250_000_000
+LEAST_MEMORY = 1_500_000_000
 """Bytes of addresses that libraries, model and head want before a film begins."""
 
 _NO_ROOM = {

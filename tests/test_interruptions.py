@@ -127,7 +127,7 @@ def test_a_signal_while_a_module_is_imported_ends_the_program_without_a_tracebac
     assert done.stdout == "" and done.stderr == ("error: Interrupted.\n" if how == signal.SIGINT else "")
 
 
-@pytest.mark.parametrize("kilobytes", [300_000, 450_000, 550_000, 1_200_000])
+@pytest.mark.parametrize("kilobytes", [300_000, 450_000, 550_000, 1_400_000])
 def test_a_limit_of_memory_that_aborts_libraries_is_told_before(kilobytes, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     shell = f'ulimit -v {kilobytes}; exec "$@"'
