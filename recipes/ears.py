@@ -221,7 +221,7 @@ def main() -> None:
         "scores": {f"people who choose: {name}": scores(counts) for name, counts in totals.items()},
     }
     weights = {name: halved(tensor) for name, tensor in ear.state_dict().items()}
-    save_checkpoint("ears", ear.config, weights, provenance, path)
+    save_checkpoint("ears", ear.config, weights, provenance, path, whole=True)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ from talkcli.engine.audio.ear import TICKS
 from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig, in_bytes
 from talkcli.engine.audio.whisper import WhisperBlocks, WhisperConfig, whisper_places, whisper_spectra
-from talkcli.engine.checkpoint import load_checkpoint
+from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.config import from_values
+from talkcli.engine.errors import Untrusted
+from talkcli.engine.files import load_tensors, save_tensors
 from talkcli.engine.methods.plan import plan_for, save_trained
 from talkcli.engine.phones import SILENCE, load_phones, phones_of, save_phones
 from talkcli.engine.speech import TICK, load_speech
@@ -258,4 +260,35 @@ def test_a_starter_begins_with_the_ear_that_ships_and_says_whose_it_is(tmp_path:
     )
     save_trained(plan, {}, tmp_path / "x.ckpt")
     assert "OpenAI" in load_checkpoint(tmp_path / "x.ckpt").licence
+    weights, state = load_checkpoint(tmp_path / "x.ckpt").weights, plan.talker.state_dict()
+    assert state.keys() == weights.keys()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in state.items())
     assert "listen" in plan_for(plan.clips.folder, changes={"ears": "logmel"}).stages
+
+
+def test_a_checkpoint_does_not_keep_what_the_bundled_ear_holds(tmp_path: Path) -> None:
+    ear = shipped()
+    for name, whole in (("lean", False), ("whole", True)):
+        save_checkpoint("ears", ear.config, ear.state_dict(), {}, tmp_path / f"{name}.ckpt", whole=whole)
+    lean, whole = (load_checkpoint(tmp_path / f"{name}.ckpt").weights for name in ("lean", "whole"))
+    assert lean.keys() == whole.keys() and all(torch.equal(lean[name], whole[name]) for name in whole)
+    sizes = [(tmp_path / f"{name}.ckpt").stat().st_size for name in ("lean", "whole")]
+    assert sizes[1] - sizes[0] > 4.5e6
+
+
+def test_an_ear_that_is_not_the_bundled_one_is_kept_whole_or_refused(tmp_path: Path) -> None:
+    ear, path = shipped(), tmp_path / "x.ckpt"
+    state = {name: tensor.clone() for name, tensor in ear.state_dict().items()}
+    name = next(
+        name for name, tensor in state.items() if tensor.dtype == torch.int8 and tensor.numel() > 4096
+    )
+    state[name][0] = -state[name][0]
+    save_checkpoint("ears", ear.config, state, {}, path)
+    assert torch.equal(load_checkpoint(path).weights[name], state[name])
+    tensors, header = load_tensors(path)
+    other = next(iter(header["ear"]))
+    header["ear"][other][1] = "0" * 64
+    del header["packed"]
+    save_tensors(tensors, header, path)
+    with pytest.raises(Untrusted, match="an ear that this version of talk does not have"):
+        load_checkpoint(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import warnings
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from talkcli.engine.assets import STARTER_EARS, asset
 from talkcli.engine.errors import BadInput, Untrusted, reading
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors, with_article
 
@@ -33,16 +35,27 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    method: str, config: Any, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], path: Path
+    method: str,
+    config: Any,
+    weights: Mapping[str, Tensor],
+    provenance: Mapping[str, Any],
+    path: Path,
+    *,
+    whole: bool = False,
 ) -> None:
+    """Large tensors that the bundled ear (assets/ears.ckpt) has number for number are named and not kept:
+    five million bytes less for whatever hears with it. `whole`: they are kept."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    shared = {} if whole else _in_the_ear(tensors)
     header = {
         "format": FORMAT,
         "kind": "Checkpoint",
         "method": method,
         "config": dataclasses.asdict(config),
         "provenance": dict(provenance),
+        "ear": shared,
     }
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in shared}
     maps = [name for name, tensor in tensors.items() if tensor.dtype == torch.int8]
     save_tensors(tensors, header, path, packed=maps)  # maps in whole steps are mostly alike: deflated
 
@@ -56,13 +69,52 @@ def load_checkpoint(path: Path) -> Checkpoint:
             "Train one with: talk train CLIPS",
         )
     method, config, provenance = (header.get(name) for name in ("method", "config", "provenance"))
-    if not (isinstance(method, str) and isinstance(config, dict) and isinstance(provenance, dict)):
+    shared = header.get("ear", {})
+    if not (
+        isinstance(method, str)
+        and isinstance(config, dict)
+        and isinstance(provenance, dict)
+        and isinstance(shared, dict)
+    ):
         raise Untrusted(
             f"{path} is damaged: its method, config or provenance is missing.",
             "Fetch it again, or train it again.",
         )
-    return Checkpoint(method, config, weights, provenance)
+    return Checkpoint(method, config, weights | _from_the_ear(shared, path), provenance)
 
+
+def _digest(tensor: Tensor) -> str:
+    """Of kind, shape and numbers."""
+    numbers = tensor.contiguous().flatten().view(torch.uint8).numpy()
+    return hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)} ".encode() + numbers.tobytes()).hexdigest()
+
+
+def _in_the_ear(tensors: Mapping[str, Tensor]) -> dict[str, list[str]]:
+    """Those that the bundled ear has as well: its name for each, and the digest."""
+    large = {name: tensor for name, tensor in tensors.items() if tensor.numel() >= _LARGE}
+    if not any(tensor.dtype == torch.int8 for tensor in large.values()):
+        return {}  # its matrices are in bytes
+    names = {_digest(tensor): name for name, tensor in load_tensors(asset(STARTER_EARS))[0].items()}
+    digests = {name: _digest(tensor) for name, tensor in large.items()}
+    return {name: [names[digest], digest] for name, digest in digests.items() if digest in names}
+
+
+def _from_the_ear(shared: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """Those tensors again; Untrusted where the bundled ear is not the one that they were left out for."""
+    if not shared:
+        return {}
+    ear = load_tensors(asset(STARTER_EARS))[0]
+    for name, entry in shared.items():
+        if not (isinstance(entry, list) and entry[0] in ear and [entry[0], _digest(ear[entry[0]])] == entry):
+            raise Untrusted(
+                f"{path} hears with an ear that this version of talk does not have ({name} differs).",
+                "Use it with the version that made it, or train it again.",
+            )
+    return {name: ear[entry[0]] for name, entry in shared.items()}
+
+
+_LARGE = 4096
+"""Numbers of a tensor that is worth leaving out."""
 
 _MAKERS = (torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand, torch.eye, torch.arange, torch.full)
 _SPARE = 1 << 24

@@ -10,7 +10,7 @@ from talkcli.engine.methods.method import Method
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import FPS, DenoiserConfig
 from talkcli.engine.methods.textalker.original import read_original
-from talkcli.engine.methods.textalker.stages import diffuse, listen, motion, texture
+from talkcli.engine.methods.textalker.stages import diffuse, listen, motion, regress, texture
 from talkcli.engine.methods.textalker.style import capture_folder
 from talkcli.engine.methods.textalker.talker import (
     MOTION_STYLE,
@@ -39,6 +39,8 @@ COMPONENTS = 24
 CALM = Sampling(steps=2, temperature=0.0)
 """Chosen on the human recordings of benchmarks/real_speech.py: noise made the mouth more restless, and
 neither it nor more steps made lips truer."""
+REGRESSOR = 64
+"""Hidden numbers between latents and weights of the rig."""
 STILL = ("eyeBlink", "eyeLook")
 """Prefixes of the shapes about which speech says nothing: `editing.life` moves them."""
 
@@ -72,6 +74,7 @@ def starter_size(clips: ClipSet) -> TexTalkerConfig:
         denoiser,
         ears=(StarterEarConfig(),),
         reach=6,
+        regressor=REGRESSOR,
         rig=rig,
         rig_shapes=names,
         contrast=5 / 3,
@@ -85,7 +88,7 @@ METHOD = Method(
     config=TexTalkerConfig,
     build=TexTalker,
     sizes={"paper": paper_size, "starter": starter_size},
-    stages={"listen": listen, "motion": motion, "texture": texture, "diffuse": diffuse},
+    stages={"listen": listen, "motion": motion, "texture": texture, "diffuse": diffuse, "regress": regress},
     moves=frozenset({"mouth", "skin"}),
     captures={"clips": capture_folder},
     styles={"motion": MOTION_STYLE, "skin": TEXTURE_STYLE},

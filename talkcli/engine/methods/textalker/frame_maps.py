@@ -84,11 +84,15 @@ class RigFrameMaps:
         low, high = low[:, None, None], high[:, None, None]
         return ((self._rig.maps(self._tracks[clip][start:stop]) - low) / (high - low)).clamp(0, 1)
 
+    def folds(self, clip: int, start: int = 0, stop: int | None = None) -> Float[Tensor, "n folds"]:
+        """How far the rig's wrinkles are on."""
+        track = self._tracks[clip][start:stop]
+        return rig_folds(self._model.spread(track, self._names), self._skin).weights
+
     def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
         """Wrinkle maps of the same frames, in [0, 1)."""
-        track = self._tracks[clip][start:stop]
-        folds = rig_folds(self._model.spread(track, self._names), self._skin)
-        return wrinkle_of(ratios(Textures(folds.weights, self._ratios)) ** self._contrast)
+        folds = self.folds(clip, start, stop)
+        return wrinkle_of(ratios(Textures(folds, self._ratios)) ** self._contrast)
 
 
 class MeshFrameMaps:

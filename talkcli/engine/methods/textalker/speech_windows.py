@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -56,15 +58,9 @@ def centred(
     components, where the network has room for some of them only. Pivots' means, the spread and the components
     go into the network.
     """
-    low, high, exact = network.low.cpu(), network.high.cpu(), network.config.published
-    makers = (
-        (network.motion, lambda clip, start, stop: motions.motions(clip, start, stop, low, high), "motion"),
-        (network.texture, skins.wrinkles, "texture"),
-    )
+    exact = network.config.published
     halves: list[list[Tensor]] = []
-    for number, (autoencoder, maps, name) in enumerate(makers):
-        tag = f"{name}-{identity(autoencoder, low, high)}"
-        latents = latents_of(autoencoder, maps, clips, motions.frames, tag, exact)
+    for number, latents in enumerate(latents_of_both(network, clips, motions, skins)):
         own = pivots(latents, clips)
         centre = torch.stack(list(own.values())).mean(0)
         (network.motion_pivot if number == 0 else network.texture_pivot).copy_(centre)
@@ -78,6 +74,20 @@ def centred(
             apart = [(track / spread).half() for track in apart]
         halves.append(apart)
     return [torch.cat(pair, dim=1) for pair in zip(*halves, strict=True)]
+
+
+def latents_of_both(
+    network: TexTalker, clips: ClipSet, motions: FrameMaps, skins: FrameMaps
+) -> Iterator[list[Float[Tensor, "frames dims"]]]:
+    """Latents of motion of every clip, then those of skin."""
+    low, high = network.low.cpu(), network.high.cpu()
+    makers = (
+        (network.motion, lambda clip, start, stop: motions.motions(clip, start, stop, low, high), "motion"),
+        (network.texture, skins.wrinkles, "texture"),
+    )
+    for autoencoder, maps, name in makers:
+        tag = f"{name}-{identity(autoencoder, low, high)}"
+        yield latents_of(autoencoder, maps, clips, motions.frames, tag, network.config.published)
 
 
 def along(tracks: list[Float[Tensor, "frames dims"]], axes: Float[Tensor, "dims parts"]) -> list[Tensor]:

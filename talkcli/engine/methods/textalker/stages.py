@@ -19,6 +19,7 @@ from talkcli.engine.methods.textalker.autoencoder import Autoencoder, Autoencode
 from talkcli.engine.methods.textalker.critic import Critic, CriticConfig, autoencoder_losses, critic_losses
 from talkcli.engine.methods.textalker.diffuser import Readout, diffusion_losses
 from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps, frame_maps
+from talkcli.engine.methods.textalker.latent_frames import LatentFrame, latent_frames
 from talkcli.engine.methods.textalker.perception import perception
 from talkcli.engine.methods.textalker.speech_windows import (
     SpeechWindows,
@@ -264,3 +265,28 @@ def diffuse(
         awake=lambda network: network.hearing.awake(),
         notes=(UNTAUGHT_HUBERT,) if untaught else (),
     )
+
+
+def regress(config: TexTalkerConfig, *, every: int = 1) -> Stage[TexTalker, LatentFrame] | None:
+    """What the rig does, straight from latents: mean squares of what is seen, and of folds. None for a model
+    that paints. `every`: one of so many clips of each speaker."""
+    if not (config.regressor and config.rig_shapes):
+        return None
+
+    def begin(network: TexTalker, clips: ClipSet, generator: torch.Generator) -> Example[LatentFrame]:
+        return latent_frames(network, clips.thinned(every))
+
+    def losses(network: TexTalker, batch: LatentFrame, generator: torch.Generator) -> Losses:
+        assert network.weights_of is not None and network.folds_of is not None
+        weights, folds = network.weights_of(batch.motion), network.folds_of(batch.texture)
+        return {
+            "seen": ((weights - batch.weights) @ batch.seen[0]).square().sum(-1).mean(),
+            "folds": (folds - batch.folds).square().sum(-1).mean(),
+        }
+
+    def weights(network: TexTalker) -> Iterable[nn.Parameter]:
+        assert network.weights_of is not None and network.folds_of is not None
+        yield from (*network.weights_of.parameters(), *network.folds_of.parameters())
+
+    update = Update(weights, losses, lr=1e-3, clip_norm=None)
+    return Stage((update,), begin, steps=6000, batch=128, ema=0.998, schedule=cosine)

@@ -20,8 +20,9 @@ from talkcli.engine.audio.ears import EarConfig
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import folds_of
+from talkcli.engine.face.acting import acting_skin, folds_of
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.look import FULL
 from talkcli.engine.face.rigs import check_wears, load_rig
 from talkcli.engine.face.uv_maps import UVReader, read_maps, uv_reader
 from talkcli.engine.methods.method import Talker, Track
@@ -38,6 +39,7 @@ from talkcli.engine.methods.textalker.maps import (
     ratio_of,
 )
 from talkcli.engine.methods.textalker.own_maps import OwnMaps, fold_maps, shape_maps
+from talkcli.engine.methods.textalker.regressor import Regressor
 from talkcli.engine.motion import Coefficients, Face, Folds, Motion, Shapes, Textures
 from talkcli.engine.scans import TEXTALK4D_UNIT
 from talkcli.engine.speech import Counted, Speech
@@ -68,6 +70,8 @@ class Sampling:
     """Between which that threshold lies."""
     texture: bool = True
     """Whether the skin is made at all."""
+    painted: bool = False
+    """Whether a rig's weights are solved for in painted maps where they could be read from latents."""
 
     def __post_init__(self) -> None:
         check_limits(self, steps=(0, 10_000), guidance=(-100, 100), temperature=(0, 100), flexibility=(0, 1))
@@ -91,6 +95,9 @@ class TexTalkerConfig:
     """Of the faces that it learnt from, where it moves named shapes."""
     own_folds: int = 0
     """Folds of the maps that it keeps and draws its rig with (`own_maps`); 0: it draws as the rig's atlas."""
+    regressor: int = 0
+    """Width of what reads weights of the rig's shapes and folds straight from latents; 0: maps are painted,
+    and weights solved for."""
     sampling: Sampling = Sampling()
     """How it draws unless told otherwise."""
     contrast: float = 1.0
@@ -104,6 +111,7 @@ class TexTalkerConfig:
 
     def __post_init__(self) -> None:
         check_limits(self, reach=(0, 1000), contrast=(0.01, 100), own_folds=(0, 1000))
+        check_limits(self, regressor=(0, 65_536))
 
 
 def as_published(config: TexTalkerConfig) -> TexTalkerConfig:
@@ -162,6 +170,13 @@ class TexTalker(Talker):
         if config.own_folds:
             sizes = (config.motion.size, config.own_folds, config.texture.size)
             self.own_maps = OwnMaps(len(config.rig_shapes), *sizes)
+        self.weights_of: Regressor | None = None
+        self.folds_of: Regressor | None = None
+        """Straight from latents of motion and of skin."""
+        if config.regressor and config.rig_shapes:
+            folds, hidden = acting_skin(load_rig(config.rig)).names, config.regressor
+            self.weights_of = Regressor(config.motion.dims, hidden, len(config.rig_shapes))
+            self.folds_of = Regressor(config.texture.dims, hidden, len(folds))
 
     @property
     def moves(self) -> frozenset[Track]:
@@ -198,7 +213,7 @@ class TexTalker(Talker):
             speech.waveform.to(self.low.device), frames, self.config.denoiser.window
         )
         for motion, texture in self.drawn(features, frames, pivots, seed):
-            yield self._shown(motion, texture, reader)
+            yield self.shown(motion, texture, reader)
 
     def drawn(
         self,
@@ -229,7 +244,7 @@ class TexTalker(Talker):
             )
             yield motion, texture
 
-    def _shown(
+    def shown(
         self,
         motion: Float[Tensor, "n motion_dims"],
         texture: Float[Tensor, "n texture_dims"],
@@ -295,6 +310,8 @@ class TexTalker(Talker):
         return reasons[0], reasons[1]
 
     def _face(self, latents: Tensor, reader: UVReader | None) -> Float[Tensor, "frames numbers"]:
+        if self.weights_of is not None and not self.sampling.painted:
+            return self.weights_of(latents)
         grid = self.config.motion.grid
         motion_maps = self.motion.decode(latents.unflatten(1, (-1, grid, grid)))
         offsets = denormalised_offsets(motion_maps, self.low, self.high)
@@ -305,6 +322,8 @@ class TexTalker(Talker):
         return read_maps(offsets, reader).flatten(1)
 
     def _skin(self, latents: Tensor) -> Float[Tensor, "frames ..."]:
+        if self.folds_of is not None and not self.sampling.painted:
+            return self.folds_of(latents).clamp(0, FULL)
         grid = self.config.texture.grid
         maps = self.texture.decode(latents.unflatten(1, (-1, grid, grid)))
         logs = ratio_of(maps).log() / self.config.contrast

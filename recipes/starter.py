@@ -1,6 +1,7 @@
-"""Make the MemoryTalker starter: python recipes/memorytalker.py CLIPS CHECKPOINT CHOOSING
+"""Make a starter: python recipes/starter.py RECIPE CLIPS CHECKPOINT CHOOSING
 
-1. Trains CHECKPOINT by recipes/memorytalker.toml; goes on where it was stopped, and takes one that is there.
+1. Trains CHECKPOINT by RECIPE (recipes/memorytalker.toml, recipes/textalker.toml); goes on where it was
+   stopped, and takes one that is there.
 2. Leans its hearing on CHOOSING, voices of people whom nothing learnt from (recipes/people.py): the logit of
    silence, then those of P, B and M, by the amounts with which lips that meet, pauses that are still and the
    correlation with the lips of the aligned phones are most in sum.
@@ -37,9 +38,9 @@ CLIPS = 40
 HEARD = ("closure", "shut_vowels", "open_vowels", "stillness", "correlation", "rounding", "lag", "lip_jerk")
 
 
-def train(clips: Path, path: Path) -> None:
+def train(recipe: Path, clips: Path, path: Path) -> None:
     """The checkpoint by the recipe; a run that was stopped goes on."""
-    plan = plan_for(clips, load_toml(Path(__file__).with_suffix(".toml")))
+    plan = plan_for(clips, load_toml(recipe))
     for moment in carried_out(plan, path, device="auto", resume=True):
         if moment.step is not None and moment.step.number % 200 == 0:
             print(f"{moment.stage}  {moment.step}", flush=True)
@@ -90,19 +91,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("clips", type=Path)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("choosing", type=Path)
+    for name in ("recipe", "clips", "checkpoint", "choosing"):
+        parser.add_argument(name, type=Path)
     given = parser.parse_args()
-    folder, path, choosing = given.clips, given.checkpoint, given.choosing
+    folder, path = given.clips, given.checkpoint
     if not path.exists():
-        train(folder, path)
+        train(given.recipe, folder, path)
     talker = open_talker(str(path))
     place = phone_ear(talker)
     assert place is not None
     name, ear = place
     bias = ear.get_parameter("leave.bias")
-    leans = lean(talker, bias, takes_of_audio([choosing]))
+    leans = lean(talker, bias, takes_of_audio([given.choosing]))
     results = {"studio, test speakers": scores(("lve", *HEARD), spoken(talker, ClipSet(folder, "test")))}
     print(results)
     checkpoint = load_checkpoint(path)

@@ -1,0 +1,125 @@
+"""What the README shows: python recipes/pictures.py [NAME...] -> assets/pictures/
+
+people: the bundled ones, front and three-quarter; expressions: five faces of two of them; hello: three people
+say it; texture: two do so, above on a still skin, below on the one that TexTalker makes, when they differ
+most. Without names all four, in ten minutes of one core.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from contact_sheet import BUNDLED, FACES, pictures
+from PIL import Image
+
+from talkcli.engine.assets import asset, assets_folder
+from talkcli.engine.face.acting import painted, wrinkles_of
+from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.speaking import spoken_motion
+from talkcli.engine.motion import Motion, ratios
+from talkcli.engine.rendering.camera import portrait
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.speech import load_speech
+
+SHOWN = ("neutral", "aa", "smile", "surprise", "anger")
+MOMENTS, APART, CROP = 3, 15, (slice(40, 400), slice(96, 416))
+"""Of the picture of textures: moments, the least frames between two, what is shown of 512 pixels a side."""
+SPEAKERS, SIDE, QUALITY = ("ada", "kofi", "noor"), 320, 55
+"""Of the moving picture: who speaks, pixels a side, quality of the WebP."""
+
+
+def person(name: str) -> Avatar:
+    return load_avatar(asset(f"{name}.avatar"))
+
+
+def saying_hello(avatar: Avatar) -> Motion:
+    return spoken_motion(open_talker("textalker"), load_speech(asset("hello.wav")), avatar, seed=0)
+
+
+def beside(rows: list[list[np.ndarray]]) -> Image.Image:
+    return Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows]))
+
+
+def people(folder: Path) -> None:
+    neutral = {"neutral": FACES["neutral"]}
+    views = ("front", "three-quarter")
+    rows = [[pictures(person(name), neutral, view)[0] for name in BUNDLED] for view in views]
+    beside(rows).save(folder / "people.jpg", quality=90)
+
+
+def expressions(folder: Path) -> None:
+    faces = {name: FACES[name] for name in SHOWN}
+    rows = [
+        pictures(person(name), faces, view) for name in ("ada", "kofi") for view in ("front", "three-quarter")
+    ]
+    beside(rows).save(folder / "expressions.jpg", quality=88)
+
+
+def strongest(motion: Motion, avatar: Avatar) -> list[int]:
+    """Frames whose skin is farthest from the neutral one."""
+    assert motion.texture is not None
+    change = (ratios(painted(motion.texture, wrinkles_of(avatar), 64)).log().square()).mean((1, 2, 3))
+    moments: list[int] = []
+    for frame in change.argsort(descending=True).tolist():
+        if all(abs(frame - other) >= APART for other in moments):
+            moments.append(frame)
+        if len(moments) == MOMENTS:
+            break
+    return sorted(moments)
+
+
+def texture(folder: Path) -> None:
+    sheets = []
+    for name in ("emil", "ada"):
+        avatar = person(name)
+        motion, camera = saying_hello(avatar), portrait(avatar, "front", (512, 512))
+        moments = strongest(motion, avatar)
+        rows = []
+        for changing in (False, True):
+            drawn = frames(motion, avatar, camera, wrinkles=changing, texture=changing)
+            rows.append([picture[CROP] for number, picture in enumerate(drawn) if number in moments])
+        sheets.append(np.asarray(beside(rows)))
+    beside([sheets]).save(folder / "texture.jpg", quality=88)
+
+
+def hello(folder: Path) -> None:
+    avatars = [person(name) for name in SPEAKERS]
+    films = [
+        frames(saying_hello(avatar), avatar, portrait(avatar, "front", (SIDE, SIDE))) for avatar in avatars
+    ]
+    first, *others = (beside([list(row)]) for row in zip(*films, strict=True))
+    first.save(
+        folder / "hello.webp",
+        save_all=True,
+        append_images=others,
+        duration=1000 // 30,
+        loop=0,
+        quality=QUALITY,
+        method=4,
+    )
+
+
+PICTURES: Mapping[str, Callable[[Path], None]] = {
+    "people": people,
+    "expressions": expressions,
+    "texture": texture,
+    "hello": hello,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", choices=[*PICTURES, []], metavar="NAME")
+    for name in parser.parse_args().names or PICTURES:
+        PICTURES[name](assets_folder() / "pictures")
+        print(name)
+
+
+if __name__ == "__main__":
+    with torch.no_grad():
+        main()
