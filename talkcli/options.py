@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from talkcli import console
-from talkcli.engine.assets import assets_folder
+from talkcli.engine.assets import assets_folder, avatar_files
 from talkcli.engine.errors import BadUsage
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
@@ -94,16 +94,17 @@ def recording_file(recording: Path) -> Path:
 
 
 def avatar_file(avatar: str) -> Path:
-    """The file behind --avatar: a path, or the name of a bundled avatar."""
+    """The file behind --avatar: a path, or the name of an avatar that is bundled or of an imported rig."""
     if Path(avatar).suffix or Path(avatar).is_file():
         return Path(avatar)
-    bundled = {path.stem: path for path in sorted(assets_folder().rglob("*.avatar"))}
-    if avatar not in bundled:
+    known = avatar_files()
+    likely = [name for name in known if name == avatar or (avatar == "flame" and name.startswith(avatar))]
+    if len(likely) != 1:
         raise BadUsage(
-            f"'{avatar}' is neither an .avatar file nor a bundled avatar.",
-            f"Bundled: {', '.join(bundled) or 'none'}.",
+            f"'{avatar}' is {'several avatars' if likely else 'neither an .avatar file nor a known avatar'}.",
+            f"Known: {', '.join(known) or 'none'}.",
         )
-    return bundled[avatar]
+    return known[likely[0]]
 
 
 Model = Annotated[

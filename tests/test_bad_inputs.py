@@ -19,8 +19,8 @@ from typer.testing import CliRunner, Result
 
 from talkcli.app import app
 from talkcli.engine.checkpoint import load_pickled
-from talkcli.engine.corpora.foreign import load_arrays
 from talkcli.engine.errors import Untrusted
+from talkcli.engine.pickles import load_arrays
 from talkcli.engine.sound import _Clamped
 from talkcli.engine.video import write_video
 

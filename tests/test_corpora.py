@@ -11,12 +11,12 @@ import torch
 from talkcli.engine.clips import ClipSet, Contents, flat, load_contents, save_contents
 from talkcli.engine.corpora import CORPORA, biwi, convert, load_corpus, vocaset
 from talkcli.engine.corpora.foreign import (
-    load_arrays,
     load_faces,
     load_indices,
 )
 from talkcli.engine.errors import BadInput, MissingAsset, Untrusted
 from talkcli.engine.methods.memorytalker.motions import paper_size
+from talkcli.engine.pickles import load_arrays
 from talkcli.engine.scans import load_obj, load_obj_vertices
 from talkcli.engine.speech import Speech, save_speech
 

@@ -33,12 +33,13 @@ from talkcli.engine.assets import asset
 from talkcli.engine.checkpoint import load_checkpoint, load_pickled, save_checkpoint
 from talkcli.engine.clips import load_contents
 from talkcli.engine.config import load_toml, parse_settings
-from talkcli.engine.corpora.foreign import load_arrays, load_faces, load_indices
+from talkcli.engine.corpora.foreign import load_faces, load_indices
 from talkcli.engine.errors import BadInput, BadUsage, TalkError, Untrusted, reading
 from talkcli.engine.files import FORMAT, load_tensors, replacing
 from talkcli.engine.methods import open_talker
 from talkcli.engine.motion import Coefficients, Motion, Shapes, load_motion, save_motion
 from talkcli.engine.phones import load_phones
+from talkcli.engine.pickles import load_arrays
 from talkcli.engine.pictures import load_picture
 from talkcli.engine.scans import load_obj
 from talkcli.engine.training.settings import tuned

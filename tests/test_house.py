@@ -29,7 +29,7 @@ WRITTEN = sorted({*FILES, *(path for folder in BESIDE for path in (REPOSITORY / 
 FLOORS = [
     {"errors"},
     {"struct", "config", "assets", "device", "sound", "recordings", "voicing"},
-    {"files", "compiled"},
+    {"files", "compiled", "pickles"},
     {"speech", "motion", "phones", "pictures", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},
     {"gate"},

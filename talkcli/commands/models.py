@@ -17,7 +17,7 @@ ACTIONS = ("list", "import")
 def run(
     action: Annotated[str, typer.Argument(help="list or import.")] = "list",
     method: Annotated[
-        str | None, typer.Argument(help=f"Whose weights are imported: {', '.join(METHODS)}.")
+        str | None, typer.Argument(help=f"What is imported: {', '.join([*METHODS, 'flame'])}.")
     ] = None,
     weights: Annotated[
         list[str] | None,
@@ -35,6 +35,11 @@ def run(
     MemoryTalker's is one file, `talk models import memorytalker FILE -o OUT.ckpt`, TexTalker's are three,
     `talk models import textalker motion=FILE texture=FILE diffusion=FILE -o OUT.ckpt`.
 
+    FLAME, `talk models import flame generic_model.pkl`, becomes a rig of this user with its mean face as
+    --avatar flame; masks=FLAME_masks.pkl, landmarks=flame_static_embedding.pkl and
+    mediapipe=mediapipe_landmark_embedding.npz say where its lips and points are. The edition is read from the
+    names of file and folder (FLAME2020/generic_model.pkl): codes of one are not those of another.
+
     \b
     Examples:
       talk models
@@ -44,6 +49,9 @@ def run(
         _list(json)
         return
     given = options.named_files(weights, "files")
+    if method == "flame":
+        _import_flame(given, output, overwrite, json)
+        return
     if method is None or output is None or not given:
         raise BadUsage(
             "Say whose weights, which files and where to.",
@@ -59,6 +67,16 @@ def run(
     with console.step(f"Reading {', '.join(file.name for file in files)}"):
         provenance = import_published(whose, files, output)
     console.answer_json({"output": output, **provenance}) if json else console.answer(output)
+
+
+def _import_flame(given: dict[str | None, Path], output: Path | None, overwrite: bool, json: bool) -> None:
+    from talkcli.engine.face.flame import import_flame
+
+    if output is not None:
+        raise BadUsage("A rig goes where talk finds it.", "Leave out --output.")
+    with console.step("Reading FLAME"):
+        made = import_flame({name or "model": path for name, path in given.items()}, overwrite=overwrite)
+    console.answer_json(made) if json else console.answer(f"{made['rig']}: --avatar {made['rig']}")
 
 
 def _list(json: bool) -> None:

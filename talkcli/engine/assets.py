@@ -70,6 +70,18 @@ def cache_folder() -> Path:
     return folder
 
 
+def data_folder() -> Path:
+    """Where what a user imported is kept; not made here."""
+    root = os.environ.get("TALK_DATA") or os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    return Path(root) / "talk"
+
+
+def avatar_files() -> dict[str, Path]:
+    """The avatars that go by a name: bundled ones, and those of imported rigs."""
+    folders = (data_folder(), assets_folder())
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.avatar"))}
+
+
 def sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file, read in blocks."""
     digest = hashlib.sha256()

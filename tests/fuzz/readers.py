@@ -12,7 +12,7 @@ from random import Random
 from typer.testing import CliRunner
 
 from talkcli.app import app
-from talkcli.engine import checkpoint, config, motion, phones, pictures, scans, speech, video
+from talkcli.engine import checkpoint, config, motion, phones, pickles, pictures, scans, speech, video
 from talkcli.engine.audio.alignment import phones_beside, transcript_of
 from talkcli.engine.audio.ears import load_ear
 from talkcli.engine.audio.told import told_by_file
@@ -25,6 +25,7 @@ from talkcli.engine.editing.mood_templates import load_mood_templates
 from talkcli.engine.editing.pose import reposed
 from talkcli.engine.editing.trajectories import load_trajectory
 from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.face.flame import flame_model
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.captured import evidence_in
 from talkcli.engine.methods.memorytalker import original as memorytalker
@@ -159,7 +160,7 @@ def _settings(path: Path, seeds: Path) -> None:
 
 
 def _pickle(path: Path, seeds: Path) -> None:
-    foreign.load_tree(path)
+    pickles.load_tree(path)
     if path.name != "tree.pkl":
         foreign.load_templates(path, VERTS)
 
@@ -248,6 +249,7 @@ READERS = {
     "transcripts": Reader("ears/readers/en-us_ada/a.txt", _words),
     "settings": Reader("lists/*.toml", _settings),
     "pickles": Reader("lists/*.pkl", _pickle),
+    "rigs": Reader("lists/*.pickle", lambda path, seeds: flame_model({"model": path}, "flame")),
     "clips": Reader("clips", _learn),
     "clips, trained on": Reader("clips", _train, heavy=True),
     "runs, resumed": Reader("runs/out.run", _resume, heavy=True),

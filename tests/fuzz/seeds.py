@@ -253,6 +253,7 @@ def write_lists(folder: Path) -> None:
         (folder / f"templates{protocol}.pkl").write_bytes(pickle.dumps(arrays, protocol=protocol))
     tree = {"ada": {"s01": {"audio": np.zeros(99, np.int16), "sample_rate": 22_000}, "rows": {0: 1, 1: 2}}}
     (folder / "tree.pkl").write_bytes(pickle.dumps(tree, protocol=2))
+    (folder / "flame.pickle").write_bytes(pickle.dumps(flame_arrays(), protocol=2))
     (folder / "train.toml").write_text(
         'model = "memorytalker"\nsize = "starter"\nseed = 3\nhalf = true\n'
         "[config]\nfeatures = 16\nheads = 4\n"
@@ -373,3 +374,17 @@ def write_seeds(folder: Path) -> Path:
         save_motion(motion, folder / "motions" / f"{name}.motion")
     shutil.copyfile(asset("clips") / "s0039/003.motion", folder / "motions/bundled.motion")
     return folder
+
+
+def flame_arrays(verts: int = 4) -> dict[str, Any]:
+    """The smallest model of FLAME's form."""
+    dice = np.random.default_rng(0)
+    return {
+        "v_template": dice.normal(size=(verts, 3)),
+        "f": np.array([[0, 1, 2], [1, 2, 3]], np.uint32),
+        "shapedirs": 1e-3 * dice.normal(size=(verts, 3, 400)),
+        "posedirs": 1e-3 * dice.normal(size=(verts, 3, 36)),
+        "J_regressor": np.full((5, verts), 1 / verts),
+        "weights": np.full((verts, 5), 0.2),
+        "kintree_table": np.array([[2**32 - 1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.uint32),
+    }

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
-import io
-import pickle
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +13,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput, MissingAsset, Untrusted, reading
+from talkcli.engine.errors import BadInput, MissingAsset, reading
+from talkcli.engine.pickles import load_arrays
 from talkcli.engine.scans import load_obj
 
 
@@ -48,98 +46,6 @@ def load_array(path: Path) -> NDArray[Any]:
     """A .npy of plain numbers, mapped rather than read."""
     with reading(path, "an array"):
         return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-class _Numbers:
-    """A kind of numbers as pickles describe it. numpy's own takes any state, and what is no kind harms it."""
-
-    def __init__(self, name: object, *_: object) -> None:
-        self.kind = np.dtype(str(name))
-        if self.kind.kind not in "fiub":
-            raise pickle.UnpicklingError(f"it holds {self.kind}")
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        if state[1] in ("<", ">"):
-            self.kind = self.kind.newbyteorder(state[1])
-
-
-class _Array:
-    """An array as pickles describe it: of numbers, as many as its bytes are."""
-
-    values: NDArray[Any]
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        _, shape, numbers, by_columns, content = state
-        content = content.encode("latin1") if isinstance(content, str) else content
-        array = np.frombuffer(content, numbers.kind)
-        self.values = array.reshape(shape, order="F" if by_columns else "C").copy()
-
-
-def _scalar(numbers: _Numbers, content: bytes | str) -> Any:
-    content = content.encode("latin1") if isinstance(content, str) else content
-    return np.frombuffer(content, numbers.kind, 1)[0]
-
-
-_ALLOWED = {
-    "ndarray": _Array,
-    "dtype": _Numbers,
-    "_reconstruct": _Array,
-    "scalar": _scalar,
-}
-"""What stands for numpy's makers, by their names."""
-
-
-class _ArraysOnly(pickle._Unpickler):
-    """Dicts, lists, strings, numbers and numpy arrays; any other name is refused.
-
-    In Python, as the one in C makes room for what a file claims before it looks whether that is there.
-    """
-
-    dispatch: ClassVar = {
-        key: read for key, read in pickle._Unpickler.dispatch.items() if key != pickle.BYTEARRAY8[0]
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("_codecs", "encode"):
-            return codecs.encode
-        if module.partition(".")[0] != "numpy" or name not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it wants {module}.{name}")
-        return _ALLOWED[name]
-
-
-def _plain(value: Any, known: dict[int, Any]) -> Any:
-    """With arrays in the place of what describes them; what stands in many places is made once."""
-    if isinstance(value, _Array):
-        return value.values
-    if not isinstance(value, dict | list | tuple):
-        return value
-    if id(value) not in known:
-        if isinstance(value, dict):
-            known[id(value)] = {key: _plain(inner, known) for key, inner in value.items()}
-        else:
-            known[id(value)] = [_plain(inner, known) for inner in value]
-    return known[id(value)]
-
-
-def load_tree(path: Path) -> dict[Any, Any]:
-    """A pickled dict of dicts, lists, numbers, words and arrays, of Python 2 as well."""
-    with reading(path, "a plain dict of arrays", "Fetch the original again.", Untrusted):
-        content = io.BytesIO(path.read_bytes())  # a file itself makes room for whatever is asked of it
-        tree = _plain(_ArraysOnly(content, encoding="latin1").load(), {})
-    if not tree or not isinstance(tree, dict):
-        raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
-    return tree
-
-
-def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """A pickled dict of arrays, of Python 2 as well."""
-    values = load_tree(path)
-    if not all(isinstance(value, np.ndarray) for value in values.values()):
-        raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
-    return values
 
 
 def load_templates(path: Path, verts: int) -> dict[str, Float[Tensor, "verts 3"]]:

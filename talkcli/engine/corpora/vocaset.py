@@ -29,16 +29,15 @@ from talkcli.engine.corpora.foreign import (
     checked_indices,
     find,
     load_array,
-    load_arrays,
     load_faces,
     load_indices,
     load_templates,
-    load_tree,
     of_name,
 )
 from talkcli.engine.errors import BadInput, reading
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.motion import Motion, Vertices
+from talkcli.engine.pickles import load_arrays, load_tree
 from talkcli.engine.speech import speech_of
 
 VOCASET_VERTS = 5023

@@ -1,0 +1,148 @@
+"""Other people's pickles: arrays in plain containers, read without running anything that they contain."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkcli.engine.errors import Untrusted, reading
+
+Plain = Callable[[Any], Any]
+
+
+class _Numbers:
+    """A kind of numbers as pickles describe it. numpy's own takes any state, and what is no kind harms it."""
+
+    def __init__(self, name: object, *_: object) -> None:
+        self.kind = np.dtype(str(name))
+        if self.kind.kind not in "fiub":
+            raise pickle.UnpicklingError(f"it holds {self.kind}")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] in ("<", ">"):
+            self.kind = self.kind.newbyteorder(state[1])
+
+
+class StandIn:
+    """What stands for a class of another library: it takes the state and runs nothing."""
+
+    state: Mapping[str, Any]
+
+    def __init__(self, *_: object) -> None:
+        self.state = {}
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state if isinstance(state, dict) else {}
+
+    def array(self, plain: Plain) -> NDArray[Any]:
+        """The numbers that the object holds; `plain` makes arrays of what its state holds."""
+        raise NotImplementedError
+
+
+StandIns = Mapping[tuple[str, str], type[StandIn]]
+NONE: StandIns = MappingProxyType({})
+
+
+class _Array:
+    """An array as pickles describe it: of numbers, as many as its bytes are."""
+
+    values: NDArray[Any]
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, numbers, by_columns, content = state
+        content = content.encode("latin1") if isinstance(content, str) else content
+        array = np.frombuffer(content, numbers.kind)
+        self.values = array.reshape(shape, order="F" if by_columns else "C").copy()
+
+
+def _scalar(numbers: _Numbers, content: bytes | str) -> Any:
+    content = content.encode("latin1") if isinstance(content, str) else content
+    return np.frombuffer(content, numbers.kind, 1)[0]
+
+
+_ALLOWED = {
+    "ndarray": _Array,
+    "dtype": _Numbers,
+    "_reconstruct": _Array,
+    "scalar": _scalar,
+}
+"""What stands for numpy's makers, by their names."""
+
+
+class _ArraysOnly(pickle._Unpickler):
+    """Dicts, lists, strings, numbers and numpy arrays; any other name is refused.
+
+    In Python, as the one in C makes room for what a file claims before it looks whether that is there.
+    """
+
+    def __init__(self, content: io.BytesIO, stand_ins: StandIns) -> None:
+        super().__init__(content, encoding="latin1")
+        self._stand_ins = stand_ins
+
+    dispatch: ClassVar = {
+        key: read for key, read in pickle._Unpickler.dispatch.items() if key != pickle.BYTEARRAY8[0]
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return codecs.encode
+        if module in ("copy_reg", "copyreg") and name == "_reconstructor" and self._stand_ins:
+            return _reconstructed
+        if (module, name) in self._stand_ins:
+            return self._stand_ins[module, name]
+        if module.partition(".")[0] != "numpy" or name not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it wants {module}.{name}")
+        return _ALLOWED[name]
+
+
+def _reconstructed(kind: Any, *_: object) -> StandIn:
+    """An object of Python 2's second protocol, before its state."""
+    if not (isinstance(kind, type) and issubclass(kind, StandIn)):
+        raise pickle.UnpicklingError("it makes an object of a kind that is not known")
+    return kind()
+
+
+def _plain(value: Any, known: dict[int, Any]) -> Any:
+    """With arrays in the place of what describes them; what stands in many places is made once."""
+    if isinstance(value, _Array):
+        return value.values
+    if not isinstance(value, dict | list | tuple | StandIn):
+        return value
+    if id(value) not in known:
+        if isinstance(value, StandIn):
+            known[id(value)] = value.array(lambda inner: _plain(inner, known))
+        elif isinstance(value, dict):
+            known[id(value)] = {key: _plain(inner, known) for key, inner in value.items()}
+        else:
+            known[id(value)] = [_plain(inner, known) for inner in value]
+    return known[id(value)]
+
+
+def load_tree(path: Path, stand_ins: StandIns = NONE) -> dict[Any, Any]:
+    """A pickled dict of dicts, lists, numbers, words and arrays, of Python 2 as well; objects of the classes
+    that `stand_ins` names, (module, name), become arrays."""
+    with reading(path, "a plain dict of arrays", "Fetch the original again.", Untrusted):
+        content = io.BytesIO(path.read_bytes())  # a file itself makes room for whatever is asked of it
+        tree = _plain(_ArraysOnly(content, stand_ins).load(), {})
+    if not tree or not isinstance(tree, dict):
+        raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
+    return tree
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """A pickled dict of arrays, of Python 2 as well."""
+    values = load_tree(path)
+    if not all(isinstance(value, np.ndarray) for value in values.values()):
+        raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
+    return values
