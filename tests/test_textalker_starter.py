@@ -7,7 +7,6 @@ import torch
 from PIL import Image
 from rig_clips import studio_clips
 
-from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import ClipSet
@@ -26,9 +25,7 @@ from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
 from talkcli.engine.methods.textalker.encodings import latents_of
 from talkcli.engine.methods.textalker.factors import Factors
 from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps
-from talkcli.engine.methods.textalker.latent_frames import on_axes, seen_root
-from talkcli.engine.methods.textalker.regressor import Regressor
-from talkcli.engine.methods.textalker.speech_windows import along, latents_of_both
+from talkcli.engine.methods.textalker.speech_windows import along
 from talkcli.engine.methods.textalker.talker import MOTION_STYLE, TEXTURE_STYLE, TexTalker, TexTalkerConfig
 from talkcli.engine.metrics.texture import worn_textures
 from talkcli.engine.motion import Coefficients, Folds, Shapes, Textures, ratios
@@ -343,45 +340,6 @@ def test_a_folder_of_the_authors_becomes_that_person(tmp_path):
     pivot = torch.load(tmp_path / "latent_tex_ave.pth", weights_only=True).flatten()
     assert torch.equal(person.styles[TEXTURE_STYLE], pivot)
     assert isinstance(talker.animate(noise(0.5), person).face, Shapes)
-
-
-def test_a_regressor_begins_with_the_least_squares_and_bends_where_they_cannot():
-    dice = torch.Generator().manual_seed(0)
-    latents, mixing = torch.randn(400, 6, generator=dice) * 3 + 1, torch.randn(6, 2, generator=dice)
-    straight = Regressor(6, 16, 2)
-    straight.begin_with_least_squares(latents, latents @ mixing - 2)
-    torch.testing.assert_close(straight(latents), latents @ mixing - 2, atol=0.01, rtol=1e-3)
-    bent = Regressor(6, 16, 2)
-    numbers = (latents @ mixing).abs()
-    bent.begin_with_least_squares(latents, numbers)
-    before = (bent(latents) - numbers).square().mean().detach()
-    optimiser = torch.optim.Adam(bent.parameters(), lr=0.01)
-    for _ in range(200):
-        optimiser.zero_grad()
-        (bent(latents) - numbers).square().mean().backward()
-        optimiser.step()
-    assert (bent(latents) - numbers).square().mean() < 0.1 * before
-
-
-def test_weights_come_straight_from_latents_and_nearer_than_through_paint(tmp_path):
-    clips, talker = studio_clips(tmp_path), untaught(replace(CONFIG, regressor=32))
-    taught(talker, clips, "motion", 30, critic=-1)
-    taught(talker, clips, "diffuse", 2)
-    assert METHOD.stages["regress"](CONFIG) is None
-    losses = taught(talker, clips, "regress", 150)
-    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
-    maps = RigFrameMaps(clips, talker, TINY.size)
-    motions, skins = latents_of_both(talker, clips, maps, maps)
-    motions = on_axes(motions, clips, talker.motion_axes)
-    errors = {}
-    for paints in (True, False):
-        talker.sampling = replace(talker.sampling, painted=paints)
-        with torch.no_grad():
-            part = talker.shown(motions[0], skins[0].float(), None)
-        assert part.skin is not None and part.skin.shape == maps.folds(0).shape
-        seen = seen_root(DEFAULT_RIG, NAMES)
-        errors[paints] = float(((part.face - maps.weights(0)) @ seen).square().mean())
-    assert errors[False] < 0.5 * errors[True]
 
 
 def test_a_talker_that_keeps_its_maps_draws_and_reads_as_the_rig_does():
