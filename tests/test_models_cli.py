@@ -43,7 +43,7 @@ def test_the_bundled_starters_are_listed_with_their_licence(talk) -> None:
     assert "Whisper tiny.en, OpenAI" in ear["licence"] and len(ear["sha256"]) == 64
     assert {starter["model"] for starter in starters} == {"memorytalker", "textalker"}
     for starter in starters:
-        assert starter["licence"] == "Apache-2.0" and "recordings of" in starter["trained_on"]
+        assert starter["licence"].startswith("Apache-2.0") and "recordings of" in starter["trained_on"]
         assert starter["megabytes"] < 12 and len(starter["sha256"]) == 64
 
 

@@ -69,15 +69,16 @@ def test_codes_become_clips_and_what_lacks_a_part_is_named(flame, talk, raw, tmp
     assert first is not None and first.identity.mean(0).abs().max() < 1e-6, "their first clip is who they are"
 
 
-def test_without_flame_it_is_said_before_anything_is_read(talk, raw, tmp_path):
+def test_without_flame_it_is_said_before_anything_is_read(talk, raw, tmp_path, monkeypatch):
+    monkeypatch.setenv("TALK_DATA", str(tmp_path / "data"))
     said = talk("prepare", "talking3d", raw, "-o", tmp_path / "clips", code=4).stderr
-    assert "move FLAME, and it is not installed" in said
+    assert "move FLAME 2020, and it is not imported" in said
 
 
 @pytest.mark.parametrize(
     ("name", "codes", "reason"),
     [
-        ("expcode", np.zeros((FRAMES, 50), np.float32), "50 numbers a frame, the rig flame 9"),
+        ("expcode", np.zeros((FRAMES, 50), np.float32), "50 numbers a frame, FLAME 9"),
         ("posecode", np.zeros((FRAMES, 5), np.float32), "5 numbers a frame, not 6"),
         ("shapecode", np.zeros(FRAMES, np.float32), "codes, [frames, numbers]"),
         ("detailcode", np.full((FRAMES, 16), np.nan, np.float32), "no number"),

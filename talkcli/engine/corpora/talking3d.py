@@ -26,11 +26,12 @@ from talkcli.engine.corpora.foreign import load_array
 from talkcli.engine.editing.moods import MOODS
 from talkcli.engine.errors import BadInput, MissingAsset, reading
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.rigs import RIGS, load_rig
+from talkcli.engine.face.rigs import RIGS, imported_rigs, load_rig
 from talkcli.engine.motion import Coefficients, FrameCodes, Head, Motion
 from talkcli.engine.speech import load_speech
 
-FLAME_RIG = "flame"
+_FLAMES = ("flame2020", "flame")
+"""The rigs that its codes can move: of that edition, or of one that its files do not name."""
 _FPS = Fraction(25)
 _NEEDED = ("audio.wav", "shapecode.npy", "expcode.npy", "posecode.npy", "detailcode.npy")
 _OTHER_WORDS = {
@@ -42,11 +43,7 @@ _OTHER_WORDS = {
 
 def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
     """Every clip: `V2-M003/angry-00001`, and how to get it."""
-    if FLAME_RIG not in RIGS:
-        raise MissingAsset(
-            "Clips of 3DTalking move FLAME, and it is not installed.",
-            "This version cannot install it: FLAME is its authors' to give.",
-        )
+    _flame()
     paths = sorted(path.parent for path in folder.rglob("expcode.npy"))
     first: dict[str, Path] = {}
     clips: dict[str, Callable[[], Clip]] = {}
@@ -56,6 +53,18 @@ def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
         split = "test-" if _is_test(path.relative_to(folder)) else ""
         clips[f"{speaker}/{split}{take}"] = functools.partial(_clip, path, first[speaker], speaker)
     return clips
+
+
+def _flame() -> str:
+    """The user's rig of FLAME 2020; MissingAsset where it is not imported."""
+    known = {*RIGS, *imported_rigs()}
+    name = next((name for name in _FLAMES if name in known), None)
+    if name is None:
+        raise MissingAsset(
+            "Clips of 3DTalking move FLAME 2020, and it is not imported.",
+            "FLAME is its authors' to give: talk models import flame FLAME2020/generic_model.pkl",
+        )
+    return name
 
 
 def _named(folder: str) -> tuple[str, str]:
@@ -76,7 +85,8 @@ def _clip(folder: Path, first: Path, speaker: str) -> Clip:
     missing = [name for name in _NEEDED if not (folder / name).is_file()]
     if missing:
         raise BadInput(f"{folder} lacks {', '.join(missing)}.", "Fetch it again.")
-    model = load_rig(FLAME_RIG)
+    rig = _flame()
+    model = load_rig(rig)
     shape, expression, pose, detail = (
         _codes(folder / name, most)
         for name, most in zip(_NEEDED[1:], (len(model.identity), len(model.shapes), 6, None), strict=True)
@@ -88,13 +98,13 @@ def _clip(folder: Path, first: Path, speaker: str) -> Clip:
     mood = _mood(folder.name)
     motion = Motion(
         _FPS,
-        Coefficients(expression[:frames], pose[:frames, 3:], FLAME_RIG),
+        Coefficients(expression[:frames], pose[:frames, 3:], rig),
         Head(pose[:frames, :3], torch.zeros(frames, 3)),
         codes=FrameCodes(shape[:frames] - identity, detail[:frames]),
         provenance={} if mood is None else {"mood": mood},
     )
     lips = model.topology.regions["lips"]
-    avatar = Avatar(speaker, model.neutral(identity), model.topology.faces, lips, FLAME_RIG, identity)
+    avatar = Avatar(speaker, model.neutral(identity), model.topology.faces, lips, rig, identity)
     return Clip(load_speech(folder / _NEEDED[0]), motion, avatar)
 
 
@@ -105,7 +115,7 @@ def _codes(path: Path, most: int | None) -> Float[Tensor, "frames numbers"]:
         if codes.ndim != 2 or not codes.shape[1]:
             raise ValueError(f"it is {tuple(codes.shape)}")
     if most is not None and codes.shape[1] > most:
-        raise BadInput(f"{path} has {codes.shape[1]} numbers a frame, the rig {FLAME_RIG} {most}.")
+        raise BadInput(f"{path} has {codes.shape[1]} numbers a frame, FLAME {most}.")
     return codes
 
 
