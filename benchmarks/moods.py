@@ -7,8 +7,8 @@ before and after.
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +38,13 @@ def scores(takes: Sequence[Take], motions: Sequence[Motion], moods: str) -> dict
 
 
 def main() -> None:
-    takes = takes_of_audio([Path(sys.argv[1])])[: int(sys.argv[2]) if len(sys.argv) > 2 else None]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("most", type=int, nargs="?")
+    given = parser.parse_args()
+    takes = takes_of_audio([given.folder])[: given.most]
     ada = load_avatar(asset("ada.avatar"))
     table: dict[str, dict[str, float]] = {}
     print(f"{'':26}", *(f"{name:>11}" for name in SCORES))
@@ -55,6 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        raise SystemExit(__doc__)
     main()

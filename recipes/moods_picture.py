@@ -6,7 +6,7 @@ Rows are levels, mildest first; columns are MOODS in their order, neutral left o
 
 from __future__ import annotations
 
-import sys
+import argparse
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,7 +33,11 @@ CROP = slice(26, 356), slice(75, 405)
 
 
 def main() -> None:
-    who = load_avatar(asset(f"{sys.argv[1] if len(sys.argv) > 1 else 'emil'}.avatar"))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("avatar", nargs="?", default="emil")
+    who = load_avatar(asset(f"{parser.parse_args().avatar}.avatar"))
     shapes = len(load_rig(DEFAULT_RIG).shapes)
     still = Motion(Fraction(25), Coefficients(torch.zeros(1, shapes), torch.zeros(1, 3)))
     words = [f"{mood}:{level}" for level in LEVELS_SHOWN for mood in list(MOODS)[1:]]

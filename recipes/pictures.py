@@ -1,4 +1,4 @@
-"""What the README shows: python recipes/pictures.py [NAME...] -> assets/pictures/
+"""What the README shows: python -m recipes.pictures [NAME...] -> assets/pictures/
 
 people: the bundled ones, front and three-quarter; expressions: five faces of two of them; hello: three people
 say it; texture: two do so, above on a still skin, below on the one that TexTalker makes, when they differ
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from contact_sheet import BUNDLED, FACES, pictures
 from PIL import Image
 
+from recipes.contact_sheet import BUNDLED, FACES, pictures
 from talkcli.engine.assets import asset, assets_folder
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar, load_avatar
