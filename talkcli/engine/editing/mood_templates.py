@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +52,12 @@ class MoodTemplates(TensorStruct):
     faces: Float[Tensor, "moods ..."]
     """Weights of the rig's shapes; of a bare mesh, metres from neutral."""
     rig: str | None = None
+    source: str = "learnt moods"
+    """The file that they were read from, for errors; it is not kept."""
 
 
 def save_mood_templates(templates: MoodTemplates, path: Path) -> None:
-    save_struct(templates, path)
+    save_struct(MoodTemplates(templates.names, templates.faces, templates.rig), path)
 
 
 def load_mood_templates(path: Path) -> MoodTemplates:
@@ -64,7 +66,7 @@ def load_mood_templates(path: Path) -> MoodTemplates:
     known = all(isinstance(name, str) and name in MOODS for name in templates.names)
     if not known or len(templates.names) != len(templates.faces):
         raise BadInput(f"{path} names other moods than it holds.", "Make it again: talk emote CLIPS -o FILE")
-    return templates
+    return replace(templates, source=str(path))
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def _learnt(mood: str, avatar: Avatar, templates: MoodTemplates) -> Expression:
     ):
         theirs = f"the rig {templates.rig}" if templates.rig else f"{templates.faces.shape[1]} vertices"
         raise BadInput(
-            f"These templates are of {theirs}; avatar {avatar.name} has "
+            f"{templates.source}: its moods are of {theirs}; avatar {avatar.name} has "
             f"{f'the rig {avatar.rig}' if avatar.rig else f'{len(avatar.neutral)} vertices'}.",
             "Give templates of its own: talk emote CLIPS -o moods.safetensors",
         )
@@ -175,7 +177,8 @@ def _learnt(mood: str, avatar: Avatar, templates: MoodTemplates) -> Expression:
         return Expression(face, face, face)
     if mood not in templates.names:
         raise BadInput(
-            f"These templates have no {mood}.", f"They have {', '.join(templates.names)}: give one of these."
+            f"{templates.source} has no {mood}.",
+            f"They have {', '.join(templates.names)}: give one of these.",
         )
     face = templates.faces[templates.names.index(mood)]
     if avatar.rig is None:
