@@ -289,7 +289,15 @@ def test_the_cycle_is_that_of_torch():
 SMALL = ("features=16", "heads=2", "feed_forward=1", "shared_blocks=1", "affect.hidden=8")
 
 
-@pytest.mark.parametrize("changes", [(), ("absolute=true",), ("amplitude=false",), ("emotion=false",)])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        (),
+        ("absolute=true",),
+        pytest.param(("amplitude=false",), marks=pytest.mark.slow),
+        pytest.param(("emotion=false",), marks=pytest.mark.slow),
+    ],
+)
 def test_from_clips_to_a_checkpoint_that_moves_face_eyes_and_head(changes, talk, clips, hello, tmp_path):
     words = [word for setting in (*SMALL, *changes) for word in ("--set", f"config.{setting}")]
     words += ["--set", "batch=2", "--steps", "2", "--device", "cpu"]

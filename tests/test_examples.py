@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from talkcli.app import VERBS, app
 
-HEAVY = ("--camera", "both.mp4", "--jobs", "talk evaluate --metric lve")
-"""Words of examples that take long: those that draw, start processes or score everything."""
+HEAVY = ("--camera", "both.mp4", "prepare studio", "talk train clips/", "talk evaluate --metric lve")
+"""Words of examples that take long: those that draw, record, train or score everything."""
 
 
 def examples(verb: str) -> list[str]:
@@ -30,11 +30,7 @@ def test_quick_examples_run_in_an_empty_folder(tmp_path, monkeypatch):
     for verb in VERBS:
         for line in examples(verb):
             if not any(words in line for words in HEAVY):
-                run(
-                    {"talk animate hello.wav": f"{line} --format motion"}.get(
-                        line, line.replace("clips/", "more/")
-                    )
-                )
+                run({"talk animate hello.wav": f"{line} --format motion"}.get(line, line))
     assert sorted(path.name for path in Path("animated").iterdir()) == ["hello.csv", "hello.motion"]
 
 
