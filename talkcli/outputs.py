@@ -55,10 +55,15 @@ def claim_motion(
 ) -> None:
     """Refuse what cannot or must not be written of one edited motion, a .motion or a form that shows it."""
     suffix = options.known_format(output, background, also=(MOTION,))
+    check_sound(suffix, audio)
+    console.claim(output, overwrite, inputs, folder=suffix in options.FOLDERS)
+
+
+def check_sound(suffix: str, audio: Path | None) -> None:
+    """BadUsage for sound that a form cannot hold."""
     if audio and suffix not in options.FILMS:
         hint = f"Leave --audio out, or write one of {' '.join(options.FILMS)}."
         raise BadUsage(f"A {suffix} has no sound.", hint)
-    console.claim(output, overwrite, inputs, folder=suffix in options.FOLDERS)
 
 
 def batch_of(audio: Sequence[Path], output: Path | None, formats: str | None = None) -> Batch:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from talkcli.engine.audio import amplitude as amplitudes
 from talkcli.engine.audio.affect import RADIUS, AffectConfig, AffectEar
-from talkcli.engine.audio.amplitude import amplitude, hilbert_envelope
+from talkcli.engine.audio.amplitude import amplitude
 from talkcli.engine.audio.emotion2vec import Emotion2vecBlock, Emotion2vecConfig, Emotion2vecEar, alibi
 from talkcli.engine.audio.intonation import INTONATION, intonation
 from talkcli.engine.errors import Untrusted
@@ -30,14 +30,6 @@ def normal(key: int, *size: int) -> Tensor:
 def tone(hertz: float, seconds: float = 1.0, level: float = 0.5) -> Tensor:
     time = torch.arange(int(seconds * RATE), dtype=torch.float64) / RATE
     return (level * torch.sin(2 * torch.pi * hertz * time)).float()
-
-
-@pytest.mark.parametrize("samples", [1000, 1001])
-def test_the_envelope_is_that_of_scipy(samples):
-    from scipy.signal import hilbert
-
-    sound = normal(0, samples)
-    torch.testing.assert_close(hilbert_envelope(sound), torch.from_numpy(np.abs(hilbert(sound.numpy()))))
 
 
 @pytest.mark.parametrize("fps", [25, 30])

@@ -10,6 +10,7 @@ import typer
 from talkcli import console, options
 from talkcli.engine.assets import DEFAULT_AVATAR
 from talkcli.engine.errors import BadUsage, counted
+from talkcli.outputs import check_sound
 
 
 def run(
@@ -106,8 +107,6 @@ def _check(
             f"{counted(len(avatar), 'avatars')} for {counted(len(motion), 'motions')}.",
             "Give one, or one for each.",
         )
-    if audio and suffix not in options.FILMS:
-        hint = f"Leave --audio out, or write one of {' '.join(options.FILMS)}."
-        raise BadUsage(f"A {suffix} has no sound.", hint)
+    check_sound(suffix, audio)
     if background == "transparent" and len(motion) > 1:
         raise BadUsage(f"{len(motion)} motions cannot be transparent together.", "Render them one by one.")

@@ -15,6 +15,7 @@ from talkcli.engine.editing.trajectories import (
     Envelope,
     HeadWave,
     Trajectory,
+    scaled_waves,
 )
 from talkcli.engine.errors import BadUsage
 
@@ -161,8 +162,7 @@ def _composed(chosen: Mapping[str, list[str]]) -> Trajectory:
             waves = [AXIS_WAVES[axis]]
         waves = [_changed(wave, size, speed, envelope) for wave in waves]
         total = sum(abs(wave.amplitude_deg) for wave in waves)
-        shrink = min(1.0, MOST_DEGREES / total) if total else 1.0
-        axes[axis] = tuple(replace(wave, amplitude_deg=wave.amplitude_deg * shrink) for wave in waves)
+        axes[axis] = scaled_waves(waves, min(1.0, MOST_DEGREES / total) if total else 1.0)
     return Trajectory(**axes)
 
 

@@ -20,8 +20,8 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expression import Expression
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.geometry import FRAMES_EXPANDED, offsets, rig_weights
-from talkcli.engine.face.lip_opening import middle_pairs
 from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.face.topology import middle_pairs
 from talkcli.engine.files import load_struct, save_struct
 from talkcli.engine.motion import Motion
 from talkcli.engine.struct import TensorStruct

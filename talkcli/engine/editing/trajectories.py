@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -135,8 +135,8 @@ def _within(axis: str, waves: list[HeadWave], notes: list[str]) -> tuple[HeadWav
     return scaled_waves(waves, MOST_DEGREES / total)
 
 
-def scaled_waves(waves: list[HeadWave] | tuple[HeadWave, ...], factor: float) -> tuple[HeadWave, ...]:
-    return tuple(HeadWave(**{**vars(wave), "amplitude_deg": factor * wave.amplitude_deg}) for wave in waves)
+def scaled_waves(waves: Sequence[HeadWave], factor: float) -> tuple[HeadWave, ...]:
+    return tuple(replace(wave, amplitude_deg=factor * wave.amplitude_deg) for wave in waves)
 
 
 def evaluated(

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.deformation import deformed
 from talkcli.engine.face.rigs import rigged
-from talkcli.engine.face.topology import Topology
+from talkcli.engine.face.topology import middle_pairs
 from talkcli.engine.motion import Motion
 
 FLAME_VERTS = 5023
@@ -58,12 +58,6 @@ def silence(meets: Float[Tensor, " frames"], fps: Fraction) -> Float[Tensor, " f
     for _ in range(2):
         track = F.avg_pool1d(track, 2 * width + 1, 1, width, count_include_pad=False)
     return track[0, 0]
-
-
-def middle_pairs(topology: Topology) -> Int[Tensor, "pairs 2"]:
-    """Vertices of the upper and the lower lip that face each other, in the middle third of the mouth."""
-    pairs = topology.lip_pairs
-    return pairs[len(pairs) // 3 : len(pairs) - len(pairs) // 3]
 
 
 def _lips(avatar: Avatar) -> tuple[Int[Tensor, " chosen"], bool]:

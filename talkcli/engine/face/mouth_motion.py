@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.face.topology import middle_pairs
 
 LIP_WEIGHT = 20.0
 """How much more a lip vertex counts than another one when principal motions are sought."""
@@ -30,6 +31,15 @@ def importance(model: FaceModel, names: tuple[str, ...]) -> Float[Tensor, "shape
     return seen @ seen.T + gap @ gap.T
 
 
+def seen_root(form: Float[Tensor, "shapes shapes"]) -> Float[Tensor, "shapes shapes"]:
+    """The symmetric root of the form: the square of weights @ root, summed, is what is seen of them.
+
+    What nobody sees counts a millionth of what is seen best.
+    """
+    values, vectors = torch.linalg.eigh(form)
+    return vectors * values.clamp(min=values.max() * 1e-6).sqrt() @ vectors.T
+
+
 def principal_motions(
     tracks: Float[Tensor, "frames shapes"], form: Float[Tensor, "shapes shapes"], components: int
 ) -> Float[Tensor, "components shapes"]:
@@ -37,10 +47,8 @@ def principal_motions(
 
     Rest is zero: nothing is centred, so a network that says nothing leaves the mouth at rest.
     """
-    values, vectors = torch.linalg.eigh(form)
-    floor = values.max() * 1e-6
-    root = vectors * values.clamp(min=floor).sqrt() @ vectors.T
-    inverse = vectors / values.clamp(min=floor).sqrt() @ vectors.T
+    root = seen_root(form)
+    inverse = torch.linalg.inv(root)
     spread = root @ (tracks.double().T @ tracks.double() / len(tracks)) @ root
     strengths, axes = torch.linalg.eigh(spread)
     chosen = axes[:, -components:].flip(1)
@@ -59,8 +67,7 @@ def projected(
 
 def gap_of(model: FaceModel, names: tuple[str, ...]) -> Float[Tensor, " shapes"]:
     """What each named shape opens the middle of the lips by, metres."""
-    pairs = model.topology.lip_pairs
-    upper, lower = pairs[len(pairs) // 3 : len(pairs) - len(pairs) // 3].unbind(1)
+    upper, lower = middle_pairs(model.topology).unbind(1)
     chosen = model.shapes[model.columns(names)]
     return (chosen[:, upper, 1] - chosen[:, lower, 1]).mean(1)
 

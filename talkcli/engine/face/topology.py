@@ -44,3 +44,9 @@ def landmark_points(
     marks = topology.landmarks[name]
     corners = vertices[..., topology.faces[marks.triangles], :]
     return (corners * marks.weights[..., None]).sum(-2)
+
+
+def middle_pairs(topology: Topology) -> Int[Tensor, "pairs 2"]:
+    """Vertices of the upper and the lower lip that face each other, in the middle third of the mouth."""
+    pairs = topology.lip_pairs
+    return pairs[len(pairs) // 3 : len(pairs) - len(pairs) // 3]

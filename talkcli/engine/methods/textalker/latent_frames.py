@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.clips import ClipSet, Example
-from talkcli.engine.face.mouth_motion import importance
+from talkcli.engine.face.mouth_motion import importance, seen_root
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.methods.textalker.encodings import pivots
 from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps, frame_maps
@@ -17,8 +17,6 @@ from talkcli.engine.struct import TensorStruct
 
 LESSONS = 60_000
 """Frames that are learnt from at most."""
-_UNSEEN = 1e-6
-"""Of what is seen best: how much a mixture of shapes counts that nobody sees."""
 
 
 class LatentFrame(TensorStruct):
@@ -55,7 +53,7 @@ def latent_frames(network: TexTalker, clips: ClipSet) -> Example[LatentFrame]:
     folds = torch.cat([skins.folds(clip) for clip in range(len(skins.frames))])[::stride]
     network.weights_of.begin_with_least_squares(motion, weights)
     network.folds_of.begin_with_least_squares(texture, folds)
-    seen = seen_root(config.rig, config.rig_shapes)
+    seen = seen_root(importance(load_rig(config.rig), config.rig_shapes)).float()
 
     def cut(_: ClipSet, index: int, generator: torch.Generator) -> LatentFrame:
         at = int(torch.randint(len(weights), (), generator=generator))
@@ -75,9 +73,3 @@ def on_axes(
         (track.float() - own[clips.speaker(i)], own[clips.speaker(i)]) for i, track in enumerate(latents)
     )
     return [rest @ axes @ axes.T + pivot for rest, pivot in apart]
-
-
-def seen_root(rig: str, names: tuple[str, ...]) -> Float[Tensor, "shapes shapes"]:
-    """The root of the quadratic form of what is seen of mixed shapes."""
-    values, vectors = torch.linalg.eigh(importance(load_rig(rig), names))
-    return (vectors * values.clamp(min=_UNSEEN * float(values.max())).sqrt() @ vectors.T).float()
