@@ -35,8 +35,8 @@ def person(name: str) -> Avatar:
     return load_avatar(asset(f"{name}.avatar"))
 
 
-def saying_hello(avatar: Avatar) -> Motion:
-    return spoken_motion(open_talker("textalker"), load_speech(asset("hello.wav")), avatar, seed=0)
+def saying_hello(model: str, avatar: Avatar) -> Motion:
+    return spoken_motion(open_talker(model), load_speech(asset("hello.wav")), avatar, seed=0)
 
 
 def beside(rows: list[list[np.ndarray]]) -> Image.Image:
@@ -75,7 +75,7 @@ def texture(folder: Path) -> None:
     sheets = []
     for name in ("emil", "ada"):
         avatar = person(name)
-        motion, camera = saying_hello(avatar), portrait(avatar, "front", (512, 512))
+        motion, camera = saying_hello("textalker", avatar), portrait(avatar, "front", (512, 512))
         moments = strongest(motion, avatar)
         rows = []
         for changing in (False, True):
@@ -88,7 +88,8 @@ def texture(folder: Path) -> None:
 def hello(folder: Path) -> None:
     avatars = [person(name) for name in SPEAKERS]
     films = [
-        frames(saying_hello(avatar), avatar, portrait(avatar, "front", (SIDE, SIDE))) for avatar in avatars
+        frames(saying_hello("memorytalker", avatar), avatar, portrait(avatar, "front", (SIDE, SIDE)))
+        for avatar in avatars
     ]
     first, *others = (beside([list(row)]) for row in zip(*films, strict=True))
     first.save(
