@@ -93,6 +93,16 @@ def recording_file(recording: Path) -> Path:
     return bundled[recording.name]
 
 
+def is_motion(file: str) -> bool:
+    """Whether a file is a motion and not an avatar or its name; BadUsage for what has another suffix."""
+    if Path(file).suffix not in ("", ".motion", ".avatar"):
+        raise BadUsage(
+            f"{file} is neither a .motion nor an .avatar.",
+            "Of a recording: talk animate RECORDING --emotion MOODS",
+        )
+    return Path(file).suffix == ".motion"
+
+
 def avatar_file(avatar: str) -> Path:
     """The file behind --avatar: a path, or the name of an avatar that is bundled or of an imported rig."""
     if Path(avatar).suffix or Path(avatar).is_file():

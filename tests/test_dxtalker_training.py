@@ -16,6 +16,7 @@ from test_dxtalker import CONFIG
 from test_voice_streams import published
 from torch import Tensor, nn
 
+from talkcli.engine.assets import asset
 from talkcli.engine.audio.affect import AffectEar
 from talkcli.engine.audio.emotion2vec import Emotion2vecConfig, Emotion2vecEar
 from talkcli.engine.audio.wav2vec import WavlmConfig, wav2vec_body
@@ -28,7 +29,7 @@ from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.dxtalker import METHOD
 from talkcli.engine.methods.dxtalker.config import TIMES
 from talkcli.engine.methods.dxtalker.hearing import Streams
-from talkcli.engine.methods.dxtalker.stages import FlowExample, flow_losses
+from talkcli.engine.methods.dxtalker.stages import FlowExample, flow_losses, mood_of
 from talkcli.engine.methods.dxtalker.talker import DxTalker
 from talkcli.engine.methods.dxtalker.velocity import Condition
 from talkcli.engine.motion import Coefficients, Head, Motion, load_motion
@@ -249,6 +250,12 @@ def test_a_feeling_is_learnt_from_how_high_the_voice_is(clips):
     with torch.no_grad():
         logits = ear.mood_logits(torch.stack([e.tracks for e in examples]), torch.ones(4, FRAMES))
     assert logits.argmax(1).tolist() == [0, 1, 0, 1]
+
+
+def test_the_bundled_clips_know_their_moods():
+    bundled = ClipSet(asset("clips"))
+    moods = [mood_of(bundled, index) for index in range(len(bundled))]
+    assert moods == ["neutral", "surprise", "happy", "neutral"]
 
 
 def test_feelings_need_clips_that_know_them(tmp_path):

@@ -339,6 +339,7 @@ def test_the_verb_learns_from_clips_and_says_what_is_wrong(talk, tmp_path, monke
     assert "of 7 vertices" in talk(*words, "--templates", "other.safetensors", code=3).stderr
     assert "holds a Motion" in talk(*words, "--templates", "y.motion", "-o", "z.motion", code=3).stderr
     assert "what to do" in talk("emote", "x.motion", code=2).stderr
+    assert "neither a .motion" in talk("emote", "x.wav", "--mood", "sad", "-o", "y.motion", code=2).stderr
     assert "to learn from" in talk("emote", "clips", "--mood", "sad", code=2).stderr
     assert "Did you mean 'surprise'" in talk("emote", "x.motion", "--mood", "suprise", code=2).stderr
 

@@ -31,7 +31,7 @@ def flame(monkeypatch) -> None:
 def raw(tmp_path) -> Path:
     """Three clips as published, one of which tests, and one that lacks its sound."""
     rng, raw = np.random.default_rng(0), tmp_path / "raw"
-    places = ("trainset/V2-MEAD/V2-M003-angry-00001", "trainset/V2-MEAD/V2-M003-happy-00002",
+    places = ("trainset/V2-MEAD/V2-M003-disgusted-00001", "trainset/V2-MEAD/V2-M003-happy-00002",
               "testset/V4-HDTF/V4-WDA1-00003", "trainset/V0-GRID/V0-s1-00004")  # fmt: skip
     for place in places:
         folder = raw / place
@@ -55,8 +55,9 @@ def test_codes_become_clips_and_what_lacks_a_part_is_named(flame, talk, raw, tmp
     assert told["written"] == 3 and [row["name"] for row in told["refused"]] == ["V0-s1/00004"]
     assert "lacks audio.wav" in told["refused"][0]["reason"]
     clips = ClipSet(tmp_path / "clips", "train")
-    assert clips.names == ("V2-M003/angry-00001", "V2-M003/happy-00002")
+    assert clips.names == ("V2-M003/disgusted-00001", "V2-M003/happy-00002")
     assert ClipSet(tmp_path / "clips", "test").names == ("V4-WDA1/test-00003",)
+    assert clips.motion(0).provenance["mood"] == "disgust", "in our word for it"
     motion, avatar = clips.motion(1), clips.avatar(1)
     assert isinstance(motion.face, Coefficients) and motion.head is not None and motion.codes is not None
     assert motion.fps == 25 and motion.provenance["mood"] == "happy" and motion.face.rig == "flame"
@@ -97,8 +98,8 @@ def test_the_paper_size_learns_from_them_and_speaks_all_of_the_vector(flame, tal
     config = load_method("3dxtalker").sizes["paper"](ClipSet(clips, "train"))
     assert config.layout == (7, 9, 3, 3, 16, 0) and config.rig == "flame"
     settings = (
-        "ears=logmel", 'affect={kind="affect", hidden=8, moods=["angry", "happy"]}', "features=16", "heads=2",
-        "feed_forward=1", "shared_blocks=1",
+        "ears=logmel", 'affect={kind="affect", hidden=8, moods=["disgust", "happy"]}', "features=16",
+        "heads=2", "feed_forward=1", "shared_blocks=1",
     )  # fmt: skip
     words = [word for setting in settings for word in ("--set", f"config.{setting}")]
     words += ["--set", "batch=2", "--steps", "1", "--device", "cpu"]

@@ -66,7 +66,7 @@ def run(
     assert mood is not None
     from talkcli.engine.editing.mood_schedule import named_moods, parse_moods
 
-    spans, is_motion = parse_moods(mood), Path(file).suffix == ".motion"
+    spans, is_motion = parse_moods(mood), options.is_motion(file)
     source = Path(file) if is_motion else options.avatar_file(file)
     folder = Path() if source.suffix and not Path(file).suffix else source.parent
     output = output or folder / f"{source.stem}-{named_moods(spans)}{source.suffix}"

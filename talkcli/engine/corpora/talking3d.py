@@ -23,7 +23,7 @@ from torch import Tensor
 from talkcli.engine.clips import Clip
 from talkcli.engine.corpora.corpus import Corpus
 from talkcli.engine.corpora.foreign import load_array
-from talkcli.engine.editing.moods import MOODS
+from talkcli.engine.editing.moods import mood_of_word
 from talkcli.engine.errors import BadInput, MissingAsset, reading
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import RIGS, imported_rigs, load_rig
@@ -34,11 +34,6 @@ _FLAMES = ("flame2020", "flame")
 """The rigs that its codes can move: of that edition, or of one that its files do not name."""
 _FPS = Fraction(25)
 _NEEDED = ("audio.wav", "shapecode.npy", "expcode.npy", "posecode.npy", "detailcode.npy")
-_OTHER_WORDS = {
-    "anger": "angry", "disgust": "disgusted", "fear": "afraid", "fearful": "afraid", "surprise": "surprised",
-    "happiness": "happy", "sadness": "sad", "calm": "neutral",
-}  # fmt: skip
-"""Of MEAD and RAVDESS, for our MOODS."""
 
 
 def _read(folder: Path) -> Mapping[str, Callable[[], Clip]]:
@@ -121,8 +116,7 @@ def _codes(path: Path, most: int | None) -> Float[Tensor, "frames numbers"]:
 
 def _mood(folder: str) -> str | None:
     """The mood that a clip is named for."""
-    words = (_OTHER_WORDS.get(word, word) for word in folder.lower().split("-"))
-    return next((word for word in words if word in MOODS), None)
+    return next(filter(None, map(mood_of_word, folder.split("-"))), None)
 
 
 CORPUS = Corpus(

@@ -18,6 +18,7 @@ from talkcli.engine.audio.emotion2vec import Emotion2vecConfig
 from talkcli.engine.audio.intonation import intonation
 from talkcli.engine.audio.wav2vec import WavlmConfig
 from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.editing.moods import mood_of_word
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.mouth_motion import attention_to, gap_of, importance, principal_motions, projected
 from talkcli.engine.face.rigs import load_rig
@@ -77,8 +78,9 @@ class FlowExample(TensorStruct):
 
 
 def mood_of(clips: ClipSet, index: int) -> str | None:
+    """The mood that a clip is labelled with, in whatever word for it."""
     mood = clips.motion(index).provenance.get("mood")
-    return mood if isinstance(mood, str) else None
+    return mood_of_word(mood) if isinstance(mood, str) else None
 
 
 def affect(config: DxTalkerConfig, *, rooms: bool = True) -> Stage[DxTalker, MoodExample] | None:
