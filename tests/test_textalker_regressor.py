@@ -7,7 +7,7 @@ from rig_clips import studio_clips
 from test_textalker_starter import CONFIG, NAMES, TINY, taught, untaught
 
 from talkcli.engine.assets import DEFAULT_RIG
-from talkcli.engine.face.mouth_motion import importance, seen_root
+from talkcli.engine.face.mouth_motion import importance, seen_roots
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.methods.textalker import METHOD
 from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps
@@ -50,6 +50,6 @@ def test_weights_come_straight_from_latents_and_nearer_than_through_paint(tmp_pa
         with torch.no_grad():
             part = talker.shown(motions[0], skins[0].float(), None)
         assert part.skin is not None and part.skin.shape == maps.folds(0).shape
-        seen = seen_root(importance(load_rig(DEFAULT_RIG), NAMES)).float()
+        seen = seen_roots(importance(load_rig(DEFAULT_RIG), NAMES))[0].float()
         errors[paints] = float(((part.face - maps.weights(0)) @ seen).square().mean())
     assert errors[False] < 0.5 * errors[True]

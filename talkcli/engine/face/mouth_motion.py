@@ -31,13 +31,14 @@ def importance(model: FaceModel, names: tuple[str, ...]) -> Float[Tensor, "shape
     return seen @ seen.T + gap @ gap.T
 
 
-def seen_root(form: Float[Tensor, "shapes shapes"]) -> Float[Tensor, "shapes shapes"]:
-    """The symmetric root of the form: the square of weights @ root, summed, is what is seen of them.
+def seen_roots(form: Float[Tensor, "shapes shapes"]) -> tuple[Tensor, Tensor]:
+    """The symmetric root of the form and its inverse: the square of weights @ root, summed, is what is seen.
 
     What nobody sees counts a millionth of what is seen best.
     """
     values, vectors = torch.linalg.eigh(form)
-    return vectors * values.clamp(min=values.max() * 1e-6).sqrt() @ vectors.T
+    sizes = values.clamp(min=values.max() * 1e-6).sqrt()
+    return vectors * sizes @ vectors.T, vectors / sizes @ vectors.T
 
 
 def principal_motions(
@@ -47,8 +48,7 @@ def principal_motions(
 
     Rest is zero: nothing is centred, so a network that says nothing leaves the mouth at rest.
     """
-    root = seen_root(form)
-    inverse = torch.linalg.inv(root)
+    root, inverse = seen_roots(form)
     spread = root @ (tracks.double().T @ tracks.double() / len(tracks)) @ root
     strengths, axes = torch.linalg.eigh(spread)
     chosen = axes[:, -components:].flip(1)

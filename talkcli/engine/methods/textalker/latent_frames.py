@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.clips import ClipSet, Example
-from talkcli.engine.face.mouth_motion import importance, seen_root
+from talkcli.engine.face.mouth_motion import importance, seen_roots
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.methods.textalker.encodings import pivots
 from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps, frame_maps
@@ -53,7 +53,7 @@ def latent_frames(network: TexTalker, clips: ClipSet) -> Example[LatentFrame]:
     folds = torch.cat([skins.folds(clip) for clip in range(len(skins.frames))])[::stride]
     network.weights_of.begin_with_least_squares(motion, weights)
     network.folds_of.begin_with_least_squares(texture, folds)
-    seen = seen_root(importance(load_rig(config.rig), config.rig_shapes)).float()
+    seen = seen_roots(importance(load_rig(config.rig), config.rig_shapes))[0].float()
 
     def cut(_: ClipSet, index: int, generator: torch.Generator) -> LatentFrame:
         at = int(torch.randint(len(weights), (), generator=generator))
