@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ import torch
 
 from talkcli.engine.audio.onsets import beats, onsets
 from talkcli.engine.metrics.beats import BEAT_SIGMA, ba, beat_alignment
+from talkcli.engine.metrics.catalogue import METRICS
 from talkcli.engine.motion import Head, Motion, Vertices
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
@@ -70,3 +72,26 @@ def test_the_metric_counts_onsets_and_a_still_head_scores_nothing():
     assert ba(Motion(FPS, motion.face), speech) == (0.0, 14)
     late = Head(nodding().roll(15, 0), torch.zeros(480, 3))
     assert ba(Motion(FPS, motion.face, late), speech)[0] < total / 10
+
+
+@pytest.mark.parametrize(
+    ("name", "pulse", "sigma", "variance"),
+    [("ba/onsets-5-9", onsets, 5, 9), ("ba/beats-3-7", beats, 3, 7), ("ba/beats-2-8", beats, 2, 8)],
+)
+def test_published_settings_count_in_frames(name, pulse, sigma, variance):
+    rotation = torch.randn(240, 3, generator=torch.Generator().manual_seed(1)).cumsum(0) * 0.01
+    speech = clicks([0.3 + 0.6 * number for number in range(14)], 9.6)
+    step = [float((after - before).norm()) for before, after in itertools.pairwise(rotation.double())]
+    reach = range(-4 * sigma, 4 * sigma + 1)
+    bell = [math.exp(-0.5 * (k / sigma) ** 2) for k in reach]
+    whole = step[::-1] + step + step[::-1]
+    smooth = [
+        sum(whole[len(step) + i + k] * weight for k, weight in zip(reach, bell, strict=True))
+        for i in range(len(step))
+    ]
+    turns = [i + 0.5 for i in range(1, len(step) - 1) if smooth[i - 1] > smooth[i] < smooth[i + 1]]
+    terms = [
+        math.exp(-(min(abs(time * 25 - m) for m in turns) ** 2) / (2 * variance)) for time in pulse(speech)
+    ]
+    motion = Motion(Fraction(25), Vertices(torch.zeros(240, 3, 3)), Head(rotation, torch.zeros(240, 3)))
+    assert METRICS[name].measure(motion, speech) == (pytest.approx(sum(terms)), len(terms))

@@ -65,29 +65,33 @@ def _heard(id: str, measure: Callable[..., Any], unit: str, events: str, better:
     return Metric(id, measure, "heard", unit, "talk", ("lips",), better=better, events=events, **more)
 
 
+def _head(id: str, measure: Callable[..., Any], source: str, events: str) -> Metric:
+    return Metric(id, measure, "head", "", source, better="higher", events=events)
+
+
 _CODETALKER = "CodeTalker, FaceDiffuser, ScanTalk, ProbTalk3D, DiffSpeaker"
 
 _ALL = (
     _frame("lve", motion.lve, "m²", f"{_CODETALKER}, torchmetrics", "lips"),
     _frame("lve/artalk", motion.lve_artalk, "mm", "ARTalk", "lips", root=True),
     _frame("lve/memorytalker", motion.lve_memorytalker, "m²", "MemoryTalker validation", "lips"),
-    _frame("lve/deeptalk", motion.lve_deeptalk, "m", "DEEPTalk vertex_error, 3DXTalker text", "lips"),
+    _frame("lve/deeptalk", motion.lve_deeptalk, "m", "DEEPTalk vertex_error, 3DXTalker LVE text", "lips"),
     _frame("lve/meshtalk", motion.lve_meshtalk, "m", "MeshTalk, author comment", "lips"),
-    _frame("lvd", motion.lvd, "m", "UniTalker loss.py", "lips", pool="clips"),
+    _frame("lvd", motion.lvd, "m", "UniTalker loss.py, 3DXTalker LVE code", "lips", pool="clips"),
     _frame("lip_max/imitator", motion.lip_max_imitator, "mm", "Imitator losses.py", "lips", pool="clips"),
     _frame("lip_rec/imitator", motion.lip_rec_imitator, "mm", "Imitator losses.py", "lips", pool="clips"),
     _frame("lip_mse/artalk", motion.lip_mse_artalk, "mm²", "ARTalk", "lips"),
-    _frame("mve", motion.mve, "m", "FaceDiffuser, ScanTalk, ProbTalk3D"),
+    _frame("mve", motion.mve, "m", "FaceDiffuser, ScanTalk, ProbTalk3D, 3DXTalker"),
     _frame("mve/imitator", motion.mve_imitator, "mm", "Imitator losses.py", pool="clips"),
     _frame("mhd/artalk", motion.mhd_artalk, "mm", "ARTalk", root=True),
     _frame("mse/artalk", motion.mse_artalk, "mm²", "ARTalk"),
     _frame("fve", motion.fve, "m²", "UniTalker rec_L2_loss; MemoryTalker's magnitude"),
     _frame("eve", motion.eve, "m", "EmoTalk and EmoFace text", "upper_face"),
-    _frame("eve/deeptalk", motion.eve_deeptalk, "m", "DEEPTalk vertex_error", "upper_face"),
+    _frame("eve/deeptalk", motion.eve_deeptalk, "m", "DEEPTalk vertex_error, 3DXTalker UFVE", "upper_face"),
     _clip("fdd", motion.fdd, "m²", _CODETALKER, "upper_face", better="nearest 0"),
-    _clip("fdd/abs", motion.fdd_abs, "m²", "FaceDiffuser, ScanTalk", "upper_face"),
+    _clip("fdd/abs", motion.fdd_abs, "m²", "FaceDiffuser, ScanTalk, 3DXTalker UFDD text", "upper_face"),
     _clip("fdd/artalk", motion.fdd_artalk, "0.01 mm", "ARTalk", "upper_face"),
-    _clip("fdd/deeptalk", motion.fdd_deeptalk, "m", "DEEPTalk metric.py", "upper_face"),
+    _clip("fdd/deeptalk", motion.fdd_deeptalk, "m", "DEEPTalk metric.py, 3DXTalker UFDD code", "upper_face"),
     _frame("mod/artalk", motion.mod_artalk, "mm", "ARTalk, author comment", "lips"),
     _frame("mod/range", motion.mod_range, "m", "third-party reconstruction", "lips"),
     _frame("mod/gap", motion.mod_gap, "m", "talk", "inner_lips"),
@@ -103,7 +107,10 @@ _ALL = (
     _clip("jitter", motion.jitter, "m/s³", "talk", "lips", better="nearest reference"),
     _clip("jitter/ratio", motion.jitter_ratio, "", "talk", "lips", better="nearest 1"),
     _clip("lip_speed/ratio", motion.lip_speed_ratio, "", "talk", "lips", better="nearest 1"),
-    Metric("ba", beats.ba, "head", "", "Bailando, on a head's rotation", better="higher", events="onsets"),
+    _head("ba", beats.ba, "Bailando, on a head's rotation", "onsets"),
+    _head("ba/onsets-5-9", beats.ba_onsets_5_9, "3DXTalker code, where nothing is set", "onsets"),
+    _head("ba/beats-3-7", beats.ba_beats_3_7, "3DXTalker calc_metric", "beats"),
+    _head("ba/beats-2-8", beats.ba_beats_2_8, "3DXTalker metrics", "beats"),
     Metric("slcc", timing.slcc, "set", "", "kaist-ami", ("lips",), better="higher", events="clips"),
     Metric("slcc/gap", timing.slcc_gap, "set", "", "kaist-ami", ("lips",), events="clips"),
     _heard("closure", articulation.closure, "", "closures", "higher"),
