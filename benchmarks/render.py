@@ -70,14 +70,14 @@ def drawing(avatar: Avatar, motion: Motion) -> Callable[[int], object]:
     """Draws a frame as `talk animate` does."""
     model = load_rig(DEFAULT_RIG)
     camera = portrait(avatar, "front", (SIZE, SIZE))
-    view, places = camera.view(0).double().numpy(), vertices(motion, avatar).numpy()
+    (view, focal), places = camera.centred(0), vertices(motion, avatar).numpy()
     maps = wrinkle_maps(model.wrinkles)
     active = np.zeros((FRAMES, len(maps.boxes)), np.float32)
     if model.wrinkles is not None:
         active = activations(model.wrinkles, rig_weights(motion, avatar)).numpy()
     surface = surface_of(avatar, model.topology, STANDARD)
     painter = Painter(surface, SIZE, SIZE, maps=maps, light=light_rig(avatar.look or CLAY_LOOK))
-    return lambda frame: painter.draw(places[frame], view, camera.focal, active[frame])
+    return lambda frame: painter.draw(places[frame], view.numpy(), focal, active[frame])
 
 
 def main() -> None:

@@ -9,7 +9,14 @@ import torch
 
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.rendering.camera import PRESETS, Camera, look_at, parse_size, portrait
+from talkcli.engine.rendering.camera import (
+    PRESETS,
+    Camera,
+    calibrated_camera,
+    look_at,
+    parse_size,
+    portrait,
+)
 
 
 @pytest.fixture
@@ -25,8 +32,8 @@ def pixels(points: torch.Tensor, camera: Camera, frame: int = 0) -> torch.Tensor
     """Where points are seen, [points, 2]: x to the right, y downwards."""
     view = camera.view(frame)
     seen = points @ view[:3, :3].mT + view[:3, 3]
-    middle = torch.tensor([camera.width / 2, camera.height / 2])
-    return middle + camera.focal * seen[:, :2] * torch.tensor([1.0, -1.0]) / -seen[:, 2:]
+    lens = camera.lenses[frame % len(camera.views)].float()
+    return lens[2:] + lens[:2] * seen[:, :2] * torch.tensor([1.0, -1.0]) / -seen[:, 2:]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -111,3 +118,60 @@ def test_an_unknown_preset_names_its_neighbour(box):
     with pytest.raises(BadUsage) as caught:
         portrait(box, "frnt")
     assert "front" in caught.value.hint
+
+
+def studio() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """K, [R | t] and sizes of two cameras, R from random quaternions."""
+    chance = torch.Generator().manual_seed(5)
+    turn, _ = torch.linalg.qr(torch.randn(2, 3, 3, generator=chance))
+    turn = turn * torch.linalg.det(turn)[:, None, None]
+    shift = torch.tensor([[0.1, -0.2, 3.0], [0.0, 0.3, 2.0]])
+    matrix = torch.tensor(
+        [[[900, 0, 300.25], [0, 880, 260.5], [0, 0, 1]], [[700, 0, 411], [0, 700, 200], [0, 0, 1]]]
+    )
+    return matrix, torch.cat([turn, shift[..., None]], 2), torch.tensor([[640, 480], [800, 400]])
+
+
+def test_a_calibrated_camera_puts_points_where_its_matrices_do():
+    matrix, extrinsics, sizes = studio()
+    camera = calibrated_camera(matrix, extrinsics, sizes)
+    points = 0.3 * torch.randn(20, 3, generator=torch.Generator().manual_seed(1))
+    for number in range(2):
+        seen = matrix[number] @ (extrinsics[number, :, :3] @ points.mT + extrinsics[number, :, 3:])
+        expected = (seen[:2] / seen[2]).mT + 0.5  # OpenCV counts from the centre of the first pixel
+        assert torch.allclose(pixels(points, camera, number), expected, atol=1e-3)
+    colmap = calibrated_camera(matrix, extrinsics, sizes, first_pixel=0.5)
+    assert torch.equal(colmap.lenses[:, 2:] + 0.5, camera.lenses[:, 2:])
+    assert torch.equal(calibrated_camera(matrix, camera_rows(extrinsics), sizes).views, camera.views)
+
+
+def camera_rows(extrinsics: torch.Tensor) -> torch.Tensor:
+    return torch.cat([extrinsics, torch.tensor([0.0, 0, 0, 1]).expand(len(extrinsics), 1, 4)], 1)
+
+
+def test_every_lens_has_a_centred_one_that_takes_the_same_picture():
+    camera = calibrated_camera(*studio())
+    points = 0.3 * torch.randn(20, 3, generator=torch.Generator().manual_seed(1))
+    for number, (width, height) in enumerate(camera.sizes.tolist()):
+        view, focal = camera.centred(number)
+        seen = points.double() @ view[:3, :3].mT + view[:3, 3]
+        middle = torch.tensor([width / 2, height / 2])
+        same = middle + focal * seen[:, :2] * torch.tensor([1.0, -1.0]) / -seen[:, 2:]
+        assert torch.allclose(same.float(), pixels(points, camera, number), atol=2e-3)
+
+
+def test_a_film_has_pictures_of_one_size_and_a_studio_may_have_several():
+    camera = calibrated_camera(*studio())
+    with pytest.raises(ValueError, match="several sizes"):
+        _ = camera.width
+    assert (camera.part([1]).width, camera.part([1]).height) == (800, 400)
+    skewed, extrinsics, sizes = studio()
+    skewed[0, 0, 1] = 1.0
+    with pytest.raises(ValueError, match="skewed"):
+        calibrated_camera(skewed, extrinsics, sizes)
+
+
+def test_a_portrait_is_centred_and_its_view_is_no_other(box):
+    camera = portrait(box, "orbit")
+    view, focal = camera.centred(3)
+    assert torch.equal(view, camera.view(3).double()) and focal == camera.lenses[3, 0]

@@ -136,7 +136,7 @@ def test_pyrender_sees_the_same_silhouette(preset):
         avatar.neutral.numpy(),
         faces.numpy().astype(np.uint32),
         view,
-        camera.focal,
+        camera.centred(0)[1],
         256,
         192,
         np.ones(len(faces), bool),

@@ -261,7 +261,7 @@ def test_turning_head_and_camera_together_moves_nothing_but_light(bare_face):
     turned = dataclasses.replace(avatar, neutral=avatar.neutral @ turn.mT)
     views = camera.views.clone()
     views[0, :3, :3] = views[0, :3, :3] @ turn.mT
-    aside = Camera(views, camera.focal, camera.width, camera.height)
+    aside = dataclasses.replace(camera, views=views)
 
     def covered(who: Avatar, by: Camera) -> np.ndarray:
         return next(frames(wobbling(1, 12, 0.0), who, by, background="transparent", workers=1))[..., 3]

@@ -1,4 +1,4 @@
-"""Camera: a pinhole that looks along its -Z; portrait framing of an avatar."""
+"""Camera: pinholes that look along their -Z, as studios calibrate them; portrait framing of an avatar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from talkcli.engine.errors import BadUsage, pick
@@ -40,15 +40,76 @@ MAX_SIZE = 8192
 
 
 class Camera(TensorStruct):
+    """Frame i of a film is seen through view i modulo their number."""
+
     views: Float[Tensor, "views 4 4"]
-    """World to camera, metres; frame i is seen through view i modulo their number."""
-    focal: float
-    """Pixels."""
-    width: int
-    height: int
+    """World to camera, metres: X to the right, Y up, looking along -Z."""
+    lenses: Float[Tensor, "views 4"]
+    """Pixels: focal length across and down; where the axis meets the picture, from its upper left corner."""
+    sizes: Int[Tensor, "views 2"]
+    """Pixels: width and height of each view's picture."""
+
+    @property
+    def width(self) -> int:
+        return self._size[0]
+
+    @property
+    def height(self) -> int:
+        return self._size[1]
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """Of all pictures; ValueError where they differ."""
+        if bool((self.sizes != self.sizes[0]).any()):
+            raise ValueError("the views of this camera have pictures of several sizes")
+        width, height = self.sizes[0].tolist()
+        return width, height
 
     def view(self, frame: int) -> Float[Tensor, "4 4"]:
         return self.views[frame % len(self.views)]
+
+    def part(self, views: slice | list[int]) -> Camera:
+        """Some of its views."""
+        return Camera(self.views[views], self.lenses[views], self.sizes[views])
+
+    def centred(self, frame: int) -> tuple[Float[Tensor, "4 4"], float]:
+        """The view and focal length by which a lens with square pixels and its axis in the middle takes the
+        same picture; the view is sheared where this lens is another."""
+        view, number = self.view(frame).double(), frame % len(self.views)
+        across, down, x, y = self.lenses[number].tolist()
+        width, height = self.sizes[number].tolist()
+        shear = torch.eye(4, dtype=torch.float64)
+        shear[1, 1] = down / across
+        shear[0, 2], shear[1, 2] = (width / 2 - x) / across, (y - height / 2) / across
+        return shear @ view, across
+
+
+def centred_camera(views: Float[Tensor, "views 4 4"], focal: float, width: int, height: int) -> Camera:
+    """Square pixels, the axis in the middle; focal length in pixels."""
+    lens = torch.tensor([focal, focal, width / 2, height / 2], dtype=torch.float64)
+    return Camera(views, lens.repeat(len(views), 1), torch.tensor([[width, height]]).repeat(len(views), 1))
+
+
+def calibrated_camera(
+    intrinsics: Float[Tensor, "views 3 3"],
+    extrinsics: Float[Tensor, "views rows 4"],
+    sizes: Int[Tensor, "views 2"],
+    first_pixel: float = 0.0,
+) -> Camera:
+    """A camera as calibration gives it, in OpenCV's axes: X to the right, Y down, looking along Z.
+
+    intrinsics K in pixels, without skew; extrinsics: [R | t] from the world to the camera, metres, with or
+    without a last row 0 0 0 1. `first_pixel`: where the centre of the upper left pixel lies: at 0 for OpenCV,
+    at 0.5 for COLMAP and NeRF.
+    """
+    if bool((intrinsics[:, 0, 1] != 0).any()):
+        raise ValueError("the pixels of a calibrated camera are skewed")
+    views = torch.eye(4, dtype=extrinsics.dtype).repeat(len(extrinsics), 1, 1)
+    views[:, :3] = extrinsics[:, :3] * torch.tensor([1.0, -1.0, -1.0])[:, None]
+    matrix = intrinsics.double()
+    middle = matrix[:, :2, 2] + (0.5 - first_pixel)
+    lenses = torch.cat([matrix[:, [0, 1], [0, 1]], middle], 1)
+    return Camera(views, lenses, sizes)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -111,9 +172,8 @@ def portrait(
     if has_eyes:
         below = float(target[1]) - distance * height / 2 / focal
         target[1] += max(0.0, _lowest(avatar) - below)
-    return Camera(
-        torch.stack([look_at(target + distance * way, target) for way in ways]), focal, width, height
-    )
+    views = torch.stack([look_at(target + distance * way, target) for way in ways])
+    return centred_camera(views, focal, width, height)
 
 
 def _window(points: Float[Tensor, "n 3"], eyes: float, lowest: float) -> tuple[float, float]:

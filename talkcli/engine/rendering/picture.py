@@ -101,14 +101,14 @@ class Painter:
     ) -> Pixels:
         """[height, width, 3], or 4 where the background is transparent.
 
-        vertices [V, 3] metres, of the bare head; view [4, 4] world to camera; focal in pixels; active:
+        vertices [V, 3] metres, of the bare head; view [4, 4] and focal: see `Camera.centred`; active:
         activation of each map; ratios [3, rows, columns]: what the skin's sRGB values are multiplied by,
         instead of its blood.
         """
         s, points, focal = self.surface, self.points, focal * self.finer
         height, width = self.backdrop.shape[:2]
         bare, solid = len(vertices), slice(self.body_faces)
-        eye = -view[:3, :3].T @ view[:3, 3]
+        eye = -np.linalg.solve(view[:3, :3], view[:3, 3])
         vertices = self._dressed(vertices, eye)
         project(vertices, view, 2 * focal, 2 * width, 2 * height, self.snapped, self.nearness)
         if len(self.mouth):

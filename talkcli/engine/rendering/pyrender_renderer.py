@@ -38,6 +38,10 @@ class Window:
         behind = backdrop(background, camera.width, camera.height)
         if behind is None:
             raise BadUsage("pyrender has no transparent background.", "Leave --renderer or --background out.")
+        focal, down, x, y = camera.lenses[0].tolist()
+        centred = (down, x, y) == (focal, camera.width / 2, camera.height / 2)
+        if not centred or bool((camera.lenses != camera.lenses[0]).any()):
+            raise BadUsage("pyrender draws through one lens, with its axis in the middle.", "Use numba.")
         self._behind = np.rint(srgb_of(behind)).astype(np.uint8)
         self._library = pyrender = _pyrender()
         self._mesh = mesh = dressed_mesh(avatar)
@@ -54,9 +58,7 @@ class Window:
         self._skin = pyrender.MetallicRoughnessMaterial(baseColorTexture=skin, **surface)
         self._plain_material = pyrender.MetallicRoughnessMaterial(**surface)
         self._scene = pyrender.Scene(bg_color=[0, 0, 0, 0], ambient_light=[0.3, 0.3, 0.3])
-        lens = pyrender.IntrinsicsCamera(
-            camera.focal, camera.focal, camera.width / 2, camera.height / 2, znear=0.01, zfar=100
-        )
+        lens = pyrender.IntrinsicsCamera(focal, focal, x, y, znear=0.01, zfar=100)
         self._eye = self._scene.add(lens)
         for direction, colour in zip(LIGHT_DIRECTIONS, COLOURS, strict=True):
             strength = float(colour.max())

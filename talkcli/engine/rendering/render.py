@@ -121,10 +121,10 @@ def _moments(motion: Motion, avatar: Avatar, camera: Camera, textures: Textures 
         part = posed(motion, avatar, start, start + FRAMES_AHEAD)
         tints = None if textures is None else ratios(textures, start, start + FRAMES_AHEAD).numpy()
         for i, shape in enumerate(part.vertices.numpy()):
-            view = camera.view(start + i).double().numpy()
+            view, focal = camera.centred(start + i)
             acts = None if part.folds is None else part.folds[i].numpy()
             tint = None if tints is None else tints[i]
-            yield np.ascontiguousarray(shape, np.float32), view, camera.focal, acts, tint
+            yield np.ascontiguousarray(shape, np.float32), view.numpy(), focal, acts, tint
 
 
 def _drawn(
