@@ -32,6 +32,7 @@ EXTRAS = {
     "align": (("pocketsphinx", "praatio"), "phones of a recording with its text, the recogniser baseline"),
     "plot": (("matplotlib",), "talk evaluate --plot"),
     "pyrender": (("pyrender",), "talk render --renderer pyrender"),
+    "gsplat": (("gsplat",), "Gaussians drawn and fitted on CUDA"),
 }
 """Extra of the package -> the modules it brings, and what they unlock."""
 
