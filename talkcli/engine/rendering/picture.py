@@ -108,7 +108,7 @@ class Painter:
         s, points, focal = self.surface, self.points, focal * self.finer
         height, width = self.backdrop.shape[:2]
         bare, solid = len(vertices), slice(self.body_faces)
-        eye = -np.linalg.solve(view[:3, :3], view[:3, 3])
+        eye = -np.asarray(np.linalg.solve(view[:3, :3], view[:3, 3]), np.float64)
         vertices = self._dressed(vertices, eye)
         project(vertices, view, 2 * focal, 2 * width, 2 * height, self.snapped, self.nearness)
         if len(self.mouth):
