@@ -19,7 +19,7 @@ import torch
 from talkcli.engine.device import pick_device
 from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
-from talkcli.engine.rendering.splats import draw
+from talkcli.engine.rendering.splats import draw_views
 
 ROUNDS = 9
 CASES = [(16384, 256), (16384, 512), (24576, 256), (24576, 512), (65536, 512)]
@@ -54,10 +54,10 @@ def works(device: torch.device) -> dict[str, Callable[[], object]]:
         goal = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1)).to(device)
 
         def forward(cloud: Gaussians = cloud, camera: Camera = camera) -> object:
-            return draw(cloud, camera, workers=1)
+            return draw_views(cloud, camera, workers=1)
 
         def both(leaves: Gaussians = leaves, camera: Camera = camera, goal: torch.Tensor = goal) -> object:
-            return draw(leaves, camera, workers=1).colour.backward(goal)
+            return draw_views(leaves, camera, workers=1).colour.backward(goal)
 
         runs[f"{count} at {side}, forward"] = forward
         runs[f"{count} at {side}, both"] = both

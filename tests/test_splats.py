@@ -12,7 +12,7 @@ from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.harmonics import BASES, harmonics, turned_harmonics
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.rendering.camera import Camera, calibrated_camera, centred_camera, look_at
-from talkcli.engine.rendering.splats import DrawnViews, draw
+from talkcli.engine.rendering.splats import DrawnViews
 
 SIZE = WIDTH, HEIGHT = 42, 90
 """More rows than one band has."""
@@ -97,7 +97,7 @@ def gradients(cloud: Gaussians, drawn: DrawnViews) -> list[Tensor]:
 def check(cloud: Gaussians, camera: Camera) -> None:
     """A pixel may close one splat earlier, or an edge of alpha 1/255 fall to its other side."""
     quick, exact = leaves(cloud), leaves(cloud, torch.float64)
-    drawn = draw(quick, camera, BACKGROUND[:, None, None], depth=True)
+    drawn = draw_views(quick, camera, BACKGROUND[:, None, None], depth=True)
     truth = plainly(exact, camera, BACKGROUND)
     assert drawn.depth is not None and truth.depth is not None
     for ours, theirs in (
@@ -129,30 +129,30 @@ def test_so_are_they_where_gaussians_are_strange():
 
 
 def test_no_gaussians_are_the_background():
-    drawn = draw(cloud(0), studio(), BACKGROUND[:, None, None], depth=True)
+    drawn = draw_views(cloud(0), studio(), BACKGROUND[:, None, None], depth=True)
     assert torch.equal(drawn.colour, BACKGROUND[:, None, None].expand(2, 3, HEIGHT, WIDTH))
     assert not drawn.coverage.any() and drawn.depth is not None and not drawn.depth.any()
 
 
 def test_threads_views_beside_and_the_order_of_gaussians_change_no_bit():
     camera, together = studio(), leaves(cloud(120, 4))
-    drawn = draw(together, camera, depth=True, workers=3)
+    drawn = draw_views(together, camera, depth=True, workers=3)
     found = gradients(together, drawn)
     alone = leaves(cloud(120, 4))
-    single = draw(alone, camera, depth=True, workers=1)
+    single = draw_views(alone, camera, depth=True, workers=1)
     assert all(torch.equal(a, b) for a, b in zip(found, gradients(alone, single), strict=True))
     for number in range(2):
-        one = draw(alone, camera.part([number]), workers=1)
+        one = draw_views(alone, camera.part([number]), workers=1)
         assert torch.equal(one.colour[0], drawn.colour[number])
     shuffled = cloud(120, 4).map(lambda tensor: tensor.flip(0))
-    assert torch.equal(draw(shuffled, camera).colour, drawn.colour)
+    assert torch.equal(draw_views(shuffled, camera).colour, drawn.colour)
 
 
 def test_one_gaussian_on_the_axis_is_a_bell_of_known_width():
     sigma, away, focal = 0.02, 2.0, 300.0
     one = Gaussians(torch.zeros(1, 3), sigma * torch.eye(3)[None], torch.tensor([0.8]), torch.ones(1, 1, 3))
     camera = centred_camera(look_at(torch.tensor([0.0, 0.0, away]), torch.zeros(3))[None], focal, 33, 33)
-    drawn = draw(one, camera, depth=True)
+    drawn = draw_views(one, camera, depth=True)
     wide = math.sqrt((focal * sigma / away) ** 2 + 0.3)
     steps = torch.arange(-4.0, 5.0)
     assert torch.allclose(
@@ -168,7 +168,7 @@ def test_the_nearer_hides_the_farther():
         torch.tensor([[0.0, 0, 0], [0, 0, 0.5]]), sheet, torch.ones(2), torch.eye(3)[:2, None].contiguous()
     )
     views = torch.stack([look_at(torch.tensor([0.0, 0.0, z]), torch.zeros(3)) for z in (2.0, -2.0)])
-    front, back = draw(two, centred_camera(views, 60.0, 16, 16)).colour[:, :, 8, 8]
+    front, back = draw_views(two, centred_camera(views, 60.0, 16, 16)).colour[:, :, 8, 8]
     assert torch.allclose(front, torch.tensor([0.001, 0.999, 0]), atol=2e-3)
     assert torch.allclose(back, torch.tensor([0.999, 0.001, 0]), atol=2e-3)
 
@@ -198,8 +198,8 @@ def test_harmonics_are_orthonormal_and_turn_with_what_they_colour(bases):
 def test_gsplat_draws_the_same_and_gives_the_same_gradients():
     pytest.importorskip("gsplat")
     ours, theirs = leaves(cloud(300, 9)), leaves(cloud(300, 9).to("cuda"))
-    here = draw(ours, studio(), BACKGROUND[:, None, None], depth=True)
-    there = draw(theirs, studio(), BACKGROUND[:, None, None], depth=True)
+    here = draw_views(ours, studio(), BACKGROUND[:, None, None], depth=True)
+    there = draw_views(theirs, studio(), BACKGROUND[:, None, None], depth=True)
     assert (here.colour - there.colour.cpu()).abs().max() < 5e-3
     for a, b in zip(gradients(ours, here), gradients(theirs, there), strict=True):
         assert (a - b.cpu()).norm() < 1e-2 * a.norm()

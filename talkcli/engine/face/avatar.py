@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from talkcli.engine.face.expression import Expression
+from talkcli.engine.face.gaussians import BoundGaussians
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.worn import WORN_STEP, Worn
 from talkcli.engine.files import load_struct, save_struct
@@ -38,6 +39,8 @@ class Avatar(TensorStruct):
     """Hair, beard, cloth, glasses: meshes of their own that the head carries; `neutral` is the head alone."""
     rest: Expression | None = None
     """What the face holds whatever it says, as `talk emote` wrote it; None is `neutral`."""
+    splats: BoundGaussians | None = None
+    """What it is drawn of instead of its mesh, where it has them; what it wears is among them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,6 +58,8 @@ class Avatar(TensorStruct):
         for name, style in self.styles.items():
             if not (isinstance(style, Tensor) and style.is_floating_point()):
                 raise ValueError(f"Avatar.styles.{name} is no tensor of numbers")
+        if self.splats is not None:
+            self.splats.check_head(self.neutral)
         for thing in self.worn:
             if not isinstance(thing, Worn):
                 raise ValueError(f"Avatar.worn holds {thing!r:.80}")
@@ -73,4 +78,4 @@ def save_avatar(avatar: Avatar, path: Path, quality: int | None = None) -> None:
 
 def load_avatar(path: Path) -> Avatar:
     """Read what save_avatar wrote. BadInput if absent or another kind of talk file, Untrusted if damaged."""
-    return load_struct(path, (Avatar, Look, Worn, Expression))
+    return load_struct(path, (Avatar, Look, Worn, Expression, BoundGaussians))

@@ -1,25 +1,31 @@
-"""Geometry: the one meeting of who and how; a motion on an avatar becomes vertices."""
+"""Geometry: the one meeting of who and how; a motion on an avatar becomes vertices, or Gaussians."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput
+from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.deformation import FRAMES_EXPANDED, deformed, weights_of
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.face.gaussians import Gaussians, carried_gaussians
 from talkcli.engine.face.lip_opening import frames_around
 from talkcli.engine.face.look import activations
 from talkcli.engine.face.rigs import FORMER, Rigged, rigged
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
-from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Vertices
+from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices
 from talkcli.engine.struct import TensorStruct
+
+TINT = 256
+"""Texels along a side at which folds change the skin's colour; their relief is finer."""
 
 
 class Posed(TensorStruct):
@@ -54,6 +60,39 @@ def vertices(
     check_moves(motion, avatar)
     part, rig = _part(motion, avatar, start, stop), rigged(avatar)
     return _turned_head(_faces(part, avatar, rig), part, avatar, rig)
+
+
+def gaussians(
+    motion: Motion, avatar: Avatar, start: int = 0, stop: int | None = None, *, acting: bool = True
+) -> list[Gaussians]:
+    """Frames [start, stop) of the avatar's Gaussians where its moving head carries them.
+
+    `acting`: the skin changes as the motion says, else as the rig's does with its shapes. BadInput for an
+    avatar that has no Gaussians.
+    """
+    if avatar.splats is None:
+        raise BadInput(f"Avatar {avatar.name} has no Gaussians.", "Give one that has, or draw its mesh.")
+    part = posed(motion, avatar, start, stop)
+    clouds = carried_gaussians(avatar.splats, avatar.neutral, part.vertices)
+    texture = motion.part(start, stop).texture
+    if texture is None and part.folds is not None:
+        texture = Folds(part.folds)
+    if texture is None or avatar.splats.uv is None or not acting:
+        return clouds
+    changes = _changes(painted(texture, wrinkles_of(avatar), TINT), avatar.splats.uv)
+    return [
+        replace(cloud, colour=cloud.colour * change[:, None])
+        for cloud, change in zip(clouds, changes, strict=True)
+    ]
+
+
+def _changes(textures: Textures, uv: Float[Tensor, "points 2"]) -> Float[Tensor, "frames points 3"]:
+    """What a changing skin multiplies the colour of points on it by; 1 of points that are not on it."""
+    rows, columns = textures.basis.shape[2:]
+    row = ((1 - uv[:, 1]) * rows).long().clamp(0, rows - 1)
+    column = (uv[:, 0] * columns).long().clamp(0, columns - 1)
+    there = textures.basis[:, :, row, column] * (uv >= 0).all(1)
+    return torch.einsum("fp,pcn->fnc", textures.weights, there).exp()
 
 
 def offsets(

@@ -20,7 +20,7 @@ from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expressed import rested
-from talkcli.engine.face.geometry import check_moves, posed
+from talkcli.engine.face.geometry import TINT, check_moves, posed
 from talkcli.engine.face.look import Wrinkles
 from talkcli.engine.face.rigs import rigged, talking_head
 from talkcli.engine.face.worn import Worn
@@ -45,8 +45,6 @@ FINER = 2
 """Times as many samples along each side as standard that a fine picture has."""
 FRAMES_AHEAD = 32
 """Frames whose vertices are in memory at once."""
-TINT = 256
-"""Texels along a side at which folds change the skin's colour; their relief is finer."""
 
 
 def frames(

@@ -23,7 +23,7 @@ LEAST_ALPHA, MOST_ALPHA, CLOSED = 1 / 255, 0.999, 1e-4
 BLUR = np.float32(0.3)
 """Square pixels that are added to the variance of a splat along both axes: a pixel's own extent."""
 
-FIELDS = 12
+SPLAT_FIELDS = 12
 """Of a splat: centre across and down; inverse covariance a b c; opacity; reach 2 log(255 opacity); slope and
 factor of its rows' spans; first and last row, half its width"""
 
@@ -109,7 +109,7 @@ _lift: Any = intrinsic(_lifting)
 
 @fast
 def project_splats(places, axes, opacity, view, lens, width, height, splats, depths):
-    """Fill splats [n, FIELDS] and depths [n], metres, 0 where nothing is seen.
+    """Fill splats [n, SPLAT_FIELDS] and depths [n], metres, 0 where nothing is seen.
 
     places [n, 3] and axes [n, 3, 3] metres; view [3, 4] world to camera and lens [4] (focal lengths, centre)
     with x to the right, y down, z forward.
@@ -232,7 +232,7 @@ def _span(splats, g, dy, inverse, width):
 
 
 @fast
-def blend(splats, colours, entries, band, height, width, pixels):
+def lay_splats(splats, colours, entries, band, height, width, pixels):
     """Lay the splats of a band over its rows of pixels, planes [4, height, width + ABREAST] in one row: light
     (1 at first) and colours (0)."""
     line = width + ABREAST
@@ -252,8 +252,8 @@ def blend(splats, colours, entries, band, height, width, pixels):
 
 
 @fast
-def unblend(splats, colours, entries, band, height, width, pixels, lanes, sums):
-    """The way back of `blend`: planes [5, ..] as in `_lift`; fills sums [entries, SUMS]; lanes
+def lift_splats(splats, colours, entries, band, height, width, pixels, lanes, sums):
+    """The way back of `lay_splats`: planes [5, ..] as in `_lift`; fills sums [entries, SUMS]; lanes
     [SUMS * ABREAST] is scratch."""
     line = width + ABREAST
     top, end = band * BAND_ROWS, min(height, (band + 1) * BAND_ROWS)
@@ -291,7 +291,7 @@ def gather_sums(entries, sums, out):
 
 @fast
 def unproject_splats(places, axes, splats, depths, view, lens, sums, of_places, of_axes, of_opacity):
-    """Add a view's gradients of places, axes and opacities, from the sums of `unblend`."""
+    """Add a view's gradients of places, axes and opacities, from the sums of `lift_splats`."""
     for i in range(len(places)):
         if depths[i] == 0.0:
             continue

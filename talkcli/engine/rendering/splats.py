@@ -19,15 +19,15 @@ from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.lanes import ABREAST
 from talkcli.engine.rendering.splat_kernels import (
     BAND_ROWS,
-    FIELDS,
+    SPLAT_FIELDS,
     SUMS,
-    blend,
     count_bands,
     fill_bands,
     gather_sums,
+    lay_splats,
+    lift_splats,
     project_splats,
     sort_by_depth,
-    unblend,
     unproject_splats,
 )
 
@@ -46,7 +46,7 @@ class DrawnViews(NamedTuple):
     """Metres along the axis, the mean of what covers; 0 where nothing does."""
 
 
-def draw(
+def draw_views(
     gaussians: Gaussians,
     camera: Camera,
     background: Float[Tensor, "*#views 3 #height #width"] | None = None,
@@ -132,7 +132,7 @@ class _Blended(torch.autograd.Function):
 
         def lay(at: tuple[int, int]) -> None:
             one, band = seen[at[0]], at[1]
-            blend(one.splats, one.colours, _of_band(one, band), band, height, width, one.pixels)
+            lay_splats(one.splats, one.colours, _of_band(one, band), band, height, width, one.pixels)
 
         _each(lay, _bands(seen), workers)
         planes = torch.stack([_planes(one.pixels, 4, height, width) for one in seen])[..., :width]
@@ -151,7 +151,7 @@ class _Blended(torch.autograd.Function):
             mine = sums[at[0]][one.starts[band] : one.starts[band + 1]]
             lanes = np.empty(SUMS * ABREAST, np.float32)
             entries = _of_band(one, band)
-            unblend(one.splats, one.colours, entries, band, height, width, behind[at[0]], lanes, mine)
+            lift_splats(one.splats, one.colours, entries, band, height, width, behind[at[0]], lanes, mine)
 
         _each(lift, _bands(seen), workers)
         grads = [np.zeros_like(array) for array in own]
@@ -170,7 +170,7 @@ def _seen(
 ) -> _Seen:  # fmt: skip
     """A view before its splats are laid: projected, in order of depth, in bands."""
     n, bands = len(places), -(-height // BAND_ROWS)
-    splats, depths = np.empty((n, FIELDS), np.float32), np.empty(n, np.float32)
+    splats, depths = np.empty((n, SPLAT_FIELDS), np.float32), np.empty(n, np.float32)
     project_splats(places, axes, opacity, view, lens, width, height, splats, depths)
     order, spare = np.empty((2, n), np.int32)
     order = order[: sort_by_depth(depths.view(np.uint32), np.empty((3, 2048), np.int64), order, spare)]
@@ -185,7 +185,7 @@ def _seen(
 
 
 def _behind(one: _Seen, of_picture: Tensor, of_coverage: Tensor) -> _Floats:
-    """The planes that `unblend` reads: light; what all that is behind is worth; gradient of colours."""
+    """The planes that `lift_splats` reads: light; what all that is behind is worth; gradient of colours."""
     _, height, width = of_picture.shape
     front = _planes(one.pixels, 4, height, width)
     planes = torch.zeros(5, height, width + ABREAST)
