@@ -12,7 +12,7 @@ from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.harmonics import BASES, harmonics, turned_harmonics
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.rendering.camera import Camera, calibrated_camera, centred_camera, look_at
-from talkcli.engine.rendering.splats import DrawnViews
+from talkcli.engine.rendering.splats import DrawnViews, draw_views
 
 SIZE = WIDTH, HEIGHT = 42, 90
 """More rows than one band has."""
