@@ -7,6 +7,7 @@ import functools
 import importlib
 import inspect
 import os
+import re
 import resource
 import signal
 import sys
@@ -145,8 +146,10 @@ def _as_command(run: Callable[..., None]) -> Callable[..., None]:
     def verb(*args: Any, **kwargs: Any) -> None:
         for name in options.EVERY_VERB:
             kwargs.pop(name)
+        context: typer.Context = kwargs.pop("context")
         console.write_any_text()
         console.begin(value for name, value in kwargs.items() if name not in options.OUTPUTS)
+        options.remember_given(name for name in kwargs if _is_given(context, name))
         try:
             with ended_kindly():
                 _check_memory_limit()
@@ -179,9 +182,15 @@ def _as_command(run: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=option)
         for name, option in options.EVERY_VERB.items()
     ]
-    setattr(verb, "__signature__", inspect.Signature([*parameters, *shared]))  # noqa: B010 (pyright knows no such field)
-    verb.__annotations__ = {**hints, **options.EVERY_VERB}
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    setattr(verb, "__signature__", inspect.Signature([*parameters, *shared, context]))  # noqa: B010 (pyright knows no such field)
+    verb.__annotations__ = {**hints, **options.EVERY_VERB, "context": typer.Context}
     return verb
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _show_version(wanted: bool) -> None:
@@ -196,6 +205,7 @@ class _Verbs(typer.core.TyperGroup):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
         words = list(sys.argv[1:] if args is None else args) or ["--help"]
         try:
+            _check_words(words)
             code = super().main(words, prog_name, **{**extra, "standalone_mode": False})
         except typer.Abort:
             code = INTERRUPTED
@@ -204,14 +214,24 @@ class _Verbs(typer.core.TyperGroup):
                 console.nobody_reads()
             raise
         except Exception as error:
-            if not hasattr(error, "format_message"):
+            if not (isinstance(error, BadUsage) or hasattr(error, "format_message")):
                 raise
-            usage = BadUsage(*_told(error))
+            usage = error if isinstance(error, BadUsage) else BadUsage(*_told(error))
             console.fail(usage.message, usage.hint)
             if "--json" in words:
                 console.answer_json(usage.as_answer)
             code = usage.exit_code
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """BadUsage for a word that is empty: as a file it would be the folder that one is in."""
+    for before, word in zip(["talk", *words], words, strict=False):
+        if (not word and before != "--label") or re.fullmatch(r"--(?!label)[a-z-]+=", word):
+            name = word.rstrip("=") or before
+            raise BadUsage(
+                f"Nothing stands after {name}.", "A variable of the shell may be unset: give the word."
+            )
 
 
 def _told(error: Any) -> tuple[str, str]:

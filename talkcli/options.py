@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +21,29 @@ FOLDERS = (".png", ".obj", ".ply", ".textures")
 """What a motion can be written as, by suffix; FOLDERS hold a file a frame."""
 
 
+SHOTS = ("camera", "size", "background", "renderer", "quality", "wrinkles", "texture")
+"""Parameters of verbs that say how pictures are drawn."""
+
 OUTPUTS = ("output", "csv", "plot")
 """Parameters of verbs that name what is written; all others that name a file name what is read."""
+
+
+_given: set[str] = set()
+
+
+def remember_given(names: Iterable[str]) -> None:
+    """The parameters that this command's words name themselves."""
+    _given.clear()
+    _given.update(names)
+
+
+def tell_unused(outputs: Iterable[Path], *also: str) -> None:
+    """A warning for parameters that say how pictures are drawn where no output is made of any, and for
+    others that do nothing to these outputs (`also`)."""
+    suffixes = dict.fromkeys(path.suffix.lower() for path in outputs)
+    shots = () if any(suffix in (*FILMS, *PICTURES) for suffix in suffixes) else SHOTS
+    if unused := [f"--{name}" for name in (*shots, *also) if name in _given]:
+        console.warn(f"Nothing of a {' or '.join(suffixes)} depends on {', '.join(unused)}.")
 
 
 def _known_model(model: str | None) -> str | None:
@@ -108,6 +130,10 @@ def avatar_file(avatar: str) -> Path:
     if Path(avatar).suffix or Path(avatar).is_file():
         return Path(avatar)
     known = avatar_files()
+    if avatar.startswith("flame") and not any(name.startswith("flame") for name in known):
+        raise BadUsage(
+            f"'{avatar}' is not imported.", "FLAME is yours to bring: talk models import flame FILE"
+        )
     likely = [name for name in known if name == avatar or (avatar == "flame" and name.startswith(avatar))]
     if len(likely) != 1:
         raise BadUsage(

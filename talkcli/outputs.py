@@ -48,6 +48,7 @@ class Batch:
                     folder=suffix in options.FOLDERS,
                     parents=self.folder is not None,
                 )
+        options.tell_unused(self.outputs)
 
 
 def claim_motion(
@@ -57,6 +58,7 @@ def claim_motion(
     suffix = options.known_format(output, background, also=(MOTION,))
     check_sound(suffix, audio)
     console.claim(output, overwrite, inputs, folder=suffix in options.FOLDERS)
+    options.tell_unused([output])
 
 
 def check_sound(suffix: str, audio: Path | None) -> None:

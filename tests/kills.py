@@ -1,4 +1,4 @@
-"""python tests/kills.py: kill train, prepare and animate at random moments, and see what they leave behind.
+"""python tests/kills.py: kill verbs that write at random moments, and see what they leave behind.
 
 After each kill every file that has its name is whole; the same command again ends as if nothing had been,
 with the same bytes, and leaves nothing hidden. A training loses no more than it may (SAVED_AFTER, shortened).
@@ -78,6 +78,9 @@ def _train(folder: Path) -> list[object]:
     return ["train", asset("clips"), "--stage", "memorise", *settings, "-o", folder / "x.ckpt"]
 
 
+MOTION = asset("clips") / "s0039/003.motion"
+VOICE = MOTION.with_suffix(".wav")
+
 ROUTES = {
     "train": Route(_train, ("--resume",)),
     "prepare": Route(
@@ -91,6 +94,23 @@ ROUTES = {
             "animate", asset("hello.wav"), "-m", "memorytalker", "--size", 64, "-o", folder / "x.mp4",
         ],
         ("--overwrite",),
+    ),
+    "emote": Route(
+        lambda folder: [
+            "emote", MOTION, "--mood", "sad@0-1,happy@1.5-", "--audio", VOICE, "--size", 64,
+            "-o", folder / "x.mp4",
+        ],
+        ("--overwrite",),
+    ),
+    "pose": Route(
+        lambda folder: [
+            "pose", MOTION, "--prompt", "energetic presentation", "--audio", VOICE, "--size", 64,
+            "-o", folder / "x.mp4",
+        ],
+        ("--overwrite",),
+    ),
+    "personalize": Route(
+        lambda folder: ["personalize", VOICE, "-o", folder / "x.avatar"], ("--overwrite",)
     ),
 }  # fmt: skip
 
@@ -170,7 +190,8 @@ def kill_at_random(name: str, kills: int, dice: Random, scratch: Path, in_a_row:
         else:
             ended([*route.words(folder), *route.again], scratch)
         assert digests(folder) == expected, f"{name} ended otherwise"
-        assert not list(folder.rglob(".*")), "something hidden stays"
+        stays = [str(path) for path in folder.rglob(".*")]
+        assert not stays, f"hidden stays {stays}"
     return seen
 
 

@@ -4,11 +4,14 @@ option or sound that means nothing is taken in silence."""
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import soundfile
+from fuzz.seeds import motions
 
 from talkcli.engine.assets import assets_folder
+from talkcli.engine.motion import save_motion
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,47 @@ def test_sound_beyond_any_loudness_is_refused_by_name(loudness, talk, hello, unt
     soundfile.write(path, loudness * soundfile.read(hello)[0], 16_000, subtype="DOUBLE")
     said = talk("animate", path, "-m", untaught, "-a", bare_face, "-o", path.with_suffix(".motion"), code=3)
     assert said.stderr.startswith("error: ") and "loud.wav" in said.stderr and "damaged" in said.stderr
+
+
+@pytest.mark.parametrize(
+    "words", ["animate|", "animate|x.wav|--text|", "pose|x.motion|--audio=", "train|--from|"]
+)
+def test_an_empty_word_is_no_file(words, talk, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.wav").touch()
+    assert "Nothing stands after" in talk(*words.split("|"), code=2).stderr
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch) -> None:
+    """x.motion, 0.4 s of the built-in head."""
+    monkeypatch.chdir(tmp_path)
+    save_motion(dict(motions())["rig"], Path("x.motion"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("render x.motion -o y.npz --camera orbit --no-texture", "--camera, --texture"),
+        ("emote x.motion --mood sad -o y.motion --size 64", "--size"),
+        ("emote x.motion --mood sad@7-8 -o y.motion", "begins at 7 s"),
+        ("emote noor --mood sad -o y.avatar -a ada --audio hello.wav", "--audio, --avatar"),
+        ("pose x.motion --gain 0.5 -o y.csv --quality fine", "--quality"),
+    ],
+)
+def test_what_changes_nothing_is_told(words, told, talk, said):
+    assert told in talk(*words.split()).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("pose x.motion", "Nothing says how"),
+        ("pose x.motion --gain 1", "Nothing says how"),
+        ("emote x.motion --mood sad,sad:2", "sad twice"),
+        ("render x.motion -a flame", "talk models import flame"),
+        ("models import FLAME x.pkl", "Did you mean 'flame'"),
+    ],
+)
+def test_what_would_change_nothing_or_is_not_there_is_refused_with_the_way_out(words, told, talk, said):
+    assert told in talk(*words.split(), code=2).stderr

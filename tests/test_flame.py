@@ -209,7 +209,7 @@ def test_imported_once_it_is_an_avatar_of_every_verb(home, tmp_path, monkeypatch
     save_motion(speaking("flame2020"), tmp_path / "x.motion")
     invoke = CliRunner().invoke
     before = invoke(app, ["render", "x.motion", "--avatar", "flame", "-o", "x.npz"])
-    assert before.exit_code == 2 and "known avatar" in before.output
+    assert before.exit_code == 2 and "talk models import flame" in before.output
     command = ["models", "import", "flame", "FLAME2020/generic_model.pkl", "--json"]
     first = invoke(app, command)
     assert first.exit_code == 0 and '"edition": "2020"' in first.output, first.output

@@ -75,7 +75,7 @@ def run(
         from talkcli.engine.config import parse_settings
         from talkcli.engine.editing.dials import Dials
         from talkcli.engine.editing.life import unmoved
-        from talkcli.engine.editing.mood_schedule import parse_moods
+        from talkcli.engine.editing.mood_schedule import late_moods, parse_moods
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.captured import model_for, styled, unused_manner
@@ -112,7 +112,8 @@ def run(
             with console.step(f"Listening to {name}"):
                 speech = load_speech(recording, name, channel)
                 told = tell(speech, task.audio)
-            notes = [*speech.notes, *(told.notes(name) if told else ())]
+            heard = told.notes(name) if told else ()
+            notes = [*speech.notes, *heard, *late_moods(moods, speech.seconds)]
             for note in notes:
                 console.warn(note)
             with console.share_done(f"Animating {name}") as progress:

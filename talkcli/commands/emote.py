@@ -64,7 +64,7 @@ def run(
     if Path(file).is_dir():
         return _learn(Path(file), mood, output or Path("moods.safetensors"), overwrite, json)
     assert mood is not None
-    from talkcli.engine.editing.mood_schedule import named_moods, parse_moods
+    from talkcli.engine.editing.mood_schedule import late_moods, named_moods, parse_moods
 
     spans, is_motion = parse_moods(mood), options.is_motion(file)
     source = Path(file) if is_motion else options.avatar_file(file)
@@ -78,6 +78,7 @@ def run(
     else:
         options.check_suffix(output, ".avatar")
         console.claim(output, overwrite, inputs)
+        options.tell_unused([output], "audio", "avatar")
 
     with console.step("Loading"):
         from talkcli.engine.editing.emote import emoted, with_mood
@@ -88,6 +89,9 @@ def run(
 
         person, learnt = load_avatar(face), load_mood_templates(templates) if templates else None
         motion = emoted(load_motion(source), person, spans, learnt) if is_motion else None
+    notes = late_moods(spans, motion.seconds) if motion else []
+    for note in notes:
+        console.warn(note)
     if motion is None:
         save_avatar(with_mood(person, spans, learnt), output)
     else:
@@ -97,7 +101,7 @@ def run(
             write([Act(motion, person)], output, shot, sound=audio, show=console.rendering)
     if json:
         moods = [{"mood": span.mood, "level": span.level} for span in spans]
-        console.answer_json({"output": output, "moods": moods})
+        console.answer_json({"output": output, "moods": moods, "notes": notes})
     else:
         console.answer(output)
 
@@ -114,10 +118,7 @@ def _learn(folder: Path, mood: str | None, output: Path, overwrite: bool, json: 
     clips = ClipSet(folder)
     learnt = mean_faces(console.progress(labelled(clips), f"Learning from {folder}", unit="clips"))
     save_mood_templates(learnt, output)
-    if json:
-        console.answer_json({"output": output, "moods": learnt.names})
-    else:
-        console.answer(output)
+    console.answer_json({"output": output, "moods": learnt.names}) if json else console.answer(output)
 
 
 def _list(json: bool) -> None:

@@ -49,6 +49,8 @@ def run(
         _list(json)
         return
     given = options.named_files(weights, "files")
+    if method is not None:
+        pick(method, (*METHODS, "flame"), "method")
     if method == "flame":
         _import_flame(given, output, overwrite, json)
         return

@@ -77,6 +77,8 @@ def run(
         )
     if replace and not (trajectory or prompt is not None or llm):
         raise BadUsage("Nothing is to take the movement's place.", "Give --prompt; --gain 0 holds it still.")
+    if gain == 1 and not (trajectory or prompt is not None or llm):
+        raise BadUsage("Nothing says how the head is to move.", "Give --prompt, --trajectory or --gain.")
     output = output or motion.with_name(f"{motion.stem}-posed.motion")
     face = options.avatar_file(avatar)
     sound = options.recording_file(audio) if audio else None

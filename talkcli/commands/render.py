@@ -59,6 +59,7 @@ def run(
     sources = [*motion, *([audio] if audio else [])]
     faces = [options.avatar_file(name) for name in avatar or [DEFAULT_AVATAR]]
     console.claim(output, overwrite, (*sources, *faces), folder=suffix in options.FOLDERS)
+    options.tell_unused([output])
     rate = options.parse_fps(fps) if fps else None
 
     with console.step("Loading"):

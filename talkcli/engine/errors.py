@@ -172,7 +172,7 @@ def reason_of(error: Exception) -> str:
 def pick(name: str, known: Collection[str], what: str) -> str:
     """`name` if known, else a BadUsage that shows the nearest known name and all of them."""
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name.lower(), known, n=1)
         guess = f"Did you mean '{near[0]}'? " if near else ""
         raise BadUsage(f"Unknown {what} '{name}'.", f"{guess}Known: {', '.join(sorted(known))}.")
     return name

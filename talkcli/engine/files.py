@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
@@ -20,8 +21,8 @@ import numpy as np
 import torch
 from jaxtyping import Int16, UInt8
 from PIL import Image
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import save as serialised
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, OutOfResources, Untrusted, lacks_memory, reading
@@ -72,16 +73,15 @@ def replacing(path: Path) -> Iterator[Path]:
             leftover.unlink(missing_ok=True)
     try:
         temporary.touch()
-        mode = temporary.stat().st_mode  # what the user's umask gives; safetensors would make it private
         yield temporary
-        temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError as error:
         if lacks_memory(error):
             raise MemoryError from error
-        raise OutOfResources(
-            f"Cannot write {path}: {error.strerror or error}.", "Give another name."
-        ) from error
+        hint = "Give another name."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            hint = "Free some space, or give a name on another disk."
+        raise OutOfResources(f"Cannot write {path}: {error.strerror or error}.", hint) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -159,11 +159,9 @@ def save_tensors(
         forms[name][0], contents[name] = PICTURE, _pictured(some[name], quality)
     if forms:
         header, tensors = {**header, "packed": forms}, {**tensors, **contents}
-    with replacing(path) as temporary:
-        try:
-            save_file(dict(tensors), temporary, metadata={"talk": json.dumps(header)})
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
+    content = serialised(dict(tensors), {"talk": json.dumps(header)})
+    with replacing(path) as temporary:  # safetensors' own file has another name, which a kill leaves behind
+        temporary.write_bytes(content)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

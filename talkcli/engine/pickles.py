@@ -129,14 +129,17 @@ def _plain(value: Any, known: dict[int, Any]) -> Any:
     return known[id(value)]
 
 
+_HINT = "Give the file as its authors publish it; one that was cut short is to be fetched again."
+
+
 def load_tree(path: Path, stand_ins: StandIns = NONE) -> dict[Any, Any]:
     """A pickled dict of dicts, lists, numbers, words and arrays, of Python 2 as well; objects of the classes
     that `stand_ins` names, (module, name), become arrays."""
-    with reading(path, "a plain dict of arrays", "Fetch the original again.", Untrusted):
+    with reading(path, "a plain dict of arrays", _HINT, Untrusted):
         content = io.BytesIO(path.read_bytes())  # a file itself makes room for whatever is asked of it
         tree = _plain(_ArraysOnly(content, stand_ins).load(), {})
     if not tree or not isinstance(tree, dict):
-        raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
+        raise Untrusted(f"{path} is not a plain dict of arrays.", _HINT)
     return tree
 
 
@@ -144,5 +147,5 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """A pickled dict of arrays, of Python 2 as well."""
     values = load_tree(path)
     if not all(isinstance(value, np.ndarray) for value in values.values()):
-        raise Untrusted(f"{path} is not a plain dict of arrays.", "Fetch the original again.")
+        raise Untrusted(f"{path} is not a plain dict of arrays.", _HINT)
     return values

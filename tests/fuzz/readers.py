@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,12 +22,17 @@ from talkcli.engine.clips import ClipSet
 from talkcli.engine.config import with_values
 from talkcli.engine.corpora import foreign, load_corpus
 from talkcli.engine.editing.emote import emoted
-from talkcli.engine.editing.mood_schedule import parse_moods
+from talkcli.engine.editing.manners import understood
+from talkcli.engine.editing.mood_schedule import mood_levels, parse_moods
 from talkcli.engine.editing.mood_templates import load_mood_templates
 from talkcli.engine.editing.pose import reposed
-from talkcli.engine.editing.trajectories import load_trajectory
+from talkcli.engine.editing.trajectories import Trajectory, load_trajectory
+from talkcli.engine.errors import BadUsage, TalkError
 from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.face.flame import FILES as FLAME_FILES
 from talkcli.engine.face.flame import flame_model
+from talkcli.engine.face.rigs import RIGS
+from talkcli.engine.files import save_struct
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.captured import evidence_in
 from talkcli.engine.methods.memorytalker import original as memorytalker
@@ -39,6 +46,7 @@ from talkcli.engine.studio.recording import RecordingPlan
 from .seeds import SMALL_SETTINGS
 from .small import VERTS
 
+SMALL_FILM = {".npz": ["--overwrite"], ".gif": ["--size", "32", "--overwrite"]}
 Read = Callable[[Path, Path], object]
 """Of a spoilt file, or a folder with a spoilt file in it; the second is the folder of all seeds, whole."""
 
@@ -79,9 +87,7 @@ def _render(path: Path, seeds: Path) -> None:
     for suffix in (".npz", ".gif"):
         face = "person" if path.name in ("rig.motion", "bundled.motion") else "bare"
         place = path.with_name(f"out{suffix}")
-        talk(
-            "render", path, "-a", seeds / f"avatars/{face}.avatar", "-o", place, "--size", "32", "--overwrite"
-        )
+        talk("render", path, "-a", seeds / f"avatars/{face}.avatar", "-o", place, *SMALL_FILM[suffix])
 
 
 def _score(path: Path, seeds: Path) -> None:
@@ -123,13 +129,52 @@ def _emote(path: Path, seeds: Path) -> None:
     emoted(act, bare, parse_moods(templates.names[0] if templates.names else "happy"), templates)
 
 
+def _schedule(path: Path, seeds: Path) -> None:
+    text = path.read_text(errors="replace")
+    with _named(path):
+        mood_levels(parse_moods(text), 60, Fraction(30))
+
+
+def _prompt(path: Path, seeds: Path) -> None:
+    with _named(path):
+        _move(understood(path.read_text(errors="replace")).trajectory, seeds)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What is typed has no file, and no name but its own."""
+    try:
+        yield
+    except TalkError as error:
+        assert error.hint and isinstance(error, BadUsage), error
+
+
 def _pose(path: Path, seeds: Path) -> None:
     way, _ = load_trajectory(path)
+    _move(way, seeds)
+
+
+def _move(way: Trajectory, seeds: Path) -> None:
     reposed(
         motion.load_motion(seeds / "motions/shapes.motion"),
         way,
         speech.load_speech(seeds / "sounds/voice.wav"),
     )
+
+
+def _import_flame(path: Path, seeds: Path) -> None:
+    files = {kind: seeds / "flame" / f"{kind}{FLAME_FILES[kind][-4:]}" for kind in FLAME_FILES}
+    save_struct(flame_model({**files, path.stem: path}, "flame"), path.with_suffix(".rig"))
+
+
+def _talking3d(path: Path, seeds: Path) -> None:
+    model = seeds / "flame/model.pkl"
+    RIGS["flame"] = functools.partial(flame_model, {"model": model}, "flame")
+    try:
+        for clip in load_corpus("talking3d").read(path).values():
+            clip()
+    finally:
+        del RIGS["flame"]
 
 
 def _mesh(path: Path, seeds: Path) -> None:
@@ -237,7 +282,9 @@ READERS = {
     "avatars, rendered": Reader("avatars/*", _wear, heavy=True),
     "moods": Reader("directions/moods.safetensors", _emote),
     "trajectories": Reader("directions/way.json", _pose),
-    "networks": Reader("networks/[mt]*", lambda path, seeds: open_talker(str(path)), heavy=True),
+    "schedules of moods": Reader("directions/schedule.txt", _schedule),
+    "prompts": Reader("directions/prompt.txt", _prompt),
+    "networks": Reader("networks/[dmt]*", lambda path, seeds: open_talker(str(path)), heavy=True),
     "networks, speaking": Reader("networks/*", _speak, heavy=True),
     "published": Reader("published/*", _import, heavy=True),
     "pictures": Reader("pictures/*", _picture),
@@ -249,11 +296,12 @@ READERS = {
     "transcripts": Reader("ears/readers/en-us_ada/a.txt", _words),
     "settings": Reader("lists/*.toml", _settings),
     "pickles": Reader("lists/*.pkl", _pickle),
-    "rigs": Reader("lists/*.pickle", lambda path, seeds: flame_model({"model": path}, "flame")),
+    "rigs": Reader("flame/*", _import_flame),
     "clips": Reader("clips", _learn),
     "clips, trained on": Reader("clips", _train, heavy=True),
     "runs, resumed": Reader("runs/out.run", _resume, heavy=True),
     "corpora": Reader("corpora/*", _convert),
+    "corpora of FLAME": Reader("talking3d/*", _talking3d),
     "corpora, prepared": Reader("corpora/*", _prepare, heavy=True),
     "readers": Reader("ears/readers", _read_aloud, heavy=True),
     "ears": Reader("ears/hubert", _adopt, heavy=True),

@@ -30,6 +30,7 @@ from talkcli.engine.face.avatar import save_avatar
 from talkcli.engine.face.expression import Expression
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.worn import Worn
+from talkcli.engine.methods.dxtalker.talker import DxTalker
 from talkcli.engine.methods.memorytalker import original
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 from talkcli.engine.methods.plan import plan_for
@@ -50,7 +51,8 @@ from talkcli.engine.speech import SAMPLE_RATE, Speech, save_speech
 from talkcli.engine.training.run import train
 from talkcli.engine.video import write_video
 
-from .small import HUBERT, TEXTALKER, VERTS, bare_avatar, save_untaught
+from .flame import write_flame, write_talking3d
+from .small import DXTALKER, HUBERT, TEXTALKER, VERTS, bare_avatar, save_untaught
 
 SECONDS = 0.4
 FRAMES = 12
@@ -168,6 +170,8 @@ def write_networks(folder: Path) -> None:
     talker = TexTalker(TEXTALKER)
     save_checkpoint("textalker", TEXTALKER, talker.state_dict(), {}, folder / "textalker.ckpt")
     shutil.copyfile(asset("memorytalker.ckpt"), folder / "starter.ckpt")
+    drawer = DxTalker(DXTALKER)
+    save_checkpoint("3dxtalker", DXTALKER, drawer.state_dict(), {}, folder / "dxtalker.ckpt")
 
 
 def write_published(folder: Path) -> None:
@@ -229,6 +233,8 @@ def write_directions(folder: Path) -> None:
     faces = 1e-3 * torch.rand(2, VERTS, 3)
     save_mood_templates(MoodTemplates(("happy", "sad"), faces), folder / "moods.safetensors")
     wave = {"amplitude_deg": 4, "hz": 0.8, "phase": 0.1, "envelope": "rms", "ramp": 0.5}
+    (folder / "schedule.txt").write_text("happy:0.7@0-0.2,sad:strong@0.25-")
+    (folder / "prompt.txt").write_text("small slow nods, energetic presentation")
     (folder / "way.json").write_text(json.dumps({"nod": [wave], "turn": [wave, {"amplitude_deg": 2}]}))
 
 
@@ -253,7 +259,6 @@ def write_lists(folder: Path) -> None:
         (folder / f"templates{protocol}.pkl").write_bytes(pickle.dumps(arrays, protocol=protocol))
     tree = {"ada": {"s01": {"audio": np.zeros(99, np.int16), "sample_rate": 22_000}, "rows": {0: 1, 1: 2}}}
     (folder / "tree.pkl").write_bytes(pickle.dumps(tree, protocol=2))
-    (folder / "flame.pickle").write_bytes(pickle.dumps(flame_arrays(), protocol=2))
     (folder / "train.toml").write_text(
         'model = "memorytalker"\nsize = "starter"\nseed = 3\nhalf = true\n'
         "[config]\nfeatures = 16\nheads = 4\n"
@@ -361,6 +366,7 @@ WRITERS = {
     "published": write_published, "pictures": write_pictures, "meshes": write_meshes,
     "lists": write_lists, "clips": write_clips, "runs": write_runs,
     "corpora": write_corpora, "ears": write_ears, "directions": write_directions,
+    "flame": write_flame, "talking3d": write_talking3d,
 }  # fmt: skip
 
 
@@ -374,17 +380,3 @@ def write_seeds(folder: Path) -> Path:
         save_motion(motion, folder / "motions" / f"{name}.motion")
     shutil.copyfile(asset("clips") / "s0039/003.motion", folder / "motions/bundled.motion")
     return folder
-
-
-def flame_arrays(verts: int = 4) -> dict[str, Any]:
-    """The smallest model of FLAME's form."""
-    dice = np.random.default_rng(0)
-    return {
-        "v_template": dice.normal(size=(verts, 3)),
-        "f": np.array([[0, 1, 2], [1, 2, 3]], np.uint32),
-        "shapedirs": 1e-3 * dice.normal(size=(verts, 3, 400)),
-        "posedirs": 1e-3 * dice.normal(size=(verts, 3, 36)),
-        "J_regressor": np.full((5, verts), 1 / verts),
-        "weights": np.full((verts, 5), 0.2),
-        "kintree_table": np.array([[2**32 - 1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.uint32),
-    }

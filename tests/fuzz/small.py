@@ -7,11 +7,13 @@ from pathlib import Path
 
 import torch
 
+from talkcli.engine.audio.affect import AffectConfig
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import save_checkpoint
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods import load_method
+from talkcli.engine.methods.dxtalker.config import DxTalkerConfig
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
 from talkcli.engine.methods.textalker.denoiser import DenoiserConfig
 from talkcli.engine.methods.textalker.talker import TexTalkerConfig
@@ -31,6 +33,13 @@ TEXTALKER = TexTalkerConfig(
     ears=(HUBERT,),
 )
 """As published, in little."""
+DXTALKER = DxTalkerConfig(
+    fps=30, identity=0, detail=0, expression=4, translation=3,
+    rig_shapes=("eyeBlinkLeft", "jawOpen", "mouthPucker", "browInnerUp"),
+    ears=(LogMelEncoderConfig(width=8, depth=1),), affect=AffectConfig(hidden=8, moods=("neutral", "happy")),
+    features=16, heads=2, feed_forward=1, shared_blocks=2, pose_blocks=1, expression_blocks=1,
+    identity_blocks=1, dropout=0.0, window=20, overlap=6,
+)  # fmt: skip
 
 
 def bare_avatar() -> Avatar:

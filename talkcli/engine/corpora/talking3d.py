@@ -33,6 +33,7 @@ from talkcli.engine.speech import load_speech
 _FLAMES = ("flame2020", "flame")
 """The rigs that its codes can move: of that edition, or of one that its files do not name."""
 _FPS = Fraction(25)
+_HINT = "Codes are those of EMOCA, of FLAME 2020: leave this clip out, or give the right rig of FLAME."
 _NEEDED = ("audio.wav", "shapecode.npy", "expcode.npy", "posecode.npy", "detailcode.npy")
 
 
@@ -87,7 +88,7 @@ def _clip(folder: Path, first: Path, speaker: str) -> Clip:
         for name, most in zip(_NEEDED[1:], (len(model.identity), len(model.shapes), 6, None), strict=True)
     )
     if pose.shape[1] != 6:
-        raise BadInput(f"{folder}/posecode.npy has {pose.shape[1]} numbers a frame, not 6.")
+        raise BadInput(f"{folder}/posecode.npy has {pose.shape[1]} numbers a frame, not 6.", _HINT)
     identity = _codes(first / _NEEDED[1], len(model.identity)).mean(0)
     frames = min(map(len, (shape, expression, pose, detail)))
     mood = _mood(folder.name)
@@ -110,7 +111,7 @@ def _codes(path: Path, most: int | None) -> Float[Tensor, "frames numbers"]:
         if codes.ndim != 2 or not codes.shape[1]:
             raise ValueError(f"it is {tuple(codes.shape)}")
     if most is not None and codes.shape[1] > most:
-        raise BadInput(f"{path} has {codes.shape[1]} numbers a frame, FLAME {most}.")
+        raise BadInput(f"{path} has {codes.shape[1]} numbers a frame, FLAME {most}.", _HINT)
     return codes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import urllib.error
@@ -92,7 +93,7 @@ def _reply(server: Server, messages: list[dict[str, str]]) -> str:
         raise BadInput(
             f"{address} answers {error.code} {error.reason}: {said or 'nothing'}.", hint
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise BadInput(f"{address} does not answer as it should: {reason}.", hint) from error
     except (KeyError, IndexError, TypeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -49,12 +50,24 @@ def parse_moods(text: str) -> tuple[MoodSpan, ...]:
         if after.start < before.stop:
             when = f"{after.mood} begins at {after.start:g} s, before {before.mood} ends"
             raise BadUsage(f"'{text}': {when}.", "Write them in order, one after the other.")
+    twice = [mood for mood, times in Counter(span.mood for span in spans).items() if times > 1]
+    if twice and not timed:
+        raise BadUsage(f"'{text}' is {twice[0]} twice.", "Give each mood once, or each its time: @FROM-TO.")
     return spans
 
 
 def named_moods(spans: Sequence[MoodSpan]) -> str:
     """Their names, each once, for a file's name."""
     return "-".join(dict.fromkeys(span.mood for span in spans))
+
+
+def late_moods(spans: Sequence[MoodSpan], seconds: float) -> list[str]:
+    """What is to be told of moods that begin after the end."""
+    return [
+        f"{span.mood} begins at {span.start:g} s, and the motion ends at {seconds:.1f} s: it is not seen."
+        for span in spans
+        if span.start >= seconds
+    ]
 
 
 def _span(entry: str) -> MoodSpan:

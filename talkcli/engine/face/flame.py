@@ -44,6 +44,8 @@ EDITIONS = ("2023_open", "2023", "2020", "2019", "2017")
 IDENTITY, EXPRESSION = 300, 100
 """Columns of `shapedirs`: identity, then expression."""
 MOST_VERTS = 100_000
+MOST_BYTES = 100_000_000
+"""Of an archive of landmarks, unpacked."""
 _HINT = "Get it again from its authors' site: generic_model.pkl of an edition."
 _INNER_LIPS = ((44, 50), (45, 49), (46, 48))
 """Facing points of the inner lips among iBUG's 51, upper and lower: 61 and 67, 62 and 66, 63 and 65 of the
@@ -78,7 +80,10 @@ class _Sparse(StandIn):
         )
         if not 0 < rows <= len(JOINTS) or not 0 < columns <= MOST_VERTS:
             raise ValueError(f"a sparse matrix claims to be {rows} x {columns}")
-        major = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        counts = np.diff(starts)
+        if (counts < 0).any() or counts.sum() != len(data):
+            raise ValueError(f"a sparse matrix of {len(data)} numbers claims others")
+        major = np.repeat(np.arange(len(counts)), counts)
         whole = np.zeros((rows, columns), data.dtype)
         whole[(indices, major) if self.by_columns else (major, indices)] = data
         return whole
@@ -251,7 +256,10 @@ def _regions(path: Path, verts: int) -> dict[str, Int[Tensor, " indices"]]:
 
 
 def _archive(path: Path) -> dict[str, NDArray[Any]]:
-    with reading(path, "an archive of arrays"), np.load(path, allow_pickle=False) as arrays:
+    archive = "an archive of arrays"
+    with reading(path, archive), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        if sum(member.file_size for member in arrays.zip.infolist()) > MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
         return {name: arrays[name] for name in ("lmk_face_idx", "lmk_b_coords")}
 
 

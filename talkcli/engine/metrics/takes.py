@@ -170,6 +170,12 @@ def compared(
 ) -> Iterator[Case]:
     """Cases of predictions beside their references; recordings with the same name lend speech and phones."""
     by_name = {take.name: take for take in takes}
+    rows = list(rows)
+    names = {name for name, _, _ in rows} | {Path(name).name for name, _, _ in rows}
+    if len(rows) == len(takes) == 1:
+        by_name = {rows[0][0]: takes[0]}
+    elif takes and names.isdisjoint(by_name):
+        raise BadInput(f"{takes[0].audio} fits none of these motions.", "Give recordings the motions' names.")
     for name, predicted, reference in rows:
         who = avatar or _owner(predicted, reference)
         yield _case(name, load_motion(predicted), who, load_motion(reference), by_name, reference)

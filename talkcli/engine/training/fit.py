@@ -95,6 +95,9 @@ def fit(
     }
     run = _Run(network, optimisers, average, seed, {})
     first = run.load(state) if state is not None and state.exists() else 0
+    if first >= stage.steps:  # it was stopped behind its last step, which is told again
+        rate = stage.updates[0].lr * stage.schedule((first - 1) / stage.steps)
+        yield Step(first - 1, dict(run.means), rate, dict(run.means))
     saved = time.monotonic()
     batches = ahead(lambda number: draw(dice(seed, number, team.rank)), first, stage.steps, threads)
     try:
