@@ -204,6 +204,7 @@ class _Verbs(typer.core.TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
         words = list(sys.argv[1:] if args is None else args) or ["--help"]
+        console.open_closed_streams()
         try:
             _check_words(words)
             code = super().main(words, prog_name, **{**extra, "standalone_mode": False})

@@ -367,6 +367,13 @@ def _same(path: Path, other: Path) -> bool:
         return False
 
 
+def open_closed_streams() -> None:
+    """Where a program is begun without stdout or stderr (`talk models >&-`), what it says goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for as long as it runs)
+
+
 def write_any_text() -> None:
     """Let a terminal that cannot show a letter show a question mark for it."""
     for stream in (sys.stdout, sys.stderr):

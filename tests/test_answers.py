@@ -4,12 +4,14 @@ option or sound that means nothing is taken in silence."""
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import soundfile
 from fuzz.seeds import motions
 
+from talkcli.app import app
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.motion import save_motion
 
@@ -67,6 +69,17 @@ def test_sound_beyond_any_loudness_is_refused_by_name(loudness, talk, hello, unt
     soundfile.write(path, loudness * soundfile.read(hello)[0], 16_000, subtype="DOUBLE")
     said = talk("animate", path, "-m", untaught, "-a", bare_face, "-o", path.with_suffix(".motion"), code=3)
     assert said.stderr.startswith("error: ") and "loud.wav" in said.stderr and "damaged" in said.stderr
+
+
+def test_a_program_begun_without_streams_answers_and_fails_as_ever(monkeypatch):
+    for words, code in ((("models",), 0), (("render", "nothing.motion"), 3), (("sing",), 2)):
+        monkeypatch.setattr("sys.stdout", None)
+        monkeypatch.setattr("sys.stderr", None)
+        with pytest.raises(SystemExit) as end:
+            app(words)
+        sys.stdout.close()
+        sys.stderr.close()
+        assert end.value.code == code
 
 
 @pytest.mark.parametrize(

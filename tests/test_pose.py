@@ -265,7 +265,7 @@ def test_the_recording_beside_a_motion_is_its_own(talk, motion, hello, tmp_path)
         (("x.motion", "--llm", "http://localhost/v1"), "go together"),
         (("x.motion", "--replace"), "take the movement's place"),
         (("x.motion", "--prompt", "purple zebra"), "names no way"),
-        (("x.motion", "-o", "y.txt"), "no suffix"),
+        (("x.motion", "--gain", "0", "-o", "y.txt"), "no suffix"),
     ],
 )
 def test_contradictions_are_refused(talk, motion, monkeypatch, words, fault):
