@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from talkcli.engine.face.avatar import Avatar
+    from talkcli.engine.rendering.write import Shot
     from talkcli.engine.training.run import Moment
 
 T = TypeVar("T")
@@ -289,15 +291,18 @@ def writing(paths: Sequence[Path]) -> AbstractContextManager[None]:
     return nullcontext() if needs_pictures(paths) else step(f"Writing {paths[0]}")
 
 
-def get_renderer_ready(paths: Iterable[Path], renderer: str) -> None:
+def get_renderer_ready(paths: Iterable[Path], shot: Shot, avatar: Avatar) -> None:
     """Compile the built-in renderer where these files need it and it never was."""
     from talkcli.engine.compiled import faults
     from talkcli.engine.rendering.render import compile_renderer, is_compiled
-    from talkcli.engine.rendering.write import needs_pictures
+    from talkcli.engine.rendering.splat_film import compile_splats, splats_are_compiled
+    from talkcli.engine.rendering.write import SPLATS, drawn_as, needs_pictures
 
-    if renderer == "numba" and needs_pictures(paths) and not is_compiled():
+    splats = drawn_as(shot, avatar) == SPLATS
+    ready, make_ready = (splats_are_compiled, compile_splats) if splats else (is_compiled, compile_renderer)
+    if shot.renderer == "numba" and needs_pictures(paths) and not ready():
         with step("Compiling the renderer, once"):
-            compile_renderer()
+            make_ready()
     if faults:
         warn(f"The cache of compiled code cannot be used, so that every film begins later. {faults[0]}")
         faults.clear()

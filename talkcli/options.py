@@ -226,6 +226,15 @@ Background = Annotated[
     str,
     typer.Option("--background", help="studio, transparent, a colour (white, #202830) or a picture file."),
 ]
+As = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="FORM",
+        help="What is drawn: mesh or splats.",
+        show_default="splats where the avatar has Gaussians",
+    ),
+]
 Renderer = Annotated[str, typer.Option("--renderer", help="numba (built in) or pyrender.")]
 Quality = Annotated[
     str, typer.Option("--quality", help="standard, or fine: every hair and 16 samples a pixel, slower.")

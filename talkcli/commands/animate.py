@@ -38,6 +38,7 @@ def run(
     camera: options.Camera = "front",
     size: options.Size = "512",
     background: options.Background = "studio",
+    as_: options.As = None,
     renderer: options.Renderer = "numba",
     quality: options.Quality = "standard",
     fps: options.Fps = None,
@@ -92,9 +93,9 @@ def run(
     if text is not None or phones is not None:
         reader_of(talker)
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
-    shot = Shot(camera, size, background, renderer, quality=quality)
+    shot = Shot(camera, size, background, renderer, quality=quality, form=as_)
     check_outputs(batch.outputs, talker, person, shot, moods)
-    console.get_renderer_ready(batch.outputs, renderer)
+    console.get_renderer_ready(batch.outputs, shot, person)
     if styles:
         with console.step("Taking the style over"):
             person = styled(talker, person, styles)

@@ -95,8 +95,8 @@ def run(
     if motion is None:
         save_avatar(with_mood(person, spans, learnt), output)
     else:
-        console.get_renderer_ready([output], renderer)
         shot = Shot(camera, size, background, renderer, quality=quality)
+        console.get_renderer_ready([output], shot, person)
         with console.writing([output]):
             write([Act(motion, person)], output, shot, sound=audio, show=console.rendering)
     if json:

@@ -103,10 +103,10 @@ def run(
         posed = reposed(track, way, speech, gain=gain, replacing=replace)
     for note in notes:
         console.warn(note)
-    console.get_renderer_ready([output], renderer)
-    shot = Shot(camera, size, background, renderer, quality=quality)
+    shot, person = Shot(camera, size, background, renderer, quality=quality), load_avatar(face)
+    console.get_renderer_ready([output], shot, person)
     with console.writing([output]):
-        write([Act(posed, load_avatar(face))], output, shot, sound=films, show=console.rendering)
+        write([Act(posed, person)], output, shot, sound=films, show=console.rendering)
     if json:
         shown = way.as_json if way else {}
         console.answer_json({"output": output, "trajectory": shown, "gain": gain, "notes": notes})

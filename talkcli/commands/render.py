@@ -29,6 +29,7 @@ def run(
     camera: options.Camera = "front",
     size: options.Size = "512",
     background: options.Background = "studio",
+    as_: options.As = None,
     renderer: options.Renderer = "numba",
     quality: options.Quality = "standard",
     wrinkles: Annotated[
@@ -45,7 +46,8 @@ def run(
 
     The suffix of --output says which: .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures, which
     may be transparent; .obj .ply folders of meshes with all that the head wears; .npz the bare head's
-    vertices; .csv as Live Link Face records; .textures a folder of skins that fold and flush.
+    vertices; .csv as Live Link Face records; .textures a folder of skins that fold and flush. An avatar that
+    has Gaussians is drawn of them, and its .ply holds them for viewers of splats; --as mesh shows its mesh.
 
     \b
     Examples:
@@ -74,9 +76,10 @@ def run(
         motions = [at_rate(track, rate) for track in motions] if rate else motions
         names = label or ([path.stem for path in motion] if len(motion) > 1 else [""])
         acts = [Act(*each) for each in zip(motions, people, names, strict=True)]
-    shot = Shot(camera, size, background, renderer, wrinkles, texture, quality)
-    check_shot(shot, people[0])
-    console.get_renderer_ready([output], renderer)
+    shot = Shot(camera, size, background, renderer, wrinkles, texture, quality, as_)
+    for person in people:
+        check_shot(shot, person, [output])
+        console.get_renderer_ready([output], shot, person)
     with console.writing([output]):
         count, rate = write(acts, output, shot, sound=audio, show=console.rendering)
     if json:

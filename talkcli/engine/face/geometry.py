@@ -21,7 +21,7 @@ from talkcli.engine.face.look import activations
 from talkcli.engine.face.rigs import FORMER, Rigged, rigged
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
-from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices
+from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Vertices
 from talkcli.engine.struct import TensorStruct
 
 TINT = 256
@@ -74,20 +74,26 @@ def gaussians(
         raise BadInput(f"Avatar {avatar.name} has no Gaussians.", "Give one that has, or draw its mesh.")
     part = posed(motion, avatar, start, stop)
     clouds = carried_gaussians(avatar.splats, avatar.neutral, part.vertices)
-    texture = motion.part(start, stop).texture
-    if texture is None and part.folds is not None:
-        texture = Folds(part.folds)
-    if texture is None or avatar.splats.uv is None or not acting:
+    changes = colour_changes(motion.part(start, stop), avatar, part.folds) if acting else None
+    if changes is None:
         return clouds
-    changes = _changes(painted(texture, wrinkles_of(avatar), TINT), avatar.splats.uv)
     return [
         replace(cloud, colour=cloud.colour * change[:, None])
         for cloud, change in zip(clouds, changes, strict=True)
     ]
 
 
-def _changes(textures: Textures, uv: Float[Tensor, "points 2"]) -> Float[Tensor, "frames points 3"]:
-    """What a changing skin multiplies the colour of points on it by; 1 of points that are not on it."""
+def colour_changes(
+    motion: Motion, avatar: Avatar, folds: Float[Tensor, "frames maps"] | None
+) -> Float[Tensor, "frames n 3"] | None:
+    """What the skin multiplies the colour of the avatar's Gaussians by: as the motion's texture says, else
+    its rig's folds; 1 of those that are not on it. None where nothing changes any."""
+    uv, texture = None if avatar.splats is None else avatar.splats.uv, motion.texture
+    if texture is None and folds is not None:
+        texture = Folds(folds)
+    if texture is None or uv is None:
+        return None
+    textures = painted(texture, wrinkles_of(avatar), TINT)
     rows, columns = textures.basis.shape[2:]
     row = ((1 - uv[:, 1]) * rows).long().clamp(0, rows - 1)
     column = (uv[:, 0] * columns).long().clamp(0, columns - 1)

@@ -80,4 +80,4 @@ def check_outputs(
         able = " or ".join(methods_that(lambda method: "skin" in method.moves))
         hint = f"For .textures take --model {able}."
         raise BadUsage(f"{talker.method} leaves the skin as it is.", hint)
-    check_shot(shot, avatar, talker.moves if needs_pictures(paths) else ())
+    check_shot(shot, avatar, paths, talker.moves if needs_pictures(paths) else ())

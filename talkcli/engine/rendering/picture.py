@@ -134,7 +134,7 @@ class Painter:
             self.facing, eye, focal, TABLES, canvas, self.batch, self.state, pixels,
         )  # fmt: skip
         develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), TABLES.byte, pixels)
-        return out if self.finer == 1 else _shrunk(out, self.finer)
+        return out if self.finer == 1 else shrunk(out, self.finer)
 
     def _dressed(self, head: NDArray[np.float32], eye: NDArray[np.float64]) -> NDArray[np.float32]:
         """All vertices: of a bare head, and of what it wears. Leaves out hair that no strand lets through."""
@@ -188,7 +188,7 @@ class Painter:
             self.order = np.zeros(needed, np.uint32)
 
 
-def _shrunk(picture: Pixels, times: int) -> Pixels:
+def shrunk(picture: Pixels, times: int) -> Pixels:
     """Every pixel the mean of squares of so many a side; what is clear has no colour."""
     height, width, channels = picture.shape
     cells = picture.reshape(height // times, times, width // times, times, channels).astype(np.float32)

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from threading import local
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ from talkcli.engine.rendering.painting import develop, expose, paint
 from talkcli.engine.rendering.picture import Painter, Pixels
 from talkcli.engine.rendering.rasterize import band, project, rasterize
 from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of, vertex_normals
+
+_M = TypeVar("_M")
 
 RENDERERS = ("numba", "pyrender")
 QUALITIES = ("standard", "fine")
@@ -87,15 +90,23 @@ def frames(
         surface = surface_of(avatar, None if rig is None else rig.model.topology, coarseness)
     maps, light = wrinkle_maps(acting), light_rig(avatar.look or CLAY_LOOK)
 
+    own = local()
+
     def another() -> Painter:
         return Painter(
             surface, camera.width, camera.height, background, maps, light, FINER if fine else 1
         )  # fmt: skip
 
-    first = another()
+    own.painter = another()
 
-    moments = _moments(motion, avatar, camera, tints and tints.result())
-    return _drawn(moments, first, another, workers or cores())
+    def draw(moment: _Moment) -> Pixels:
+        if not hasattr(own, "painter"):
+            own.painter = another()
+        return own.painter.draw(*moment)
+
+    return drawn_in_order(
+        _moments(motion, avatar, camera, tints and tints.result()), draw, workers or cores()
+    )
 
 
 def check_quality(renderer: str, quality: str) -> None:
@@ -125,20 +136,11 @@ def _moments(motion: Motion, avatar: Avatar, camera: Camera, textures: Textures 
             yield np.ascontiguousarray(shape, np.float32), view.numpy(), focal, acts, tint
 
 
-def _drawn(
-    moments: Iterator[_Moment], first: Painter, another: Callable[[], Painter], workers: int
-) -> Iterator[Pixels]:
+def drawn_in_order(moments: Iterator[_M], draw: Callable[[_M], Pixels], workers: int) -> Iterator[Pixels]:
     """Pictures in order, drawn by threads that run at most two frames each ahead."""
     if workers == 1:
-        yield from (first.draw(*moment) for moment in moments)
+        yield from (draw(moment) for moment in moments)
         return
-    own = local()
-
-    def draw(moment: _Moment) -> Pixels:
-        if not hasattr(own, "painter"):
-            own.painter = another()
-        return own.painter.draw(*moment)
-
     with ThreadPoolExecutor(workers) as pool:
         waiting: collections.deque[Future[Pixels]] = collections.deque()
         try:

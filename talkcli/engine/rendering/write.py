@@ -19,9 +19,15 @@ from talkcli.engine.rendering.export import PICTURES, WRITERS, origin_of
 from talkcli.engine.rendering.picture import Pixels
 from talkcli.engine.rendering.render import RENDERERS, check_quality, frames
 from talkcli.engine.rendering.side_by_side import Film, side_by_side
+from talkcli.engine.rendering.splat_files import write_splats
+from talkcli.engine.rendering.splat_film import splat_frames
 from talkcli.engine.video import FORMATS, write_video
 
 MOTION = ".motion"
+MESH, SPLATS = FORMS = "mesh", "splats"
+"""What an avatar may be drawn as."""
+SPLAT_FILE = ".ply"
+"""Of the files that hold geometry the one that may hold Gaussians."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class Shot:
     """Whether the motion's own texture changes it."""
     quality: str = "standard"
     """Or fine: every hair, four times the samples."""
+    form: str | None = None
+    """Of FORMS; None: Gaussians of an avatar that has them."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,29 @@ def needs_pictures(paths: Iterable[Path]) -> bool:
     return any(path.suffix.lower() in (*FORMATS, *PICTURES) for path in paths)
 
 
-def check_shot(shot: Shot, avatar: Avatar, moves: Collection[str] = ()) -> None:
-    """BadUsage, before any work, for what cannot be drawn of a talker that moves these tracks."""
+def drawn_as(shot: Shot, avatar: Avatar, suffix: str = "") -> str:
+    """Which of FORMS an avatar is drawn as, in a file of that suffix. BadUsage where it cannot be."""
+    asked = None if shot.form is None else pick(shot.form, FORMS, "form")
+    geometry = suffix in WRITERS and suffix != SPLAT_FILE
+    if asked == SPLATS and avatar.splats is None:
+        raise BadUsage(f"Avatar {avatar.name} has no Gaussians.", "Leave --as out, or give --as mesh.")
+    if asked == SPLATS and geometry:
+        raise BadUsage(
+            f"A {suffix} holds no Gaussians.", f"Write a film or a {SPLAT_FILE}, or leave --as out."
+        )
+    if asked == MESH or avatar.splats is None or geometry:
+        return MESH
+    if shot.renderer == "pyrender":
+        raise BadUsage("pyrender draws no Gaussians.", "Add --as mesh, or use --renderer numba.")
+    return SPLATS
+
+
+def check_shot(shot: Shot, avatar: Avatar, paths: Iterable[Path], moves: Collection[str] = ()) -> None:
+    """BadUsage, before any work, for what these files cannot show of a talker that moves these tracks."""
     pick(shot.renderer, RENDERERS, "renderer")
     check_quality(shot.renderer, shot.quality)
+    for suffix in ("", *(path.suffix.lower() for path in paths)):
+        drawn_as(shot, avatar, suffix)
     if shot.renderer == "pyrender" and "skin" in moves:
         hint = "Add --set texture=false, or use --renderer numba."
         raise BadUsage("pyrender draws no changing skin.", hint)
@@ -90,7 +117,8 @@ def write(
         if suffix == MOTION:
             save_motion(first.motion, path)
         else:
-            WRITERS[suffix](first.motion, first.avatar, path)
+            splats = drawn_as(shot, first.avatar, suffix) == SPLATS
+            (write_splats if splats else WRITERS[suffix])(first.motion, first.avatar, path)
         return len(first.motion), first.motion.fps
     pictures, count, fps = _pictures(acts, shot)
     frames = show(pictures, path, count)
@@ -136,13 +164,9 @@ def _pictures(acts: Sequence[Act], shot: Shot) -> tuple[Iterator[Pixels], int, F
 
 def _frames(act: Act, shot: Shot) -> Iterator[Pixels]:
     camera = portrait(act.avatar, shot.camera, parse_size(shot.size), float(act.motion.fps))
+    acting = {"wrinkles": shot.wrinkles, "texture": shot.texture}
+    if drawn_as(shot, act.avatar) == SPLATS:
+        return splat_frames(act.motion, act.avatar, camera, shot.background, **acting, quality=shot.quality)
     return frames(
-        act.motion,
-        act.avatar,
-        camera,
-        shot.renderer,
-        shot.background,
-        wrinkles=shot.wrinkles,
-        texture=shot.texture,
-        quality=shot.quality,
+        act.motion, act.avatar, camera, shot.renderer, shot.background, **acting, quality=shot.quality
     )

@@ -1,0 +1,109 @@
+"""A motion on an avatar's Gaussians as pictures, one by one, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from talkcli.engine.compiled import is_cached
+from talkcli.engine.device import cores
+from talkcli.engine.errors import BadInput, pick
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.expressed import rested
+from talkcli.engine.face.gaussians import Gaussians
+from talkcli.engine.face.geometry import check_moves, gaussians, posed
+from talkcli.engine.face.rigs import talking_head
+from talkcli.engine.motion import Motion, Vertices
+from talkcli.engine.rendering.backdrop import backdrop
+from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
+from talkcli.engine.rendering.painting import expose
+from talkcli.engine.rendering.picture import TABLES, Pixels, shrunk
+from talkcli.engine.rendering.render import FINER, FRAMES_AHEAD, QUALITIES, drawn_in_order
+from talkcli.engine.rendering.splat_kernels import (
+    count_bands,
+    fill_bands,
+    lay_splats,
+    project_splats,
+    sort_by_depth,
+)
+from talkcli.engine.rendering.splats import draw_views
+
+
+def splat_frames(
+    motion: Motion,
+    avatar: Avatar,
+    camera: Camera,
+    background: str = "studio",
+    *,
+    wrinkles: bool = True,
+    texture: bool = True,
+    quality: str = "standard",
+    workers: int | None = None,
+) -> Iterator[Pixels]:
+    """The pictures of a motion on an avatar that has Gaussians, as `frames` gives them of its mesh.
+
+    The same bytes for any number of `workers`. `wrinkles`, `texture`, `background`: see `frames`. `quality`:
+    fine draws four pixels of each. What is wrong is said at the call, before the first picture.
+    """
+    finer = FINER if pick(quality, QUALITIES, "quality") == "fine" else 1
+    if avatar.splats is None:
+        raise BadInput(f"Avatar {avatar.name} has no Gaussians.", "Give one that has, or draw its mesh.")
+    check_moves(motion, avatar)
+    motion, avatar = rested(motion, avatar)
+    motion = motion if texture else replace(motion, texture=None)
+    camera = Camera(camera.views, camera.lenses * finer, camera.sizes * finer)
+    bare = _bare(background, camera.width, camera.height)
+
+    def draw(moment: tuple[Gaussians, int]) -> Pixels:
+        cloud, view = moment
+        seen = draw_views(cloud, camera.part([view]), workers=1)
+        picture = _bytes(seen.colour[0], seen.coverage[0], bare)
+        return picture if finer == 1 else shrunk(picture, finer)
+
+    def moments() -> Iterator[tuple[Gaussians, int]]:
+        acting = wrinkles or motion.texture is not None
+        for start in range(0, len(motion), FRAMES_AHEAD):
+            clouds = gaussians(motion, avatar, start, start + FRAMES_AHEAD, acting=acting)
+            for number, cloud in enumerate(clouds, start):
+                yield cloud, number % len(camera.views)
+
+    return drawn_in_order(moments(), draw, workers or cores())
+
+
+def _bare(background: str, width: int, height: int) -> torch.Tensor | None:
+    """sRGB 0..1 [3, height, width] of a picture without anybody; None if it is transparent."""
+    behind = backdrop(background, width, height)
+    if behind is None:
+        return None
+    pixels = np.empty((height, width, 3), np.uint8)
+    expose(TABLES.value, behind, pixels)
+    return torch.from_numpy(pixels).permute(2, 0, 1) / 255
+
+
+def _bytes(colour: torch.Tensor, coverage: torch.Tensor, bare: torch.Tensor | None) -> NDArray[np.uint8]:
+    """[height, width, 3], or 4 without a background."""
+    if bare is None:
+        own = colour / coverage.clamp(min=1e-6)
+        planes = torch.cat([own, coverage[None]])
+    else:
+        planes = colour + (1 - coverage) * bare
+    return (planes.permute(1, 2, 0).clamp(0, 1) * 255 + 0.5).byte().contiguous().numpy()
+
+
+def splats_are_compiled() -> bool:
+    """Whether the first picture of Gaussians comes at once."""
+    return is_cached(count_bands, expose, fill_bands, lay_splats, project_splats, sort_by_depth)
+
+
+def compile_splats() -> None:
+    """Draw one small picture and pose one head, so that what a film needs is compiled and kept."""
+    one = Gaussians(torch.zeros(1, 3), 0.1 * torch.eye(3)[None], torch.ones(1), torch.ones(1, 1, 3))
+    draw_views(one, centred_camera(look_at(torch.tensor([0.0, 0, 1]), torch.zeros(3))[None], 50.0, 16, 16))
+    _bare("white", 16, 16)
+    head = talking_head()
+    posed(Motion(Fraction(1), Vertices(torch.zeros(1, *head.neutral.shape))), head)
