@@ -34,8 +34,8 @@ def red_one(bases: int = 4) -> Avatar:
     colour[:, 3, 1] = 0.3
     own = BoundGaussians(
         avatar.faces, torch.full((count, 3), 1 / 3), torch.zeros(count, 3),
-        torch.tensor([[0.9, 0.1, 0.2, 0.1]]).repeat(count, 1),
-        torch.tensor([[0.03, 0.02, 0.004]]).repeat(count, 1),
+        torch.tensor([[0.9, 0.0, 0.0, 0.4]]).repeat(count, 1),
+        torch.tensor([[0.03, 0.028, 0.004]]).repeat(count, 1),
         torch.linspace(0.5, 1, count), colour,
     )  # fmt: skip
     return replace(avatar, name="red", splats=own)

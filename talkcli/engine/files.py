@@ -159,9 +159,18 @@ def save_tensors(
         forms[name][0], contents[name] = PICTURE, _pictured(some[name], quality)
     if forms:
         header, tensors = {**header, "packed": forms}, {**tensors, **contents}
-    content = serialised(dict(tensors), {"talk": json.dumps(header)})
+    content = serialised(dict(_apart(tensors)), {"talk": json.dumps(header)})
     with replacing(path) as temporary:  # safetensors' own file has another name, which a kill leaves behind
         temporary.write_bytes(content)
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Each in memory of its own, without which they cannot be saved."""
+    places: set[int] = set()
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        yield name, tensor.clone() if place in places else tensor
+        places.add(place)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
