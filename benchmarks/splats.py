@@ -1,27 +1,37 @@
 """Gaussians drawn, and drawn and taken back, by numbers and sizes: python benchmarks/splats.py
 
 CPU milliseconds (process time) on one thread in interleaved rounds of one run, so that a busy machine counts
-alike for all; ratios to 16 thousand at 512 forward. --device cuda times gsplat by the wall.
+alike for all; ratios to 16 thousand at 512 forward. Beside them a frame of the bundled ada at 512, as
+a mesh and as 24 thousand Gaussians, from weights of the rig to bytes, and a step of a fit of these at 256.
+--device cuda times gsplat by the wall, without ada.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from talkcli.engine.assets import asset
 from talkcli.engine.device import pick_device
+from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.gaussians import Gaussians
-from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
+from talkcli.engine.rendering.camera import Camera, centred_camera, look_at, portrait
+from talkcli.engine.rendering.picture import Pixels
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.splat_film import splat_frames
+from talkcli.engine.rendering.splat_fit import fit_to_mesh, rehearsal
 from talkcli.engine.rendering.splats import draw_views
 
-ROUNDS = 9
+ROUNDS, FRAMES = 9, 8
 CASES = [(16384, 256), (16384, 512), (24576, 256), (24576, 512), (65536, 512)]
 """Gaussians, and pixels a side."""
 UNIT = "16384 at 512, forward"
@@ -64,6 +74,26 @@ def works(device: torch.device) -> dict[str, Callable[[], object]]:
     return runs
 
 
+def films() -> dict[str, Callable[[], float]]:
+    """CPU milliseconds a frame of ada, and a step of a fit of her."""
+    fit = fit_to_mesh(load_avatar(asset("ada.avatar")), CASES[3][0], views=2, poses=2)
+    ada = replace(load_avatar(asset("ada.avatar")), splats=fit.splats)
+    motion, camera = rehearsal(ada, FRAMES + 1), portrait(ada)
+
+    def a_frame(film: Callable[[], Iterator[Pixels]]) -> float:
+        shots = film()
+        next(shots)
+        start = time.process_time()
+        count = sum(1 for _ in shots)
+        return (time.process_time() - start) * 1000 / count
+
+    return {
+        "ada at 512, mesh": lambda: a_frame(lambda: frames(motion, ada, camera, workers=1)),
+        "ada at 512, Gaussians": lambda: a_frame(lambda: splat_frames(motion, ada, camera, workers=1)),
+        "ada at 256, step of a fit": lambda: cost(fit.advance, torch.device("cpu")),
+    }
+
+
 def cost(run: Callable[[], object], device: torch.device) -> float:
     """Milliseconds of CPU, or of the wall on CUDA."""
     clock = time.perf_counter if device.type == "cuda" else time.process_time
@@ -86,10 +116,13 @@ def main() -> None:
     runs = works(device)
     for run in runs.values():
         run()
-    rounds = [{name: cost(run, device) for name, run in runs.items()} for _ in range(options.rounds)]
+    measures = {name: functools.partial(cost, run, device) for name, run in runs.items()}
+    if device.type == "cpu":
+        measures |= films()
+    rounds = [{name: measure() for name, measure in measures.items()} for _ in range(options.rounds)]
     results = {}
     print(f"{'':32s} {'ms, median':>12s} {'least':>8s} {'ratio':>8s}")
-    for name in runs:
+    for name in measures:
         times = [one[name] for one in rounds]
         ratio = statistics.median(one[name] / one[UNIT] for one in rounds)
         print(f"{name:32s} {statistics.median(times):12.1f} {min(times):8.1f} {ratio:8.2f}")

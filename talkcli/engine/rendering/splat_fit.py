@@ -1,0 +1,248 @@
+"""Gaussians that learn to look as pictures do, on a head that moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.gaussians import BoundGaussians, carried_gaussians
+from talkcli.engine.face.geometry import colour_changes, posed
+from talkcli.engine.face.rigs import rig_of, rigged
+from talkcli.engine.files import load_tensors, save_tensors
+from talkcli.engine.motion import Coefficients, Motion, Vertices
+from talkcli.engine.rendering.camera import Camera, centred_camera, look_at, portrait
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.splat_seeds import seeded_gaussians
+from talkcli.engine.rendering.splats import draw_views
+from talkcli.engine.struct import TensorStruct, along_frames
+
+RATES = {"offsets": 0.02, "rotations": 0.01, "scales": 0.02, "opacity": 0.03, "colour": 0.008, "lobes": 0.002}
+"""Of Adam, at first: of offsets in units of the space that a Gaussian has, logarithms of scales, logits,
+sRGB; lobes are the harmonics beyond the first."""
+DECAY = 0.1
+"""Of the rates, from the first step to the last."""
+STRAY, SWELL, ROOM = 3e-4, 0.02, 3.0
+"""Weights of offsets squared, and of scales beyond so many times the space that a Gaussian has."""
+BETAS, TINY = (0.9, 0.99), 1e-12
+_WINDOW, _STRIDE = 8, 4
+_C1, _C2 = 0.01**2, 0.03**2
+_STATE = "SplatFit"
+
+
+class Shots(TensorStruct):
+    """Pictures of a moving head, each by its own view of one camera."""
+
+    pictures: UInt8[Tensor, "shots height width 4"]
+    """sRGB, and how much of a pixel the person covers."""
+    camera: Camera
+    pose: Int[Tensor, " shots"]
+    """Which frame of the motion each shows."""
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+@dataclass(frozen=True)
+class SplatFitSettings:
+    steps: int = 1500
+    ssim: float = 0.2
+    """Weight of 1 - SSIM beside an L1 of 1."""
+    coverage: float = 0.5
+    """Weight of the L1 of coverage."""
+
+
+class SplatFit:
+    """A fit that goes on step by step; of one seed step n is the same in any run, resumed or whole."""
+
+    def __init__(
+        self,
+        avatar: Avatar,
+        motion: Motion,
+        shots: Shots,
+        settings: SplatFitSettings = SplatFitSettings(),
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Fits the Gaussians that the avatar has, which its moving head carries; the motion's frames are what
+        `Shots.pose` counts. BadInput for an avatar without any."""
+        if avatar.splats is None:
+            raise BadInput(f"Avatar {avatar.name} has no Gaussians to fit.", "Scatter some over it first.")
+        self._first, self._neutral = avatar.splats.to(device), avatar.neutral.to(device)
+        self._shots, self._device = shots, device
+        self._settings, self._seed, self.step = settings, seed, 0
+        part = posed(motion, avatar)
+        self._heads, own = part.vertices.to(device), self._first
+        changes = colour_changes(motion, avatar, part.folds)
+        self._changes = None if changes is None else changes.to(device)
+        self._space = own.scales.amax(1, keepdim=True)
+        start = {
+            "offsets": own.offsets / self._space,
+            "rotations": F.normalize(own.rotations, dim=1),
+            "scales": own.scales.log(),
+            "opacity": torch.logit(own.opacity.clamp(0.01, 0.99)),
+            "colour": own.colour[:, :1],
+            "lobes": own.colour[:, 1:],
+        }
+        self._learnt = {name: tensor.clone().requires_grad_() for name, tensor in start.items()}
+        groups = [{"params": [tensor], "lr": RATES[name]} for name, tensor in self._learnt.items()]
+        self._adam = torch.optim.Adam(groups, betas=BETAS, eps=TINY)
+
+    @property
+    def splats(self) -> BoundGaussians:
+        """As they are now."""
+        return self._bound().map(lambda tensor: tensor.detach().cpu())
+
+    def steps(self) -> Iterator[float]:
+        """The loss of every step that is left."""
+        while self.step < self._settings.steps:
+            yield self.advance()
+
+    def advance(self) -> float:
+        """One step on one picture; its loss."""
+        dice = torch.Generator().manual_seed(1_000_003 * self._seed + self.step)
+        number = self._turn(len(self._shots))
+        share = self.step / max(1, self._settings.steps)
+        for group, rate in zip(self._adam.param_groups, RATES.values(), strict=True):
+            group["lr"] = rate * DECAY**share
+        loss = self._loss(number, torch.rand(3, generator=dice).to(self._device))
+        self._adam.zero_grad()
+        loss.backward()
+        self._adam.step()
+        self.step += 1
+        return float(loss.detach())
+
+    def save(self, path: Path) -> None:
+        """All that another fit of the same pictures needs to go on."""
+        tensors = {name: tensor.detach().cpu() for name, tensor in self._learnt.items()}
+        for name, tensor in self._learnt.items():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                if tensor in self._adam.state:
+                    tensors[f"{name}.{moment}"] = self._adam.state[tensor][moment].cpu()
+        save_tensors(tensors, {"format": 1, "kind": _STATE, "step": self.step}, path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from what `save` wrote. BadInput for another fit's."""
+        tensors, header = load_tensors(path)
+        known = {name: tensor.shape for name, tensor in self._learnt.items()}
+        if header.get("kind") != _STATE or {n: t.shape for n, t in tensors.items() if n in known} != known:
+            raise BadInput(f"{path} is of another fit.", "Begin anew.")
+        self.step = int(header["step"])
+        for name, tensor in self._learnt.items():
+            with torch.no_grad():
+                tensor.copy_(tensors[name])
+            if self.step:
+                moments = {
+                    moment: tensors[f"{name}.{moment}"].to(self._device)
+                    for moment in ("exp_avg", "exp_avg_sq")
+                }
+                self._adam.state[tensor] = {"step": torch.tensor(float(self.step)), **moments}
+
+    def _turn(self, count: int) -> int:
+        """Which picture it is the turn of: all of them in an order of each round's own."""
+        around, place = divmod(self.step, count)
+        dice = torch.Generator().manual_seed(2_000_003 * self._seed + around)
+        return int(torch.randperm(count, generator=dice)[place])
+
+    def _bound(self) -> BoundGaussians:
+        own = self._learnt
+        return replace(
+            self._first,
+            offsets=own["offsets"] * self._space,
+            rotations=own["rotations"],
+            scales=own["scales"].exp(),
+            opacity=own["opacity"].sigmoid(),
+            colour=torch.cat([own["colour"], own["lobes"]], 1),
+        )
+
+    def _loss(self, number: int, background: Float[Tensor, " 3"]) -> Tensor:
+        pose = int(self._shots.pose[number])
+        cloud = carried_gaussians(self._bound(), self._neutral, self._heads[pose : pose + 1])[0]
+        if self._changes is not None:
+            cloud = replace(cloud, colour=cloud.colour * self._changes[pose][:, None])
+        behind = background[:, None, None]
+        seen = draw_views(cloud, self._shots.camera.part([number]), behind)
+        truth = self._shots.pictures[number].to(self._device).permute(2, 0, 1).float() / 255
+        covered = truth[3]
+        target = truth[:3] * covered + behind * (1 - covered)
+        drawn, settings = seen.colour[0], self._settings
+        loss = (drawn - target).abs().mean() + settings.ssim * (1 - _ssim(drawn, target))
+        loss = loss + settings.coverage * (seen.coverage[0] - covered).abs().mean()
+        room = (self._learnt["scales"].exp() / self._space - ROOM).clamp(min=0)
+        return loss + STRAY * self._learnt["offsets"].square().mean() + SWELL * room.mean()
+
+
+def _ssim(one: Float[Tensor, "3 height width"], other: Float[Tensor, "3 height width"]) -> Tensor:
+    """Mean structural similarity (Wang et al. 2004) in square windows that half overlap."""
+    means = F.avg_pool2d(torch.cat([one, other, one * one, other * other, one * other]), _WINDOW, _STRIDE)
+    a, b, aa, bb, ab = means.unflatten(0, (5, 3))
+    product, squares = a * b, a * a + b * b
+    likeness = (2 * product + _C1) * (2 * (ab - product) + _C2)
+    return (likeness / ((squares + _C1) * (aa + bb - squares + _C2))).mean()
+
+
+def rehearsal(avatar: Avatar, poses: int, seed: int = 0) -> Motion:
+    """A face at rest, then in faces made of a few of its shapes each; a bare mesh rests."""
+    rig = rigged(avatar)
+    if rig is None:
+        return Motion(Fraction(1), Vertices(torch.zeros(poses, *avatar.neutral.shape)))
+    dice = torch.Generator().manual_seed(seed)
+    weights = torch.zeros(poses, len(rig.shapes))
+    for row in weights[1:]:
+        some = torch.randperm(len(row), generator=dice)[:5]
+        row[some] = 0.2 + 0.7 * torch.rand(len(some), generator=dice)
+    return Motion(Fraction(1), Coefficients(weights, torch.zeros(poses, 3), rig_of(avatar)))
+
+
+def portraits_around(avatar: Avatar, views: int, size: tuple[int, int]) -> Camera:
+    """Views from all sides, every second one from above or below, as far away as a portrait."""
+    front = portrait(avatar, "front", size)
+    view, focal = front.view(0), float(front.lenses[0, 0])
+    eye, ahead = -view[:3, :3].mT @ view[:3, 3], -view[2, :3]
+    distance = float((avatar.neutral.mean(0) - eye) @ ahead)
+    target = eye + distance * ahead
+    sides = []
+    for number in range(views):
+        yaw, pitch = 2 * math.pi * number / views, math.radians((0, 14, 0, -9)[number % 4])
+        way = [math.sin(yaw) * math.cos(pitch), math.sin(pitch), math.cos(yaw) * math.cos(pitch)]
+        sides.append(look_at(target + distance * torch.tensor(way), target))
+    return centred_camera(torch.stack(sides), focal, *size)
+
+
+def photographed(avatar: Avatar, motion: Motion, camera: Camera) -> Shots:
+    """Every view of every frame, as the mesh renderer draws the avatar."""
+    views = len(camera.views)
+    every = along_frames(motion, lambda track: track.repeat_interleave(views, 0))
+    shown = frames(every, replace(avatar, splats=None), camera, background="transparent")
+    pictures = torch.stack([torch.from_numpy(picture) for picture in shown])
+    number = torch.arange(len(pictures)) % views
+    return Shots(pictures, camera.part(number.tolist()), torch.arange(len(pictures)) // views)
+
+
+def fit_to_mesh(
+    avatar: Avatar,
+    count: int = 24_000,
+    *,
+    views: int = 12,
+    poses: int = 12,
+    size: int = 256,
+    bases: int = 1,
+    settings: SplatFitSettings = SplatFitSettings(),
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> SplatFit:
+    """A fit, not yet begun, of so many Gaussians to what the mesh renderer draws of an avatar in several
+    faces from all sides."""
+    seeded = replace(avatar, splats=seeded_gaussians(avatar, count, seed, bases))
+    motion = rehearsal(avatar, poses, seed)
+    shots = photographed(avatar, motion, portraits_around(avatar, views, (size, size)))
+    return SplatFit(seeded, motion, shots, settings, seed, device)
