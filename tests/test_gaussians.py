@@ -184,6 +184,7 @@ def test_an_avatar_keeps_them_in_its_file(tmp_path):
         ("corners", torch.tensor([[1, 1, 2]])),
         ("weights", torch.tensor([[0.5, 0.6, 0.0]])),
         ("scales", torch.tensor([[0.1, 0.0, 0.1]])),
+        ("offsets", torch.full((1, 3), 1e20)),
         ("rotations", torch.zeros(1, 4)),
         ("opacity", torch.tensor([1.01])),
         ("colour", torch.zeros(1, 5, 3)),

@@ -46,6 +46,7 @@ from talkcli.engine.motion import (
     save_motion,
 )
 from talkcli.engine.phones import load_phones, phones_of
+from talkcli.engine.rendering.splat_seeds import seeded_gaussians
 from talkcli.engine.scans import TEXTALK4D_UNIT
 from talkcli.engine.speech import SAMPLE_RATE, Speech, save_speech
 from talkcli.engine.training.run import train
@@ -158,6 +159,8 @@ def write_avatars(folder: Path) -> None:
         styles={"memorytalker": torch.rand(64)},
     )  # fmt: skip
     save_avatar(painted, folder / "painted.avatar", quality=80)
+    splats = seeded_gaussians(painted, 40, bases=4)
+    save_avatar(replace(painted, splats=splats, worn=()), folder / "splats.avatar")
     smile = 1e-3 * torch.rand(3, *bare.neutral.shape)
     save_avatar(replace(bare, rest=Expression(*smile)), folder / "rested.avatar")
     shutil.copyfile(asset("clips") / "s0039" / "avatar", folder / "person.avatar")

@@ -12,6 +12,9 @@ from talkcli.engine.struct import TensorStruct
 MOST_NUMBERS = 8 << 20
 """That the Gaussians of one avatar may be together: 32 MB, or 335 thousand of plain colour."""
 
+FARTHEST = 10.0
+"""Metres that none is large or off its triangle; also the most that a vertex has of it."""
+
 _LEAST_AREA = 1e-12
 """Square metres of twice a carrying triangle, below which its plane is not known."""
 
@@ -66,6 +69,8 @@ class BoundGaussians(TensorStruct):
             return
         if bool((self.weights.sum(1) - 1).abs().max() > 1e-3):
             raise ValueError("BoundGaussians.weights do not add to 1")
+        if any(bool((t.abs() > FARTHEST).any()) for t in (self.weights, self.offsets, self.scales)):
+            raise ValueError(f"BoundGaussians reach further than {FARTHEST:g} metres")
         if bool((self.scales <= 0).any()) or bool((self.rotations.norm(dim=1) == 0).any()):
             raise ValueError("BoundGaussians without extent or without a rotation")
         if bool((self.opacity < 0).any()) or bool((self.opacity > 1).any()):

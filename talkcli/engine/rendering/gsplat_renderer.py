@@ -38,7 +38,7 @@ def blended_by_gsplat(
     intrinsics[:, 2, 2] = 1
     still = places.new_tensor([1.0, 0, 0, 0]).expand(len(places), 4)
     pictures, coverage, _ = _gsplat()(
-        places, still, torch.ones_like(places), opacity, colours, matrices, intrinsics, *size,
+        places, still, torch.ones_like(places), opacity, colours.contiguous(), matrices, intrinsics, *size,
         near_plane=NEAR, packed=False, covars=axes @ axes.mT,
     )  # fmt: skip
     return pictures.permute(0, 3, 1, 2), coverage[..., 0]

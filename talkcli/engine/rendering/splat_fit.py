@@ -26,14 +26,21 @@ from talkcli.engine.rendering.splat_seeds import seeded_gaussians
 from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.struct import TensorStruct, along_frames
 
-RATES = {"offsets": 0.02, "rotations": 0.01, "scales": 0.02, "opacity": 0.03, "colour": 0.008, "lobes": 0.002}
+LEARNING_RATES = {
+    "offsets": 0.02,
+    "rotations": 0.01,
+    "scales": 0.02,
+    "opacity": 0.03,
+    "colour": 0.008,
+    "lobes": 0.002,
+}
 """Of Adam, at first: of offsets in units of the space that a Gaussian has, logarithms of scales, logits,
 sRGB; lobes are the harmonics beyond the first."""
-DECAY = 0.1
+SLOWING = 0.1
 """Of the rates, from the first step to the last."""
 STRAY, SWELL, ROOM = 3e-4, 0.02, 3.0
 """Weights of offsets squared, and of scales beyond so many times the space that a Gaussian has."""
-BETAS, TINY = (0.9, 0.99), 1e-12
+_BETAS, _TINY = (0.9, 0.99), 1e-12
 _WINDOW, _STRIDE = 8, 4
 _C1, _C2 = 0.01**2, 0.03**2
 _STATE = "SplatFit"
@@ -94,8 +101,8 @@ class SplatFit:
             "lobes": own.colour[:, 1:],
         }
         self._learnt = {name: tensor.clone().requires_grad_() for name, tensor in start.items()}
-        groups = [{"params": [tensor], "lr": RATES[name]} for name, tensor in self._learnt.items()]
-        self._adam = torch.optim.Adam(groups, betas=BETAS, eps=TINY)
+        groups = [{"params": [tensor], "lr": LEARNING_RATES[name]} for name, tensor in self._learnt.items()]
+        self._adam = torch.optim.Adam(groups, betas=_BETAS, eps=_TINY)
 
     @property
     def splats(self) -> BoundGaussians:
@@ -112,8 +119,8 @@ class SplatFit:
         dice = torch.Generator().manual_seed(1_000_003 * self._seed + self.step)
         number = self._turn(len(self._shots))
         share = self.step / max(1, self._settings.steps)
-        for group, rate in zip(self._adam.param_groups, RATES.values(), strict=True):
-            group["lr"] = rate * DECAY**share
+        for group, rate in zip(self._adam.param_groups, LEARNING_RATES.values(), strict=True):
+            group["lr"] = rate * SLOWING**share
         loss = self._loss(number, torch.rand(3, generator=dice).to(self._device))
         self._adam.zero_grad()
         loss.backward()

@@ -24,7 +24,7 @@ WORN_CLOSENESS = {"strands": 0.35, "cloth": 0.4, "hard": 4.0}
 
 WIDE, THIN = 0.75, 0.15
 """Scales along and out of a surface, of the space that each Gaussian has."""
-LONG, NARROW = 2.5, 0.6
+LONG, SLENDER = 2.5, 0.6
 """Factors of those along and across hair."""
 OPACITY = 0.9
 _LEAST_AREA = 1e-11
@@ -58,7 +58,7 @@ def seeded_gaussians(avatar: Avatar, count: int, seed: int = 0, bases: int = 1) 
     on_head = torch.from_numpy(scattered.face < len(mesh.parts[0].faces))
     hairy = along.norm(dim=1) > 0.5
     frames = torch.where(hairy[:, None, None], _along(frames, along), frames)
-    factors = torch.where(hairy[:, None], torch.tensor([LONG, NARROW, 1.0]), 1.0)
+    factors = torch.where(hairy[:, None], torch.tensor([LONG, SLENDER, 1.0]), 1.0)
     carriers = torch.from_numpy(corners)
     weights = torch.from_numpy(scattered.weights)
     if not bool(on_head.all()):
