@@ -44,12 +44,11 @@ def test_seeds_lie_on_the_avatar_and_on_what_it_wears(ada):
     cloud, own = gaussians(rest, ada, acting=False)[0], ada.splats
     assert own is not None and own.uv is not None
     on_head = own.uv[:, 0] >= 0
-    things = [ada.neutral, *(worn.points for worn in ada.worn)]
-    for places, points in (
-        (cloud.places[on_head], ada.neutral),
-        (cloud.places[~on_head], torch.cat(things[1:])[::9]),
-    ):
-        assert len(places) > 400 and torch.cdist(places, points).amin(1).quantile(0.99) < 0.012
+    worn = torch.cat([thing.points[:: 7 if thing.kind == "strands" else 1] for thing in ada.worn])
+    foot = (ada.neutral[own.corners] * own.weights[..., None]).sum(1)
+    assert on_head.sum() > 1000 and (cloud.places - foot)[on_head].norm(dim=1).max() < 1e-6
+    assert (own.weights[on_head] >= 0).all()
+    assert torch.cdist(cloud.places[~on_head], worn).amin(1).max() < 0.012
     face = (cloud.places - ada.neutral[ada.lips].mean(0)).norm(dim=1) < 0.03
     assert face.sum() > 100, "they are closest where people look"
 
