@@ -66,8 +66,7 @@ def run(
     batch = batch_of(audio, output, formats)
     rate = options.parse_fps(fps) if fps else None
     face = options.avatar_file(avatar)
-    given_styles = options.named_files(style, "--style")
-    styles = {name: options.recording_file(path) for name, path in given_styles.items()}
+    styles = {key: options.recording_file(it) for key, it in options.named_files(style, "--style").items()}
     given = [path for path in (phones, Path(text) if text and Path(text).suffix else None) if path]
     batch.claim(background, overwrite, (face, *given, *styles.values()))
 
