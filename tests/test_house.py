@@ -36,6 +36,7 @@ FLOORS = [
     {"clips", "scans"},
     {"training", "rendering", "metrics", "editing"},
     {"studio", "corpora"},
+    {"capture"},
     {"methods"},
     {"installation"},
 ]

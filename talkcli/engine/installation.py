@@ -33,6 +33,7 @@ EXTRAS = {
     "plot": (("matplotlib",), "talk evaluate --plot"),
     "pyrender": (("pyrender",), "talk render --renderer pyrender"),
     "gsplat": (("gsplat",), "Gaussians drawn and fitted on CUDA"),
+    "capture": (("mediapipe",), "finding faces in pictures"),
 }
 """Extra of the package -> the modules it brings, and what they unlock."""
 

@@ -1,0 +1,89 @@
+"""One person from points: a face at rest of their own, and how each frame moves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.capture.correction import corrected_face
+from talkcli.engine.capture.face_fit import (
+    begun,
+    differing_frames,
+    fitted_frame,
+    fitted_person,
+    settled_face,
+    start_lids,
+)
+from talkcli.engine.capture.landmark_sets import MESH
+from talkcli.engine.capture.marks import Marks, marks_on
+from talkcli.engine.capture.normal_equations import FaceFit, residual
+from talkcli.engine.capture.sight import Sight, sight_of
+from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.studio.arrays import Array
+
+TELLING_MOST = 12
+"""Frames, of those that differ most, by which a person is known."""
+
+_CORRECTIONS = 2
+"""Times that the face is corrected and its expressions are fitted again."""
+
+_REFIT = 3
+"""Rounds of each of these fits."""
+
+
+@dataclass(frozen=True)
+class CapturedPerson:
+    neutral: Float[Tensor, "verts 3"]
+    """Metres, lips shut, eyes open"""
+    marks: Marks
+    """Of that face"""
+    fit: FaceFit
+    sight: Sight
+    corrected_mm: float
+    """Root mean square that points of the face moved beyond the identity space"""
+
+    @property
+    def residual(self) -> float:
+        """Root mean square distance between points seen and points of the head, eye distances."""
+        return residual(self.marks, self.fit, self.sight)
+
+
+def captured_person(
+    model: FaceModel, points: Array, size: tuple[int, int], fps: Fraction = Fraction(25)
+) -> CapturedPerson:
+    """From the detector's points [frames, points, 2] of one person in pictures of a size, in order."""
+    sight = sight_of(points, size, marks_on(model, model.template))
+    telling = differing_frames(points[:, :MESH], sight.unit, TELLING_MOST)
+    few = sight.part(telling)
+    plain, marks = fitted_person(model, few)
+    rest, fit, mine = settled_face(model, plain.identity), plain, marks
+    neutral = rest
+    for _ in range(_CORRECTIONS):
+        neutral = corrected_face(model, rest, marks, fit, few)
+        mine = marks_on(model, neutral)
+        for i in range(len(telling)):
+            fit = fitted_frame(mine, fit, i, few, rounds=_REFIT)
+    offsets = (neutral - rest)[model.topology.regions["face"].long()]
+    moved = 1000 * float(offsets.square().sum(1).mean().sqrt())
+    if len(points) > 1:
+        fit = _tracked(mine, fit, telling, sight, float(25 / fps))
+    return CapturedPerson(neutral, mine, fit, sight, moved)
+
+
+def _tracked(marks: Marks, few: FaceFit, telling: list[int], sight: Sight, pace: float) -> FaceFit:
+    """Every frame, forwards from the one before it, then beside both its neighbours."""
+    count = len(sight.points)
+    fit = replace(begun(marks, sight), focal=few.focal, identity=few.identity)
+    for i in range(count):
+        source, k = (fit, i - 1) if i else (few, int(np.abs(np.array(telling)).argmin()))
+        fit.turns[i], fit.shifts[i], fit.weights[i] = source.turns[k], source.shifts[k], source.weights[k]
+        start_lids(marks, fit, i, sight)
+        fit = fitted_frame(marks, fit, i, sight, (i - 1,) if i else (), pace=pace)
+    for i in range(count):
+        beside = [j for j in (i - 1, i + 1) if 0 <= j < count]
+        fit = fitted_frame(marks, fit, i, sight, beside, rounds=2, pace=pace)
+    return fit

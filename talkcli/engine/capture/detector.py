@@ -1,0 +1,98 @@
+"""Where a picture shows faces, and which of its pixels are a person: MediaPipe, behind a small protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkcli.engine.errors import MissingAsset
+
+Picture = NDArray[np.uint8]
+"""[height, width, 3] sRGB."""
+
+POINTS = 478
+"""Of MediaPipe's face mesh with irises, in its order: see `landmark_sets`."""
+
+MOST_FACES = 8
+CONFIDENCE = 0.4
+"""Below it a face is none."""
+
+BORDERS = (0, 1 / 3, 1)
+"""Of the longer side, laid round a picture in which no face is found: one that fills it is found so."""
+
+CAPTURE_INSTALL = "pip install 'talkcli[capture]'"
+
+
+class Detector(Protocol):
+    """What finds faces."""
+
+    def faces(self, picture: Picture) -> list[NDArray[np.float64]]:
+        """[POINTS, 2] column and row of each face, pixels, the largest first."""
+        ...
+
+    def person(self, picture: Picture) -> NDArray[np.float32]:
+        """[height, width] how surely a pixel is somebody's, 0..1."""
+        ...
+
+
+class MediaPipe:
+    """FaceMesh and SelfieSegmentation of mediapipe 0.10.14, whose wheel brings their weights."""
+
+    def __init__(self) -> None:
+        self._solutions = _solutions()
+
+    def faces(self, picture: Picture) -> list[NDArray[np.float64]]:
+        settings = {"max_num_faces": MOST_FACES, "min_detection_confidence": CONFIDENCE}
+        with (
+            _quiet(),
+            self._solutions.face_mesh.FaceMesh(
+                static_image_mode=True, refine_landmarks=True, **settings
+            ) as mesh,
+        ):
+            for share in BORDERS:
+                border = round(share * max(picture.shape[:2]))
+                wider = np.pad(picture, ((border, border), (border, border), (0, 0)))
+                answer = mesh.process(np.ascontiguousarray(wider)).multi_face_landmarks or ()
+                scale = np.array(wider.shape[1::-1])
+                places = [np.array([[p.x, p.y] for p in face.landmark]) * scale - border for face in answer]
+                if places:
+                    return sorted(places, key=lambda points: -float(np.ptp(points, axis=0).prod()))
+        return []
+
+    def person(self, picture: Picture) -> NDArray[np.float32]:
+        with _quiet(), self._solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as model:
+            return np.array(model.process(picture).segmentation_mask, np.float32)
+
+
+def _solutions() -> Any:
+    try:
+        with _quiet():
+            import mediapipe  # type: ignore[import-not-found]  # a second, and an extra
+    except ImportError as error:
+        raise MissingAsset("Finding a face needs mediapipe.", CAPTURE_INSTALL) from error
+    if not hasattr(mediapipe, "solutions"):
+        raise MissingAsset(
+            f"mediapipe {mediapipe.__version__} brings no models, 0.10.14 does.", CAPTURE_INSTALL
+        )
+    return mediapipe.solutions
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what mediapipe's own code writes to stderr, whatever it is told."""
+    sys.stderr.flush()
+    with warnings.catch_warnings(action="ignore"), open(os.devnull, "w") as nowhere:
+        terminal = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)

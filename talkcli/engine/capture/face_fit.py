@@ -1,0 +1,172 @@
+"""From points to a head: camera, identity, and pose and weights a frame, by Gauss-Newton within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.capture.bounded import bounded_minimum
+from talkcli.engine.capture.landmark_sets import MESH
+from talkcli.engine.capture.marks import Marks, marks_on
+from talkcli.engine.capture.normal_equations import (
+    POSE,
+    WEIGHT_PULL,
+    WEIGHT_SD,
+    FaceFit,
+    frame_equations,
+    turn_between,
+)
+from talkcli.engine.capture.sight import EYE_DISTANCE, Sight
+from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.studio.arrays import Array
+
+AWAY, FOCAL_SPREAD = 0.9, 0.35
+"""Metres that a camera is expected to stand from a face, and the spread of the logarithm."""
+
+EXTREME_MODE = 4.0
+"""Standard deviations that no mode of an identity exceeds."""
+
+_LOOSE = 1e-3
+"""Precision of what has no prior."""
+
+CALM = 2.5
+"""How much more weights of a single picture are drawn to 0, so that a face is not all expression."""
+
+TELLING = 4
+"""Frames that count in full for who somebody is; more only average their noise."""
+
+STEADY_TURN, STEADY_SHIFT, STEADY_WEIGHT, BRISK = 0.015, 0.003, 0.08, 4.0
+"""Radians, metres and weight that change between frames at 25 a second; how much faster lids are."""
+
+_ENOUGH = 1e-4
+"""A step so small is the last."""
+
+_FARTHEST = 0.3
+"""Of the logarithm of the focal length, in one round."""
+
+
+def settled_face(model: FaceModel, identity: Array) -> Float[Tensor, "verts 3"]:
+    """A person's face at rest with every touch resolved, metres."""
+    return model.settled(model.neutral(torch.from_numpy(identity).float()))
+
+
+def begun(marks: Marks, sight: Sight) -> FaceFit:
+    """The mean face, posed by weak perspective, with lids where they are seen."""
+    frames, base = len(sight.points), marks.mean[:MESH] - marks.mean[:MESH].mean(0)
+    focal = sight.unit * AWAY / EYE_DISTANCE
+    turns, shifts = np.empty((frames, 3, 3)), np.empty((frames, 3))
+    for i, points in enumerate(sight.points[:, :MESH]):
+        middle = points.mean(0)
+        affine = np.linalg.lstsq(base, (points - middle) * [1, -1], rcond=None)[0].T
+        u, _, vh = np.linalg.svd(affine, full_matrices=False)
+        rows, scale = u @ vh, np.linalg.norm(affine, axis=1).mean()
+        turns[i] = np.stack([rows[0], rows[1], np.cross(rows[0], rows[1])])
+        across = (middle - np.array(sight.size) / 2) * [1, -1] / scale
+        shifts[i] = np.array([*across, -focal / scale]) - turns[i] @ marks.mean[:MESH].mean(0)
+    weights = np.zeros((frames, len(marks.names)))
+    fit = FaceFit(focal, np.zeros(len(marks.identity)), turns, shifts, weights)
+    for i in range(frames):
+        start_lids(marks, fit, i, sight)
+    return fit
+
+
+def start_lids(marks: Marks, fit: FaceFit, frame: int, sight: Sight) -> None:
+    """In place: lids of a frame as far shut as they are seen, or robust weights never let them shut."""
+    for side, shut in sight.lids_shut.items():
+        fit.weights[frame, marks.names.index(f"eyeBlink{side}")] = shut[frame]
+
+
+def fitted_person(model: FaceModel, sight: Sight, rounds: int = 10) -> tuple[FaceFit, Marks]:
+    """Identity and focal length that frames share, with pose and weights of each of a few frames.
+
+    Shapes are worn by the face as it is known in each round, and lips and lids of it touch.
+    """
+    marks = marks_on(model, model.template)
+    fit = begun(marks, sight)
+    calm = CALM if len(sight.points) == 1 else 1.0
+    likely = float(np.log(fit.focal))
+    for _ in range(rounds):
+        marks = marks_on(model, settled_face(model, fit.identity))
+        step = _shared_step(marks, fit, sight, calm, likely)
+        modes = len(fit.identity)
+        own = step[modes + 1 :].reshape(len(sight.points), -1)
+        zoom = np.exp(np.clip(step[modes], -_FARTHEST, _FARTHEST))
+        fit = replace(fit, focal=float(fit.focal * zoom), identity=fit.identity + step[:modes])
+        for i, part in enumerate(own):
+            fit = fit.moved(i, part)
+        if np.abs(step).max() < _ENOUGH:
+            break
+    return fit, marks_on(model, settled_face(model, fit.identity))
+
+
+def _shared_step(marks: Marks, fit: FaceFit, sight: Sight, calm: float, likely: float) -> Array:
+    """What brings all frames nearer: [modes + 1 + frames * (POSE + shapes)]."""
+    frames, modes, shapes = len(sight.points), len(fit.identity), len(marks.names)
+    shared, own = modes + 1, POSE + shapes
+    share = min(1.0, TELLING / frames)
+    hessian, gradient = np.zeros((shared + frames * own,) * 2), np.zeros(shared + frames * own)
+    low, high = np.full(len(gradient), -np.inf), np.full(len(gradient), np.inf)
+    diagonal = np.full(len(gradient), _LOOSE)
+    diagonal[:modes], diagonal[modes] = 1, 1 / FOCAL_SPREAD**2
+    gradient[:modes] = fit.identity
+    gradient[modes] = (np.log(fit.focal) - likely) / FOCAL_SPREAD**2
+    low[:modes], high[:modes] = -EXTREME_MODE - fit.identity, EXTREME_MODE - fit.identity
+    for i in range(frames):
+        normal = frame_equations(marks, fit, i, sight, shared=True)
+        first = shared + i * own
+        mine = np.r_[0:shared, first : first + own]
+        hessian[np.ix_(mine, mine)] += share * normal.hessian
+        gradient[mine] += share * normal.gradient
+        at = slice(first + POSE, first + own)
+        diagonal[at] = share * calm / WEIGHT_SD**2
+        gradient[at] += share * calm * (fit.weights[i] / WEIGHT_SD**2 + WEIGHT_PULL)
+        low[at], high[at] = -fit.weights[i], 1 - fit.weights[i]
+    hessian[np.diag_indices(len(gradient))] += diagonal
+    return bounded_minimum(hessian, gradient, low, high)
+
+
+def fitted_frame(
+    marks: Marks, fit: FaceFit, frame: int, sight: Sight, beside: Sequence[int] = (), rounds: int = 6,
+    pace: float = 1.0, calm: float = 1.0,
+) -> FaceFit:  # fmt: skip
+    """Pose and weights of one frame, held near those of the frames `beside`; `pace`: of 25 a second."""
+    steady = np.concatenate(
+        [np.full(3, STEADY_TURN), np.full(3, STEADY_SHIFT), np.full(len(marks.names), STEADY_WEIGHT)]
+    )
+    steady[POSE:][[name.startswith("eyeBlink") for name in marks.names]] *= BRISK
+    stiff = 1 / (steady * pace) ** 2
+    for _ in range(rounds):
+        hessian, gradient = frame_equations(marks, fit, frame, sight, shared=False)
+        weights, diagonal = fit.weights[frame], np.full(len(gradient), _LOOSE)
+        diagonal[POSE:] = calm / WEIGHT_SD**2
+        gradient[POSE:] += calm * (weights / WEIGHT_SD**2 + WEIGHT_PULL)
+        for other in beside:
+            turn = turn_between(fit.turns[other], fit.turns[frame])
+            shift, change = fit.shifts[frame] - fit.shifts[other], weights - fit.weights[other]
+            gradient += stiff * np.concatenate([turn, shift, change])
+            diagonal += stiff
+        hessian[np.diag_indices(len(gradient))] += diagonal
+        free = np.full(POSE, np.inf)
+        step = bounded_minimum(
+            hessian, gradient, np.concatenate([-free, -weights]), np.concatenate([free, 1 - weights])
+        )
+        fit = fit.moved(frame, step)
+        if np.abs(step).max() < _ENOUGH:
+            break
+    return fit
+
+
+def differing_frames(points: Array, unit: float, count: int) -> list[int]:
+    """Frames whose faces differ most; the most ordinary one first."""
+    flat = ((points - points.mean(1, keepdims=True)) / unit).reshape(len(points), -1)
+    chosen = [int(np.linalg.norm(flat - np.median(flat, 0), axis=1).argmin())]
+    far = np.linalg.norm(flat - flat[chosen[0]], axis=1)
+    while len(chosen) < min(count, len(points)):
+        chosen.append(int(far.argmax()))
+        far = np.minimum(far, np.linalg.norm(flat - flat[chosen[-1]], axis=1))
+    return chosen

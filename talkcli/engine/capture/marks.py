@@ -1,0 +1,104 @@
+"""Marks: what the built-in head is at the detector's points, small enough for one fit a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from talkcli.engine.capture.landmark_sets import IRIS_CENTRES, LIDS, LIPS, MESH, OVAL
+from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.face.jaw import JAW_OPEN, arc_weights
+from talkcli.engine.face.topology import landmark_points
+from talkcli.engine.studio.arrays import Array
+
+_OVAL_TRUST, _LIP_TRUST, _LID_TRUST, _GAZE_TRUST = 0.25, 2.0, 4.0, 3.0
+"""Of a squared distance, beside 1 of all other points. Outlines slide; lips and lids are what is read."""
+
+_STEP = 1e-4
+"""Radians, of the derivative of the jaw's arc."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """A head at the detector's points; metres, at weight 1 or per standard deviation."""
+
+    names: tuple[str, ...]
+    """Of the shapes."""
+    mean: Array
+    """[points, 3] of the face at rest"""
+    identity: Array
+    """[modes, points, 3]"""
+    shapes: Array
+    """[shapes, points, 3]"""
+    arcs: Array
+    """[2, points, 3] what bends jawOpen onto its arc"""
+    trust: Array
+    """[points]"""
+    slit: Array
+    """[pairs] height between facing points of the lips, at rest"""
+    slit_shapes: Array
+    """[shapes, pairs] and what each shape adds to it"""
+    slit_arcs: Array
+    """[2, pairs]"""
+    hinge: float
+    """Radians at which jawOpen ends on its arc"""
+
+    @property
+    def jaw(self) -> int:
+        return self.names.index("jawOpen")
+
+    def bend(self, opening: float) -> tuple[Array, Array]:
+        """[2] weights of the arcs where jawOpen has a weight, and their derivative by it."""
+        angles = torch.tensor([opening * JAW_OPEN, opening * JAW_OPEN + _STEP], dtype=torch.float64)
+        here, beyond = arc_weights(angles, self.hinge).numpy()
+        return here, (beyond - here) / _STEP * JAW_OPEN
+
+    def places(self, weights: Array, code: Array | None = None) -> Array:
+        """[points, 3] of the face with shape weights [shapes] and `code` [modes] beyond the face at rest."""
+        arc = self.bend(float(weights[self.jaw]))[0]
+        places = self.mean + np.tensordot(weights, self.shapes, 1) + np.tensordot(arc, self.arcs, 1)
+        return places if code is None else places + np.tensordot(code, self.identity, 1)
+
+    def moves(self, weights: Array) -> Array:
+        """[shapes, points, 3] derivatives of the places by each weight."""
+        return self._bent(self.shapes, self.arcs, weights)
+
+    def parting(self, weights: Array) -> tuple[Array, Array]:
+        """[pairs] how much further apart lips are than at rest, metres; its derivatives [shapes, pairs]."""
+        arc = self.bend(float(weights[self.jaw]))[0]
+        return weights @ self.slit_shapes + arc @ self.slit_arcs, self._bent(
+            self.slit_shapes, self.slit_arcs, weights
+        )
+
+    def _bent(self, shapes: Array, arcs: Array, weights: Array) -> Array:
+        out = shapes.copy()
+        out[self.jaw] += np.tensordot(self.bend(float(weights[self.jaw]))[1], arcs, 1)
+        return out
+
+
+def marks_on(model: FaceModel, neutral: Float[Tensor, "verts 3"]) -> Marks:
+    """The marks of a face at rest, with its shapes as this face wears them."""
+    shapes, arcs = model.shapes_of(neutral), model.arcs_of(neutral)
+    pairs = model.topology.lip_pairs.long()
+
+    def read(values: Tensor) -> Array:
+        return landmark_points(values, model.topology, "mediapipe").double().numpy()
+
+    def heights(values: Tensor) -> Array:
+        upper, lower = values[..., pairs, 1].double().unbind(-1)
+        return (upper - lower).numpy()
+
+    trust = np.ones(len(model.topology.landmarks["mediapipe"].triangles))
+    trust[MESH:] = 0
+    for points, share in (
+        (OVAL, _OVAL_TRUST), (LIPS, _LIP_TRUST), (LIDS, _LID_TRUST), (IRIS_CENTRES, _GAZE_TRUST),
+    ):  # fmt: skip
+        trust[list(points)] = share
+    return Marks(
+        model.shape_names, read(neutral), read(model.identity), read(shapes), read(arcs), trust,
+        heights(neutral), heights(shapes), heights(arcs), model.hinge or 0.0,
+    )  # fmt: skip
