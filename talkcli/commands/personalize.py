@@ -1,7 +1,9 @@
-"""talk personalize: a person's voice or clips -> avatar that speaks in that manner."""
+"""talk personalize: a person's voice or clips -> avatar that speaks in that manner; a photograph -> one that
+looks so."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 
 from talkcli import console, options
 from talkcli.engine.assets import DEFAULT_AVATAR
+from talkcli.engine.errors import BadUsage
 from talkcli.engine.methods import DEFAULT_PUPIL
 
 
@@ -16,7 +19,7 @@ def run(
     footage: Annotated[
         Path,
         typer.Argument(
-            help="Who speaks: a recording, a film, a folder of these or of clips; - is WAV from stdin."
+            help="Who it is: a recording, a film, a folder of these or of clips, a picture; - is WAV from stdin."
         ),
     ],
     model: options.Model = DEFAULT_PUPIL,
@@ -24,6 +27,9 @@ def run(
     output: options.Output = None,
     set_: options.Settings = None,
     channel: options.Channel = "mix",
+    face: Annotated[
+        int | None, typer.Option("--face", min=1, help="Of several in a picture, from left to right.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run for the same output stopped.")
     ] = False,
@@ -32,13 +38,17 @@ def run(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Give an avatar somebody's way of speaking.
+    """Give an avatar somebody's way of speaking, or make one that looks like a photograph.
 
     A manner of speaking is heard in a few seconds of voice, in one recording or a folder of them, or seen in
     a prepared folder of the person's clips (`talk personalize CLIPS/SPEAKER`), where the skin's manner shows
     too: `talk models` says what each method takes a style from. It is written into the avatar, and every
     `talk animate` with that avatar speaks so. The face stays as it is. A method that trains for that keeps
     its state beside the output, in NAME.avatar.run/.
+
+    A picture (`talk personalize me.jpg`) becomes an avatar with its face, skin and hair, as photographed; it
+    speaks in the manner that --avatar holds. Use your own face, or that of somebody who has agreed to it. The
+    picture stays on this machine; the avatar says that it is synthetic and made from a photograph.
 
     \b
     Examples:
@@ -49,8 +59,20 @@ def run(
         output = footage.with_suffix(".avatar") if str(footage) != "-" else Path("voice.avatar")
     options.check_suffix(output, ".avatar")
     footage = options.recording_file(footage)
-    face = options.avatar_file(avatar)
-    console.claim(output, overwrite or resume, inputs=(footage, face))
+    worn = options.avatar_file(avatar)
+    console.claim(output, overwrite or resume, inputs=(footage, worn))
+    from talkcli.engine.pictures import is_picture
+
+    if footage.is_file() and is_picture(footage):
+        if set_ or resume or channel != "mix" or model != DEFAULT_PUPIL or seed or device != "auto":
+            raise BadUsage(
+                "A picture is made an avatar without a model.",
+                "Leave out --model, --set, --channel, --resume, --seed and --device.",
+            )
+        _photograph(footage, worn, output, face, json)
+        return
+    if face is not None:
+        raise BadUsage("--face is for a picture.", "Leave it out.")
 
     with console.step("Loading the model"):
         from talkcli.engine.config import parse_settings
@@ -63,7 +85,7 @@ def run(
         if not overwrite:
             check_run(output, resume)
         talker = open_talker(model, device)
-        base = load_avatar(face)
+        base = load_avatar(worn)
         learning = adapted(
             talker,
             footage,
@@ -85,5 +107,22 @@ def run(
         notes = list(speech.notes) if speech else []
         answer = {"avatar": output, "model": talker.method, "seconds": seconds, "styles": styles}
         console.answer_json({**answer, "notes": notes})
+    else:
+        console.answer(output)
+
+
+def _photograph(footage: Path, worn: Path, output: Path, face: int | None, json: bool) -> None:
+    with console.step(f"Looking at {footage}"):
+        from talkcli.engine.capture.detector import MediaPipe
+        from talkcli.engine.capture.photo import avatar_of_photo
+        from talkcli.engine.face.avatar import load_avatar, save_avatar
+
+        base = load_avatar(worn)
+        person, report = avatar_of_photo(footage, MediaPipe(), output.stem, face)
+    for note in report.notes:
+        console.warn(note)
+    save_avatar(replace(person, styles=base.styles), output)
+    if json:
+        console.answer_json({"avatar": output, "styles": list(base.styles), **asdict(report)})
     else:
         console.answer(output)

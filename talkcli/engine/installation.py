@@ -33,7 +33,7 @@ EXTRAS = {
     "plot": (("matplotlib",), "talk evaluate --plot"),
     "pyrender": (("pyrender",), "talk render --renderer pyrender"),
     "gsplat": (("gsplat",), "Gaussians drawn and fitted on CUDA"),
-    "capture": (("mediapipe",), "finding faces in pictures"),
+    "capture": (("mediapipe",), "an avatar from a picture: talk personalize me.jpg"),
 }
 """Extra of the package -> the modules it brings, and what they unlock."""
 

@@ -11,17 +11,38 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, features
 from torch import Tensor
 
-from talkcli.engine.errors import reading
+from talkcli.engine.errors import BadInput, reading
 
-PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-"""By Pillow's names: those whose readers run no other program."""
+_AVIF = ("AVIF",) if features.check("avif") else ()
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", *_AVIF)
+"""By Pillow's names: those whose readers run no other program, of those that it was built with."""
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 LARGEST_PICTURE = 100_000_000
 """Pixels; a small file may claim to be of any size."""
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it has to say of a file, an error says
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture by its contents, be it one that cannot be read here (HEIC)."""
+    try:
+        if _is_heic(path):
+            return True
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=PICTURE_FORMATS):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # what is no picture makes its readers fail in any way
+        return False
+
+
+def _is_heic(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS
 
 
 def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "height width 3"]:
@@ -41,6 +62,8 @@ def picture_size(path: Path) -> tuple[int, int]:
 @contextmanager
 def opened_picture(path: Path) -> Iterator[Image.Image]:
     """A picture of PICTURE_FORMATS, before it is decoded. BadInput for any other, and for one too large."""
+    if path.is_file() and _is_heic(path):
+        raise BadInput(f"{path} is HEIC, which is not read here.", "Export it as JPEG, AVIF or PNG.")
     with (
         reading(path, "a picture that can be read", "Give a PNG or JPEG file."),
         warnings.catch_warnings(action="ignore"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -41,6 +42,8 @@ class Avatar(TensorStruct):
     """What the face holds whatever it says, as `talk emote` wrote it; None is `neutral`."""
     splats: BoundGaussians | None = None
     """What it is drawn of instead of its mesh, where it has them; what it wears is among them."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Of one made from footage: that it is synthetic, from what kind of source, and by what."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
 from torch import Tensor
 
 from talkcli.engine.assets import DEFAULT_MODEL
@@ -18,7 +16,7 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.files import is_talk_file
 from talkcli.engine.methods import METHODS, load_method, methods_that
 from talkcli.engine.methods.method import Evidence, Method, Talker
-from talkcli.engine.pictures import PICTURE_FORMATS
+from talkcli.engine.pictures import is_picture
 from talkcli.engine.recordings import recordings_in
 from talkcli.engine.sound import STDIN
 from talkcli.engine.speech import MIX, Speech, voice_in
@@ -49,7 +47,7 @@ def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
         return ("voice",)
     if source.suffix == ".avatar" or is_talk_file(source):
         return "avatar"
-    if _is_picture(source):
+    if is_picture(source):
         return ("picture",)
     return ("video", "voice") if is_film(source) else ("voice",)
 
@@ -58,16 +56,6 @@ def _is_of_recordings(folder: Path) -> bool:
     """Whether a folder is no prepared one and holds recordings."""
     contents = [place / CONTENTS_FILE for place in (folder, folder.absolute().parent)]
     return not any(map(Path.is_file, contents)) and bool(recordings_in(folder))
-
-
-def _is_picture(source: Path) -> bool:
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(source, formats=PICTURE_FORMATS):
-            return True
-    except Image.DecompressionBombError:
-        return True
-    except Exception:  # what is no picture makes its readers fail in any way
-        return False
 
 
 def captured(

@@ -1,0 +1,231 @@
+"""From a picture to a skin: texels looked up where they are seen, their mirror images and our own skin where
+nothing is. The light of the picture stays in it: it is to be seen in an even room (`Look.light`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.spatial import KDTree
+
+from talkcli.engine.capture.atlas import Atlas
+from talkcli.engine.capture.captured_person import CapturedPerson
+from talkcli.engine.capture.detector import Picture
+from talkcli.engine.capture.normal_equations import projected
+from talkcli.engine.capture.view import read_at, view_of
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.look import Look
+from talkcli.engine.rendering.surface import DrawnSurface
+from talkcli.engine.rendering.textures import linear, srgb_of
+from talkcli.engine.studio.arrays import Array, Index
+
+Texels = NDArray[np.float32]
+
+STEEP = 0.20, 0.55
+"""Cosines to the camera between which trust in a texel rises from 0 to 1."""
+
+BEHIND = 0.004
+"""Metres behind what is seen at a place from which on a texel is hidden."""
+
+CLIFF, SHORE = 0.012, 0.005
+"""Metres: a jump of depth that is an outline, and how far inside it texels are trusted in full."""
+
+LENT = 0.6
+"""Trust below which the other side of the face lends."""
+
+IRIS, WHITE = (0.14, 0.38), (0.55, 1.0)
+"""Radians off the axis between which eyes show either."""
+
+IRIS_LEVEL, WHITE_LEVEL = 35, 40
+"""Percentiles of brightness that are its own: lashes darken, highlights brighten."""
+
+WET_WHITE, IN_MOUTH = 0.86, 0.7
+"""Of the light on the whites: as little stays of it since they are wet, and as much falls on teeth."""
+
+BRIGHTEST, DARKEST = 0.93, 0.002
+"""Display light that albedo can make."""
+
+FEATHER = 10.0
+"""Texels over which two skins merge."""
+
+SPREAD, NEIGHBOURS, SPARSE = 12.0, 96, 16
+"""mm over which the ratio of two skins is averaged, of how many texels that are known, and every which."""
+
+
+class SeenSkin(NamedTuple):
+    """Of each texel of the atlas."""
+
+    light: Texels
+    """[n, 3] linear display light"""
+    trust: Texels
+    """[n] 0..1"""
+
+
+def seen_skin(picture: Picture, body: Array, person: CapturedPerson, maps: Atlas) -> SeenSkin:
+    """What a picture shows of each texel; `body`: vertices before head pose, metres."""
+    fit, size = person.fit, person.sight.size
+    faces, turn = load_face_model().topology.faces.long().numpy(), fit.turns[0]
+    place = body @ turn.T + fit.shifts[0]
+    view = view_of(place, faces, fit.focal, size, both=True)
+    at = (place[maps.corners] * maps.shares[..., None]).sum(1)
+    spots = projected(at, fit.focal, size)
+    normals = (_normals(place, faces)[maps.corners] * maps.shares[..., None]).sum(1)
+    cosine = -(normals * at).sum(1) / np.linalg.norm(normals, axis=1).clip(1e-9) / np.linalg.norm(at, axis=1)
+    column, row = (np.clip(spots[:, k], 0, size[k] - 1).astype(int) for k in (0, 1))
+    inside = ((spots > 1) & (spots < np.array(size) - 1)).all(1)
+    distance = view.distance[row, column]
+    visible = inside & ((distance == 0) | (-at[:, 2] < distance + BEHIND))
+    share = np.clip((cosine - STEEP[0]) / (STEEP[1] - STEEP[0]), 0, 1)
+    trust = share * share * (3 - 2 * share) * visible * (1 - maps.folded)
+    trust = trust * read_at(_inland(view.distance, fit.focal), spots)
+    return SeenSkin(read_at(linear(picture), spots), trust.astype(np.float32))
+
+
+def _normals(vertices: Array, faces: Index) -> Array:
+    corner = vertices[faces]
+    across = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    columns = [np.bincount(faces.ravel(), np.repeat(across[:, k], 3), len(vertices)) for k in range(3)]
+    return np.stack(columns, -1).astype(np.float64)
+
+
+def _inland(distance: Texels, focal: float) -> Texels:
+    """[h, w] 0 at outlines, where a picture may show what is behind, to 1 a few millimetres inside."""
+    deep, jump = np.where(distance > 0, distance, 10.0), np.zeros(distance.shape, bool)
+    down, across = (np.abs(np.diff(deep, axis=axis)) > CLIFF for axis in (0, 1))
+    jump[:-1] |= down
+    jump[1:] |= down
+    jump[:, :-1] |= across
+    jump[:, 1:] |= across
+    away = np.asarray(distance_transform_edt(~jump)) * np.median(distance[distance > 0]) / focal
+    return np.clip(away / SHORE - 0.3, 0, 1).astype(np.float32)
+
+
+def painted_skin(base: Look, seen: SeenSkin, shelter: Texels, maps: Atlas, bald: bool) -> Look:
+    """The base's look with the picture's skin where it is trusted and its own, recoloured, elsewhere; of
+    somebody `bald` the scalp is skin too. `shelter` [n]: share of the room's light that each texel gets."""
+    own = linear(base.albedo.numpy()).reshape(-1, 3)[maps.canvas.texels]
+    painted, skin = maps.face, maps.face | maps.flesh
+    if bald:
+        own[maps.scalp] = np.median(own[maps.flesh], 0)
+        painted, skin = painted | maps.scalp, skin | maps.scalp
+    photo = printed_albedo(seen.light, shelter)
+    sure = seen.trust * painted
+    lend = np.clip(1 - sure / LENT, 0, 1) * sure[maps.mirror]
+    both = sure + lend
+    merged = (photo * sure[:, None] + photo[maps.mirror] * lend[:, None]) / both.clip(1e-6)[:, None]
+    firm = gaussian_filter(_image(np.clip(both, 0, 1), maps), FEATHER).ravel()[maps.canvas.texels]
+    firm = np.clip((firm * (both > 0.05) - 0.3) / 0.65, 0, 1) * painted
+    firm = firm * firm * (3 - 2 * firm)
+    ratio = np.log(merged.clip(1e-3) / own.clip(1e-3))
+    known = (firm > 0.9) & (maps.canvas.lip > 1.2)
+    smooth = spread_ratio(ratio, known if bald else known & ~maps.scalp, maps)
+    out = np.where(skin[:, None], own * np.exp(np.clip(smooth, -2.5, 1.5)), own)
+    out = (merged * firm[:, None] + out * (1 - firm[:, None])).astype(np.float32)
+    _paint_eyes(out, own, SeenSkin(photo, seen.trust), maps)
+    albedo = linear(base.albedo.numpy()).reshape(-1, 3)
+    albedo[~maps.cloth] = maps.canvas.image(out).reshape(-1, 3)[~maps.cloth]
+    relief = base.relief.numpy() * (1 - 0.7 * _image(firm, maps)[::2, ::2])
+    return replace(
+        base,
+        albedo=_bytes(albedo, base),
+        relief=torch.from_numpy(np.rint(relief).astype(np.int8)),
+        light="even",
+        exposure=1.0,
+    )
+
+
+def spread_ratio(ratio: Texels, known: NDArray[np.bool_], maps: Atlas) -> Texels:
+    """[n, 3] a smooth ratio everywhere from where it is known: of each vertex the mean of what is nearest on
+    the mean face, so that islands of the atlas agree where they meet."""
+    model = load_face_model()
+    places, here = maps.places, np.flatnonzero(known)[::SPARSE]
+    if len(here) < NEIGHBOURS:
+        return np.zeros_like(ratio)
+    vertices = model.template.double().numpy() * 1000
+    far, near = KDTree(places[here]).query(vertices, NEIGHBOURS)
+    share = 1 / (far**2 + SPREAD**2)
+    values = (ratio[here][near] * share[..., None]).sum(1) / share.sum(1, keepdims=True)
+    return (values[maps.corners] * maps.shares[..., None]).sum(1).astype(np.float32)
+
+
+def _bytes(albedo: Texels, base: Look) -> torch.Tensor:
+    return torch.from_numpy(np.rint(srgb_of(albedo)).astype(np.uint8).reshape(base.albedo.shape))
+
+
+def _image(values: NDArray, maps: Atlas) -> NDArray:
+    """[size, size, ...] with 0 where no triangle is."""
+    size = maps.canvas.size
+    out = np.zeros((size * size, *values.shape[1:]), np.float32)
+    out[maps.canvas.texels] = values
+    return out.reshape(size, size, *values.shape[1:])
+
+
+def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
+    """In place: irises and whites as bright and coloured as in the picture, the base's own detail kept; teeth
+    as bright as the light on the whites."""
+    bright, use = seen.light.mean(1), maps.eyes & (seen.trust > 0.3)
+    ratios = []
+    for (low, high), level in ((IRIS, IRIS_LEVEL), (WHITE, WHITE_LEVEL)):
+        ring = maps.eyes & (maps.off_axis > low) & (maps.off_axis < high)
+        there = ring & use
+        if there.sum() < 12:
+            return
+        middle = np.percentile(bright[there], level)
+        near = there & (np.abs(bright - middle) < 0.5 * middle + 0.01)
+        ratios.append(np.log(seen.light[near].mean(0).clip(2e-3) / own[ring].mean(0)))
+    iris, white = ratios
+    white = white.mean() + 0.5 * (white - white.mean()) + np.log(WET_WHITE)
+    outside = np.clip((maps.off_axis[maps.eyes] - 0.40) / 0.1, 0, 1)[:, None]
+    out[maps.eyes] = own[maps.eyes] * np.exp(np.clip(iris * (1 - outside) + white * outside, -3, 1.2))
+    out[maps.mouth] = own[maps.mouth] * IN_MOUTH * np.exp(np.clip(white, -2.5, 0.1))
+
+
+def recoloured_hair(look: Look, colour: Texels, maps: Atlas) -> Look:
+    """The painted scalp in the mean colour [3] of the hair, linear."""
+    albedo = linear(look.albedo.numpy()).reshape(-1, 3)
+    scalp = maps.canvas.texels[maps.scalp]
+    dark = albedo[scalp].mean(1) < np.median(albedo[maps.canvas.texels[maps.flesh]].mean(1)) * 0.7
+    hair = scalp[dark]
+    if len(hair):
+        albedo[hair] *= np.clip(colour / np.median(albedo[hair], 0).clip(1e-3), 0.05, 8)
+    return replace(look, albedo=_bytes(albedo, look))
+
+
+def recoloured_cloth(look: Look, colour: Texels, maps: Atlas) -> Look:
+    """Garments in the mean colour [3] of the picture's cloth, linear."""
+    albedo = linear(look.albedo.numpy()).reshape(-1, 3)
+    albedo[maps.cloth] *= np.clip(colour / np.median(albedo[maps.cloth], 0).clip(1e-3), 0.02, 20)
+    return replace(look, albedo=_bytes(albedo, look))
+
+
+def shelter_of(surface: DrawnSurface, maps: Atlas) -> Texels:
+    return (surface.occlusion[maps.corners] * maps.shares).sum(1).astype(np.float32)
+
+
+def _filmed(light: Texels) -> Texels:
+    x = 0.8 * light
+    return np.minimum(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 1)
+
+
+def shown_by_even_room(albedo: Texels, shelter: Texels) -> Texels:
+    """Display light [n, 3] of albedo in the even room, as `shading.shade_body` draws it without shine."""
+    a, b, c = 2.0404 * albedo - 0.3324, -4.7951 * albedo + 0.6417, 2.7552 * albedo + 0.6903
+    s = shelter[:, None]
+    colour = albedo * np.maximum(s, ((s * a + b) * s + c) * s)
+    bright = colour @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    keep = (0.35 * _filmed(bright) / (bright + 1e-6))[:, None]
+    return np.minimum(0.65 * _filmed(colour) + keep * colour, 1)
+
+
+def printed_albedo(shown: Texels, shelter: Texels) -> Texels:
+    """Albedo [n, 3] that the even room shows as `shown`, linear display light, by fixed-point rounds."""
+    target = np.clip(shown, DARKEST, BRIGHTEST)
+    albedo = target.copy()
+    for _ in range(25):
+        albedo *= (target / shown_by_even_room(albedo, shelter).clip(1e-4)) ** 0.8
+        albedo = np.clip(albedo, 5e-4, 1)
+    return albedo.astype(np.float32)

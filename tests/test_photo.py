@@ -1,0 +1,143 @@
+"""talk personalize me.jpg: a picture becomes an avatar, or is refused for a reason. The detector here is the
+truth: points of a studio person, projected."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from talkcli.engine.assets import asset
+from talkcli.engine.capture import detector
+from talkcli.engine.capture.normal_equations import projected, rotation_of
+from talkcli.engine.capture.photographed_skin import printed_albedo, shown_by_even_room
+from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.topology import landmark_points
+from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.rendering.camera import Camera
+from talkcli.engine.rendering.render import frames
+
+SIZE, FOCAL = 384, 900.0
+STILL = Motion(Fraction(25), Coefficients(torch.zeros(1, 54), torch.zeros(1, 3)))
+
+
+def view(yaw: float = 6.0) -> np.ndarray:
+    out = np.eye(4)
+    out[:3, :3] = rotation_of(np.radians([0, yaw, 0.0]))
+    out[:3, 3] = out[:3, :3] @ [0, 0.01, -0.06] + [0, 0, -0.8]
+    return out
+
+
+def picture_of(avatar: Avatar) -> np.ndarray:
+    camera = Camera(torch.from_numpy(view()).float()[None], FOCAL, SIZE, SIZE)
+    return next(iter(frames(STILL, avatar, camera, background="#4060a0", workers=1)))
+
+
+class Truth:
+    """A detector that knows."""
+
+    found: list[np.ndarray]
+    mask: np.ndarray
+
+    def faces(self, picture: np.ndarray) -> list[np.ndarray]:
+        return self.found
+
+    def person(self, picture: np.ndarray) -> np.ndarray:
+        return self.mask
+
+
+@pytest.fixture
+def knowing(monkeypatch) -> Truth:
+    truth = Truth()
+    monkeypatch.setattr(detector, "MediaPipe", lambda: truth)
+    return truth
+
+
+def points_of(avatar: Avatar, yaw: float = 6.0, scale: float = 1.0) -> np.ndarray:
+    places = landmark_points(avatar.neutral, load_face_model().topology, "mediapipe").double().numpy()
+    camera = view(yaw)
+    there = projected(places @ camera[:3, :3].T + camera[:3, 3], FOCAL, (SIZE, SIZE))
+    return (there - SIZE / 2) * scale + SIZE / 2
+
+
+@pytest.fixture(scope="module")
+def kofi() -> Avatar:
+    return load_avatar(asset("kofi.avatar"))
+
+
+@pytest.mark.slow
+def test_a_photograph_becomes_an_avatar_that_looks_like_it(talk, knowing, kofi, tmp_path):
+    assert kofi.look is not None
+    light = torch.zeros(9, 3)
+    light[0], light[1] = torch.tensor([0.9, 0.85, 0.8]), 0.25
+    photo = picture_of(replace(kofi, look=replace(kofi.look, light=light)))
+    Image.fromarray(photo).save(tmp_path / "me.png")
+    knowing.found = [points_of(kofi)]
+    knowing.mask = (np.abs(photo.astype(int) - [0x40, 0x60, 0xA0]).max(-1) > 8).astype(np.float32)
+    out = tmp_path / "me.avatar"
+    said = json.loads(talk("personalize", tmp_path / "me.png", "-o", out, "--json").stdout)
+    assert said["faces"] == 1 and said["residual"] < 0.006 and said["style"] == "short"
+    me = load_avatar(out)
+    assert me.name == "me" and me.look is not None and me.look.light == "even"
+    assert me.provenance["synthetic"] is True and me.provenance["source"] == "a photograph"
+    again, face = picture_of(me), points_of(kofi)[[117, 346, 4, 151, 199, 50, 280]].astype(int)
+    for column, row in face:
+        patch = np.s_[row - 3 : row + 4, column - 3 : column + 4]
+        assert np.abs(photo[patch].mean((0, 1)) - again[patch].mean((0, 1))).max() < 14, (column, row)
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "code", "reason"),
+    [
+        ([], [], 3, "shows no face"),
+        ([(0.0, 1.0), (0.0, 0.9)], [], 2, "shows 2 faces"),
+        ([(6.0, 1.0)], ["--face", "2"], 2, "has no face 2"),
+        ([(6.0, 0.25)], [], 3, "too small"),
+        ([(75.0, 1.0)], [], 3, "turned away"),
+        ([(6.0, 1.0)], ["--channel", "left"], 2, "without a model"),
+    ],
+)
+def test_what_cannot_become_an_avatar_is_refused_by_reason(
+    talk, knowing, kofi, tmp_path, found, words, code, reason
+):
+    Image.fromarray(np.full((SIZE, SIZE, 3), 128, np.uint8)).save(tmp_path / "me.jpg")
+    knowing.found = [points_of(kofi, *face) for face in found]
+    said = talk("personalize", tmp_path / "me.jpg", "-o", tmp_path / "me.avatar", *words, code=code)
+    assert reason in said.stderr.replace("\n", " ") and not (tmp_path / "me.avatar").exists()
+
+
+def test_points_of_nobody_are_refused(talk, knowing, kofi, tmp_path):
+    Image.fromarray(np.full((SIZE, SIZE, 3), 128, np.uint8)).save(tmp_path / "me.jpg")
+    knowing.found = [points_of(kofi) + np.random.default_rng(0).normal(0, 6, (478, 2))]
+    said = talk("personalize", tmp_path / "me.jpg", "-o", tmp_path / "me.avatar", code=3)
+    assert "no human face" in said.stderr
+
+
+def test_heic_is_told_what_to_do(talk, knowing, tmp_path):
+    (tmp_path / "me.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    said = talk("personalize", tmp_path / "me.heic", "-o", tmp_path / "me.avatar", code=3)
+    assert "HEIC" in said.stderr and "JPEG" in said.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")
+def test_without_mediapipe_the_extra_is_named(talk, tmp_path):
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "me.png")
+    said = talk("personalize", tmp_path / "me.png", "-o", tmp_path / "me.avatar", code=4)
+    assert "talkcli[capture]" in said.stderr
+    (tmp_path / "voice.txt").write_text("no picture", encoding="utf-8")
+    assert not Path(tmp_path / "me.avatar").exists()
+
+
+def test_printed_albedo_shows_what_was_seen():
+    chance = np.random.default_rng(0)
+    shown = chance.uniform(0.01, 0.75, (200, 3)).astype(np.float32)
+    shelter = chance.uniform(0.85, 1, 200).astype(np.float32)
+    assert np.abs(shown_by_even_room(printed_albedo(shown, shelter), shelter) - shown).max() < 0.01
