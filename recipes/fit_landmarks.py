@@ -19,9 +19,16 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from talkcli.engine.assets import asset
-from talkcli.engine.capture.detector import Detector, MediaPipe, Picture
+from talkcli.engine.capture.detector import Detector, MediaPipe, Photo
 from talkcli.engine.capture.face_fit import fitted_person, settled_face
-from talkcli.engine.capture.landmark_sets import BROWS, LIDS, LIPS, MESH, NOSE, OVAL
+from talkcli.engine.capture.landmark_sets import (
+    BROW_POINTS,
+    LID_POINTS,
+    LIP_POINTS,
+    MESH,
+    NOSE_POINTS,
+    OVAL_POINTS,
+)
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import errors, rotation_of
 from talkcli.engine.capture.sight import sight_of
@@ -57,10 +64,17 @@ CANDIDATES, STEPS = 40, 16
 
 PEOPLE, HELD_OUT, FIRST_SEED = 14, 6, 4000
 
-REGIONS = {"all": range(MESH), "brows": BROWS, "lids": LIDS, "nose": NOSE, "lips": LIPS, "oval": OVAL}
+REGIONS = {
+    "all": range(MESH),
+    "brows": BROW_POINTS,
+    "lids": LID_POINTS,
+    "nose": NOSE_POINTS,
+    "lips": LIP_POINTS,
+    "oval": OVAL_POINTS,
+}
 
 
-def pictures_of(avatar: Avatar) -> Iterator[tuple[int, Picture, Array, Array]]:
+def pictures_of(avatar: Avatar) -> Iterator[tuple[int, Photo, Array, Array]]:
     """Number of a face, its picture, its vertices in the camera's frame, and those of its turn."""
     model = load_face_model()
     weights = torch.stack([model.weight_vector(**face) for face in FACES])
@@ -91,7 +105,7 @@ def places_seen(people: list[Avatar], detector: Detector) -> list[Array]:
                 place = (surface[faces[triangles]] * view.shares[..., None]).sum(2)
                 on_skin = np.isin(triangles, skin)
                 for k, (column, row) in enumerate(points[:MESH]):
-                    if k in LIPS and number not in PARTED:
+                    if k in LIP_POINTS and number not in PARTED:
                         continue
                     top, left = max(int(row) - 3, 0), max(int(column) - 3, 0)
                     ys, xs = np.nonzero(on_skin[top : top + 7, left : left + 7])

@@ -13,7 +13,7 @@ from scipy.optimize import lsq_linear
 
 from talkcli.engine.capture.bounded import bounded_minimum
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
-from talkcli.engine.capture.correction import DEPTH, Observed, covariance, field_of
+from talkcli.engine.capture.correction import DEPTH_SHARE, Observed, covariance, field_of
 from talkcli.engine.capture.face_fit import fitted_frame, settled_face
 from talkcli.engine.capture.landmark_sets import INNER_LIPS, MESH
 from talkcli.engine.capture.marks import Marks, marks_on
@@ -21,9 +21,9 @@ from talkcli.engine.capture.normal_equations import (
     FaceFit,
     errors,
     frame_equations,
-    projected,
     robust_trust,
     rotation_of,
+    seen_at,
 )
 from talkcli.engine.capture.sight import Sight, sight_of
 from talkcli.engine.capture.similarity import aligned_shape
@@ -74,7 +74,7 @@ def seen(bodies: torch.Tensor) -> np.ndarray:
     points = []
     for i, place in enumerate(places):
         turn = rotation_of(np.radians([5.0 * i - 7, 10.0 * i - 12, 3]))
-        points.append(projected(place @ turn.T + [0.02, -0.01, -0.75], FOCAL, SIZE))
+        points.append(seen_at(place @ turn.T + [0.02, -0.01, -0.75], FOCAL, SIZE))
     out = np.array(points)
     open_share = np.clip((lip_gaps(bodies) - LIP_AIR) / 0.003, 0, 1)[:, None]
     for pair in INNER_LIPS:
@@ -177,7 +177,7 @@ def test_the_field_is_the_posterior_mean_of_a_gaussian_process():
     noise, seen_offsets = chance.uniform(1e-7, 1e-5, 5), chance.normal(0, 0.003, (5, 3))
     precision = np.einsum("k,ab->kab", 1 / noise, np.eye(3))
     field = field_of(where, Observed(precision, seen_offsets / noise[:, None]))(elsewhere)
-    for axis, share in enumerate((1, 1, DEPTH**2)):
+    for axis, share in enumerate((1, 1, DEPTH_SHARE**2)):
         prior = share * covariance(where, where) + np.diag(noise)
         expected = share * covariance(elsewhere, where) @ np.linalg.solve(prior, seen_offsets[:, axis])
         assert np.allclose(field[:, axis], expected, rtol=1e-6, atol=1e-9)
@@ -197,8 +197,8 @@ def test_a_camera_sees_the_nearer_of_two_triangles_and_where_on_it():
     places = np.array([[-1.0, -1, -2], [1, -1, -1.5], [0, 1, -2], [-1, -1, -3], [1, -1, -3], [0, 1, -4.0]])
     view = view_of(places, np.array([[3, 4, 5], [0, 1, 2]]), 40.0, (64, 48))
     assert view.ids[24, 32] == 1 and view.ids[0, 0] == -1 and 1.5 < view.distance[24, 32] < 2
-    seen_at = (places[:3] * view.shares[20, 30][:, None]).sum(0)
-    assert np.allclose(projected(seen_at, 40.0, (64, 48)), [30.5, 20.5], atol=1e-4)
+    there = (places[:3] * view.shares[20, 30][:, None]).sum(0)
+    assert np.allclose(seen_at(there, 40.0, (64, 48)), [30.5, 20.5], atol=1e-4)
     picture = np.arange(12.0).reshape(3, 4)
     assert np.allclose(
         read_at(picture, np.array([[0.5, 0.5], [1, 0.5], [3.5, 2.5]])), [0, 0.5, 11], atol=0.02

@@ -16,7 +16,7 @@ from PIL import Image
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
-from talkcli.engine.capture.normal_equations import projected, rotation_of
+from talkcli.engine.capture.normal_equations import rotation_of, seen_at
 from talkcli.engine.capture.photographed_skin import printed_albedo, shown_by_even_room
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
@@ -64,7 +64,7 @@ def knowing(monkeypatch) -> Truth:
 def points_of(avatar: Avatar, yaw: float = 6.0, scale: float = 1.0) -> np.ndarray:
     places = landmark_points(avatar.neutral, load_face_model().topology, "mediapipe").double().numpy()
     camera = view(yaw)
-    there = projected(places @ camera[:3, :3].T + camera[:3, 3], FOCAL, (SIZE, SIZE))
+    there = seen_at(places @ camera[:3, :3].T + camera[:3, 3], FOCAL, (SIZE, SIZE))
     return (there - SIZE / 2) * scale + SIZE / 2
 
 

@@ -19,7 +19,7 @@ def run(
     footage: Annotated[
         Path,
         typer.Argument(
-            help="Who it is: a recording, a film, a folder of these or of clips, a picture; - is WAV from stdin."
+            help="Who it is: a recording, a film, a folder of these or of clips, a picture; - is stdin."
         ),
     ],
     model: options.Model = DEFAULT_PUPIL,

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.capture.landmark_sets import MESH, OVAL
+from talkcli.engine.capture.landmark_sets import MESH, OVAL_POINTS
 from talkcli.engine.capture.marks import Marks
 from talkcli.engine.capture.normal_equations import FaceFit, linearised, robust_trust
 from talkcli.engine.capture.sight import Sight
@@ -28,7 +28,7 @@ from talkcli.engine.studio.arrays import Array
 BUMPS = ((0.035, 0.0045), (0.014, 0.0020))
 """Metres: reach and standard deviation, wide and narrow."""
 
-DEPTH = 0.5
+DEPTH_SHARE = 0.5
 """Of the standard deviation, along the axis that a frontal picture does not see."""
 
 CORRECTED_SCATTER, FAR_OFF = 0.008, 0.03
@@ -63,7 +63,7 @@ def covariance(one: Array, other: Array) -> Array:
 def field_of(where: Array, observed: Observed) -> Callable[[Array], Array]:
     """The posterior mean of the field, [n, 3] metres at places [n, 3], from what is observed at `where`."""
     count = len(where)
-    spread = np.array([1.0, 1.0, DEPTH**2])
+    spread = np.array([1.0, 1.0, DEPTH_SHARE**2])
     prior = (covariance(where, where)[:, None, :, None] * np.diag(spread)[:, None]).reshape(3 * count, -1)
     system = (observed.precision @ prior.reshape(count, 3, -1)).reshape(3 * count, -1)
     system[np.diag_indices(3 * count)] += 1
@@ -80,7 +80,7 @@ def field_of(where: Array, observed: Observed) -> Callable[[Array], Array]:
 def observed_errors(marks: Marks, fit: FaceFit, sight: Sight) -> Observed:
     """What reprojection errors of all frames say about the face at rest."""
     trust = np.ones(MESH)
-    trust[list(OVAL)] = OVAL_TRUST
+    trust[list(OVAL_POINTS)] = OVAL_TRUST
     trust *= min(1.0, TELLING_FRAMES / len(sight.points))
     precision, pull = np.zeros((MESH, 3, 3)), np.zeros((MESH, 3))
     for i in range(len(sight.points)):

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from talkcli.engine.errors import MissingAsset
 
-Picture = NDArray[np.uint8]
+Photo = NDArray[np.uint8]
 """[height, width, 3] sRGB."""
 
-POINTS = 478
+MESH_POINTS = 478
 """Of MediaPipe's face mesh with irises, in its order: see `landmark_sets`."""
 
 MOST_FACES = 8
@@ -33,11 +33,11 @@ CAPTURE_INSTALL = "pip install 'talkcli[capture]'"
 class Detector(Protocol):
     """What finds faces."""
 
-    def faces(self, picture: Picture) -> list[NDArray[np.float64]]:
-        """[POINTS, 2] column and row of each face, pixels, the largest first."""
+    def faces(self, picture: Photo) -> list[NDArray[np.float64]]:
+        """[MESH_POINTS, 2] column and row of each face, pixels, the largest first."""
         ...
 
-    def person(self, picture: Picture) -> NDArray[np.float32]:
+    def person(self, picture: Photo) -> NDArray[np.float32]:
         """[height, width] how surely a pixel is somebody's, 0..1."""
         ...
 
@@ -48,7 +48,7 @@ class MediaPipe:
     def __init__(self) -> None:
         self._solutions = _solutions()
 
-    def faces(self, picture: Picture) -> list[NDArray[np.float64]]:
+    def faces(self, picture: Photo) -> list[NDArray[np.float64]]:
         settings = {"max_num_faces": MOST_FACES, "min_detection_confidence": CONFIDENCE}
         with (
             _quiet(),
@@ -66,7 +66,7 @@ class MediaPipe:
                     return sorted(places, key=lambda points: -float(np.ptp(points, axis=0).prod()))
         return []
 
-    def person(self, picture: Picture) -> NDArray[np.float32]:
+    def person(self, picture: Photo) -> NDArray[np.float32]:
         with _quiet(), self._solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as model:
             return np.array(model.process(picture).segmentation_mask, np.float32)
 

@@ -25,7 +25,7 @@ from talkcli.engine.capture.sight import EYE_DISTANCE, Sight
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.studio.arrays import Array
 
-AWAY, FOCAL_SPREAD = 0.9, 0.35
+CAMERA_AWAY, FOCAL_SPREAD = 0.9, 0.35
 """Metres that a camera is expected to stand from a face, and the spread of the logarithm."""
 
 EXTREME_MODE = 4.0
@@ -34,7 +34,7 @@ EXTREME_MODE = 4.0
 _LOOSE = 1e-3
 """Precision of what has no prior."""
 
-CALM = 2.5
+CALM_OF_ONE = 2.5
 """How much more weights of a single picture are drawn to 0, so that a face is not all expression."""
 
 TELLING = 4
@@ -58,7 +58,7 @@ def settled_face(model: FaceModel, identity: Array) -> Float[Tensor, "verts 3"]:
 def begun(marks: Marks, sight: Sight) -> FaceFit:
     """The mean face, posed by weak perspective, with lids where they are seen."""
     frames, base = len(sight.points), marks.mean[:MESH] - marks.mean[:MESH].mean(0)
-    focal = sight.unit * AWAY / EYE_DISTANCE
+    focal = sight.unit * CAMERA_AWAY / EYE_DISTANCE
     turns, shifts = np.empty((frames, 3, 3)), np.empty((frames, 3))
     for i, points in enumerate(sight.points[:, :MESH]):
         middle = points.mean(0)
@@ -88,7 +88,7 @@ def fitted_person(model: FaceModel, sight: Sight, rounds: int = 10) -> tuple[Fac
     """
     marks = marks_on(model, model.template)
     fit = begun(marks, sight)
-    calm = CALM if len(sight.points) == 1 else 1.0
+    calm = CALM_OF_ONE if len(sight.points) == 1 else 1.0
     likely = float(np.log(fit.focal))
     for _ in range(rounds):
         marks = marks_on(model, settled_face(model, fit.identity))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.capture.landmark_sets import CHIN, CROWN
+from talkcli.engine.capture.landmark_sets import CHIN, FOREHEAD
 from talkcli.engine.rendering.textures import linear
 from talkcli.engine.studio.arrays import Array
 
@@ -26,7 +26,7 @@ PERSON = 0.6
 """How surely a pixel is the person's that is looked at."""
 
 
-class Dressing(NamedTuple):
+class Outward(NamedTuple):
     style: str
     """Of HAIR_STYLES"""
     hair: Light
@@ -35,12 +35,10 @@ class Dressing(NamedTuple):
     """[3] the same; None where the picture ends above"""
 
 
-def dressing_in(
-    picture: NDArray[np.uint8], points: Array, mask: NDArray[np.float32], skin: Light
-) -> Dressing:
+def dressing_in(picture: NDArray[np.uint8], points: Array, mask: NDArray[np.float32], skin: Light) -> Outward:
     """From points [478, 2], how surely each pixel is the person's, and the skin's linear colour [3]."""
     light, (height, width) = linear(picture), mask.shape
-    top, chin = points[CROWN], points[CHIN]
+    top, chin = points[FOREHEAD], points[CHIN]
     up = (top - chin) / np.linalg.norm(top - chin)
     side = np.array([-up[1], up[0]])
     tall = float(np.linalg.norm(top - chin))
@@ -81,4 +79,4 @@ def dressing_in(
         style = next(name for most, name in STYLES if 1.2 * sum(share) < most)
     shoulders = colours(chin, list(np.linspace(-0.7, 0.7, 15)), list(np.linspace(-0.7, -0.5, 5)))
     cloth = np.median(shoulders, 0) if len(shoulders) > 15 else None
-    return Dressing(style, hair.astype(np.float32), cloth)
+    return Outward(style, hair.astype(np.float32), cloth)

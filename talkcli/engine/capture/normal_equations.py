@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from talkcli.engine.capture.landmark_sets import IRIS_CENTRES, LIDS, MESH
+from talkcli.engine.capture.landmark_sets import IRIS_CENTRES, LID_POINTS, MESH
 from talkcli.engine.capture.marks import Marks
 from talkcli.engine.capture.sight import Sight
 from talkcli.engine.studio.arrays import Array
@@ -20,11 +20,11 @@ from talkcli.engine.studio.arrays import Array
 POSE = 6
 """Numbers of a pose: turn, then shift."""
 
-SCATTER = 0.02
+POINT_SCATTER = 0.02
 """Eye distances: above a landmark's true one, for neighbours err together."""
 
 OUTLIER = 3.0
-"""Residuals beyond so many times SCATTER count less and less (Geman and McClure 1985)."""
+"""Residuals beyond so many times POINT_SCATTER count less and less (Geman and McClure 1985)."""
 
 WEIGHT_SD, WEIGHT_PULL = 0.6, 1.0
 """Of shape weights: their spread, and a pull to 0 in log likelihood that keeps apart what cancels out."""
@@ -84,7 +84,7 @@ class _Linear(NamedTuple):
     """[points, 2] its derivative by the logarithm of the focal length"""
 
 
-def projected(places: Array, focal: float, size: tuple[int, int]) -> Array:
+def seen_at(places: Array, focal: float, size: tuple[int, int]) -> Array:
     """[..., 2] column and row of places [..., 3] in the camera's frame."""
     x, y, z = np.moveaxis(places, -1, 0)
     return np.stack([size[0] / 2 - focal * x / z, size[1] / 2 + focal * y / z], -1)
@@ -115,7 +115,7 @@ def linearised(marks: Marks, fit: FaceFit, frame: int, sight: Sight) -> _Linear:
     by_place[:, 0, 0], by_place[:, 0, 2] = 1 / away, x / away
     by_place[:, 1, 1], by_place[:, 1, 2] = -1 / away, -y / away
     scale = fit.focal / sight.unit
-    error = (projected(place, fit.focal, sight.size) - sight.points[frame]) / sight.unit
+    error = (seen_at(place, fit.focal, sight.size) - sight.points[frame]) / sight.unit
     return _Linear(error, by_place * scale, arm, np.stack([x, -y], -1) * scale)
 
 
@@ -129,13 +129,13 @@ def residual(marks: Marks, fit: FaceFit, sight: Sight) -> float:
     return float(np.sqrt((errors(marks, fit, sight)[:, :MESH] ** 2).sum(-1).mean()))
 
 
-def robust_trust(trust: Array, error: Array, scatter: float = SCATTER) -> Array:
+def robust_trust(trust: Array, error: Array, scatter: float = POINT_SCATTER) -> Array:
     """[points] weights of squared residuals [points, 2], 1 / eye distances^2.
 
     Lids and irises keep theirs for longer: those that are far off have moved, and would not be found again.
     """
     square = (error**2).sum(-1) / scatter**2
-    eyes = [point for point in (*LIDS, *IRIS_CENTRES) if point < len(square)]
+    eyes = [point for point in (*LID_POINTS, *IRIS_CENTRES) if point < len(square)]
     square[eyes] /= EYES_OUTLIER**2
     return trust / (1 + square / OUTLIER**2) ** 2 / scatter**2
 
@@ -143,8 +143,8 @@ def robust_trust(trust: Array, error: Array, scatter: float = SCATTER) -> Array:
 def frame_equations(marks: Marks, fit: FaceFit, frame: int, sight: Sight, shared: bool) -> Normal:
     """Landmarks and contact of one frame; without what frames share, where that stands fast."""
     linear, weights = linearised(marks, fit, frame, sight), fit.weights[frame]
-    far = np.median(np.linalg.norm(linear.error, axis=1)) > SCATTER * OUTLIER  # nowhere near: all counts
-    trust = marks.trust / SCATTER**2 if far else robust_trust(marks.trust, linear.error)
+    far = np.median(np.linalg.norm(linear.error, axis=1)) > POINT_SCATTER * OUTLIER  # far: all counts
+    trust = marks.trust / POINT_SCATTER**2 if far else robust_trust(marks.trust, linear.error)
     x, y, z = linear.arm.T
     zero = np.zeros_like(x)
     cross = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], -1).reshape(-1, 3, 3)

@@ -16,7 +16,7 @@ from talkcli import __version__
 from talkcli.engine.assets import asset, head_credit
 from talkcli.engine.capture.atlas import skin_atlas
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
-from talkcli.engine.capture.detector import Detector, Picture
+from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.photographed_skin import (
     painted_skin,
@@ -47,7 +47,7 @@ LARGEST_SIDE = 2000
 DONORS: Mapping[str, str] = {"ada": "blouse", "emil": "jumper", "noor": "top", "kofi": "t-shirt"}
 """Whose skin is where nobody looked, the one of the nearest tone, and what they wear."""
 
-COARSE, SMALL = 30, 80
+LEAST_PIXELS, FEW_PIXELS = 30, 80
 """Pixels between the eyes below which there is no face to be had, and below which it is coarse."""
 
 BESIDE = 0.25
@@ -80,7 +80,7 @@ class PhotoReport:
     notes: tuple[str, ...]
 
 
-def read_photo(path: Path) -> Picture:
+def read_photo(path: Path) -> Photo:
     """An upright picture of at most LARGEST_SIDE pixels a side."""
     with opened_picture(path) as picture:
         upright = ImageOps.exif_transpose(picture).convert("RGB")
@@ -98,10 +98,10 @@ def avatar_of_photo(
     picture = read_photo(path)
     points, count = _chosen_face(path, detector.faces(picture), number)
     pixels = float(eye_distances(points[None])[0])
-    if pixels < COARSE:
+    if pixels < LEAST_PIXELS:
         raise BadInput(
             f"The face in {path} is too small: {pixels:.0f} pixels between the eyes.",
-            f"Give a picture with {SMALL} or more: nearer, or less reduced.",
+            f"Give a picture with {FEW_PIXELS} or more: nearer, or less reduced.",
         )
     person = captured_person(load_face_model(), points[None], (picture.shape[1], picture.shape[0]))
     degrees = _checked(path, person)
@@ -130,6 +130,14 @@ def _chosen_face(path: Path, faces: list[Array], number: int | None) -> tuple[Ar
 
 def _checked(path: Path, person: CapturedPerson) -> float:
     """Degrees by which the head is turned away; BadInput where this is nobody to be made."""
+    identity = float(np.sqrt((person.fit.identity**2).mean()))
+    strange = identity > STRANGE_IDENTITY and person.corrected_mm > STRANGE_SHAPE
+    if strange or person.residual > STRANGE_FIT:
+        raise BadInput(
+            f"The face in {path} is no human face that is to be made: its points are "
+            f"{person.residual:.1%} of the eye distance off.",
+            "Give a photograph of a person from the front, with mouth and eyes in sight.",
+        )
     ahead = person.fit.turns[0][:, 2]
     toward = -person.fit.shifts[0] / np.linalg.norm(person.fit.shifts[0])
     degrees = float(np.degrees(np.arccos(np.clip(ahead @ toward, -1, 1))))
@@ -138,21 +146,13 @@ def _checked(path: Path, person: CapturedPerson) -> float:
             f"The head in {path} is turned away by {degrees:.0f} degrees.",
             f"Give a picture from within {TURNED:.0f} degrees of the front.",
         )
-    identity = float(np.sqrt((person.fit.identity**2).mean()))
-    strange = identity > STRANGE_IDENTITY and person.corrected_mm > STRANGE_SHAPE
-    if strange or person.residual > STRANGE_FIT:
-        raise BadInput(
-            f"The face in {path} is no human face that is to be made: its points are "
-            f"{person.residual:.1%} of the eye distance off.",
-            "Give a photograph of a person, with mouth and eyes in sight.",
-        )
     return degrees
 
 
-def _notes(picture: Picture, points: Array, pixels: float) -> tuple[str, ...]:
+def _notes(picture: Photo, points: Array, pixels: float) -> tuple[str, ...]:
     """What is to be said of a picture that is poor."""
     notes = []
-    if pixels < SMALL:
+    if pixels < FEW_PIXELS:
         notes.append(f"The face is small ({pixels:.0f} pixels between the eyes): its skin will be coarse.")
     left, top = points.min(0).astype(int).clip(0)
     right, bottom = points.max(0).astype(int)
@@ -173,7 +173,7 @@ def _sharpness(grey: np.ndarray, pixels: float) -> float:
 
 
 def _dressed(
-    picture: Picture, points: Array, person: CapturedPerson, detector: Detector, name: str
+    picture: Photo, points: Array, person: CapturedPerson, detector: Detector, name: str
 ) -> tuple[Avatar, str]:
     """The avatar with skin, hair and clothes; and the style of its hair."""
     model, maps = load_face_model(), skin_atlas()

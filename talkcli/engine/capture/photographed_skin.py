@@ -14,8 +14,8 @@ from scipy.spatial import KDTree
 
 from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.captured_person import CapturedPerson
-from talkcli.engine.capture.detector import Picture
-from talkcli.engine.capture.normal_equations import projected
+from talkcli.engine.capture.detector import Photo
+from talkcli.engine.capture.normal_equations import seen_at
 from talkcli.engine.capture.view import read_at, view_of
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
@@ -28,7 +28,7 @@ Texels = NDArray[np.float32]
 STEEP = 0.20, 0.55
 """Cosines to the camera between which trust in a texel rises from 0 to 1."""
 
-BEHIND = 0.004
+HIDDEN_BEHIND = 0.004
 """Metres behind what is seen at a place from which on a texel is hidden."""
 
 CLIFF, SHORE = 0.012, 0.005
@@ -37,7 +37,7 @@ CLIFF, SHORE = 0.012, 0.005
 LENT = 0.6
 """Trust below which the other side of the face lends."""
 
-IRIS, WHITE = (0.14, 0.38), (0.55, 1.0)
+IRIS_RING, WHITE_RING = (0.14, 0.38), (0.55, 1.0)
 """Radians off the axis between which eyes show either."""
 
 IRIS_LEVEL, WHITE_LEVEL = 35, 40
@@ -65,20 +65,20 @@ class SeenSkin(NamedTuple):
     """[n] 0..1"""
 
 
-def seen_skin(picture: Picture, body: Array, person: CapturedPerson, maps: Atlas) -> SeenSkin:
+def seen_skin(picture: Photo, body: Array, person: CapturedPerson, maps: Atlas) -> SeenSkin:
     """What a picture shows of each texel; `body`: vertices before head pose, metres."""
     fit, size = person.fit, person.sight.size
     faces, turn = load_face_model().topology.faces.long().numpy(), fit.turns[0]
     place = body @ turn.T + fit.shifts[0]
     view = view_of(place, faces, fit.focal, size, both=True)
     at = (place[maps.corners] * maps.shares[..., None]).sum(1)
-    spots = projected(at, fit.focal, size)
+    spots = seen_at(at, fit.focal, size)
     normals = (_normals(place, faces)[maps.corners] * maps.shares[..., None]).sum(1)
     cosine = -(normals * at).sum(1) / np.linalg.norm(normals, axis=1).clip(1e-9) / np.linalg.norm(at, axis=1)
     column, row = (np.clip(spots[:, k], 0, size[k] - 1).astype(int) for k in (0, 1))
     inside = ((spots > 1) & (spots < np.array(size) - 1)).all(1)
     distance = view.distance[row, column]
-    visible = inside & ((distance == 0) | (-at[:, 2] < distance + BEHIND))
+    visible = inside & ((distance == 0) | (-at[:, 2] < distance + HIDDEN_BEHIND))
     share = np.clip((cosine - STEEP[0]) / (STEEP[1] - STEEP[0]), 0, 1)
     trust = share * share * (3 - 2 * share) * visible * (1 - maps.folded)
     trust = trust * read_at(_inland(view.distance, fit.focal), spots)
@@ -169,7 +169,7 @@ def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
     as bright as the light on the whites."""
     bright, use = seen.light.mean(1), maps.eyes & (seen.trust > 0.3)
     ratios = []
-    for (low, high), level in ((IRIS, IRIS_LEVEL), (WHITE, WHITE_LEVEL)):
+    for (low, high), level in ((IRIS_RING, IRIS_LEVEL), (WHITE_RING, WHITE_LEVEL)):
         ring = maps.eyes & (maps.off_axis > low) & (maps.off_axis < high)
         there = ring & use
         if there.sum() < 12:

@@ -24,7 +24,7 @@ EYE_DISTANCE = 0.063
 _TALL = 0.52
 """Of the height from the eyes to the chin, what the eyes of a turned face are apart at least."""
 
-PARTED = 0.06
+PARTED_CONTOURS = 0.06
 """Eye distances between the lips' inner contours from which on the detector sees them where they are."""
 
 LIPS_SHUT = 0.014
@@ -90,7 +90,7 @@ def _opened(points: Array, marks: Marks, unit: float) -> Array:
     gaps = np.linalg.norm(_between(points, INNER_LIPS), axis=-1)
     down = points[:, CHIN] - points[:, NOSE_BRIDGE]
     down /= np.linalg.norm(down, axis=1, keepdims=True)
-    step = (rest * np.clip(1 - gaps / unit / PARTED, 0, 1) / 2)[..., None] * down[:, None]
+    step = (rest * np.clip(1 - gaps / unit / PARTED_CONTOURS, 0, 1) / 2)[..., None] * down[:, None]
     out[:, upper] -= step
     out[:, lower] += step
     return out

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.capture.normal_equations import projected
+from talkcli.engine.capture.normal_equations import seen_at
 from talkcli.engine.rendering.rasterize import BOTH, LANES, ONE, band, project, rasterize, sheet
 from talkcli.engine.studio.arrays import Array
 
@@ -42,7 +42,7 @@ def view_of(
     shares = np.zeros((height, width, 3), np.float32)
     corners = triangles[ids[there]].astype(np.int64)
     middles = np.argwhere(there)[:, ::-1].astype(np.float64) + 0.5
-    shares[there] = _shares(projected(places[corners], focal, size), middles, near[corners])
+    shares[there] = _shares(seen_at(places[corners], focal, size), middles, near[corners])
     distance = np.where(there, 1 / np.maximum(nearness, 1e-9), 0)
     return View(ids, shares, distance.astype(np.float32))
 
