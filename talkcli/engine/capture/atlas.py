@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.face.face_contact import FaceContact
-from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.paint.canvas import Canvas, cover_texels
 from talkcli.engine.studio.scalp import directions, inside
@@ -58,7 +59,7 @@ class Atlas(NamedTuple):
 
 @functools.cache
 def skin_atlas() -> Atlas:
-    model, canvas = load_face_model(), head_canvas(ATLAS)
+    model, canvas = load_rig(DEFAULT_RIG), head_canvas(ATLAS)
     topology = model.topology
     uv = topology.uv.double().numpy()[topology.uv_faces.long().numpy()]
     face, shares = cover_texels(np.ascontiguousarray(uv * [ATLAS, -ATLAS] + [0, ATLAS]), ATLAS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +20,16 @@ TEMPLES, JAWS = (127, 356), (172, 397)
 BALD_BELOW = 0.25
 """Share of the places over the forehead that are hair, below which there is none."""
 
-STYLES = ((0.25, "short"), (0.9, "bob"), (np.inf, "long"))
+STYLES = ((0.5, "short"), (1.2, "bob"), (np.inf, "long"))
 """How much hair falls beside the jaw and below it (0 to 2), up to which a style is the nearest."""
+
+BESIDE_JAW = ((0.60, 0.66, 0.72), [-0.15, 0.0, 0.15])
+BELOW_JAW = ((0.42, 0.5, 0.6), [-0.3, -0.4, -0.5])
+"""Places in widths of the face to either side of the jaw's middle and heights above it: beards, collars and
+hair lie about there."""
+
+HANGS = 0.5
+"""Share of those beside the jaw that are hair, without which none hangs."""
 
 PERSON = 0.6
 """How surely a pixel is the person's that is looked at."""
@@ -67,16 +76,22 @@ def dressing_in(picture: NDArray[np.uint8], points: Array, mask: NDArray[np.floa
     else:
         hair = np.median(inked, 0)
         jaw = points[list(JAWS)].mean(0)
-        share = []
-        for reach, heights in (
-            ((0.52, 0.58, 0.64), (-0.15, 0.0, 0.15)),
-            ((0.42, 0.5, 0.6), (-0.3, -0.4, -0.5)),
-        ):
-            places = [sign * a for sign in (-1, 1) for a in reach]
-            found = colours(jaw, places, list(heights))
-            alike = np.abs(np.log((found + 0.01) / (hair + 0.01))).max(-1) < 0.9
-            share.append((alike & other_than_skin(found)).sum() / (len(places) * len(heights)))
-        style = next(name for most, name in STYLES if 1.2 * sum(share) < most)
+        beside, below = (
+            _share_alike(
+                colours(jaw, [-c, -b, -a, a, b, c], heights), hair, other_than_skin, 6 * len(heights)
+            )
+            for (a, b, c), heights in (BESIDE_JAW, BELOW_JAW)
+        )
+        falls = beside + below if beside > HANGS else 0.0
+        style = next(name for most, name in STYLES if falls < most)
     shoulders = colours(chin, list(np.linspace(-0.7, 0.7, 15)), list(np.linspace(-0.7, -0.5, 5)))
     cloth = np.median(shoulders, 0) if len(shoulders) > 15 else None
     return Outward(style, hair.astype(np.float32), cloth)
+
+
+def _share_alike(
+    found: Light, hair: Light, other_than_skin: Callable[[Light], NDArray[np.bool_]], places: int
+) -> float:
+    """Share of places whose colours are like the hair's."""
+    alike = np.abs(np.log((found + 0.01) / (hair + 0.01))).max(-1) < 0.9
+    return float((alike & other_than_skin(found)).sum() / places)

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
 
 from talkcli import __version__
-from talkcli.engine.assets import asset, head_credit
+from talkcli.engine.assets import DEFAULT_RIG, asset, head_credit
 from talkcli.engine.capture.atlas import skin_atlas
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
 from talkcli.engine.capture.detector import Detector, Photo
@@ -29,9 +29,8 @@ from talkcli.engine.capture.photographed_skin import (
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
-from talkcli.engine.face.rigs import talking_head
+from talkcli.engine.face.rigs import load_rig, talking_head
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.pictures import opened_picture
 from talkcli.engine.rendering.surface import surface_of
@@ -103,7 +102,7 @@ def avatar_of_photo(
             f"The face in {path} is too small: {pixels:.0f} pixels between the eyes.",
             f"Give a picture with {FEW_PIXELS} or more: nearer, or less reduced.",
         )
-    person = captured_person(load_face_model(), points[None], (picture.shape[1], picture.shape[0]))
+    person = captured_person(load_rig(DEFAULT_RIG), points[None], (picture.shape[1], picture.shape[0]))
     degrees = _checked(path, person)
     avatar, style = _dressed(picture, points, person, detector, name)
     notes = _notes(picture, points, pixels)
@@ -176,7 +175,7 @@ def _dressed(
     picture: Photo, points: Array, person: CapturedPerson, detector: Detector, name: str
 ) -> tuple[Avatar, str]:
     """The avatar with skin, hair and clothes; and the style of its hair."""
-    model, maps = load_face_model(), skin_atlas()
+    model, maps = load_rig(DEFAULT_RIG), skin_atlas()
     head = replace(
         talking_head(),
         name=name,

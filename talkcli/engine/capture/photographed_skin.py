@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.spatial import KDTree
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Photo
 from talkcli.engine.capture.normal_equations import seen_at
 from talkcli.engine.capture.view import read_at, view_of
-from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.rendering.surface import DrawnSurface
 from talkcli.engine.rendering.textures import linear, srgb_of
 from talkcli.engine.studio.arrays import Array, Index
@@ -52,6 +53,9 @@ BRIGHTEST, DARKEST = 0.93, 0.002
 FEATHER = 10.0
 """Texels over which two skins merge."""
 
+HAIRY = 0.5
+"""Of the logarithm of a ratio, how far it is from the median where brows and beards are, not skin."""
+
 SPREAD, NEIGHBOURS, SPARSE = 12.0, 96, 16
 """mm over which the ratio of two skins is averaged, of how many texels that are known, and every which."""
 
@@ -68,7 +72,7 @@ class SeenSkin(NamedTuple):
 def seen_skin(picture: Photo, body: Array, person: CapturedPerson, maps: Atlas) -> SeenSkin:
     """What a picture shows of each texel; `body`: vertices before head pose, metres."""
     fit, size = person.fit, person.sight.size
-    faces, turn = load_face_model().topology.faces.long().numpy(), fit.turns[0]
+    faces, turn = load_rig(DEFAULT_RIG).topology.faces.long().numpy(), fit.turns[0]
     place = body @ turn.T + fit.shifts[0]
     view = view_of(place, faces, fit.focal, size, both=True)
     at = (place[maps.corners] * maps.shares[..., None]).sum(1)
@@ -122,8 +126,12 @@ def painted_skin(base: Look, seen: SeenSkin, shelter: Texels, maps: Atlas, bald:
     firm = firm * firm * (3 - 2 * firm)
     ratio = np.log(merged.clip(1e-3) / own.clip(1e-3))
     known = (firm > 0.9) & (maps.canvas.lip > 1.2)
-    smooth = spread_ratio(ratio, known if bald else known & ~maps.scalp, maps)
-    out = np.where(skin[:, None], own * np.exp(np.clip(smooth, -2.5, 1.5)), own)
+    if not bald:
+        known &= ~maps.scalp
+    if known.any():
+        known &= np.abs((ratio - np.median(ratio[known], 0)).mean(1)) < HAIRY
+    smooth = spread_ratio(ratio, known, maps)
+    out = np.where((skin | maps.scalp)[:, None], own * np.exp(np.clip(smooth, -2.5, 1.5)), own)
     out = (merged * firm[:, None] + out * (1 - firm[:, None])).astype(np.float32)
     _paint_eyes(out, own, SeenSkin(photo, seen.trust), maps)
     albedo = linear(base.albedo.numpy()).reshape(-1, 3)
@@ -141,7 +149,7 @@ def painted_skin(base: Look, seen: SeenSkin, shelter: Texels, maps: Atlas, bald:
 def spread_ratio(ratio: Texels, known: NDArray[np.bool_], maps: Atlas) -> Texels:
     """[n, 3] a smooth ratio everywhere from where it is known: of each vertex the mean of what is nearest on
     the mean face, so that islands of the atlas agree where they meet."""
-    model = load_face_model()
+    model = load_rig(DEFAULT_RIG)
     places, here = maps.places, np.flatnonzero(known)[::SPARSE]
     if len(here) < NEIGHBOURS:
         return np.zeros_like(ratio)
