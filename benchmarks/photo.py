@@ -80,8 +80,12 @@ def main() -> None:
         truths.append(avatar.neutral.double().numpy()[skin])
         faces.append(person.neutral.double().numpy()[skin])
         away = np.linalg.norm(aligned_shape(faces[-1], truths[-1]) - truths[-1], axis=1).mean() * 1000
-        rows.append((100 * person.residual, away, person.corrected_mm, seconds))
-        print(f"person-{seed}: " + "%.2f %%, %.2f mm, corrected %.2f mm, %.1f s" % rows[-1], flush=True)
+        left, moved = 100 * person.residual, person.corrected_mm
+        rows.append((left, away, moved, seconds))
+        print(
+            f"person-{seed}: {left:.2f} %, {away:.2f} mm, corrected {moved:.2f} mm, {seconds:.1f} s",
+            flush=True,
+        )
     apart = [[np.linalg.norm(aligned_shape(face, other) - other) for other in truths] for face in faces]
     own = int((np.argmin(apart, 1) == np.arange(count)).sum())
     left, away, moved, seconds = np.median(rows, 0)
