@@ -25,7 +25,7 @@ from talkcli.engine.capture.similarity import aligned_shape
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.motion import Coefficients, Motion
-from talkcli.engine.rendering.camera import pinhole
+from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.studio.scanned.avatars import sample_avatar
 
@@ -52,7 +52,7 @@ def photograph(avatar: Avatar, chance: np.random.Generator) -> Photo:
     away, view = chance.uniform(0.55, 0.9), np.eye(4)
     view[:3, :3] = turn
     view[:3, 3] = turn @ [0, 0, -0.06] + [*chance.uniform(-0.03, 0.03, 2), -away]
-    camera = pinhole(torch.from_numpy(view).float()[None], 1480 * away, SIZE, SIZE)
+    camera = centred_camera(torch.from_numpy(view).float()[None], 1480 * away, SIZE, SIZE)
     still = Motion(Fraction(25), Coefficients(weights[None], torch.zeros(1, 3)))
     behind = "#{:02x}{:02x}{:02x}".format(*chance.integers(40, 220, 3))
     picture = next(iter(frames(still, lit, camera, background=behind)))

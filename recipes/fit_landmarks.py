@@ -39,7 +39,7 @@ from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.topology import MATERIALS, Landmarks
 from talkcli.engine.motion import Coefficients, Motion
-from talkcli.engine.rendering.camera import pinhole
+from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.avatars import sample_avatar
@@ -84,7 +84,7 @@ def pictures_of(avatar: Avatar) -> Iterator[tuple[int, Photo, Array, Array]]:
         turn = rotation_of(np.radians([pitch, 0, 0.0])) @ rotation_of(np.radians([0, yaw, 0.0]))
         view = np.eye(4)
         view[:3, :3], view[:3, 3] = turn, turn @ [0, 0.01, -0.06] + [0, 0, -AWAY]
-        camera = pinhole(torch.from_numpy(view).float()[None], FOCAL, SIZE, SIZE)
+        camera = centred_camera(torch.from_numpy(view).float()[None], FOCAL, SIZE, SIZE)
         for number, picture in enumerate(frames(motion, avatar, camera)):
             yield number, picture, bodies[number] @ turn.T + view[:3, 3], turn
 

@@ -22,7 +22,7 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.topology import landmark_points
 from talkcli.engine.motion import Coefficients, Motion
-from talkcli.engine.rendering.camera import pinhole
+from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
 
 SIZE, FOCAL = 384, 900.0
@@ -37,7 +37,7 @@ def view(yaw: float = 6.0) -> np.ndarray:
 
 
 def picture_of(avatar: Avatar) -> np.ndarray:
-    camera = pinhole(torch.from_numpy(view()).float()[None], FOCAL, SIZE, SIZE)
+    camera = centred_camera(torch.from_numpy(view()).float()[None], FOCAL, SIZE, SIZE)
     return next(iter(frames(STILL, avatar, camera, background="#4060a0", workers=1)))
 
 
