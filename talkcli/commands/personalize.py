@@ -38,7 +38,7 @@ def run(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Give an avatar somebody's way of speaking, or a photograph's looks.
+    """Give an avatar somebody's way of speaking, or their looks.
 
     A manner of speaking is heard in a few seconds of voice, in one recording or a folder of them, or seen in
     a prepared folder of the person's clips (`talk personalize CLIPS/SPEAKER`), where the skin's manner shows
