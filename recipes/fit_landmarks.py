@@ -25,9 +25,9 @@ from talkcli.engine.capture.landmark_sets import (
     BROW_POINTS,
     LID_POINTS,
     LIP_POINTS,
-    MESH,
     NOSE_POINTS,
     OVAL_POINTS,
+    SKIN_POINTS,
 )
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import errors, rotation_of
@@ -65,7 +65,7 @@ CANDIDATES, STEPS = 40, 16
 PEOPLE, HELD_OUT, FIRST_SEED = 14, 6, 4000
 
 REGIONS = {
-    "all": range(MESH),
+    "all": range(SKIN_POINTS),
     "brows": BROW_POINTS,
     "lids": LID_POINTS,
     "nose": NOSE_POINTS,
@@ -96,7 +96,7 @@ def places_seen(people: list[Avatar], detector: Detector) -> list[Array]:
     skin = np.flatnonzero((faces < SKIN_VERTS).all(1) & (model.topology.materials.numpy() == 0))
     solid = np.flatnonzero(model.topology.materials.numpy() != MATERIALS.index("lash"))
     surface = parted_face(model)
-    hits: list[list[Array]] = [[] for _ in range(MESH)]
+    hits: list[list[Array]] = [[] for _ in range(SKIN_POINTS)]
     for avatar in people:
         for number, picture, body, _ in pictures_of(avatar):
             for points in detector.faces(picture)[:1]:
@@ -104,7 +104,7 @@ def places_seen(people: list[Avatar], detector: Detector) -> list[Array]:
                 triangles = np.where(view.ids >= 0, solid[view.ids], -1)
                 place = (surface[faces[triangles]] * view.shares[..., None]).sum(2)
                 on_skin = np.isin(triangles, skin)
-                for k, (column, row) in enumerate(points[:MESH]):
+                for k, (column, row) in enumerate(points[:SKIN_POINTS]):
                     if k in LIP_POINTS and number not in PARTED:
                         continue
                     top, left = max(int(row) - 3, 0), max(int(column) - 3, 0)
@@ -122,7 +122,7 @@ def parted_face(model: FaceModel) -> Array:
 
 
 def rows_of(hits: list[Array]) -> Array:
-    """[MESH, 7] as the file has them: vertices, their shares, scatter in mm; left and right alike."""
+    """[SKIN_POINTS, 7] as the file has them: vertices, their shares, scatter in mm; left and right alike."""
     model = load_face_model()
     surface = parted_face(model)
     middle = np.stack([np.median(places, 0) for places in hits])

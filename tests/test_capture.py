@@ -15,7 +15,7 @@ from talkcli.engine.capture.bounded import bounded_minimum
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
 from talkcli.engine.capture.correction import DEPTH_SHARE, Observed, covariance, field_of
 from talkcli.engine.capture.face_fit import fitted_frame, settled_face
-from talkcli.engine.capture.landmark_sets import INNER_LIPS, MESH
+from talkcli.engine.capture.landmark_sets import INNER_LIPS, SKIN_POINTS
 from talkcli.engine.capture.marks import Marks, marks_on
 from talkcli.engine.capture.normal_equations import (
     FaceFit,
@@ -207,6 +207,6 @@ def test_a_camera_sees_the_nearer_of_two_triangles_and_where_on_it():
 
 def test_shapes_are_laid_onto_each_other():
     chance = np.random.default_rng(2)
-    shape = chance.normal(size=(MESH, 3))
+    shape = chance.normal(size=(SKIN_POINTS, 3))
     turned = 1.7 * shape @ rotation_of(np.array([0.3, -1.2, 0.4])).T + [1, 2, 3]
     assert np.allclose(aligned_shape(shape, turned), turned)

@@ -18,7 +18,7 @@ from talkcli.engine.capture.face_fit import (
     settled_face,
     start_lids,
 )
-from talkcli.engine.capture.landmark_sets import MESH
+from talkcli.engine.capture.landmark_sets import SKIN_POINTS
 from talkcli.engine.capture.marks import Marks, marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, residual
 from talkcli.engine.capture.sight import Sight, sight_of
@@ -57,7 +57,7 @@ def captured_person(
 ) -> CapturedPerson:
     """From the detector's points [frames, points, 2] of one person in pictures of a size, in order."""
     sight = sight_of(points, size, marks_on(model, model.template))
-    telling = differing_frames(points[:, :MESH], sight.unit, TELLING_MOST)
+    telling = differing_frames(points[:, :SKIN_POINTS], sight.unit, TELLING_MOST)
     few = sight.part(telling)
     plain, marks = fitted_person(model, few)
     rest, fit, mine = settled_face(model, plain.identity), plain, marks

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.capture.landmark_sets import MESH, OVAL_POINTS
+from talkcli.engine.capture.landmark_sets import OVAL_POINTS, SKIN_POINTS
 from talkcli.engine.capture.marks import Marks
 from talkcli.engine.capture.normal_equations import FaceFit, linearised, robust_trust
 from talkcli.engine.capture.sight import Sight
@@ -79,13 +79,13 @@ def field_of(where: Array, observed: Observed) -> Callable[[Array], Array]:
 
 def observed_errors(marks: Marks, fit: FaceFit, sight: Sight) -> Observed:
     """What reprojection errors of all frames say about the face at rest."""
-    trust = np.ones(MESH)
+    trust = np.ones(SKIN_POINTS)
     trust[list(OVAL_POINTS)] = OVAL_TRUST
     trust *= min(1.0, TELLING_FRAMES / len(sight.points))
-    precision, pull = np.zeros((MESH, 3, 3)), np.zeros((MESH, 3))
+    precision, pull = np.zeros((SKIN_POINTS, 3, 3)), np.zeros((SKIN_POINTS, 3))
     for i in range(len(sight.points)):
         linear = linearised(marks, fit, i, sight)
-        error, by_rest = linear.error[:MESH], (linear.by_place @ fit.turns[i])[:MESH]
+        error, by_rest = linear.error[:SKIN_POINTS], (linear.by_place @ fit.turns[i])[:SKIN_POINTS]
         weight = robust_trust(trust, error, FAR_OFF) * (FAR_OFF / CORRECTED_SCATTER) ** 2
         precision += weight[:, None, None] * np.einsum("kia,kib->kab", by_rest, by_rest)
         pull -= weight[:, None] * np.einsum("kia,ki->ka", by_rest, error)
@@ -96,7 +96,7 @@ def corrected_face(
     model: FaceModel, neutral: Float[Tensor, "verts 3"], marks: Marks, fit: FaceFit, sight: Sight
 ) -> Float[Tensor, "verts 3"]:
     """The face at rest, metres, moved to where the points of its pictures say; with every touch resolved."""
-    field = field_of(marks.mean[:MESH], observed_errors(marks, fit, sight))
+    field = field_of(marks.mean[:SKIN_POINTS], observed_errors(marks, fit, sight))
     rest = neutral.double().numpy()
     return model.settled(torch.from_numpy(_with_hard_parts(model, rest, field)).float())
 

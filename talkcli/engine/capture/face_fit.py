@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.capture.bounded import bounded_minimum
-from talkcli.engine.capture.landmark_sets import MESH
+from talkcli.engine.capture.landmark_sets import SKIN_POINTS
 from talkcli.engine.capture.marks import Marks, marks_on
 from talkcli.engine.capture.normal_equations import (
     POSE,
@@ -57,17 +57,17 @@ def settled_face(model: FaceModel, identity: Array) -> Float[Tensor, "verts 3"]:
 
 def begun(marks: Marks, sight: Sight) -> FaceFit:
     """The mean face, posed by weak perspective, with lids where they are seen."""
-    frames, base = len(sight.points), marks.mean[:MESH] - marks.mean[:MESH].mean(0)
+    frames, base = len(sight.points), marks.mean[:SKIN_POINTS] - marks.mean[:SKIN_POINTS].mean(0)
     focal = sight.unit * CAMERA_AWAY / EYE_DISTANCE
     turns, shifts = np.empty((frames, 3, 3)), np.empty((frames, 3))
-    for i, points in enumerate(sight.points[:, :MESH]):
+    for i, points in enumerate(sight.points[:, :SKIN_POINTS]):
         middle = points.mean(0)
         affine = np.linalg.lstsq(base, (points - middle) * [1, -1], rcond=None)[0].T
         u, _, vh = np.linalg.svd(affine, full_matrices=False)
         rows, scale = u @ vh, np.linalg.norm(affine, axis=1).mean()
         turns[i] = np.stack([rows[0], rows[1], np.cross(rows[0], rows[1])])
         across = (middle - np.array(sight.size) / 2) * [1, -1] / scale
-        shifts[i] = np.array([*across, -focal / scale]) - turns[i] @ marks.mean[:MESH].mean(0)
+        shifts[i] = np.array([*across, -focal / scale]) - turns[i] @ marks.mean[:SKIN_POINTS].mean(0)
     weights = np.zeros((frames, len(marks.names)))
     fit = FaceFit(focal, np.zeros(len(marks.identity)), turns, shifts, weights)
     for i in range(frames):

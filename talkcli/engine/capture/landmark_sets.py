@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MESH = 468
+SKIN_POINTS = 468
 """Points of the skin; those beyond are irises."""
 
 IRIS_CENTRES = (473, 468)

@@ -9,7 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.capture.landmark_sets import IRIS_CENTRES, LID_POINTS, LIP_POINTS, MESH, OVAL_POINTS
+from talkcli.engine.capture.landmark_sets import (
+    IRIS_CENTRES,
+    LID_POINTS,
+    LIP_POINTS,
+    OVAL_POINTS,
+    SKIN_POINTS,
+)
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.jaw import JAW_OPEN, arc_weights
 from talkcli.engine.face.topology import landmark_points
@@ -93,7 +99,7 @@ def marks_on(model: FaceModel, neutral: Float[Tensor, "verts 3"]) -> Marks:
         return (upper - lower).numpy()
 
     trust = np.ones(len(model.topology.landmarks["mediapipe"].triangles))
-    trust[MESH:] = 0
+    trust[SKIN_POINTS:] = 0
     for points, share in (
         (OVAL_POINTS, _OVAL_TRUST), (LIP_POINTS, _LIP_TRUST), (LID_POINTS, _LID_TRUST),
         (IRIS_CENTRES, _GAZE_TRUST),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from talkcli.engine.capture.landmark_sets import IRIS_CENTRES, LID_POINTS, MESH
+from talkcli.engine.capture.landmark_sets import IRIS_CENTRES, LID_POINTS, SKIN_POINTS
 from talkcli.engine.capture.marks import Marks
 from talkcli.engine.capture.sight import Sight
 from talkcli.engine.studio.arrays import Array
@@ -126,7 +126,7 @@ def errors(marks: Marks, fit: FaceFit, sight: Sight) -> Array:
 
 def residual(marks: Marks, fit: FaceFit, sight: Sight) -> float:
     """Root mean square distance over the points of the skin, eye distances."""
-    return float(np.sqrt((errors(marks, fit, sight)[:, :MESH] ** 2).sum(-1).mean()))
+    return float(np.sqrt((errors(marks, fit, sight)[:, :SKIN_POINTS] ** 2).sum(-1).mean()))
 
 
 def robust_trust(trust: Array, error: Array, scatter: float = POINT_SCATTER) -> Array:
