@@ -15,7 +15,7 @@ from rig_clips import studio_clips
 
 from talkcli.engine.assets import STARTER_EARS, asset
 from talkcli.engine.audio.company import babble, in_company, music, nobody_near, on_telephone
-from talkcli.engine.audio.ear import TICKS
+from talkcli.engine.audio.ear import CERTAIN, TICKS, resting
 from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig, in_bytes
 from talkcli.engine.audio.whisper import WhisperBlocks, WhisperConfig, whisper_places, whisper_spectra
@@ -25,7 +25,7 @@ from talkcli.engine.config import from_values
 from talkcli.engine.errors import Untrusted
 from talkcli.engine.files import load_tensors, save_tensors
 from talkcli.engine.methods.plan import plan_for, save_trained
-from talkcli.engine.phones import SILENCE, load_phones, phones_of, save_phones
+from talkcli.engine.phones import PHONE_INDEX, PHONES, SILENCE, load_phones, phones_of, save_phones
 from talkcli.engine.speech import TICK, load_speech
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.hearing import NOWHERE, SOUND_TICKS, hearing_lessons, sound_example
@@ -142,6 +142,20 @@ def test_in_the_middle_of_a_long_recording_it_hears_what_a_piece_alone_hears() -
         piece = ear.phones(sound[None, 3 * 16_000 : 9 * 16_000])[0]
     assert len(heard) == 13 * TICKS + 1
     torch.testing.assert_close(heard[200:400], piece[50:250], atol=0, rtol=0)
+
+
+def test_a_pause_that_is_sure_for_a_while_lasts_while_silence_is_heard_at_all() -> None:
+    heard = [0.1, 0.4, *[0.8] * 6, 0.4, 0.1, *[0.8] * 5, 0.2, *[0.8] * 3, 0.5, *[0.8] * 3]
+    logits = torch.full((len(heard), len(PHONES)), -20.0)
+    logits[:, PHONE_INDEX["AA"]] = 0
+    logits[:, SILENCE] = torch.logit(torch.tensor(heard))
+    paused = resting(logits)
+    silent = torch.zeros(len(PHONES))
+    silent[SILENCE] = CERTAIN
+    expected = [1 <= tick <= 8 or tick >= 16 for tick in range(len(heard))]
+    assert [bool(torch.equal(row, silent)) for row in paused] == expected
+    untouched = ~torch.tensor(expected)
+    assert torch.equal(paused[untouched], logits[untouched])
 
 
 def test_only_the_head_learns_and_it_does(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import offsets
 from talkcli.engine.face.look import FULL
 from talkcli.engine.face.rig_maps import rig_maps
-from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.methods import captured
 from talkcli.engine.methods.textalker import COMPONENTS, METHOD, STILL
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
@@ -340,25 +339,3 @@ def test_a_folder_of_the_authors_becomes_that_person(tmp_path):
     pivot = torch.load(tmp_path / "latent_tex_ave.pth", weights_only=True).flatten()
     assert torch.equal(person.styles[TEXTURE_STYLE], pivot)
     assert isinstance(talker.animate(noise(0.5), person).face, Shapes)
-
-
-def test_a_talker_that_keeps_its_maps_draws_and_reads_as_the_rig_does():
-    plain, ears = untaught(), noise(1.0)
-    rig = rig_maps(load_face_model(), TINY.size, NAMES)
-    wrinkles = load_face_model().wrinkles
-    assert wrinkles is not None
-    basis = skin_ratios(wrinkles, TINY.size)
-    keeping = TexTalker(replace(CONFIG, own_folds=len(basis))).eval()
-    keeping.sampling = plain.sampling
-    own = {"importance": rig.importance}
-    for name, steps, maps in (("shapes", "shape_steps", rig.basis), ("folds", "fold_steps", basis)):
-        own[steps] = maps.flatten(1).abs().amax(1) / 127
-        own[name] = (maps / own[steps][:, None, None, None]).round().to(torch.int8)
-    weights = plain.state_dict() | {f"own_maps.{name}": value for name, value in own.items()}
-    keeping.load_state_dict(weights)
-    ours, theirs = (talker.animate(ears, talking_head()) for talker in (keeping, plain))
-    assert isinstance(ours.face, Coefficients) and isinstance(theirs.face, Coefficients)
-    scale = float(theirs.face.expression.abs().max())
-    torch.testing.assert_close(ours.face.expression, theirs.face.expression, atol=0.05 * scale, rtol=0)
-    assert isinstance(ours.texture, Folds) and isinstance(theirs.texture, Folds)
-    assert (ours.texture.weights - theirs.texture.weights).abs().mean() < 0.01

@@ -204,7 +204,7 @@ def test_a_folder_without_clips_is_refused(tmp_path):
     assert "talk prepare" in talk("train", tmp_path, "-o", tmp_path / "x.ckpt", code=3).stderr
 
 
-ODD = ("critic=[]", "lpips=-1", "config.own_folds=-1", "config.regressor=-1", "steps=0x" + "f" * 5000)
+ODD = ("critic=[]", "lpips=-1", "config.regressor=-1", "steps=0x" + "f" * 5000)
 
 
 @pytest.mark.parametrize("setting", ODD)

@@ -41,16 +41,11 @@ def rig_maps(model: FaceModel, size: int, names: tuple[str, ...]) -> RigMaps:
     """Of the named shapes on the mean face."""
     topology = model.topology
     atlas = uv_map(topology.faces, topology.uv, topology.uv_faces, size)
-    return solved(drawn(model.shapes[model.columns(names)], atlas), _importance(topology, atlas))
-
-
-def solved(basis: Float[Tensor, "shapes 3 size size"], importance: Float[Tensor, "size size"]) -> RigMaps:
-    """Maps of shapes, and how weights are found again in them."""
+    basis, importance = drawn(model.shapes[model.columns(names)], atlas), _importance(topology, atlas)
     weighted = (basis * importance).flatten(1)
     gram = (weighted.double() @ basis.flatten(1).double().T).float()
     ridge = RIDGE_OF_MAPS * torch.linalg.eigvalsh(gram)[-1] * torch.eye(len(gram))
-    solve = torch.linalg.solve(gram + ridge, weighted)
-    return RigMaps(basis, importance, solve)
+    return RigMaps(basis, importance, torch.linalg.solve(gram + ridge, weighted))
 
 
 def _importance(topology: Topology, atlas: UVMap) -> Float[Tensor, "size size"]:

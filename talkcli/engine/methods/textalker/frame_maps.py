@@ -10,11 +10,11 @@ from torch import Tensor
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import acting_skin, rig_folds
+from talkcli.engine.face.acting import acting_skin, rig_folds, skin_ratios
+from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.face.uv_maps import UVMap, drawn, uv_map
 from talkcli.engine.methods.textalker.maps import normalised_offsets, wrinkle, wrinkle_of
-from talkcli.engine.methods.textalker.own_maps import fold_maps, shape_maps
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.motion import Coefficients, Textures, ratios
 
@@ -39,15 +39,14 @@ class RigFrameMaps:
     """
 
     def __init__(self, clips: ClipSet, network: TexTalker, size: int) -> None:
-        config, own = network.config, network.own_maps
-        names = config.rig_shapes
+        config, names = network.config, network.config.rig_shapes
         self._contrast, self._names, self._rig_name = config.contrast, names, config.rig
         self._model = load_rig(config.rig)
         self._skin = acting_skin(self._model)
         self._columns = self._model.columns(names)
         self._tracks = [self._track(clips, index) for index in range(len(clips))]
-        self._rig = shape_maps(own, config.rig, size, names)
-        self._ratios = fold_maps(own, config.rig, size)
+        self._rig = rig_maps(self._model, size, names)
+        self._ratios = skin_ratios(self._skin, size)
         self.frames = [len(track) for track in self._tracks]
         """How many each clip has."""
         self.importance = self._rig.importance

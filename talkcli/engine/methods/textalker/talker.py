@@ -20,9 +20,10 @@ from talkcli.engine.audio.ears import EarConfig
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
-from talkcli.engine.face.acting import acting_skin, folds_of
+from talkcli.engine.face.acting import acting_skin, folds_of, skin_ratios
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.look import FULL
+from talkcli.engine.face.rig_maps import rig_maps
 from talkcli.engine.face.rigs import check_wears, load_rig
 from talkcli.engine.face.uv_maps import UVReader, read_maps, uv_reader
 from talkcli.engine.methods.method import Talker, Track
@@ -38,7 +39,6 @@ from talkcli.engine.methods.textalker.maps import (
     denormalised_offsets,
     ratio_of,
 )
-from talkcli.engine.methods.textalker.own_maps import OwnMaps, fold_maps, shape_maps
 from talkcli.engine.methods.textalker.regressor import Regressor
 from talkcli.engine.motion import Coefficients, Face, Folds, Motion, Shapes, Textures
 from talkcli.engine.scans import TEXTALK4D_UNIT
@@ -93,8 +93,6 @@ class TexTalkerConfig:
     """Named shapes of a rig that the talker moves; without them it moves vertices."""
     rig: str = DEFAULT_RIG
     """Of the faces that it learnt from, where it moves named shapes."""
-    own_folds: int = 0
-    """Folds of the maps that it keeps and draws its rig with (`own_maps`); 0: it draws as the rig's atlas."""
     regressor: int = 0
     """Width of what reads weights of the rig's shapes and folds straight from latents; 0: maps are painted,
     and weights solved for."""
@@ -110,8 +108,7 @@ class TexTalkerConfig:
     """Whether it learns as its authors' code taught it, and not as the starter is taught (`stages`)."""
 
     def __post_init__(self) -> None:
-        check_limits(self, reach=(0, 1000), contrast=(0.01, 100), own_folds=(0, 1000))
-        check_limits(self, regressor=(0, 65_536))
+        check_limits(self, reach=(0, 1000), contrast=(0.01, 100), regressor=(0, 65_536))
 
 
 def as_published(config: TexTalkerConfig) -> TexTalkerConfig:
@@ -166,10 +163,6 @@ class TexTalker(Talker):
         widths = (config.denoiser.motion, config.denoiser.texture)
         for name, maps, parts in zip(AXES, (config.motion, config.texture), widths, strict=True):
             self.register_buffer(name, torch.zeros(maps.dims, parts) if parts < maps.dims else None)
-        self.own_maps: OwnMaps | None = None
-        if config.own_folds:
-            sizes = (config.motion.size, config.own_folds, config.texture.size)
-            self.own_maps = OwnMaps(len(config.rig_shapes), *sizes)
         self.weights_of: Regressor | None = None
         self.folds_of: Regressor | None = None
         """Straight from latents of motion and of skin."""
@@ -317,7 +310,7 @@ class TexTalker(Talker):
         offsets = denormalised_offsets(motion_maps, self.low, self.high)
         if reader is None:
             config = self.config
-            maps = shape_maps(self.own_maps, config.rig, config.motion.size, config.rig_shapes)
+            maps = rig_maps(load_rig(config.rig), config.motion.size, config.rig_shapes)
             return maps.weights(offsets.cpu())
         return read_maps(offsets, reader).flatten(1)
 
@@ -329,7 +322,9 @@ class TexTalker(Talker):
         logs = ratio_of(maps).log() / self.config.contrast
         if not self.config.rig_shapes:
             return logs
-        return folds_of(logs.cpu(), fold_maps(self.own_maps, self.config.rig, logs.shape[-1])).weights
+        return folds_of(
+            logs.cpu(), skin_ratios(acting_skin(load_rig(self.config.rig)), logs.shape[-1])
+        ).weights
 
     def _named(self, weights: Float[Tensor, "frames shapes"]) -> Coefficients:
         expression = load_rig(self.config.rig).spread(weights, self.config.rig_shapes)
