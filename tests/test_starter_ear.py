@@ -17,16 +17,20 @@ from talkcli.engine.assets import STARTER_EARS, asset
 from talkcli.engine.audio.company import babble, in_company, music, nobody_near, on_telephone
 from talkcli.engine.audio.ear import CERTAIN, TICKS, resting
 from talkcli.engine.audio.ears import phone_ear
+from talkcli.engine.audio.pauses import rests
 from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig, in_bytes
 from talkcli.engine.audio.whisper import WhisperBlocks, WhisperConfig, whisper_places, whisper_spectra
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.config import from_values
 from talkcli.engine.errors import Untrusted
+from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.files import load_tensors, save_tensors
+from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.plan import plan_for, save_trained
+from talkcli.engine.motion import Coefficients
 from talkcli.engine.phones import PHONE_INDEX, PHONES, SILENCE, load_phones, phones_of, save_phones
-from talkcli.engine.speech import TICK, load_speech
+from talkcli.engine.speech import SAMPLE_RATE, TICK, Speech, load_speech
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.hearing import NOWHERE, SOUND_TICKS, hearing_lessons, sound_example
 
@@ -156,6 +160,25 @@ def test_a_pause_that_is_sure_for_a_while_lasts_while_silence_is_heard_at_all() 
     assert [bool(torch.equal(row, silent)) for row in paused] == expected
     untouched = ~torch.tensor(expected)
     assert torch.equal(paused[untouched], logits[untouched])
+
+
+def test_a_face_comes_to_rest_inside_a_pause_and_window_by_window_as_in_one() -> None:
+    silence = torch.tensor([1.0] * 6 + [0.3] * 3 + [1.0] * 3 + [0.5] + [1.0] * 12 + [0.9])
+    frames, fps = len(silence), 30
+    rest = rests(lambda start, stop: silence[start:stop], frames, fps)
+    speaking = (silence < 0.95).nonzero()[:, 0].tolist()
+    nearest = [min(abs(frame - other) for other in speaking) / fps for frame in range(frames)]
+    expected = [min(max((seconds - 0.03) / 0.1, 0.0), 1.0) for seconds in nearest]
+    assert rest(0, frames).tolist() == pytest.approx(expected, abs=1e-6)
+    assert rest(0, 1).item() == 1 and rest(10, 11).item() < 0.5
+    parts = [rest(start, min(start + 4, frames)) for start in range(0, frames, 4)]
+    assert torch.equal(torch.cat(parts), rest(0, frames))
+
+
+@pytest.mark.parametrize("name", ["textalker", "memorytalker"])
+def test_where_nothing_is_to_be_heard_the_starters_faces_are_at_rest(name: str) -> None:
+    motion = open_talker(name).animate(Speech(torch.zeros(3 * SAMPLE_RATE)), talking_head())
+    assert isinstance(motion.face, Coefficients) and not motion.face.expression.any()
 
 
 def test_only_the_head_learns_and_it_does(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig
 from talkcli.engine.audio.wav2vec import HubertConfig, Wav2Vec2Config, Wav2VecEar, WavlmConfig, wav2vec_config
 from talkcli.engine.audio.whisper import WhisperConfig, WhisperEar, whisper_config
 from talkcli.engine.errors import BadUsage
+from talkcli.engine.phones import SILENCE
 
 PhoneEarConfig = StarterEarConfig | LogMelEncoderConfig
 """Of an ear that hears phones."""
@@ -47,6 +48,12 @@ class Ears(Ear):
     @property
     def hear_phones_alone(self) -> bool:
         return len(self.ears) == 1 and self.ears[0].hears_phones
+
+    def silence(self, rows: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
+        """Its probability, by the first ear that hears phones; 0 where none does."""
+        parts = zip(self.ears, rows.split([ear.width for ear in self.ears], dim=1), strict=True)
+        phones = next((part for ear, part in parts if ear.hears_phones), None)
+        return rows.new_zeros(len(rows)) if phones is None else phones.softmax(1)[:, SILENCE]
 
     def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
         parts = [ear.listened(waveform, frames, fps) for ear in self.ears]

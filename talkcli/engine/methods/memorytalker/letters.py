@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from talkcli.engine.audio.ears import EarConfig, Ears
+from talkcli.engine.audio.pauses import PerFrame
 from talkcli.engine.audio.pretrained import Pretrained
 from talkcli.engine.audio.wav2vec import HubertConfig, long_enough, normalised, time_mask, wav2vec_body
 from talkcli.engine.layers.attention import padding_mask
@@ -89,6 +90,10 @@ class HubertLetters(Pretrained):
 
         return letters
 
+    def silence(self, letters: ReadLetters) -> PerFrame:
+        """It knows of none."""
+        return lambda start, stop: torch.zeros(stop - start)
+
     def taught(self) -> Iterable[nn.Parameter]:
         """All but the convolutions."""
         yield self.hubert.masked_spec_embed
@@ -132,6 +137,12 @@ class EarLetters(nn.Module):
             return self.head(features(start, stop))[None], torch.tensor([stop - start], device=device)
 
         return letters
+
+    def silence(self, letters: ReadLetters) -> PerFrame:
+        """Its probability, where letters are phones; 0 where they are not."""
+        if not self.ears.hear_phones_alone:
+            return lambda start, stop: torch.zeros(stop - start)
+        return lambda start, stop: self.ears.silence(letters(start, stop)[0][0])
 
     def taught(self) -> Iterable[nn.Parameter]:
         return self.head.parameters()

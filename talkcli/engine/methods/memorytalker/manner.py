@@ -89,7 +89,7 @@ def observe(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) -> tup
     for index in indices:
         motion, speech = target(talker, clips.motion(index)), clips.speech(index)
         frames = min(len(motion), speech.frames(fps, talker.config.counted))
-        text, last = talker.spoken_text(speech, frames), min(frames, left)
+        text, last = talker.spoken_text(talker.encoder.listened(speech, frames), frames), min(frames, left)
         for start in range(0, last, longest):
             stop = min(start + longest, last)
             observations.append((text(start, stop), motion[start:stop].to(talker.output.weight.device)))

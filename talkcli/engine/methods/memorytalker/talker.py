@@ -13,9 +13,11 @@ from fractions import Fraction
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.ears import EarConfig, PhoneEarConfig
+from talkcli.engine.audio.pauses import PerFrame, rests
 from talkcli.engine.audio.wav2vec import HubertConfig, normalised
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
@@ -25,7 +27,7 @@ from talkcli.engine.generation.windows import blend
 from talkcli.engine.layers.attention import alignment_mask, padding_mask
 from talkcli.engine.layers.positions import periodic
 from talkcli.engine.layers.resampling import fitted, resampled, spliced
-from talkcli.engine.methods.memorytalker.letters import reader
+from talkcli.engine.methods.memorytalker.letters import ReadLetters, reader
 from talkcli.engine.methods.memorytalker.memory import Memory
 from talkcli.engine.methods.memorytalker.style import Style
 from talkcli.engine.methods.method import Talker
@@ -233,17 +235,18 @@ class MemoryTalker(Talker):
         seed: int = 0,
         progress: Callable[[float], None] = lambda share: None,
     ) -> Motion:
-        """Speech of any length in overlapping windows that begin with a period; nothing here is random."""
+        """Speech of any length in overlapping windows that begin with a period; nothing here is random. In
+        pauses that an ear hears for certain the face comes to rest."""
         self._check(avatar)
         frames = speech.frames(self.config.fps, self.config.counted)
-        text, gain = self.spoken_text(speech, frames), self._gain(speech, avatar)
-        track = self._spoken(text, frames, gain, progress)
+        letters, gain = self.encoder.listened(speech, frames), self._gain(speech, avatar)
+        rest = rests(self.encoder.silence(letters), frames, self.config.fps)
+        track = self._spoken(self.spoken_text(letters, frames), rest, frames, gain, progress)
         return Motion(Fraction(self.config.fps), self._face(track), provenance=self.signed(avatar, seed))
 
-    def spoken_text(self, speech: Speech, frames: int) -> Callable[[int, int], SpokenText]:
+    def spoken_text(self, letters: ReadLetters, frames: int) -> Callable[[int, int], SpokenText]:
         """What is said in frames [start, stop); where the encoder hears on, each with its neighbours."""
         reach, device = self.config.reach, self.output.weight.device
-        letters = self.encoder.listened(speech, frames)
 
         def window(start: int, stop: int) -> SpokenText:
             low, high = max(0, start - reach), min(frames, stop + reach)
@@ -262,18 +265,21 @@ class MemoryTalker(Talker):
     def _spoken(
         self,
         text: Callable[[int, int], SpokenText],
+        rest: PerFrame,
         frames: int,
         gain: Float[Tensor, " slots"],
         progress: Callable[[float], None],
     ) -> Float[Tensor, "frames numbers"]:
-        """What becomes a face, in overlapping windows that begin with a period."""
+        """What becomes a face, in overlapping windows that begin with a period: components of the rig's
+        motion, or numbers for the output layer's columns and for its bias."""
         config, device = self.config, self.output.weight.device
 
         def window(start: int, stop: int) -> Tensor:
             count = torch.tensor([stop - start], device=device)
             features = self.speak(text(start, stop), count, gain.to(device)[None])
             progress(stop / frames)
-            return (self.output(features) if config.rig_shapes else features).cpu()
+            numbers = self.output(features) if config.rig_shapes else F.pad(features, (0, 1), value=1.0)
+            return numbers.cpu() * (1 - rest(start, stop))[:, None]
 
         return blend(window, frames, config.window * config.period, 2 * config.period)[0]
 
@@ -302,8 +308,7 @@ class MemoryTalker(Talker):
         """Weights of the rig's shapes by name, or of the output layer's own columns."""
         if not self.config.rig_shapes:
             basis = torch.cat([self.output.weight.T, self.output.bias[None]]).unflatten(1, (-1, 3))
-            ones = torch.ones(len(spoken), 1)
-            return Shapes(torch.cat([spoken, ones], dim=1), basis.detach().cpu().clone())
+            return Shapes(spoken, basis.detach().cpu().clone())
         weights = spoken @ self.mixing.cpu()
         expression = load_rig(self.config.rig).spread(weights, self.config.rig_shapes)
         return Coefficients(expression, torch.zeros(len(spoken), 3), self.config.rig)

@@ -58,6 +58,10 @@ class HubertHearing(Pretrained):
         features = self(F.pad(waveform, (0, padding))[None], ticks)[0]
         return lambda start, stop: features[start:stop]
 
+    def silence(self, features: Float[Tensor, "n hidden"]) -> Float[Tensor, " n"]:
+        """It knows of none."""
+        return features.new_zeros(len(features))
+
     def taught(self) -> list[nn.Parameter]:
         """What the paper's code trains: the positional convolution, its norm and the mask's embedding."""
         parts = [self.encoder.get_submodule("pos_conv_embed"), self.encoder.get_submodule("layer_norm")]
@@ -114,6 +118,11 @@ class EarHearing(nn.Module):
             return beside_neighbours(listened(low, high), start - low, min(stop, frames) - low, self.reach)
 
         return among
+
+    def silence(self, features: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
+        """Its probability in each frame."""
+        own = self.reach * self.ears.width
+        return self.ears.silence(features[:, own : own + self.ears.width])
 
     def taught(self) -> list[nn.Parameter]:
         return []

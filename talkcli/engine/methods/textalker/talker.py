@@ -17,6 +17,7 @@ from torch import Tensor
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.ear import Listened
 from talkcli.engine.audio.ears import EarConfig
+from talkcli.engine.audio.pauses import rests
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
@@ -124,6 +125,14 @@ class Part(NamedTuple):
     skin: Float[Tensor, "frames folds"] | Float[Tensor, "frames 3 rows columns"] | None
     """How far the rig's wrinkles are on, or logarithms of texture ratios."""
 
+    def at_rest(self, share: Float[Tensor, " frames"]) -> Part:
+        """Nearer to the face at rest by this share."""
+        face, skin = (
+            None if part is None else part * (1 - share.view(-1, *[1] * (part.ndim - 1))) for part in self
+        )
+        assert face is not None
+        return Part(face, skin)
+
 
 class TexTalker(Talker):
     """Speech to 30 frames a second of motion and skin, by diffusion over latents.
@@ -200,13 +209,18 @@ class TexTalker(Talker):
 
     @torch.no_grad()
     def windows(self, speech: Speech, avatar: Avatar, *, seed: int = 0) -> Iterator[Part]:
-        """The motion as it is made: three seconds at a time, the same numbers as all at once."""
+        """The motion as it is made: three seconds at a time, the same numbers as all at once. In pauses that
+        an ear hears for certain the face comes to rest."""
         reader, pivots, frames = self._reader(avatar), self._pivots(avatar), self._frames(speech)
         features = self.hearing.listened(
             speech.waveform.to(self.low.device), frames, self.config.denoiser.window
         )
+        rest = rests(lambda start, stop: self.hearing.silence(features(start, stop)), frames, FPS)
+        done = 0
         for motion, texture in self.drawn(features, frames, pivots, seed):
-            yield self.shown(motion, texture, reader)
+            stop = done + len(motion)
+            yield self.shown(motion, texture, reader).at_rest(rest(done, stop))
+            done = stop
 
     def drawn(
         self,
