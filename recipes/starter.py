@@ -31,7 +31,7 @@ from talkcli.engine.phones import PHONE_INDEX, SILENCE
 LICENCE = f"{OURS_ON_FACEKIT}; its ear: {STARTER_EARS_LICENCE}"
 """See assets/SOURCES.md."""
 LIPS = [PHONE_INDEX[phone] for phone in "PBM"]
-SILENCE_LEANS, LIP_LEANS = (-0.5, 0.0, 0.5), (0.25, 0.5)
+SILENCE_LEANS, LIP_LEANS = (-0.5, 0.0, 0.5, 1.0, 1.5), (0.25, 0.5, 0.75, 1.0)
 """Beside a lean of the lips of 0."""
 WANTED = ("closure", "stillness", "correlation")
 CLIPS = 40
