@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from talkcli.engine.audio.pauses import rests
 from talkcli.engine.clips import ClipSet, clips_of_one
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
@@ -27,8 +29,15 @@ PRIOR = 0.1
 FIT_STEPS = 20
 """Iterations of L-BFGS (Liu and Nocedal 1989)."""
 
-Observation = tuple[SpokenText, Float[Tensor, "frames dims"]]
-"""What is said in one window of a clip, and how the person moved."""
+
+class Observation(NamedTuple):
+    """One window of a clip."""
+
+    text: SpokenText
+    rest: Float[Tensor, " frames"]
+    """How far the talker's face is at rest."""
+    motion: Float[Tensor, "frames dims"]
+    """How the person moved."""
 
 
 def capture_folder(talker: MemoryTalker, folder: Path, avatar: Avatar) -> Avatar:
@@ -75,9 +84,10 @@ def misfit(
 ) -> Float[Tensor, ""]:
     """Sum of squared errors over every number of every frame."""
     errors = []
-    for text, motion in observations:
+    for text, rest, motion in observations:
         frames = torch.tensor([len(motion)], device=motion.device)
-        errors.append((talker.output(talker.speak(text, frames, gain[None]))[0] - motion).square().sum())
+        spoken = talker.output(talker.speak(text, frames, gain[None]))[0] * (1 - rest)[:, None]
+        errors.append((spoken - motion).square().sum())
     return torch.stack(errors).sum()
 
 
@@ -89,12 +99,16 @@ def observe(talker: MemoryTalker, clips: ClipSet, indices: Sequence[int]) -> tup
     for index in indices:
         motion, speech = target(talker, clips.motion(index)), clips.speech(index)
         frames = min(len(motion), speech.frames(fps, talker.config.counted))
-        text, last = talker.spoken_text(talker.encoder.listened(speech, frames), frames), min(frames, left)
+        letters, last = talker.encoder.listened(speech, frames), min(frames, left)
+        text, rest = talker.spoken_text(letters, frames), rests(talker.encoder.silence(letters), frames, fps)
         for start in range(0, last, longest):
             stop = min(start + longest, last)
-            observations.append((text(start, stop), motion[start:stop].to(talker.output.weight.device)))
+            numbers = (
+                part.to(talker.output.weight.device) for part in (rest(start, stop), motion[start:stop])
+            )
+            observations.append(Observation(text(start, stop), *numbers))
         left -= last
-    seconds = sum(len(motion) for _, motion in observations) / fps
+    seconds = sum(len(observation.motion) for observation in observations) / fps
     if seconds < _SHORTEST:
         raise BadInput(
             f"There are {seconds:.2g} s of motion in {clips.folder}.",
