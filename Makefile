@@ -37,7 +37,7 @@ types: $(VENV)/installed-dev
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 
 tests: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q --numprocesses $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q --numprocesses $(JOBS) --dist worksteal
 
 slow: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest -q -m "slow or gpu"
