@@ -15,7 +15,7 @@ from rig_clips import studio_clips
 
 from talkcli.engine.assets import STARTER_EARS, asset
 from talkcli.engine.audio.company import babble, in_company, music, nobody_near, on_telephone
-from talkcli.engine.audio.ear import CERTAIN, TICKS, resting
+from talkcli.engine.audio.ear import CERTAIN, TICKS, silenced_pauses
 from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.audio.pauses import rests
 from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig, in_bytes
@@ -153,7 +153,7 @@ def test_a_pause_that_is_sure_for_a_while_lasts_while_silence_is_heard_at_all() 
     logits = torch.full((len(heard), len(PHONES)), -20.0)
     logits[:, PHONE_INDEX["AA"]] = 0
     logits[:, SILENCE] = torch.logit(torch.tensor(heard))
-    paused = resting(logits)
+    paused = silenced_pauses(logits)
     silent = torch.zeros(len(PHONES))
     silent[SILENCE] = CERTAIN
     expected = [1 <= tick <= 8 or tick >= 16 for tick in range(len(heard))]

@@ -108,7 +108,7 @@ class PiecewiseEar(Ear):
         return between
 
 
-def resting(logits: Float[Tensor, "ticks phones"]) -> Float[Tensor, "ticks phones"]:
+def silenced_pauses(logits: Float[Tensor, "ticks phones"]) -> Float[Tensor, "ticks phones"]:
     """The same phones, but silence throughout each pause: no breath moves lips, no sound that fades."""
     silence = logits.detach().softmax(1)[:, SILENCE].cpu().numpy()
     paused = np.zeros(len(silence), dtype=bool)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-PerFrame = Callable[[int, int], Float[Tensor, " n"]]
+FrameValues = Callable[[int, int], Float[Tensor, " n"]]
 """Numbers of frames [start, stop)."""
 _CERTAIN = 0.95
 """Probability of silence in a pause."""
@@ -19,7 +19,7 @@ _LATE, _EASE = 0.03, 0.1
 """Seconds that a face goes on into a pause and begins before its end, and seconds of its way to rest."""
 
 
-def rests(silence: PerFrame, frames: int, fps: Fraction | float) -> PerFrame:
+def rests(silence: FrameValues, frames: int, fps: Fraction | float) -> FrameValues:
     """How far a face is at rest: 0 where something may be said, 1 inside a pause, window by window as in one.
 
     `silence`: its probability, of any frames of a recording of `frames`. Before it and after it all is quiet.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from talkcli.engine.audio.ear import Listened, PiecewiseEar, resting, sure_of_silence
+from talkcli.engine.audio.ear import Listened, PiecewiseEar, silenced_pauses, sure_of_silence
 from talkcli.engine.audio.logmel_encoder import DilatedBlock
 from talkcli.engine.audio.whisper import WhisperBlocks, WhisperConfig
 from talkcli.engine.config import check_limits
@@ -79,7 +79,7 @@ class StarterEar(PiecewiseEar):
         return self.leave(x.transpose(1, 2))
 
     def ticks(self, sound: Float[Tensor, " samples"]) -> Float[Tensor, "ticks phones"]:
-        return resting(self.phones(sound[None])[0])
+        return silenced_pauses(self.phones(sound[None])[0])
 
     def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
         return sure_of_silence(super().listened(waveform, frames, fps), waveform, frames)

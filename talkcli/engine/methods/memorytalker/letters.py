@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from talkcli.engine.audio.ears import EarConfig, Ears
-from talkcli.engine.audio.pauses import PerFrame
+from talkcli.engine.audio.pauses import FrameValues
 from talkcli.engine.audio.pretrained import Pretrained
 from talkcli.engine.audio.wav2vec import HubertConfig, long_enough, normalised, time_mask, wav2vec_body
 from talkcli.engine.layers.attention import padding_mask
@@ -90,7 +90,7 @@ class HubertLetters(Pretrained):
 
         return letters
 
-    def silence(self, letters: ReadLetters) -> PerFrame:
+    def silence(self, letters: ReadLetters) -> FrameValues:
         """It knows of none."""
         return lambda start, stop: torch.zeros(stop - start)
 
@@ -138,7 +138,7 @@ class EarLetters(nn.Module):
 
         return letters
 
-    def silence(self, letters: ReadLetters) -> PerFrame:
+    def silence(self, letters: ReadLetters) -> FrameValues:
         """Its probability, where letters are phones; 0 where they are not."""
         if not self.ears.hear_phones_alone:
             return lambda start, stop: torch.zeros(stop - start)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.ears import EarConfig, PhoneEarConfig
-from talkcli.engine.audio.pauses import PerFrame, rests
+from talkcli.engine.audio.pauses import FrameValues, rests
 from talkcli.engine.audio.wav2vec import HubertConfig, normalised
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
@@ -265,7 +265,7 @@ class MemoryTalker(Talker):
     def _spoken(
         self,
         text: Callable[[int, int], SpokenText],
-        rest: PerFrame,
+        rest: FrameValues,
         frames: int,
         gain: Float[Tensor, " slots"],
         progress: Callable[[float], None],
