@@ -17,16 +17,17 @@ from fractions import Fraction
 import numpy as np
 import torch
 from PIL import Image
+from trimesh.registration import procrustes
 
 from talkcli.engine.capture.captured_person import captured_person
 from talkcli.engine.capture.detector import MediaPipe, Photo
 from talkcli.engine.capture.normal_equations import rotation_of
-from talkcli.engine.capture.similarity import aligned_shape
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
+from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.avatars import sample_avatar
 
 PEOPLE, FIRST_SEED, SIZE = 20, 5000, 768
@@ -62,6 +63,11 @@ def photograph(avatar: Avatar, chance: np.random.Generator) -> Photo:
     return np.asarray(Image.open(file).convert("RGB"))
 
 
+def apart(points: Array, onto: Array) -> Array:
+    """Metres of each point from its place, when all are laid onto it by turn, shift and scale."""
+    return np.linalg.norm(procrustes(points, onto, reflection=False)[1] - onto, axis=1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -79,15 +85,15 @@ def main() -> None:
         seconds = time.process_time() - start
         truths.append(avatar.neutral.double().numpy()[skin])
         faces.append(person.neutral.double().numpy()[skin])
-        away = np.linalg.norm(aligned_shape(faces[-1], truths[-1]) - truths[-1], axis=1).mean() * 1000
+        away = apart(faces[-1], truths[-1]).mean() * 1000
         left, moved = 100 * person.residual, person.corrected_mm
         rows.append((left, away, moved, seconds))
         print(
             f"person-{seed}: {left:.2f} %, {away:.2f} mm, corrected {moved:.2f} mm, {seconds:.1f} s",
             flush=True,
         )
-    apart = [[np.linalg.norm(aligned_shape(face, other) - other) for other in truths] for face in faces]
-    own = int((np.argmin(apart, 1) == np.arange(count)).sum())
+    distances = [[float((apart(face, other) ** 2).sum()) for other in truths] for face in faces]
+    own = int((np.argmin(distances, 1) == np.arange(count)).sum())
     left, away, moved, seconds = np.median(rows, 0)
     print(
         f"median: landmarks {left:.2f} %, face {away:.2f} mm, corrected {moved:.2f} mm, {seconds:.1f} CPU s"

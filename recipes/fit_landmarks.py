@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
+from trimesh.registration import procrustes
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture.detector import Detector, MediaPipe, Photo
@@ -32,7 +33,6 @@ from talkcli.engine.capture.landmark_sets import (
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import errors, rotation_of
 from talkcli.engine.capture.sight import sight_of
-from talkcli.engine.capture.similarity import aligned_shape
 from talkcli.engine.capture.view import view_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel, load_face_model
@@ -170,7 +170,8 @@ def left_by(rows: Array, people: list[Avatar], detector: Detector) -> dict[str, 
                 fit, marks = fitted_person(model, sight)
                 squares.append((errors(marks, fit, sight)[0] ** 2).sum(-1))
                 face = settled_face(model, fit.identity).double().numpy()[skin]
-                shapes.append(np.linalg.norm(aligned_shape(face, truth) - truth, axis=1).mean() * 1000)
+                laid = procrustes(face, truth, reflection=False)[1]
+                shapes.append(np.linalg.norm(laid - truth, axis=1).mean() * 1000)
     left = np.array(squares)
     named = {name: 100 * float(np.sqrt(left[:, list(k)].mean())) for name, k in REGIONS.items()}
     return {**named, "mm": float(np.median(shapes))}

@@ -18,8 +18,10 @@ from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Photo
 from talkcli.engine.capture.normal_equations import seen_at
 from talkcli.engine.capture.view import read_at, view_of
+from talkcli.engine.compiled import fast
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.rendering.shading import bounced, toned
 from talkcli.engine.rendering.surface import DrawnSurface
 from talkcli.engine.rendering.textures import linear, srgb_of
 from talkcli.engine.studio.arrays import Array, Index
@@ -214,19 +216,20 @@ def shelter_of(surface: DrawnSurface, maps: Atlas) -> Texels:
     return (surface.occlusion[maps.corners] * maps.shares).sum(1).astype(np.float32)
 
 
-def _filmed(light: Texels) -> Texels:
-    x = 0.8 * light
-    return np.minimum(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 1)
-
-
 def shown_by_even_room(albedo: Texels, shelter: Texels) -> Texels:
-    """Display light [n, 3] of albedo in the even room, as `shading.shade_body` draws it without shine."""
-    a, b, c = 2.0404 * albedo - 0.3324, -4.7951 * albedo + 0.6417, 2.7552 * albedo + 0.6903
-    s = shelter[:, None]
-    colour = albedo * np.maximum(s, ((s * a + b) * s + c) * s)
-    bright = colour @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    keep = (0.35 * _filmed(bright) / (bright + 1e-6))[:, None]
-    return np.minimum(0.65 * _filmed(colour) + keep * colour, 1)
+    """Display light [n, 3] of albedo in the even room: what the renderer makes of it without shine."""
+    out = np.empty((len(albedo), 3), np.float32)
+    _show(np.ascontiguousarray(albedo, np.float32), np.ascontiguousarray(shelter, np.float32), out)
+    return out
+
+
+@fast
+def _show(albedo, shelter, out):
+    """Fill out [n, 3]."""
+    for i in range(len(albedo)):
+        red, green, blue, s = albedo[i, 0], albedo[i, 1], albedo[i, 2], shelter[i]
+        colour = toned((red * bounced(s, red), green * bounced(s, green), blue * bounced(s, blue)))
+        out[i, 0], out[i, 1], out[i, 2] = colour[0], colour[1], colour[2]
 
 
 def printed_albedo(shown: Texels, shelter: Texels) -> Texels:

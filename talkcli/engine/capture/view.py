@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 from talkcli.engine.capture.normal_equations import seen_at
 from talkcli.engine.rendering.rasterize import BOTH, LANES, ONE, band, project, rasterize, sheet
@@ -63,10 +64,7 @@ def _cross(a: Array, b: Array) -> Array:
 def read_at(image: NDArray[np.floating], spots: Array) -> NDArray[np.float32]:
     """An image [h, w, ...] at [n, 2] column and row, bilinear; the middle of the first pixel is 0.5, 0.5."""
     height, width = image.shape[:2]
-    x, y = (np.clip(v - 0.5, 0, most - 1.001) for v, most in zip(spots.T, (width, height), strict=True))
-    i, j = x.astype(np.int64), y.astype(np.int64)
-    shape = (len(i),) + (1,) * (image.ndim - 2)
-    fx, fy = (x - i).reshape(shape), (y - j).reshape(shape)
-    top = image[j, i] * (1 - fx) + image[j, i + 1] * fx
-    low = image[j + 1, i] * (1 - fx) + image[j + 1, i + 1] * fx
-    return (top * (1 - fy) + low * fy).astype(np.float32)
+    planes = image.reshape(height, width, -1)
+    at = [spots[:, 1] - 0.5, spots[:, 0] - 0.5]
+    values = [map_coordinates(planes[..., k], at, order=1, mode="nearest") for k in range(planes.shape[2])]
+    return np.stack(values, -1).reshape(len(spots), *image.shape[2:]).astype(np.float32)

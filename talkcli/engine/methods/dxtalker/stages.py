@@ -51,6 +51,8 @@ _READ_FROM = 20_000
 """Frames in which they are sought."""
 _STEPS = 100 * 90
 """The paper's hundred epochs of 11,506 clips, 128 a step."""
+_SMALL_BATCH = 16
+"""Of a network narrower than the paper's, which is to learn on two CPU cores."""
 
 
 class MoodExample(TensorStruct):
@@ -178,7 +180,8 @@ def flow(
     if config.emotion and not emotion2vec and isinstance(config.affect, Emotion2vecConfig):
         notes.append(UNTAUGHT_EMOTION2VEC)
     update = Update[DxTalker, FlowExample](weights, losses, lr=1e-4, weight_decay=0.01)
-    return Stage((update,), begin, steps=_STEPS, batch=128, schedule=ONE_CYCLE, notes=tuple(notes))
+    batch = 128 if config.features >= DxTalkerConfig().features else _SMALL_BATCH
+    return Stage((update,), begin, steps=_STEPS, batch=batch, schedule=ONE_CYCLE, notes=tuple(notes))
 
 
 def flow_losses(
