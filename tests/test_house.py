@@ -32,7 +32,7 @@ FLOORS = [
     {"files", "compiled", "pickles"},
     {"speech", "motion", "phones", "pictures", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},
-    {"gate"},
+    {"gate", "hub"},
     {"clips", "scans"},
     {"training", "rendering", "metrics", "editing"},
     {"studio", "corpora"},

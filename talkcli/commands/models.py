@@ -1,9 +1,9 @@
-"""talk models: the installed checkpoints, and other people's made ours."""
+"""talk models: the installed checkpoints, other people's made ours, and pretrained ears fetched."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,13 +11,17 @@ from talkcli import console, options
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.methods import METHODS
 
-ACTIONS = ("list", "import")
+ACTIONS = ("list", "import", "fetch")
 
 
 def run(
-    action: Annotated[str, typer.Argument(help="list or import.")] = "list",
+    action: Annotated[str, typer.Argument(help="list, import or fetch.")] = "list",
     method: Annotated[
-        str | None, typer.Argument(help=f"What is imported: {', '.join([*METHODS, 'flame'])}.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help=f"What is imported: {', '.join([*METHODS, 'flame'])}; or fetched: whisper-base ...",
+        ),
     ] = None,
     weights: Annotated[
         list[str] | None,
@@ -27,7 +31,7 @@ def run(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """List installed checkpoints, or import a published one.
+    """List, import and fetch checkpoints.
 
     Published checkpoints are pickles: only their tensors are read, no code in them runs. The result is a
     .ckpt for --model everywhere; its licence stays that of its authors.
@@ -40,6 +44,12 @@ def run(
     mediapipe=mediapipe_landmark_embedding.npz say where its lips and points are. The edition is read from the
     names of file and folder (FLAME2020/generic_model.pkl): codes of one are not those of another.
 
+    `talk models fetch NAME` downloads an ear that somebody else taught from huggingface.co (HF_ENDPOINT,
+    HTTPS_PROXY; extra `hubert`) into this user's data folder; without NAME it says which are known. Size and
+    licence are shown first, a broken download goes on where it stopped, and what comes must have the SHA-256
+    that is pinned here; chinese-hubert-base is pinned by its revision alone, and must have the digest that
+    the hub tells. Of a pickle the tensors alone are read. Nothing is ever fetched unasked.
+
     \b
     Examples:
       talk models
@@ -47,6 +57,11 @@ def run(
     """
     if pick(action, ACTIONS, "action") == "list":
         _list(json)
+        return
+    if action == "fetch":
+        if weights or output is not None:
+            raise BadUsage("A fetched model goes where talk finds it.", "talk models fetch whisper-base")
+        _fetch(method, json)
         return
     given = options.named_files(weights, "files")
     if method is not None:
@@ -81,47 +96,33 @@ def _import_flame(given: dict[str | None, Path], output: Path | None, overwrite:
     console.answer_json(made) if json else console.answer(f"{made['rig']}: --avatar {made['rig']}")
 
 
-def _list(json: bool) -> None:
-    from talkcli.engine.assets import STARTER_EARS, assets_folder
-    from talkcli.engine.methods import UNTAUGHT, installed, load_method, train_hint
+def _fetch(name: str | None, json: bool) -> None:
+    from talkcli.engine.hub import HUB_MODELS, fetch_model, hub_model
 
-    rows = []
-    for name, path in installed().items():
-        method = load_method(name)
-        able = {"moves": sorted(method.moves), "styles_from": list(method.captures)}
-        rows.append({"model": name, **_told(path), **able})
-    untaught = [
-        {
-            "untaught": name,
-            "moves": sorted(load_method(name).moves),
-            "starter": f"none yet. {train_hint(name)}",
-        }
-        for name in UNTAUGHT
-    ]
-    path = assets_folder() / STARTER_EARS
-    ears = [{"ears": path.stem, **_told(path)}] if path.is_file() else []
-    if json:
-        console.answer_json({"models": rows, "untaught": untaught, "ears": ears})
+    if name is None:
+        rows = {model.name: {"what": str(model), "use": model.use} for model in HUB_MODELS.values()}
+        if json:
+            console.answer_json({"fetchable": rows})
+        for model in () if json else HUB_MODELS.values():
+            console.answer(f"{model}; for {model.use}")
         return
-    for number, row in enumerate([*rows, *untaught, *ears]):
+    model = hub_model(name)
+    with console.share_done(f"Fetching {name}") as progress:
+        folder = fetch_model(model, console.say, progress)
+    console.answer_json({"model": name, "folder": folder, **model.origin}) if json else console.answer(folder)
+
+
+def _list(json: bool) -> None:
+    from talkcli.engine.installation import models_here
+
+    here = models_here()
+    if json:
+        console.answer_json(here)
+        return
+    for number, row in enumerate(row for rows in here.values() for row in rows):
         if number:
             console.answer("")
         for name, value in row.items():
             console.answer(
                 f"{name.replace('_', ' '):>11}  {', '.join(value) if isinstance(value, list) else value}"
             )
-
-
-def _told(path: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself."""
-    from talkcli.engine.assets import sha256
-    from talkcli.engine.checkpoint import load_checkpoint
-
-    checkpoint = load_checkpoint(path)
-    provenance = checkpoint.provenance
-    return {
-        "megabytes": round(path.stat().st_size / 1e6, 1),
-        "licence": checkpoint.licence,
-        "trained_on": provenance.get("data", {}).get("source", provenance.get("source", "unknown")),
-        "sha256": sha256(path),
-    }

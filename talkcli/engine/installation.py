@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from talkcli.engine.assets import (
     DEFAULT_AVATAR,
@@ -192,3 +193,44 @@ def _licence(path: Path) -> str:
         except TalkError as error:
             return f"damaged ({error.message})"
     return FOREIGN_LICENCES.get(path.name) or FOREIGN_LICENCES.get(path.suffix, "Apache-2.0")
+
+
+def models_here() -> dict[str, list[dict[str, Any]]]:
+    """What `talk models` lists, by kind: starters, methods without one, ears that ship, and fetched ones."""
+    from talkcli.engine.hub import fetched_models
+    from talkcli.engine.methods import installed, load_method, train_hint
+
+    starters = []
+    for name, path in installed().items():
+        method = load_method(name)
+        able = {"moves": sorted(method.moves), "styles_from": list(method.captures)}
+        starters.append({"model": name, **_told_by(path), **able})
+    untaught = [
+        {
+            "untaught": name,
+            "moves": sorted(load_method(name).moves),
+            "starter": f"none yet. {train_hint(name)}",
+        }
+        for name in UNTAUGHT
+    ]
+    path = assets_folder() / STARTER_EARS
+    ears = [{"ears": path.stem, **_told_by(path)}] if path.is_file() else []
+    fetched = [
+        {"fetched": name, **model.origin, "folder": str(model.folder), "for": model.use}
+        for name, model in fetched_models().items()
+    ]
+    return {"models": starters, "untaught": untaught, "ears": ears, "fetched": fetched}
+
+
+def _told_by(path: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself."""
+    from talkcli.engine.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    provenance = checkpoint.provenance
+    return {
+        "megabytes": round(path.stat().st_size / 1e6, 1),
+        "licence": checkpoint.licence,
+        "trained_on": provenance.get("data", {}).get("source", provenance.get("source", "unknown")),
+        "sha256": sha256(path),
+    }
