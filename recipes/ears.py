@@ -25,8 +25,8 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -53,8 +53,7 @@ from talkcli.engine.training.hearing import hearing_lessons
 from talkcli.engine.training.run import train
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A piece of a model in CTranslate2's form, in a package of the registry."""
 
     package: str
@@ -65,8 +64,7 @@ class Part:
     """Of the piece in it."""
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(NamedTuple):
     parts: tuple[Part, ...]
     config: StarterEarConfig
     whole: bool
