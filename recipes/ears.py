@@ -1,18 +1,20 @@
-"""Make an ear that hears phones: python recipes/ears.py CLIPS EARS CHOOSING [--whisper base]
+"""Make an ear that hears phones: python recipes/ears.py CLIPS EARS CHOOSING [--encoder base]
 
 CLIPS are prepared with readers (recipes/studio.toml, recipes/people.py); EARS is the file to write,
-assets/ears.ckpt, or with --whisper base assets/ears_whisper_base.ckpt; CHOOSING are voices of people whom
-CLIPS' train split has not, with their phones (recipes/people.py).
+assets/ears.ckpt, with --encoder base assets/ears_whisper_base.ckpt, and with --encoder FOLDER, which holds a
+Whisper, HuBERT, WavLM or wav2vec 2.0 as transformers keeps them, FOLDER/phones.ckpt: there `talk animate
+--ears FOLDER` looks for it. CHOOSING are voices of people whom CLIPS' train split has not, with their phones
+(recipes/people.py).
 
 1. Takes the first blocks of Whisper's encoder, tiny.en or base, out of packages of the registry, pinned and
-   hashed: arrays, read by the code below; nothing in a package is imported or run.
+   hashed: arrays, read by the code below; nothing in a package is imported or run. Of a folder's all.
 2. Teaches the head (`training.hearing`) on CLIPS; goes on where it was stopped.
 3. Counts what it hears rightly on CHOOSING, beside the ear of memorytalker's checkpoint, and writes that into
-   the provenance. Of base the head alone is kept: its blocks come from the user's own folder.
+   the provenance. But for tiny.en the head alone is kept: its encoder comes from the user's own folder.
 
 The ear of tiny.en took sixteen minutes of one core. It learnt from 4,430 clips: recipes/studio.toml
 with the readers of Asterisk, LibriSpeech and speechocean762, --set speakers=120 --set takes=20
---set readings=120.
+--set readings=120; the head on base learnt in 400 steps from the same.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,8 +42,14 @@ from talkcli.engine.assets import STARTER_EARS_LICENCE, sha256
 from talkcli.engine.audio.alignment import phones_beside
 from talkcli.engine.audio.company import babble, before
 from talkcli.engine.audio.ear import TICKS
-from talkcli.engine.audio.ears import phone_ear
-from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig, in_bytes, without_matrices
+from talkcli.engine.audio.ears import ear_config, frozen_encoder, phone_ear
+from talkcli.engine.audio.starter_ear import (
+    PIECE_TICKS,
+    StarterEar,
+    StarterEarConfig,
+    in_bytes,
+    without_matrices,
+)
 from talkcli.engine.audio.whisper import WhisperBlocks, WhisperConfig
 from talkcli.engine.checkpoint import save_checkpoint
 from talkcli.engine.clips import ClipSet
@@ -70,10 +79,15 @@ class Model(NamedTuple):
     whole: bool
     """Whether the ear keeps the encoder too, and not the head alone."""
     licence: str
+    name: str
+    folder: Path | None = None
+    """Of the user's, in place of parts."""
 
     @property
     def source(self) -> str:
-        return ", ".join(f"{part.package}, SHA-256 {part.sha256}" for part in self.parts)
+        if self.folder is not None:
+            return f"{self.name}, SHA-256 {sha256(self.folder / 'model.safetensors')}"
+        return f"{', '.join(f'{part.package}, SHA-256 {part.sha256}' for part in self.parts)}: {self.name}"
 
 
 MODELS = {
@@ -88,6 +102,7 @@ MODELS = {
         StarterEarConfig(),
         whole=True,
         licence=STARTER_EARS_LICENCE,
+        name="Whisper tiny.en (OpenAI)",
     ),
     "base": Model(
         (
@@ -105,6 +120,7 @@ MODELS = {
         StarterEarConfig(WhisperConfig(512, 5, 8, 2048, ticks=300), inner=192),
         whole=False,
         licence="Apache-2.0 (head) and MIT (biases of the encoder of Whisper base, OpenAI)",
+        name="Whisper base (OpenAI)",
     ),
 }
 """By Whisper's names; converted by Systran (faster-whisper-tiny.en, faster-whisper-base)."""
@@ -190,12 +206,26 @@ def encoder_weights(variables: dict[str, NDArray[np.generic]], layers: int) -> d
     return weights
 
 
+def model_in(folder: Path) -> Model:
+    """All of the encoder in a folder of transformers' form."""
+    encoder = ear_config(folder)
+    if isinstance(encoder, WhisperConfig):
+        encoder = replace(encoder, ticks=PIECE_TICKS)
+    licence = f"Apache-2.0 (head) and that of {folder.name} (biases of the encoder)"
+    config = StarterEarConfig(encoder, inner=192)
+    return Model((), config, whole=False, licence=licence, name=folder.name, folder=folder)
+
+
 def untaught(model: Model) -> StarterEar:
     """Whisper's blocks under a head that knows nothing."""
     torch.manual_seed(SEED)
     ear = StarterEar(model.config)
-    blocks = WhisperBlocks(ear.config.encoder)
-    blocks.load_state_dict(encoder_weights(arrays(fetched(model)), ear.config.encoder.layers))
+    if model.folder is not None:
+        ear.encoder = frozen_encoder(model.folder, model.config.encoder)
+        return ear
+    assert isinstance(model.config.encoder, WhisperConfig)
+    blocks = WhisperBlocks(model.config.encoder)
+    blocks.load_state_dict(encoder_weights(arrays(fetched(model)), model.config.encoder.layers))
     ear.encoder = in_bytes(blocks)
     return ear
 
@@ -247,10 +277,11 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("ears", type=Path)
     parser.add_argument("choosing", type=Path)
-    parser.add_argument("--whisper", choices=MODELS, default="tiny.en")
+    parser.add_argument("--encoder", metavar="NAME|FOLDER", default="tiny.en", help=" or ".join(MODELS))
     parser.add_argument("--steps", type=int, default=1000)
     given = parser.parse_args()
-    clips, path, choosing, model = given.clips, given.ears, given.choosing, MODELS[given.whisper]
+    clips, path, choosing = given.clips, given.ears, given.choosing
+    model = MODELS.get(given.encoder) or model_in(Path(given.encoder))
     run, ear = path.with_suffix(".run"), untaught(model)
     run.mkdir(exist_ok=True)
     stages, lessons = {"hear": hearing_lessons(steps=given.steps)}, ClipSet(clips, "train")
@@ -266,7 +297,7 @@ def main() -> None:
     provenance = {
         "program": f"talk {__version__}",
         "licence": model.licence,
-        "source": f"{model.source}: Whisper {given.whisper} (OpenAI); the head: recipes/ears.py",
+        "source": f"{model.source}; the head: recipes/ears.py",
         "data": {"clips": len(lessons), "source": lessons.contents.source, **lessons.contents.made},
         "training": {"steps": given.steps, "seed": SEED},
         "scores": {f"people who choose: {name}": scores(counts) for name, counts in totals.items()},

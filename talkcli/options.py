@@ -175,6 +175,12 @@ Style = Annotated[
     list[str] | None,
     typer.Option("--style", metavar="[NAME=]FILE", help="Whose manner to take; skin=FILE: whose skin."),
 ]
+Ears = Annotated[
+    str | None,
+    typer.Option(
+        "--ears", metavar="FOLDER", help="Hear with the encoder in it, or the fetched one: whisper-base."
+    ),
+]
 Text = Annotated[
     str | None, typer.Option("--text", metavar="TEXT", help="What is said: a file, a folder, or the words.")
 ]

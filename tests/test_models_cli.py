@@ -39,8 +39,9 @@ def published(tmp_path: Path) -> tuple[Path, MemoryTalker]:
 
 def test_the_bundled_starters_are_listed_with_their_licence(talk) -> None:
     told = json.loads(talk("models", "--json").stdout)
-    starters, [ear] = told["models"], told["ears"]
-    assert "Whisper tiny.en, OpenAI" in ear["licence"] and len(ear["sha256"]) == 64
+    starters, ears = told["models"], told["ears"]
+    for ear, encoder in zip(ears, ("Whisper tiny.en", "Whisper base"), strict=True):
+        assert f"{encoder}, OpenAI" in ear["licence"] and len(ear["sha256"]) == 64
     assert {starter["model"] for starter in starters} == {"memorytalker", "textalker"}
     for starter in starters:
         assert starter["licence"].startswith("Apache-2.0") and "recordings of" in starter["trained_on"]

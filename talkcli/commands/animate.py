@@ -24,6 +24,7 @@ def run(
     style: options.Style = None,
     set_: options.Settings = None,
     channel: options.Channel = "mix",
+    ears: options.Ears = None,
     text: options.Text = None,
     phones: options.PhonesFile = None,
     emotion: options.Emotion = None,
@@ -79,6 +80,7 @@ def run(
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.captured import model_for, styled, unused_manner
+        from talkcli.engine.methods.other_ears import hear_with
         from talkcli.engine.methods.speaking import check_outputs, set_sampling, spoken_motion
         from talkcli.engine.rendering.write import Act, Shot, write_together
         from talkcli.engine.sound import called, seekable
@@ -88,6 +90,7 @@ def run(
         dials = Dials(strength, smooth, offset, 0.0 if no_life else life, head, gaze, blinks)
         person = load_avatar(face)
         talker = open_talker(model or model_for(person), device)
+        hear_with(talker, ears)
         set_sampling(talker, parse_settings(set_ or []))
     if text is not None or phones is not None:
         reader_of(talker)
@@ -108,21 +111,18 @@ def run(
     def animate(task: Task) -> dict[str, Any]:
         """One recording to its outputs, all of them or none."""
         name = called(task.audio)
-        with seekable(task.audio) as recording:
+        with seekable(task.audio) as sound:
             with console.step(f"Listening to {name}"):
-                speech = load_speech(recording, name, channel)
+                speech = load_speech(sound, name, channel)
                 told = tell(speech, task.audio)
-            heard = told.notes(name) if told else ()
-            notes = [*speech.notes, *heard, *late_moods(moods, speech.seconds)]
+            notes = [*speech.notes, *(told.notes(name) if told else ()), *late_moods(moods, speech.seconds)]
             for note in notes:
                 console.warn(note)
             with console.share_done(f"Animating {name}") as progress:
                 motion = speak(speech, told=told, progress=progress)
             task.outputs[0].parent.mkdir(parents=True, exist_ok=True)
             with console.writing(task.outputs):
-                write_together(
-                    Act(motion, person), task.outputs, shot, sound=recording, show=console.rendering
-                )
+                write_together(Act(motion, person), task.outputs, shot, sound=sound, show=console.rendering)
         length = {"frames": len(motion), "fps": str(motion.fps), "seconds": motion.seconds}
         origin = {"model": talker.method, "notes": [*warnings, *notes]}
         return {"audio": task.audio, "outputs": list(task.outputs), **length, **origin}

@@ -43,11 +43,10 @@ def run(
         Path | None, typer.Option("--config", help="Settings in TOML, such as a file of recipes/.")
     ] = None,
     set_: options.Settings = None,
+    ears: options.Ears = None,
     half: Annotated[bool, typer.Option("--half", help="Store large weights in half precision.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of each stage.")] = None,
-    print_config: Annotated[
-        bool, typer.Option("--print-config", help="Show what would run, as TOML or --json, and stop.")
-    ] = False,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Show what would run; stop.")] = False,
     list_settings: Annotated[
         str | None,
         typer.Option("--list-settings", metavar="MODEL", help="Show every name for --set, and stop."),
@@ -94,6 +93,7 @@ def run(
             size=size,
             stage=stage,
             start=start,
+            ears=ears,
             steps=steps,
             seed=seed,
             half=half,

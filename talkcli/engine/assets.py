@@ -17,6 +17,8 @@ DEFAULT_RIG = "facekit"
 
 STARTER_EARS = "ears.ckpt"
 """The taught ear that a starter begins with."""
+WHISPER_BASE_HEAD = "ears_whisper_base.ckpt"
+"""The head that was taught on Whisper base, which is the user's to fetch."""
 STARTER_EARS_LICENCE = "MIT (encoder of Whisper tiny.en, OpenAI) and Apache-2.0 (head)"
 
 FACEKIT_LICENCE = "MIT (ICT-FaceKit)"

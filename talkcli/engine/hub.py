@@ -17,7 +17,7 @@ from torch import Tensor
 
 from talkcli.engine.assets import data_folder, sha256
 from talkcli.engine.checkpoint import load_pickled
-from talkcli.engine.errors import MissingAsset, Untrusted, check_interruption, pick
+from talkcli.engine.errors import BadUsage, MissingAsset, Untrusted, check_interruption, pick
 from talkcli.engine.files import replacing
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
@@ -69,7 +69,7 @@ class HubModel:
 _MODELS = (
     HubModel(
         "whisper-base", "openai/whisper-base", "e37978b90ca9030d5170a5c07aadb050351a65bb", "Apache-2.0",
-        "talk train --set ears=whisper --set hubert=FOLDER",
+        "talk animate --ears whisper-base",
         (
             HubFile(CONFIG, 1983, "a153c53883a6799b6f056b4a8d1a515c9926d03994682ba88a7616618d7da0c1"),
             HubFile(SAFE, 290_403_936, "07cadb9f25677c8d50df603e66a98fbd842cce45047139baeb16e6219a1e807b"),
@@ -77,7 +77,7 @@ _MODELS = (
     ),
     HubModel(
         "whisper-small", "openai/whisper-small", "973afd24965f72e36ca33b3055d56a652f456b4d", "Apache-2.0",
-        "recipes/ears.py --whisper FOLDER",
+        "recipes/ears.py --encoder FOLDER",
         (
             HubFile(CONFIG, 1967, "e6a2b489da1b5aed65a8eb8d1e7466fa867ad5643a8bc138ba708bd56b2875c4"),
             HubFile(SAFE, 966_995_080, "1d7734884874f1a1513ed9aa760a4f8e97aaa02fd6d93a3a85d27b2ae9ca596b"),
@@ -125,6 +125,18 @@ HUB_MODELS: Mapping[str, HubModel] = {model.name: model for model in _MODELS}
 def hub_model(name: str) -> HubModel:
     """BadUsage for a name that is not in the table."""
     return HUB_MODELS[pick(name, HUB_MODELS, "model to fetch")]
+
+
+def ears_folder(ears: str) -> Path:
+    """The folder of that path, or of the fetched model of that name; MissingAsset where there is none."""
+    if Path(ears).is_dir():
+        return Path(ears)
+    if ears not in HUB_MODELS:
+        hint = f"Give a folder of transformers' form, or fetch one of {', '.join(HUB_MODELS)}."
+        raise BadUsage(f"'{ears}' is neither a folder nor the name of a model that can be fetched.", hint)
+    if ears not in fetched_models():
+        raise MissingAsset(f"{ears} was not fetched.", f"talk models fetch {ears}")
+    return HUB_MODELS[ears].folder
 
 
 def fetched_models() -> dict[str, HubModel]:

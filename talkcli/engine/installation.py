@@ -18,6 +18,7 @@ from talkcli.engine.assets import (
     FOREIGN_LICENCES,
     REINSTALL,
     STARTER_EARS,
+    WHISPER_BASE_HEAD,
     assets_folder,
     cache_folder,
     sha256,
@@ -47,6 +48,7 @@ def bundled() -> dict[str, str]:
     unlocks = {f"{name}.ckpt": f"talk animate --model {name}" for name in METHODS if name not in UNTAUGHT}
     unlocks[f"{DEFAULT_PUPIL}.ckpt"] = "talk personalize with its defaults"
     unlocks[STARTER_EARS] = "talk train makes starters"
+    unlocks[WHISPER_BASE_HEAD] = "talk animate --ears whisper-base"
     return unlocks | dict.fromkeys(DEFAULTS, "talk animate with its defaults")
 
 
@@ -213,8 +215,8 @@ def models_here() -> dict[str, list[dict[str, Any]]]:
         }
         for name in UNTAUGHT
     ]
-    path = assets_folder() / STARTER_EARS
-    ears = [{"ears": path.stem, **_told_by(path)}] if path.is_file() else []
+    paths = [assets_folder() / name for name in (STARTER_EARS, WHISPER_BASE_HEAD)]
+    ears = [{"ears": path.stem, **_told_by(path)} for path in paths if path.is_file()]
     fetched = [
         {"fetched": name, **model.origin, "folder": str(model.folder), "for": model.use}
         for name, model in fetched_models().items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from talkcli.engine.audio.ear import Ear, Listened
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
 from talkcli.engine.audio.pretrained import Pretrained, settings_in, take_body
-from talkcli.engine.audio.starter_ear import StarterEar, StarterEarConfig
+from talkcli.engine.audio.starter_ear import EncoderConfig, StarterEar, StarterEarConfig, encoder_of, frozen
 from talkcli.engine.audio.wav2vec import HubertConfig, Wav2Vec2Config, Wav2VecEar, WavlmConfig, wav2vec_config
 from talkcli.engine.audio.whisper import WhisperConfig, WhisperEar, whisper_config
 from talkcli.engine.errors import BadUsage
@@ -67,7 +68,7 @@ def build_ear(config: EarConfig) -> Ear:
     return WhisperEar(config) if isinstance(config, WhisperConfig) else Wav2VecEar(config)
 
 
-def ear_config(folder: Path) -> EarConfig:
+def ear_config(folder: Path) -> EncoderConfig:
     """Sizes of the HuBERT, WavLM, wav2vec 2.0 or Whisper in a local folder of transformers' form."""
     return (
         whisper_config(folder)
@@ -82,6 +83,30 @@ def load_ear(folder: Path) -> Ear:
     assert isinstance(ear, Pretrained)
     take_body(ear, folder)
     return ear.eval()
+
+
+def frozen_encoder(folder: Path, config: EncoderConfig) -> nn.Module:
+    """The encoder of such a folder, or the first blocks of it, as an ear with a head of ours keeps it.
+
+    BadUsage where the folder holds one of other sizes.
+    """
+    theirs = ear_config(folder)
+    if not is_part_of(config, theirs):
+        raise BadUsage(f"The {theirs.kind} in {folder} has other sizes.", "Give another folder.")
+    whole, encoder = load_ear(folder), encoder_of(config)
+    assert isinstance(whole, Pretrained)
+    weights = whole.body.state_dict()
+    encoder.load_state_dict({name: weights[name.removeprefix("model.")] for name in encoder.state_dict()})
+    return frozen(encoder).eval()
+
+
+def is_part_of(config: EncoderConfig, whole: EncoderConfig) -> bool:
+    """Whether an encoder is the first blocks of another, or all of it; how it is trained does not matter."""
+    trained = {"layers", "ticks", "dropout", "time_mask"}
+    sizes = [
+        {name: size for name, size in asdict(it).items() if name not in trained} for it in (config, whole)
+    ]
+    return sizes[0] == sizes[1] and config.layers <= whole.layers
 
 
 def take_pretrained(network: nn.Module, folder: Path) -> None:

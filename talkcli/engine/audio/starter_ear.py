@@ -1,4 +1,4 @@
-"""The starters' ear: the first blocks of a Whisper encoder, which stay as they are, under a head of ours."""
+"""The starters' ear: the first blocks of somebody's encoder, which stay as they are, under a head of ours."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 
 from talkcli.engine.audio.ear import Listened, PiecewiseEar, silenced_pauses, sure_of_silence
 from talkcli.engine.audio.logmel_encoder import DilatedBlock
+from talkcli.engine.audio.wav2vec import AnyWav2VecConfig, Wav2VecStates
 from talkcli.engine.audio.whisper import WhisperBlocks, WhisperConfig
 from talkcli.engine.config import check_limits
 from talkcli.engine.phones import PHONES
@@ -22,13 +23,16 @@ from talkcli.engine.speech import TICK
 
 THREE_OF_TINY = WhisperConfig(384, 3, 6, 1536, ticks=300)
 """Three blocks of Whisper tiny; at a time they hear 4 s that are kept, and 1 s on either side."""
+PIECE_TICKS = 300
+"""What an encoder that hears any length is given at a time."""
+EncoderConfig = WhisperConfig | AnyWav2VecConfig
 _STEPS = 127
 """Whole steps from 0 to the largest number of a row."""
 
 
 @dataclass(frozen=True)
 class StarterEarConfig:
-    encoder: WhisperConfig = THREE_OF_TINY
+    encoder: EncoderConfig = THREE_OF_TINY
     inner: int = 160
     """Width of the head."""
     dropout: float = 0.1
@@ -41,8 +45,8 @@ class StarterEarConfig:
 class StarterEar(PiecewiseEar):
     """Hears 16 kHz speech as phone logits, 50 ticks a second, no sound padded to 30 s.
 
-    The encoder is frozen, kept in bytes and computed in float; the head, two dilated convolutions of three
-    ticks, is what learns.
+    The encoder is frozen; Whisper's is kept in bytes and computed in float. The head, two dilated
+    convolutions of three ticks, is what learns.
     """
 
     hears_phones = True
@@ -50,8 +54,9 @@ class StarterEar(PiecewiseEar):
 
     def __init__(self, config: StarterEarConfig = StarterEarConfig()) -> None:
         super().__init__()
-        self.config, self.longest = config, config.encoder.ticks
-        self.encoder = in_bytes(WhisperBlocks(config.encoder))
+        self.config = config
+        self.longest = config.encoder.ticks if isinstance(config.encoder, WhisperConfig) else PIECE_TICKS
+        self.encoder = frozen(encoder_of(config.encoder))
         self.norm = nn.LayerNorm(config.encoder.hidden)
         self.enter, self.enter_norm = (
             nn.Linear(config.encoder.hidden, config.inner),
@@ -104,6 +109,16 @@ class ByteRows(nn.Module):
         return (weight / step).round().to(torch.int8), step
 
 
+def encoder_of(config: EncoderConfig) -> WhisperBlocks | Wav2VecStates:
+    """An untaught one: waveforms to states, tick k at k / TICKS seconds."""
+    return WhisperBlocks(config) if isinstance(config, WhisperConfig) else Wav2VecStates(config)
+
+
+def frozen(encoder: WhisperBlocks | Wav2VecStates) -> nn.Module:
+    """The same encoder, as an ear keeps it."""
+    return in_bytes(encoder) if isinstance(encoder, WhisperBlocks) else encoder.requires_grad_(False)
+
+
 def in_bytes(network: WhisperBlocks) -> WhisperBlocks:
     """The same network, frozen, each matrix in bytes."""
     for part in list(network.requires_grad_(False).modules()):
@@ -114,4 +129,5 @@ def in_bytes(network: WhisperBlocks) -> WhisperBlocks:
 
 def without_matrices(ear: StarterEar) -> dict[str, Tensor]:
     """The weights of an ear, but the matrices of its encoder: the head, and by what the encoder is known."""
-    return {name: tensor for name, tensor in ear.state_dict().items() if ".parametrizations." not in name}
+    state = ear.state_dict().items()
+    return {name: tensor for name, tensor in state if tensor.ndim < 2 or not name.startswith("encoder.")}

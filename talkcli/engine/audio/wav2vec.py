@@ -95,6 +95,19 @@ class Wav2VecEar(PretrainedEar):
         return self.model(long_enough(sound[None])).last_hidden_state[0]
 
 
+class Wav2VecStates(nn.Module):
+    """The last hidden state of one of them, tick k at k / 50 seconds, of waveforms in a batch."""
+
+    def __init__(self, config: AnyWav2VecConfig) -> None:
+        super().__init__()
+        self.normalise = config.normalise
+        self.model = wav2vec_body(config)
+
+    def forward(self, sound: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch ticks hidden"]:
+        sound = torch.stack([normalised(wave) for wave in sound]) if self.normalise else sound
+        return self.model(F.pad(sound, (FIELD // 2, 0))).last_hidden_state
+
+
 def wav2vec_body(config: AnyWav2VecConfig) -> Any:
     """The transformers model, untaught; its convolutions are never trained."""
     library, name = transformers(config.kind), _CLASSES[config.kind]

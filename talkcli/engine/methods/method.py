@@ -41,6 +41,9 @@ class Talker(nn.Module, ABC):
     weights_sha256: str = ""
     """Of the checkpoint file it was read from."""
 
+    other_ears: str = ""
+    """What it hears with where that is not what it was taught with, and the SHA-256 of its weights."""
+
     @property
     def moves(self) -> frozenset[Track]:
         """The tracks that it moves as it is set now; `Method.moves` names those that it can move."""
@@ -69,6 +72,7 @@ class Talker(nn.Module, ABC):
             "weights_sha256": self.weights_sha256,
             "avatar": avatar.name,
             "seed": seed,
+            **({"ears": self.other_ears} if self.other_ears else {}),
             **head_credit(avatar.rig),
         }
 

@@ -15,14 +15,17 @@ from torch import Tensor
 
 from talkcli import __version__
 from talkcli.engine.assets import STARTER_EARS, STARTER_EARS_LICENCE, asset, sha256
-from talkcli.engine.audio.ears import holds_starter_ear, take_phone_ear
+from talkcli.engine.audio.ears import PhoneEarConfig, holds_starter_ear, take_phone_ear
+from talkcli.engine.audio.starter_ear import StarterEar
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet, load_contents
 from talkcli.engine.config import checked, with_values
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.files import replacing
+from talkcli.engine.hub import ears_folder
 from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
 from talkcli.engine.methods.method import Method, Size, Talker
+from talkcli.engine.methods.other_ears import ear_in
 from talkcli.engine.training.fit import is_leader
 from talkcli.engine.training.run import Moment, train
 from talkcli.engine.training.settings import Factory, as_toml, by_stage, tuned, values_of
@@ -46,6 +49,8 @@ class Plan:
     """Whether large weights are stored in half precision."""
     start: Path | None = None
     """The checkpoint whose weights the talker begins with."""
+    ear_licence: str = STARTER_EARS_LICENCE
+    """On what terms the ear stands that was taught beforehand, where there is one."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -71,6 +76,7 @@ def plan_for(
     size: str | None = None,
     stage: str | None = None,
     start: Path | None = None,
+    ears: str | None = None,
     steps: int | None = None,
     seed: int | None = None,
     half: bool = False,
@@ -78,7 +84,8 @@ def plan_for(
     """A plan on the training split of a prepared folder.
 
     `values` are settings as a recipe in TOML holds them, `changes` overrule them by name, and what is given
-    by keyword overrules both. BadUsage for a setting that the method does not have.
+    by keyword overrules both. `ears`: whose encoder it hears with, as in `hear_with`. BadUsage for a setting
+    that the method does not have.
     """
     values = dict(values)
     name = checked(values.pop("model", model or DEFAULT_PUPIL), str, "model")
@@ -96,9 +103,12 @@ def plan_for(
         tables[table] = merged(tables[table], changed)
     clips = ClipSet(folder, "train" if "train" in load_contents(folder).splits else None)
     clips.check()
+    other = ear_in(ears_folder(ears)) if ears is not None else None
     if start is None:
         torch.manual_seed(seed)
-        talker = _untrained(method, size or listed_size, clips, tables["config"])
+        talker = _untrained(method, size or listed_size, clips, tables["config"], other and other.ear)
+    elif other is not None:
+        raise BadUsage(f"{start} has its ears already.", "Leave out --ears or --from.")
     else:
         talker = _trained(method, size, start, tables["config"])
     stages = stages_of(method.stages_from(stage), talker, tables, steps)
@@ -111,7 +121,8 @@ def plan_for(
         "config": dataclasses.asdict(talker.config),
         **{name: values_of(stages[name], method.stages[name], tables[name]) for name in stages},
     }
-    return Plan(method, talker, clips, stages, settings, half, start)
+    licence = STARTER_EARS_LICENCE if other is None else other.licence
+    return Plan(method, talker, clips, stages, settings, half, start, licence)
 
 
 def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,10 +135,24 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return result
 
 
-def _untrained(method: Method, size: str, clips: ClipSet, changes: Mapping[str, Any]) -> Talker:
+def _untrained(
+    method: Method, size: str, clips: ClipSet, changes: Mapping[str, Any], ear: StarterEar | None
+) -> Talker:
     config = method.sizes[pick(size, method.sizes, f"size of {method.name}")](clips)  # type: ignore[index]
-    talker = method.build(with_values(config, changes))
-    if holds_starter_ear(talker):
+    config = with_values(config, changes)
+    if ear is not None and not any(isinstance(each, PhoneEarConfig) for each in config.ears):
+        raise BadUsage(
+            f"This {method.name} does not hear phones, so it has no ears to change.", "Leave --ears out."
+        )
+    if ear is not None:
+        config = dataclasses.replace(
+            config,
+            ears=tuple(ear.config if isinstance(each, PhoneEarConfig) else each for each in config.ears),
+        )
+    talker = method.build(config)
+    if ear is not None:
+        take_phone_ear(talker, ear.state_dict())
+    elif holds_starter_ear(talker):
         take_phone_ear(talker, load_checkpoint(asset(STARTER_EARS)).weights)
     return talker
 
@@ -236,7 +261,7 @@ def save_trained(plan: Plan, losses: Mapping[str, Mapping[str, float]], path: Pa
         if earlier.licence != contents.licence:
             provenance["licence"] += f"; what it began with: {earlier.licence}"
     elif holds_starter_ear(plan.talker):
-        provenance["licence"] += f"; its ear: {STARTER_EARS_LICENCE}"
+        provenance["licence"] += f"; its ear: {plan.ear_licence}"
     weights: Mapping[str, Tensor] = plan.talker.state_dict()
     if plan.half:
         weights = {name: halved(tensor) for name, tensor in weights.items()}
