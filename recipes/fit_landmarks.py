@@ -33,7 +33,6 @@ from talkcli.engine.capture.landmark_sets import (
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import errors, rotation_of
 from talkcli.engine.capture.sight import sight_of
-from talkcli.engine.capture.view import view_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.face.geometry import vertices
@@ -41,6 +40,7 @@ from talkcli.engine.face.topology import MATERIALS, Landmarks
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.view import view_of
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.avatars import sample_avatar
 from talkcli.engine.studio.scanned.source import SKIN_VERTS

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from talkcli.engine.face.avatar import Avatar
-    from talkcli.engine.rendering.write import Shot
+    from talkcli.engine.rendering.shot import Shot
     from talkcli.engine.training.run import Moment
 
 T = TypeVar("T")
@@ -97,11 +97,12 @@ def detail(text: object) -> None:
         _rich(True).print(Text(visible(text), "dim"))
 
 
-def warn(text: object) -> None:
-    """Something is not as it should be, and the work goes on."""
+def warn(*texts: object) -> None:
+    """Some things, or none, are not as they should be, and the work goes on."""
     from rich.text import Text
 
-    _rich(True).print(Text.assemble(("warning: ", "bold yellow"), visible(text)))
+    for text in texts:
+        _rich(True).print(Text.assemble(("warning: ", "bold yellow"), visible(text)))
 
 
 def fail(message: str, hint: str = "") -> None:
@@ -286,7 +287,7 @@ def rendering(pictures: Iterable[T], path: Path, count: int) -> Iterator[T]:
 
 def writing(paths: Sequence[Path]) -> AbstractContextManager[None]:
     """A spinner while files are written, unless the pictures of one of them show a bar."""
-    from talkcli.engine.rendering.write import needs_pictures
+    from talkcli.engine.rendering.shot import needs_pictures
 
     return nullcontext() if needs_pictures(paths) else step(f"Writing {paths[0]}")
 
@@ -295,8 +296,8 @@ def get_renderer_ready(paths: Iterable[Path], shot: Shot, avatar: Avatar) -> Non
     """Compile the built-in renderer where these files need it and it never was."""
     from talkcli.engine.compiled import faults
     from talkcli.engine.rendering.render import compile_renderer, is_compiled
+    from talkcli.engine.rendering.shot import SPLATS, drawn_as, needs_pictures
     from talkcli.engine.rendering.splat_film import compile_splats, splats_are_compiled
-    from talkcli.engine.rendering.write import SPLATS, drawn_as, needs_pictures
 
     splats = drawn_as(shot, avatar) == SPLATS
     ready, make_ready = (splats_are_compiled, compile_splats) if splats else (is_compiled, compile_renderer)

@@ -21,7 +21,7 @@ FOLDERS = (".png", ".obj", ".ply", ".textures")
 """What a motion can be written as, by suffix; FOLDERS hold a file a frame."""
 
 
-SHOTS = ("camera", "size", "background", "renderer", "quality", "wrinkles", "texture")
+SHOTS = ("camera", "size", "background", "renderer", "quality", "wrinkles", "texture", "stage")
 """Parameters of verbs that say how pictures are drawn."""
 
 OUTPUTS = ("output", "csv", "plot")
@@ -239,6 +239,23 @@ As = Annotated[
         metavar="FORM",
         help="What is drawn: mesh or splats.",
         show_default="splats where the avatar has Gaussians",
+    ),
+]
+Stage = Annotated[
+    str | None,
+    typer.Option(
+        "--stage",
+        help="photo: the picture that the avatar was made from speaks; studio.",
+        show_default="photo where there is one, unless another option of the picture speaks against it",
+    ),
+]
+Look = Annotated[
+    str | None,
+    typer.Option(
+        "--look",
+        help="Of an avatar made from a picture: as photographed, or as painted for studio light.",
+        metavar="photographed|studio",
+        show_default="the avatar's own",
     ),
 ]
 Renderer = Annotated[str, typer.Option("--renderer", help="numba (built in) or pyrender.")]

@@ -24,10 +24,8 @@ from talkcli.engine.capture.normal_equations import (
     frame_equations,
     robust_trust,
     rotation_of,
-    seen_at,
 )
 from talkcli.engine.capture.sight import Sight, sight_of
-from talkcli.engine.capture.view import read_at, view_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
@@ -35,6 +33,7 @@ from talkcli.engine.face.lip_contact import LIP_AIR, measured
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.topology import landmark_points
 from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.rendering.view import read_at, seen_at, view_of
 
 SIZE, FOCAL = (1024, 768), 1300.0
 EXPRESSIONS = (

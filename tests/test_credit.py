@@ -17,7 +17,8 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Coefficients, Motion, Vertices
-from talkcli.engine.rendering.write import Act, Shot, write
+from talkcli.engine.rendering.shot import Shot
+from talkcli.engine.rendering.write import Act, write
 
 NOTICE = "Copyright (c) 2020 USC Institute for Creative Technologies"
 

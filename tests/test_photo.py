@@ -16,7 +16,7 @@ from PIL import Image
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
-from talkcli.engine.capture.normal_equations import rotation_of, seen_at
+from talkcli.engine.capture.normal_equations import rotation_of
 from talkcli.engine.capture.photographed_skin import printed_albedo, shown_by_even_room
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
@@ -24,6 +24,7 @@ from talkcli.engine.face.topology import landmark_points
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.view import seen_at
 
 SIZE, FOCAL = 384, 900.0
 STILL = Motion(Fraction(25), Coefficients(torch.zeros(1, 54), torch.zeros(1, 3)))

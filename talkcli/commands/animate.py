@@ -40,6 +40,8 @@ def run(
     size: options.Size = "512",
     background: options.Background = "studio",
     as_: options.As = None,
+    stage: options.Stage = None,
+    look: options.Look = None,
     renderer: options.Renderer = "numba",
     quality: options.Quality = "standard",
     fps: options.Fps = None,
@@ -65,7 +67,7 @@ def run(
       talk animate hello.wav --output animated/ --format csv,motion --seed 7 --json
     """
     batch = batch_of(audio, output, formats)
-    rate = options.parse_fps(fps) if fps else None
+    rate, alone = options.parse_fps(fps) if fps else None, len(batch.tasks) == 1
     face = options.avatar_file(avatar)
     styles = {key: options.recording_file(it) for key, it in options.named_files(style, "--style").items()}
     given = [path for path in (phones, Path(text) if text and Path(text).suffix else None) if path]
@@ -82,7 +84,8 @@ def run(
         from talkcli.engine.methods.captured import model_for, styled, unused_manner
         from talkcli.engine.methods.other_ears import hear_with
         from talkcli.engine.methods.speaking import check_outputs, set_sampling, spoken_motion
-        from talkcli.engine.rendering.write import Act, Shot, write_together
+        from talkcli.engine.rendering.shot import Shot, notes_on
+        from talkcli.engine.rendering.write import Act, write_together
         from talkcli.engine.sound import called, seekable
         from talkcli.engine.speech import load_speech
 
@@ -95,18 +98,15 @@ def run(
     if text is not None or phones is not None:
         reader_of(talker)
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
-    shot = Shot(camera, size, background, renderer, quality=quality, form=as_)
+    shot = Shot(camera, size, background, renderer, quality=quality, form=as_, stage=stage, look=look)
     check_outputs(batch.outputs, talker, person, shot, moods)
     console.get_renderer_ready(batch.outputs, shot, person)
     if styles:
         with console.step("Taking the style over"):
             person = styled(talker, person, styles)
-    idle = unmoved(person, talker.moves, dials.turned)
-    warnings = [words for words in (unused_manner(talker, person), idle) if words]
-    for warning in warnings:
-        console.warn(warning)
+    unused = unused_manner(talker, person), unmoved(person, talker.moves, dials.turned)
+    console.warn(*(warnings := [words for words in unused if words]))
     speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials, moods=moods)
-    tell = partial(told_of, talker, text=text, phones=phones, alone=len(batch.tasks) == 1)
 
     def animate(task: Task) -> dict[str, Any]:
         """One recording to its outputs, all of them or none."""
@@ -114,17 +114,17 @@ def run(
         with seekable(task.audio) as sound:
             with console.step(f"Listening to {name}"):
                 speech = load_speech(sound, name, channel)
-                told = tell(speech, task.audio)
+                told = told_of(talker, speech, task.audio, text=text, phones=phones, alone=alone)
             notes = [*speech.notes, *(told.notes(name) if told else ()), *late_moods(moods, speech.seconds)]
-            for note in notes:
-                console.warn(note)
+            console.warn(*notes)
             with console.share_done(f"Animating {name}") as progress:
                 motion = speak(speech, told=told, progress=progress)
+            console.warn(*(beyond := notes_on(shot, motion, person, task.outputs)))
             task.outputs[0].parent.mkdir(parents=True, exist_ok=True)
             with console.writing(task.outputs):
                 write_together(Act(motion, person), task.outputs, shot, sound=sound, show=console.rendering)
-        length = {"frames": len(motion), "fps": str(motion.fps), "seconds": motion.seconds}
-        origin = {"model": talker.method, "notes": [*warnings, *notes]}
-        return {"audio": task.audio, "outputs": list(task.outputs), **length, **origin}
+        made = {"audio": task.audio, "outputs": list(task.outputs), "model": talker.method}
+        film = {"frames": len(motion), "fps": str(motion.fps), "seconds": motion.seconds}
+        return {**made, **film, "notes": [*warnings, *notes, *beyond]}
 
     one_by_one(batch, animate, json)

@@ -85,25 +85,24 @@ def run(
         from talkcli.engine.editing.mood_templates import load_mood_templates
         from talkcli.engine.face.avatar import load_avatar, save_avatar
         from talkcli.engine.motion import load_motion
-        from talkcli.engine.rendering.write import Act, Shot, write
+        from talkcli.engine.rendering.shot import Shot, notes_on
+        from talkcli.engine.rendering.write import Act, write
 
         person, learnt = load_avatar(face), load_mood_templates(templates) if templates else None
         motion = emoted(load_motion(source), person, spans, learnt) if is_motion else None
+    shot = Shot(camera, size, background, renderer, quality=quality)
     notes = late_moods(spans, motion.seconds) if motion else []
-    for note in notes:
-        console.warn(note)
+    notes += notes_on(shot, motion, person, [output]) if motion else []
+    console.warn(*notes)
     if motion is None:
         save_avatar(with_mood(person, spans, learnt), output)
     else:
-        shot = Shot(camera, size, background, renderer, quality=quality)
         console.get_renderer_ready([output], shot, person)
         with console.writing([output]):
             write([Act(motion, person)], output, shot, sound=audio, show=console.rendering)
-    if json:
-        moods = [{"mood": span.mood, "level": span.level} for span in spans]
-        console.answer_json({"output": output, "moods": moods, "notes": notes})
-    else:
-        console.answer(output)
+    moods = [{"mood": span.mood, "level": span.level} for span in spans]
+    answer = {"output": output, "moods": moods, "notes": notes}
+    console.answer_json(answer) if json else console.answer(output)
 
 
 def _learn(folder: Path, mood: str | None, output: Path, overwrite: bool, json: bool) -> None:

@@ -101,8 +101,7 @@ def run(
         for name, system in systems:
             cases = performed(takes, system, who)
             report.add(name, console.progress(cases, name, len(takes), "clips"))
-    for note in report.notes:
-        console.warn(note)
+    console.warn(*report.notes)
     for path, save in ((csv, report.save_csv), (plot, report.save_plot)):
         if path is not None:
             save(path)

@@ -99,8 +99,7 @@ def run(
         pass
     with console.step(f"Getting to know {footage}"):
         person, speech = captured(footage, talker, base, channel)
-    for note in speech.notes if speech else ():
-        console.warn(note)
+    console.warn(*(speech.notes if speech else ()))
     save_avatar(person, output)
     if json:
         seconds, styles = speech.seconds if speech else None, list(person.styles)
@@ -119,8 +118,7 @@ def _photograph(footage: Path, worn: Path, output: Path, face: int | None, json:
 
         base = load_avatar(worn)
         person, report = avatar_of_photo(footage, MediaPipe(), output.stem, face)
-    for note in report.notes:
-        console.warn(note)
+    console.warn(*report.notes)
     save_avatar(replace(person, styles=base.styles), output)
     if json:
         console.answer_json({"avatar": output, "styles": list(base.styles), **asdict(report)})

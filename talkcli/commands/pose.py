@@ -92,7 +92,8 @@ def run(
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.motion import load_motion
         from talkcli.engine.recordings import recording_beside
-        from talkcli.engine.rendering.write import Act, Shot, write
+        from talkcli.engine.rendering.shot import Shot, notes_on
+        from talkcli.engine.rendering.write import Act, write
         from talkcli.engine.speech import load_speech
 
         track, sound = load_motion(motion), sound or recording_beside(motion)
@@ -101,9 +102,9 @@ def run(
     with console.step(f"Asking {llm}" if llm else "Turning the head"):
         way, notes = directed(track, speech, prompt=prompt, file=trajectory, server=server)
         posed = reposed(track, way, speech, gain=gain, replacing=replace)
-    for note in notes:
-        console.warn(note)
     shot, person = Shot(camera, size, background, renderer, quality=quality), load_avatar(face)
+    notes = [*notes, *notes_on(shot, posed, person, [output])]
+    console.warn(*notes)
     console.get_renderer_ready([output], shot, person)
     with console.writing([output]):
         write([Act(posed, person)], output, shot, sound=films, show=console.rendering)

@@ -63,8 +63,7 @@ def run(
     outcomes: list[Outcome] = []
     for outcome in console.progress(made, f"Preparing {corpus}", total, "clips"):
         outcomes.append(outcome)
-        for note in outcome.notes:
-            console.warn(note)
+        console.warn(*outcome.notes)
         if outcome.fate == "refused":
             console.warn(f"{outcome.name} is refused: {outcome.reason}")
     _tell(outcomes, target, json)

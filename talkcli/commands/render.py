@@ -30,6 +30,8 @@ def run(
     size: options.Size = "512",
     background: options.Background = "studio",
     as_: options.As = None,
+    stage: options.Stage = None,
+    look: options.Look = None,
     renderer: options.Renderer = "numba",
     quality: options.Quality = "standard",
     wrinkles: Annotated[
@@ -68,7 +70,8 @@ def run(
         from talkcli.engine.editing.retiming import at_rate
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.motion import load_motion
-        from talkcli.engine.rendering.write import Act, Shot, check_shot, write
+        from talkcli.engine.rendering.shot import Shot, check_shot, notes_on
+        from talkcli.engine.rendering.write import Act, write
 
         people = [load_avatar(face) for face in faces]
         people = people * len(motion) if len(people) == 1 else people
@@ -76,10 +79,12 @@ def run(
         motions = [at_rate(track, rate) for track in motions] if rate else motions
         names = label or ([path.stem for path in motion] if len(motion) > 1 else [""])
         acts = [Act(*each) for each in zip(motions, people, names, strict=True)]
-    shot = Shot(camera, size, background, renderer, wrinkles, texture, quality, as_)
+    shot = Shot(camera, size, background, renderer, wrinkles, texture, quality, as_, stage, look)
     for person in people:
         check_shot(shot, person, [output])
         console.get_renderer_ready([output], shot, person)
+    notes = dict.fromkeys(note for act in acts for note in notes_on(shot, act.motion, act.avatar, [output]))
+    console.warn(*notes)
     with console.writing([output]):
         count, rate = write(acts, output, shot, sound=audio, show=console.rendering)
     if json:

@@ -101,8 +101,7 @@ def run(
     if print_config:
         console.answer_json(plan.settings) if json else print(plan)
         return
-    for note in plan.notes:
-        console.warn(note)
+    console.warn(*plan.notes)
     if not draws_curves():
         console.warn("No training log: tensorboard is not installed (pip install 'talkcli[train]').")
     moments = console.training(carried_out(plan, output, device=device, resume=resume))

@@ -15,6 +15,7 @@ import numpy as np
 from talkcli.engine.capture.landmark_sets import IRIS_CENTRES, LID_POINTS, SKIN_POINTS
 from talkcli.engine.capture.marks import Marks
 from talkcli.engine.capture.sight import Sight
+from talkcli.engine.rendering.view import seen_at
 from talkcli.engine.studio.arrays import Array
 
 POSE = 6
@@ -82,12 +83,6 @@ class _Linear(NamedTuple):
     """[points, 3] that place without the head's shift"""
     by_focal: Array
     """[points, 2] its derivative by the logarithm of the focal length"""
-
-
-def seen_at(places: Array, focal: float, size: tuple[int, int]) -> Array:
-    """[..., 2] column and row of places [..., 3] in the camera's frame."""
-    x, y, z = np.moveaxis(places, -1, 0)
-    return np.stack([size[0] / 2 - focal * x / z, size[1] / 2 + focal * y / z], -1)
 
 
 def rotation_of(vector: Array) -> Array:

@@ -18,6 +18,7 @@ from talkcli.engine.capture.atlas import Atlas, skin_atlas
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.hair_choice import dressing_in
+from talkcli.engine.capture.kept_photograph import kept_photograph
 from talkcli.engine.capture.photographed_skin import (
     painted_skin,
     printed_albedo,
@@ -190,7 +191,8 @@ def _dressed(
     shelter = shelter_of(surface_of(head, model.topology), maps)
     tone = np.median(seen.light[(seen.trust > 0.7) & maps.face], 0)
     donor, base = _nearest_donor(tone, maps)
-    dressing = dressing_in(picture, points, detector.person(picture), tone)
+    mask = detector.person(picture)
+    dressing = dressing_in(picture, points, mask, tone)
     look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
     shade = np.full(1, IN_SHADE, np.float32)
     colour = printed_albedo(dressing.hair[None], shade)[0]
@@ -202,7 +204,13 @@ def _dressed(
     if HAIR_STYLES[dressing.style].count:
         worn.append(hair_of(dressing.style, torch.from_numpy(colour).float(), head.neutral))
     made = {"synthetic": True, "source": "a photograph", "program": f"talk {__version__}"}
-    avatar = replace(head, look=look, worn=tuple(worn), provenance={**made, **head_credit(head.rig)})
+    avatar = replace(
+        head,
+        look=look,
+        photograph=kept_photograph(picture, points, mask, person),
+        worn=tuple(worn),
+        provenance={**made, **head_credit(head.rig)},
+    )
     return avatar, dressing.style
 
 

@@ -16,14 +16,13 @@ from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Photo
-from talkcli.engine.capture.normal_equations import seen_at
-from talkcli.engine.capture.view import read_at, view_of
 from talkcli.engine.compiled import fast
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.rendering.shading import bounced, toned
 from talkcli.engine.rendering.surface import DrawnSurface
 from talkcli.engine.rendering.textures import linear, srgb_of
+from talkcli.engine.rendering.view import read_at, seen_at, view_of
 from talkcli.engine.studio.arrays import Array, Index
 
 Texels = NDArray[np.float32]
@@ -48,6 +47,10 @@ IRIS_LEVEL, WHITE_LEVEL = 35, 40
 
 WET_WHITE, IN_MOUTH = 0.86, 0.7
 """Of the light on the whites: as little stays of it since they are wet, and as much falls on teeth."""
+
+MOUTH_DEPTH = 8.0, 24.0
+"""mm behind the foremost tooth up to which a mouth is lit in full, and over which a third of that light is
+left: a camera sees little of what an even room would show there."""
 
 BRIGHTEST, DARKEST = 0.93, 0.002
 """Display light that albedo can make."""
@@ -191,7 +194,10 @@ def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
     white = white.mean() + 0.5 * (white - white.mean()) + np.log(WET_WHITE)
     outside = np.clip((maps.off_axis[maps.eyes] - 0.40) / 0.1, 0, 1)[:, None]
     out[maps.eyes] = own[maps.eyes] * np.exp(np.clip(iris * (1 - outside) + white * outside, -3, 1.2))
-    out[maps.mouth] = own[maps.mouth] * IN_MOUTH * np.exp(np.clip(white, -2.5, 0.1))
+    ahead = maps.places[maps.mouth, 2]
+    lit, fading = MOUTH_DEPTH
+    dim = np.exp(-(ahead.max() - lit - ahead).clip(0) / fading)[:, None]
+    out[maps.mouth] = own[maps.mouth] * IN_MOUTH * dim * np.exp(np.clip(white, -2.5, 0.1))
 
 
 def recoloured_hair(look: Look, colour: Texels, maps: Atlas) -> Look:

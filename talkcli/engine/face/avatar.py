@@ -13,9 +13,13 @@ from torch import Tensor
 from talkcli.engine.face.expression import Expression
 from talkcli.engine.face.gaussians import BoundGaussians
 from talkcli.engine.face.look import Look
+from talkcli.engine.face.photograph import Photograph
 from talkcli.engine.face.worn import WORN_STEP, Worn
 from talkcli.engine.files import load_struct, save_struct
 from talkcli.engine.struct import TensorStruct
+
+PHOTO_QUALITY = 90
+"""0..100 of the photograph in an `.avatar` file, which is kept with a little loss."""
 
 
 class Avatar(TensorStruct):
@@ -30,6 +34,10 @@ class Avatar(TensorStruct):
     identity: Float[Tensor, " n_identity"] | None = None
     """Coefficients of the rig's identity space, standard deviations."""
     look: Look | None = None
+    studio_look: Look | None = None
+    """The same face as we paint it, for studio light, where `look` is as photographed."""
+    photograph: Photograph | None = None
+    """The picture that it was made from: the stage on which it speaks."""
     uv: Float[Tensor, "uv_verts 2"] | None = None
     """Layout of the look over a bare mesh, origin bottom left; a rig has its own."""
     uv_faces: Int[Tensor, "faces 3"] | None = None
@@ -72,13 +80,16 @@ class Avatar(TensorStruct):
 def save_avatar(avatar: Avatar, path: Path, quality: int | None = None) -> None:
     """An `.avatar` file, whole or not at all; OutOfResources where it cannot be written.
 
-    `quality`: 0..100 of the skin's picture, which then loses a little and takes a tenth of the room.
+    `quality`: 0..100 of the skins' pictures, which then lose a little and take a tenth of the room.
     """
     steps = {f"worn.{i}.points": WORN_STEP for i, thing in enumerate(avatar.worn) if len(thing.points)}
-    pictures = {} if quality is None or avatar.look is None else {"look.albedo": quality}
+    looks = {"look.albedo": avatar.look, "studio_look.albedo": avatar.studio_look}
+    pictures = {} if quality is None else {name: quality for name, look in looks.items() if look}
+    if avatar.photograph is not None:
+        pictures["photograph.picture"] = PHOTO_QUALITY
     save_struct(avatar, path, packed=bool(steps or pictures), steps=steps, pictures=pictures)
 
 
 def load_avatar(path: Path) -> Avatar:
     """Read what save_avatar wrote. BadInput if absent or another kind of talk file, Untrusted if damaged."""
-    return load_struct(path, (Avatar, Look, Worn, Expression, BoundGaussians))
+    return load_struct(path, (Avatar, Look, Photograph, Worn, Expression, BoundGaussians))

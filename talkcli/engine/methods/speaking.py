@@ -20,7 +20,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods import methods_that
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Motion, sensible
-from talkcli.engine.rendering.write import Shot, check_shot, needs_pictures
+from talkcli.engine.rendering.shot import Shot, check_shot, needs_pictures
 from talkcli.engine.speech import Speech
 
 NO_LIFE = LifeAmounts(0, 0, 0, 0)

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from threading import local
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from talkcli.engine.face.rigs import rigged, talking_head
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.motion import Motion, Textures, Vertices, ratios
 from talkcli.engine.rendering.acting_skin import blend_wrinkles, wrinkle_maps
+from talkcli.engine.rendering.bending import lay_over, trace_back
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.dressing import carry
 from talkcli.engine.rendering.gathering import arrange, survey
@@ -35,10 +36,11 @@ from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import face_camera, light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint
 from talkcli.engine.rendering.picture import Painter, Pixels
-from talkcli.engine.rendering.rasterize import band, project, rasterize
+from talkcli.engine.rendering.rasterize import HIDDEN, band, project, rasterize
 from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of, vertex_normals
 
 _M = TypeVar("_M")
+_T = TypeVar("_T")
 
 RENDERERS = ("numba", "pyrender")
 QUALITIES = ("standard", "fine")
@@ -69,7 +71,7 @@ def frames(
     hair, and 16 samples a pixel instead of 4. What is wrong is said at the call, before the first picture.
     """
     pick(renderer, RENDERERS, "renderer")
-    fine = pick(quality, QUALITIES, "quality") == "fine"
+    pick(quality, QUALITIES, "quality")
     if renderer == "pyrender":
         check_quality(renderer, quality)
         if texture and motion.texture is not None:
@@ -79,34 +81,59 @@ def frames(
         from talkcli.engine.rendering.pyrender_renderer import open_window
 
         return open_window(avatar, camera, background).shots(_moments(motion, avatar, camera, None))
+    scene = mesh_scene(
+        motion, avatar, camera, background, wrinkles=wrinkles, texture=texture, quality=quality
+    )
+
+    def draw(painter: Painter, moment: PosedMoment) -> Pixels:
+        return painter.draw(*moment)
+
+    return drawn_in_order(scene.moments, by_thread(scene.painter, draw), workers or cores())
+
+
+class MeshScene(NamedTuple):
+    moments: Iterator[PosedMoment]
+    painter: Callable[[], Painter]
+    """Makes one more: a thread needs its own"""
+
+
+def mesh_scene(
+    motion: Motion, avatar: Avatar, camera: Camera, background: str, *,
+    wrinkles: bool, texture: bool, quality: str, shown: NDArray[np.bool_] | None = None,
+) -> MeshScene:  # fmt: skip
+    """What `frames` draws. `shown`: which faces of the head, where not all are."""
     check_moves(motion, avatar)
     motion, avatar = rested(motion, avatar)
     acting = wrinkles_of(avatar) if wrinkles and avatar.look is not None else None
-    rig = rigged(avatar)
+    rig, fine = rigged(avatar), quality == "fine"
     coarseness = 0.0 if fine else 1.0 if min(camera.width, camera.height) <= COARSE_UP_TO else 0.5
     motion = motion if texture else replace(motion, texture=None)
     with ThreadPoolExecutor(1) as beside:
         tints = beside.submit(painted, motion.texture, wrinkles_of(avatar), TINT) if motion.texture else None
         surface = surface_of(avatar, None if rig is None else rig.model.topology, coarseness)
+    if shown is not None:
+        surface = surface._replace(sides=np.where(shown, surface.sides, HIDDEN).astype(np.uint8))
     maps, light = wrinkle_maps(acting), light_rig(avatar.look or CLAY_LOOK)
 
-    own = local()
-
-    def another() -> Painter:
+    def painter() -> Painter:
         return Painter(
             surface, camera.width, camera.height, background, maps, light, FINER if fine else 1
         )  # fmt: skip
 
-    own.painter = another()
+    return MeshScene(_moments(motion, avatar, camera, tints and tints.result()), painter)
 
-    def draw(moment: _Moment) -> Pixels:
-        if not hasattr(own, "painter"):
-            own.painter = another()
-        return own.painter.draw(*moment)
 
-    return drawn_in_order(
-        _moments(motion, avatar, camera, tints and tints.result()), draw, workers or cores()
-    )
+def by_thread(make: Callable[[], _T], draw: Callable[[_T, _M], Pixels]) -> Callable[[_M], Pixels]:
+    """`draw` with a tool that every thread has for itself; the first is made at once."""
+    own = local()
+    own.tool = make()
+
+    def drawn(moment: _M) -> Pixels:
+        if not hasattr(own, "tool"):
+            own.tool = make()
+        return draw(own.tool, moment)
+
+    return drawn
 
 
 def check_quality(renderer: str, quality: str) -> None:
@@ -115,7 +142,7 @@ def check_quality(renderer: str, quality: str) -> None:
         raise BadUsage("pyrender draws in one quality.", "Use --renderer numba, or leave --quality out.")
 
 
-_Moment = tuple[
+PosedMoment = tuple[
     NDArray[np.float32],
     NDArray[np.float64],
     float,
@@ -125,7 +152,9 @@ _Moment = tuple[
 """Vertices, view, focal length, wrinkle activations and ratios of colour of one frame."""
 
 
-def _moments(motion: Motion, avatar: Avatar, camera: Camera, textures: Textures | None) -> Iterator[_Moment]:
+def _moments(
+    motion: Motion, avatar: Avatar, camera: Camera, textures: Textures | None
+) -> Iterator[PosedMoment]:
     for start in range(0, len(motion), FRAMES_AHEAD):
         part = posed(motion, avatar, start, start + FRAMES_AHEAD)
         tints = None if textures is None else ratios(textures, start, start + FRAMES_AHEAD).numpy()
@@ -165,6 +194,7 @@ def is_compiled() -> bool:
         expose,
         bury,
         face_camera,
+        lay_over,
         light_mouth,
         look_in,
         look_up,
@@ -172,6 +202,7 @@ def is_compiled() -> bool:
         project,
         rasterize,
         survey,
+        trace_back,
         vertex_normals,
     )
 
@@ -202,5 +233,9 @@ def compile_renderer() -> None:
     painter = Painter(surface, 16, 16, maps=wrinkle_maps(wrinkles))
     view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
     painter.draw(corners.numpy(), view, 50.0, np.ones(1, np.float32))
+    offsets = np.zeros((2, 2, 2))
+    trace_back(offsets, 16.0, offsets.copy())
+    clear = np.zeros((16, 16, 4), np.uint8)
+    lay_over(clear.astype(np.float32), offsets, 16.0, clear, clear[..., :3].copy())
     head = talking_head()
     posed(Motion(Fraction(1), Vertices(torch.zeros(1, *head.neutral.shape))), head)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from talkcli.engine.capture.normal_equations import seen_at
 from talkcli.engine.rendering.rasterize import BOTH, LANES, ONE, band, project, rasterize, sheet
-from talkcli.engine.studio.arrays import Array
+
+Places = NDArray[np.float64]
 
 
 class View(NamedTuple):
@@ -24,8 +24,14 @@ class View(NamedTuple):
     """Metres along the optical axis; 0 where nothing is"""
 
 
+def seen_at(places: Places, focal: float, size: tuple[int, int]) -> Places:
+    """[..., 2] column and row of places [..., 3] in the camera's frame, in a picture of (width, height)."""
+    x, y, z = np.moveaxis(places, -1, 0)
+    return np.stack([size[0] / 2 - focal * x / z, size[1] / 2 + focal * y / z], -1)
+
+
 def view_of(
-    places: Array, faces: NDArray[np.integer], focal: float, size: tuple[int, int], both: bool = False
+    places: Places, faces: NDArray[np.integer], focal: float, size: tuple[int, int], both: bool = False
 ) -> View:
     """Vertices [V, 3] in the camera's frame, which looks along its -Z through the middle of a picture of
     (width, height); `both`: triangles are seen from behind too."""
@@ -48,7 +54,7 @@ def view_of(
     return View(ids, shares, distance.astype(np.float32))
 
 
-def _shares(corners: Array, point: Array, nearness: Array) -> Array:
+def _shares(corners: Places, point: Places, nearness: Places) -> Places:
     """Barycentric [n, 3] of what is seen at points [n, 2] of triangles [n, 3, 2], perspective-correct."""
     a, b, c = (corners[:, k] - point for k in range(3))
     areas = np.stack([_cross(b, c), _cross(c, a), _cross(a, b)], -1)
@@ -57,11 +63,11 @@ def _shares(corners: Array, point: Array, nearness: Array) -> Array:
     return flat / np.maximum(flat.sum(1, keepdims=True), 1e-12)
 
 
-def _cross(a: Array, b: Array) -> Array:
+def _cross(a: Places, b: Places) -> Places:
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def read_at(image: NDArray[np.floating], spots: Array) -> NDArray[np.float32]:
+def read_at(image: NDArray[np.floating], spots: Places) -> NDArray[np.float32]:
     """An image [h, w, ...] at [n, 2] column and row, bilinear; the middle of the first pixel is 0.5, 0.5."""
     height, width = image.shape[:2]
     planes = image.reshape(height, width, -1)

@@ -1,0 +1,234 @@
+"""A talking photograph: the picture that an avatar was made from bends with its head, and the drawn face is
+feathered into it. Hair, ears, neck, clothes and what stands behind are the picture's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import distance_transform_edt, map_coordinates
+
+from talkcli.engine.device import cores
+from talkcli.engine.errors import BadInput, pick
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.expressed import rested
+from talkcli.engine.face.face_model import JOINTS, FaceModel, carried_by
+from talkcli.engine.face.geometry import vertices
+from talkcli.engine.face.photograph import Photograph
+from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.rendering.bending import PINNED, Membrane, lay_over, trace_back
+from talkcli.engine.rendering.camera import EYES_FROM_TOP, Camera
+from talkcli.engine.rendering.picture import Painter, Pixels
+from talkcli.engine.rendering.render import QUALITIES, PosedMoment, by_thread, drawn_in_order, mesh_scene
+from talkcli.engine.rendering.view import Places, seen_at, view_of
+
+FARTHEST_TURN = 12.0
+"""Degrees that a head turns from its photograph: beyond, hair and ears show what nobody saw."""
+
+FREE_TURN = 9.0
+"""Degrees up to which it turns as it is told; from there on less and less, so that it never stops dead."""
+
+FACES_TALL = 2.4
+"""Heights of the face, from hairline to chin, that a picture is high at most."""
+
+CELLS = 64
+"""Of the grid that bends, along the longer side."""
+
+OUTLINE, SEAM = 0.003, 0.014
+"""Metres inside the outline of the face where the drawn one begins, and over which it takes over."""
+
+STIFF = 30.0
+"""How much stiffer than what stands behind it the person is: hair goes along whole."""
+
+FADE = 9.0
+"""Cells over which what stands behind the person comes to rest."""
+
+HEAD_SHARE, BODY_SHARE = 0.98, 0.1
+"""Shares of the head's turn from which on skin is the head's, and up to which it is the shoulders'."""
+
+
+class PhotoStage(NamedTuple):
+    """Of one size of picture."""
+
+    camera: Camera
+    """The photograph's own, on the part of it that is shown"""
+    picture: NDArray[np.float32]
+    """[height, width, 4] values 0..255; how much of the drawn face is shown"""
+    carriers: NDArray[np.int64]
+    """Vertices that carry the picture along"""
+    before: Places
+    """[carriers, 2] where the photograph has them, pixels"""
+    stiffness: NDArray[np.float64]
+    pull: NDArray[np.float64]
+    """See `Membrane`"""
+    pitch: float
+    shown: NDArray[np.bool_]
+    """[faces] what of the head is drawn"""
+
+    def membrane(self) -> Membrane:
+        return Membrane(self.before, self.stiffness, self.pull, self.pitch)
+
+
+def photo_stage(avatar: Avatar, size: tuple[int, int]) -> PhotoStage:
+    """The stage of an avatar made from a photograph, in pictures of (width, height). BadInput for another."""
+    photo = avatar.photograph
+    if photo is None or avatar.rig is None:
+        raise BadInput(
+            f"Avatar {avatar.name} holds no photograph.", "Make one of a picture: talk personalize me.jpg"
+        )
+    model, faces = load_rig(avatar.rig), avatar.faces.long().numpy()
+    body, (width, height) = _as_photographed(photo, avatar), size
+    left, top, scale = _window(body, model, photo, size)
+    lens = photo.lens * scale
+    lens[2:] -= torch.tensor([left, top]) * scale
+    camera = Camera(photo.view[None], lens[None], torch.tensor([size]))
+    place, focal = _before_camera(body, camera)
+    spots = seen_at(place, focal, size)
+    ids = view_of(place, faces, focal, size, both=True).ids
+    inside = (ids >= 0) & np.all(_face(model)[faces], 1)[ids]
+    metre = focal / -np.median(place[:, 2])
+    depth = np.asarray(distance_transform_edt(np.pad(inside, 1)))[1:-1, 1:-1] / metre
+    share = np.clip((depth - OUTLINE) / SEAM, 0, 1)
+    share = share * share * (3 - 2 * share)
+    box = (left, top, left + width / scale, top + height / scale)
+    values = Image.fromarray(photo.picture.numpy()).resize(size, Image.Resampling.LANCZOS, box)
+    picture = np.concatenate([np.asarray(values, np.float32), share[..., None].astype(np.float32)], -1)
+    at = map_coordinates(share, (spots[:, ::-1] - 0.5).T, order=1, mode="constant")
+    visible = np.zeros(len(spots), bool)
+    visible[faces[np.unique(ids[ids >= 0])]] = True
+    carriers = np.flatnonzero(visible & _carries(model) & (at < 0.5))
+    pitch = max(size) / CELLS
+    stiffness, pull = _give(photo, box, size, pitch)
+    return PhotoStage(
+        camera, picture, carriers, spots[carriers], stiffness, pull, pitch, np.any((at > 0)[faces], 1)
+    )
+
+
+def photo_frames(
+    motion: Motion,
+    avatar: Avatar,
+    size: tuple[int, int] = (512, 512),
+    *,
+    wrinkles: bool = True,
+    texture: bool = True,
+    quality: str = "standard",
+    workers: int | None = None,
+) -> Iterator[Pixels]:
+    """The pictures of a motion on the photograph of its avatar, uint8 [height, width, 3].
+
+    Options as in `frames`; the same bytes for any number of `workers`. The head is held within FARTHEST_TURN.
+    What is wrong is said at the call, before the first picture.
+    """
+    pick(quality, QUALITIES, "quality")
+    motion, avatar = rested(motion, avatar)
+    stage = photo_stage(avatar, size)
+    bare = replace(avatar, worn=())
+    scene = mesh_scene(
+        held_head(motion), bare, stage.camera, "transparent", wrinkles=wrinkles, texture=texture,
+        quality=quality, shown=stage.shown,
+    )  # fmt: skip
+
+    def draw(tools: tuple[Painter, Membrane], moment: PosedMoment) -> Pixels:
+        painter, membrane = tools
+        shape, view, focal, *_ = moment
+        after = seen_at(shape[stage.carriers] @ view[:3, :3].T + view[:3, 3], focal, size)
+        offsets = np.empty((*stage.stiffness.shape, 2))
+        trace_back(membrane.spread(after - stage.before), stage.pitch, offsets)
+        out = np.empty((size[1], size[0], 3), np.uint8)
+        lay_over(stage.picture, offsets, stage.pitch, painter.draw(*moment), out)
+        return out
+
+    tools = by_thread(lambda: (scene.painter(), stage.membrane()), draw)
+    return drawn_in_order(scene.moments, tools, workers or cores())
+
+
+def held_head(motion: Motion) -> Motion:
+    """With its head turned less and less beyond FREE_TURN, never beyond FARTHEST_TURN."""
+    if motion.head is None:
+        return motion
+    angle = motion.head.rotation.norm(dim=1, keepdim=True).rad2deg()
+    room = FARTHEST_TURN - FREE_TURN
+    less = torch.where(
+        angle > FREE_TURN, FREE_TURN + room * ((angle - FREE_TURN) / room).tanh(), angle
+    ) / angle.clamp(min=1e-6)
+    return replace(motion, head=replace(motion.head, rotation=motion.head.rotation * less.clamp(max=1)))
+
+
+def farthest_turn(motion: Motion) -> float:
+    """Degrees that a motion turns the head at most."""
+    return 0.0 if motion.head is None else float(motion.head.rotation.norm(dim=1).max().rad2deg())
+
+
+def _as_photographed(photo: Photograph, avatar: Avatar) -> Places:
+    """[V, 3] the head with the expression of the photograph, metres."""
+    still = Motion(Fraction(25), Coefficients(photo.weights[None], torch.zeros(1, 3)))
+    return vertices(still, replace(avatar, rest=None))[0].double().numpy()
+
+
+def _before_camera(body: Places, camera: Camera) -> tuple[Places, float]:
+    """[V, 3] in the frame of a camera with its axis in the middle, and its focal length."""
+    view, focal = camera.centred(0)
+    return body @ view.numpy()[:3, :3].T + view.numpy()[:3, 3], focal
+
+
+def _window(
+    body: Places, model: FaceModel, photo: Photograph, size: tuple[int, int]
+) -> tuple[float, float, float]:
+    """Left and top of the part of the photograph that is shown, and how much larger it is shown."""
+    height, width = photo.picture.shape[:2]
+    whole = Camera(photo.view[None], photo.lens[None], torch.tensor([[width, height]]))
+    spots = seen_at(*_before_camera(body, whole), (width, height))
+    face = spots[model.topology.regions["face"].long().numpy()]
+    eyes = spots[torch.cat([model.topology.regions[f"{side}_eye"] for side in ("left", "right")]).long()]
+    tall = min(FACES_TALL * np.ptp(face[:, 1]), height, width * size[1] / size[0])
+    wide = tall * size[0] / size[1]
+    left = np.clip(face[:, 0].mean() - wide / 2, 0, width - wide)
+    top = np.clip(eyes[:, 1].mean() - EYES_FROM_TOP * tall, 0, height - tall)
+    return float(left), float(top), float(size[1] / tall)
+
+
+def _face(model: FaceModel) -> NDArray[np.bool_]:
+    """[V] what of the head is drawn: the face with all that is in it."""
+    regions, face = model.topology.regions, np.zeros(len(model.template), bool)
+    face[torch.cat([regions[name] for name in ("face", "lips", "eyes", "nose")]).long()] = True
+    face[np.setdiff1d(np.arange(len(face)), _skin(model))] = True
+    face[torch.cat([regions[name] for name in ("scalp", "ears", "neck")]).long()] = False
+    return face
+
+
+def _skin(model: FaceModel) -> NDArray[np.int64]:
+    materials = model.topology.materials.numpy()
+    return np.unique(model.topology.faces.long().numpy()[materials == 0])
+
+
+def _carries(model: FaceModel) -> NDArray[np.bool_]:
+    """[V] skin of the head and of the shoulders; the neck between bends from one to the other."""
+    share = model.weights[:, carried_by(JOINTS.index("neck"))].sum(1).numpy()
+    skin = np.zeros(len(share), bool)
+    skin[_skin(model)] = True
+    return skin & ((share >= HEAD_SHARE) | (share <= BODY_SHARE))
+
+
+def _give(
+    photo: Photograph, box: tuple[float, ...], size: tuple[int, int], pitch: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Stiffness and pull of the grid's nodes, see `Membrane`: the person goes along, what stands behind comes
+    to rest a little way off, and the picture's border and the body at its lower end stay."""
+    rows, columns = (int(np.ceil(size[k] / pitch)) + 1 for k in (1, 0))
+    person, (height, width) = photo.person.numpy() / 255, photo.picture.shape[:2]
+    scale = (box[2] - box[0]) / size[0]
+    row = (box[1] + np.arange(rows) * pitch * scale) * person.shape[0] / height - 0.5
+    column = (box[0] + np.arange(columns) * pitch * scale) * person.shape[1] / width - 0.5
+    here = map_coordinates(person, np.meshgrid(row, column, indexing="ij"), order=1, mode="nearest")
+    pull = (1 - here) / FADE**2
+    for edge in (np.s_[0], np.s_[:, 0], np.s_[:, -1]):
+        pull[edge] += PINNED * (1 - here[edge])
+    pull[-1] += PINNED
+    return 1 + (STIFF - 1) * here, pull

@@ -1,0 +1,146 @@
+"""Shot: how a motion is shown in pictures, and what of an avatar that draws: the one place that chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from talkcli.engine.errors import BadUsage, pick
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.motion import Motion
+from talkcli.engine.rendering.backdrop import STUDIO, backdrop
+from talkcli.engine.rendering.camera import parse_size, portrait
+from talkcli.engine.rendering.export import PICTURES, WRITERS
+from talkcli.engine.rendering.photo_stage import FARTHEST_TURN, farthest_turn, photo_frames, photo_stage
+from talkcli.engine.rendering.picture import Pixels
+from talkcli.engine.rendering.render import RENDERERS, check_quality, frames
+from talkcli.engine.rendering.splat_film import splat_frames
+from talkcli.engine.video import FORMATS
+
+MESH, SPLATS = FORMS = "mesh", "splats"
+"""What an avatar may be drawn as."""
+PHOTO, STUDIO_STAGE = GROUNDS = "photo", "studio"
+"""Where it may stand: in the photograph that it was made from, or before a background."""
+PHOTOGRAPHED, STUDIO_LOOK = LOOKS = "photographed", "studio"
+"""How its skin may look: as the photograph shows it, or as we paint it for studio light."""
+SPLAT_FILE = ".ply"
+"""Of the files that hold geometry the one that may hold Gaussians."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """How a motion is shown in pictures; the words are those of `talk render`."""
+
+    camera: str = "front"
+    size: str = "512"
+    background: str = STUDIO
+    renderer: str = "numba"
+    wrinkles: bool = True
+    """Whether the skin folds and flushes with expression."""
+    texture: bool = True
+    """Whether the motion's own texture changes it."""
+    quality: str = "standard"
+    """Or fine: every hair, four times the samples."""
+    form: str | None = None
+    """Of FORMS; None: Gaussians of an avatar that has them."""
+    stage: str | None = None
+    """Of GROUNDS; None: the photograph of an avatar that holds one, where the rest of the shot lets it."""
+    look: str | None = None
+    """Of LOOKS; None: the avatar's own."""
+
+
+AS_USUAL = Shot()
+
+
+def drawn_as(shot: Shot, avatar: Avatar, suffix: str = "") -> str:
+    """Which of FORMS an avatar is drawn as, in a file of that suffix. BadUsage where it cannot be."""
+    asked = None if shot.form is None else pick(shot.form, FORMS, "form")
+    geometry = suffix in WRITERS and suffix != SPLAT_FILE
+    if asked == SPLATS and avatar.splats is None:
+        raise BadUsage(f"Avatar {avatar.name} has no Gaussians.", "Leave --as out, or give --as mesh.")
+    if asked == SPLATS and geometry:
+        raise BadUsage(
+            f"A {suffix} holds no Gaussians.", f"Write a film or a {SPLAT_FILE}, or leave --as out."
+        )
+    if asked == MESH or avatar.splats is None or geometry:
+        return MESH
+    if shot.renderer == "pyrender":
+        raise BadUsage("pyrender draws no Gaussians.", "Add --as mesh, or use --renderer numba.")
+    return SPLATS
+
+
+def stage_of(shot: Shot, avatar: Avatar) -> str:
+    """Which of GROUNDS an avatar stands on in pictures. BadUsage where it cannot."""
+    asked = None if shot.stage is None else pick(shot.stage, GROUNDS, "stage")
+    if asked == PHOTO and avatar.photograph is None:
+        raise BadUsage(
+            f"Avatar {avatar.name} holds no photograph.", "Make one of a picture: talk personalize me.jpg"
+        )
+    others: list[str] = []
+    for name in ("camera", "background", "renderer"):
+        if getattr(shot, name) != getattr(AS_USUAL, name):
+            others.append(f"--{name} {getattr(shot, name)}")
+    others += ["--look studio"] if shot.look == STUDIO_LOOK else []
+    others += ["--as splats"] if drawn_as(shot, avatar) == SPLATS else []
+    if asked == PHOTO and others:
+        raise BadUsage(f"A photograph stays as it is: {', '.join(others)}.", "Leave out one or the other.")
+    return STUDIO_STAGE if asked == STUDIO_STAGE or avatar.photograph is None or others else PHOTO
+
+
+def seen_as(shot: Shot, avatar: Avatar) -> Avatar:
+    """The avatar with the look that the shot asks for. BadUsage where it has none such."""
+    if shot.look is None:
+        return avatar
+    pick(shot.look, LOOKS, "look")
+    if avatar.studio_look is None and shot.look == PHOTOGRAPHED:
+        raise BadUsage(
+            f"Avatar {avatar.name} was not made from a photograph.",
+            "Leave --look out, or give another avatar.",
+        )
+    return replace(avatar, look=avatar.studio_look or avatar.look) if shot.look == STUDIO_LOOK else avatar
+
+
+def needs_pictures(paths: Iterable[Path]) -> bool:
+    """Whether one of these files is made of pictures."""
+    return any(path.suffix.lower() in (*FORMATS, *PICTURES) for path in paths)
+
+
+def check_shot(shot: Shot, avatar: Avatar, paths: Iterable[Path], moves: Collection[str] = ()) -> None:
+    """BadUsage, before any work, for what these files cannot show of a talker that moves these tracks."""
+    pick(shot.renderer, RENDERERS, "renderer")
+    check_quality(shot.renderer, shot.quality)
+    seen_as(shot, avatar)
+    for suffix in ("", *(path.suffix.lower() for path in paths)):
+        drawn_as(shot, avatar, suffix)
+    if shot.renderer == "pyrender" and "skin" in moves:
+        hint = "Add --set texture=false, or use --renderer numba."
+        raise BadUsage("pyrender draws no changing skin.", hint)
+    size = parse_size(shot.size)
+    if stage_of(shot, avatar) == PHOTO:
+        photo_stage(avatar, size)
+    portrait(avatar, shot.camera, size)
+    backdrop(shot.background, 16, 16)
+
+
+def notes_on(shot: Shot, motion: Motion, avatar: Avatar, paths: Iterable[Path]) -> list[str]:
+    """What is to be said of pictures of this motion."""
+    turn = farthest_turn(motion)
+    if not needs_pictures(paths) or stage_of(shot, avatar) == STUDIO_STAGE or turn <= FARTHEST_TURN:
+        return []
+    return [
+        f"The head turns by {turn:.0f} degrees; in its photograph it is held within {FARTHEST_TURN:.0f}: "
+        "--stage studio shows all of it."
+    ]
+
+
+def shot_frames(shot: Shot, motion: Motion, avatar: Avatar) -> Iterator[Pixels]:
+    """The pictures of a motion."""
+    size = parse_size(shot.size)
+    acting = {"wrinkles": shot.wrinkles, "texture": shot.texture, "quality": shot.quality}
+    if stage_of(shot, avatar) == PHOTO:
+        return photo_frames(motion, avatar, size, **acting)
+    camera = portrait(avatar, shot.camera, size, float(motion.fps))
+    if drawn_as(shot, avatar) == SPLATS:
+        return splat_frames(motion, avatar, camera, shot.background, **acting)
+    return frames(motion, avatar, camera, shot.renderer, shot.background, **acting)

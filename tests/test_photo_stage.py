@@ -1,0 +1,144 @@
+"""A talking photograph: the picture bends with the head and is otherwise left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from talkcli.engine.assets import asset
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
+from talkcli.engine.face.photograph import Photograph
+from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.motion import Coefficients, Head, Motion
+from talkcli.engine.rendering.bending import Membrane, lay_over, trace_back
+from talkcli.engine.rendering.camera import Camera
+from talkcli.engine.rendering.photo_stage import (
+    FARTHEST_TURN,
+    FREE_TURN,
+    held_head,
+    photo_frames,
+    photo_stage,
+)
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.shot import Shot, check_shot, notes_on, stage_of
+from talkcli.engine.rendering.write import Act, write
+
+SIZE = 128, 160
+
+
+def motion_of(*turns: float, **weights: float) -> Motion:
+    """Frames with a head turned to its left by so many degrees."""
+    rotation = torch.tensor([[0.0, np.radians(turn), 0.0] for turn in turns]).float()
+    face = load_rig("facekit").weight_vector(**weights).expand(len(turns), -1)
+    still = torch.zeros(len(turns), 3)
+    return Motion(Fraction(25), Coefficients(face, still), Head(rotation, still))
+
+
+@pytest.fixture(scope="module")
+def sitter() -> Avatar:
+    """Somebody whose photograph is a drawing of them, off its middle, mouth a little open."""
+    kofi = load_avatar(asset("kofi.avatar"))
+    view = torch.eye(4)
+    view[:3, 3] = torch.tensor([0.01, 0.02, -0.8])
+    lens = torch.tensor([330.0, 330.0, 70.0, 76.0])
+    camera = Camera(view[None], lens[None], torch.tensor([SIZE]))
+    open_mouth = motion_of(0, jawOpen=0.2)
+    picture = next(frames(open_mouth, kofi, camera, background="#306090", workers=1))
+    person = (np.abs(picture.astype(int) - [0x30, 0x60, 0x90]).max(-1) > 9).astype(np.uint8) * 255
+    photo = Photograph(
+        torch.from_numpy(picture), torch.from_numpy(person[2::4, 2::4].copy()), lens, view,
+        load_rig("facekit").weight_vector(jawOpen=0.2),
+    )  # fmt: skip
+    return replace(kofi, photograph=photo)
+
+
+def test_a_photograph_stays_as_it_is_where_nothing_moves(sitter):
+    stage, (same, turned) = (
+        photo_stage(sitter, SIZE),
+        photo_frames(motion_of(0, 10, jawOpen=0.2), sitter, SIZE, workers=1),
+    )
+    untouched = stage.picture[..., 3] == 0
+    assert 0.5 < untouched.mean() < 0.98
+    assert np.abs(same[untouched].astype(int) - stage.picture[untouched][:, :3]).max() <= 1
+    border = np.s_[:, [0, -1]]
+    assert np.abs(turned[border].astype(int) - stage.picture[border][..., :3]).max() <= 3
+    assert np.abs(turned.astype(int) - same).max() > 40
+
+
+def test_the_picture_goes_where_the_head_goes(sitter):
+    stage = photo_stage(sitter, SIZE)
+    still = photo_frames(motion_of(0, jawOpen=0.2), sitter, SIZE, workers=1)
+    moved = motion_of(0, jawOpen=0.2)
+    assert moved.head is not None
+    shift = torch.tensor([[0.01, 0.0, 0.0]])
+    moved = replace(moved, head=replace(moved.head, translation=shift))
+    there = next(photo_frames(moved, sitter, SIZE, workers=1)).astype(int)
+    pixels = round(float(stage.camera.lenses[0, 0]) * 0.01 / 0.72)
+    crown = int(stage.before[:, 1].min()) + 6
+    hair = np.s_[crown : crown + 6, 50:90]
+    before = next(still).astype(int)
+    off = [np.abs(np.roll(before, by, 1)[hair] - there[hair]).mean() for by in range(2 * pixels)]
+    assert abs(int(np.argmin(off)) - pixels) <= 1
+
+
+@pytest.mark.parametrize("turn", [0.0, 5.0, FREE_TURN, 20.0, 90.0])
+def test_a_head_is_held_within_its_photograph(turn):
+    after = held_head(motion_of(turn)).head
+    assert after is not None
+    degrees = float(after.rotation.norm().rad2deg())
+    assert degrees == pytest.approx(turn, abs=1e-3) if turn <= FREE_TURN else FREE_TURN < degrees < turn
+    assert degrees <= FARTHEST_TURN + 1e-4
+
+
+def test_what_is_asked_for_chooses_the_stage(sitter, tmp_path):
+    plain, film = replace(sitter, photograph=None), [tmp_path / "me.mp4"]
+    assert stage_of(Shot(), plain) == "studio" and stage_of(Shot(), sitter) == "photo"
+    for other in (Shot("orbit"), Shot(background="white"), Shot(look="studio"), Shot(stage="studio")):
+        assert stage_of(other, sitter) == "studio"
+    for refused, avatar in (
+        (Shot(stage="photo"), plain),
+        (Shot(stage="photo", camera="profile"), sitter),
+        (Shot(look="photographed"), plain),
+        (Shot(stage="somewhere"), plain),
+    ):
+        with pytest.raises(BadUsage):
+            check_shot(refused, avatar, film)
+    far = motion_of(30)
+    assert "30 degrees" in notes_on(Shot(), far, sitter, film)[0]
+    assert not notes_on(Shot(stage="studio"), far, sitter, film) and not notes_on(Shot(), far, plain, film)
+
+
+def test_a_photograph_travels_in_its_avatar_and_is_drawn(sitter, tmp_path):
+    save_avatar(sitter, tmp_path / "me.avatar", 90)
+    me = load_avatar(tmp_path / "me.avatar")
+    assert me.photograph is not None
+    assert (me.photograph.picture.int() - sitter.photograph.picture.int()).abs().float().mean() < 3
+    write([Act(motion_of(0), me)], tmp_path / "me.gif", Shot(size="128x160"))
+    assert (tmp_path / "me.gif").stat().st_size > 1000
+
+
+def test_a_membrane_is_where_it_is_held_and_nowhere_torn():
+    places = np.array([[40.0, 40], [48, 40], [40, 48], [48, 48]])
+    pull = np.zeros((11, 11))
+    pull[[0, -1]] = pull[:, [0, -1]] = 1e5
+    grid = Membrane(places, np.ones((11, 11)), pull, 8.0).spread(np.tile([3.0, -2.0], (4, 1)))
+    assert np.allclose(grid[5:7, 5:7], [3, -2], atol=0.02) and np.abs(grid[[0, -1]]).max() < 1e-3
+    assert (np.diff(grid[5, :6, 0]) > 0).all() and (np.diff(grid[5, 6:, 0]) < 0).all()
+    offsets = np.empty_like(grid)
+    trace_back(grid, 8.0, offsets)
+    assert np.allclose(offsets[5:7, 5:7], [-3, 2], atol=0.8) and np.abs(offsets[0]).max() < 1e-3
+
+
+def test_what_is_laid_over_is_feathered_by_both_shares():
+    picture, clear = np.zeros((8, 8, 4), np.float32), np.zeros((8, 8, 4), np.uint8)
+    picture[..., 0], picture[4:, :, 3] = np.arange(8) * 20, 0.5
+    clear[..., 1], clear[:, 4:, 3] = 200, 255
+    out = np.empty((8, 8, 3), np.uint8)
+    lay_over(picture, np.full((3, 3, 2), [2.0, 0.0]), 8.0, clear, out)
+    assert (out[0, :5, 0] == [40, 60, 80, 100, 120]).all() and (out[:4, :, 1] == 0).all()
+    assert (out[5, :4, 1] == 0).all() and (out[5, 4:, 1] == 100).all()
