@@ -27,7 +27,7 @@ from talkcli.engine.errors import TalkError, counted, lacks_memory
 from talkcli.engine.methods import DEFAULT_PUPIL, METHODS, UNTAUGHT
 
 EXTRAS = {
-    "hubert": (("transformers",), "paper-size models that hear with HuBERT"),
+    "hubert": (("transformers",), "paper-size models that hear with HuBERT; talk models fetch"),
     "film": (("moviepy",), "several motions side by side: talk render A B"),
     "train": (("accelerate", "tensorboard"), "training on several GPUs, training curves"),
     "studio": (("espeakng_loader",), "making recordings: talk prepare studio"),

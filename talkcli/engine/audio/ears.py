@@ -26,7 +26,10 @@ EarConfig = PhoneEarConfig | HubertConfig | WavlmConfig | Wav2Vec2Config | Whisp
 """Of one ear; `kind` tells which."""
 
 
-UNTAUGHT_HUBERT = "No pretrained HuBERT is given: it begins as it is. Give its folder: --set hubert=FOLDER."
+UNTAUGHT_HUBERT = (
+    "No pretrained HuBERT is given: it begins as it is. Give its folder: --set hubert=FOLDER "
+    "(talk models fetch hubert-base brings one)."
+)
 
 
 class Ears(Ear):

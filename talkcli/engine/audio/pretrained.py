@@ -104,5 +104,7 @@ def transformers(kind: str) -> Any:
 
 
 def _lacking(folder: Path, name: str) -> MissingAsset:
-    hint = "Fetch a HuBERT, WavLM, wav2vec 2.0 or Whisper in safetensors form into that folder."
+    hint = (
+        "Give a HuBERT, WavLM, wav2vec 2.0 or Whisper in safetensors form, as talk models fetch brings them."
+    )
     return MissingAsset(f"{folder} lacks {name}.", hint)
