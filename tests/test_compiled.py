@@ -60,15 +60,13 @@ def test_without_a_cache_a_kernel_works_all_the_same(run, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
-@pytest.mark.parametrize(
-    "damage", [lambda data: b"", lambda data: data[:100], lambda data: data[:-9] + b"\0" * 9]
-)
-def test_a_damaged_cache_is_made_anew(run, tmp_path, suffix, damage):
+def test_a_damaged_cache_is_made_anew(run, tmp_path, suffix):
     cache = tmp_path / "cache"
     run(cache)
-    files = list(cache.rglob(f"*{suffix}"))
-    assert len(files) == 2
-    for file in files:
-        file.write_bytes(damage(file.read_bytes()))
-    assert run(cache)[1] == "True"
-    assert run(cache) == ["True", "True", "1"]
+    for damage in (lambda data: b"", lambda data: data[:100], lambda data: data[:-9] + b"\0" * 9):
+        files = list(cache.rglob(f"*{suffix}"))
+        assert len(files) == 2
+        for file in files:
+            file.write_bytes(damage(file.read_bytes()))
+        assert run(cache)[1] == "True"
+        assert run(cache) == ["True", "True", "1"]

@@ -206,7 +206,7 @@ def test_the_aligned_articulation_scores_itself(tmp_path: Path) -> None:
 @needs_head
 @needs_clips
 def test_without_files_the_bundled_clips_are_measured() -> None:
-    found = scores("--metric", "lve")
+    found = scores("--metric", "lve", "-m", "memorytalker")
     template = found["template", "lve"]
     assert 1e-6 < template["value"] < 1e-3 and template["clips"] >= 2
     assert len(found) >= 3 and all(metric == "lve" for _, metric in found)

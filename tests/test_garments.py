@@ -54,7 +54,9 @@ def test_the_wardrobe_is_small_and_has_what_people_wear():
         garment_of("toga", neutral(0))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [*range(len(NAMES)), *(pytest.param(s, marks=pytest.mark.slow) for s in range(len(NAMES), 20))]
+)
 def test_cloth_lies_outside_the_skin_that_is_drawn(seed: int):
     name = NAMES[seed % len(NAMES)]
     wearer = avatar(seed, name)

@@ -150,8 +150,9 @@ def cloth_normals(points: Array, faces: Index) -> Array:
 def cloth_neighbours(faces: Index, count: int):
     """[count, count] sparse: means of each vertex's cloth_neighbours."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    both = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
+    both = np.concatenate([edges, edges[:, ::-1]])
     near = coo_matrix((np.ones(len(both)), both.T), (count, count)).tocsr()
+    near.data[:] = 1.0
     return diags(1 / np.maximum(np.asarray(near.sum(1)).ravel(), 1)) @ near
 
 

@@ -22,6 +22,9 @@ DENSER = 2.2
 PARTING = 3.5
 """How much denser along a parting, where nothing lies over the scalp."""
 
+LEAF = 48
+"""Points of skin in a leaf of the tree: many, since most hair asks from far away."""
+
 _LOWEST = -80.0
 """mm: no hair of the head grows below."""
 
@@ -70,7 +73,7 @@ def skull_of(neutral: Float[Tensor, "verts 3"]) -> Skull:
     for sign in (1, -1):
         ear = points[ears[points[ears, 0] * sign > 0]]
         boxes.append([(ear.min(0) + ear.max(0)) / 2, np.ptp(ear, axis=0) / 2])
-    return Skull(points, normals, KDTree(points[solid]), solid, np.array(boxes), scale, origin)
+    return Skull(points, normals, KDTree(points[solid], leafsize=LEAF), solid, np.array(boxes), scale, origin)
 
 
 def _normals(points: Array, faces: Index) -> Array:
