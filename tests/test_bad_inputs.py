@@ -6,6 +6,7 @@ import os
 import struct
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -20,6 +21,7 @@ from typer.testing import CliRunner, Result
 from talkcli.app import app
 from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.errors import Untrusted
+from talkcli.engine.motion import Motion, Vertices, save_motion
 from talkcli.engine.pickles import load_arrays
 from talkcli.engine.sound import _Clamped
 from talkcli.engine.video import write_video
@@ -33,8 +35,6 @@ def wav(path: Path, wave: np.ndarray = VOICE, rate: int = RATE, subtype: str = "
 
 
 def silent_film(path: Path) -> None:
-    from fractions import Fraction
-
     write_video([np.zeros((16, 16, 3), np.uint8)] * 5, Fraction(25), path)
 
 
@@ -293,3 +293,27 @@ def test_no_decoder_seeks_outside_a_recording(offset, whence, tmp_path_factory):
         file.seek(50)
         start = {os.SEEK_SET: 0, os.SEEK_CUR: 50, os.SEEK_END: 100}[whence]
         assert clamped.seek(offset, whence) == file.tell() == min(max(start + offset, 0), 100)
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (("pose", "x.motion", "--trajectory"), "t.json"),
+        (("train", "clips", "--config"), "t.toml"),
+        (("evaluate", "x.motion", "x.motion", "--region"), "lips=t.txt"),
+    ],
+    ids=["a trajectory", "settings", "a region"],
+)
+def test_a_device_is_no_text(words, file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_motion(Motion(Fraction(25), Vertices(torch.zeros(3, 12, 3))), Path("x.motion"))
+    Path(file.split("=")[-1]).symlink_to("/dev/zero")
+    result = CliRunner().invoke(app, [*words, file])
+    assert "it has more than" in refused(result, 3, file.split("=")[-1])
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "There is no folder nowhere" in refused(
+        CliRunner().invoke(app, ["train", "nowhere"]), 3, "nowhere"
+    )

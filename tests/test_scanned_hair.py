@@ -84,8 +84,10 @@ def depth(points: np.ndarray, number: int) -> np.ndarray:
     ],
 )
 def test_no_hair_lies_in_a_skull_or_hides_an_eye(style: str, number: int):
-    """Seen from the front: none before the opening between the lids, with half a finger's width around it. Two of
-    the people for each style and all of them for some; everybody in every style is slow."""
+    """Seen from the front: none before the opening between the lids, with half a finger's width around it.
+
+    Two of the people for each style and all of them for some; everybody in every style is slow.
+    """
     strands = lines(hair_of(style, BROWN, neutrals()[number]))
     middles = (strands[:, 1:] + strands[:, :-1]) / 2
     flat = np.concatenate([strands[:, 1:].reshape(-1, 3), middles[:, 1:].reshape(-1, 3)])

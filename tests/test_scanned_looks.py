@@ -69,10 +69,11 @@ def median(part: str, shown: Look) -> np.ndarray:
 
 
 def test_whites_keep_their_place_where_lights_stand_brighter():
-    seen = [median("upper_teeth", look(melanin, SMALL)) * look(melanin, SMALL).exposure for melanin in FAMILIES]
+    families = [look(melanin, SMALL) for melanin in FAMILIES]
+    seen = [median("upper_teeth", family) * family.exposure for family in families]
     assert np.ptp([colour.mean() for colour in seen]) < 0.25 * np.mean(seen)
-    for melanin in FAMILIES:
-        white = np.percentile(linear(look(melanin, SMALL).albedo.numpy()).reshape(-1, 3)[eyes()], 90, axis=0)
+    for family in families:
+        white = np.percentile(linear(family.albedo.numpy()).reshape(-1, 3)[eyes()], 90, axis=0)
         assert white.max() < 0.62 and white[0] > white[2]
 
 

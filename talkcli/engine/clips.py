@@ -37,6 +37,7 @@ from talkcli.engine.phones import Phones, load_phones, save_phones
 from talkcli.engine.pictures import load_picture
 from talkcli.engine.speech import Speech, save_speech, speech_as_recorded
 from talkcli.engine.struct import S, TensorStruct, stack, tracks
+from talkcli.engine.text_files import text_of
 
 CONTENTS_FILE = "clips.json"
 HEARD_SUFFIX = ".heard"
@@ -110,10 +111,12 @@ def save_contents(contents: Contents, folder: Path) -> None:
 def load_contents(folder: Path) -> Contents:
     """What a prepared folder says of itself; BadInput where it has no clips.json, or a damaged one."""
     path = folder / CONTENTS_FILE
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {folder}.", "Make clips with: talk prepare CORPUS FOLDER")
     if not path.is_file():
         raise BadInput(f"{folder} has no {CONTENTS_FILE}.", "Make clips with: talk prepare CORPUS FOLDER")
     with reading(path, "a list of clips", "Run talk prepare again with --overwrite."):
-        return Contents(**json.loads(path.read_text(encoding="utf-8")))
+        return Contents(**json.loads(text_of(path)))
 
 
 def lay_out(contents: Contents, folder: Path, overwrite: bool = False) -> list[str]:

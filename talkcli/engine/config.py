@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from talkcli.engine.errors import BadUsage, pick, reading
+from talkcli.engine.text_files import text_of
 
 _Config = TypeVar("_Config")
 
@@ -147,9 +148,7 @@ def _value(text: str, name: str) -> Any:
 def load_toml(path: Path) -> dict[str, Any]:
     """The settings of a TOML file, for `with_values`. BadInput, naming it, where it is no such file."""
     with reading(path, "a file of settings", "It must be TOML; see recipes/."):
-        if path.stat().st_size > LARGEST_TOML:
-            raise ValueError(f"it has more than {LARGEST_TOML} bytes")
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path, longest=LARGEST_TOML)
         if any(len(line.split("=")[0].split(".")) > DEEPEST_KEY for line in text.splitlines()):
             raise ValueError(f"a name has more than {DEEPEST_KEY} parts")
         return tomllib.loads(text)

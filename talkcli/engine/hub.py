@@ -19,6 +19,7 @@ from talkcli.engine.assets import data_folder, sha256
 from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.errors import BadUsage, MissingAsset, Untrusted, check_interruption, pick
 from talkcli.engine.files import replacing
+from talkcli.engine.text_files import text_of
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
@@ -147,7 +148,7 @@ def fetched_models() -> dict[str, HubModel]:
 def _record(model: HubModel) -> dict[str, str] | None:
     """SHA-256 by name of what was fetched; None unless all of this revision is here."""
     try:
-        record = json.loads((model.folder / RECORD).read_text(encoding="utf-8"))
+        record = json.loads(text_of(model.folder / RECORD))
         digests = record["files"] if record["revision"] == model.revision else None
     except (OSError, ValueError, TypeError, KeyError):
         return None

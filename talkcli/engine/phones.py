@@ -16,6 +16,7 @@ from torch import Tensor
 from talkcli.engine.errors import BadInput, reading
 from talkcli.engine.files import replacing
 from talkcli.engine.struct import TensorStruct
+from talkcli.engine.text_files import text_of
 
 PHONES = (
     "SIL", "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH",
@@ -84,7 +85,7 @@ def save_phones(phones: Phones, path: Path) -> None:
 def load_phones(path: Path) -> Phones:
     """Read what save_phones wrote."""
     with reading(path, "a phones file", 'Expected {"phones": [[phone, start, end], ...]}.'):
-        return checked_phones(json.loads(path.read_text(encoding="utf-8"))["phones"], path)
+        return checked_phones(json.loads(text_of(path))["phones"], path)
 
 
 def checked_phones(rows: Iterable[Sequence[Any]], path: Path) -> Phones:

@@ -14,6 +14,7 @@ from talkcli.engine.errors import BadInput, reading
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.look import Look
 from talkcli.engine.pictures import load_picture
+from talkcli.engine.text_files import text_of
 
 TEXTALK4D_UNIT = 0.165
 """Metres of one unit of TexTalk4D's meshes, by the size of its heads (15 to 18 cm): the authors publish none,
@@ -37,7 +38,7 @@ def load_obj(path: Path) -> ObjMesh:
     """An .obj with its numbering kept, which trimesh splits at seams; polygons are fanned."""
     with reading(path, "a mesh"):
         vertices, uv, fans = [], [], []
-        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        for line in text_of(path, "replace").split("\n"):
             kind, *words = line.split() or [""]
             if kind == "v":
                 vertices.append(words[:3])
@@ -75,7 +76,7 @@ def _corner(word: str, verts: int, uvs: int) -> tuple[int, int]:
 def load_obj_vertices(path: Path, verts: int) -> Float[Tensor, "verts 3"]:
     """The vertices of one more frame of a mesh whose faces are known."""
     with reading(path, "a frame of this mesh"):
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = text_of(path, "replace")
         lines = [line for line in text.splitlines() if line.startswith("v ")]
         if len(lines) != verts:
             raise ValueError(f"it has {len(lines)} vertices, the first frame {verts}")

@@ -16,6 +16,7 @@ from talkcli.engine.audio.pronunciation import sounded_out, words_of
 from talkcli.engine.errors import BadInput, MissingAsset, reading
 from talkcli.engine.phones import PHONES, Phones, checked_phones, load_phones, phones_of
 from talkcli.engine.speech import Speech
+from talkcli.engine.text_files import text_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def phones_beside(audio: Path) -> Phones | None:
         return None
     expected = 'Expected {"x.wav": {"phones": [[phone, start, end], ...]}, ...}.'
     with reading(shared, "an alignments file", expected):
-        entry = json.loads(shared.read_text(encoding="utf-8")).get(audio.name)
+        entry = json.loads(text_of(shared)).get(audio.name)
         return None if entry is None else checked_phones(entry["phones"], shared)
 
 
@@ -71,7 +72,7 @@ def transcript_of(audio: Path, given: str | None, alone: bool) -> str | None:
 
 def _words_in(path: Path) -> str:
     with reading(path, "a transcript", "Give a text file with what is said."):
-        return path.read_text(encoding="utf-8")
+        return text_of(path)
 
 
 def has_pocketsphinx() -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from talkcli.engine.audio.ear import PiecewiseEar
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset, reading
 from talkcli.engine.speech import SAMPLE_RATE, TICK
+from talkcli.engine.text_files import text_of
 
 LONGEST = 30 * SAMPLE_RATE // TICK
 """Ticks that are heard at a time, unless a model is made for fewer."""
@@ -41,14 +42,12 @@ def settings_in(folder: Path) -> dict[str, Any]:
     if folder.is_dir() and not path.exists():
         raise _lacking(folder, path.name)
     with reading(path, "a config of transformers", "Fetch the folder again."):
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(text_of(path))
         if not isinstance(settings, dict):
             raise TypeError("it is no object")
         preprocessor = folder / "preprocessor_config.json"
         if preprocessor.is_file():
-            settings["do_normalize"] = json.loads(preprocessor.read_text(encoding="utf-8")).get(
-                "do_normalize"
-            )
+            settings["do_normalize"] = json.loads(text_of(preprocessor)).get("do_normalize")
         return settings
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from talkcli.engine.errors import BadInput, MissingAsset, reading
 from talkcli.engine.pickles import load_arrays
 from talkcli.engine.scans import load_obj
+from talkcli.engine.text_files import text_of
 
 
 def find(folder: Path, *names: str, hint: str) -> Path:
@@ -65,7 +66,7 @@ def load_indices(path: Path, verts: int) -> Int[Tensor, " indices"]:
     if path.suffix.lower() == ".npy":
         return checked_indices(load_array(path), path, verts)
     with reading(path, "a list of vertices", "Give whole numbers with commas or blanks."):
-        words = re.split(r"[\s,]+", path.read_text(encoding="utf-8").strip())
+        words = re.split(r"[\s,]+", text_of(path).strip())
         return checked_indices(np.array([int(word) for word in words], np.int64), path, verts)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from talkcli.engine.editing.strokes import eased
 from talkcli.engine.errors import BadInput, reading
+from talkcli.engine.text_files import text_of
 
 HEAD_AXES = ("nod", "turn", "tilt")
 """Down, to the subject's left, left ear up: radians about x, y and z."""
@@ -68,7 +69,7 @@ class Trajectory:
 def load_trajectory(path: Path) -> tuple[Trajectory, list[str]]:
     """A trajectory from a JSON file, and what was cut down to its bounds. BadInput for what is none."""
     with reading(path, "a trajectory", "See the form in: talk pose --help"):
-        return parse_trajectory(path.read_text(encoding="utf-8"), str(path))
+        return parse_trajectory(text_of(path), str(path))
 
 
 def parse_trajectory(text: str, source: str) -> tuple[Trajectory, list[str]]:

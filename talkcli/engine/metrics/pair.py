@@ -14,6 +14,7 @@ from torch import Tensor
 
 from talkcli.engine.errors import BadInput, BadUsage, pick, reading
 from talkcli.engine.struct import TensorStruct
+from talkcli.engine.text_files import text_of
 
 
 class Regions(TensorStruct):
@@ -87,7 +88,7 @@ def read_indices(path: Path) -> Int[Tensor, " verts"]:
             if values.dtype.kind not in "iu":
                 raise ValueError(f"it holds {values.dtype}")
         else:
-            values = np.array([int(word) for word in path.read_text().replace(",", " ").split()], np.int64)
+            values = np.array([int(word) for word in text_of(path).replace(",", " ").split()], np.int64)
         if values.ndim != 1 or not values.size:
             raise ValueError("it holds no list of numbers")
         return torch.from_numpy(values.astype(np.int64))

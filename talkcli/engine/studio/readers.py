@@ -17,6 +17,7 @@ from talkcli.engine.speech import Speech, speech_as_recorded
 from talkcli.engine.studio.espeak import Request, espeak
 from talkcli.engine.studio.ipa import phone_of
 from talkcli.engine.studio.voices import LEVEL, Utterance
+from talkcli.engine.text_files import text_of
 
 _LONGEST_SECONDS = 15.0
 """Seconds of a recording that is used: an aligner loses its way in long ones."""
@@ -107,7 +108,7 @@ def aligned(audio: Path, language: str) -> tuple[str, Utterance] | None:
         return None
     transcript = audio.with_suffix(".txt")
     try:
-        words = transcript.read_text(encoding="utf-8").strip()
+        words = text_of(transcript).strip()
     except UnicodeDecodeError as error:
         raise BadInput(f"{transcript} is not text in UTF-8: {error}.", "Save it as UTF-8.") from error
     english = language.startswith("en")
