@@ -14,14 +14,14 @@ import sys
 import threading
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 import typer.core
 
-from talkcli import __version__, console, options
+from talkcli import __version__, console, options, streams
 from talkcli.engine.errors import (
     BadInput,
     BadUsage,
@@ -147,30 +147,30 @@ def _as_command(run: Callable[..., None]) -> Callable[..., None]:
         for name in options.EVERY_VERB:
             kwargs.pop(name)
         context: typer.Context = kwargs.pop("context")
-        console.write_any_text()
+        streams.write_any_text()
         console.begin(value for name, value in kwargs.items() if name not in options.OUTPUTS)
         options.remember_given(name for name in kwargs if _is_given(context, name))
         try:
             with ended_kindly():
                 _check_memory_limit()
                 run(*args, **kwargs)
-                if not console.is_read():
-                    console.nobody_reads()
+                if not streams.is_read():
+                    streams.nobody_reads()
         except KeyboardInterrupt as error:
             console.fail("Interrupted.")
             raise typer.Exit(INTERRUPTED) from error
         except (typer.Exit, typer.BadParameter):
             raise
         except Exception as error:
-            if isinstance(error, BrokenPipeError) or not console.is_read():
-                console.nobody_reads()
+            with suppress(OSError):  # of a disk that is full
+                if isinstance(error, BrokenPipeError) or not streams.is_read():
+                    streams.nobody_reads()
             talk_error = _as_talk_error(error)
             if talk_error is None:
                 talk_error = console.fault(error)
             else:
                 console.fail(talk_error.message, talk_error.hint)
-            if kwargs.get("json"):
-                console.answer_json(talk_error.as_answer)
+            console.answer_failure(talk_error.as_answer if kwargs.get("json") else None)
             raise typer.Exit(talk_error.exit_code) from error
 
     hints = typing.get_type_hints(run, include_extras=True)
@@ -204,24 +204,25 @@ class _Verbs(typer.core.TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
         words = list(sys.argv[1:] if args is None else args) or ["--help"]
-        console.open_closed_streams()
+        streams.open_closed_streams()
         try:
             _check_words(words)
             code = super().main(words, prog_name, **{**extra, "standalone_mode": False})
+            if not streams.is_read():
+                streams.nobody_reads()
         except typer.Abort:
             code = INTERRUPTED
         except SystemExit as end:
             if end.code == 1:  # click's own for a reader that is gone
-                console.nobody_reads()
+                streams.nobody_reads()
             raise
         except Exception as error:
-            if not (isinstance(error, BadUsage) or hasattr(error, "format_message")):
+            misread = BadUsage(*_told(error)) if hasattr(error, "format_message") else _as_talk_error(error)
+            if misread is None:
                 raise
-            usage = error if isinstance(error, BadUsage) else BadUsage(*_told(error))
-            console.fail(usage.message, usage.hint)
-            if "--json" in words:
-                console.answer_json(usage.as_answer)
-            code = usage.exit_code
+            console.fail(misread.message, misread.hint)
+            console.answer_failure(misread.as_answer if "--json" in words else None)
+            code = misread.exit_code
         sys.exit(code if isinstance(code, int) else 0)
 
 

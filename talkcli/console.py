@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import functools
-import io
 import itertools
 import json
 import os
 import shlex
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from talkcli import streams
 from talkcli.engine.errors import BadUsage, OutOfResources, TalkError, check_interruption, counted
 
 if TYPE_CHECKING:
@@ -55,24 +54,9 @@ def _rich(stderr: bool) -> Console:
 
     class Patient(Console):
         def on_broken_pipe(self) -> None:
-            nobody_reads()
+            streams.nobody_reads()
 
     return Patient(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
-
-
-def nobody_reads() -> NoReturn:
-    """End as the system ends programs whose reader is gone: `talk evaluate --list | head -1`."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(128 + signal.SIGPIPE)
-
-
-def is_read() -> bool:
-    """Whether what was written arrives."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return False
-    return True
 
 
 def visible(text: object) -> str:
@@ -146,6 +130,16 @@ def answer_json(value: Any) -> None:
         return item if isinstance(item, (str, int, float, bool, type(None))) else str(item)
 
     print(json.dumps(plain(value), indent=2))
+
+
+def answer_failure(value: Any) -> None:
+    """The last that programs are told, as JSON; None: nothing. What stdout cannot take is lost."""
+    try:
+        if value is not None:
+            answer_json(value)
+        sys.stdout.flush()
+    except OSError:
+        streams.discard_stdout()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
@@ -371,17 +365,3 @@ def _same(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except (OSError, ValueError):
         return False
-
-
-def open_closed_streams() -> None:
-    """Where a program is begun without stdout or stderr (`talk models >&-`), what it says goes nowhere."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for as long as it runs)
-
-
-def write_any_text() -> None:
-    """Let a terminal that cannot show a letter show a question mark for it."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")

@@ -4,6 +4,8 @@ option or sound that means nothing is taken in silence."""
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from fuzz.seeds import motions
 from talkcli.app import app
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.motion import save_motion
+
+HERE = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
 
 
 @pytest.mark.parametrize(
@@ -124,3 +128,25 @@ def test_what_changes_nothing_is_told(words, told, talk, said):
 )
 def test_what_would_change_nothing_or_is_not_there_is_refused_with_the_way_out(words, told, talk, said):
     assert told in talk(*words.split(), code=2).stderr
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+def test_what_stderr_cannot_take_ends_nothing(tmp_path):
+    words = [sys.executable, "-m", "talkcli", "animate", "nowhere.wav", "--json"]
+    with FULL.open("w") as full:
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=full, cwd=tmp_path, env=HERE)
+    assert done.returncode == 3 and json.loads(done.stdout)["failed"][0]["exit"] == 3
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", ["models", "models --json", "animate --help"])
+def test_answers_that_do_not_fit_on_the_disk_are_an_error_of_two_lines(words, tmp_path):
+    command = [sys.executable, "-m", "talkcli", *words.split()]
+    with FULL.open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=HERE, text=True)
+    assert done.returncode == 5
+    assert done.stderr.splitlines()[0] == "error: Cannot use the disk: No space left on device."
+    assert len(done.stderr.splitlines()) == 2

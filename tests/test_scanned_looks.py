@@ -38,8 +38,9 @@ def picture(melanin: float) -> np.ndarray:
     """Linear light of the face from the front."""
     model = load_face_model()
     lips = model.topology.regions["lips"]
-    avatar = Avatar("x", model.template, model.topology.faces, lips, "facekit", look=look(melanin, SMALL))
-    painter = Painter(surface_of(avatar, model.topology), 160, 160, light=light_rig(avatar.look))
+    shown = look(melanin, SMALL)
+    avatar = Avatar("x", model.template, model.topology.faces, lips, "facekit", look=shown)
+    painter = Painter(surface_of(avatar, model.topology), 160, 160, light=light_rig(shown))
     view = look_at(torch.tensor([0.0, 0.0, 1.2]), torch.zeros(3)).double().numpy()
     return linear(painter.draw(avatar.neutral.numpy(), view, 160 * 1.2 / 0.24))
 
