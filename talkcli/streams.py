@@ -13,11 +13,11 @@ from typing import NoReturn
 def open_closed_streams() -> None:
     """Where a program is begun without stdout or stderr (`talk models >&-`), what it says goes nowhere; so
     does what stderr cannot take (`2>/dev/full`)."""
+    if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = _Lossy(sys.stderr.buffer, sys.stderr.encoding, "replace", line_buffering=True)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for as long as it runs)
-    if type(sys.stderr) is io.TextIOWrapper:
-        sys.stderr = _Lossy(sys.stderr.buffer, sys.stderr.encoding, "replace", line_buffering=True)
 
 
 class _Lossy(io.TextIOWrapper):
