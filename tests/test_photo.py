@@ -16,6 +16,7 @@ from PIL import Image
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
+from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.normal_equations import rotation_of
 from talkcli.engine.capture.photographed_skin import printed_albedo, shown_by_even_room
 from talkcli.engine.face.avatar import Avatar, load_avatar
@@ -24,6 +25,7 @@ from talkcli.engine.face.topology import landmark_points
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.textures import linear
 from talkcli.engine.rendering.view import seen_at
 
 SIZE, FOCAL = 384, 900.0
@@ -88,6 +90,7 @@ def test_a_photograph_becomes_an_avatar_that_looks_like_it(talk, knowing, kofi, 
     assert said["faces"] == 1 and said["residual"] < 0.006 and said["style"] == "short"
     me = load_avatar(out)
     assert me.name == "me" and me.look is not None and me.look.light == "even"
+    assert me.photograph is not None and me.studio_look is not None and me.studio_look.light == "studio"
     assert me.provenance["synthetic"] is True and me.provenance["source"] == "a photograph"
     again, face = picture_of(me), points_of(kofi)[[117, 346, 4, 151, 199, 50, 280]].astype(int)
     for column, row in face:
@@ -113,6 +116,20 @@ def test_what_cannot_become_an_avatar_is_refused_by_reason(
     knowing.found = [points_of(kofi, *face) for face in found]
     said = talk("personalize", tmp_path / "me.jpg", "-o", tmp_path / "me.avatar", *words, code=code)
     assert reason in said.stderr.replace("\n", " ") and not (tmp_path / "me.avatar").exists()
+
+
+@pytest.mark.parametrize(("falls", "style"), [(None, "bald"), (0, "short"), (110, "bob"), (220, "long")])
+def test_hair_is_as_long_as_it_falls(falls, style):
+    """A face 160 wide and 200 high, ears a hundred below its top, under and beside black hair."""
+    picture, points = np.full((400, 400, 3), (200, 150, 120), np.uint8), np.zeros((478, 2))
+    for point, place in {10: (200, 80), 152: (200, 280), 127: (120, 150), 356: (280, 150)}.items():
+        points[point] = place
+    points[234], points[454] = (118, 180), (282, 180)
+    if falls is not None:
+        picture[20:80, 100:300] = 20
+        picture[80 : 160 + falls, 80:116] = picture[80 : 160 + falls, 284:320] = 20
+    skin = linear(picture)[200, 200]
+    assert dressing_in(picture, points, np.ones((400, 400), np.float32), skin).style == style
 
 
 def test_points_of_nobody_are_refused(talk, knowing, kofi, tmp_path):

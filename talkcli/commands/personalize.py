@@ -113,13 +113,13 @@ def run(
 def _photograph(footage: Path, worn: Path, output: Path, face: int | None, json: bool) -> None:
     with console.step(f"Looking at {footage}"):
         from talkcli.engine.capture.detector import MediaPipe
-        from talkcli.engine.capture.photo import avatar_of_photo
+        from talkcli.engine.capture.photo import SKIN_QUALITY, avatar_of_photo
         from talkcli.engine.face.avatar import load_avatar, save_avatar
 
         base = load_avatar(worn)
         person, report = avatar_of_photo(footage, MediaPipe(), output.stem, face)
     console.warn(*report.notes)
-    save_avatar(replace(person, styles=base.styles), output)
+    save_avatar(replace(person, styles=base.styles), output, SKIN_QUALITY)
     if json:
         console.answer_json({"avatar": output, "styles": list(base.styles), **asdict(report)})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,24 +13,35 @@ from talkcli.engine.studio.arrays import Array
 
 Light = NDArray[np.float32]
 
-TEMPLES, JAWS = (127, 356), (172, 397)
-"""Points at either side: beside the eyes, and at the corners of the jaw."""
+TEMPLES, EARS = (127, 356), (234, 454)
+"""Points at either side: beside the eyes, and before the ears."""
 
 BALD_BELOW = 0.25
 """Share of the places over the forehead that are hair, below which there is none."""
 
-STYLES = ((0.5, "short"), (1.2, "bob"), (np.inf, "long"))
-"""How much hair falls beside the jaw and below it (0 to 2), up to which a style is the nearest."""
+PUREST = 25
+"""Percentile of how unlike skin places over the forehead are, from which on they show hair alone."""
 
-BESIDE_JAW = ((0.60, 0.66, 0.72), [-0.15, 0.0, 0.15])
-BELOW_JAW = ((0.42, 0.5, 0.6), [-0.3, -0.4, -0.5])
-"""Places in widths of the face to either side of the jaw's middle and heights above it: beards, collars and
-hair lie about there."""
+BESIDE = (0.50, 0.85)
+"""Widths of the face from its middle between which hair falls past the cheeks; beards end before."""
 
-HANGS = 0.5
-"""Share of those beside the jaw that are hair, without which none hangs."""
+FALLS = 0.05
+"""Heights of the face between the rows that are looked at, from below the ears downwards."""
 
-PERSON = 0.6
+STRANDS = 3
+"""Places of a row that are hair where some falls."""
+
+STYLES = ((0.25, "short"), (0.55, "bob"), (np.inf, "long"))
+"""How far below the ears hair falls without a gap, in heights of the face, up to which a style is the
+nearest."""
+
+BLACK, WARM = 0.03, np.array([1.15, 1.0, 0.87], np.float32)
+"""Light of hair below which its hue is noise, and what is taken for it then."""
+
+ALIKE_HAIR = 0.7
+"""Of the logarithm of its light, how far a colour is from the hair's that is still it."""
+
+PERSON = 0.5
 """How surely a pixel is the person's that is looked at."""
 
 
@@ -68,30 +78,24 @@ def dressing_in(picture: NDArray[np.uint8], points: Array, mask: NDArray[np.floa
         hue = np.abs(ratio - ratio.mean(-1, keepdims=True)).max(-1)
         return (ratio.mean(-1) < -0.7) | (hue > 0.35)
 
-    across, along = list(np.linspace(-0.25, 0.25, 11)), list(np.linspace(0.06, 0.22, 9))
+    across, along = list(np.linspace(-0.3, 0.3, 13)), list(np.linspace(0.04, 0.3, 14))
     crown = colours(top, across, along)
     inked = crown[other_than_skin(crown)]
     if len(inked) < BALD_BELOW * len(across) * len(along):
         style, hair = "bald", skin * np.float32(0.25)
     else:
-        hair = np.median(inked, 0)
-        jaw = points[list(JAWS)].mean(0)
-        beside, below = (
-            _share_alike(
-                colours(jaw, [-c, -b, -a, a, b, c], heights), hair, other_than_skin, 6 * len(heights)
-            )
-            for (a, b, c), heights in (BESIDE_JAW, BELOW_JAW)
-        )
-        falls = beside + below if beside > HANGS else 0.0
+        unlike = np.abs(np.log((inked + 0.003) / (skin + 0.003))).max(-1)
+        hair = np.median(inked[unlike >= np.percentile(unlike, PUREST)], 0)
+        ears, places = points[list(EARS)].mean(0), list(np.linspace(*BESIDE, 8))
+        falls = 0.0
+        while falls < STYLES[-2][0]:
+            row = colours(ears, [*(-a for a in places), *places], [-0.1 - falls])
+            if (np.abs(np.log((row + 0.01) / (hair + 0.01))).max(-1) < ALIKE_HAIR).sum() < STRANDS:
+                break
+            falls += FALLS
         style = next(name for most, name in STYLES if falls < most)
+        hue = np.clip(hair.mean() / BLACK, 0, 1)
+        hair = hair * hue + hair.mean() * WARM * (1 - hue)
     shoulders = colours(chin, list(np.linspace(-0.7, 0.7, 15)), list(np.linspace(-0.7, -0.5, 5)))
     cloth = np.median(shoulders, 0) if len(shoulders) > 15 else None
     return Outward(style, hair.astype(np.float32), cloth)
-
-
-def _share_alike(
-    found: Light, hair: Light, other_than_skin: Callable[[Light], NDArray[np.bool_]], places: int
-) -> float:
-    """Share of places whose colours are like the hair's."""
-    alike = np.abs(np.log((found + 0.01) / (hair + 0.01))).max(-1) < 0.9
-    return float((alike & other_than_skin(found)).sum() / places)

@@ -28,6 +28,7 @@ from talkcli.engine.capture.photographed_skin import (
     shelter_of,
 )
 from talkcli.engine.capture.sight import eye_distances
+from talkcli.engine.capture.studio_skin import studio_skin
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.geometry import vertices
@@ -41,6 +42,9 @@ from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.garments import garment_of
 from talkcli.engine.studio.scanned.hair.hair import hair_of
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
+
+SKIN_QUALITY = 92
+"""0..100 of both skins in an `.avatar` file."""
 
 LARGEST_SIDE = 2000
 """Pixels of a photograph that are read; more shows nothing more on a skin of 1024 texels."""
@@ -196,10 +200,12 @@ def _dressed(
     look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
     shade = np.full(1, IN_SHADE, np.float32)
     colour = printed_albedo(dressing.hair[None], shade)[0]
+    studio = studio_skin(base, seen, tone, maps, bald=dressing.style == "bald")
     if dressing.style != "bald":
-        look = recoloured_hair(look, colour, maps)
+        look, studio = (recoloured_hair(each, colour, maps) for each in (look, studio))
     if dressing.cloth is not None:
-        look = recoloured_cloth(look, printed_albedo(dressing.cloth[None], shade)[0], maps)
+        cloth = printed_albedo(dressing.cloth[None], shade)[0]
+        look, studio = (recoloured_cloth(each, cloth, maps) for each in (look, studio))
     worn = [garment_of(DONORS[donor], head.neutral)]
     if HAIR_STYLES[dressing.style].count:
         worn.append(hair_of(dressing.style, torch.from_numpy(colour).float(), head.neutral))
@@ -207,6 +213,7 @@ def _dressed(
     avatar = replace(
         head,
         look=look,
+        studio_look=studio,
         photograph=kept_photograph(picture, points, mask, person),
         worn=tuple(worn),
         provenance={**made, **head_credit(head.rig)},

@@ -42,6 +42,9 @@ LENT = 0.6
 IRIS_RING, WHITE_RING = (0.14, 0.38), (0.55, 1.0)
 """Radians off the axis between which eyes show either."""
 
+IRIS_ENDS = 0.40
+"""Radians off the axis at which an iris ends."""
+
 IRIS_LEVEL, WHITE_LEVEL = 35, 40
 """Percentiles of brightness that are its own: lashes darken, highlights brighten."""
 
@@ -116,11 +119,8 @@ def _inland(distance: Texels, focal: float) -> Texels:
 def painted_skin(base: Look, seen: SeenSkin, shelter: Texels, maps: Atlas, bald: bool) -> Look:
     """The base's look with the picture's skin where it is trusted and its own, recoloured, elsewhere; of
     somebody `bald` the scalp is skin too. `shelter` [n]: share of the room's light that each texel gets."""
-    own = linear(base.albedo.numpy()).reshape(-1, 3)[maps.canvas.texels]
-    painted, skin = maps.face, maps.face | maps.flesh
-    if bald:
-        own[maps.scalp] = np.median(own[maps.flesh], 0)
-        painted, skin = painted | maps.scalp, skin | maps.scalp
+    own, skin = own_skin(base, maps, bald)
+    painted = maps.face | (maps.scalp & skin)
     photo = printed_albedo(seen.light, shelter)
     sure = seen.trust * painted
     lend = np.clip(1 - sure / LENT, 0, 1) * sure[maps.mirror]
@@ -139,16 +139,30 @@ def painted_skin(base: Look, seen: SeenSkin, shelter: Texels, maps: Atlas, bald:
     out = np.where((skin | maps.scalp)[:, None], own * np.exp(np.clip(smooth, -2.5, 1.5)), own)
     out = (merged * firm[:, None] + out * (1 - firm[:, None])).astype(np.float32)
     _paint_eyes(out, own, SeenSkin(photo, seen.trust), maps)
-    albedo = linear(base.albedo.numpy()).reshape(-1, 3)
-    albedo[~maps.cloth] = maps.canvas.image(out).reshape(-1, 3)[~maps.cloth]
     relief = base.relief.numpy() * (1 - 0.7 * _image(firm, maps)[::2, ::2])
     return replace(
         base,
-        albedo=_bytes(albedo, base),
+        albedo=albedo_bytes(out, base, maps),
         relief=torch.from_numpy(np.rint(relief).astype(np.int8)),
         light="even",
         exposure=1.0,
     )
+
+
+def own_skin(base: Look, maps: Atlas, bald: bool) -> tuple[Texels, NDArray[np.bool_]]:
+    """[n, 3] linear albedo of our own skin; [n] what of it is skin: of somebody `bald` the scalp, too."""
+    own = linear(base.albedo.numpy()).reshape(-1, 3)[maps.canvas.texels]
+    if not bald:
+        return own, maps.face | maps.flesh
+    own[maps.scalp] = np.median(own[maps.flesh], 0)
+    return own, maps.face | maps.flesh | maps.scalp
+
+
+def albedo_bytes(texels: Texels, base: Look, maps: Atlas) -> torch.Tensor:
+    """The base's albedo with other texels [n, 3], linear; its cloth stays."""
+    albedo = linear(base.albedo.numpy()).reshape(-1, 3)
+    albedo[~maps.cloth] = maps.canvas.image(texels).reshape(-1, 3)[~maps.cloth]
+    return _bytes(albedo, base)
 
 
 def spread_ratio(ratio: Texels, known: NDArray[np.bool_], maps: Atlas) -> Texels:
@@ -177,22 +191,31 @@ def _image(values: NDArray, maps: Atlas) -> NDArray:
     return out.reshape(size, size, *values.shape[1:])
 
 
-def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
-    """In place: irises and whites as bright and coloured as in the picture, the base's own detail kept; teeth
-    as bright as the light on the whites."""
-    bright, use = seen.light.mean(1), maps.eyes & (seen.trust > 0.3)
+def eye_ratios(light: Texels, trust: Texels, own: Texels, maps: Atlas) -> tuple[Texels, Texels] | None:
+    """[3] logarithms of how much brighter irises and whites are seen than our own; None where they are not
+    seen."""
+    bright, use = light.mean(1), maps.eyes & (trust > 0.3)
     ratios = []
     for (low, high), level in ((IRIS_RING, IRIS_LEVEL), (WHITE_RING, WHITE_LEVEL)):
         ring = maps.eyes & (maps.off_axis > low) & (maps.off_axis < high)
         there = ring & use
         if there.sum() < 12:
-            return
+            return None
         middle = np.percentile(bright[there], level)
         near = there & (np.abs(bright - middle) < 0.5 * middle + 0.01)
-        ratios.append(np.log(seen.light[near].mean(0).clip(2e-3) / own[ring].mean(0)))
+        ratios.append(np.log(light[near].mean(0).clip(2e-3) / own[ring].mean(0)))
+    return ratios[0], ratios[1]
+
+
+def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
+    """In place: irises and whites as bright and coloured as in the picture, the base's own detail kept; teeth
+    as bright as the light on the whites."""
+    ratios = eye_ratios(seen.light, seen.trust, own, maps)
+    if ratios is None:
+        return
     iris, white = ratios
     white = white.mean() + 0.5 * (white - white.mean()) + np.log(WET_WHITE)
-    outside = np.clip((maps.off_axis[maps.eyes] - 0.40) / 0.1, 0, 1)[:, None]
+    outside = np.clip((maps.off_axis[maps.eyes] - IRIS_ENDS) / 0.1, 0, 1)[:, None]
     out[maps.eyes] = own[maps.eyes] * np.exp(np.clip(iris * (1 - outside) + white * outside, -3, 1.2))
     ahead = maps.places[maps.mouth, 2]
     lit, fading = MOUTH_DEPTH
