@@ -22,13 +22,13 @@ BALD_BELOW = 0.25
 PUREST = 25
 """Percentile of how unlike skin places over the forehead are, from which on they show hair alone."""
 
-BESIDE = (0.50, 0.85)
+PAST_CHEEKS = (0.50, 0.85)
 """Widths of the face from its middle between which hair falls past the cheeks; beards end before."""
 
 FALLS = 0.05
 """Heights of the face between the rows that are looked at, from below the ears downwards."""
 
-STRANDS = 3
+HAIRS_FALLING = 3
 """Places of a row that are hair where some falls."""
 
 STYLES = ((0.25, "short"), (0.55, "bob"), (np.inf, "long"))
@@ -86,11 +86,11 @@ def dressing_in(picture: NDArray[np.uint8], points: Array, mask: NDArray[np.floa
     else:
         unlike = np.abs(np.log((inked + 0.003) / (skin + 0.003))).max(-1)
         hair = np.median(inked[unlike >= np.percentile(unlike, PUREST)], 0)
-        ears, places = points[list(EARS)].mean(0), list(np.linspace(*BESIDE, 8))
+        ears, places = points[list(EARS)].mean(0), list(np.linspace(*PAST_CHEEKS, 8))
         falls = 0.0
         while falls < STYLES[-2][0]:
             row = colours(ears, [*(-a for a in places), *places], [-0.1 - falls])
-            if (np.abs(np.log((row + 0.01) / (hair + 0.01))).max(-1) < ALIKE_HAIR).sum() < STRANDS:
+            if (np.abs(np.log((row + 0.01) / (hair + 0.01))).max(-1) < ALIKE_HAIR).sum() < HAIRS_FALLING:
                 break
             falls += FALLS
         style = next(name for most, name in STYLES if falls < most)

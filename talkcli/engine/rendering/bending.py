@@ -11,7 +11,7 @@ from scipy.sparse.linalg import splu
 from talkcli.engine.compiled import fast, inlined
 from talkcli.engine.rendering.view import Places
 
-HOLD = 3000.0
+HOLD = 300.0
 """How firmly the points of one cell hold it, of the stiffness between two cells behind the person."""
 
 PINNED = 3000.0
@@ -97,18 +97,25 @@ def trace_back(moves, pitch, offsets):
 
 
 @fast
-def lay_over(picture, offsets, pitch, drawing, out):
+def lay_over(picture, offsets, pitch, drawing, here, out):
     """Fill out [height, width, 3] with a bent picture and what is drawn over it.
 
     picture [height, width, 4]: values 0..255, and how much of the drawing is shown there, 0..1, which bends
-    along; offsets: see `trace_back`; drawing [height, width, 4]: bytes, and how much it covers, /255.
+    along; offsets: see `trace_back`; drawing [height, width, 4]: bytes, and how much it covers, /255; here
+    [columns, 2]: room for a row of offsets.
     """
-    height, width = picture.shape[0], picture.shape[1]
+    height, width, columns = picture.shape[0], picture.shape[1], offsets.shape[1]
     for y in range(height):
+        for j in range(columns):
+            here[j, 0], here[j, 1] = offset_at(offsets, float(j), (y + 0.5) / pitch)
         for x in range(width):
-            dx, dy = offset_at(offsets, (x + 0.5) / pitch, (y + 0.5) / pitch)
-            column = np.float32(min(max(x + dx, 0.0), width - 1.001))
-            row = np.float32(min(max(y + dy, 0.0), height - 1.001))
+            at = min(np.float32((x + 0.5) / pitch), np.float32(columns - 1.001))
+            j = int(at)
+            fx = at - np.float32(j)
+            dx = here[j, 0] + fx * (here[j + 1, 0] - here[j, 0])
+            dy = here[j, 1] + fx * (here[j + 1, 1] - here[j, 1])
+            column = min(max(np.float32(x) + dx, np.float32(0.0)), np.float32(width - 1.001))
+            row = min(max(np.float32(y) + dy, np.float32(0.0)), np.float32(height - 1.001))
             j, i = int(column), int(row)
             fx, fy = column - np.float32(j), row - np.float32(i)
             both = fx * fy

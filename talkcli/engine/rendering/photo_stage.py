@@ -54,6 +54,11 @@ HEAD_SHARE, BODY_SHARE = 0.98, 0.1
 """Shares of the head's turn from which on skin is the head's, and up to which it is the shoulders'."""
 
 
+AHEAD = 0.02
+"""Metres before the middle of the mean head from which on skin carries: cheeks hide ears when a head turns,
+which no picture can show by bending, so that ears go with the cheeks."""
+
+
 class PhotoStage(NamedTuple):
     """Of one size of picture."""
 
@@ -142,7 +147,8 @@ def photo_frames(
         offsets = np.empty((*stage.stiffness.shape, 2))
         trace_back(membrane.spread(after - stage.before), stage.pitch, offsets)
         out = np.empty((size[1], size[0], 3), np.uint8)
-        lay_over(stage.picture, offsets, stage.pitch, painter.draw(*moment), out)
+        here = np.empty((stage.stiffness.shape[1], 2), np.float32)
+        lay_over(stage.picture, offsets, stage.pitch, painter.draw(*moment), here, out)
         return out
 
     tools = by_thread(lambda: (scene.painter(), stage.membrane()), draw)
@@ -209,11 +215,12 @@ def _skin(model: FaceModel) -> NDArray[np.int64]:
 
 
 def _carries(model: FaceModel) -> NDArray[np.bool_]:
-    """[V] skin of the head and of the shoulders; the neck between bends from one to the other."""
+    """[V] skin of the head's front and of the shoulders; the neck bends from one to the other."""
     share = model.weights[:, carried_by(JOINTS.index("neck"))].sum(1).numpy()
     skin = np.zeros(len(share), bool)
     skin[_skin(model)] = True
-    return skin & ((share >= HEAD_SHARE) | (share <= BODY_SHARE))
+    face = (share >= HEAD_SHARE) & (model.template[:, 2].numpy() > AHEAD)
+    return skin & (face | (share <= BODY_SHARE))
 
 
 def _give(

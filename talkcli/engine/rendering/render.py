@@ -236,6 +236,8 @@ def compile_renderer() -> None:
     offsets = np.zeros((2, 2, 2))
     trace_back(offsets, 16.0, offsets.copy())
     clear = np.zeros((16, 16, 4), np.uint8)
-    lay_over(clear.astype(np.float32), offsets, 16.0, clear, clear[..., :3].copy())
+    lay_over(
+        clear.astype(np.float32), offsets, 16.0, clear, offsets[0].astype(np.float32), clear[..., :3].copy()
+    )
     head = talking_head()
     posed(Motion(Fraction(1), Vertices(torch.zeros(1, *head.neutral.shape))), head)
