@@ -2,12 +2,16 @@
 
 people: the bundled ones, front and three-quarter; expressions: five faces of two of them; hello: three people
 say it; texture: two do so, above on a still skin, below on the one that TexTalker makes, when they differ
-most. Without names all four, in ten minutes of one core.
+most; photograph: one of ada, drawn in other light and by another lens, and the same speaking (extra capture).
+Without names all five, in twelve minutes of one core.
 """
 
 import argparse
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -15,12 +19,17 @@ from PIL import Image
 
 from recipes.contact_sheet import BUNDLED, FACES, pictures
 from talkcli.engine.assets import asset, assets_folder
+from talkcli.engine.capture.detector import MediaPipe
+from talkcli.engine.capture.photo import avatar_of_photo
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.rotations import matrix
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.speaking import spoken_motion
-from talkcli.engine.motion import Motion, ratios
-from talkcli.engine.rendering.camera import portrait
+from talkcli.engine.motion import Coefficients, Motion, ratios
+from talkcli.engine.rendering.camera import centred_camera, portrait
+from talkcli.engine.rendering.photo_stage import photo_frames
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.speech import load_speech
 
@@ -29,6 +38,9 @@ MOMENTS, APART, CROP = 3, 15, (slice(40, 400), slice(96, 416))
 """Of the picture of textures: moments, the least frames between two, what is shown of 512 pixels a side."""
 SPEAKERS, SIDE, QUALITY = ("ada", "kofi", "noor"), 320, 55
 """Of the moving picture: who speaks, pixels a side, quality of the WebP."""
+
+SITTING, SPOKEN = (640, 720), (0, 42, 51, 126)
+"""Pixels of the photograph; frames of hello.wav in it: shut, in a blink, twice open."""
 
 
 def person(name: str) -> Avatar:
@@ -85,6 +97,32 @@ def texture(folder: Path) -> None:
     beside([sheets]).save(folder / "texture.jpg", quality=88)
 
 
+def sitting() -> np.ndarray:
+    """A photograph of ada: light from a window, a lens that is near, head turned and tilted, smiling."""
+    ada, turn = person("ada"), torch.tensor([[0.03, -0.16, 0.04]])
+    assert ada.look is not None
+    light = torch.zeros(9, 3)
+    light[0], light[1], light[3] = torch.tensor([0.68, 0.66, 0.62]), -0.2, 0.25
+    view = torch.eye(4)
+    view[:3, :3] = matrix(turn)[0]
+    view[:3, 3] = torch.tensor([0.0, 0.0, -0.75])
+    camera = centred_camera(view[None], 1250.0, *SITTING)
+    smile = load_face_model().weight_vector(mouthSmile=0.25)
+    still = Motion(Fraction(25), Coefficients(smile[None], torch.zeros(1, 3)))
+    lit = replace(ada, look=replace(ada.look, light=light))
+    return next(frames(still, lit, camera, background="#8b9a94", quality="fine"))
+
+
+def photograph(folder: Path) -> None:
+    with TemporaryDirectory() as room:
+        path = Path(room) / "ada.jpg"
+        Image.fromarray(sitting()).save(path, quality=92)
+        avatar = avatar_of_photo(path, MediaPipe(), "ada")[0]
+    motion = saying_hello("textalker", avatar)
+    drawn = list(photo_frames(motion, avatar, (SIDE, SIDE)))
+    beside([[drawn[frame] for frame in SPOKEN]]).save(folder / "photograph.jpg", quality=88)
+
+
 def hello(folder: Path) -> None:
     avatars = [person(name) for name in SPEAKERS]
     films = [
@@ -108,6 +146,7 @@ PICTURES: Mapping[str, Callable[[Path], None]] = {
     "expressions": expressions,
     "texture": texture,
     "hello": hello,
+    "photograph": photograph,
 }
 
 
