@@ -45,6 +45,7 @@ class Painter:
         verts, faces = len(surface.occlusion), len(surface.faces)
         self.surface = surface
         self.rig = light_rig(CLAY_LOOK) if light is None else light
+        self.lamps = bool(self.rig.colours.any())
         maps = wrinkle_maps(None) if maps is None else maps
         border = np.array([0, 1, 1, 1, 1])
         self.maps = maps._replace(boxes=maps.boxes + border, size=maps.size + 2)
@@ -69,7 +70,7 @@ class Painter:
         self.points = np.zeros((verts, ATTRIBUTES), np.float32)
         self.points[:, 8], self.points[:, 9:12] = surface.curvature, surface.strands
         self.points[:, 12:] = surface.colours
-        self.normals, self.key = np.empty((verts, 3), np.float32), np.empty(verts, np.float32)
+        self.normals, self.key = np.empty((verts, 3), np.float32), np.ones(verts, np.float32)
         self.vertices, self.ways = np.empty((2, verts, 3), np.float32)
         self.drift = np.empty((len(surface.dressing.carriers), 3), np.float32)
         self.bodies, self.body_faces = len(surface.corner_starts) - 1, len(surface.corner_faces) // 3
@@ -118,7 +119,8 @@ class Painter:
             vertices, s.faces[solid], s.corner_starts, s.corner_faces, self.across, self.normals
         )  # fmt: skip
         rig = self.rig
-        self._light(rig.directions[0], eye)
+        if self.lamps:
+            self._light(rig.directions[0], eye)
         arrange(vertices, self.normals, self.ways, s.occlusion, self.key, bare, points)
         light_mouth(
             vertices, self.normals, s.pairs, s.inside, self.lit, s.lips, s.lip_pair, self.rim, points[:, 6]

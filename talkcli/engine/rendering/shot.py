@@ -130,7 +130,7 @@ def notes_on(shot: Shot, motion: Motion, avatar: Avatar, paths: Iterable[Path]) 
         return []
     return [
         f"The head turns by {turn:.0f} degrees; in its photograph it is held within {FARTHEST_TURN:.0f}: "
-        "--stage studio shows all of it."
+        "talk render --stage studio shows all of it."
     ]
 
 
