@@ -329,15 +329,6 @@ def test_from_clips_to_a_checkpoint_that_moves_face_eyes_and_head(changes, talk,
     assert "This model moves these itself" in said
 
 
-def test_without_a_checkpoint_it_is_said_how_to_make_one(talk, hello):
-    said = talk("animate", hello, "--model", "3dxtalker", code=4).stderr
-    assert "3dxtalker has no starter yet" in said and "talk train CLIPS --model 3dxtalker" in said
-    told = json.loads(talk("models", "--json").stdout)
-    assert "3dxtalker" not in {row["model"] for row in told["models"]}
-    [row] = told["untaught"]
-    assert row["untaught"] == "3dxtalker" and "none yet" in row["starter"]
-
-
 def test_the_published_ears_are_taken_from_files_of_the_user(clips, tmp_path):
     transformers = pytest.importorskip("transformers")
     small = WavlmConfig(

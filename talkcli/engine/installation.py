@@ -24,7 +24,7 @@ from talkcli.engine.assets import (
     sha256,
 )
 from talkcli.engine.errors import TalkError, counted, lacks_memory
-from talkcli.engine.methods import DEFAULT_PUPIL, METHODS, UNTAUGHT
+from talkcli.engine.methods import DEFAULT_PUPIL, METHODS
 
 EXTRAS = {
     "hubert": (("transformers",), "paper-size models that hear with HuBERT; talk models fetch"),
@@ -45,7 +45,7 @@ DEFAULTS = ("head.safetensors", f"{DEFAULT_MODEL}.ckpt", f"{DEFAULT_AVATAR}.avat
 
 def bundled() -> dict[str, str]:
     """Asset -> what it unlocks."""
-    unlocks = {f"{name}.ckpt": f"talk animate --model {name}" for name in METHODS if name not in UNTAUGHT}
+    unlocks = {f"{name}.ckpt": f"talk animate --model {name}" for name in METHODS}
     unlocks[f"{DEFAULT_PUPIL}.ckpt"] = "talk personalize with its defaults"
     unlocks[STARTER_EARS] = "talk train makes starters"
     unlocks[WHISPER_BASE_HEAD] = "talk animate --ears whisper-base"
@@ -198,30 +198,22 @@ def _licence(path: Path) -> str:
 
 
 def models_here() -> dict[str, list[dict[str, Any]]]:
-    """What `talk models` lists, by kind: starters, methods without one, ears that ship, and fetched ones."""
+    """What `talk models` lists, by kind: starters, ears that ship, and fetched ones."""
     from talkcli.engine.hub import fetched_models
-    from talkcli.engine.methods import installed, load_method, train_hint
+    from talkcli.engine.methods import installed, load_method
 
     starters = []
     for name, path in installed().items():
         method = load_method(name)
         able = {"moves": sorted(method.moves), "styles_from": list(method.captures)}
         starters.append({"model": name, **_told_by(path), **able})
-    untaught = [
-        {
-            "untaught": name,
-            "moves": sorted(load_method(name).moves),
-            "starter": f"none yet. {train_hint(name)}",
-        }
-        for name in UNTAUGHT
-    ]
     paths = [assets_folder() / name for name in (STARTER_EARS, WHISPER_BASE_HEAD)]
     ears = [{"ears": path.stem, **_told_by(path)} for path in paths if path.is_file()]
     fetched = [
         {"fetched": name, **model.origin, "folder": str(model.folder), "for": model.use}
         for name, model in fetched_models().items()
     ]
-    return {"models": starters, "untaught": untaught, "ears": ears, "fetched": fetched}
+    return {"models": starters, "ears": ears, "fetched": fetched}
 
 
 def _told_by(path: Path) -> dict[str, Any]:

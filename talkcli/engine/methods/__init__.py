@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from talkcli.engine.errors import BadUsage, MissingAsset, Untrusted, pick, reading
+from talkcli.engine.errors import BadUsage, Untrusted, pick, reading
 
 if TYPE_CHECKING:
     from talkcli.engine.methods.method import Method, Talker
@@ -17,8 +17,6 @@ METHODS = {
     "memorytalker": "talkcli.engine.methods.memorytalker",
     "3dxtalker": "talkcli.engine.methods.dxtalker",
 }
-UNTAUGHT = ("3dxtalker",)
-"""Those of which no starter comes with the program."""
 
 DEFAULT_PUPIL = "memorytalker"
 """Whom `talk train` and `talk personalize` take unasked: it takes a manner from a voice alone. What `talk
@@ -40,14 +38,7 @@ def checkpoint_path(model: str) -> Path:
 
     if Path(model).is_file():
         return Path(model)
-    if pick(model, METHODS, "model") in UNTAUGHT:
-        raise MissingAsset(f"{model} has no starter yet.", train_hint(model))
-    return asset(f"{model}.ckpt")
-
-
-def train_hint(method: str) -> str:
-    """How to come by a model of a method of which no starter ships."""
-    return f"Train one: talk train CLIPS --model {method} -o mine.ckpt; then give --model mine.ckpt"
+    return asset(f"{pick(model, METHODS, 'model')}.ckpt")
 
 
 def installed() -> dict[str, Path]:

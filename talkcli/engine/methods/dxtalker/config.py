@@ -94,6 +94,8 @@ class DxTalkerConfig:
     """Ablation where false: the expression listens to words again."""
     drop: float = 0.0
     """Share of training examples that hear nothing, so that guidance can tell speech from none; ours."""
+    sampling: FlowSampling = FlowSampling()
+    """How it draws unless told otherwise."""
 
     def __post_init__(self) -> None:
         check_limits(self, fps=(1, 240), identity=(0, 10_000), expression=(1, 10_000), detail=(0, 100_000))

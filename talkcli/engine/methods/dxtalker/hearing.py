@@ -76,6 +76,10 @@ class StreamHearing(nn.Module):
         assert isinstance(self.affect, Emotion2vecEar)
         take_emotion2vec(self.affect, file, str(path))
 
+    def silence(self, streams: Streams) -> Float[Tensor, " frames"]:
+        """Its probability in each frame of one recording; 0 where no ear hears phones."""
+        return self.ears.silence(streams.speech)
+
     def listened(
         self, waveform: Float[Tensor, " samples"], loud: Float[Tensor, " frames"], fps: Fraction
     ) -> HeardStreams:

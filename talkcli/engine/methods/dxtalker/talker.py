@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from talkcli.engine.audio.amplitude import amplitude
+from talkcli.engine.audio.pauses import rests
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import check_wears
@@ -21,7 +22,7 @@ from talkcli.engine.generation.flow import Flow, integrate
 from talkcli.engine.generation.guidance import guide
 from talkcli.engine.generation.windows import blend, spans
 from talkcli.engine.methods.dxtalker.anchors import anchored_noise
-from talkcli.engine.methods.dxtalker.config import DxTalkerConfig, FlowSampling
+from talkcli.engine.methods.dxtalker.config import DxTalkerConfig
 from talkcli.engine.methods.dxtalker.face_vector import identity_of, motion_tracks, resting, scaled
 from talkcli.engine.methods.dxtalker.hearing import HeardStreams, StreamHearing, Streams, anchors_of
 from talkcli.engine.methods.dxtalker.smoothing import smoothed_vectors
@@ -33,6 +34,11 @@ from talkcli.engine.struct import stack
 
 _MOUTHS = ("jaw", "mouth", "tongue", "cheek", "nose")
 """Prefixes of shapes that are no part of the eyes."""
+_LIPS = (
+    "jaw", "tongue", "mouthClose", "mouthFunnel", "mouthPucker", "mouthUpperUp", "mouthLowerDown", "mouthRoll",
+    "mouthShrug",
+)  # fmt: skip
+"""Prefixes of shapes that part lips; the others of a mouth show moods."""
 
 
 class DxTalker(Talker):
@@ -55,7 +61,7 @@ class DxTalker(Talker):
 
     def __init__(self, config: DxTalkerConfig) -> None:
         super().__init__()
-        self.config, self.sampling = config, FlowSampling()
+        self.config, self.sampling = config, config.sampling
         self.hearing = StreamHearing(config)
         self.network = VelocityNetwork(
             config, self.hearing.speech_width, self.hearing.own_width, self.hearing.emotion_width
@@ -79,6 +85,12 @@ class DxTalker(Talker):
         start = torch.zeros_like(reference) if self.config.absolute else reference
         return start[..., None, :] + (drawn * self.deviation + self.mean)
 
+    def _lips(self) -> list[int]:
+        """The numbers of the face vector that part lips."""
+        shapes, jaw = self.config.layout.part("expression"), self.config.layout.part("jaw")
+        named = [i for i, name in enumerate(self.config.rig_shapes, shapes.start) if name.startswith(_LIPS)]
+        return [*named, *range(jaw.start, jaw.stop)]
+
     def seen(self, reference: Float[Tensor, "*batch dims"]) -> Float[Tensor, "*batch dims"]:
         """A reference frame as the network is told of it."""
         return scaled(reference - self.reference_mean, self.reference_deviation)
@@ -92,7 +104,8 @@ class DxTalker(Talker):
         seed: int = 0,
         progress: Callable[[float], None] = lambda share: None,
     ) -> Motion:
-        """Overlapping windows, each the difference from the avatar at rest, whose noise is one for all."""
+        """Overlapping windows, each the difference from the avatar at rest, whose noise is one for all. In
+        pauses that an ear hears for certain lips come to rest; what a mood does stays."""
         config, layout = self.config, self.config.layout
         check_wears(avatar, config.rig)
         frames, device = speech.frames(config.fps), self.mean.device
@@ -112,6 +125,9 @@ class DxTalker(Talker):
             vectors[:, part] = vectors[:, part].mean(0)
         if self.sampling.smooth:
             vectors = smoothed_vectors(vectors, layout)
+        lips = self._lips()
+        rest = rests(lambda start, stop: self.hearing.silence(heard(start, stop)), frames, config.fps)
+        vectors[:, lips] += rest(0, frames)[:, None] * (reference.cpu() - vectors)[:, lips]
         face, head, codes = motion_tracks(vectors, avatar, config.rig, config.rig_shapes, layout)
         signed = self.signed(avatar, seed)
         return Motion(Fraction(config.fps), face, head, codes=codes, provenance=signed)
