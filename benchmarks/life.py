@@ -1,9 +1,10 @@
-"""What blinks, looks and head movement are like: python benchmarks/life.py FOLDER [FOLDER ...]
+"""What blinks, looks and heads are like: python benchmarks/life.py FOLDER [FOLDER ...] [--model 3dxtalker]
 
 Every recording in the folders is given life on a still face (seed 0, 60 frames a second). Prints how often
 lids fall and where, how eyes jump and rest, how far heads nod on stressed syllables, how much they move while
 nobody speaks, how alike two recordings move, and whether heads turn round on the voice's onsets more often
-than the heads of other recordings do (chance).
+than the heads of other recordings do (chance). With --model the same of what a talker does itself, but for
+looks, which are not planned there.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ from talkcli.engine.editing.glances import FAR_LOOK, Fixation, fixations
 from talkcli.engine.editing.head_movement import nodded
 from talkcli.engine.editing.life import with_life
 from talkcli.engine.editing.prosody import Prosody, prosody_of
+from talkcli.engine.editing.retiming import at_rate
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.method import Talker
 from talkcli.engine.metrics.beats import beat_alignment
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.recordings import recordings_in
@@ -72,10 +76,14 @@ class Alive:
         return 1 - sum(spoken) / len(spoken) if spoken else math.nan
 
 
-def alive(speech: Speech) -> Alive:
-    frames = speech.frames(FPS)
-    still = Motion(FPS, Coefficients(torch.zeros(frames, 54), torch.zeros(frames, 3)))
-    motion, prosody = with_life(still, speech, load_avatar(asset("ada.avatar"))), prosody_of(speech)
+def alive(speech: Speech, talker: Talker | None) -> Alive:
+    frames, avatar = speech.frames(FPS), load_avatar(asset("ada.avatar"))
+    if talker is None:
+        still = Motion(FPS, Coefficients(torch.zeros(frames, 54), torch.zeros(frames, 3)))
+        motion = with_life(still, speech, avatar)
+    else:
+        motion = at_rate(talker.animate(speech, avatar), FPS)
+    prosody = prosody_of(speech)
     assert motion.head is not None and isinstance(motion.face, Coefficients)
     lids = motion.face.expression[:, load_rig("facekit").shape_names.index("eyeBlinkLeft")]
     return Alive(speech, prosody, lids, motion.head.rotation, fixations(prosody, speech.seconds, 0))
@@ -84,13 +92,13 @@ def alive(speech: Speech) -> Alive:
 def of_blinks(all_of_them: Sequence[Alive], minutes: float) -> dict[str, float]:
     count = sum(len(one.blinks) for one in all_of_them)
     gaps = [after - before for one in all_of_them for before, after in itertools.pairwise(one.blinks)]
-    firsts = [one.blinks[0] for one in all_of_them if one.speech.seconds > LONG_ENOUGH]
+    firsts = [one.blinks[0] for one in all_of_them if one.blinks and one.speech.seconds > LONG_ENOUGH]
     instants = [np.arange(0, one.speech.seconds, 0.05).tolist() for one in all_of_them]
     return {
         "blinks a minute": count / minutes,
-        "doubles, of blinks": sum(gap < 0.6 for gap in gaps) / count,
-        "first blink, earliest s": min(firsts),
-        "first blink, latest s": max(firsts),
+        "doubles, of blinks": sum(gap < 0.6 for gap in gaps) / max(count, 1),
+        "first blink, earliest s": min(firsts, default=math.nan),
+        "first blink, latest s": max(firsts, default=math.nan),
         "blinks in pauses or at phrase ends": float(
             np.nanmean([one.in_pauses(one.blinks) for one in all_of_them])
         ),
@@ -115,11 +123,11 @@ def of_eyes(all_of_them: Sequence[Alive], minutes: float) -> dict[str, float]:
     }
 
 
-def of_heads(all_of_them: Sequence[Alive], minutes: float) -> dict[str, float]:
+def of_heads(all_of_them: Sequence[Alive], minutes: float, talker: Talker | None) -> dict[str, float]:
     nods = [depth for one in all_of_them for depth in one.nods]
     degrees = [torch.rad2deg(one.head) for one in all_of_them]
     speeds = torch.cat([track.diff(dim=0).norm(dim=1) * float(FPS) for track in degrees])
-    silent = alive(Speech(torch.zeros(30 * SAMPLE_RATE)))
+    silent = alive(Speech(torch.zeros(30 * SAMPLE_RATE)), talker)
     return {
         "stresses a minute": sum(len(one.prosody.stresses) for one in all_of_them) / minutes,
         "stresses that may have a nod a minute": len(nods) / minutes,
@@ -159,15 +167,15 @@ def of_beats(all_of_them: Sequence[Alive]) -> dict[str, float]:
     return {"beat alignment": float(np.nanmean(own)), "beat alignment by chance": float(np.nanmean(others))}
 
 
-def measured(folders: Sequence[Path]) -> dict[str, float]:
-    all_of_them = [alive(load_speech(path)) for folder in folders for path in recordings_in(folder)]
+def measured(folders: Sequence[Path], talker: Talker | None) -> dict[str, float]:
+    all_of_them = [alive(load_speech(path), talker) for folder in folders for path in recordings_in(folder)]
     minutes = sum(one.speech.seconds for one in all_of_them) / 60
     return {
         "recordings": len(all_of_them),
         "minutes": minutes,
         **of_blinks(all_of_them, minutes),
-        **of_eyes(all_of_them, minutes),
-        **of_heads(all_of_them, minutes),
+        **({} if talker else of_eyes(all_of_them, minutes)),
+        **of_heads(all_of_them, minutes, talker),
         **of_beats(all_of_them),
     }
 
@@ -177,8 +185,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
-    table = measured(parser.parse_args().folders)
-    Path(__file__).with_suffix(".json").write_text(json.dumps(table, indent=1) + "\n")
+    parser.add_argument("--model", metavar="MODEL", help="a talker that moves head and lids itself")
+    given = parser.parse_args()
+    table = measured(given.folders, open_talker(given.model) if given.model else None)
+    path = Path(__file__).with_suffix(".json")
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept[Path(given.model).stem if given.model else "life"] = table
+    path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     for name, value in table.items():
         print(f"{name:40} {value:.3g}")
 

@@ -31,15 +31,24 @@ class FlowSampling:
     """Above 1 speech counts more, below it less; only for what was trained with `drop` above 0."""
     temperature: float = 1.0
     """Factor on the noise that a motion begins as."""
+    mouth: float = 1.0
+    """Another one, on the mouth's part of it alone: below 1 lips follow the voice more, and less chance."""
     drift: bool = False
     """Whether identity may change from frame to frame, as it is predicted; else it is its mean."""
     smooth: bool = True
     """Savitzky-Golay over 5 frames (order 2), of the head's rotation over 9 (order 3)."""
+    whole_blinks: bool = False
+    """Whether lids that fall and rise again shut in between; ours."""
     at_once: int = 1
     """Windows that go through the network together."""
 
     def __post_init__(self) -> None:
-        for name, low, high in (("guidance", -100, 100), ("temperature", 0, 10), ("at_once", 1, 1024)):
+        for name, low, high in (
+            ("guidance", -100, 100),
+            ("temperature", 0, 10),
+            ("mouth", 0, 1),
+            ("at_once", 1, 1024),
+        ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise BadUsage(f"Setting {name} cannot be {value}.", f"Give {low} to {high}.")

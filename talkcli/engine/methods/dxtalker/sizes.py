@@ -13,8 +13,8 @@ from talkcli.engine.face.rigs import load_rig, rig_of
 from talkcli.engine.methods.dxtalker.config import DxTalkerConfig, FlowSampling
 from talkcli.engine.motion import Coefficients
 
-BRISK = FlowSampling(steps=8, temperature=0.5)
-"""Chosen on human recordings: more steps make lips no truer, and more noise makes them follow the voice less."""
+BRISK = FlowSampling(steps=8, mouth=0.5, whole_blinks=True)
+"""Chosen on human recordings: more steps make lips no truer, more noise lets them follow the voice less."""
 
 
 def paper_size(clips: ClipSet) -> DxTalkerConfig:

@@ -22,6 +22,7 @@ from talkcli.engine.generation.flow import Flow, integrate
 from talkcli.engine.generation.guidance import guide
 from talkcli.engine.generation.windows import blend, spans
 from talkcli.engine.methods.dxtalker.anchors import anchored_noise
+from talkcli.engine.methods.dxtalker.blinks import whole_blinks
 from talkcli.engine.methods.dxtalker.config import DxTalkerConfig
 from talkcli.engine.methods.dxtalker.face_vector import identity_of, motion_tracks, resting, scaled
 from talkcli.engine.methods.dxtalker.hearing import HeardStreams, StreamHearing, Streams, anchors_of
@@ -34,9 +35,10 @@ from talkcli.engine.struct import stack
 
 _MOUTHS = ("jaw", "mouth", "tongue", "cheek", "nose")
 """Prefixes of shapes that are no part of the eyes."""
+_LIDS = ("eyeBlink",)
 _LIPS = (
-    "jaw", "tongue", "mouthClose", "mouthFunnel", "mouthPucker", "mouthUpperUp", "mouthLowerDown", "mouthRoll",
-    "mouthShrug",
+    "jaw", "tongue", "mouthClose", "mouthFunnel", "mouthPucker", "mouthUpperUp", "mouthLowerDown",
+    "mouthRoll", "mouthShrug",
 )  # fmt: skip
 """Prefixes of shapes that part lips; the others of a mouth show moods."""
 
@@ -85,11 +87,19 @@ class DxTalker(Talker):
         start = torch.zeros_like(reference) if self.config.absolute else reference
         return start[..., None, :] + (drawn * self.deviation + self.mean)
 
-    def _lips(self) -> list[int]:
-        """The numbers of the face vector that part lips."""
+    def _numbers(self, prefixes: tuple[str, ...]) -> list[int]:
+        """Those of the face vector that weigh shapes of such names; with the jaw's shapes its angles."""
         shapes, jaw = self.config.layout.part("expression"), self.config.layout.part("jaw")
-        named = [i for i, name in enumerate(self.config.rig_shapes, shapes.start) if name.startswith(_LIPS)]
-        return [*named, *range(jaw.start, jaw.stop)]
+        named = (
+            i for i, name in enumerate(self.config.rig_shapes, shapes.start) if name.startswith(prefixes)
+        )
+        return [*named, *(range(jaw.start, jaw.stop) if "jaw" in prefixes else ())]
+
+    def _warmth(self) -> Float[Tensor, " dims"]:
+        """What the noise of each number is multiplied by."""
+        warmth = torch.full((self.config.layout.dims,), float(self.sampling.temperature))
+        warmth[self._numbers(_MOUTHS)] *= self.sampling.mouth
+        return warmth
 
     def seen(self, reference: Float[Tensor, "*batch dims"]) -> Float[Tensor, "*batch dims"]:
         """A reference frame as the network is told of it."""
@@ -111,7 +121,7 @@ class DxTalker(Talker):
         frames, device = speech.frames(config.fps), self.mean.device
         loud = amplitude(speech.waveform, frames, config.fps)
         heard = self.hearing.listened(speech.waveform.to(device), loud.to(device), Fraction(config.fps))
-        anchors, warmth = anchors_of(loud, config), self.sampling.temperature
+        anchors, warmth = anchors_of(loud, config), self._warmth()
 
         def noise(start: int, stop: int) -> Float[Tensor, "frames dims"]:
             return warmth * anchored_noise(anchors, start, stop, layout.dims, seed)
@@ -125,9 +135,11 @@ class DxTalker(Talker):
             vectors[:, part] = vectors[:, part].mean(0)
         if self.sampling.smooth:
             vectors = smoothed_vectors(vectors, layout)
-        lips = self._lips()
+        lids, lips = self._numbers(_LIDS), self._numbers(_LIPS)
         rest = rests(lambda start, stop: self.hearing.silence(heard(start, stop)), frames, config.fps)
         vectors[:, lips] += rest(0, frames)[:, None] * (reference.cpu() - vectors)[:, lips]
+        if self.sampling.whole_blinks:
+            vectors[:, lids] = whole_blinks(vectors[:, lids], config.fps)
         face, head, codes = motion_tracks(vectors, avatar, config.rig, config.rig_shapes, layout)
         signed = self.signed(avatar, seed)
         return Motion(Fraction(config.fps), face, head, codes=codes, provenance=signed)
