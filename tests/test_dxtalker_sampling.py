@@ -1,0 +1,88 @@
+"""How the starter of 3DXTalker draws: calm lips, lively eyes, whole blinks, and rest in pauses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+from test_dxtalker import SHAPES, untaught, voice
+from torch import Tensor
+
+from talkcli.engine.assets import assets_folder
+from talkcli.engine.audio.starter_ear import StarterEarConfig
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.face.rigs import load_rig, talking_head
+from talkcli.engine.methods.dxtalker import METHOD
+from talkcli.engine.methods.dxtalker.blinks import LEAST, whole_blinks
+from talkcli.engine.methods.dxtalker.config import FlowSampling
+from talkcli.engine.motion import Coefficients
+from talkcli.engine.speech import Speech
+
+FPS = Fraction(25)
+
+
+def fall(depth: float, frames: int = 50, at: int = 25, half: float = 3.0) -> Tensor:
+    """Both lids fall and rise like a tent, [frames, 2]."""
+    return (depth * (1 - (torch.arange(frames) - at).abs() / half).clamp(min=0))[:, None].repeat(1, 2)
+
+
+@pytest.mark.parametrize("depth", [0.25, 0.5, 0.9, 1.0])
+def test_a_blink_of_any_depth_becomes_the_whole_one_of_its_time(depth):
+    torch.testing.assert_close(whole_blinks(fall(depth), FPS), fall(1.0), atol=1e-6, rtol=0)
+
+
+def test_a_blink_out_of_a_squint_goes_from_the_squint_and_back():
+    lids = whole_blinks(0.3 + fall(0.4), FPS)
+    torch.testing.assert_close(lids, 0.3 + fall(0.7), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "lids",
+    [fall(0.9 * LEAST), fall(0.6, half=20.0), torch.full((50, 2), 0.6), torch.zeros(1, 2)],
+    ids=["a twitch", "sleepy lids", "a squint", "one frame"],
+)
+def test_what_is_no_blink_stays(lids):
+    assert torch.equal(whole_blinks(lids, FPS), lids)
+
+
+def test_two_blinks_in_a_row_are_two_and_ends_count():
+    lids = whole_blinks(fall(0.5, at=10) + fall(0.4, at=18) + fall(0.5, at=0), FPS)[:, 0]
+    assert [float(lids[at]) for at in (10, 18)] == pytest.approx([1, 1]) and float(lids[14]) == 0
+
+
+def drawn(**sampling: object) -> Tensor:
+    """Weights of SHAPES where the network moves nothing: the noise itself."""
+    talker = untaught()
+    for weight in talker.network.parameters():
+        torch.nn.init.zeros_(weight)
+    talker.sampling = FlowSampling(steps=1, smooth=False, **sampling)  # type: ignore[arg-type]
+    face = talker.animate(voice(), talking_head()).face
+    assert isinstance(face, Coefficients)
+    return face.expression[:, load_rig("facekit").columns(SHAPES)]
+
+
+def test_the_mouth_may_begin_from_less_noise_than_the_eyes():
+    all_of_it, calm = drawn(temperature=0.5), drawn(temperature=0.5, mouth=0.5)
+    mouth = torch.tensor([name.startswith(("jaw", "mouth")) for name in SHAPES])
+    assert mouth.any() and not mouth.all() and float(all_of_it.min()) > 0
+    torch.testing.assert_close(calm[:, ~mouth], all_of_it[:, ~mouth])
+    torch.testing.assert_close(calm[:, mouth] - 0.2, (all_of_it[:, mouth] - 0.2) / 2)
+
+
+def test_lips_rest_in_a_silence_that_is_certain_and_moods_stay():
+    talker = untaught(ears=(StarterEarConfig(),))
+    talker.sampling = replace(talker.sampling, steps=1)
+    face = talker.animate(Speech(torch.zeros(32_000)), talking_head()).face
+    assert isinstance(face, Coefficients)
+    rig = load_rig("facekit")
+    speaking = [name.startswith(("jaw", "mouthClose", "mouthFunnel")) for name in rig.shape_names]
+    assert not face.expression[:, torch.tensor(speaking)].any() and not face.jaw.any()
+    assert face.expression[:, rig.columns([SHAPES[-1]])].any()
+
+
+def test_the_starter_draws_otherwise_than_the_paper():
+    clips = ClipSet(assets_folder() / "clips", "test")
+    paper, starter = (METHOD.sizes[size](clips).sampling for size in ("paper", "starter"))
+    assert paper == FlowSampling() and starter.mouth < 1 and starter.whole_blinks
