@@ -122,12 +122,18 @@ class DxTalker(Talker):
         loud = amplitude(speech.waveform, frames, config.fps)
         heard = self.hearing.listened(speech.waveform.to(device), loud.to(device), Fraction(config.fps))
         anchors, warmth = anchors_of(loud, config), self._warmth()
+        silence = torch.zeros(frames)
+
+        def streams(start: int, stop: int) -> Streams:
+            near = heard(start, stop)
+            silence[start:stop] = self.hearing.silence(near).cpu()
+            return near
 
         def noise(start: int, stop: int) -> Float[Tensor, "frames dims"]:
             return warmth * anchored_noise(anchors, start, stop, layout.dims, seed)
 
         reference = resting(identity_of(avatar), layout).to(device)
-        windows = self._windows(heard, noise, reference, frames, progress)
+        windows = self._windows(streams, noise, reference, frames, progress)
         drawn = blend(lambda start, stop: next(windows)[None], frames, config.window, config.overlap)[0]
         vectors = self.restored(drawn.to(device), reference).cpu()
         if layout.identity and not self.sampling.drift:
@@ -136,8 +142,8 @@ class DxTalker(Talker):
         if self.sampling.smooth:
             vectors = smoothed_vectors(vectors, layout)
         lids, lips = self._numbers(_LIDS), self._numbers(_LIPS)
-        rest = rests(lambda start, stop: self.hearing.silence(heard(start, stop)), frames, config.fps)
-        vectors[:, lips] += rest(0, frames)[:, None] * (reference.cpu() - vectors)[:, lips]
+        rest = rests(lambda start, stop: silence[start:stop], frames, config.fps)(0, frames)
+        vectors[:, lips] += rest[:, None] * (reference.cpu() - vectors)[:, lips]
         if self.sampling.whole_blinks:
             vectors[:, lids] = whole_blinks(vectors[:, lids], config.fps)
         face, head, codes = motion_tracks(vectors, avatar, config.rig, config.rig_shapes, layout)
