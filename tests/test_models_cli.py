@@ -13,7 +13,7 @@ from talkcli.engine import assets, installation
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.errors import MissingAsset
-from talkcli.engine.methods import checkpoint_path, open_talker
+from talkcli.engine.methods import METHODS, checkpoint_path, open_talker
 from talkcli.engine.methods.memorytalker.original import _NAMES
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker, MemoryTalkerConfig
 
@@ -42,7 +42,7 @@ def test_the_bundled_starters_are_listed_with_their_licence(talk) -> None:
     starters, ears = told["models"], told["ears"]
     for ear, encoder in zip(ears, ("Whisper tiny.en", "Whisper base"), strict=True):
         assert f"{encoder}, OpenAI" in ear["licence"] and len(ear["sha256"]) == 64
-    assert {starter["model"] for starter in starters} == {"memorytalker", "textalker"}
+    assert {starter["model"] for starter in starters} == set(METHODS)
     for starter in starters:
         assert starter["licence"].startswith("Apache-2.0") and "recordings of" in starter["trained_on"]
         assert starter["megabytes"] < 12 and len(starter["sha256"]) == 64
