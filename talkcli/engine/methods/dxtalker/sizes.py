@@ -13,7 +13,7 @@ from talkcli.engine.face.rigs import load_rig, rig_of
 from talkcli.engine.methods.dxtalker.config import DxTalkerConfig, FlowSampling
 from talkcli.engine.motion import Coefficients
 
-FOLLOWING = FlowSampling(steps=8, temperature=0.7, mouth=0.43, whole_blinks=True)
+CALM_MOUTH = FlowSampling(steps=8, temperature=0.7, mouth=0.43, whole_blinks=True)
 """Chosen on human recordings: more steps make lips no truer, more noise lets lips and nods follow the voice
 less, and with less of it eyes and head hardly move."""
 
@@ -58,5 +58,5 @@ def starter_size(clips: ClipSet) -> DxTalkerConfig:
         expression_blocks=1,
         identity_blocks=1,
         dropout=0.0,
-        sampling=FOLLOWING,
+        sampling=CALM_MOUTH,
     )
