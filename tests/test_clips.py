@@ -83,8 +83,10 @@ def test_what_is_missing_is_named(folder, tmp_path):
         (folder / "clips.json").write_text(damaged)
         with pytest.raises(BadInput, match="damaged"):
             ClipSet(folder)
-    with pytest.raises(BadInput, match=r"clips\.json"):
+    with pytest.raises(BadInput, match=r"no folder .*nowhere"):
         ClipSet(tmp_path / "nowhere")
+    with pytest.raises(BadInput, match=r"has no clips\.json"):
+        ClipSet(folder / "ben")
 
 
 class Take(TensorStruct):
