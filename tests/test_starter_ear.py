@@ -34,7 +34,8 @@ from talkcli.engine.speech import SAMPLE_RATE, TICK, Speech, load_speech
 from talkcli.engine.training.fit import fit
 from talkcli.engine.training.hearing import NOWHERE, SOUND_TICKS, hearing_lessons, sound_example
 
-SMALL = StarterEarConfig(WhisperConfig(32, 1, 4, 48, ticks=60), inner=8)
+TINY = WhisperConfig(32, 1, 4, 48, ticks=60)
+SMALL = StarterEarConfig(TINY, inner=8)
 
 
 def noise(seconds: float, key: int = 1) -> torch.Tensor:
@@ -105,7 +106,7 @@ def test_places_are_sines_and_cosines_of_a_geometric_row_of_rates() -> None:
 
 def test_a_matrix_in_bytes_is_within_half_a_step_of_its_row_and_stays_what_it_is() -> None:
     torch.manual_seed(0)
-    blocks = WhisperBlocks(SMALL.encoder)
+    blocks = WhisperBlocks(TINY)
     before = {name: weight.clone() for name, weight in blocks.state_dict().items()}
     in_bytes(blocks)
     for name, weight in before.items():
@@ -116,7 +117,7 @@ def test_a_matrix_in_bytes_is_within_half_a_step_of_its_row_and_stays_what_it_is
             assert (error <= step / 2 * 1.001).all(), name
     kinds = {tensor.dtype for tensor in blocks.state_dict().values() if tensor.numel() > 1000}
     assert kinds == {torch.int8} and not any(p.requires_grad for p in blocks.parameters())
-    again = WhisperBlocks(SMALL.encoder)
+    again = WhisperBlocks(TINY)
     again.load_state_dict({name: blocks.get_parameter(name).detach() if weight.ndim < 2
                            else blocks.get_submodule(name.rpartition(".")[0]).weight  # type: ignore[misc]
                            for name, weight in before.items()})  # fmt: skip
@@ -267,7 +268,7 @@ def test_the_recipe_reads_arrays_and_nothing_runs() -> None:
         file += struct.pack("<BI", 4, array.nbytes) + array.tobytes()
     variables = fields.arrays(file)
     assert all(np.array_equal(variables[name], array) for name, array in arrays.items())
-    blocks = WhisperBlocks(SMALL.encoder)
+    blocks = WhisperBlocks(TINY)
     blocks.load_state_dict(fields.encoder_weights(variables, 1))
     theirs = torch.from_numpy(arrays["encoder/layer_0/self_attention/linear_0/weight"]).float()
     ours = [blocks.get_parameter(f"layers.0.self_attn.{name}_proj.weight") for name in ("q", "k", "v")]
