@@ -194,8 +194,8 @@ MUTANTS = {
     ),
     "step_token_looks_at_its_own_frame": Mutant(
         f"{TEXTALKER}/denoiser.py",
-        "told = torch.cat([cross.out_proj(attention_out), audio.told], dim=1)",
-        "told = torch.cat([audio.told[:, :1], audio.told], dim=1)",
+        "context = torch.cat([cross.out_proj(attention_out), audio.told], dim=1)",
+        "context = torch.cat([audio.told[:, :1], audio.told], dim=1)",
         "test_textalker_diffusion.py",
     ),
     "decoder_hears_no_text": Mutant(
