@@ -26,7 +26,7 @@ from talkcli.engine.studio.scanned.people import sample_identity
 from talkcli.engine.studio.scanned.source import SKIN_VERTS
 
 PEOPLE = 20
-BESIDE, REACH = 15.0, 25.0
+BESIDE, REACH = 15.0, 60.0
 """mm from the skin within which a point can lie under it, and within which skin is looked for."""
 BROWN = torch.from_numpy(hair_colour(0.7, 0.15, 0.0))
 GROWN = [name for name in HAIR_STYLES if name != "bald"]
