@@ -23,6 +23,8 @@ FOLDERS = (".png", ".obj", ".ply", ".textures")
 
 SHOTS = ("camera", "size", "background", "renderer", "quality", "wrinkles", "texture", "stage")
 """Parameters of verbs that say how pictures are drawn."""
+SKINLESS = (".motion", ".npz", ".csv")
+"""Of the files in which nobody's skin is."""
 
 OUTPUTS = ("output", "csv", "plot")
 """Parameters of verbs that name what is written; all others that name a file name what is read."""
@@ -42,6 +44,7 @@ def tell_unused(outputs: Iterable[Path], *also: str) -> None:
     others that do nothing to these outputs (`also`)."""
     suffixes = dict.fromkeys(path.suffix.lower() for path in outputs)
     shots = () if any(suffix in (*FILMS, *PICTURES) for suffix in suffixes) else SHOTS
+    shots = (*shots, "look") if all(suffix in SKINLESS for suffix in suffixes) else shots
     if unused := [f"--{name}" for name in (*shots, *also) if name in _given]:
         console.warn(f"Nothing of a {' or '.join(suffixes)} depends on {', '.join(unused)}.")
 

@@ -150,3 +150,9 @@ def test_answers_that_do_not_fit_on_the_disk_are_an_error_of_two_lines(words, tm
     assert done.returncode == 5
     assert done.stderr.splitlines()[0] == "error: Cannot use the disk: No space left on device."
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_what_changes_nothing_of_a_file_is_said(talk, hello, untaught, bare_face):
+    words = ["animate", hello, "-m", untaught, "-a", bare_face, "--look", "studio", "--overwrite", "-o"]
+    assert "depends on --look" in talk(*words, hello.with_suffix(".motion")).stderr
+    assert "depends on" not in talk(*words, hello.with_name("meshes.obj")).stderr

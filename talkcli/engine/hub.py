@@ -43,7 +43,7 @@ class HubModel:
     repository: str
     revision: str
     licence: str
-    """As its card says."""
+    """As other projects state it: the card is not read here, and what it says counts."""
     use: str
     files: tuple[HubFile, ...]
 

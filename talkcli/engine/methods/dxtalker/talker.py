@@ -144,7 +144,7 @@ class DxTalker(Talker):
         lids, lips = self._numbers(_LIDS), self._numbers(_LIPS)
         rest = rests(lambda start, stop: silence[start:stop], frames, config.fps)(0, frames)
         vectors[:, lips] += rest[:, None] * (reference.cpu() - vectors)[:, lips]
-        if self.sampling.whole_blinks:
+        if self.sampling.whole_blinks and lids:
             vectors[:, lids] = whole_blinks(vectors[:, lids], config.fps)
         face, head, codes = motion_tracks(vectors, avatar, config.rig, config.rig_shapes, layout)
         signed = self.signed(avatar, seed)
