@@ -7,25 +7,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from talkcli.engine.layers.rotary import RotaryTurns, turned_by
+
 KeysValues = tuple[Tensor, Tensor]
 """Of attention: [batch, heads, frames, width] each, keys turned by their place."""
-
-RotaryTurns = tuple[Float[Tensor, "frames half"], Float[Tensor, "frames half"]]
-"""Cosines and sines by which queries and keys are turned."""
-
-
-def rotary_turns(frames: int, width: int, device: torch.device) -> RotaryTurns:
-    """Rotary positions (Su et al. 2021): attention depends on how far apart two frames are, not on where."""
-    rates = 10_000 ** (-torch.arange(width // 2, device=device) / (width // 2))
-    angles = torch.arange(frames, device=device)[:, None] * rates
-    return angles.cos(), angles.sin()
-
-
-def turned_by(x: Float[Tensor, "batch heads frames width"], by: RotaryTurns) -> Tensor:
-    """Each half of the numbers as one coordinate of points that are turned."""
-    cosine, sine = (part.to(x.dtype) for part in by)
-    left, right = x.chunk(2, dim=-1)
-    return torch.cat([left * cosine - right * sine, right * cosine + left * sine], dim=-1)
 
 
 class Attending(nn.Module):

@@ -26,7 +26,7 @@ from talkcli.engine.generation.flow import between
 from talkcli.engine.methods.dxtalker.anchors import anchored_noise
 from talkcli.engine.methods.dxtalker.config import TIMES, DxTalkerConfig
 from talkcli.engine.methods.dxtalker.face_vector import identity_of, resting, scaled, vectors_of
-from talkcli.engine.methods.dxtalker.heard_clips import HeardClips
+from talkcli.engine.methods.dxtalker.heard_clips import HeardStreamsOfClips
 from talkcli.engine.methods.dxtalker.hearing import Streams, anchors_of
 from talkcli.engine.methods.dxtalker.talker import DxTalker
 from talkcli.engine.speech import SAMPLE_RATE
@@ -164,7 +164,7 @@ def flow(
         if emotion2vec:
             network.hearing.take_emotion2vec(Path(emotion2vec))
         learn_statistics(network, clips, rested)
-        heard = HeardClips(network.hearing, clips, views)
+        heard = HeardStreamsOfClips(network.hearing, clips, views)
         seen = mouth_views(network, clips) if mouth else None
         return flow_examples(network, clips, heard, excerpt, mishear, stress, rested, seen)
 
@@ -208,7 +208,7 @@ def flow_losses(
 def flow_examples(
     network: DxTalker,
     clips: ClipSet,
-    heard: HeardClips,
+    heard: HeardStreamsOfClips,
     excerpt: int,
     mishear: float,
     stress: float,

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from talkcli.engine.layers.attention import padding_mask
-from talkcli.engine.methods.dxtalker.blocks import AdaptiveBlock, KeysValues, RotaryTurns, rotary_turns
+from talkcli.engine.layers.rotary import RotaryTurns, rotary_turns
+from talkcli.engine.methods.dxtalker.blocks import AdaptiveBlock, KeysValues
 from talkcli.engine.methods.dxtalker.config import TIMES, DxTalkerConfig
 from talkcli.engine.methods.dxtalker.face_vector import FaceParts
 from talkcli.engine.methods.dxtalker.hearing import LOUDNESS_REACH, Streams

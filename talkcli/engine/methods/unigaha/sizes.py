@@ -1,0 +1,63 @@
+"""Sizes of UniGAHA that speak as clips move."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from talkcli.engine.audio.starter_ear import StarterEarConfig
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.rigs import load_rig, rig_of
+from talkcli.engine.methods.unigaha.config import UnigahaConfig
+from talkcli.engine.motion import Coefficients
+
+_SPOKEN = ("jaw", "mouth", "tongue", "cheek", "nose")
+"""Prefixes of the shapes that speech moves; eyes and brows live a life of their own."""
+_DIFFUSED = 32
+"""Rotated numbers that carry a mouth that talks to a few hundredths of a millimetre."""
+
+
+def paper_size(clips: ClipSet) -> UnigahaConfig:
+    """As published, but for what the clips' rig has: its shapes, and as many codes as its expressions."""
+    motion = clips.motion(0)
+    if not isinstance(motion.face, Coefficients):
+        raise BadInput(
+            f"unigaha speaks weights of a rig, and {clips.names[0]} moves vertices.",
+            "Use clips of talk prepare studio, or train another method.",
+        )
+    if motion.fps.denominator != 1:
+        hint = "Resample the clips."
+        raise BadInput(f"unigaha counts whole frames a second, not {motion.fps}.", hint)
+    rig = rig_of(clips.avatar(0))
+    model = load_rig(rig)
+    spoken = tuple(name for name in model.shape_names if name.startswith(_SPOKEN))
+    codes = min(UnigahaConfig.codes, len(model.expression))
+    return UnigahaConfig(
+        fps=int(motion.fps),
+        rig=rig,
+        rig_shapes=spoken or model.shape_names,
+        codes=codes,
+        diffused=min(UnigahaConfig.diffused, codes),
+    )
+
+
+def starter_size(clips: ClipSet) -> UnigahaConfig:
+    """Small enough to learn and to speak on two CPU cores, with an ear that is taught already."""
+    size = paper_size(clips)
+    return replace(
+        size,
+        diffused=min(_DIFFUSED, size.codes),
+        ears=(StarterEarConfig(),),
+        reach=6,
+        joined=True,
+        lip_features=128,
+        lip_layers=2,
+        lip_feed_forward=256,
+        features=144,
+        layers=3,
+        heads=4,
+        feed_forward=288,
+        listening_layers=1,
+        dropout=0.0,
+        mask=0.1,
+    )
