@@ -1,0 +1,213 @@
+"""A head of Gaussians on the texels of its mesh, decoded frame by frame from what the face does.
+
+The decoder is that of Teotia et al. 2025 (UniGAHA): a branch for form and one for colour, each from codes to a
+map, biased at every size by maps of the person's own.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talkcli.engine.assets import DEFAULT_RIG
+from talkcli.engine.config import check_limits
+from talkcli.engine.face.gaussians import Gaussians, quaternion_matrix
+from talkcli.engine.face.harmonics import BASES, turned_harmonics
+from talkcli.engine.face.texel_layout import TexelLayout, texel_layout, texels_on
+from talkcli.engine.struct import TensorStruct
+
+FORM = 11
+"""Numbers of a texel's form: place 3, quaternion 4, logarithms of scales 3, opacity 1."""
+REACH = 0.01
+"""Metres that a Gaussian is off its texel where the decoder says 1."""
+WIDE, THIN = 0.75, 0.2
+"""Scales along and out of the skin of a Gaussian at rest, in texels."""
+LEAST, MOST = 2e-4, 14e-3
+"""Metres of a scale at rest."""
+SWELLS = 3.0
+"""By what power of e a scale differs from that at most."""
+SUMMARY = 32
+"""Numbers in which a branch is told who it is, beside the maps of the person."""
+LOBES = 0.3
+"""Of harmonics beyond the first, where the decoder says 1."""
+OPACITY, OPENS = 2.5, 4.0
+"""Logit of a Gaussian's opacity at rest, and its change where the decoder says 1."""
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    rig: str = DEFAULT_RIG
+    coarsest: int = 5
+    """Texels along a side of the coarsest maps; each width more doubles them."""
+    widths: tuple[int, ...] = (64, 64, 48, 32, 24)
+    """Channels of the maps, coarsest first; those of what is drawn come after."""
+    expression: int = 48
+    """Numbers of the code that says what the face does."""
+    identity: int = 148
+    """Numbers of the code that says who it is."""
+    bases: int = 4
+    """Harmonics of a colour."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, coarsest=(1, 64), expression=(1, 4096), identity=(1, 4096))
+        if not 2 <= len(self.widths) <= 10 or min(self.widths) < 1 or self.bases not in BASES:
+            raise ValueError(f"widths {self.widths} and {self.bases} bases make no decoder")
+
+    @property
+    def size(self) -> int:
+        """Texels along a side of what is drawn."""
+        return self.coarsest << len(self.widths)
+
+
+class HeadMaps(TensorStruct):
+    """What is a person's own in the decoder."""
+
+    form: tuple[Float[Tensor, "channels side side"], ...]
+    """What biases the branch of form, from the second coarsest on."""
+    look: tuple[Float[Tensor, "channels side side"], ...]
+    base: Float[Tensor, "3 size size"]
+    """sRGB 0..1 of the skin at rest, lit."""
+
+
+def doubled(inputs: int, outputs: int, *, last: bool = False) -> nn.ConvTranspose2d:
+    """A layer that makes a map twice as large; the last of several says little at first."""
+    layer = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)
+    nn.init.kaiming_normal_(layer.weight, 0.2)
+    assert layer.bias is not None
+    with torch.no_grad():
+        layer.weight.mul_(0.05 if last else 1.4)
+        layer.bias.zero_()
+    return layer
+
+
+class Branch(nn.Module):
+    """From codes to a map of so many channels."""
+
+    def __init__(self, config: DecoderConfig, outputs: int) -> None:
+        super().__init__()
+        widths, self.side = config.widths[1:], 2 * config.coarsest
+        self.summary = nn.Linear(config.identity, SUMMARY)
+        self.first = nn.Linear(config.expression + SUMMARY, widths[0] * self.side**2)
+        pairs = zip(widths, (*widths[1:], outputs), strict=True)
+        self.ups = nn.ModuleList(doubled(a, b, last=b == outputs) for a, b in pairs)
+
+    def forward(
+        self,
+        expression: Float[Tensor, "batch expression"],
+        identity: Float[Tensor, " identity"],
+        biases: Sequence[Float[Tensor, "channels side side"]],
+    ) -> Float[Tensor, "batch outputs size size"]:
+        codes = torch.cat([expression, self.summary(identity).expand(len(expression), -1)], 1)
+        x = F.leaky_relu(self.first(codes), 0.2).unflatten(1, (-1, self.side, self.side))
+        for number, (layer, bias) in enumerate(zip(self.ups, biases, strict=True), 1):
+            x = layer((x + bias) * 0.5**0.5)
+            if number < len(self.ups):
+                x = F.leaky_relu(x, 0.2)
+        return x
+
+
+class HeadDecoder(nn.Module):
+    """From codes and the maps of a person to Gaussians on a mesh that moves."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.form = Branch(config, FORM)
+        self.look = Branch(config, 3 * config.bases)
+
+    @property
+    def layout(self) -> TexelLayout:
+        return texel_layout(self.config.rig, self.config.size)
+
+    def forward(
+        self,
+        vertices: Float[Tensor, "frames verts 3"],
+        expression: Float[Tensor, "frames expression"],
+        identity: Float[Tensor, " identity"],
+        maps: HeadMaps,
+    ) -> list[Gaussians]:
+        """One cloud a frame; the vertices are the head before it turns."""
+        layout = self.layout
+        there = layout.texels.to(expression.device)
+        form = self.form(expression, identity, maps.form).flatten(2)[:, :, there].mT
+        look = self.look(expression, identity, maps.look).flatten(2)[:, :, there].mT
+        base = maps.base.flatten(1)[:, there].mT
+        texels = texels_on(vertices, layout)
+        places = texels.places + (texels.frames @ (REACH * form[..., :3, None]))[..., 0]
+        spacing = texels.spacing
+        rest = torch.cat([WIDE * spacing, THIN * spacing.prod(-1, keepdim=True).sqrt()], -1)
+        scales = rest.clamp(LEAST, MOST) * form[..., 7:10].clamp(-SWELLS, SWELLS).exp()
+        turns = quaternion_matrix(form[..., 3:7] + form.new_tensor([1.0, 0, 0, 0]))
+        axes = texels.frames @ (turns * scales[..., None, :])
+        opacity = torch.sigmoid(OPENS * form[..., 10] + OPACITY)
+        lobes = LOBES * look[..., 3:].unflatten(-1, (-1, 3))
+        colour = torch.cat([(base + look[..., :3])[..., None, :], lobes], -2)
+        return [Gaussians(*parts) for parts in zip(places, axes, opacity, colour, strict=True)]
+
+
+class GaussianHead(TensorStruct):
+    """What an avatar keeps of a decoder: its weights and its own maps. Everything in half precision will do."""
+
+    rig: str
+    coarsest: int
+    widths: tuple[int, ...]
+    bases: int
+    shapes: tuple[str, ...]
+    """Of the rig, whose weights are coded."""
+    to_codes: Float[Tensor, "shapes expression"]
+    identity: Float[Tensor, " identity"]
+    weights: Mapping[str, Tensor]
+    maps: HeadMaps
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        wanted = {name: tensor.shape for name, tensor in HeadDecoder(self.config).state_dict().items()}
+        if {name: tensor.shape for name, tensor in self.weights.items()} != wanted:
+            raise ValueError("GaussianHead.weights are not those of its decoder")
+        side, size = 2 * self.coarsest, self.config.size
+        sides = [(width, side << n, side << n) for n, width in enumerate(self.widths[1:])]
+        for maps in (self.maps.form, self.maps.look):
+            if [tuple(each.shape) for each in maps] != sides:
+                raise ValueError("GaussianHead.maps do not fit its decoder")
+        if tuple(self.maps.base.shape) != (3, size, size):
+            raise ValueError("GaussianHead.maps have a base of another size")
+
+    @property
+    def config(self) -> DecoderConfig:
+        return DecoderConfig(
+            self.rig, self.coarsest, self.widths, self.to_codes.shape[1], len(self.identity), self.bases
+        )
+
+
+@functools.lru_cache(maxsize=4)
+def decoder_of(head: GaussianHead) -> HeadDecoder:
+    """In single precision, ready to draw. The last ones are kept."""
+    decoder = HeadDecoder(head.config)
+    decoder.load_state_dict({name: tensor.float() for name, tensor in head.weights.items()})
+    return decoder.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def head_gaussians(
+    head: GaussianHead,
+    vertices: Float[Tensor, "frames verts 3"],
+    weights: Float[Tensor, "frames shapes"],
+    turns: Float[Tensor, "frames 3 3"] | None = None,
+) -> list[Gaussians]:
+    """Frames of a head whose mesh is at `vertices`, metres, and whose rig's shapes weigh so much (those of
+    `head.shapes`). `turns`: how far it is turned; its colours are seen from where they turned to."""
+    codes = weights @ head.to_codes.float()
+    maps = head.maps.map(lambda tensor: tensor.float())
+    clouds = decoder_of(head)(vertices.float(), codes, head.identity.float(), maps)
+    if turns is None:
+        return clouds
+    return [
+        Gaussians(c.places, c.axes, c.opacity, turned_harmonics(c.colour, turn))
+        for c, turn in zip(clouds, turns, strict=True)
+    ]
