@@ -1,7 +1,7 @@
 """A head of Gaussians on the texels of its mesh, decoded frame by frame from what the face does.
 
-The decoder is that of Teotia et al. 2025 (UniGAHA): a branch for form and one for colour, each from codes to a
-map, biased at every size by maps of the person's own.
+The decoder is that of Teotia et al. 2025 (UniGAHA): a branch for form and one for colour, each from codes to
+a map, biased at every size by maps of the person's own.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class HeadDecoder(nn.Module):
 
 
 class GaussianHead(TensorStruct):
-    """What an avatar keeps of a decoder: its weights and its own maps. Everything in half precision will do."""
+    """What an avatar keeps of a decoder: its weights and its own maps. Half precision will do."""
 
     rig: str
     coarsest: int
