@@ -19,7 +19,8 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.face_model import JOINTS, PARENTS, FaceModel
 from talkcli.engine.face.geometry import posed, rig_weights, vertices
-from talkcli.engine.face.rigs import RIGS, check_wears, rigged, talking_head
+from talkcli.engine.face.known_rigs import RIGS
+from talkcli.engine.face.rigs import check_wears, rigged, talking_head
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.methods import load_method

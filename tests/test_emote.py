@@ -31,9 +31,10 @@ from talkcli.engine.face.acting import painted, rig_folds, wrinkles_of
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import chunks, offsets, posed, rig_weights, vertices
+from talkcli.engine.face.known_rigs import RIGS
 from talkcli.engine.face.lip_contact import measured
 from talkcli.engine.face.lip_opening import meeting, silence
-from talkcli.engine.face.rigs import RIGS, rigged, talking_head
+from talkcli.engine.face.rigs import rigged, talking_head
 from talkcli.engine.metrics.mouth import mouth_of
 from talkcli.engine.motion import Coefficients, Folds, Motion, Shapes, Vertices, load_motion, save_motion
 from talkcli.engine.speech import Speech

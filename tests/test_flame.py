@@ -24,7 +24,7 @@ from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import JOINTS
 from talkcli.engine.face.flame import edition_of, flame_model, import_flame
 from talkcli.engine.face.geometry import vertices
-from talkcli.engine.face.rigs import imported_rigs, load_rig
+from talkcli.engine.face.known_rigs import imported_rigs, load_rig
 from talkcli.engine.motion import Coefficients, Head, Motion, save_motion
 
 POINTS, FACES, _ = ball(8, 12)

@@ -128,7 +128,8 @@ def test_a_public_name_means_one_thing():
 
 
 def test_a_head_has_one_door():
-    """`face.rigs` gives the face model of an avatar, or of a rig's name; only the studio makes one."""
+    """`face.rigs` gives the face model of an avatar, `face.known_rigs` that of a rig's name; only the studio
+    makes one."""
     for path in FILES:
         door = any(module.endswith(".load_face_model") for module in imports(path))
         studio = path.is_relative_to(ROOT / "engine" / "studio")

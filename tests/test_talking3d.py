@@ -13,7 +13,7 @@ from test_another_rig import flame_like
 
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.face.avatar import save_avatar
-from talkcli.engine.face.rigs import RIGS
+from talkcli.engine.face.known_rigs import RIGS
 from talkcli.engine.methods import load_method
 from talkcli.engine.motion import Coefficients, load_motion
 

@@ -31,7 +31,7 @@ from talkcli.engine.errors import BadUsage, TalkError
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.flame import FILES as FLAME_FILES
 from talkcli.engine.face.flame import flame_model
-from talkcli.engine.face.rigs import RIGS
+from talkcli.engine.face.known_rigs import RIGS
 from talkcli.engine.files import save_struct
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.captured import evidence_in

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import torch
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.affect import AffectConfig
 from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import save_checkpoint
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.expression_codes import expression_codes
+from talkcli.engine.face.gaussian_head import DecoderConfig, GaussianHead, HeadDecoder, HeadMaps
+from talkcli.engine.face.known_rigs import load_rig
 from talkcli.engine.methods import load_method
 from talkcli.engine.methods.dxtalker.config import DxTalkerConfig
 from talkcli.engine.methods.textalker.autoencoder import AutoencoderConfig
@@ -58,6 +62,24 @@ def bare_avatar() -> Avatar:
         if near[i, j] and near[j, k] and near[i, k]
     ]
     return Avatar("bare", points, torch.tensor(faces), torch.tensor([4, 5]))
+
+
+def untaught_head(size: int = 40, bases: int = 4) -> GaussianHead:
+    """A Gaussian head of the built-in rig that never learnt, in grey skin."""
+    torch.manual_seed(0)
+    model, widths = load_rig(DEFAULT_RIG), (6, 6, 4)
+    config = DecoderConfig(coarsest=size // 8, widths=widths, expression=12, identity=5, bases=bases)
+    assert config.size == size
+    sides = [
+        (width, 2 * config.coarsest << n, 2 * config.coarsest << n) for n, width in enumerate(widths[1:])
+    ]
+    maps = [tuple(torch.randn(side) for side in sides) for _ in range(2)]
+    base = torch.full((3, size, size), 0.6)
+    return GaussianHead(
+        config.rig, config.coarsest, widths, bases, model.shape_names,
+        expression_codes(model, model.shape_names, 12).to_codes, torch.randn(5),
+        HeadDecoder(config).state_dict(), HeadMaps(*maps, base),
+    ).map(torch.Tensor.half)  # fmt: skip
 
 
 def save_untaught(path: Path) -> None:

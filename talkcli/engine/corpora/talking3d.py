@@ -26,7 +26,7 @@ from talkcli.engine.corpora.foreign import load_array
 from talkcli.engine.editing.moods import mood_of_word
 from talkcli.engine.errors import BadInput, MissingAsset, reading
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.rigs import RIGS, imported_rigs, load_rig
+from talkcli.engine.face.known_rigs import RIGS, imported_rigs, load_rig
 from talkcli.engine.motion import Coefficients, FrameCodes, Head, Motion
 from talkcli.engine.speech import load_speech
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from talkcli.engine.face.expression import Expression
+from talkcli.engine.face.gaussian_head import GaussianHead, HeadMaps
 from talkcli.engine.face.gaussians import BoundGaussians
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.photograph import Photograph
@@ -49,7 +50,10 @@ class Avatar(TensorStruct):
     rest: Expression | None = None
     """What the face holds whatever it says, as `talk emote` wrote it; None is `neutral`."""
     splats: BoundGaussians | None = None
-    """What it is drawn of instead of its mesh, where it has them; what it wears is among them."""
+    """What it is drawn of instead of its mesh, where it has them; what it wears is among them, and nothing
+    else beside a `gaussian_head`."""
+    gaussian_head: GaussianHead | None = None
+    """What its bare head is drawn of instead of its mesh, where it has one; its skin acts by itself."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Of one made from footage: that it is synthetic, from what kind of source, and by what."""
 
@@ -71,14 +75,22 @@ class Avatar(TensorStruct):
                 raise ValueError(f"Avatar.styles.{name} is no tensor of numbers")
         if self.splats is not None:
             self.splats.check_head(self.neutral)
+        if self.gaussian_head is not None and self.gaussian_head.rig != self.rig:
+            raise ValueError(f"Avatar.gaussian_head has the rig {self.gaussian_head.rig}, not {self.rig}")
         for thing in self.worn:
             if not isinstance(thing, Worn):
                 raise ValueError(f"Avatar.worn holds {thing!r:.80}")
             thing.check_head(len(self.neutral), len(self.faces))
 
+    @property
+    def has_gaussians(self) -> bool:
+        """Whether it can be drawn of Gaussians."""
+        return self.splats is not None or self.gaussian_head is not None
+
 
 def save_avatar(avatar: Avatar, path: Path, quality: int | None = None) -> None:
-    """An `.avatar` file, whole or not at all; OutOfResources where it cannot be written.
+    """An `.avatar` file, whole or not at all; OutOfResources where it cannot be written. A Gaussian head is
+    kept in half precision.
 
     `quality`: 0..100 of the skins' pictures, which then lose a little and take a tenth of the room.
     """
@@ -87,9 +99,15 @@ def save_avatar(avatar: Avatar, path: Path, quality: int | None = None) -> None:
     pictures = {} if quality is None else {name: quality for name, look in looks.items() if look}
     if avatar.photograph is not None:
         pictures["photograph.picture"] = PHOTO_QUALITY
+    if avatar.gaussian_head is not None:
+        avatar = replace(avatar, gaussian_head=avatar.gaussian_head.map(Tensor.half))
     save_struct(avatar, path, packed=bool(steps or pictures), steps=steps, pictures=pictures)
+
+
+_KINDS = (Avatar, Look, Photograph, Worn, Expression, BoundGaussians, GaussianHead, HeadMaps)
+"""What an `.avatar` file may be made of."""
 
 
 def load_avatar(path: Path) -> Avatar:
     """Read what save_avatar wrote. BadInput if absent or another kind of talk file, Untrusted if damaged."""
-    return load_struct(path, (Avatar, Look, Photograph, Worn, Expression, BoundGaussians))
+    return load_struct(path, _KINDS)

@@ -21,7 +21,7 @@ from talkcli.engine.assets import data_folder, sha256
 from talkcli.engine.errors import BadUsage, Untrusted, pick, reading
 from talkcli.engine.face.avatar import Avatar, save_avatar
 from talkcli.engine.face.face_model import JOINTS, PARENTS, FaceModel
-from talkcli.engine.face.rigs import RIG_SUFFIX
+from talkcli.engine.face.known_rigs import RIG_SUFFIX
 from talkcli.engine.face.topology import MATERIALS, Landmarks, Topology
 from talkcli.engine.files import save_struct
 from talkcli.engine.pickles import Plain, StandIn, StandIns, load_arrays, load_tree

@@ -17,8 +17,10 @@ from torch.nn import functional as F
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.config import check_limits
+from talkcli.engine.face.face_model import JOINTS, carried_by
 from talkcli.engine.face.gaussians import Gaussians, quaternion_matrix
 from talkcli.engine.face.harmonics import BASES, turned_harmonics
+from talkcli.engine.face.known_rigs import load_rig
 from talkcli.engine.face.texel_layout import TexelLayout, texel_layout, texels_on
 from talkcli.engine.struct import TensorStruct
 
@@ -36,6 +38,8 @@ SUMMARY = 32
 """Numbers in which a branch is told who it is, beside the maps of the person."""
 LOBES = 0.3
 """Of harmonics beyond the first, where the decoder says 1."""
+MOST_HEAD_NUMBERS = 64 << 20
+"""That a head may be made of: 128 MB in half precision."""
 OPACITY, OPENS = 2.5, 4.0
 """Logit of a Gaussian's opacity at rest, and its change where the decoder says 1."""
 
@@ -167,7 +171,14 @@ class GaussianHead(TensorStruct):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        wanted = {name: tensor.shape for name, tensor in HeadDecoder(self.config).state_dict().items()}
+        tensors = [self.to_codes, self.identity, *self.weights.values(), self.maps.base]
+        tensors += [*self.maps.form, *self.maps.look]
+        if sum(tensor.numel() for tensor in tensors) > MOST_HEAD_NUMBERS:
+            raise ValueError(f"GaussianHead is more than {MOST_HEAD_NUMBERS} numbers")
+        if len(self.shapes) != len(self.to_codes) or len(set(self.shapes)) < len(self.shapes):
+            raise ValueError(f"GaussianHead codes {len(self.to_codes)} shapes and names {len(self.shapes)}")
+        with torch.device("meta"):  # sizes alone: a file may claim any
+            wanted = {name: tensor.shape for name, tensor in HeadDecoder(self.config).state_dict().items()}
         if {name: tensor.shape for name, tensor in self.weights.items()} != wanted:
             raise ValueError("GaussianHead.weights are not those of its decoder")
         side, size = 2 * self.coarsest, self.config.size
@@ -201,13 +212,23 @@ def head_gaussians(
     turns: Float[Tensor, "frames 3 3"] | None = None,
 ) -> list[Gaussians]:
     """Frames of a head whose mesh is at `vertices`, metres, and whose rig's shapes weigh so much (those of
-    `head.shapes`). `turns`: how far it is turned; its colours are seen from where they turned to."""
+    `head.shapes`). `turns`: how far its neck has turned it; colours are seen from where they turned to, less
+    those of the neck, and not those of the shoulders."""
     codes = weights @ head.to_codes.float()
     maps = head.maps.map(lambda tensor: tensor.float())
     clouds = decoder_of(head)(vertices.float(), codes, head.identity.float(), maps)
     if turns is None:
         return clouds
+    share = turned_share(head.rig, head.config.size)[:, None, None]
     return [
-        Gaussians(c.places, c.axes, c.opacity, turned_harmonics(c.colour, turn))
+        Gaussians(c.places, c.axes, c.opacity, c.colour.lerp(turned_harmonics(c.colour, turn), share))
         for c, turn in zip(clouds, turns, strict=True)
     ]
+
+
+@functools.cache
+def turned_share(rig: str, size: int) -> Float[Tensor, " n"]:
+    """How much of the neck's turn each texel of a rig's head takes."""
+    share = load_rig(rig).weights[:, carried_by(JOINTS.index("neck"))].sum(1)
+    layout = texel_layout(rig, size)
+    return (layout.mix[:, 0] * share[layout.corners]).sum(1).clamp(0, 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from talkcli.engine.face.harmonics import BASES, turned_harmonics
 from talkcli.engine.struct import TensorStruct
@@ -94,25 +97,45 @@ def carried_gaussians(
     bound: BoundGaussians, neutral: Float[Tensor, "verts 3"], heads: Float[Tensor, "frames verts 3"]
 ) -> list[Gaussians]:
     """The Gaussians of a head that was `neutral` when its vertices are at `heads`, metres, frame by frame."""
+    return list(map(carrier_of(bound, neutral), heads))
+
+
+def carrier_of(
+    bound: BoundGaussians, neutral: Float[Tensor, "verts 3"]
+) -> Callable[[Float[Tensor, "verts 3"]], Gaussians]:
+    """What carries the Gaussians of a head that was `neutral` to where its vertices are, metres."""
     corners = neutral[bound.corners]
     turned = quaternion_matrix(bound.rotations) * bound.scales[:, None]
     columns = _on_edges(corners) @ torch.cat([bound.offsets[..., None], turned], 2)
     before = tangent_frames(corners) if bound.colour.shape[1] > 1 else None
-    clouds = []
-    for head in heads:
+
+    def carried(head: Float[Tensor, "verts 3"]) -> Gaussians:
         corners = head[bound.corners]
         posed = _spanned(corners) @ columns
         places = (corners * bound.weights[..., None]).sum(1) + posed[..., 0]
         colour = bound.colour
         if before is not None:
             colour = turned_harmonics(colour, tangent_frames(corners) @ before.mT)
-        clouds.append(Gaussians(places, posed[..., 1:], bound.opacity, colour))
-    return clouds
+        return Gaussians(places, posed[..., 1:], bound.opacity, colour)
+
+    return carried
+
+
+def gathered(clouds: Sequence[Gaussians]) -> Gaussians:
+    """Several clouds as one, with as many harmonics as any of them has."""
+    bases = max(cloud.colour.shape[1] for cloud in clouds)
+    colours = [F.pad(cloud.colour, (0, 0, 0, bases - cloud.colour.shape[1])) for cloud in clouds]
+    return Gaussians(
+        torch.cat([cloud.places for cloud in clouds]),
+        torch.cat([cloud.axes for cloud in clouds]),
+        torch.cat([cloud.opacity for cloud in clouds]),
+        torch.cat(colours),
+    )
 
 
 def quaternion_matrix(quaternions: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
     """Of quaternions w x y z of any length but 0."""
-    w, x, y, z = torch.nn.functional.normalize(quaternions, dim=-1).unbind(-1)
+    w, x, y, z = F.normalize(quaternions, dim=-1).unbind(-1)
     rows = [
         torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
         torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
@@ -135,15 +158,15 @@ def matrix_quaternion(rotations: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "
     ]
     products = torch.stack(rows, -2) + torch.eye(4, dtype=m.dtype)
     best = products.diagonal(dim1=-2, dim2=-1).argmax(-1)
-    row = torch.nn.functional.normalize(products.take_along_dim(best[..., None, None], -2)[..., 0, :], dim=-1)
+    row = F.normalize(products.take_along_dim(best[..., None, None], -2)[..., 0, :], dim=-1)
     return torch.where(row[..., :1] < 0, -row, row)
 
 
 def tangent_frames(corners: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Columns: along the first edge of each triangle, across it, out of it; corners by rows."""
     one, other = _edges(corners)
-    along = torch.nn.functional.normalize(one, dim=-1)
-    out = torch.nn.functional.normalize(torch.linalg.cross(one, other), dim=-1)
+    along = F.normalize(one, dim=-1)
+    out = F.normalize(torch.linalg.cross(one, other), dim=-1)
     return torch.stack([along, torch.linalg.cross(out, along), out], -1)
 
 

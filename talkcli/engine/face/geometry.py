@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -15,13 +16,25 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.deformation import FRAMES_EXPANDED, deformed, weights_of
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.face_model import FaceModel
-from talkcli.engine.face.gaussians import Gaussians, carried_gaussians
+from talkcli.engine.face.gaussian_head import GaussianHead, head_gaussians
+from talkcli.engine.face.gaussians import Gaussians, carrier_of, gathered
+from talkcli.engine.face.known_rigs import FORMER
 from talkcli.engine.face.lip_opening import frames_around
 from talkcli.engine.face.look import activations
-from talkcli.engine.face.rigs import FORMER, Rigged, rigged
+from talkcli.engine.face.rigs import Rigged, rigged
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
-from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Vertices
+from talkcli.engine.face.texel_layout import texel_layout
+from talkcli.engine.motion import (
+    Codes,
+    Coefficients,
+    Folds,
+    Head,
+    Motion,
+    Shapes,
+    Textures,
+    Vertices,
+)
 from talkcli.engine.struct import TensorStruct
 
 TINT = 256
@@ -65,22 +78,71 @@ def vertices(
 def gaussians(
     motion: Motion, avatar: Avatar, start: int = 0, stop: int | None = None, *, acting: bool = True
 ) -> list[Gaussians]:
-    """Frames [start, stop) of the avatar's Gaussians where its moving head carries them.
+    """Frames [start, stop) of the avatar's Gaussians where its moving head has them.
 
-    `acting`: the skin changes as the motion says, else as the rig's does with its shapes. BadInput for an
-    avatar that has no Gaussians.
+    `acting`: the skin changes as the motion says, else as the rig's does with its shapes; that of a Gaussian
+    head always does the latter. BadInput for an avatar that has no Gaussians.
     """
-    if avatar.splats is None:
+    return [draw() for draw in gaussian_frames(motion, avatar, start, stop, acting=acting)]
+
+
+def gaussian_frames(
+    motion: Motion, avatar: Avatar, start: int = 0, stop: int | None = None, *, acting: bool = True
+) -> list[Callable[[], Gaussians]]:
+    """What makes each of the frames of `gaussians`, in any thread."""
+    if not avatar.has_gaussians:
         raise BadInput(f"Avatar {avatar.name} has no Gaussians.", "Give one that has, or draw its mesh.")
-    part = posed(motion, avatar, start, stop)
-    clouds = carried_gaussians(avatar.splats, avatar.neutral, part.vertices)
-    changes = colour_changes(motion.part(start, stop), avatar, part.folds) if acting else None
-    if changes is None:
-        return clouds
-    return [
-        replace(cloud, colour=cloud.colour * change[:, None])
-        for cloud, change in zip(clouds, changes, strict=True)
-    ]
+    whole = posed(motion, avatar, start, stop)
+    part = motion.part(start, stop)
+    makers = []
+    if avatar.gaussian_head is not None:
+        makers.append(_decoding(avatar.gaussian_head, part, whole, avatar, acting))
+    if avatar.splats is not None:
+        carry = carrier_of(avatar.splats, avatar.neutral)
+        changes = colour_changes(part, avatar, whole.folds) if acting else None
+        makers.append(lambda i: _tinted(carry(whole.vertices[i]), changes, i))
+    return [functools.partial(_frame, makers, number) for number in range(len(whole.vertices))]
+
+
+def _frame(makers: list[Callable[[int], Gaussians]], number: int) -> Gaussians:
+    clouds = [make(number) for make in makers]
+    return clouds[0] if len(clouds) == 1 else gathered(clouds)
+
+
+def _tinted(cloud: Gaussians, changes: Tensor | None, number: int) -> Gaussians:
+    return cloud if changes is None else replace(cloud, colour=cloud.colour * changes[number][:, None])
+
+
+def _decoding(
+    head: GaussianHead, part: Motion, whole: Posed, avatar: Avatar, acting: bool
+) -> Callable[[int], Gaussians]:
+    """What makes each frame of the bare head."""
+    rig = rigged(avatar)
+    assert rig is not None and whole.weights is not None
+    weights = whole.weights[:, rig.model.columns(head.shapes)]
+    turns = None if part.head is None else matrix(part.head.rotation)
+    changes = None
+    if acting and part.texture is not None:
+        changes = _otherwise(part.texture, whole.weights, avatar, head)
+
+    def decoded(number: int) -> Gaussians:
+        one = slice(number, number + 1)
+        turn = None if turns is None else turns[one]
+        return _tinted(head_gaussians(head, whole.vertices[one], weights[one], turn)[0], changes, number)
+
+    return decoded
+
+
+def _otherwise(
+    texture: Textures | Folds, weights: Float[Tensor, "frames shapes"], avatar: Avatar, head: GaussianHead
+) -> Float[Tensor, "frames n 3"]:
+    """What a motion's own texture multiplies the colours of a Gaussian head by, whose skin does by itself
+    what its rig's does: the one in the other's place."""
+    uv, wrinkles = texel_layout(head.rig, head.config.size).uv, wrinkles_of(avatar)
+    change = _logarithms(painted(texture, wrinkles, TINT), uv)
+    if wrinkles is not None:
+        change = change - _logarithms(painted(Folds(activations(wrinkles, weights)), wrinkles, TINT), uv)
+    return change.exp()
 
 
 def colour_changes(
@@ -91,14 +153,18 @@ def colour_changes(
     uv, texture = None if avatar.splats is None else avatar.splats.uv, motion.texture
     if texture is None and folds is not None:
         texture = Folds(folds)
-    if texture is None or uv is None:
+    if texture is None or uv is None or not bool((uv >= 0).all(1).any()):
         return None
-    textures = painted(texture, wrinkles_of(avatar), TINT)
+    return _logarithms(painted(texture, wrinkles_of(avatar), TINT), uv).exp()
+
+
+def _logarithms(textures: Textures, uv: Float[Tensor, "n 2"]) -> Float[Tensor, "frames n 3"]:
+    """What textures say of places on the skin; 0 where uv is below 0."""
     rows, columns = textures.basis.shape[2:]
     row = ((1 - uv[:, 1]) * rows).long().clamp(0, rows - 1)
     column = (uv[:, 0] * columns).long().clamp(0, columns - 1)
     there = textures.basis[:, :, row, column] * (uv >= 0).all(1)
-    return torch.einsum("fp,pcn->fnc", textures.weights, there).exp()
+    return torch.einsum("fp,pcn->fnc", textures.weights, there)
 
 
 def offsets(

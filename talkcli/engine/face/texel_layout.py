@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.face.known_rigs import load_rig
 from talkcli.engine.face.uv_maps import uv_map
 
 CHARTS = (
@@ -36,6 +36,8 @@ class TexelLayout(NamedTuple):
     """row * size + column of those that the head covers; row 0 is the top."""
     corners: Int[Tensor, "n 3"]
     """Vertices of the triangle that each lies in."""
+    uv: Float[Tensor, "n 2"]
+    """Where each is on the rig's skin, origin bottom left."""
     mix: Float[Tensor, "n 3 3"]
     """Rows: what makes its place of the corners, and how that changes a texel to the right, and down."""
 
@@ -66,7 +68,8 @@ def texel_layout(rig: str, size: int) -> TexelLayout:
     right = torch.stack([ay - by, by, -ay], 1) / area
     down = torch.stack([bx - ax, -bx, ax], 1) / area
     mix = torch.stack([cover.weights.double(), right, down], 1).float()
-    return TexelLayout(size, cover.texels, cover.corners, mix)
+    skin = (mix[:, :1] @ topology.uv[topology.uv_faces[face]])[:, 0]
+    return TexelLayout(size, cover.texels, cover.corners, skin, mix)
 
 
 def laid_out(uv: Float[Tensor, "uvs 2"]) -> Float[Tensor, "uvs 2"]:

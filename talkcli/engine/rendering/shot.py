@@ -57,13 +57,13 @@ def drawn_as(shot: Shot, avatar: Avatar, suffix: str = "") -> str:
     """Which of FORMS an avatar is drawn as, in a file of that suffix. BadUsage where it cannot be."""
     asked = None if shot.form is None else pick(shot.form, FORMS, "form")
     geometry = suffix in WRITERS and suffix != SPLAT_FILE
-    if asked == SPLATS and avatar.splats is None:
+    if asked == SPLATS and not avatar.has_gaussians:
         raise BadUsage(f"Avatar {avatar.name} has no Gaussians.", "Leave --as out, or give --as mesh.")
     if asked == SPLATS and geometry:
         raise BadUsage(
             f"A {suffix} holds no Gaussians.", f"Write a film or a {SPLAT_FILE}, or leave --as out."
         )
-    if asked == MESH or avatar.splats is None or geometry:
+    if asked == MESH or not avatar.has_gaussians or geometry:
         return MESH
     if shot.renderer == "pyrender":
         raise BadUsage("pyrender draws no Gaussians.", "Add --as mesh, or use --renderer numba.")
@@ -126,12 +126,26 @@ def check_shot(shot: Shot, avatar: Avatar, paths: Iterable[Path], moves: Collect
 def notes_on(shot: Shot, motion: Motion, avatar: Avatar, paths: Iterable[Path]) -> list[str]:
     """What is to be said of pictures of this motion."""
     turn = farthest_turn(motion)
+    drawn_of_gaussians = [path for path in paths if drawn_as(shot, avatar, path.suffix.lower()) == SPLATS]
+    if avatar.gaussian_head is not None and drawn_of_gaussians:
+        return _notes_on_gaussians(shot, avatar)
     if not needs_pictures(paths) or stage_of(shot, avatar) == STUDIO_STAGE or turn <= FARTHEST_TURN:
         return []
     return [
         f"The head turns by {turn:.0f} degrees; in its photograph it is held within {FARTHEST_TURN:.0f}: "
         "talk render --stage studio shows all of it."
     ]
+
+
+def _notes_on_gaussians(shot: Shot, avatar: Avatar) -> list[str]:
+    """What pictures of a Gaussian head leave out."""
+    notes = []
+    if avatar.worn and avatar.splats is None:
+        names = ", ".join(thing.name for thing in avatar.worn)
+        notes.append(f"What {avatar.name} wears has no Gaussians and is not shown: {names}; --as mesh does.")
+    if not shot.wrinkles:
+        notes.append("A Gaussian head folds and flushes by itself: --no-wrinkles needs --as mesh.")
+    return notes
 
 
 def shot_frames(shot: Shot, motion: Motion, avatar: Avatar) -> Iterator[Pixels]:

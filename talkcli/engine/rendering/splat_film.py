@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.gaussians import Gaussians
-from talkcli.engine.face.geometry import check_moves, gaussians, posed
+from talkcli.engine.face.geometry import check_moves, gaussian_frames, posed
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.motion import Motion, Vertices
 from talkcli.engine.rendering.backdrop import backdrop
@@ -51,7 +51,7 @@ def splat_frames(
     fine draws four pixels of each. What is wrong is said at the call, before the first picture.
     """
     finer = FINER if pick(quality, QUALITIES, "quality") == "fine" else 1
-    if avatar.splats is None:
+    if not avatar.has_gaussians:
         raise BadInput(f"Avatar {avatar.name} has no Gaussians.", "Give one that has, or draw its mesh.")
     check_moves(motion, avatar)
     motion, avatar = rested(motion, avatar)
@@ -59,18 +59,18 @@ def splat_frames(
     camera = Camera(camera.views, camera.lenses * finer, camera.sizes * finer)
     bare = _bare(background, camera.width, camera.height)
 
-    def draw(moment: tuple[Gaussians, int]) -> Pixels:
-        cloud, view = moment
-        seen = draw_views(cloud, camera.part([view]), workers=1)
+    def draw(moment: tuple[Callable[[], Gaussians], int]) -> Pixels:
+        make, view = moment
+        seen = draw_views(make(), camera.part([view]), workers=1)
         picture = _bytes(seen.colour[0], seen.coverage[0], bare)
         return picture if finer == 1 else shrunk(picture, finer)
 
-    def moments() -> Iterator[tuple[Gaussians, int]]:
+    def moments() -> Iterator[tuple[Callable[[], Gaussians], int]]:
         acting = wrinkles or motion.texture is not None
         for start in range(0, len(motion), FRAMES_AHEAD):
-            clouds = gaussians(motion, avatar, start, start + FRAMES_AHEAD, acting=acting)
-            for number, cloud in enumerate(clouds, start):
-                yield cloud, number % len(camera.views)
+            makers = gaussian_frames(motion, avatar, start, start + FRAMES_AHEAD, acting=acting)
+            for number, make in enumerate(makers, start):
+                yield make, number % len(camera.views)
 
     return drawn_in_order(moments(), draw, workers or cores())
 
