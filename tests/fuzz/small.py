@@ -73,12 +73,12 @@ def untaught_head(size: int = 40, bases: int = 4) -> GaussianHead:
     sides = [
         (width, 2 * config.coarsest << n, 2 * config.coarsest << n) for n, width in enumerate(widths[1:])
     ]
-    maps = [tuple(torch.randn(side) for side in sides) for _ in range(2)]
+    form, look = (tuple(torch.randn(side) for side in sides) for _ in range(2))
     base = torch.full((3, size, size), 0.6)
     return GaussianHead(
         config.rig, config.coarsest, widths, bases, model.shape_names,
         expression_codes(model, model.shape_names, 12).to_codes, torch.randn(5),
-        HeadDecoder(config).state_dict(), HeadMaps(*maps, base),
+        HeadDecoder(config).state_dict(), HeadMaps(form, look, base),
     ).map(torch.Tensor.half)  # fmt: skip
 
 

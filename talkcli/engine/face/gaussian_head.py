@@ -26,21 +26,21 @@ from talkcli.engine.struct import TensorStruct
 
 FORM = 11
 """Numbers of a texel's form: place 3, quaternion 4, logarithms of scales 3, opacity 1."""
-REACH = 0.01
+_REACH = 0.01
 """Metres that a Gaussian is off its texel where the decoder says 1."""
-WIDE, THIN = 0.75, 0.2
+_WIDE, _THIN = 0.75, 0.2
 """Scales along and out of the skin of a Gaussian at rest, in texels."""
-LEAST, MOST = 2e-4, 14e-3
+_LEAST, _MOST = 2e-4, 14e-3
 """Metres of a scale at rest."""
-SWELLS = 3.0
+_SWELLS = 3.0
 """By what power of e a scale differs from that at most."""
 SUMMARY = 32
 """Numbers in which a branch is told who it is, beside the maps of the person."""
-LOBES = 0.3
+_LOBES = 0.3
 """Of harmonics beyond the first, where the decoder says 1."""
 MOST_HEAD_NUMBERS = 64 << 20
 """That a head may be made of: 128 MB in half precision."""
-OPACITY, OPENS = 2.5, 4.0
+_OPACITY, _OPENS = 2.5, 4.0
 """Logit of a Gaussian's opacity at rest, and its change where the decoder says 1."""
 
 
@@ -90,7 +90,7 @@ def doubled(inputs: int, outputs: int, *, last: bool = False) -> nn.ConvTranspos
     return layer
 
 
-class Branch(nn.Module):
+class MapBranch(nn.Module):
     """From codes to a map of so many channels."""
 
     def __init__(self, config: DecoderConfig, outputs: int) -> None:
@@ -122,8 +122,8 @@ class HeadDecoder(nn.Module):
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.form = Branch(config, FORM)
-        self.look = Branch(config, 3 * config.bases)
+        self.form = MapBranch(config, FORM)
+        self.look = MapBranch(config, 3 * config.bases)
 
     @property
     def layout(self) -> TexelLayout:
@@ -143,14 +143,14 @@ class HeadDecoder(nn.Module):
         look = self.look(expression, identity, maps.look).flatten(2)[:, :, there].mT
         base = maps.base.flatten(1)[:, there].mT
         texels = texels_on(vertices, layout)
-        places = texels.places + (texels.frames @ (REACH * form[..., :3, None]))[..., 0]
+        places = texels.places + (texels.frames @ (_REACH * form[..., :3, None]))[..., 0]
         spacing = texels.spacing
-        rest = torch.cat([WIDE * spacing, THIN * spacing.prod(-1, keepdim=True).sqrt()], -1)
-        scales = rest.clamp(LEAST, MOST) * form[..., 7:10].clamp(-SWELLS, SWELLS).exp()
+        rest = torch.cat([_WIDE * spacing, _THIN * spacing.prod(-1, keepdim=True).sqrt()], -1)
+        scales = rest.clamp(_LEAST, _MOST) * form[..., 7:10].clamp(-_SWELLS, _SWELLS).exp()
         turns = quaternion_matrix(form[..., 3:7] + form.new_tensor([1.0, 0, 0, 0]))
         axes = texels.frames @ (turns * scales[..., None, :])
-        opacity = torch.sigmoid(OPENS * form[..., 10] + OPACITY)
-        lobes = LOBES * look[..., 3:].unflatten(-1, (-1, 3))
+        opacity = torch.sigmoid(_OPENS * form[..., 10] + _OPACITY)
+        lobes = _LOBES * look[..., 3:].unflatten(-1, (-1, 3))
         colour = torch.cat([(base + look[..., :3])[..., None, :], lobes], -2)
         return [Gaussians(*parts) for parts in zip(places, axes, opacity, colour, strict=True)]
 

@@ -42,7 +42,7 @@ class TexelLayout(NamedTuple):
     """Rows: what makes its place of the corners, and how that changes a texel to the right, and down."""
 
 
-class Texels(NamedTuple):
+class HeadTexels(NamedTuple):
     """Of each of F heads: N texels."""
 
     places: Float[Tensor, "frames n 3"]
@@ -87,7 +87,7 @@ def laid_out(uv: Float[Tensor, "uvs 2"]) -> Float[Tensor, "uvs 2"]:
     return result
 
 
-def texels_on(vertices: Float[Tensor, "frames verts 3"], layout: TexelLayout) -> Texels:
+def texels_on(vertices: Float[Tensor, "frames verts 3"], layout: TexelLayout) -> HeadTexels:
     """Places pass gradients to the vertices; frames and spacing do not."""
     corners = vertices[:, layout.corners.to(vertices.device)]
     places, right, down = (layout.mix.to(vertices) @ corners).unbind(2)
@@ -97,4 +97,4 @@ def texels_on(vertices: Float[Tensor, "frames verts 3"], layout: TexelLayout) ->
         along = F.normalize(right, dim=-1, eps=1e-12)
         across = torch.linalg.cross(out, along)
         spacing = torch.stack([right.norm(dim=-1), (down * across).sum(-1).abs()], -1)
-    return Texels(places, torch.stack([along, across, out], -1), spacing)
+    return HeadTexels(places, torch.stack([along, across, out], -1), spacing)

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from talkcli.engine.rendering.camera import Camera
 
-CELLS = 64
+_CELLS = 64
 """Along the longer side of a picture: the grid on which is told what lies in front."""
-SLACK = 0.006
+_SLACK = 0.006
 """Metres that a point may lie behind the nearest of its cell, beside what the surface falls away there."""
-STEEPEST = 2.0
+_STEEPEST = 2.0
 """Metres for each across, that a surface may fall away within a cell."""
-LEAST_FACING = 0.15
+_LEAST_FACING = 0.15
 """Cosine of the steepest angle at which a picture tells something."""
-OPAQUE = 250
+_OPAQUE = 250
 """Of 255: coverage of the pixels that tell something."""
 
 
@@ -32,14 +32,14 @@ def seen_colours(
     normal and the way to the camera; 0, and black, of those that are hidden, turned away or not in it.
 
     Metres; unit normals. Points hide others behind them on a coarse grid, so they should be dense: a few in
-    each of CELLS x CELLS cells; `hiding`: more that do, without colours of their own.
+    each of 64 x 64 cells; `hiding`: more that do, without colours of their own.
     """
     colours = places.new_zeros(len(pictures), len(places), 3)
     weights = places.new_zeros(len(pictures), len(places))
     near = (places if hiding is None else torch.cat([places, hiding])).mT.contiguous()
     across = normals.mT.contiguous()
     height, width = pictures.shape[1:3]
-    cell = -(-max(height, width) // CELLS)
+    cell = -(-max(height, width) // _CELLS)
     columns, own = -(-width // cell), slice(0, len(places))
     for number, picture in enumerate(pictures):
         view, lens = camera.view(number).to(places), camera.lenses[number % len(camera.lenses)].tolist()
@@ -57,10 +57,10 @@ def seen_colours(
         far = (x_way * x_way + y_way * y_way + z_way * z_way).sqrt()
         out = view[:3, :3] @ across
         facing = -(out[0] * x_way + out[1] * y_way + out[2] * z_way) / far
-        steep = ((1 - facing**2).clamp(min=0).sqrt() / facing.clamp(min=1e-3)).clamp(max=STEEPEST)
-        slack = SLACK + depth[own] * steep * (2 * cell / (lens[0] + lens[1]))
+        steep = ((1 - facing**2).clamp(min=0).sqrt() / facing.clamp(min=1e-3)).clamp(max=_STEEPEST)
+        slack = _SLACK + depth[own] * steep * (2 * cell / (lens[0] + lens[1]))
         front = depth[own] <= nearest[cells[own]] + slack
-        shown = (inside[own] & front & (facing >= LEAST_FACING)).nonzero()[:, 0]
+        shown = (inside[own] & front & (facing >= _LEAST_FACING)).nonzero()[:, 0]
         column, row = column[shown], row[shown]
         start = row * width + column
         pixels = picture.contiguous().view(torch.int32).flatten()
@@ -74,7 +74,7 @@ def seen_colours(
         ):
             values = pixels.index_select(0, start + step).view(torch.uint8).view(-1, 4)
             total += share[:, None] * values
-            opaque &= values[:, 3] >= OPAQUE
+            opaque &= values[:, 3] >= _OPAQUE
         shown, total = shown[opaque], total[opaque]
         colours[number].index_copy_(0, shown, total[:, :3] / 255)
         weights[number].index_copy_(0, shown, facing[shown] ** 2)
