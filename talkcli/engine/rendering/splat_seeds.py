@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ WORN_CLOSENESS = {"strands": 0.35, "cloth": 0.4, "hard": 4.0}
 
 WIDE, THIN = 0.75, 0.15
 """Scales along and out of a surface, of the space that each Gaussian has."""
-LONG, SLENDER = 2.5, 0.6
+LONG, SLENDER = 2.0, 0.48
 """Factors of those along and across hair."""
 OPACITY = 0.9
 _LEAST_AREA = 1e-11
@@ -41,8 +41,11 @@ class _Scattered(NamedTuple):
     """Metres of a square that each has for itself"""
 
 
-def seeded_gaussians(avatar: Avatar, count: int, seed: int = 0, bases: int = 1) -> BoundGaussians:
-    """So many, closest where people look, flat on surfaces and long on hair, in the colours of the look.
+def seeded_gaussians(
+    avatar: Avatar, count: int, seed: int = 0, bases: int = 1, *, of: Literal["all", "head", "worn"] = "all"
+) -> BoundGaussians:
+    """So many, closest where people look, flat on surfaces and long on hair, in the colours of the look: on
+    everything, the bare head, or what it wears.
 
     Those on the head are carried by its faces; those of a thing that turns with the head as one by three of
     its anchors, of another by the face beneath. BadInput for a mesh without area.
@@ -50,12 +53,15 @@ def seeded_gaussians(avatar: Avatar, count: int, seed: int = 0, bases: int = 1) 
     mesh = dressed_mesh(avatar)
     points = dressed_vertices(mesh.dressing, avatar.neutral.numpy().astype(np.float32))
     faces = np.concatenate([part.faces for part in mesh.parts])
-    scattered = _scattered(points, faces, _density(avatar, mesh), count, np.random.default_rng(seed))
+    density, head = _density(avatar, mesh), len(mesh.parts[0].faces)
+    if of != "all":
+        density[slice(head) if of == "worn" else slice(head, None)] = 0
+    scattered = _scattered(points, faces, density, count, np.random.default_rng(seed))
     corners = faces[scattered.face]
     places = (points[corners] * scattered.weights[..., None]).sum(1)
     frames = tangent_frames(torch.from_numpy(points[corners]))
     along = torch.from_numpy(_hair_ways(mesh.dressing, len(avatar.neutral))[corners].mean(1))
-    on_head = torch.from_numpy(scattered.face < len(mesh.parts[0].faces))
+    on_head = torch.from_numpy(scattered.face < head)
     hairy = along.norm(dim=1) > 0.5
     frames = torch.where(hairy[:, None, None], _along(frames, along), frames)
     factors = torch.where(hairy[:, None], torch.tensor([LONG, SLENDER, 1.0]), 1.0)
