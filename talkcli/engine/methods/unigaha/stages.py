@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -201,7 +202,7 @@ def spoken_windows(
     network.space.learn(tracks)
     heard = HeardClips({WORDS: network.ears}, clips, Fraction(config.fps), views, chosen)
     gap = gap_of(load_rig(config.rig), config.rig_shapes)
-    space = network.space.cpu()
+    space = copy.deepcopy(network.space).cpu()
 
     def cut(clips: ClipSet, index: int, generator: torch.Generator) -> SpokenWindow:
         place = index % len(chosen)
