@@ -131,11 +131,11 @@ def test_steps_lower_every_loss_and_teach_one_part_at_a_time(clips):
     talker = untaught()
     for name in ("lips", "diffuse"):
         stage, cut = cutting(talker, clips, name)
-        stage = replace(stage, steps=40, updates=tuple(replace(update, lr=5e-3) for update in stage.updates))
+        stage = replace(stage, steps=24, updates=tuple(replace(update, lr=1e-2) for update in stage.updates))
         was = {key: value.clone() for key, value in talker.state_dict().items()}
-        batch = stack([cut(clips, index % 4, dice(index)) for index in range(8)])
+        batch = stack([cut(clips, index, dice(index)) for index in range(4)])
         losses = [step.total for step in fit(talker, stage, lambda generator, batch=batch: batch, seed=0)]
-        assert sum(losses[-10:]) < 0.7 * sum(losses[:10]), name
+        assert sum(losses[-5:]) < 0.7 * sum(losses[:5]), name
         changed = {
             key.split(".")[0]
             for key, value in talker.state_dict().items()
