@@ -13,7 +13,7 @@ from fuzz.small import bare_avatar, untaught_head
 
 from talkcli.engine.errors import BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
-from talkcli.engine.face.gaussian_head import HeadMaps, turned_share
+from talkcli.engine.face.gaussian_head import HeadDecoder, HeadMaps, head_gaussians, turned_share
 from talkcli.engine.face.geometry import gaussians, vertices
 from talkcli.engine.face.harmonics import turned_harmonics
 from talkcli.engine.face.known_rigs import load_rig
@@ -96,6 +96,27 @@ def test_a_turned_head_is_the_cloud_turned_and_its_shoulders_stay(person):
     assert torch.allclose(turned.colour[up], turned_harmonics(still.colour[up], rotation), atol=1e-5)
     for name, tensor in vars(still).items():
         assert torch.allclose(getattr(turned, name)[stays], tensor[stays], atol=1e-6), name
+
+
+@pytest.mark.parametrize("bases", [1, 4, 9])
+def test_a_head_is_drawn_as_its_decoder_was_taught(bases):
+    """Decoded for pictures, texel by texel, it is what HeadDecoder says, turned by shares."""
+    head, model = untaught_head(bases=bases), load_rig("facekit")
+    weights = 0.5 * torch.rand(2, len(model.shapes), generator=torch.Generator().manual_seed(2))
+    moved = model.template + (weights @ model.shapes.flatten(1)).unflatten(1, (-1, 3))
+    turns = matrix(torch.tensor([[0.1, 0.5, 0.0], [0.0, 0.0, 0.0]]))
+    single, decoder = head.map(torch.Tensor.float), HeadDecoder(head.config)
+    decoder.load_state_dict(dict(single.weights))
+    with torch.no_grad():
+        taught = decoder(moved, weights @ single.to_codes, single.identity, single.maps)
+    share = turned_share("facekit", 40)[:, None, None]
+    for drawn, known, turn in zip(head_gaussians(head, moved, weights, turns), taught, turns, strict=True):
+        for name in ("places", "axes", "opacity"):
+            assert torch.allclose(getattr(drawn, name), getattr(known, name), atol=2e-6), name
+        turned = known.colour.lerp(turned_harmonics(known.colour, turn), share)
+        assert torch.allclose(drawn.colour, turned, atol=2e-6)
+    for drawn, known in zip(head_gaussians(head, moved, weights), taught, strict=True):
+        assert torch.allclose(drawn.colour, known.colour, atol=2e-6)
 
 
 def test_what_it_wears_as_gaussians_is_drawn_beside_its_head(person):

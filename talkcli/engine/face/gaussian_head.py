@@ -9,9 +9,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,8 +22,9 @@ from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.config import check_limits
 from talkcli.engine.face.face_model import JOINTS, carried_by
 from talkcli.engine.face.gaussians import Gaussians, quaternion_matrix
-from talkcli.engine.face.harmonics import BASES, turned_harmonics
+from talkcli.engine.face.harmonics import BASES, turning_of
 from talkcli.engine.face.known_rigs import load_rig
+from talkcli.engine.face.laid_texels import lay_texels
 from talkcli.engine.face.texel_layout import TexelLayout, texel_layout, texels_on
 from talkcli.engine.struct import TensorStruct
 
@@ -34,6 +38,8 @@ _LEAST, _MOST = 2e-4, 14e-3
 """Metres of a scale at rest."""
 _SWELLS = 3.0
 """By what power of e a scale differs from that at most."""
+_LEAK, _EVEN = 0.2, 0.5**0.5
+"""Of what is below 0 after a layer; of a sum of two, so that it is as large as each."""
 SUMMARY = 32
 """Numbers in which a branch is told who it is, beside the maps of the person."""
 _LOBES = 0.3
@@ -42,6 +48,8 @@ MOST_HEAD_NUMBERS = 64 << 20
 """That a head may be made of: 128 MB in half precision."""
 _OPACITY, _OPENS = 2.5, 4.0
 """Logit of a Gaussian's opacity at rest, and its change where the decoder says 1."""
+_SIZES = np.array([_REACH, _WIDE, _THIN, _LEAST, _MOST, _SWELLS, _LOBES, _OPACITY, _OPENS], np.float32)
+"""As lay_texels takes them."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class HeadMaps(TensorStruct):
 def doubled(inputs: int, outputs: int, *, last: bool = False) -> nn.ConvTranspose2d:
     """A layer that makes a map twice as large; the last of several says little at first."""
     layer = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)
-    nn.init.kaiming_normal_(layer.weight, 0.2)
+    nn.init.kaiming_normal_(layer.weight, _LEAK)
     assert layer.bias is not None
     with torch.no_grad():
         layer.weight.mul_(0.05 if last else 1.4)
@@ -108,11 +116,11 @@ class MapBranch(nn.Module):
         biases: Sequence[Float[Tensor, "channels side side"]],
     ) -> Float[Tensor, "batch outputs size size"]:
         codes = torch.cat([expression, self.summary(identity).expand(len(expression), -1)], 1)
-        x = F.leaky_relu(self.first(codes), 0.2).unflatten(1, (-1, self.side, self.side))
+        x = F.leaky_relu(self.first(codes), _LEAK).unflatten(1, (-1, self.side, self.side))
         for number, (layer, bias) in enumerate(zip(self.ups, biases, strict=True), 1):
-            x = layer((x + bias) * 0.5**0.5)
+            x = layer((x + bias) * _EVEN)
             if number < len(self.ups):
-                x = F.leaky_relu(x, 0.2)
+                x = F.leaky_relu(x, _LEAK)
         return x
 
 
@@ -196,12 +204,56 @@ class GaussianHead(TensorStruct):
         )
 
 
+class _Ready(NamedTuple):
+    """A head in single precision, its maps by texels (channels last), as it is decoded fastest."""
+
+    decoder: HeadDecoder
+    """What each layer is told is not scaled, but its weights are."""
+    to_codes: Float[Tensor, "shapes expression"]
+    identity: Float[Tensor, " identity"]
+    form: tuple[Float[Tensor, "channels side side"], ...]
+    look: tuple[Float[Tensor, "channels side side"], ...]
+    base: NDArray[np.float32]
+    """[size * size, 3]"""
+    corners: NDArray[np.int32]
+    mix: NDArray[np.float32]
+    texels: NDArray[np.int32]
+    """The layout's."""
+
+
 @functools.lru_cache(maxsize=4)
-def decoder_of(head: GaussianHead) -> HeadDecoder:
-    """In single precision, ready to draw. The last ones are kept."""
+def _ready(head: GaussianHead) -> _Ready:
+    """The last ones are kept."""
     decoder = HeadDecoder(head.config)
     decoder.load_state_dict({name: tensor.float() for name, tensor in head.weights.items()})
-    return decoder.eval().requires_grad_(False)
+    decoder.eval().requires_grad_(False)
+    for branch in (decoder.form, decoder.look):
+        for layer in branch.ups:
+            layer.weight.mul_(_EVEN)
+    layout, single = decoder.layout, head.map(Tensor.float)
+
+    def last(biases: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(each[None].to(memory_format=torch.channels_last) for each in biases)
+
+    return _Ready(
+        decoder, single.to_codes, single.identity, last(single.maps.form), last(single.maps.look),
+        single.maps.base.flatten(1).mT.contiguous().numpy(),
+        layout.corners.int().numpy(), layout.mix.numpy(), layout.texels.int().numpy(),
+    )  # fmt: skip
+
+
+def _map_of(
+    branch: MapBranch, codes: Tensor, identity: Tensor, biases: tuple[Tensor, ...]
+) -> Float[Tensor, "frames texels channels"]:
+    """What a branch makes of codes, without gradients, by a decoder of `_ready`."""
+    told = torch.cat([codes, branch.summary(identity).expand(len(codes), -1)], 1)
+    x = F.leaky_relu_(branch.first(told), _LEAK).unflatten(1, (-1, branch.side, branch.side))
+    x = x.contiguous(memory_format=torch.channels_last)
+    for number, (layer, bias) in enumerate(zip(branch.ups, biases, strict=True), 1):
+        x = layer(x.add_(bias))
+        if number < len(biases):
+            F.leaky_relu_(x, _LEAK)
+    return x.permute(0, 2, 3, 1).flatten(1, 2).contiguous()
 
 
 @torch.no_grad()
@@ -214,16 +266,25 @@ def head_gaussians(
     """Frames of a head whose mesh is at `vertices`, metres, and whose rig's shapes weigh so much (those of
     `head.shapes`). `turns`: how far its neck has turned it; colours are seen from where they turned to, less
     those of the neck, and not those of the shoulders."""
-    codes = weights @ head.to_codes.float()
-    maps = head.maps.map(lambda tensor: tensor.float())
-    clouds = decoder_of(head)(vertices.float(), codes, head.identity.float(), maps)
+    ready, share = _ready(head), turned_share(head.rig, head.config.size).numpy()
+    codes, count = weights @ ready.to_codes, len(share)
+    form = _map_of(ready.decoder.form, codes, ready.identity, ready.form).numpy()
+    look = _map_of(ready.decoder.look, codes, ready.identity, ready.look).numpy()
     if turns is None:
-        return clouds
-    share = turned_share(head.rig, head.config.size)[:, None, None]
-    return [
-        Gaussians(c.places, c.axes, c.opacity, c.colour.lerp(turned_harmonics(c.colour, turn), share))
-        for c, turn in zip(clouds, turns, strict=True)
-    ]
+        turns, share = torch.eye(3).expand(len(vertices), 3, 3), np.zeros_like(share)
+    turning = turning_of(turns.float(), head.bases).contiguous().numpy()
+    points, clouds = np.ascontiguousarray(vertices.numpy(), np.float32), []
+    for frame, vertex in enumerate(points):
+        cloud = [
+            np.empty(shape, np.float32)
+            for shape in ((count, 3), (count, 3, 3), count, (count, head.bases, 3))
+        ]
+        lay_texels(
+            vertex, ready.corners, ready.mix, ready.texels, form[frame], look[frame], ready.base, _SIZES,
+            turning[frame], share, *cloud,
+        )  # fmt: skip
+        clouds.append(Gaussians(*map(torch.from_numpy, cloud)))
+    return clouds
 
 
 @functools.cache

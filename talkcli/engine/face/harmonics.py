@@ -7,6 +7,7 @@ import functools
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 BASES = (1, 4, 9, 16)
 """How many harmonics a colour may have: all up to a degree."""
@@ -46,9 +47,15 @@ def turned_harmonics(
     bases = colour.shape[-2]
     if bases == 1:
         return colour
+    turning = turning_of(turns, bases)
+    return F.linear(colour.mT, turning).mT if turning.ndim == 2 else turning @ colour
+
+
+def turning_of(turns: Float[Tensor, "*batch 3 3"], bases: int) -> Float[Tensor, "*batch bases bases"]:
+    """What makes the colours of things that turned: it times the harmonics that they had. It leaves the first
+    alone, and mixes no degree with another."""
     samples, solved = _samples(bases)
-    before = harmonics(samples.to(turns) @ turns, bases)  # rows R^T d
-    return solved.to(turns) @ before @ colour
+    return solved.to(turns) @ harmonics(samples.to(turns) @ turns, bases)  # rows R^T d
 
 
 @functools.cache

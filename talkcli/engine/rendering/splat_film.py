@@ -17,6 +17,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.geometry import check_moves, gaussian_frames, posed
+from talkcli.engine.face.laid_texels import lay_texels
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.motion import Motion, Vertices
 from talkcli.engine.rendering.backdrop import backdrop
@@ -97,7 +98,7 @@ def _bytes(colour: torch.Tensor, coverage: torch.Tensor, bare: torch.Tensor | No
 
 def splats_are_compiled() -> bool:
     """Whether the first picture of Gaussians comes at once."""
-    return is_cached(count_bands, expose, fill_bands, lay_splats, project_splats, sort_by_depth)
+    return is_cached(count_bands, expose, fill_bands, lay_splats, lay_texels, project_splats, sort_by_depth)
 
 
 def compile_splats() -> None:
@@ -105,5 +106,10 @@ def compile_splats() -> None:
     one = Gaussians(torch.zeros(1, 3), 0.1 * torch.eye(3)[None], torch.ones(1), torch.ones(1, 1, 3))
     draw_views(one, centred_camera(look_at(torch.tensor([0.0, 0, 1]), torch.zeros(3))[None], 50.0, 16, 16))
     _bare("white", 16, 16)
+    whole, shapes = (np.zeros((1, 3), np.int32), np.zeros(1, np.int32)), ((3, 3), (1, 3, 3), (1, 11), (1, 3))
+    points, mix, form, colours = (np.zeros(shape, np.float32) for shape in shapes)
+    rest = (np.zeros(9, np.float32), np.ones((1, 1), np.float32), np.zeros(1, np.float32))
+    drawn = (np.zeros((1, 3), np.float32), mix.copy(), np.zeros(1, np.float32), mix[:, :1].copy())
+    lay_texels(points, whole[0], mix, whole[1], form, colours, colours.copy(), *rest, *drawn)
     head = talking_head()
     posed(Motion(Fraction(1), Vertices(torch.zeros(1, *head.neutral.shape))), head)
