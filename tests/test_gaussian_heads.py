@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from fuzz.small import bare_avatar, untaught_head
 
+from talkcli.engine.assets import asset
 from talkcli.engine.errors import BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.gaussian_head import HeadDecoder, HeadMaps, head_gaussians, turned_share
@@ -22,7 +24,7 @@ from talkcli.engine.face.rotations import matrix
 from talkcli.engine.files import load_tensors, save_tensors
 from talkcli.engine.motion import Coefficients, Head, Motion, Textures
 from talkcli.engine.rendering.camera import portrait
-from talkcli.engine.rendering.shot import AS_USUAL, MESH, SPLATS, Shot, drawn_as, shot_frames
+from talkcli.engine.rendering.shot import AS_USUAL, MESH, SPLATS, Shot, drawn_as, notes_on, shot_frames
 from talkcli.engine.rendering.splat_film import splat_frames
 
 
@@ -147,6 +149,19 @@ def test_it_is_drawn_of_gaussians_unless_its_mesh_is_asked_for(person):
     first = [next(shot_frames(Shot(size="48", form=form), speaking(1), person)) for form in (None, MESH)]
     bare = next(shot_frames(Shot(size="48"), speaking(1), replace(person, gaussian_head=None)))
     assert np.array_equal(first[1], bare) and not np.array_equal(first[0], bare)
+
+
+def test_what_pictures_leave_out_is_told(person):
+    ada = load_avatar(asset("ada.avatar"))
+    dressed = replace(person, worn=ada.worn)
+    film, cloud, motion = Path("a.mp4"), Path("a.ply"), speaking(1)
+    for path in (film, cloud):
+        (note,) = notes_on(AS_USUAL, motion, dressed, [path])
+        assert all(thing.name in note for thing in ada.worn)
+    assert notes_on(Shot(form=MESH), motion, dressed, [film]) == []
+    assert notes_on(AS_USUAL, motion, dressed, [Path("a.motion"), Path("a.obj")]) == []
+    assert notes_on(AS_USUAL, motion, person, [film]) == []
+    assert "--no-wrinkles" in notes_on(Shot(wrinkles=False), motion, person, [film])[0]
 
 
 def test_a_texture_of_the_motion_stands_in_for_what_the_skin_does_by_itself(person):

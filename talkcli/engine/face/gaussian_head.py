@@ -228,8 +228,9 @@ def _ready(head: GaussianHead) -> _Ready:
     decoder.load_state_dict({name: tensor.float() for name, tensor in head.weights.items()})
     decoder.eval().requires_grad_(False)
     for branch in (decoder.form, decoder.look):
-        for layer in branch.ups:
-            layer.weight.mul_(_EVEN)
+        for name, weight in branch.ups.named_parameters():
+            if name.endswith("weight"):
+                weight.mul_(_EVEN)
     layout, single = decoder.layout, head.map(Tensor.float)
 
     def last(biases: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -126,8 +126,10 @@ def check_shot(shot: Shot, avatar: Avatar, paths: Iterable[Path], moves: Collect
 def notes_on(shot: Shot, motion: Motion, avatar: Avatar, paths: Iterable[Path]) -> list[str]:
     """What is to be said of pictures of this motion."""
     turn = farthest_turn(motion)
-    drawn_of_gaussians = [path for path in paths if drawn_as(shot, avatar, path.suffix.lower()) == SPLATS]
-    if avatar.gaussian_head is not None and drawn_of_gaussians:
+    shown = [
+        path.suffix.lower() for path in paths if needs_pictures([path]) or path.suffix.lower() == SPLAT_FILE
+    ]
+    if avatar.gaussian_head is not None and any(drawn_as(shot, avatar, suffix) == SPLATS for suffix in shown):
         return _notes_on_gaussians(shot, avatar)
     if not needs_pictures(paths) or stage_of(shot, avatar) == STUDIO_STAGE or turn <= FARTHEST_TURN:
         return []
