@@ -23,8 +23,10 @@ from talkcli.engine.rendering.splat_fit import (
 from talkcli.engine.rendering.splat_seeds import seeded_gaussians
 from talkcli.engine.rendering.splats import draw_views
 
-_BENEATH = 6000
+_BENEATH = 14_000
 """Gaussians that stand for the head beneath while colours are found."""
+_SCATTERED = 2
+"""Times as many Gaussians at first, of which those are kept that are seen most: hair lies in layers."""
 _BASES = 4
 _ROUNDS = 6
 """In which colours are found."""
@@ -45,12 +47,16 @@ def worn_gaussians(
     if not any(len(worn.points) for worn in avatar.worn):
         return None
     head = seeded_gaussians(avatar, _BENEATH, seed, _BASES, of="head")
-    seeds = _joined(seeded_gaussians(avatar, count, seed, _BASES, of="worn"), head)
+    seeds = _joined(seeded_gaussians(avatar, _SCATTERED * count, seed, _BASES, of="worn"), head)
     rest = Motion(Fraction(1), Vertices(torch.zeros(1, *avatar.neutral.shape)))
     bare = replace(avatar, gaussian_head=None, rest=None)
     shots = photographed(bare, rest, portraits_around(avatar, views, (size, size)))
     cloud = carried_gaussians(seeds, avatar.neutral, posed(rest, bare).vertices)[0]
-    coloured = replace(seeds, colour=_seen_in(shots, cloud))
+    shown = _shown(shots, cloud)
+    best = shown[: _SCATTERED * count].argsort(descending=True, stable=True)[:count].sort().values
+    kept = torch.cat([best, torch.arange(_SCATTERED * count, len(seeds))])
+    seeds, cloud = seeds.map(lambda tensor: tensor[kept]), cloud.map(lambda tensor: tensor[kept])
+    coloured = replace(seeds, colour=_seen_in(shots, cloud, shown[kept]))
     if steps:
         fit = SplatFit(replace(bare, splats=coloured), rest, shots, SplatFitSettings(steps), seed)
         for _ in fit.steps():
@@ -64,17 +70,22 @@ def _joined(one: BoundGaussians, other: BoundGaussians) -> BoundGaussians:
     return BoundGaussians(**{name: torch.cat(pair) for name, pair in pairs.items()})
 
 
-def _seen_in(shots: Shots, cloud: Gaussians) -> Float[Tensor, "n bases 3"]:
+def _shown(shots: Shots, cloud: Gaussians) -> Float[Tensor, " n"]:
+    """How many pixels of all pictures each Gaussian of a cloud fills."""
+    colour = torch.full((len(cloud), 1, 3), 0.5, requires_grad=True)
+    seen = draw_views(replace(cloud, colour=colour), shots.camera)
+    covered = shots.pictures[..., 3:].permute(0, 3, 1, 2).float() / 255
+    return torch.autograd.grad((seen.colour * covered).sum(), colour)[0][:, 0, 0]
+
+
+def _seen_in(shots: Shots, cloud: Gaussians, shown: Float[Tensor, " n"]) -> Float[Tensor, "n bases 3"]:
     """The colours with which a cloud looks most as pictures do where it covers anything: least squares, by
     simultaneous reconstruction (Gilbert 1972) with Nesterov's momentum."""
     pictures = shots.pictures.permute(0, 3, 1, 2).float() / 255
     target, covered = pictures[:, :3], pictures[:, 3:]
-    colour = cloud.colour.clone().requires_grad_()
-    seen = draw_views(replace(cloud, colour=colour), shots.camera)
-    (share,) = torch.autograd.grad((seen.colour * covered).sum(), colour)
-    known = share[:, :1, :1].clamp(min=_KNOWN)
-    wanted = seen.coverage[:, None] * target
-    last = ahead = colour.detach()
+    known = shown[:, None, None].clamp(min=_KNOWN)
+    wanted = draw_views(cloud, shots.camera).coverage[:, None] * target
+    last = ahead = cloud.colour
     calm = torch.tensor([0.0] + [_CALM] * (_BASES - 1))[:, None]
     for number in range(_ROUNDS):
         ahead.requires_grad_()
