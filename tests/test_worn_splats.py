@@ -42,7 +42,7 @@ def test_hair_and_cloth_cover_what_their_meshes_do(ada, worn):
     clouds = [carried_gaussians(part, ada.neutral, ada.neutral[None])[0] for part in (head, worn)]
     seen = draw_views(gathered(clouds), camera, workers=1)
     covered, known = seen.coverage > 0.5, truth[:, 3] > 0.5
-    assert (covered & known).sum() > 0.93 * (covered | known).sum()
+    assert (covered & known).sum() > 0.92 * (covered | known).sum()
     alone = draw_views(clouds[1], camera, workers=1)
     on_worn = (alone.coverage > 0.95) & (truth[:, 3] == 1)
     off = (seen.colour - truth[:, :3]).abs().mean(1)
