@@ -1,0 +1,148 @@
+"""Captures: people who pull faces before the fixed cameras of a studio, as a Gaussian head learns from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from talkcli.engine.config import check_limits
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.files import load_struct, save_struct
+from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.studio.expression_space import natural_faces
+from talkcli.engine.studio.scanned.avatars import sample_outfit
+from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
+from talkcli.engine.studio.scanned.looks import bake_look
+from talkcli.engine.studio.scanned.people import sample_person
+from talkcli.engine.struct import TensorStruct
+
+SUFFIX = ".capture"
+YAWS, PITCHES = (-70, -42, -18, 0, 18, 42, 70, 150, -150, 29), (4, 12, -8, 0, 10, -6, 4, 8, 8, 7)
+"""Degrees of the cameras; the last one is kept for tests."""
+BEHIND = (7, 8)
+"""Cameras that see no face, and take the first one alone."""
+TARGET, DISTANCE = (0.0, 0.008, 0.01), 1.24
+"""Metres: where they look, and from how far."""
+FILLS = 0.27
+"""Metres that a picture is high there."""
+POOL, GENTLE = 4000, 0.55
+"""Faces to choose from, every second of them so much weaker, as people do who speak."""
+
+
+@dataclass(frozen=True)
+class CapturePlan:
+    people: int = 96
+    faces: int = 40
+    """Of each person to learn from, beside the one at rest."""
+    tests: int = 6
+    """Of each person to be tested by."""
+    shots: int = 4
+    """Cameras a face."""
+    size: int = 256
+    """Pixels along a side."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_limits(self, people=(1, 100_000), faces=(1, 1000), tests=(0, 100))
+        check_limits(self, shots=(1, len(YAWS) - 1), size=(32, 2048))
+
+
+class Capture(TensorStruct):
+    """One person's session: face 0 is at rest, the last `tests` ones are not to be learnt from."""
+
+    name: str
+    neutral: Float[Tensor, "verts 3"]
+    identity: Float[Tensor, " n_identity"]
+    weights: Float[Tensor, "faces shapes"]
+    tests: int
+    cameras: Camera
+    """The last one is kept for tests."""
+    face: Int[Tensor, " shots"]
+    camera: Int[Tensor, " shots"]
+    pictures: UInt8[Tensor, "shots height width 4"]
+    """sRGB, and how much of a pixel the person covers."""
+
+    @property
+    def avatar(self) -> Avatar:
+        """Whoever it is, without a look."""
+        topology = load_face_model().topology
+        lips = topology.regions["lips"]
+        return Avatar(self.name, self.neutral, topology.faces, lips, topology.name, self.identity)
+
+    @property
+    def motion(self) -> Motion:
+        """One frame a face."""
+        return faces_motion(self.weights)
+
+
+def faces_motion(weights: Float[Tensor, "faces shapes"]) -> Motion:
+    """One frame a face of the built-in head."""
+    jaw, rig = torch.zeros(len(weights), 3), load_face_model().topology.name
+    return Motion(Fraction(1), Coefficients(weights, jaw, rig))
+
+
+def studio_cameras(size: int) -> Camera:
+    """Those of YAWS and PITCHES."""
+    target, views = torch.tensor(TARGET), []
+    for yaw, pitch in zip(np.radians(YAWS), np.radians(PITCHES), strict=True):
+        way = [math.sin(yaw) * math.cos(pitch), math.sin(pitch), math.cos(yaw) * math.cos(pitch)]
+        views.append(look_at(target + DISTANCE * torch.tensor(way), target))
+    return centred_camera(torch.stack(views), size * DISTANCE / FILLS, size, size)
+
+
+def captured(plan: CapturePlan, number: int) -> Capture:
+    """The session of one person; the same plan and number give the same."""
+    chance = np.random.default_rng([plan.seed, number])
+    person = sample_person(int(chance.integers(2**31)))
+    outfit = sample_outfit(chance, person.skin)
+    look = bake_look(person.skin, HAIR_STYLES[outfit.hair].painted, 512, None, outfit.beard)
+    model = load_face_model()
+    pool = torch.from_numpy(natural_faces(model.shape_names, POOL, plan.seed)).float()
+    pool[::2] *= GENTLE
+    known = POOL - POOL // 10
+    learnt = chance.choice(known, plan.faces, replace=False)
+    tested = known + chance.choice(POOL - known, plan.tests, replace=False)
+    weights = torch.cat([torch.zeros(1, pool.shape[1]), pool[np.concatenate([learnt, tested])]])
+    before = [camera for camera in range(len(YAWS) - 1) if camera not in BEHIND]
+    taken = [(0, camera) for camera in range(len(YAWS))]
+    for face in range(1, len(weights)):
+        chosen = sorted(chance.choice(before, min(plan.shots, len(before)), replace=False).tolist())
+        testing = face > plan.faces
+        taken += [(face, camera) for camera in (*chosen, *([len(YAWS) - 1] if testing else []))]
+    face, camera = torch.tensor(taken).unbind(1)
+    cameras = studio_cameras(plan.size)
+    capture = Capture(
+        f"p{number:04}", person.neutral, person.identity, weights, plan.tests, cameras, face, camera,
+        torch.zeros(len(face), plan.size, plan.size, 4, dtype=torch.uint8),
+    )  # fmt: skip
+    avatar = replace(capture.avatar, look=look)
+    seen = frames(
+        faces_motion(weights[face]), avatar, cameras.part(camera.tolist()), background="transparent", workers=1
+    )
+    return replace(capture, pictures=torch.stack([torch.from_numpy(picture) for picture in seen]))
+
+
+def capture_all(plan: CapturePlan, folder: Path) -> Iterator[str]:
+    """Write the sessions that the folder lacks; yields the name of each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(plan.people):
+        path = folder / f"p{number:04}{SUFFIX}"
+        if not path.exists():
+            save_struct(captured(plan, number), path)
+            yield path.stem
+
+
+def load_capture(path: Path) -> Capture:
+    """What `capture_all` wrote. BadInput or Untrusted as in `load_struct`."""
+    return load_struct(path, (Capture, Camera))
