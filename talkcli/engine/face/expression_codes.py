@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ class CodeSpace(NamedTuple):
     """The weights that have these codes; other weights with the same are seen to do nearly the same."""
 
 
+@functools.lru_cache(maxsize=8)
 def expression_codes(model: FaceModel, names: tuple[str, ...], count: int) -> CodeSpace:
     """So many codes for weights of the named shapes: coordinates in the rig's space of natural faces.
 

@@ -21,6 +21,7 @@ from talkcli.engine.face.rigs import rig_of, rigged
 from talkcli.engine.files import load_tensors, save_tensors
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 from talkcli.engine.rendering.camera import Camera, centred_camera, look_at, portrait
+from talkcli.engine.rendering.likeness import window_ssim
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.splat_seeds import seeded_gaussians
 from talkcli.engine.rendering.splats import draw_views
@@ -41,8 +42,6 @@ SLOWING = 0.1
 STRAY, SWELL, ROOM = 3e-4, 0.02, 3.0
 """Weights of offsets squared, and of scales beyond so many times the space that a Gaussian has."""
 _BETAS, _TINY = (0.9, 0.99), 1e-12
-_WINDOW, _STRIDE = 8, 4
-_C1, _C2 = 0.01**2, 0.03**2
 _STATE = "SplatFit"
 
 
@@ -182,19 +181,10 @@ class SplatFit:
         covered = truth[3]
         target = truth[:3] * covered + behind * (1 - covered)
         drawn, settings = seen.colour[0], self._settings
-        loss = (drawn - target).abs().mean() + settings.ssim * (1 - _ssim(drawn, target))
+        loss = (drawn - target).abs().mean() + settings.ssim * (1 - window_ssim(drawn, target))
         loss = loss + settings.coverage * (seen.coverage[0] - covered).abs().mean()
         room = (self._learnt["scales"].exp() / self._space - ROOM).clamp(min=0)
         return loss + STRAY * self._learnt["offsets"].square().mean() + SWELL * room.mean()
-
-
-def _ssim(one: Float[Tensor, "3 height width"], other: Float[Tensor, "3 height width"]) -> Tensor:
-    """Mean structural similarity (Wang et al. 2004) in square windows that half overlap."""
-    means = F.avg_pool2d(torch.cat([one, other, one * one, other * other, one * other]), _WINDOW, _STRIDE)
-    a, b, aa, bb, ab = means.unflatten(0, (5, 3))
-    product, squares = a * b, a * a + b * b
-    likeness = (2 * product + _C1) * (2 * (ab - product) + _C2)
-    return (likeness / ((squares + _C1) * (aa + bb - squares + _C2))).mean()
 
 
 def rehearsal(avatar: Avatar, poses: int, seed: int = 0) -> Motion:

@@ -1,4 +1,4 @@
-"""Captures: people who pull faces before the fixed cameras of a studio, as a Gaussian head learns from them."""
+"""Captures: people who pull faces before fixed cameras, as a Gaussian head learns from them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from talkcli.engine.files import load_struct, save_struct
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
 from talkcli.engine.rendering.render import frames
+from talkcli.engine.struct import TensorStruct
 from talkcli.engine.studio.expression_space import natural_faces
 from talkcli.engine.studio.scanned.avatars import sample_outfit
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
 from talkcli.engine.studio.scanned.looks import bake_look
 from talkcli.engine.studio.scanned.people import sample_person
-from talkcli.engine.struct import TensorStruct
 
 SUFFIX = ".capture"
 YAWS, PITCHES = (-70, -42, -18, 0, 18, 42, 70, 150, -150, 29), (4, 12, -8, 0, 10, -6, 4, 8, 8, 7)
@@ -128,7 +128,11 @@ def captured(plan: CapturePlan, number: int) -> Capture:
     )  # fmt: skip
     avatar = replace(capture.avatar, look=look)
     seen = frames(
-        faces_motion(weights[face]), avatar, cameras.part(camera.tolist()), background="transparent", workers=1
+        faces_motion(weights[face]),
+        avatar,
+        cameras.part(camera.tolist()),
+        background="transparent",
+        workers=1,
     )
     return replace(capture, pictures=torch.stack([torch.from_numpy(picture) for picture in seen]))
 

@@ -1,0 +1,169 @@
+"""The universal head (UHAP of Teotia et al. 2025): one code says who, one what the face does.
+
+What is linear is solved before training, not learnt: expression codes are those of `expression_codes`,
+identity codes begin with the rig's own identity and go on with principal components of people's lit skins.
+Networks learn what that leaves over.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talkcli.engine.face.expression_codes import CodeSpace, expression_codes
+from talkcli.engine.face.face_model import FaceModel
+from talkcli.engine.face.gaussian_head import DecoderConfig, HeadDecoder, HeadMaps, doubled
+from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.face.texel_layout import texels_on
+from talkcli.engine.methods.unigaha.prior_config import PriorConfig
+
+_CORRECTS = 0.1
+"""What the stacks of the encoder say is worth beside what is solved."""
+_UNSURE = -2.5
+"""Logarithm of a code's deviation at first."""
+_OF_PLACES, _OF_LOOKS = 100.0, 4.0
+"""What differences of metres and of sRGB 0..1 are multiplied by for the stacks."""
+_RIDGE = 1e-4
+"""Of the least squares that read codes from places, of the largest square."""
+GUIDED = 0.02
+"""Of the deviation of each shape and identity, where the guide's layers say 1."""
+
+
+class NeutralDecoder(nn.Module):
+    """From who somebody is to maps at every size: the biases of a branch, and a last one of 3 channels."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        widths, self.side = config.widths, config.coarsest
+        self.first = nn.Linear(config.identity, widths[0] * self.side**2)
+        ups = [doubled(before, after) for before, after in pairwise(widths)]
+        self.ups = nn.ModuleList([*ups, doubled(widths[-1], 3, last=True)])
+
+    def forward(self, identity: Float[Tensor, " identity"]) -> tuple[list[Tensor], Tensor]:
+        """[channels, side, side] from the second coarsest on; [3, size, size]."""
+        x = F.leaky_relu(self.first(identity[None]), 0.2).unflatten(1, (-1, self.side, self.side))
+        maps = []
+        for layer in self.ups[:-1]:
+            x = F.leaky_relu(layer(x), 0.2)
+            maps.append(x[0])
+        return maps, self.ups[-1](x)[0]
+
+
+class ExpressionEncoder(nn.Module):
+    """Mean and logarithm of the deviation of an expression code, from how texels of a face differ from those
+    of the face at rest: in colour and in place."""
+
+    def __init__(self, config: PriorConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = config.encoder
+        self.stacks = nn.ModuleList(_stack(widths) for _ in range(2))
+        side = config.decoder.size // 2
+        for _ in widths:
+            side //= 2
+        self.head = nn.Linear(2 * widths[-1] * side**2, 2 * config.decoder.expression)
+        with torch.no_grad():
+            self.head.weight.mul_(0.1)
+
+    def forward(
+        self,
+        looks: Float[Tensor, "faces n 3"],
+        places: Float[Tensor, "faces n 3"],
+        solved: Float[Tensor, "3*n expression"],
+        texels: Tensor,
+    ) -> tuple[Float[Tensor, "faces expression"], Float[Tensor, "faces expression"]]:
+        size, told = self.config.decoder.size, []
+        for stack, track, factor in zip(self.stacks, (looks, places), (_OF_LOOKS, _OF_PLACES), strict=True):
+            maps = track.new_zeros(len(track), 3, size * size)
+            maps[:, :, texels] = factor * track.mT
+            told.append(stack(F.avg_pool2d(maps.unflatten(2, (size, size)), 2)).flatten(1))
+        mean, deviation = self.head(torch.cat(told, 1)).chunk(2, 1)
+        return places.flatten(1) @ solved + _CORRECTS * mean, _UNSURE + _CORRECTS * deviation
+
+
+def _stack(widths: tuple[int, ...]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise((3, *widths)):
+        layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers)
+
+
+class Prior(nn.Module):
+    """Encoder, decoders and guide mesh; `people` are the codes of those it learns from, while it learns."""
+
+    people: nn.Embedding | None = None
+    mesh_mean: Tensor
+    """[verts, 3] of a face at rest whose identity is 0, metres."""
+    skin_mean: Tensor
+    """[3, n] sRGB 0..1 of the texels of a lit skin."""
+    skins: Tensor
+    """[look, 3 n] what each number of the look adds to it."""
+    look_mean: Tensor
+    look_factor: Tensor
+    """[look], [look, look]: looks of people are look_mean + look_factor @ noise."""
+
+    def __init__(self, config: PriorConfig) -> None:
+        super().__init__()
+        self.config = config
+        decoder = config.decoder
+        self.encoder = ExpressionEncoder(config)
+        self.decoder = HeadDecoder(decoder)
+        self.neutral_form, self.neutral_look = NeutralDecoder(decoder), NeutralDecoder(decoder)
+        model = self.rig
+        moved = config.shape + len(model.shape_names)
+        self.guide = nn.Sequential(
+            nn.Linear(decoder.expression + decoder.identity, config.hidden), nn.LeakyReLU(0.2),
+            nn.Linear(config.hidden, config.hidden), nn.LeakyReLU(0.2),
+            nn.Linear(config.hidden, moved),
+        )  # fmt: skip
+        count = len(self.decoder.layout.texels)
+        self.register_buffer("mesh_mean", model.template.clone())
+        self.register_buffer("skin_mean", torch.full((3, count), 0.5))
+        self.register_buffer("skins", torch.zeros(config.look, 3 * count))
+        self.register_buffer("look_mean", torch.zeros(config.look))
+        self.register_buffer("look_factor", torch.eye(config.look))
+
+    @property
+    def rig(self) -> FaceModel:
+        return load_rig(self.config.decoder.rig)
+
+    @property
+    def codes(self) -> CodeSpace:
+        """Of the weights of all shapes of the rig."""
+        return expression_codes(self.rig, self.rig.shape_names, self.config.decoder.expression)
+
+    def maps(self, identity: Float[Tensor, " identity"]) -> HeadMaps:
+        """What is somebody's own in the decoder."""
+        form, _ = self.neutral_form(identity)
+        look, skin = self.neutral_look(identity)
+        solved = self.skin_mean + (identity[self.config.shape :] @ self.skins).unflatten(0, (3, -1))
+        base = skin.flatten(1).index_add(1, self.decoder.layout.texels.to(skin.device), solved)
+        return HeadMaps(tuple(form), tuple(look), base.unflatten(1, skin.shape[1:]))
+
+    def guide_mesh(
+        self, expression: Float[Tensor, "faces expression"], identity: Float[Tensor, " identity"]
+    ) -> Float[Tensor, "faces verts 3"]:
+        """Metres: the rig's own identity and shapes, corrected."""
+        told = torch.cat([expression, identity.expand(len(expression), -1)], 1)
+        shape, rig = self.config.shape, self.rig
+        corrected = GUIDED * self.guide(told)
+        who = identity[:shape] + corrected[:, :shape]
+        weights = expression @ self.codes.to_weights.to(expression) + corrected[:, shape:]
+        moved = who @ rig.identity[:shape].flatten(1).to(who)
+        moved = moved + weights @ rig.shapes.flatten(1).to(weights)
+        return self.mesh_mean + moved.unflatten(1, (-1, 3))
+
+    def solved_codes(self) -> Float[Tensor, "3*n expression"]:
+        """What reads codes from differences of texels' places, metres: least squares over the rig's shapes on
+        its mean face."""
+        rig, layout = self.rig, self.decoder.layout
+        rest = texels_on(rig.template[None], layout).places
+        moved = texels_on(rig.template + rig.shapes, layout).places - rest
+        rows = moved.flatten(1).double()
+        gram = rows @ rows.mT
+        gram += _RIDGE * gram.diagonal().amax() * torch.eye(len(gram))
+        return (torch.linalg.solve(gram, rows).mT @ self.codes.to_codes.double()).float()

@@ -1,0 +1,59 @@
+"""What of the prior is solved before it learns: skins and looks of people by principal components."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from talkcli.engine.methods.unigaha.prior import Prior
+from talkcli.engine.methods.unigaha.prior_people import CapturedPerson
+
+
+@torch.no_grad()
+def solve_anchors(prior: Prior, people: Sequence[CapturedPerson]) -> None:
+    """The mean mesh and the skins into the prior, and into `people` the codes of everybody."""
+    config = prior.config
+    shape, look = config.shape, config.look
+    identity = torch.stack([person.identity for person in people])
+    modes = prior.rig.identity[:shape].flatten(1)
+    neutral = torch.stack([person.vertices[0] for person in people]).flatten(1)
+    prior.mesh_mean.copy_((neutral - identity[:, :shape] @ modes).mean(0).unflatten(0, (-1, 3)))
+    skins, known = (
+        torch.stack([getattr(person, name) for person in people]).float() for name in ("skin", "known")
+    )
+    mean = (skins * known[..., None]).sum(0) / known.sum(0).clamp(min=1)[:, None]
+    skins = torch.where(known[..., None] > 0, skins, mean)
+    basis, deviation = principal((skins - mean).mT.flatten(1), min(look, len(people) - 1))
+    prior.skin_mean.copy_(mean.mT)
+    prior.skins.zero_()
+    prior.skins[: len(basis)] = basis * deviation[:, None]
+    table = nn.Embedding(len(people), config.decoder.identity)
+    table.weight.zero_()
+    table.weight[:, :shape] = identity[:, :shape]
+    table.weight[:, shape : shape + len(basis)] = (skins - mean).mT.flatten(1) @ basis.mT / deviation
+    prior.people = table
+
+
+def principal(
+    rows: Float[Tensor, "n dims"], count: int
+) -> tuple[Float[Tensor, "count dims"], Float[Tensor, " count"]]:
+    """Orthonormal directions that hold most of the rows, and the root of their mean square along each."""
+    values, vectors = torch.linalg.eigh(rows.double() @ rows.double().mT)
+    values, vectors = values.flip(0)[:count].clamp(min=1e-12), vectors.flip(1)[:, :count]
+    basis = (vectors / values.sqrt()).mT @ rows.double()
+    return basis.float(), (values / len(rows)).sqrt().float()
+
+
+@torch.no_grad()
+def leave_people(prior: Prior) -> None:
+    """Forget who they were; how their looks are spread is kept, to draw others by."""
+    assert prior.people is not None
+    looks = prior.people.weight[:, prior.config.shape :]
+    mean = looks.mean(0)
+    spread = (looks - mean).mT @ (looks - mean) / len(looks) + 1e-6 * torch.eye(looks.shape[1])
+    prior.look_mean.copy_(mean)
+    prior.look_factor.copy_(torch.linalg.cholesky(spread))
+    prior.people = None

@@ -1,0 +1,205 @@
+"""How the prior learns: one person a step, a few faces, a few cameras each (the losses of UHAP's eq. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor, nn
+
+from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.gaussians import Gaussians
+from talkcli.engine.face.texel_layout import texels_on
+from talkcli.engine.methods.unigaha.prior import Prior
+from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anchors
+from talkcli.engine.methods.unigaha.prior_people import CapturedPerson, captured_people
+from talkcli.engine.rendering.camera import Camera
+from talkcli.engine.rendering.likeness import window_ssim
+from talkcli.engine.rendering.splats import draw_views
+from talkcli.engine.struct import TensorStruct
+from talkcli.engine.training.stage import Losses, Stage, Update, cosine
+
+SPOTS = {"lips": (0.016, 3.0), "left_eye": (0.012, 3.0), "right_eye": (0.012, 3.0)}
+"""Parts of the head whose pixels count more: how far around them, metres, and how much."""
+FACES, SHOTS = 2, 2
+"""Of a person's faces, and of the cameras that see each, in one step."""
+LARGE = 10.0
+"""Millimetres of a Gaussian's three deviations together, beyond which it is too large."""
+
+
+class SessionExample(TensorStruct):
+    """Some faces of one person, each before some cameras."""
+
+    row: Int[Tensor, "*batch"]
+    """Of the person in the table of people."""
+    identity: Float[Tensor, "*batch n_identity"]
+    weights: Float[Tensor, "*batch faces shapes"]
+    vertices: Float[Tensor, "*batch faces verts 3"]
+    rest: Float[Tensor, "*batch verts 3"]
+    looks: Float[Tensor, "*batch faces n 3"]
+    skin: Float[Tensor, "*batch n 3"]
+    known: Bool[Tensor, "*batch n"]
+    views: Float[Tensor, "*batch shots 4 4"]
+    lenses: Float[Tensor, "*batch shots 4"]
+    sizes: Int[Tensor, "*batch shots 2"]
+    pictures: UInt8[Tensor, "*batch shots height width 4"]
+    """SHOTS of the first face, then of the next."""
+
+
+def prior(
+    config: Any,
+    *,
+    captures: str = "",
+    l1: float = 10.0,
+    ssim: float = 0.5,
+    coverage: float = 0.5,
+    neutral: float = 2.0,
+    mesh: float = 0.3,
+    kl: float = 1e-3,
+    size: float = 0.02,
+    keep: float = 1e-3,
+) -> Stage[Any, SessionExample] | None:
+    """Adam at 1e-3 along a cosine, one person a step.
+
+    `captures`: the folder that recipes/captures.py fills. Weights: `l1` and `ssim` of pictures, sRGB 0..1;
+    `coverage` of their L1 of coverage; `neutral` of the L1 of the lit skin at rest; `mesh` of square
+    millimetres of the guide mesh; `kl` of codes; `size` of millimetres that Gaussians are too large; `keep`
+    of what codes of people differ from those solved.
+    """
+    if config.prior is None:
+        return None
+    parts = {"l1": l1, "ssim": ssim, "coverage": coverage, "neutral": neutral, "mesh": mesh, "kl": kl}
+    parts |= {"size": size, "keep": keep}
+    solved: list[Tensor] = []
+
+    def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[SessionExample]:
+        if not captures:
+            hint = "Make some with python recipes/captures.py FOLDER, then: --set captures=FOLDER"
+            raise BadUsage("The prior of unigaha learns from captures, and none are given.", hint)
+        people = captured_people(Path(captures), network.prior.decoder.layout)
+        solve_anchors(network.prior, people)
+        solved[:] = [network.prior.solved_codes()]
+        return _sessions(people)
+
+    def losses(network: Any, batch: SessionExample, generator: torch.Generator) -> Losses:
+        terms = [
+            session_losses(network.prior, batch.map(itemgetter(n)), solved[0], generator, parts)
+            for n in range(len(batch.row))
+        ]
+        return {name: torch.stack([each[name] for each in terms]).mean() for name in terms[0]}
+
+    def weights(network: Any) -> Iterable[nn.Parameter]:
+        return network.prior.parameters()  # type: ignore[no-any-return]
+
+    def end(network: Any) -> None:
+        leave_people(network.prior)
+
+    update = Update[Any, SessionExample](weights, losses, lr=1e-3, betas=(0.9, 0.99), clip_norm=2.0)
+    return Stage((update,), begin, steps=14_000, batch=1, ema=0.995, schedule=cosine, end=end)
+
+
+def _sessions(people: list[CapturedPerson]) -> Example[SessionExample]:
+    def cut(clips: ClipSet, index: int, generator: torch.Generator) -> SessionExample:
+        row = int(torch.randint(len(people), (), generator=generator))
+        person = people[row]
+        faces = torch.randperm(person.learnt, generator=generator)[:FACES]
+        shots = []
+        for face in faces.tolist():
+            own = person.shots_of(face)
+            shots += own[torch.randperm(len(own), generator=generator)[:SHOTS]].tolist()
+        cameras = person.cameras.part(person.camera[shots].tolist())
+        return SessionExample(
+            torch.tensor(row), person.identity, person.weights[faces], person.vertices[faces],
+            person.vertices[0], person.looks[faces].float(), person.skin, person.known,
+            cameras.views, cameras.lenses, cameras.sizes,
+            torch.stack([person.picture(shot) for shot in shots]),
+        )  # fmt: skip
+
+    return cut
+
+
+def session_losses(
+    prior: Prior,
+    session: SessionExample,
+    solved: Float[Tensor, "3*n expression"],
+    generator: torch.Generator,
+    parts: dict[str, float],
+) -> Losses:
+    """Of one person; `solved` are the `Prior.solved_codes`; half of the steps decode the code that is solved from the rig's weights, as speech will,
+    the others what the encoder draws."""
+    assert prior.people is not None
+    layout, config = prior.decoder.layout, prior.config
+    who = prior.people.weight[session.row]
+    texels = layout.texels.to(who.device)
+    at_rest = texels_on(session.rest[None], layout).places
+    moved = texels_on(session.vertices, layout).places - at_rest
+    mean, deviation = prior.encoder(session.looks, moved, solved.to(who), texels)
+    noise = torch.randn(mean.shape, generator=generator).to(mean)
+    told = torch.rand((), generator=generator) < 0.5
+    how = session.weights @ prior.codes.to_codes.to(mean) if told else mean + deviation.exp() * noise
+    maps = prior.maps(who)
+    clouds = prior.decoder(session.vertices, how, who, maps)
+    background = torch.rand(3, generator=generator).to(who)
+    camera = Camera(session.views, session.lenses, session.sizes)
+    terms: dict[str, list[Tensor]] = {"l1": [], "ssim": [], "coverage": [], "size": []}
+    for face, cloud in enumerate(clouds):
+        shots = list(range(face * SHOTS, (face + 1) * SHOTS))
+        views = camera.part(shots)
+        spots = [session.vertices[face, prior.rig.topology.regions[name]].mean(0) for name in SPOTS]
+        weight = importance_of(torch.stack(spots), views)
+        for name, value in picture_terms(cloud, views, session.pictures[shots], background, weight).items():
+            terms[name].append(value)
+        extent = 1000 * cloud.axes.square().sum((1, 2)).sqrt()
+        terms["size"].append((extent - LARGE).clamp(min=0).mean())
+    losses = {name: parts[name] * torch.stack(values).mean() for name, values in terms.items()}
+    skin = maps.base.flatten(1)[:, texels].mT
+    losses["neutral"] = parts["neutral"] * ((skin - session.skin).abs() * session.known[:, None]).mean()
+    guided = prior.guide_mesh(how.detach(), who)
+    losses["mesh"] = parts["mesh"] * 1e6 * (guided - session.vertices).square().sum(-1).mean()
+    kl = 0.5 * (mean.square() + (2 * deviation).exp() - 1) - deviation
+    losses["kl"] = parts["kl"] * kl.mean()
+    kept = who[: config.shape] - session.identity[: config.shape]
+    losses["keep"] = parts["keep"] * (kept.square().mean() + who[config.shape :].square().mean())
+    return losses
+
+
+def picture_terms(
+    cloud: Gaussians,
+    camera: Camera,
+    pictures: UInt8[Tensor, "views height width 4"],
+    background: Float[Tensor, " 3"],
+    weight: Float[Tensor, "views height width"],
+) -> Losses:
+    """What drawn pictures differ by from true ones on the same background: `l1` weighted, 1 - SSIM of grey,
+    and the L1 of coverage."""
+    truth = pictures.permute(0, 3, 1, 2).float() / 255
+    covered = truth[:, 3]
+    behind = background[None, :, None, None]
+    target = truth[:, :3] * covered[:, None] + behind * (1 - covered[:, None])
+    seen = draw_views(cloud, camera, behind, workers=1)
+    return {
+        "l1": ((seen.colour - target).abs() * weight[:, None]).mean(),
+        "ssim": 1 - window_ssim(seen.colour.mean(1), target.mean(1)),
+        "coverage": (seen.coverage - covered).abs().mean(),
+    }
+
+
+def importance_of(spots: Float[Tensor, "spots 3"], camera: Camera) -> Float[Tensor, "views height width"]:
+    """How much pixels count: 1, and more about what SPOTS names, which is at `spots`, metres."""
+    height, width = camera.height, camera.width
+    rows, columns = torch.arange(height) + 0.5, torch.arange(width) + 0.5
+    weights = torch.ones(len(camera.views), height, width)
+    for weight, view, lens in zip(weights, camera.views.float(), camera.lenses.float(), strict=True):
+        there = spots.cpu() @ view[:3, :3].mT + view[:3, 3]
+        x = lens[2] - lens[0] * there[:, 0] / there[:, 2]
+        y = lens[3] + lens[1] * there[:, 1] / there[:, 2]
+        reaches = -lens[0] / there[:, 2]
+        for column, row, reach, (radius, more) in zip(x, y, reaches, SPOTS.values(), strict=True):
+            square = ((rows - row)[:, None] ** 2 + (columns - column)[None] ** 2) / (reach * radius) ** 2
+            weight += more * torch.exp(-square / 2)
+    return weights.to(spots)
