@@ -95,7 +95,6 @@ def _stack(widths: tuple[int, ...]) -> nn.Sequential:
 class Prior(nn.Module):
     """Encoder, decoders and guide mesh; `people` are the codes of those it learns from, while it learns."""
 
-    people: nn.Embedding | None = None
     mesh_mean: Tensor
     """[verts, 3] of a face at rest whose identity is 0, metres."""
     skin_mean: Tensor
@@ -109,6 +108,7 @@ class Prior(nn.Module):
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
         self.config = config
+        self.people: nn.Embedding | None = None
         decoder = config.decoder
         self.encoder = ExpressionEncoder(config)
         self.decoder = HeadDecoder(decoder)

@@ -12,7 +12,7 @@ from torch import Tensor
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.texel_layout import TexelLayout, texels_on
-from talkcli.engine.files import FORMAT, load_rows, load_tensors, save_tensors
+from talkcli.engine.files import load_rows, load_tensors, save_tensors
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.unwrapping import seen_colours
 from talkcli.engine.studio.captures import SUFFIX, Capture, load_capture

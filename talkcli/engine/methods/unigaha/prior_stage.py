@@ -130,8 +130,8 @@ def session_losses(
     generator: torch.Generator,
     parts: dict[str, float],
 ) -> Losses:
-    """Of one person; `solved` are the `Prior.solved_codes`; half of the steps decode the code that is solved from the rig's weights, as speech will,
-    the others what the encoder draws."""
+    """Of one person; `solved` are the `Prior.solved_codes`. Half of the steps decode the code that is solved
+    from the rig's weights, as speech will, the others what the encoder draws."""
     assert prior.people is not None
     layout, config = prior.decoder.layout, prior.config
     who = prior.people.weight[session.row]

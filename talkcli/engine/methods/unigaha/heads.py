@@ -1,0 +1,173 @@
+"""Avatars with a Gaussian head: of a face that has a mesh and a skin already, of nobody who ever lived, and
+of somebody between two people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from talkcli.engine.rendering.worn_splats import worn_gaussians
+from torch import Tensor
+
+from talkcli import __version__
+from talkcli.engine.assets import DEFAULT_RIG, head_credit
+from talkcli.engine.errors import BadInput
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.gaussian_head import GaussianHead, HeadMaps
+from talkcli.engine.face.rigs import check_wears
+from talkcli.engine.face.texel_layout import texels_on
+from talkcli.engine.methods.unigaha.prior import Prior
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.unwrapping import seen_colours
+from talkcli.engine.studio.captures import faces_motion, studio_cameras
+from talkcli.engine.studio.paint.complexion import sample_skin
+from talkcli.engine.studio.paint.pigment import from_srgb, hair_colour, skin_colour
+from talkcli.engine.studio.scanned.avatars import sample_outfit
+from talkcli.engine.studio.scanned.garments import garment_of
+from talkcli.engine.studio.scanned.hair.hair import hair_of
+from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
+from talkcli.engine.studio.scanned.people import sample_identity
+
+SEEN_AT = 384
+"""Pixels along a side of the pictures that a skin is unwrapped from."""
+_KNOWN = 0.05
+"""The least that pictures must show of a texel for its colour to be taken."""
+CALM = 0.8
+"""Of the deviations of looks, of those who are drawn: at 1 some are blotched."""
+TONES = 24
+"""Complexions that are drawn for somebody; the nearest in tone says what hair goes with it."""
+
+
+def lit_skin(avatar: Avatar, prior: Prior) -> tuple[Float[Tensor, "n 3"], Bool[Tensor, " n"]]:
+    """sRGB 0..1 of the texels of a face at rest, without what it wears, in the avatar's light; and where that
+    is known."""
+    camera = studio_cameras(SEEN_AT)
+    rest = faces_motion(torch.zeros(len(camera.views), len(prior.rig.shape_names)))
+    bare = replace(avatar, worn=(), splats=None, head=None, rest=None)
+    drawn = [torch.from_numpy(picture) for picture in frames(rest, bare, camera, background="transparent")]
+    texels = texels_on(avatar.neutral[None], prior.decoder.layout)
+    normals = texels.frames[0, :, :, 2].contiguous()
+    colours, seen = seen_colours(texels.places[0], normals, camera, torch.stack(drawn))
+    total = seen.sum(0)
+    return (colours * seen[..., None]).sum(0) / total.clamp(min=1e-6)[:, None], total > _KNOWN
+
+
+@torch.no_grad()
+def head_of(prior: Prior, identity: Float[Tensor, " identity"], skin: Tensor | None = None) -> GaussianHead:
+    """Somebody's own head by their code; `skin` [3, size, size] instead of what the code says of it."""
+    maps, config = prior.maps(identity), prior.config.decoder
+    if skin is not None:
+        maps = HeadMaps(maps.form, maps.look, skin)
+    weights = {name: tensor.half() for name, tensor in prior.decoder.state_dict().items()}
+    return GaussianHead(
+        config.rig, config.coarsest, config.widths, config.bases, prior.rig.shape_names,
+        prior.codes.to_codes, identity, weights, maps.map(Tensor.half),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def code_of(prior: Prior, avatar: Avatar) -> tuple[Float[Tensor, " identity"], Float[Tensor, "3 size size"]]:
+    """The identity code of an avatar that has a mesh and a skin, and the skin as it is lit."""
+    shape, look = prior.config.shape, prior.config.look
+    if avatar.identity is None or len(avatar.identity) < shape or avatar.look is None:
+        raise BadInput(
+            f"{avatar.name} has no identity or no skin, so it cannot get a Gaussian head.",
+            "Give one of talk's people, or one of a photograph: talk personalize me.jpg",
+        )
+    seen, known = lit_skin(avatar, prior)
+    mean = prior.skin_mean.mT
+    off = torch.where(known[:, None], seen - mean, 0.0).mT.flatten()
+    skins = prior.skins
+    gram = skins @ skins.mT + 1e-6 * torch.eye(look) * float(skins.square().sum(1).amax().clamp(min=1e-6))
+    identity = torch.cat([avatar.identity[:shape], torch.linalg.solve(gram, skins @ off)])
+    base = prior.maps(identity).base.flatten(1).clone()
+    texels = prior.decoder.layout.texels
+    base[:, texels] = torch.where(known, seen.mT, base[:, texels])
+    side = prior.config.decoder.size
+    return identity, base.unflatten(1, (side, side))
+
+
+def with_head(prior: Prior, avatar: Avatar) -> Avatar:
+    """The same avatar with a Gaussian head, and what it wears as Gaussians too. BadInput for one without the
+    rig, an identity or a skin."""
+    check_wears(avatar, prior.config.decoder.rig)
+    identity, skin = code_of(prior, avatar)
+    worn = worn_gaussians(avatar) if avatar.worn else None
+    return replace(avatar, head=head_of(prior, identity, skin), splats=worn)
+
+
+@torch.no_grad()
+def sampled_avatar(prior: Prior, seed: int, name: str) -> Avatar:
+    """Somebody who never lived: a code from the spread of those that the prior met, with hair and clothes.
+    The same seed gives the same."""
+    chance = np.random.default_rng([seed, 16])
+    male = float(chance.random() < 0.5)
+    shape = sample_identity(chance, male)[: prior.config.shape]
+    noise = torch.from_numpy(chance.standard_normal(prior.config.look)).float()
+    identity = torch.cat([shape, prior.look_mean + CALM * prior.look_factor @ noise])
+    return dressed_head(prior, identity, name, chance, male)
+
+
+@torch.no_grad()
+def mixed_avatar(prior: Prior, one: Avatar, other: Avatar, share: float, name: str) -> Avatar:
+    """Somebody between two people with Gaussian heads of this prior, so far from the first to the other, in
+    the hair and clothes of the nearer one. BadInput for one without such a head."""
+    for avatar in (one, other):
+        if avatar.head is None or avatar.head.config != prior.config.decoder:
+            raise BadInput(
+                f"{avatar.name} has no Gaussian head of this model.",
+                f"Make one: talk personalize {avatar.name} --model unigaha -o {avatar.name}-gaussian.avatar",
+            )
+    heads = [avatar.head for avatar in (one, other) if avatar.head is not None]
+    identity = heads[0].identity.lerp(heads[1].identity, share)
+    skin = heads[0].maps.base.float().lerp(heads[1].maps.base.float(), share)
+    neutral = one.neutral.lerp(other.neutral, share)
+    nearer = one if share < 0.5 else other
+    return replace(
+        nearer,
+        name=name,
+        neutral=neutral,
+        identity=identity[: prior.config.shape],
+        look=None,
+        studio_look=None,
+        photograph=None,
+        styles={},
+        head=head_of(prior, identity, skin),
+        provenance=born_of("two avatars"),
+    )
+
+
+def dressed_head(
+    prior: Prior, identity: Float[Tensor, " identity"], name: str, chance: np.random.Generator, male: float
+) -> Avatar:
+    """Whoever has this code, in hair and clothes that go with the tone of the skin."""
+    model, shape = prior.rig, prior.config.shape
+    neutral = model.settled(prior.guide_mesh(torch.zeros(1, prior.config.decoder.expression), identity)[0])
+    head = head_of(prior, identity)
+    region = model.topology.regions["face"]
+    on_face = torch.isin(prior.decoder.layout.corners, region).all(1)
+    base = head.maps.base.float().flatten(1)[:, prior.decoder.layout.texels[on_face]]
+    tone = np.log(from_srgb(255 * base.mean(1).clamp(0, 1).numpy()).mean() + 0.02)
+    drawn = [sample_skin(chance, male) for _ in range(TONES)]
+    tones = np.log(skin_colour(np.array([skin.melanin for skin in drawn]), np.zeros(TONES)).mean(1) + 0.02)
+    skin = drawn[int(np.abs(tones - tone).argmin())]
+    outfit = sample_outfit(chance, skin)
+    colour = hair_colour(skin.hair_eumelanin, skin.hair_pheomelanin, skin.hair_grey)
+    worn = [garment_of(outfit.dress.name, neutral)]
+    if HAIR_STYLES[outfit.hair].count:
+        worn.append(hair_of(outfit.hair, torch.from_numpy(np.asarray(colour)).float(), neutral, skin.seed))
+    topology = model.topology
+    avatar = Avatar(
+        name, neutral, topology.faces, topology.regions["lips"], topology.name, identity[:shape],
+        worn=tuple(worn), provenance=born_of("a code"),
+    )  # fmt: skip
+    return replace(avatar, head=head, splats=worn_gaussians(avatar))
+
+
+def born_of(source: str) -> Mapping[str, Any]:
+    """What is said of somebody whom a prior made."""
+    return {"synthetic": True, "source": source, "program": f"talk {__version__}", **head_credit(DEFAULT_RIG)}
