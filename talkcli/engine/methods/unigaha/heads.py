@@ -36,6 +36,8 @@ SEEN_AT = 384
 """Pixels along a side of the pictures that a skin is unwrapped from."""
 _KNOWN = 0.05
 """The least that pictures must show of a texel for its colour to be taken."""
+_RIDGE = 1e-5
+"""Of the least squares that read a look from a skin, of the largest square."""
 CALM = 0.8
 """Of the deviations of looks, of those who are drawn: at 1 some are blotched."""
 TONES = 24
@@ -72,23 +74,29 @@ def head_of(prior: Prior, identity: Float[Tensor, " identity"], skin: Tensor | N
 @torch.no_grad()
 def code_of(prior: Prior, avatar: Avatar) -> tuple[Float[Tensor, " identity"], Float[Tensor, "3 size size"]]:
     """The identity code of an avatar that has a mesh and a skin, and the skin as it is lit."""
-    shape, look = prior.config.shape, prior.config.look
-    if avatar.identity is None or len(avatar.identity) < shape or avatar.look is None:
+    if avatar.identity is None or len(avatar.identity) < prior.config.shape or avatar.look is None:
         raise BadInput(
             f"{avatar.name} has no identity or no skin, so it cannot get a Gaussian head.",
             "Give one of talk's people, or one of a photograph: talk personalize me.jpg",
         )
-    seen, known = lit_skin(avatar, prior)
-    mean = prior.skin_mean.mT
-    off = torch.where(known[:, None], seen - mean, 0.0).mT.flatten()
-    skins = prior.skins
-    gram = skins @ skins.mT + 1e-6 * torch.eye(look) * float(skins.square().sum(1).amax().clamp(min=1e-6))
-    identity = torch.cat([avatar.identity[:shape], torch.linalg.solve(gram, skins @ off)])
+    return code_by_skin(prior, avatar.identity, *lit_skin(avatar, prior))
+
+
+@torch.no_grad()
+def code_by_skin(
+    prior: Prior, shape: Float[Tensor, " n_identity"], skin: Float[Tensor, "n 3"], known: Bool[Tensor, " n"]
+) -> tuple[Float[Tensor, " identity"], Float[Tensor, "3 size size"]]:
+    """The code of a face whose rig's identity and lit skin are given, sRGB 0..1 where it is known; and that
+    skin as a map, completed by what the code says."""
+    skins, off = prior.skins, torch.where(known[:, None], skin - prior.skin_mean.mT, 0.0)
+    gram = skins @ skins.mT
+    gram = gram + _RIDGE * gram.diagonal().amax().clamp(min=1e-6) * torch.eye(len(gram))
+    look = torch.linalg.solve(gram, skins @ off.mT.flatten())
+    identity = torch.cat([shape[: prior.config.shape], look])
     base = prior.maps(identity).base.flatten(1).clone()
     texels = prior.decoder.layout.texels
-    base[:, texels] = torch.where(known, seen.mT, base[:, texels])
-    side = prior.config.decoder.size
-    return identity, base.unflatten(1, (side, side))
+    base[:, texels] = torch.where(known, skin.mT, base[:, texels])
+    return identity, base.unflatten(1, (prior.config.decoder.size,) * 2)
 
 
 def with_head(prior: Prior, avatar: Avatar) -> Avatar:

@@ -1,0 +1,167 @@
+"""The Gaussian head against pictures it has not seen: python benchmarks/heads.py CAPTURES [--model unigaha]
+
+CAPTURES: a folder of recipes/captures.py; every eighth person in it was never learnt from. Prints PSNR and
+SSIM (11 x 11, sigma 1.5) on grey, PSNR where the person is, and PSNR about the mouth, in dB: of faces and of
+the camera that were kept out, of people learnt from; and of the others, by their mesh and skin, or fitted to
+the pictures of their face at rest. Writes a contact sheet: drawn above, true below.
+"""
+
+import argparse
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from talkcli.engine.face.gaussian_head import GaussianHead, head_gaussians
+from talkcli.engine.face.gaussians import Gaussians
+from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.unigaha.head_fit import FacePictures, HeadFit, HeadFitSettings
+from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of
+from talkcli.engine.methods.unigaha.prior import Prior
+from talkcli.engine.methods.unigaha.prior_people import CapturedPerson, captured_people
+from talkcli.engine.rendering.splats import draw_views
+
+GREY = torch.tensor([0.5, 0.5, 0.5])[None, :, None, None]
+MOUTH = 0.026, 0.022
+"""Metres to either side of the lips' middle that are about the mouth."""
+
+
+class Scores(NamedTuple):
+    psnr: float
+    person: float
+    ssim: float
+    mouth: float
+
+
+def decibels(square: Tensor) -> float:
+    return float(-10 * torch.log10(square.clamp(min=1e-9)))
+
+
+def scored(
+    person: CapturedPerson, face: int, shots: Tensor, cloud: Gaussians, lips: Tensor, sheet: list[Image.Image]
+) -> list[Scores]:
+    """One face by some of its shots; the first goes to the sheet."""
+    camera = person.cameras.part(person.camera[shots].tolist())
+    seen = draw_views(cloud, camera, GREY).colour.clamp(0, 1)
+    rows = []
+    for number, shot in enumerate(shots.tolist()):
+        picture = person.picture(shot).permute(2, 0, 1).float() / 255
+        truth = picture[:3] * picture[3] + GREY[0] * (1 - picture[3])
+        square = (seen[number] - truth).square().mean(0)
+        view, lens = camera.views[number].float(), camera.lenses[number].float()
+        middle = view[:3, :3] @ person.vertices[face, lips].mean(0) + view[:3, 3]
+        scale = -lens[0] / middle[2]
+        x, y = lens[2] + scale * middle[0], lens[3] - scale * middle[1]
+        wide, high = (float(scale) * reach for reach in MOUTH)
+        mouth = square[int(y - high) : int(y + high), int(x - wide) : int(x + wide)]
+        alike = structural_similarity_index_measure(
+            seen[number][None], truth[None], sigma=1.5, kernel_size=11, data_range=1.0
+        )
+        assert isinstance(alike, Tensor)
+        rows.append(
+            Scores(
+                decibels(square.mean()), decibels(square[picture[3] > 0.5].mean()), float(alike),
+                decibels(mouth.mean()),
+            )
+        )  # fmt: skip
+        if not number:
+            both = torch.cat([seen[number], truth], 1)
+            sheet.append(Image.fromarray((both * 255).byte().permute(1, 2, 0).numpy()))
+    return rows
+
+
+def told(name: str, rows: Iterable[Scores]) -> None:
+    every = list(rows)
+    mean = Scores(*np.mean(every, 0))
+    whole = f"PSNR {mean.psnr:.2f}  person {mean.person:.2f}  SSIM {mean.ssim:.4f}  mouth {mean.mouth:.2f}"
+    print(f"{name:48} {whole}  ({len(every)} pictures)", flush=True)
+
+
+def drawn_by(head: GaussianHead, person: CapturedPerson, face: int) -> Gaussians:
+    """By the person's own mesh."""
+    return head_gaussians(head, person.vertices[face : face + 1], person.weights[face : face + 1])[0]
+
+
+@torch.no_grad()
+def of_people(
+    prior: Prior, people: list[CapturedPerson], name: str, most: int, sheet: list[Image.Image]
+) -> None:
+    """By code and skin: faces that were learnt from and those that were not, by the cameras of either kind."""
+    lips = prior.rig.topology.regions["lips"]
+    kinds = {"learnt faces": range(1, 41, 8), "other faces": range(41, 47)}
+    for kind, faces in kinds.items():
+        for tests in (False, True):
+            rows: list[Scores] = []
+            for person in people[:: max(1, len(people) // most)]:
+                identity, skin = code_by_skin(prior, person.identity, person.skin, person.known)
+                head = head_of(prior, identity, skin)
+                for face in faces:
+                    shots = person.shots_of(face, tests=tests)
+                    if len(shots):
+                        cloud = drawn_by(head, person, face)
+                        rows += scored(person, face, shots, cloud, lips, sheet if face == 43 else [])
+            if rows:
+                told(f"{name}, {kind}, {'kept-out camera' if tests else 'known cameras'}", rows)
+
+
+def of_fits(prior: Prior, people: list[CapturedPerson], sheet: list[Image.Image]) -> None:
+    """Each fitted to its face at rest before all cameras, then drawn in other faces."""
+    lips = prior.rig.topology.regions["lips"]
+    for own_steps, name in ((0, "fitted by code alone"), (250, "fitted, then maps and decoder")):
+        rows: list[Scores] = []
+        start = time.process_time()
+        for person in people:
+            shots = person.shots_of(0)
+            camera = person.cameras.part(person.camera[shots].tolist())
+            pictures = torch.stack([person.picture(shot) for shot in shots.tolist()])
+            weights = person.weights[:1].expand(len(shots), -1)
+            fit = HeadFit(
+                prior, FacePictures(pictures, camera, weights), HeadFitSettings(own_steps=own_steps)
+            )
+            for _ in fit.run():
+                pass
+            result = fit.result()
+            for face in range(41, 47):
+                for tests in (False, True):
+                    own = person.shots_of(face, tests=tests)
+                    with torch.no_grad():
+                        cloud = drawn_by(result.head, person, face)
+                        rows += scored(person, face, own, cloud, lips, sheet if face == 43 and tests else [])
+        told(f"new people, {name}", rows)
+        print(
+            f"  {(time.process_time() - start) / len(people):.0f} s of CPU each, drawing included", flush=True
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("captures", type=Path)
+    parser.add_argument("--model", default="unigaha")
+    parser.add_argument("--fits", type=int, default=4, help="People who are fitted.")
+    parser.add_argument("--sheet", type=Path, default=Path("heads.png"))
+    given = parser.parse_args()
+    prior = open_talker(given.model).prior
+    assert isinstance(prior, Prior)
+    sheet: list[Image.Image] = []
+    layout = prior.decoder.layout
+    of_people(prior, captured_people(given.captures, layout), "people learnt from", 6, sheet)
+    others = captured_people(given.captures, layout, test=True)
+    of_people(prior, others, "new people by mesh and skin", 12, sheet)
+    of_fits(prior, others[: given.fits], sheet)
+    wide, high = sheet[0].size
+    page = Image.new("RGB", (8 * wide, -(-len(sheet) // 8) * high))
+    for number, picture in enumerate(sheet):
+        page.paste(picture, (number % 8 * wide, number // 8 * high))
+    page.save(given.sheet)
+
+
+if __name__ == "__main__":
+    main()
