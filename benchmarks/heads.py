@@ -92,7 +92,7 @@ def drawn_by(head: GaussianHead, person: CapturedPerson, face: int) -> Gaussians
 def of_people(
     prior: Prior, people: list[CapturedPerson], name: str, most: int, sheet: list[Image.Image]
 ) -> None:
-    """By code and skin: faces that were learnt from and those that were not, by the cameras of either kind."""
+    """By code and skin: faces learnt from and others, by the cameras of either kind."""
     lips = prior.rig.topology.regions["lips"]
     kinds = {"learnt faces": range(1, 41, 8), "other faces": range(41, 47)}
     for kind, faces in kinds.items():
