@@ -51,11 +51,13 @@ class CapturePlan:
     """Cameras a face."""
     size: int = 256
     """Pixels along a side."""
+    skin: int = 512
+    """Texels along a side of the skins."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_limits(self, people=(1, 100_000), faces=(1, 1000), tests=(0, 100))
-        check_limits(self, shots=(1, len(YAWS) - 1), size=(32, 2048))
+        check_limits(self, shots=(1, len(YAWS) - 1), size=(32, 2048), skin=(32, 4096))
 
 
 class Capture(TensorStruct):
@@ -106,7 +108,7 @@ def captured(plan: CapturePlan, number: int) -> Capture:
     chance = np.random.default_rng([plan.seed, number])
     person = sample_person(int(chance.integers(2**31)))
     outfit = sample_outfit(chance, person.skin)
-    look = bake_look(person.skin, HAIR_STYLES[outfit.hair].painted, 512, None, outfit.beard)
+    look = bake_look(person.skin, HAIR_STYLES[outfit.hair].painted, plan.skin, None, outfit.beard)
     model = load_face_model()
     pool = torch.from_numpy(natural_faces(model.shape_names, POOL, plan.seed)).float()
     pool[::2] *= GENTLE

@@ -26,7 +26,7 @@ from talkcli.engine.rendering.unwrapping import seen_colours
 from talkcli.engine.studio.captures import faces_motion, studio_cameras
 from talkcli.engine.studio.paint.complexion import sample_skin
 from talkcli.engine.studio.paint.pigment import from_srgb, hair_colour, skin_colour
-from talkcli.engine.studio.scanned.avatars import sample_outfit
+from talkcli.engine.studio.scanned.avatars import Outfit, sample_outfit
 from talkcli.engine.studio.scanned.garments import garment_of
 from talkcli.engine.studio.scanned.hair.hair import hair_of
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
@@ -49,7 +49,7 @@ def lit_skin(avatar: Avatar, prior: Prior) -> tuple[Float[Tensor, "n 3"], Bool[T
     is known."""
     camera = studio_cameras(SEEN_AT)
     rest = faces_motion(torch.zeros(len(camera.views), len(prior.rig.shape_names)))
-    bare = replace(avatar, worn=(), splats=None, head=None, rest=None)
+    bare = replace(avatar, worn=(), splats=None, gaussian_head=None, rest=None)
     drawn = [torch.from_numpy(picture) for picture in frames(rest, bare, camera, background="transparent")]
     texels = texels_on(avatar.neutral[None], prior.decoder.layout)
     normals = texels.frames[0, :, :, 2].contiguous()
@@ -105,19 +105,37 @@ def with_head(prior: Prior, avatar: Avatar) -> Avatar:
     check_wears(avatar, prior.config.decoder.rig)
     identity, skin = code_of(prior, avatar)
     worn = worn_gaussians(avatar) if avatar.worn else None
-    return replace(avatar, head=head_of(prior, identity, skin), splats=worn)
+    return replace(avatar, gaussian_head=head_of(prior, identity, skin), splats=worn)
 
 
-@torch.no_grad()
-def sampled_avatar(prior: Prior, seed: int, name: str) -> Avatar:
-    """Somebody who never lived: a code from the spread of those that the prior met, with hair and clothes.
-    The same seed gives the same."""
+def sampled_code(prior: Prior, seed: int) -> tuple[Float[Tensor, " identity"], float]:
+    """The identity code of somebody who never lived, from the spread of those that the prior met, and 1.0 for
+    a man."""
     chance = np.random.default_rng([seed, 16])
     male = float(chance.random() < 0.5)
     shape = sample_identity(chance, male)[: prior.config.shape]
     noise = torch.from_numpy(chance.standard_normal(prior.config.look)).float()
-    identity = torch.cat([shape, prior.look_mean + CALM * prior.look_factor @ noise])
-    return dressed_head(prior, identity, name, chance, male)
+    return torch.cat([shape, prior.look_mean + CALM * prior.look_factor @ noise]), male
+
+
+@torch.no_grad()
+def sampled_avatar(prior: Prior, seed: int, name: str) -> Avatar:
+    """Somebody who never lived, with hair and clothes that go with the tone of the skin. The same seed gives
+    the same."""
+    (identity, male), chance = sampled_code(prior, seed), np.random.default_rng([seed, 17])
+    model, shape = prior.rig, prior.config.shape
+    neutral = model.settled(prior.guide_mesh(torch.zeros(1, prior.config.decoder.expression), identity)[0])
+    head = head_of(prior, identity)
+    outfit, colour, number = _outfit_for(prior, head, chance, male)
+    worn = [garment_of(outfit.dress.name, neutral)]
+    if HAIR_STYLES[outfit.hair].count:
+        worn.append(hair_of(outfit.hair, colour, neutral, number))
+    topology = model.topology
+    avatar = Avatar(
+        name, neutral, topology.faces, topology.regions["lips"], topology.name, identity[:shape],
+        worn=tuple(worn), provenance=born_of("a code"),
+    )  # fmt: skip
+    return replace(avatar, gaussian_head=head, splats=worn_gaussians(avatar))
 
 
 @torch.no_grad()
@@ -125,12 +143,12 @@ def mixed_avatar(prior: Prior, one: Avatar, other: Avatar, share: float, name: s
     """Somebody between two people with Gaussian heads of this prior, so far from the first to the other, in
     the hair and clothes of the nearer one. BadInput for one without such a head."""
     for avatar in (one, other):
-        if avatar.head is None or avatar.head.config != prior.config.decoder:
+        if avatar.gaussian_head is None or avatar.gaussian_head.config != prior.config.decoder:
             raise BadInput(
                 f"{avatar.name} has no Gaussian head of this model.",
                 f"Make one: talk personalize {avatar.name} --model unigaha -o {avatar.name}-gaussian.avatar",
             )
-    heads = [avatar.head for avatar in (one, other) if avatar.head is not None]
+    heads = [avatar.gaussian_head for avatar in (one, other) if avatar.gaussian_head is not None]
     identity = heads[0].identity.lerp(heads[1].identity, share)
     skin = heads[0].maps.base.float().lerp(heads[1].maps.base.float(), share)
     neutral = one.neutral.lerp(other.neutral, share)
@@ -144,36 +162,24 @@ def mixed_avatar(prior: Prior, one: Avatar, other: Avatar, share: float, name: s
         studio_look=None,
         photograph=None,
         styles={},
-        head=head_of(prior, identity, skin),
+        gaussian_head=head_of(prior, identity, skin),
         provenance=born_of("two avatars"),
     )
 
 
-def dressed_head(
-    prior: Prior, identity: Float[Tensor, " identity"], name: str, chance: np.random.Generator, male: float
-) -> Avatar:
-    """Whoever has this code, in hair and clothes that go with the tone of the skin."""
-    model, shape = prior.rig, prior.config.shape
-    neutral = model.settled(prior.guide_mesh(torch.zeros(1, prior.config.decoder.expression), identity)[0])
-    head = head_of(prior, identity)
-    region = model.topology.regions["face"]
-    on_face = torch.isin(prior.decoder.layout.corners, region).all(1)
+def _outfit_for(
+    prior: Prior, head: GaussianHead, chance: np.random.Generator, male: float
+) -> tuple[Outfit, Float[Tensor, " 3"], int]:
+    """Hair and clothes, the hair's colour in linear light, and a seed, by the complexion that is nearest in
+    tone of some that are drawn."""
+    on_face = torch.isin(prior.decoder.layout.corners, prior.rig.topology.regions["face"]).all(1)
     base = head.maps.base.float().flatten(1)[:, prior.decoder.layout.texels[on_face]]
     tone = np.log(from_srgb(255 * base.mean(1).clamp(0, 1).numpy()).mean() + 0.02)
     drawn = [sample_skin(chance, male) for _ in range(TONES)]
     tones = np.log(skin_colour(np.array([skin.melanin for skin in drawn]), np.zeros(TONES)).mean(1) + 0.02)
     skin = drawn[int(np.abs(tones - tone).argmin())]
-    outfit = sample_outfit(chance, skin)
     colour = hair_colour(skin.hair_eumelanin, skin.hair_pheomelanin, skin.hair_grey)
-    worn = [garment_of(outfit.dress.name, neutral)]
-    if HAIR_STYLES[outfit.hair].count:
-        worn.append(hair_of(outfit.hair, torch.from_numpy(np.asarray(colour)).float(), neutral, skin.seed))
-    topology = model.topology
-    avatar = Avatar(
-        name, neutral, topology.faces, topology.regions["lips"], topology.name, identity[:shape],
-        worn=tuple(worn), provenance=born_of("a code"),
-    )  # fmt: skip
-    return replace(avatar, head=head, splats=worn_gaussians(avatar))
+    return sample_outfit(chance, skin), torch.from_numpy(np.asarray(colour)).float(), skin.seed
 
 
 def born_of(source: str) -> Mapping[str, Any]:

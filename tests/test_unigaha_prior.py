@@ -1,0 +1,195 @@
+"""The universal head: what is solved, what is learnt, and whom it makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from talkcli.engine.errors import BadInput, BadUsage
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.gaussian_head import DecoderConfig, head_gaussians
+from talkcli.engine.face.texel_layout import texel_layout, texels_on
+from talkcli.engine.methods.unigaha.head_fit import FacePictures, HeadFit, HeadFitSettings
+from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of, sampled_code
+from talkcli.engine.methods.unigaha.prior import Prior
+from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anchors
+from talkcli.engine.methods.unigaha.prior_config import PriorConfig
+from talkcli.engine.methods.unigaha.prior_people import captured_people
+from talkcli.engine.methods.unigaha.prior_stage import FACES, prior
+from talkcli.engine.rendering.splats import draw_views
+from talkcli.engine.struct import stack
+from talkcli.engine.studio.captures import CapturePlan, capture_all, captured
+from talkcli.engine.training.fit import fit
+
+SMALL = PriorConfig(
+    DecoderConfig(coarsest=2, widths=(16, 16, 12, 8, 8), expression=12, identity=32),
+    shape=20, encoder=(4, 8), hidden=16,
+)  # fmt: skip
+PLAN = CapturePlan(people=3, faces=3, tests=1, shots=2, size=64, skin=128)
+
+
+class Pupil(nn.Module):
+    """What has a prior, as the stage asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.prior = Prior(SMALL)
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("captures")
+    assert list(capture_all(PLAN, folder)) == ["p0000", "p0001", "p0002"]
+    assert list(capture_all(PLAN, folder)) == []
+    return folder
+
+
+@pytest.fixture(scope="module")
+def people(sessions):
+    return captured_people(sessions, texel_layout("facekit", SMALL.decoder.size))
+
+
+@pytest.fixture(scope="module")
+def solved(people):
+    torch.manual_seed(0)
+    network = Prior(SMALL)
+    solve_anchors(network, people)
+    return network
+
+
+def taught(sessions, steps, seed=0):
+    pupil = Pupil()
+    stage = prior(SimpleNamespace(prior=SMALL), captures=str(sessions))
+    assert stage is not None
+    stage = replace(stage, steps=steps)
+    example = stage.begin(pupil, None, torch.Generator())
+    losses = [
+        step.losses
+        for step in fit(pupil, stage, lambda dice: stack([example(None, 0, dice)]), seed=seed, threads=0)
+    ]
+    return pupil.prior, losses
+
+
+def test_texels_lie_on_the_mesh_and_their_frames_are_square():
+    model, layout = load_face_model(), texel_layout("facekit", 64)
+    texels = texels_on(model.template[None], layout)
+    corners = model.template[layout.corners]
+    torch.testing.assert_close(texels.places[0], (corners * layout.mix[:, 0, :, None]).sum(1))
+    frames = texels.frames[0]
+    torch.testing.assert_close(frames.mT @ frames, torch.eye(3).expand_as(frames), atol=1e-4, rtol=0)
+    assert torch.unique(layout.texels).numel() == len(layout.texels)
+
+
+def test_eyes_and_teeth_have_more_texels_than_the_atlas_gives_them():
+    model, layout = load_face_model(), texel_layout("facekit", 128)
+    for region, least in (("left_eye", 600), ("teeth", 250)):
+        assert int(torch.isin(layout.corners, model.topology.regions[region]).all(1).sum()) > least
+
+
+def test_the_same_plan_and_number_give_the_same_session(sessions):
+    one, other = captured(PLAN, 1), captured(PLAN, 1)
+    assert torch.equal(one.pictures, other.pictures)
+    assert not torch.equal(one.identity, captured(PLAN, 2).identity)
+
+
+def test_skins_of_those_it_learns_from_are_their_components(solved, people):
+    for row, person in enumerate(people):
+        code = solved.people.weight[row, SMALL.shape :]
+        skin = solved.skin_mean + (code @ solved.skins).unflatten(0, (3, -1))
+        assert float((skin.mT - person.skin).abs()[person.known].max()) < 2e-3
+
+
+def test_the_guide_mesh_is_near_the_true_one_before_it_learns(solved, people):
+    for row, person in enumerate(people):
+        codes = person.weights @ solved.codes.to_codes
+        with torch.no_grad():
+            guided = solved.guide_mesh(codes, solved.people.weight[row])
+        assert float((guided - person.vertices).square().sum(-1).mean().sqrt()) < 1.5e-3
+
+
+def test_codes_read_from_places_are_those_of_the_weights(solved):
+    model, layout = load_face_model(), solved.decoder.layout
+    weights = torch.eye(len(model.shape_names))[[3, 17]] * 0.5
+    moved = model.template + (weights @ model.shapes.flatten(1)).unflatten(1, (-1, 3))
+    places = texels_on(moved, layout).places - texels_on(model.template[None], layout).places
+    read = places.flatten(1) @ solved.solved_codes()
+    torch.testing.assert_close(read, weights @ solved.codes.to_codes, atol=0.05, rtol=0)
+
+
+def test_pictures_grow_truer_and_the_same_seed_takes_the_same_steps(sessions):
+    network, losses = taught(sessions, 16)
+    again, others = taught(sessions, 16)
+    assert losses == others
+    for one, other in zip(network.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert sum(step["l1"] for step in losses[-4:]) < 0.9 * sum(step["l1"] for step in losses[:4])
+    assert network.people is None
+
+
+def test_without_captures_the_prior_says_how_to_make_them():
+    stage = prior(SimpleNamespace(prior=SMALL))
+    assert stage is not None
+    with pytest.raises(BadUsage, match="learns from captures"):
+        stage.begin(Pupil(), None, torch.Generator())
+
+
+def test_a_folder_without_captures_is_told(tmp_path):
+    with pytest.raises(BadInput, match="no captures"):
+        captured_people(tmp_path, texel_layout("facekit", 64))
+
+
+def test_a_talker_without_a_prior_has_no_such_stage():
+    assert prior(SimpleNamespace(prior=None)) is None
+
+
+def test_a_skin_that_is_known_is_drawn_as_it_is(solved, people):
+    person = people[1]
+    identity, base = code_by_skin(solved, person.identity, person.skin, person.known)
+    drawn = base.flatten(1)[:, solved.decoder.layout.texels].mT
+    torch.testing.assert_close(drawn[person.known], person.skin[person.known])
+    assert torch.equal(identity[: SMALL.shape], person.identity[: SMALL.shape])
+
+
+def test_the_same_seed_samples_the_same_person(people):
+    torch.manual_seed(0)
+    network = Prior(SMALL)
+    solve_anchors(network, people)
+    leave_people(network)
+    assert torch.equal(sampled_code(network, 7)[0], sampled_code(network, 7)[0])
+    assert not torch.equal(sampled_code(network, 7)[0], sampled_code(network, 8)[0])
+
+
+def test_a_fit_brings_pictures_nearer_and_leaves_what_none_shows(solved, people):
+    person = people[2]
+    shots = person.shots_of(0)[2:5]
+    camera = person.cameras.part(person.camera[shots].tolist())
+    pictures = torch.stack([person.picture(shot) for shot in shots.tolist()])
+    given = FacePictures(pictures, camera, person.weights[:1].expand(len(shots), -1))
+    fit_ = HeadFit(solved, given, HeadFitSettings(code_steps=12, own_steps=12))
+    before = [parameter.clone() for parameter in solved.parameters()]
+    losses = list(fit_.run())
+    assert len(losses) == 24 and sum(losses[-6:]) < 0.9 * sum(losses[:6])
+    assert all(map(torch.equal, before, solved.parameters()))
+    result = fit_.result()
+    plain = head_of(solved, fit_.identity)
+    hidden = ~fit_.shown()
+    texels = solved.decoder.layout.texels[hidden]
+    changed = (result.head.maps.base.float() - plain.maps.base.float()).flatten(1)
+    assert float(changed[:, texels].abs().mean()) < 0.5 * float(changed.abs().mean())
+
+
+def test_a_head_is_drawn_by_its_mesh_and_weights(solved, people):
+    person = people[0]
+    head = head_of(solved, *code_by_skin(solved, person.identity, person.skin, person.known))
+    cloud = head_gaussians(head, person.vertices[:FACES], person.weights[:FACES])[1]
+    shots = person.shots_of(1)
+    camera = person.cameras.part(person.camera[shots].tolist())
+    seen = draw_views(cloud, camera)
+    covered = torch.stack([person.picture(shot) for shot in shots.tolist()])[..., 3] > 127
+    both = ((seen.coverage > 0.5) & covered).sum() / ((seen.coverage > 0.5) | covered).sum()
+    assert float(both) > 0.9
