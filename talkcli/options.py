@@ -118,6 +118,14 @@ def recording_file(recording: Path) -> Path:
     return bundled[recording.name]
 
 
+def person_file(footage: Path) -> Path:
+    """Who somebody is: a recording as in `recording_file`, or a bundled avatar by its name."""
+    bundled = avatar_files()
+    return (
+        bundled[str(footage)] if str(footage) in bundled and not footage.exists() else recording_file(footage)
+    )
+
+
 def is_motion(file: str) -> bool:
     """Whether a file is a motion and not an avatar or its name; BadUsage for what has another suffix."""
     if Path(file).suffix not in ("", ".motion", ".avatar"):
@@ -146,6 +154,13 @@ def avatar_file(avatar: str) -> Path:
     return known[likely[0]]
 
 
+FaceNumber = Annotated[
+    int | None, typer.Option("--face", min=1, help="Of several in a picture, from left to right.")
+]
+Mix = Annotated[
+    tuple[Path, Path, float] | None,
+    typer.Option("--mix", metavar="AVATAR AVATAR SHARE", help="sampled: somebody so far between two (0..1)."),
+]
 Model = Annotated[
     str, typer.Option("--model", "-m", callback=_known_model, help="Method name or checkpoint file.")
 ]

@@ -77,13 +77,12 @@ def run(
         from talkcli.engine.audio.told import reader_of, told_of
         from talkcli.engine.config import parse_settings
         from talkcli.engine.editing.dials import Dials
-        from talkcli.engine.editing.life import unmoved
         from talkcli.engine.editing.mood_schedule import late_moods, parse_moods
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods import open_talker
-        from talkcli.engine.methods.captured import model_for, styled, unused_manner
+        from talkcli.engine.methods.captured import model_for
         from talkcli.engine.methods.other_ears import hear_with
-        from talkcli.engine.methods.speaking import check_outputs, set_sampling, spoken_motion
+        from talkcli.engine.methods.speaking import check_outputs, made_ready, set_sampling, spoken_motion
         from talkcli.engine.rendering.shot import Shot, notes_on
         from talkcli.engine.rendering.write import Act, write_together
         from talkcli.engine.sound import called, seekable
@@ -99,13 +98,11 @@ def run(
         reader_of(talker)
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
     shot = Shot(camera, size, background, renderer, quality=quality, form=as_, stage=stage, look=look)
+    with console.step(f"Getting {person.name} ready"):
+        person, warnings = made_ready(talker, person, styles, dials, batch.outputs, shot)
     check_outputs(batch.outputs, talker, person, shot, moods)
     console.get_renderer_ready(batch.outputs, shot, person)
-    if styles:
-        with console.step("Taking the style over"):
-            person = styled(talker, person, styles)
-    unused = unused_manner(talker, person), unmoved(person, talker.moves, dials.turned)
-    console.warn(*(warnings := [words for words in unused if words]))
+    console.warn(*warnings)
     speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials, moods=moods)
 
     def animate(task: Task) -> dict[str, Any]:

@@ -3,7 +3,6 @@ looks so."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +12,15 @@ from talkcli import console, options
 from talkcli.engine.assets import DEFAULT_AVATAR
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.methods import DEFAULT_PUPIL
+from talkcli.sitters import newborn_person, photographed_person
 
 
 def run(
     footage: Annotated[
         Path,
         typer.Argument(
-            help="Who it is: a recording, a film, a folder of these or of clips, a picture; - is stdin."
+            help="Who it is: a recording, a film, a folder of these or of clips, a picture, an avatar; - is "
+            "stdin; sampled is nobody who ever lived."
         ),
     ],
     model: options.Model = DEFAULT_PUPIL,
@@ -27,9 +28,8 @@ def run(
     output: options.Output = None,
     set_: options.Settings = None,
     channel: options.Channel = "mix",
-    face: Annotated[
-        int | None, typer.Option("--face", min=1, help="Of several in a picture, from left to right.")
-    ] = None,
+    face: options.FaceNumber = None,
+    mix: options.Mix = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run for the same output stopped.")
     ] = False,
@@ -50,17 +50,25 @@ def run(
     speaks in the manner that --avatar holds. Use your own face, or that of somebody who has agreed to it. The
     picture stays on this machine; the avatar says that it is synthetic and made from a photograph.
 
+    With --model unigaha an avatar gets a Gaussian head, `sampled` is somebody new for each --seed, and
+    `sampled --mix A.avatar B.avatar 0.3` is somebody between two who have such heads.
+
     \b
     Examples:
       talk personalize hello.wav -o hello.avatar
       talk personalize hello.wav --avatar kofi --channel left -o kofi-as-hello.avatar
+      talk personalize sampled --model unigaha --seed 7 -o nobody.avatar
     """
     if output is None:
         output = footage.with_suffix(".avatar") if str(footage) != "-" else Path("voice.avatar")
     options.check_suffix(output, ".avatar")
-    footage = options.recording_file(footage)
-    worn = options.avatar_file(avatar)
-    console.claim(output, overwrite or resume, inputs=(footage, worn))
+    footage, worn = options.person_file(footage), options.avatar_file(avatar)
+    console.claim(output, overwrite or resume, inputs=(footage, worn, *(mix[:2] if mix else ())))
+    if str(footage) == "sampled" and not footage.exists():
+        newborn_person(model, output, seed, mix, device, json)
+        return
+    if mix is not None:
+        raise BadUsage("--mix is for somebody who never lived.", "talk personalize sampled --mix A B 0.3")
     from talkcli.engine.pictures import is_picture
 
     if footage.is_file() and is_picture(footage):
@@ -69,7 +77,7 @@ def run(
                 "A picture is made an avatar without a model.",
                 "Leave out --model, --set, --channel, --resume, --seed and --device.",
             )
-        _photograph(footage, worn, output, face, json)
+        photographed_person(footage, worn, output, face, json)
         return
     if face is not None:
         raise BadUsage("--face is for a picture.", "Leave it out.")
@@ -106,21 +114,5 @@ def run(
         notes = list(speech.notes) if speech else []
         answer = {"avatar": output, "model": talker.method, "seconds": seconds, "styles": styles}
         console.answer_json({**answer, "notes": notes})
-    else:
-        console.answer(output)
-
-
-def _photograph(footage: Path, worn: Path, output: Path, face: int | None, json: bool) -> None:
-    with console.step(f"Looking at {footage}"):
-        from talkcli.engine.capture.detector import MediaPipe
-        from talkcli.engine.capture.photo import SKIN_QUALITY, avatar_of_photo
-        from talkcli.engine.face.avatar import load_avatar, save_avatar
-
-        base = load_avatar(worn)
-        person, report = avatar_of_photo(footage, MediaPipe(), output.stem, face)
-    console.warn(*report.notes)
-    save_avatar(replace(person, styles=base.styles), output, SKIN_QUALITY)
-    if json:
-        console.answer_json({"avatar": output, "styles": list(base.styles), **asdict(report)})
     else:
         console.answer(output)

@@ -61,7 +61,8 @@ def _is_of_recordings(folder: Path) -> bool:
 def captured(
     source: Path, talker: Talker, avatar: Avatar, channel: str = MIX
 ) -> tuple[Avatar, Speech | None]:
-    """The avatar with every style of the talker's method that the source shows, and the speech if it is that.
+    """The avatar with every style of the talker's method that the source shows, and the speech if it is that;
+    where the method gives avatars a body, and the source is one, that avatar in it.
 
     A folder without clips.json is one voice in several recordings. A recording, of which `channel` is heard,
     may be a pipe, or stdin (`-`). BadUsage where the method takes no style from such a source.
@@ -70,6 +71,8 @@ def captured(
         raise BadInput(f"{source} does not exist.", "Check the name.")
     method, evidence = load_method(talker.method), evidence_in(source)
     if isinstance(evidence, str):
+        if method.embodies is not None:
+            return method.embodies(talker, load_avatar(source)), None
         styles = styles_of(load_avatar(source), method.name)
         if not styles:
             raise BadInput(
@@ -122,7 +125,9 @@ def styles_of(avatar: Avatar, method: str) -> Mapping[str, Tensor]:
 
 
 def model_for(avatar: Avatar) -> str:
-    """The method by which an avatar speaks unasked: whose manner it holds, or DEFAULT_MODEL."""
+    """The method by which an avatar speaks unasked: whose manner or body it has, or DEFAULT_MODEL."""
+    if avatar.gaussian_head is not None:
+        return "unigaha"
     methods = _manners(avatar)
     known = [name for name in METHODS if name in methods]
     return known[0] if known and DEFAULT_MODEL not in methods else DEFAULT_MODEL

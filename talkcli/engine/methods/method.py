@@ -97,6 +97,12 @@ class Method:
     """Stages on the clips of one person; then `captures["clips"]` writes down what they taught the talker."""
     styles: Mapping[str, str] = field(default_factory=dict)
     """Name for `--style NAME=FILE` -> name among `Avatar.styles`; the first is meant where none is named."""
+    embodies: Callable[[Any, Avatar], Avatar] | None = None
+    """talker, avatar -> the avatar with a body of the method's own, which pictures show."""
+    samples: Callable[[Any, int, str], Avatar] | None = None
+    """talker, seed, name -> somebody who never lived, in such a body."""
+    mixes: Callable[[Any, Avatar, Avatar, float, str], Avatar] | None = None
+    """talker, one, other, share, name -> somebody so far from the one to the other, both in such bodies."""
     original: Callable[..., Talker] | None = None
     """Read a checkpoint of the authors' own, safely: one file for each of `original_files`, in order."""
     original_files: tuple[str, ...] = ("weights",)

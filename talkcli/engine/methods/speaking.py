@@ -12,15 +12,16 @@ from talkcli.engine.audio.told import Told, reading_along
 from talkcli.engine.config import with_values
 from talkcli.engine.editing.dials import AS_SPOKEN, Dials, as_dialled
 from talkcli.engine.editing.emote import check_moods, emoted
-from talkcli.engine.editing.life import LifeAmounts, with_life
+from talkcli.engine.editing.life import LifeAmounts, unmoved, with_life
 from talkcli.engine.editing.mood_schedule import MoodSpan
 from talkcli.engine.editing.retiming import at_rate
-from talkcli.engine.errors import BadUsage
+from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.methods import methods_that
+from talkcli.engine.methods import load_method, methods_that
+from talkcli.engine.methods.captured import styled, unused_manner
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Motion, sensible
-from talkcli.engine.rendering.shot import Shot, check_shot, needs_pictures
+from talkcli.engine.rendering.shot import AS_USUAL, MESH, Shot, check_shot, needs_pictures
 from talkcli.engine.speech import Speech
 
 NO_LIFE = LifeAmounts(0, 0, 0, 0)
@@ -59,6 +60,34 @@ def spoken_motion(
     if dials.amounts != NO_LIFE:
         motion = with_life(motion, speech, avatar, seed, talker.moves, dials.amounts)
     return emoted(motion, avatar, moods) if moods else motion
+
+
+def made_ready(
+    talker: Talker,
+    avatar: Avatar,
+    styles: Mapping[str | None, Path],
+    dials: Dials,
+    paths: Sequence[Path],
+    shot: Shot,
+) -> tuple[Avatar, list[str]]:
+    """The avatar as it is to speak: in the manners of `styles` (as in `styled`), and where pictures are to be
+    made of it, in the body that the talker's method gives to those who have none; and what is to be said of
+    it."""
+    notes = [
+        words
+        for words in (unused_manner(talker, avatar), unmoved(avatar, talker.moves, dials.turned))
+        if words
+    ]
+    if styles:
+        avatar = styled(talker, avatar, styles)
+    embodies = load_method(talker.method).embodies
+    shown = needs_pictures(paths) and shot.form != MESH and shot.renderer == AS_USUAL.renderer
+    if embodies is None or avatar.has_gaussians or not shown:
+        return avatar, notes
+    try:
+        return embodies(talker, avatar), notes
+    except BadInput as error:
+        return avatar, [*notes, f"{error.message} Its mesh is drawn."]
 
 
 def set_sampling(talker: Talker, settings: Mapping[str, Any]) -> None:
