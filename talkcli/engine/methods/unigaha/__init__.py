@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from talkcli.engine.methods.method import Method
+from talkcli.engine.methods.unigaha.bodies import embodied, mixed, sampled
 from talkcli.engine.methods.unigaha.config import UnigahaConfig
+from talkcli.engine.methods.unigaha.prior_stage import prior
 from talkcli.engine.methods.unigaha.sizes import paper_size, starter_size
 from talkcli.engine.methods.unigaha.stages import code_diffusion, lip_reading
 from talkcli.engine.methods.unigaha.talker import Unigaha

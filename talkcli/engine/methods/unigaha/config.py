@@ -10,6 +10,7 @@ from talkcli.engine.audio.ears import EarConfig
 from talkcli.engine.audio.wav2vec import Wav2Vec2Config
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadUsage
+from talkcli.engine.methods.unigaha.prior_config import PriorConfig
 
 Predicted = Literal["x0", "eps", "v"]
 """What the network says of noisy numbers: x_0, their noise, or v = sqrt(abar) eps - sqrt(1 - abar) x_0."""
@@ -76,6 +77,8 @@ class UnigahaConfig:
     """Share of training examples that neither hear nor see lips, so that guidance can tell."""
     sampling: CodeSampling = CodeSampling()
     """How it draws unless told otherwise."""
+    prior: PriorConfig | None = None
+    """The universal head, where it has one."""
 
     def __post_init__(self) -> None:
         check_limits(self, fps=(1, 240), codes=(1, 10_000), diffused=(1, self.codes), reach=(0, 1000))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from talkcli.engine.rendering.worn_splats import worn_gaussians
 from torch import Tensor
 
 from talkcli import __version__
@@ -23,6 +22,7 @@ from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.unwrapping import seen_colours
+from talkcli.engine.rendering.worn_splats import worn_gaussians
 from talkcli.engine.studio.captures import faces_motion, studio_cameras
 from talkcli.engine.studio.paint.complexion import sample_skin
 from talkcli.engine.studio.paint.pigment import from_srgb, hair_colour, skin_colour
@@ -88,15 +88,17 @@ def code_by_skin(
 ) -> tuple[Float[Tensor, " identity"], Float[Tensor, "3 size size"]]:
     """The code of a face whose rig's identity and lit skin are given, sRGB 0..1 where it is known; and that
     skin as a map, completed by what the code says."""
-    skins, off = prior.skins, torch.where(known[:, None], skin - prior.skin_mean.mT, 0.0)
+    config, texels = prior.config, prior.decoder.layout.texels
+    mean, skins = prior.skin_mean.flatten(1)[:, texels], prior.skins.flatten(2)[:, :, texels].flatten(1)
+    off = torch.where(known, skin.mT - mean, 0.0).flatten()
     gram = skins @ skins.mT
     gram = gram + _RIDGE * gram.diagonal().amax().clamp(min=1e-6) * torch.eye(len(gram))
-    look = torch.linalg.solve(gram, skins @ off.mT.flatten())
-    identity = torch.cat([shape[: prior.config.shape], look])
+    identity = torch.zeros(config.decoder.identity)
+    identity[: config.shape] = shape[: config.shape]
+    identity[config.shape : config.shape + config.solved] = torch.linalg.solve(gram, skins @ off)
     base = prior.maps(identity).base.flatten(1).clone()
-    texels = prior.decoder.layout.texels
     base[:, texels] = torch.where(known, skin.mT, base[:, texels])
-    return identity, base.unflatten(1, (prior.config.decoder.size,) * 2)
+    return identity, base.unflatten(1, (config.decoder.size,) * 2)
 
 
 def with_head(prior: Prior, avatar: Avatar) -> Avatar:

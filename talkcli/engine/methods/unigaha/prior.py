@@ -98,9 +98,10 @@ class Prior(nn.Module):
     mesh_mean: Tensor
     """[verts, 3] of a face at rest whose identity is 0, metres."""
     skin_mean: Tensor
-    """[3, n] sRGB 0..1 of the texels of a lit skin."""
-    skins: Tensor
-    """[look, 3 n] what each number of the look adds to it."""
+    """[3, size, size] sRGB 0..1 of a lit skin."""
+    skin_steps: Tensor
+    skin_step: Tensor
+    """[solved, 3, size, size] and [solved]: what a number of the look adds to it, in so large steps."""
     look_mean: Tensor
     look_factor: Tensor
     """[look], [look, look]: looks of people are look_mean + look_factor @ noise."""
@@ -120,10 +121,11 @@ class Prior(nn.Module):
             nn.Linear(config.hidden, config.hidden), nn.LeakyReLU(0.2),
             nn.Linear(config.hidden, moved),
         )  # fmt: skip
-        count = len(self.decoder.layout.texels)
+        skin = 3, decoder.size, decoder.size
         self.register_buffer("mesh_mean", model.template.clone())
-        self.register_buffer("skin_mean", torch.full((3, count), 0.5))
-        self.register_buffer("skins", torch.zeros(config.look, 3 * count))
+        self.register_buffer("skin_mean", torch.full(skin, 0.5))
+        self.register_buffer("skin_steps", torch.zeros(config.solved, *skin, dtype=torch.int8))
+        self.register_buffer("skin_step", torch.zeros(config.solved))
         self.register_buffer("look_mean", torch.zeros(config.look))
         self.register_buffer("look_factor", torch.eye(config.look))
 
@@ -136,13 +138,26 @@ class Prior(nn.Module):
         """Of the weights of all shapes of the rig."""
         return expression_codes(self.rig, self.rig.shape_names, self.config.decoder.expression)
 
+    @property
+    def skins(self) -> Float[Tensor, "solved 3 size size"]:
+        return self.skin_steps * self.skin_step[:, None, None, None]
+
+    @torch.no_grad()
+    def keep_skins(self, skins: Float[Tensor, "solved 3 size size"]) -> None:
+        """Each in bytes: 127 steps up and down."""
+        self.skin_step.copy_(skins.abs().amax((1, 2, 3)).clamp(min=1e-9) / 127)
+        self.skin_steps.copy_((skins / self.skin_step[:, None, None, None]).round())
+
     def maps(self, identity: Float[Tensor, " identity"]) -> HeadMaps:
         """What is somebody's own in the decoder."""
         form, _ = self.neutral_form(identity)
         look, skin = self.neutral_look(identity)
-        solved = self.skin_mean + (identity[self.config.shape :] @ self.skins).unflatten(0, (3, -1))
-        base = skin.flatten(1).index_add(1, self.decoder.layout.texels.to(skin.device), solved)
-        return HeadMaps(tuple(form), tuple(look), base.unflatten(1, skin.shape[1:]))
+        shape, solved = self.config.shape, self.config.solved
+        base = skin + self.skin_mean
+        if solved:
+            code = identity[shape : shape + solved] * self.skin_step
+            base = base + torch.einsum("k,kcyx->cyx", code, self.skin_steps.to(code))
+        return HeadMaps(tuple(form), tuple(look), base)
 
     def guide_mesh(
         self, expression: Float[Tensor, "faces expression"], identity: Float[Tensor, " identity"]

@@ -16,7 +16,7 @@ from talkcli.engine.methods.unigaha.prior_people import CapturedPerson
 def solve_anchors(prior: Prior, people: Sequence[CapturedPerson]) -> None:
     """The mean mesh and the skins into the prior, and into `people` the codes of everybody."""
     config = prior.config
-    shape, look = config.shape, config.look
+    shape = config.shape
     identity = torch.stack([person.identity for person in people])
     modes = prior.rig.identity[:shape].flatten(1)
     neutral = torch.stack([person.vertices[0] for person in people]).flatten(1)
@@ -25,15 +25,17 @@ def solve_anchors(prior: Prior, people: Sequence[CapturedPerson]) -> None:
         torch.stack([getattr(person, name) for person in people]).float() for name in ("skin", "known")
     )
     mean = (skins * known[..., None]).sum(0) / known.sum(0).clamp(min=1)[:, None]
-    skins = torch.where(known[..., None] > 0, skins, mean)
-    basis, deviation = principal((skins - mean).mT.flatten(1), min(look, len(people) - 1))
-    prior.skin_mean.copy_(mean.mT)
-    prior.skins.zero_()
-    prior.skins[: len(basis)] = basis * deviation[:, None]
+    off = torch.where(known[..., None] > 0, skins - mean, 0.0).mT.flatten(1)
+    basis, deviation = principal(off, min(config.solved, len(people) - 1))
+    texels, size = prior.decoder.layout.texels, config.decoder.size
+    prior.skin_mean.flatten(1)[:, texels] = mean.mT
+    drawn = torch.zeros(config.solved, 3, size * size)
+    drawn[: len(basis), :, texels] = (basis * deviation[:, None]).unflatten(1, (3, -1))
+    prior.keep_skins(drawn.unflatten(2, (size, size)))
     table = nn.Embedding(len(people), config.decoder.identity)
     table.weight.zero_()
     table.weight[:, :shape] = identity[:, :shape]
-    table.weight[:, shape : shape + len(basis)] = (skins - mean).mT.flatten(1) @ basis.mT / deviation
+    table.weight[:, shape : shape + len(basis)] = off @ basis.mT / deviation
     prior.people = table
 
 

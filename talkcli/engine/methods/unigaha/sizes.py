@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
+from talkcli.engine.face.gaussian_head import DecoderConfig
 from talkcli.engine.face.rigs import load_rig, rig_of
 from talkcli.engine.methods.unigaha.config import CodeSampling, UnigahaConfig
+from talkcli.engine.methods.unigaha.prior_config import PriorConfig
 from talkcli.engine.motion import Coefficients
 
 _SPOKEN = ("jaw", "mouth", "tongue", "cheek", "nose")
@@ -40,7 +43,14 @@ def paper_size(clips: ClipSet) -> UnigahaConfig:
         rig_shapes=spoken or model.shape_names,
         codes=codes,
         diffused=min(UnigahaConfig.diffused, codes),
+        prior=_published_prior(rig, codes),
     )
+
+
+def _published_prior(rig: str, codes: int) -> PriorConfig:
+    """A million Gaussians; nothing but codes of expressions is solved."""
+    decoder = DecoderConfig(rig, 4, (256, 256, 128, 128, 64, 64, 32, 16), codes, identity=512)
+    return PriorConfig(decoder, solved=0, encoder=(32, 32, 64, 64, 128, 128, 256), hidden=512)
 
 
 def starter_size(clips: ClipSet) -> UnigahaConfig:
@@ -63,4 +73,5 @@ def starter_size(clips: ClipSet) -> UnigahaConfig:
         dropout=0.0,
         mask=0.1,
         sampling=CALM_CODES,
+        prior=PriorConfig() if size.rig == DEFAULT_RIG else None,
     )

@@ -30,6 +30,7 @@ from talkcli.engine.methods.method import Talker
 from talkcli.engine.methods.unigaha.config import UnigahaConfig
 from talkcli.engine.methods.unigaha.denoiser import Carried, CodeDenoiser, HeardWindow
 from talkcli.engine.methods.unigaha.lip_reader import LipReader
+from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.space import CodeNumbers
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.speech import Speech
@@ -52,6 +53,7 @@ class Unigaha(Talker):
         self.lip_reader = LipReader(config, heard)
         self.denoiser = CodeDenoiser(config, heard)
         self.schedule = Schedule(config.steps)
+        self.prior = None if config.prior is None else Prior(config.prior)
 
     @torch.no_grad()
     def animate(

@@ -1,0 +1,38 @@
+"""What a talker of UniGAHA does with its universal head: bodies for avatars, and people who never lived.
+
+What makes them is loaded when it is asked for: speech needs nothing of it.
+"""
+
+from __future__ import annotations
+
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.methods.unigaha.prior import Prior
+from talkcli.engine.methods.unigaha.talker import Unigaha
+
+
+def _head_of(talker: Unigaha) -> Prior:
+    if talker.prior is None:
+        raise BadUsage("This unigaha has no universal head.", "Train one on the built-in rig, or take ours.")
+    return talker.prior
+
+
+def embodied(talker: Unigaha, avatar: Avatar) -> Avatar:
+    """The avatar with a Gaussian head. BadInput for one without the rig, an identity or a skin."""
+    from talkcli.engine.methods.unigaha.heads import with_head
+
+    return with_head(_head_of(talker), avatar)
+
+
+def sampled(talker: Unigaha, seed: int, name: str) -> Avatar:
+    """Somebody who never lived, of that seed."""
+    from talkcli.engine.methods.unigaha.heads import sampled_avatar
+
+    return sampled_avatar(_head_of(talker), seed, name)
+
+
+def mixed(talker: Unigaha, one: Avatar, other: Avatar, share: float, name: str) -> Avatar:
+    """Somebody so far from the one to the other."""
+    from talkcli.engine.methods.unigaha.heads import mixed_avatar
+
+    return mixed_avatar(_head_of(talker), one, other, share, name)
