@@ -19,7 +19,7 @@ from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anchors
 from talkcli.engine.methods.unigaha.prior_config import PriorConfig
 from talkcli.engine.methods.unigaha.prior_people import captured_people
-from talkcli.engine.methods.unigaha.prior_stage import FACES, prior
+from talkcli.engine.methods.unigaha.prior_stage import FACES, head_prior
 from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.struct import stack
 from talkcli.engine.studio.captures import CapturePlan, capture_all, captured
@@ -64,7 +64,7 @@ def solved(people):
 
 def taught(sessions, steps, seed=0):
     pupil = Pupil()
-    stage = prior(SimpleNamespace(prior=SMALL), captures=str(sessions))
+    stage = head_prior(SimpleNamespace(prior=SMALL), captures=str(sessions))
     assert stage is not None
     stage = replace(stage, steps=steps)
     example = stage.begin(pupil, None, torch.Generator())
@@ -133,7 +133,7 @@ def test_pictures_grow_truer_and_the_same_seed_takes_the_same_steps(sessions):
 
 
 def test_without_captures_the_prior_says_how_to_make_them():
-    stage = prior(SimpleNamespace(prior=SMALL))
+    stage = head_prior(SimpleNamespace(prior=SMALL))
     assert stage is not None
     with pytest.raises(BadUsage, match="learns from captures"):
         stage.begin(Pupil(), None, torch.Generator())
@@ -145,7 +145,7 @@ def test_a_folder_without_captures_is_told(tmp_path):
 
 
 def test_a_talker_without_a_prior_has_no_such_stage():
-    assert prior(SimpleNamespace(prior=None)) is None
+    assert head_prior(SimpleNamespace(prior=None)) is None
 
 
 def test_a_skin_that_is_known_is_drawn_as_it_is(solved, people):

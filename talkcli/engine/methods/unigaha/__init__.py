@@ -5,7 +5,7 @@ from __future__ import annotations
 from talkcli.engine.methods.method import Method
 from talkcli.engine.methods.unigaha.bodies import embodied, mixed, sampled
 from talkcli.engine.methods.unigaha.config import UnigahaConfig
-from talkcli.engine.methods.unigaha.prior_stage import prior
+from talkcli.engine.methods.unigaha.prior_stage import head_prior
 from talkcli.engine.methods.unigaha.sizes import paper_size, starter_size
 from talkcli.engine.methods.unigaha.stages import code_diffusion, lip_reading
 from talkcli.engine.methods.unigaha.talker import Unigaha
@@ -16,5 +16,8 @@ METHOD = Method(
     config=UnigahaConfig,
     build=Unigaha,
     sizes={"paper": paper_size, "starter": starter_size},
-    stages={"lips": lip_reading, "diffuse": code_diffusion},
+    stages={"prior": head_prior, "lips": lip_reading, "diffuse": code_diffusion},
+    embodies=embodied,
+    samples=sampled,
+    mixes=mixed,
 )

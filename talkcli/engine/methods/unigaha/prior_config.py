@@ -14,7 +14,7 @@ class PriorConfig:
     shape: int = 100
     """Numbers of the identity code that are the rig's own identity; the others tell the look."""
     solved: int = 48
-    """Principal components of people's skins that the first numbers of the look stand for; 0: all is learnt."""
+    """Principal components of skins that the first numbers of the look stand for; 0: all is learnt."""
     encoder: tuple[int, ...] = (16, 24, 32, 48)
     """Channels of each of the two stacks that encode an expression."""
     hidden: int = 128

@@ -51,7 +51,7 @@ class SessionExample(TensorStruct):
     """SHOTS of the first face, then of the next."""
 
 
-def prior(
+def head_prior(
     config: Any,
     *,
     captures: str = "",
