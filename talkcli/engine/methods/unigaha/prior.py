@@ -148,14 +148,17 @@ class Prior(nn.Module):
         self.skin_step.copy_(skins.abs().amax((1, 2, 3)).clamp(min=1e-9) / 127)
         self.skin_steps.copy_((skins / self.skin_step[:, None, None, None]).round())
 
-    def maps(self, identity: Float[Tensor, " identity"]) -> HeadMaps:
-        """What is somebody's own in the decoder."""
+    def maps(
+        self, identity: Float[Tensor, " identity"], skin_of: Float[Tensor, " identity"] | None = None
+    ) -> HeadMaps:
+        """What is somebody's own in the decoder; `skin_of`: whose skin that is, where somebody else's."""
         form, _ = self.neutral_form(identity)
         look, skin = self.neutral_look(identity)
         shape, solved = self.config.shape, self.config.solved
         base = skin + self.skin_mean
         if solved:
-            code = identity[shape : shape + solved] * self.skin_step
+            owner = identity if skin_of is None else skin_of
+            code = owner[shape : shape + solved] * self.skin_step
             base = base + torch.einsum("k,kcyx->cyx", code, self.skin_steps.to(code))
         return HeadMaps(tuple(form), tuple(look), base)
 

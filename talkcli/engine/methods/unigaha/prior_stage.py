@@ -63,18 +63,22 @@ def head_prior(
     kl: float = 1e-3,
     size: float = 0.02,
     keep: float = 1e-3,
+    blur: float = 0.5,
+    nobody: float = 0.25,
 ) -> Stage[Any, SessionExample] | None:
     """Adam at 1e-3 along a cosine, one person a step.
 
     `captures`: the folder that recipes/captures.py fills. Weights: `l1` and `ssim` of pictures, sRGB 0..1;
     `coverage` of their L1 of coverage; `neutral` of the L1 of the lit skin at rest; `mesh` of square
     millimetres of the guide mesh; `kl` of codes; `size` of millimetres that Gaussians are too large; `keep`
-    of what codes of people differ from those solved.
+    of what codes of people differ from those solved. `blur`: deviation of noise on what the networks are told
+    of who it is, and `nobody` the share of steps in which they are told nothing, so that faces between those
+    of a few people look like faces.
     """
     if config.prior is None:
         return None
     parts = {"l1": l1, "ssim": ssim, "coverage": coverage, "neutral": neutral, "mesh": mesh, "kl": kl}
-    parts |= {"size": size, "keep": keep}
+    parts |= {"size": size, "keep": keep, "blur": blur, "nobody": nobody}
     solved: list[Tensor] = []
 
     def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[SessionExample]:
@@ -142,8 +146,10 @@ def session_losses(
     noise = torch.randn(mean.shape, generator=generator).to(mean)
     told = torch.rand((), generator=generator) < 0.5
     how = session.weights @ prior.codes.to_codes.to(mean) if told else mean + deviation.exp() * noise
-    maps = prior.maps(who)
-    clouds = prior.decoder(session.vertices, how, who, maps)
+    known = torch.rand((), generator=generator) >= parts["nobody"]
+    told_who = known * who + parts["blur"] * torch.randn(who.shape, generator=generator).to(who)
+    maps = prior.maps(told_who, who)
+    clouds = prior.decoder(session.vertices, how, told_who, maps)
     background = torch.rand(3, generator=generator).to(who)
     camera = Camera(session.views, session.lenses, session.sizes)
     terms: dict[str, list[Tensor]] = {"l1": [], "ssim": [], "coverage": [], "size": []}
