@@ -1,6 +1,6 @@
 """The Gaussian head against pictures it has not seen: python benchmarks/heads.py CAPTURES [--model unigaha]
 
-CAPTURES: a folder of recipes/captures.py; every eighth person in it was never learnt from. Prints PSNR and
+CAPTURES: a folder of talk prepare captures; every eighth person in it was never learnt from. Prints PSNR and
 SSIM (11 x 11, sigma 1.5) on grey, PSNR where the person is, and PSNR about the mouth, in dB: of faces and of
 the camera that were kept out, of people learnt from; and of the others, by their mesh and skin, or fitted to
 the pictures of their face at rest. Writes a contact sheet: drawn above, true below.

@@ -22,7 +22,7 @@ from talkcli.engine.methods.unigaha.prior_people import captured_people
 from talkcli.engine.methods.unigaha.prior_stage import FACES, head_prior
 from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.struct import stack
-from talkcli.engine.studio.captures import CapturePlan, capture_all, captured
+from talkcli.engine.studio.captures import CapturePlan, capture_all, captured, lacking_captures
 from talkcli.engine.training.fit import fit
 
 SMALL = PriorConfig(
@@ -45,7 +45,6 @@ class Pupil(nn.Module):
 def sessions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("captures")
     assert list(capture_all(PLAN, folder)) == ["p0000", "p0001", "p0002"]
-    assert list(capture_all(PLAN, folder)) == []
     return folder
 
 
@@ -95,6 +94,13 @@ def test_the_same_plan_and_number_give_the_same_session(sessions):
     one, other = captured(PLAN, 1), captured(PLAN, 1)
     assert torch.equal(one.pictures, other.pictures)
     assert not torch.equal(one.identity, captured(PLAN, 2).identity)
+
+
+def test_captures_go_on_where_they_stopped_and_refuse_another_plan(sessions):
+    assert list(capture_all(PLAN, sessions)) == []
+    assert lacking_captures(replace(PLAN, people=4), sessions) == ["p0003"]
+    with pytest.raises(BadUsage, match="another plan"):
+        lacking_captures(replace(PLAN, size=96), sessions)
 
 
 def test_skins_of_those_it_learns_from_are_their_components(solved, people):

@@ -13,12 +13,12 @@ from talkcli import console, options
 from talkcli.engine.corpora import CORPORA, Outcome
 from talkcli.engine.errors import BadUsage, counted, pick
 
-STUDIO = "studio"
+STUDIO, CAPTURES = "studio", "captures"
 
 
 def run(
     corpus: Annotated[
-        str, typer.Argument(help=f"{STUDIO}, which needs no data, or one of: {', '.join(CORPORA)}.")
+        str, typer.Argument(help=f"{STUDIO} or {CAPTURES}, which need no data, or: {', '.join(CORPORA)}.")
     ],
     folder: Annotated[Path, typer.Argument(help="The raw corpus; for studio, the clips.")],
     output: Annotated[
@@ -38,15 +38,21 @@ def run(
     The studio makes its own: speakers that never were, with the voices of espeak-ng and flite. A stopped run
     goes on where it stopped when the same command is given again; only what is missing is made.
 
+    `captures` are people before the fixed cameras of the studio, of which unigaha learns its heads.
+
     Other corpora are read as their authors lay them out: `talk prepare vocaset FOLDER -o CLIPS`. What cannot
     be a clip is left out and named; what became of everything is counted.
 
     \b
     Examples:
       talk prepare studio clips/ --set speakers=3 --set takes=2 --set flite=0 --jobs 2
+      talk prepare captures heads/ --set people=1 --set faces=2 --set tests=1
       talk prepare studio more/ --set speakers=2 --set takes=2 --set flite=0 --json
     """
-    pick(corpus, (STUDIO, *CORPORA), "corpus")
+    pick(corpus, (STUDIO, CAPTURES, *CORPORA), "corpus")
+    if corpus == CAPTURES:
+        _captured(output or folder, config, set_ or [], seed, jobs, overwrite, json)
+        return
     if corpus == STUDIO:
         target = output or folder
         total, made = _recorded(target, config, set_ or [], seed, jobs, overwrite)
@@ -67,6 +73,22 @@ def run(
         if outcome.fate == "refused":
             console.warn(f"{outcome.name} is refused: {outcome.reason}")
     _tell(outcomes, target, json)
+
+
+def _captured(
+    target: Path, config: Path | None, given: list[str], seed: int | None, jobs: int, anew: bool, json: bool
+) -> None:
+    with console.step("Opening the studio"):
+        from talkcli.engine.config import load_toml, parse_settings, with_values
+        from talkcli.engine.studio.captures import CapturePlan, capture_all, lacking_captures
+
+    values: dict[str, Any] = load_toml(config) if config else {}
+    chosen = {} if seed is None else {"seed": seed}
+    plan = with_values(CapturePlan(), values | chosen | parse_settings(given))
+    count = len(lacking_captures(plan, target, anew))
+    made = list(console.progress(capture_all(plan, target, jobs), "Preparing captures", count, "people"))
+    console.say(f"{len(made)} new people")
+    console.answer_json({"captures": target, "written": len(made)}) if json else console.answer(target)
 
 
 def _tell(outcomes: list[Outcome], target: Path, json: bool) -> None:

@@ -15,11 +15,10 @@ from talkcli.engine.face.texel_layout import TexelLayout, texels_on
 from talkcli.engine.files import load_rows, load_tensors, save_tensors
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.unwrapping import seen_colours
-from talkcli.engine.studio.captures import SUFFIX, Capture, load_capture
+from talkcli.engine.studio.captures import SKINS_SUFFIX, SUFFIX, Capture, load_capture
 
 SEEN = 0.05
 """The least that pictures must show of a texel for its colour to be known."""
-_KEPT = ".skins"
 
 
 class CapturedPerson(NamedTuple):
@@ -60,7 +59,7 @@ def captured_people(folder: Path, layout: TexelLayout, test: bool = False) -> li
     paths = sorted(folder.glob(f"*{SUFFIX}"))
     chosen = [path for number, path in enumerate(paths) if (number % 8 == 7) == test]
     if not chosen:
-        hint = "Make some: python recipes/captures.py FOLDER"
+        hint = "Make some: talk prepare captures FOLDER"
         raise BadInput(f"{folder} holds no captures to learn from.", hint)
     return [_person(path, layout) for path in chosen]
 
@@ -68,7 +67,7 @@ def captured_people(folder: Path, layout: TexelLayout, test: bool = False) -> li
 def _person(path: Path, layout: TexelLayout) -> CapturedPerson:
     capture = load_capture(path)
     meshes = vertices(capture.motion, capture.avatar)
-    kept = path.with_suffix(f".{layout.size}{_KEPT}")
+    kept = path.with_suffix(f".{layout.size}{SKINS_SUFFIX}")
     if not kept.is_file():
         looks, skin, known = unwrapped(capture, meshes, layout)
         save_tensors(

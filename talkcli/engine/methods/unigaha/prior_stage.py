@@ -68,8 +68,8 @@ def head_prior(
 ) -> Stage[Any, SessionExample] | None:
     """Adam at 1e-3 along a cosine, one person a step.
 
-    `captures`: the folder that recipes/captures.py fills. Weights: `l1` and `ssim` of pictures, sRGB 0..1;
-    `coverage` of their L1 of coverage; `neutral` of the L1 of the lit skin at rest; `mesh` of square
+    `captures`: the folder that `talk prepare captures` fills. Weights: `l1` and `ssim` of pictures, sRGB
+    0..1; `coverage` of their L1 of coverage; `neutral` of the L1 of the lit skin at rest; `mesh` of square
     millimetres of the guide mesh; `kl` of codes; `size` of millimetres that Gaussians are too large; `keep`
     of what codes of people differ from those solved. `blur`: deviation of noise on what the networks are told
     of who it is, and `nobody` the share of steps in which they are told nothing, so that faces between those
@@ -83,7 +83,7 @@ def head_prior(
 
     def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[SessionExample]:
         if not captures:
-            hint = "Make some with python recipes/captures.py FOLDER, then: --set captures=FOLDER"
+            hint = "Make some with talk prepare captures FOLDER, then: --set captures=FOLDER"
             raise BadUsage("The prior of unigaha learns from captures, and none are given.", hint)
         people = captured_people(Path(captures), network.prior.decoder.layout)
         solve_anchors(network.prior, people)
