@@ -120,14 +120,14 @@ def sampled_code(prior: Prior, seed: int) -> tuple[Float[Tensor, " identity"], f
     return torch.cat([shape, prior.look_mean + CALM * prior.look_factor @ noise]), male
 
 
-@torch.no_grad()
 def sampled_avatar(prior: Prior, seed: int, name: str) -> Avatar:
     """Somebody who never lived, with hair and clothes that go with the tone of the skin. The same seed gives
     the same."""
     (identity, male), chance = sampled_code(prior, seed), np.random.default_rng([seed, 17])
     model, shape = prior.rig, prior.config.shape
-    neutral = model.settled(prior.guide_mesh(torch.zeros(1, prior.config.decoder.expression), identity)[0])
-    head = head_of(prior, identity)
+    with torch.no_grad():
+        guide = prior.guide_mesh(torch.zeros(1, prior.config.decoder.expression), identity)[0]
+    neutral, head = model.settled(guide), head_of(prior, identity)
     outfit, colour, number = _outfit_for(prior, head, chance, male)
     worn = [garment_of(outfit.dress.name, neutral)]
     if HAIR_STYLES[outfit.hair].count:
@@ -140,7 +140,6 @@ def sampled_avatar(prior: Prior, seed: int, name: str) -> Avatar:
     return replace(avatar, gaussian_head=head, splats=worn_gaussians(avatar))
 
 
-@torch.no_grad()
 def mixed_avatar(prior: Prior, one: Avatar, other: Avatar, share: float, name: str) -> Avatar:
     """Somebody between two people with Gaussian heads of this prior, so far from the first to the other, in
     the hair and clothes of the nearer one. BadInput for one without such a head."""
