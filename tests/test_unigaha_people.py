@@ -1,0 +1,89 @@
+"""People with Gaussian heads, through the commands: of an avatar, of nobody, of two."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from talkcli.app import app
+from talkcli.engine.assets import asset
+from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.captured import model_for
+from talkcli.engine.methods.unigaha.heads import code_of, head_of
+
+RUNNER = CliRunner()
+
+
+def talk(*words: object) -> object:
+    result = RUNNER.invoke(app, [*map(str, words), "--json"])
+    return json.loads(result.stdout) | {"exit": result.exit_code}
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return open_talker("unigaha").prior
+
+
+def test_a_method_that_draws_nobody_says_which_does(tmp_path):
+    told = talk("personalize", "sampled", "-m", "memorytalker", "-o", tmp_path / "x.avatar")
+    assert told["exit"] == 2 and "draws nobody" in told["error"] and "unigaha" in told["hint"]
+
+
+def test_a_mixture_beyond_its_two_people_is_refused(tmp_path):
+    ada = asset("ada.avatar")
+    told = talk(
+        "personalize", "sampled", "-m", "unigaha", "--mix", ada, ada, 1.5, "-o", tmp_path / "x.avatar"
+    )
+    assert told["exit"] == 2 and "--mix cannot be 1.5" in told["error"]
+
+
+def test_a_mixture_wants_people_with_gaussian_heads(tmp_path):
+    ada = asset("ada.avatar")
+    told = talk(
+        "personalize", "sampled", "-m", "unigaha", "--mix", ada, ada, 0.5, "-o", tmp_path / "x.avatar"
+    )
+    assert told["exit"] == 3 and "has no Gaussian head" in told["error"]
+
+
+def test_mix_is_for_those_who_never_lived(tmp_path):
+    ada = asset("ada.avatar")
+    told = talk("personalize", ada, "-m", "unigaha", "--mix", ada, ada, 0.5, "-o", tmp_path / "x.avatar")
+    assert told["exit"] == 2 and "never lived" in told["error"]
+
+
+def test_a_gaussian_ada_keeps_her_form_and_her_skin(prior):
+    ada = load_avatar(asset("ada.avatar"))
+    identity, base = code_of(prior, ada)
+    assert torch.equal(identity[: prior.config.shape], ada.identity[: prior.config.shape])
+    skin = base.flatten(1)[:, prior.decoder.layout.texels]
+    assert float(skin.std()) > 0.05 and float((skin < 0).float().mean()) < 0.02
+    head = head_of(prior, identity, base)
+    assert head.maps.base.dtype == torch.float16
+
+
+@pytest.mark.slow
+def test_the_same_seed_is_the_same_person_who_speaks_as_unigaha(tmp_path):
+    paths = [tmp_path / f"{name}.avatar" for name in ("one", "again", "other")]
+    for path, seed in zip(paths, (7, 7, 8), strict=True):
+        assert talk("personalize", "sampled", "-m", "unigaha", "--seed", seed, "-o", path)["exit"] == 0
+    one, again, other = map(load_avatar, paths)
+    assert torch.equal(one.gaussian_head.maps.base, again.gaussian_head.maps.base)
+    assert torch.equal(one.splats.colour, again.splats.colour)
+    assert not torch.equal(one.neutral, other.neutral)
+    assert one.provenance["synthetic"] is True and model_for(one) == "unigaha"
+    mixed = tmp_path / "mixed.avatar"
+    told = talk("personalize", "sampled", "-m", "unigaha", "--mix", paths[0], paths[2], 0.25, "-o", mixed)
+    assert told["exit"] == 0
+    between = load_avatar(mixed).neutral
+    torch.testing.assert_close(between, one.neutral.lerp(other.neutral, 0.25))
+
+
+@pytest.mark.slow
+def test_unigaha_gives_whoever_speaks_a_gaussian_head(tmp_path):
+    film = tmp_path / "x.png"
+    told = talk("animate", asset("hello.wav"), "-m", "unigaha", "--size", 96, "--fps", 1, "-o", film)
+    assert told["exit"] == 0 and told["model"] == "unigaha"
