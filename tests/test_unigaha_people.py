@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -18,9 +19,16 @@ from talkcli.engine.methods.unigaha.heads import code_of, head_of
 RUNNER = CliRunner()
 
 
-def talk(*words: object) -> object:
+def talk(*words: object) -> dict[str, Any]:
     result = RUNNER.invoke(app, [*map(str, words), "--json"])
     return json.loads(result.stdout) | {"exit": result.exit_code}
+
+
+def mixed(folder, who, share):
+    """ada and ada, so far from the one to the other."""
+    ada = asset("ada.avatar")
+    words = ("--mix", ada, ada, share, "-o", folder / "x.avatar")
+    return talk("personalize", who, "-m", "unigaha", *words)
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +42,17 @@ def test_a_method_that_draws_nobody_says_which_does(tmp_path):
 
 
 def test_a_mixture_beyond_its_two_people_is_refused(tmp_path):
-    ada = asset("ada.avatar")
-    told = talk(
-        "personalize", "sampled", "-m", "unigaha", "--mix", ada, ada, 1.5, "-o", tmp_path / "x.avatar"
-    )
+    told = mixed(tmp_path, "sampled", 1.5)
     assert told["exit"] == 2 and "--mix cannot be 1.5" in told["error"]
 
 
 def test_a_mixture_wants_people_with_gaussian_heads(tmp_path):
-    ada = asset("ada.avatar")
-    told = talk(
-        "personalize", "sampled", "-m", "unigaha", "--mix", ada, ada, 0.5, "-o", tmp_path / "x.avatar"
-    )
+    told = mixed(tmp_path, "sampled", 0.5)
     assert told["exit"] == 3 and "has no Gaussian head" in told["error"]
 
 
 def test_mix_is_for_those_who_never_lived(tmp_path):
-    ada = asset("ada.avatar")
-    told = talk("personalize", ada, "-m", "unigaha", "--mix", ada, ada, 0.5, "-o", tmp_path / "x.avatar")
+    told = mixed(tmp_path, asset("ada.avatar"), 0.5)
     assert told["exit"] == 2 and "never lived" in told["error"]
 
 
@@ -75,11 +76,12 @@ def test_the_same_seed_is_the_same_person_who_speaks_as_unigaha(tmp_path):
     assert torch.equal(one.splats.colour, again.splats.colour)
     assert not torch.equal(one.neutral, other.neutral)
     assert one.provenance["synthetic"] is True and model_for(one) == "unigaha"
-    mixed = tmp_path / "mixed.avatar"
-    told = talk("personalize", "sampled", "-m", "unigaha", "--mix", paths[0], paths[2], 0.25, "-o", mixed)
+    between = tmp_path / "mixed.avatar"
+    mix = ("--mix", paths[0], paths[2], 0.25)
+    told = talk("personalize", "sampled", "-m", "unigaha", *mix, "-o", between)
     assert told["exit"] == 0
-    between = load_avatar(mixed).neutral
-    torch.testing.assert_close(between, one.neutral.lerp(other.neutral, 0.25))
+    neutral = load_avatar(between).neutral
+    torch.testing.assert_close(neutral, one.neutral.lerp(other.neutral, 0.25))
 
 
 @pytest.mark.slow
