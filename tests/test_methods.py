@@ -43,10 +43,10 @@ AS_PUBLISHED = {"textalker": textalker.as_published, "memorytalker": memorytalke
 
 
 def fits(name: str, clips: ClipSet) -> bool:
-    """Whether a method speaks such clips; 3DXTalker speaks weights of a rig, and says so."""
-    if name != "3dxtalker" or isinstance(clips.motion(0).face, Coefficients):
+    """Whether a method speaks such clips; some speak weights of a rig alone, and say so."""
+    if name not in ("3dxtalker", "unigaha") or isinstance(clips.motion(0).face, Coefficients):
         return True
-    with pytest.raises(BadInput, match="speaks weights of a rig, and bare/0 moves vertices"):
+    with pytest.raises(BadInput, match=f"{name} speaks weights of a rig, and bare/0 moves vertices"):
         load_method(name).sizes["paper"](clips)
     return False
 
@@ -72,8 +72,9 @@ def test_the_paper_size_is_the_published_network_but_for_what_it_moves(name, cli
     config = method.sizes["paper"](clips)
     published = AS_PUBLISHED[name](method.config()) if name in AS_PUBLISHED else method.config()
     known = {field.name for field in fields(method.config)}
+    codes = {"codes", "diffused"}  # as many as the rig has expressions
     of_mesh = {"verts", "fps", "period", "double_rate", "rig", "rig_shapes"}
-    of_clips = (of_mesh | {"identity", "expression", "head", "detail", "translation"}) & known
+    of_clips = (of_mesh | {"identity", "expression", "head", "detail", "translation", *codes}) & known
     assert replace(config, **{field: getattr(published, field) for field in of_clips}) == published
 
 

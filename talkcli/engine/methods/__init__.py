@@ -16,6 +16,7 @@ METHODS = {
     "textalker": "talkcli.engine.methods.textalker",
     "memorytalker": "talkcli.engine.methods.memorytalker",
     "3dxtalker": "talkcli.engine.methods.dxtalker",
+    "unigaha": "talkcli.engine.methods.unigaha",
 }
 
 DEFAULT_PUPIL = "memorytalker"
