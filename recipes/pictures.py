@@ -2,8 +2,9 @@
 
 people: the bundled ones, front and three-quarter; expressions: five faces of two of them; hello: three people
 say it; texture: two do so, above on a still skin, below on the one that TexTalker makes, when they differ
-most; photograph: one of ada, drawn in other light and by another lens, and the same speaking (extra capture).
-Without names all five, in twelve minutes of one core.
+most; photograph: one of ada, drawn in other light and by another lens, and the same speaking (extra capture);
+heads: six people who never lived, as unigaha makes them, and marta speaking, drawn of Gaussians and of her
+mesh. Without names all six, in fifteen minutes of one core.
 """
 
 import argparse
@@ -27,10 +28,12 @@ from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.speaking import spoken_motion
+from talkcli.engine.methods.unigaha.bodies import embodied, sampled
 from talkcli.engine.motion import Coefficients, Motion, ratios
 from talkcli.engine.rendering.camera import centred_camera, portrait
 from talkcli.engine.rendering.photo_stage import photo_frames
 from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.splat_film import splat_frames
 from talkcli.engine.speech import load_speech
 
 SHOWN = ("neutral", "aa", "smile", "surprise", "anger")
@@ -41,6 +44,10 @@ SPEAKERS, SIDE, QUALITY = ("ada", "kofi", "noor"), 320, 55
 
 SITTING, SPOKEN = (640, 720), (0, 42, 51, 126)
 """Pixels of the photograph; frames of hello.wav in it: shut, in a blink, twice open."""
+
+
+NOBODIES, SPEAKER = (1, 2, 3, 4, 5, 6), "marta"
+"""Of the picture of Gaussian heads: seeds, and who speaks."""
 
 
 def person(name: str) -> Avatar:
@@ -123,6 +130,19 @@ def photograph(folder: Path) -> None:
     beside([[drawn[frame] for frame in SPOKEN]]).save(folder / "photograph.jpg", quality=88)
 
 
+def heads(folder: Path) -> None:
+    talker, size = open_talker("unigaha"), (SIDE, SIDE)
+    still = Motion(Fraction(25), Coefficients(torch.zeros(1, 54), torch.zeros(1, 3)))
+    nobodies = [sampled(talker, seed, f"nobody-{seed}") for seed in NOBODIES]  # type: ignore[arg-type]
+    row = [next(splat_frames(still, each, portrait(each, "front", size))) for each in nobodies]
+    speaker = person(SPEAKER)
+    camera, motion = portrait(speaker, "front", size), saying_hello("unigaha", speaker)
+    of_gaussians = splat_frames(motion, embodied(talker, speaker), camera)  # type: ignore[arg-type]
+    kinds = (of_gaussians, frames(motion, speaker, camera))
+    rows = [[picture for number, picture in enumerate(film) if number in SPOKEN[1:]] for film in kinds]
+    beside([row, [*rows[0], *rows[1]]]).save(folder / "heads.jpg", quality=88)
+
+
 def hello(folder: Path) -> None:
     avatars = [person(name) for name in SPEAKERS]
     films = [
@@ -147,6 +167,7 @@ PICTURES: Mapping[str, Callable[[Path], None]] = {
     "texture": texture,
     "hello": hello,
     "photograph": photograph,
+    "heads": heads,
 }
 
 
@@ -161,5 +182,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with torch.no_grad():
-        main()
+    main()
