@@ -26,7 +26,7 @@ from talkcli.engine.clips import (
 )
 from talkcli.engine.errors import BadInput, BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.motion import Codes, Coefficients, Motion, Shapes, Vertices, load_offsets, save_motion
+from talkcli.engine.motion import Coefficients, Motion, Shapes, Vertices, load_offsets, save_motion
 from talkcli.engine.phones import phones_of
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 from talkcli.engine.struct import TensorStruct, stack
@@ -178,7 +178,7 @@ def test_offsets_are_read_row_by_row_and_only_from_vertices(tmp_path):
     save_motion(Motion(Fraction(30), Vertices(offsets)), tmp_path / "x.motion")
     assert torch.equal(load_offsets(tmp_path / "x.motion", 2, 5), offsets[2:5])
     assert torch.equal(load_offsets(tmp_path / "x.motion"), offsets)
-    save_motion(Motion(Fraction(30), Codes(torch.zeros(3, 2))), tmp_path / "y.motion")
+    save_motion(Motion(Fraction(30), Shapes(torch.zeros(3, 2), torch.zeros(2, 4, 3))), tmp_path / "y.motion")
     with pytest.raises(BadInput, match="no vertices"):
         load_offsets(tmp_path / "y.motion")
     (tmp_path / "z.motion").write_bytes(b"\xff" * 64)

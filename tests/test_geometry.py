@@ -16,7 +16,7 @@ from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.face.geometry import chunks, offsets, rig_weights, vertices
 from talkcli.engine.face.jaw import JAW_OPEN
 from talkcli.engine.face.rotations import matrix
-from talkcli.engine.motion import Codes, Coefficients, Face, Head, Motion, Shapes, Vertices
+from talkcli.engine.motion import Coefficients, Face, Head, Motion, Shapes, Vertices
 from talkcli.engine.studio.scanned.people import sample_person
 
 FRAMES = 9
@@ -186,8 +186,6 @@ def test_what_cannot_be_drawn_is_refused():
         vertices(motion(still), bare())
     with pytest.raises(BadInput, match="no rig"):
         rig_weights(motion(still), bare())
-    with pytest.raises(BadInput, match="no mesh"):
-        vertices(motion(Codes(torch.zeros(2, 4))), person())
     with pytest.raises(BadInput, match="99 shapes"):
         vertices(motion(Coefficients(torch.zeros(2, 99), torch.zeros(2, 3))), person())
     with pytest.raises(BadInput, match="moves the rig flame but avatar person has the rig facekit"):

@@ -15,7 +15,7 @@ from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import rig_weights, vertices
-from talkcli.engine.motion import Codes, Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices, ratios
+from talkcli.engine.motion import Coefficients, Folds, Head, Motion, Shapes, Textures, Vertices, ratios
 from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
 
 FPS = Fraction(30)
@@ -162,13 +162,13 @@ def test_life_reads_back_as_the_same_weights(ada, talk_and_pause):
 @pytest.mark.parametrize("fps", [Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60)])
 def test_another_rate_lasts_as_long_and_keeps_straight_lines(fps):
     line = torch.linspace(0, 1, 301)[:, None]
-    motion = Motion(FPS, Codes(line), Head(line.expand(-1, 3), line.expand(-1, 3)))
+    motion = Motion(FPS, Coefficients(line, line.expand(-1, 3)), Head(line.expand(-1, 3), line.expand(-1, 3)))
     other = at_rate(motion, fps)
     assert other.fps == fps and abs(other.seconds - motion.seconds) <= 0.5 / float(fps)
-    assert isinstance(other.face, Codes) and other.head is not None
+    assert isinstance(other.face, Coefficients) and other.head is not None
     times = torch.arange(len(other)) / float(fps)
-    assert torch.allclose(other.face.codes[:, 0], (times * 3 / 30).clamp(max=1), atol=1e-5)
-    assert torch.allclose(other.head.rotation[:, 1], other.face.codes[:, 0])
+    assert torch.allclose(other.face.expression[:, 0], (times * 3 / 30).clamp(max=1), atol=1e-5)
+    assert torch.allclose(other.head.rotation[:, 1], other.face.expression[:, 0])
 
 
 def test_the_same_rate_is_the_same_motion():

@@ -56,12 +56,6 @@ class Coefficients(TensorStruct):
     """Whose shapes they are, as in `Avatar.rig`."""
 
 
-class Codes(TensorStruct):
-    """Expression codes of a universal Gaussian head: UniGAHA."""
-
-    codes: Float[Tensor, "frames n_code"]
-
-
 class Textures(TensorStruct):
     """A skin that changes: each frame's texture is the neutral one times exp(weights @ basis).
 
@@ -97,7 +91,7 @@ def ratios(
     return logs.exp().unflatten(1, textures.basis.shape[1:])
 
 
-Face = Vertices | Shapes | Coefficients | Codes
+Face = Vertices | Shapes | Coefficients
 
 
 class Motion(TensorStruct):
@@ -165,9 +159,7 @@ def motion_frames(path: Path) -> int:
 def load_motion(path: Path) -> Motion:
     """Read what save_motion wrote. BadInput if absent or another kind of talk file, or beyond all measure;
     Untrusted if damaged."""
-    motion = load_struct(
-        path, (Motion, Head, Textures, Folds, FrameCodes, Vertices, Shapes, Coefficients, Codes)
-    )
+    motion = load_struct(path, (Motion, Head, Textures, Folds, FrameCodes, Vertices, Shapes, Coefficients))
     return sensible(motion, str(path))
 
 

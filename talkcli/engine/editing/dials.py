@@ -14,7 +14,7 @@ from torch.nn.functional import conv1d, pad
 from talkcli.engine.editing.life import LifeAmounts
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.rigs import load_rig
-from talkcli.engine.motion import Codes, Coefficients, Folds, Motion, Shapes, Textures, Vertices
+from talkcli.engine.motion import Coefficients, Folds, Motion, Shapes, Textures, Vertices
 from talkcli.engine.struct import along_frames
 
 DIAL_LIMITS = {
@@ -114,8 +114,6 @@ def _stronger(motion: Motion, factor: float) -> Motion:
             face = Shapes(face.weights * factor, face.basis)
         case Vertices():
             face = Vertices(face.offsets * factor)
-        case Codes():
-            face = Codes(face.codes * factor)
     if isinstance(skin, Folds):
         skin = Folds(torch.minimum(skin.weights * factor, skin.weights.clamp(min=1)))
     elif isinstance(skin, Textures):

@@ -13,7 +13,7 @@ from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.jaw import JAW_OPEN, arc_weights
 from talkcli.engine.face.rigs import Rigged, rigged
 from talkcli.engine.face.shape_weights import fitted_weights, products_of
-from talkcli.engine.motion import Codes, Coefficients, Motion, Shapes, Vertices
+from talkcli.engine.motion import Coefficients, Motion, Shapes, Vertices
 
 RIDGE_OF_SHAPES = 1e-3
 """Of each shape's own size: keeps signed weights small where shapes look alike."""
@@ -43,8 +43,6 @@ def deformed(
                 points = points if bend is None else points + bend[:, chosen]
                 points = rig.model.turned(points, "jaw", rig.joints, turn, chosen=chosen)
             return points
-        case Codes():
-            raise AssertionError("check_moves refuses them")
 
 
 def _mixed(neutral: Tensor, weights: Tensor, basis: Tensor) -> Float[Tensor, "frames verts 3"]:
@@ -83,8 +81,6 @@ def weights_of(part: Motion, avatar: Avatar, rig: Rigged) -> Float[Tensor, "fram
         case Vertices():
             parts = [products_of(rows, rig) for rows in face.offsets.split(FRAMES_EXPANDED)]
             weights = _recovered(torch.cat(parts), rig)
-        case Codes():
-            raise AssertionError("check_moves refuses them")
     return weights if model.signed else weights.clamp(0, 1)
 
 

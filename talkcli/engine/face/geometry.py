@@ -26,7 +26,6 @@ from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.face.texel_layout import texel_layout
 from talkcli.engine.motion import (
-    Codes,
     Coefficients,
     Folds,
     Head,
@@ -222,11 +221,6 @@ def check_moves(motion: Motion, avatar: Avatar) -> None:
                     f"This motion moves {track.shape[1]} shapes; its rig {name} has {len(rig.shapes)}.",
                     "Animate again with this version.",
                 )
-        case Codes():
-            raise BadInput(
-                "Codes of a Gaussian head have no mesh.",
-                "Render them with the Gaussian head they were made for.",
-            )
 
 
 def _part(motion: Motion, avatar: Avatar, start: int, stop: int | None) -> Motion:

@@ -13,7 +13,7 @@ from talkcli.engine.face.acting import painted, rig_folds, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.look import FULL
 from talkcli.engine.face.rigs import Rigged
-from talkcli.engine.motion import Codes, Coefficients, Face, Folds, Motion, Shapes, Textures, Vertices
+from talkcli.engine.motion import Coefficients, Face, Folds, Motion, Shapes, Textures, Vertices
 
 
 def overlaid(motion: Motion, weights: Float[Tensor, "frames shapes"], avatar: Avatar, rig: Rigged) -> Motion:
@@ -37,8 +37,6 @@ def _added(face: Face, weights: Float[Tensor, "frames shapes"], rig: Rigged) -> 
         case Vertices():
             offsets = (weights[:, columns] @ basis.flatten(1)).unflatten(1, (-1, 3))
             return dataclasses.replace(face, offsets=face.offsets + offsets)
-        case Codes():
-            return face
 
 
 def _folded(
