@@ -72,6 +72,7 @@ def test_the_same_seed_is_the_same_person_who_speaks_as_unigaha(tmp_path):
     for path, seed in zip(paths, (7, 7, 8), strict=True):
         assert talk("personalize", "sampled", "-m", "unigaha", "--seed", seed, "-o", path)["exit"] == 0
     one, again, other = map(load_avatar, paths)
+    assert one.gaussian_head and again.gaussian_head and one.splats and again.splats
     assert torch.equal(one.gaussian_head.maps.base, again.gaussian_head.maps.base)
     assert torch.equal(one.splats.colour, again.splats.colour)
     assert not torch.equal(one.neutral, other.neutral)

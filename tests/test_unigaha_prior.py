@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -29,6 +30,8 @@ SMALL = PriorConfig(
     DecoderConfig(coarsest=2, widths=(16, 16, 12, 8, 8), expression=12, identity=32),
     shape=20, solved=12, encoder=(4, 8), hidden=16,
 )  # fmt: skip
+NO_CLIPS: Any = None
+"""The prior learns of captures."""
 PLAN = CapturePlan(people=2, faces=3, tests=1, shots=2, size=64, skin=128)
 
 
@@ -66,10 +69,10 @@ def taught(sessions, steps, seed=0):
     stage = head_prior(SimpleNamespace(prior=SMALL), captures=str(sessions))
     assert stage is not None
     stage = replace(stage, steps=steps)
-    example = stage.begin(pupil, None, torch.Generator())
+    example = stage.begin(pupil, NO_CLIPS, torch.Generator())
     losses = [
         step.losses
-        for step in fit(pupil, stage, lambda dice: stack([example(None, 0, dice)]), seed=seed, threads=0)
+        for step in fit(pupil, stage, lambda dice: stack([example(NO_CLIPS, 0, dice)]), seed=seed, threads=0)
     ]
     return pupil.prior, losses
 
@@ -142,7 +145,7 @@ def test_without_captures_the_prior_says_how_to_make_them():
     stage = head_prior(SimpleNamespace(prior=SMALL))
     assert stage is not None
     with pytest.raises(BadUsage, match="learns from captures"):
-        stage.begin(Pupil(), None, torch.Generator())
+        stage.begin(Pupil(), NO_CLIPS, torch.Generator())
 
 
 def test_a_folder_without_captures_is_told(tmp_path):
