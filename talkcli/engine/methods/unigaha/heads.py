@@ -40,6 +40,8 @@ _RIDGE = 1e-5
 """Of the least squares that read a look from a skin, of the largest square."""
 CALM = 0.8
 """Of the deviations of looks, of those who are drawn: at 1 some are blotched."""
+WORN_STEPS = 50
+"""Of the fit of what is worn: a few seconds, in which hair closes over the scalp."""
 TONES = 24
 """Complexions that are drawn for somebody; the nearest in tone says what hair goes with it."""
 
@@ -106,7 +108,7 @@ def with_head(prior: Prior, avatar: Avatar) -> Avatar:
     rig, an identity or a skin."""
     check_wears(avatar, prior.config.decoder.rig)
     identity, skin = code_of(prior, avatar)
-    worn = worn_gaussians(avatar) if avatar.worn else None
+    worn = worn_gaussians(avatar, steps=WORN_STEPS)
     return replace(avatar, gaussian_head=head_of(prior, identity, skin), splats=worn)
 
 
@@ -137,7 +139,7 @@ def sampled_avatar(prior: Prior, seed: int, name: str) -> Avatar:
         name, neutral, topology.faces, topology.regions["lips"], topology.name, identity[:shape],
         worn=tuple(worn), provenance=born_of("a code"),
     )  # fmt: skip
-    return replace(avatar, gaussian_head=head, splats=worn_gaussians(avatar))
+    return replace(avatar, gaussian_head=head, splats=worn_gaussians(avatar, steps=WORN_STEPS))
 
 
 def mixed_avatar(prior: Prior, one: Avatar, other: Avatar, share: float, name: str) -> Avatar:
