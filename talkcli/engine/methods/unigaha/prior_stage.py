@@ -83,7 +83,7 @@ def head_prior(
 
     def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[SessionExample]:
         if not captures:
-            hint = "Make some: talk prepare captures FOLDER, then --set captures=FOLDER. Speech alone: --stage lips"
+            hint = "Give them: talk prepare captures FOLDER, then --set captures=FOLDER; or --stage lips."
             raise BadUsage("The prior of unigaha learns from captures, and none are given.", hint)
         people = captured_people(Path(captures), network.prior.decoder.layout)
         solve_anchors(network.prior, people)
