@@ -20,7 +20,9 @@ from talkcli.engine.face.gaussian_head import GaussianHead, HeadMaps
 from talkcli.engine.face.rigs import check_wears
 from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
+from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.splat_fit import portraits_around
 from talkcli.engine.rendering.unwrapping import seen_colours
 from talkcli.engine.rendering.worn_splats import worn_gaussians
 from talkcli.engine.studio.captures import faces_motion, studio_cameras
@@ -49,9 +51,12 @@ TONES = 24
 def lit_skin(avatar: Avatar, prior: Prior) -> tuple[Float[Tensor, "n 3"], Bool[Tensor, " n"]]:
     """sRGB 0..1 of the texels of a face at rest, without what it wears, in the avatar's light; and where that
     is known."""
-    camera = studio_cameras(SEEN_AT)
-    rest = faces_motion(torch.zeros(len(camera.views), len(prior.rig.shape_names)))
     bare = replace(avatar, worn=(), splats=None, gaussian_head=None, rest=None)
+    near, whole = studio_cameras(SEEN_AT), portraits_around(bare, 8, (SEEN_AT, SEEN_AT))
+    camera = Camera(
+        *(torch.cat(pair) for pair in zip(vars(near).values(), vars(whole).values(), strict=True))
+    )
+    rest = faces_motion(torch.zeros(len(camera.views), len(prior.rig.shape_names)))
     drawn = [torch.from_numpy(picture) for picture in frames(rest, bare, camera, background="transparent")]
     texels = texels_on(avatar.neutral[None], prior.decoder.layout)
     normals = texels.frames[0, :, :, 2].contiguous()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
+from scipy.spatial import KDTree
 from torch import Tensor, nn
 
+from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_people import CapturedPerson
 
@@ -28,15 +31,24 @@ def solve_anchors(prior: Prior, people: Sequence[CapturedPerson]) -> None:
     off = torch.where(known[..., None] > 0, skins - mean, 0.0).mT.flatten(1)
     basis, deviation = principal(off, min(config.solved, len(people) - 1))
     texels, size = prior.decoder.layout.texels, config.decoder.size
-    prior.skin_mean.flatten(1)[:, texels] = mean.mT
+    like = most_like(prior, known.sum(0) > 0)
+    prior.skin_mean.flatten(1)[:, texels] = mean.mT[:, like]
     drawn = torch.zeros(config.solved, 3, size * size)
-    drawn[: len(basis), :, texels] = (basis * deviation[:, None]).unflatten(1, (3, -1))
+    drawn[: len(basis), :, texels] = (basis * deviation[:, None]).unflatten(1, (3, -1))[:, :, like]
     prior.keep_skins(drawn.unflatten(2, (size, size)))
     table = nn.Embedding(len(people), config.decoder.identity)
     table.weight.zero_()
     table.weight[:, :shape] = identity[:, :shape]
     table.weight[:, shape : shape + len(basis)] = off @ basis.mT / deviation
     prior.people = table
+
+
+def most_like(prior: Prior, known: Bool[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """For every texel the nearest on the mean face whose colour is known: itself, or whose it takes."""
+    places = texels_on(prior.mesh_mean[None], prior.decoder.layout).places[0].numpy()
+    there = torch.nonzero(known)[:, 0]
+    nearest = KDTree(places[there.numpy()]).query(places)[1]
+    return torch.where(known, torch.arange(len(known)), there[torch.from_numpy(np.asarray(nearest))])
 
 
 def principal(
