@@ -114,6 +114,12 @@ def test_skins_of_those_it_learns_from_are_their_components(solved, people):
         assert float((drawn - person.skin).abs()[person.known].max()) < 0.01
 
 
+def test_texels_that_nothing_shows_are_not_black(solved, people):
+    assert not bool(torch.stack([person.known for person in people]).any(0).all())
+    mean = solved.skin_mean.flatten(1)[:, solved.decoder.layout.texels]
+    assert float(mean.sum(0).min()) > 0.02
+
+
 def test_the_guide_mesh_is_near_the_true_one_before_it_learns(solved, people):
     for row, person in enumerate(people):
         codes = person.weights @ solved.codes.to_codes
