@@ -24,7 +24,7 @@ from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.unigaha.head_fit import FacePictures, HeadFit, HeadFitSettings
 from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of
 from talkcli.engine.methods.unigaha.prior import Prior
-from talkcli.engine.methods.unigaha.prior_people import CapturedPerson, captured_people
+from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people
 from talkcli.engine.rendering.splats import draw_views
 
 GREY = torch.tensor([0.5, 0.5, 0.5])[None, :, None, None]
@@ -44,7 +44,7 @@ def decibels(square: Tensor) -> float:
 
 
 def scored(
-    person: CapturedPerson, face: int, shots: Tensor, cloud: Gaussians, lips: Tensor, sheet: list[Image.Image]
+    person: Sitter, face: int, shots: Tensor, cloud: Gaussians, lips: Tensor, sheet: list[Image.Image]
 ) -> list[Scores]:
     """One face by some of its shots; the first goes to the sheet."""
     camera = person.cameras.part(person.camera[shots].tolist())
@@ -83,15 +83,13 @@ def told(name: str, rows: Iterable[Scores]) -> None:
     print(f"{name:48} {whole}  ({len(every)} pictures)", flush=True)
 
 
-def drawn_by(head: GaussianHead, person: CapturedPerson, face: int) -> Gaussians:
+def drawn_by(head: GaussianHead, person: Sitter, face: int) -> Gaussians:
     """By the person's own mesh."""
     return head_gaussians(head, person.vertices[face : face + 1], person.weights[face : face + 1])[0]
 
 
 @torch.no_grad()
-def of_people(
-    prior: Prior, people: list[CapturedPerson], name: str, most: int, sheet: list[Image.Image]
-) -> None:
+def of_people(prior: Prior, people: list[Sitter], name: str, most: int, sheet: list[Image.Image]) -> None:
     """By code and skin: faces learnt from and others, by the cameras of either kind."""
     lips = prior.rig.topology.regions["lips"]
     kinds = {"learnt faces": range(1, 41, 8), "other faces": range(41, 47)}
@@ -110,7 +108,7 @@ def of_people(
                 told(f"{name}, {kind}, {'kept-out camera' if tests else 'known cameras'}", rows)
 
 
-def of_fits(prior: Prior, people: list[CapturedPerson], sheet: list[Image.Image]) -> None:
+def of_fits(prior: Prior, people: list[Sitter], sheet: list[Image.Image]) -> None:
     """Each fitted to its face at rest before all cameras, then drawn in other faces."""
     lips = prior.rig.topology.regions["lips"]
     for own_steps, name in ((0, "fitted by code alone"), (250, "fitted, then maps and decoder")):

@@ -23,7 +23,13 @@ from talkcli.engine.methods.unigaha.prior_people import captured_people
 from talkcli.engine.methods.unigaha.prior_stage import FACES, head_prior
 from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.struct import stack
-from talkcli.engine.studio.captures import CapturePlan, capture_all, captured, lacking_captures, load_capture
+from talkcli.engine.studio.captures import (
+    CapturePlan,
+    capture_all,
+    lacking_captures,
+    load_capture,
+    session_of,
+)
 from talkcli.engine.training.fit import fit
 
 SMALL = PriorConfig(
@@ -95,7 +101,7 @@ def test_eyes_and_teeth_have_more_texels_than_the_atlas_gives_them():
 
 def test_the_same_plan_and_number_give_the_same_session(sessions):
     one, other = load_capture(sessions / "p0000.capture"), load_capture(sessions / "p0001.capture")
-    assert torch.equal(other.pictures, captured(PLAN, 1).pictures)
+    assert torch.equal(other.pictures, session_of(PLAN, 1).pictures)
     assert not torch.equal(one.identity, other.identity)
 
 

@@ -16,7 +16,7 @@ from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.mouth_motion import attention_to, gap_of
 from talkcli.engine.face.rigs import load_rig
-from talkcli.engine.methods import METHODS, open_talker
+from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.unigaha import METHOD
 from talkcli.engine.methods.unigaha.stages import SpokenWindow, carried_windows, clip_tracks, diffusion_terms
 from talkcli.engine.methods.unigaha.talker import Unigaha
@@ -144,8 +144,7 @@ def test_steps_lower_every_loss_and_teach_one_part_at_a_time(clips):
         assert changed == {"lip_reader" if name == "lips" else "denoiser"}
 
 
-def test_from_clips_to_a_checkpoint_that_moves_the_mouth(talk, clips, hello, tmp_path, monkeypatch):
-    monkeypatch.setitem(METHODS, "unigaha", "talkcli.engine.methods.unigaha")
+def test_from_clips_to_a_checkpoint_that_moves_the_mouth(talk, clips, hello, tmp_path):
     small = (
         "features=16",
         "heads=2",
@@ -157,8 +156,13 @@ def test_from_clips_to_a_checkpoint_that_moves_the_mouth(talk, clips, hello, tmp
     )
     words = [word for setting in small for word in ("--set", f"config.{setting}")]
     words += ["--set", "batch=2", "--steps", "2", "--device", "cpu", "--set", "calm=true"]
-    told = talk("train", clips.folder, "-m", "unigaha", *words, "-o", tmp_path / "x.ckpt", "--json")
-    assert list(json.loads(told.stdout)["losses"]) == ["lips", "diffuse"]
+    first, last = tmp_path / "lips.ckpt", tmp_path / "x.ckpt"
+    train = ("train", clips.folder, "-m", "unigaha", "--json")
+    told = talk(*train, *words, "--stage", "lips", "-o", first)
+    assert list(json.loads(told.stdout)["losses"]) == ["lips"]
+    again = ("--set", "batch=2", "--steps", "2", "--device", "cpu", "--set", "calm=true", "--from", first)
+    told = talk(*train, *again, "--stage", "diffuse", "-o", last)
+    assert list(json.loads(told.stdout)["losses"]) == ["diffuse"]
     assert open_talker(str(tmp_path / "x.ckpt")).moves == METHOD.moves == {"mouth"}
     words = ("-m", tmp_path / "x.ckpt", "--device", "cpu", "--set", "steps=2")
     talk("animate", hello, *words, "-o", tmp_path / "a.motion")

@@ -34,15 +34,15 @@ from talkcli.engine.text_files import text_of
 
 SUFFIX, SKINS_SUFFIX, PLAN_FILE = ".capture", ".skins", "captures.json"
 """Of sessions, of what is unwrapped of them, and the file that says how they were made."""
-YAWS, PITCHES = (-70, -42, -18, 0, 18, 42, 70, 150, -150, 29), (4, 12, -8, 0, 10, -6, 4, 8, 8, 7)
+_YAWS, _PITCHES = (-70, -42, -18, 0, 18, 42, 70, 150, -150, 29), (4, 12, -8, 0, 10, -6, 4, 8, 8, 7)
 """Degrees of the cameras; the last one is kept for tests."""
-BEHIND = (7, 8)
+_BEHIND = (7, 8)
 """Cameras that see no face, and take the first one alone."""
-TARGET, DISTANCE = (0.0, 0.008, 0.01), 1.24
+_TARGET, _DISTANCE = (0.0, 0.008, 0.01), 1.24
 """Metres: where they look, and from how far."""
-FILLS = 0.27
+_FILLS = 0.27
 """Metres that a picture is high there."""
-POOL, GENTLE = 4000, 0.55
+_POOL, _GENTLE = 4000, 0.55
 """Faces to choose from, every second of them so much weaker, as people do who speak."""
 
 
@@ -63,10 +63,10 @@ class CapturePlan:
 
     def __post_init__(self) -> None:
         check_limits(self, people=(1, 100_000), faces=(1, 1000), tests=(0, 100))
-        check_limits(self, shots=(1, len(YAWS) - 1), size=(32, 2048), skin=(32, 4096))
+        check_limits(self, shots=(1, len(_YAWS) - 1), size=(32, 2048), skin=(32, 4096))
 
 
-class Capture(TensorStruct):
+class CaptureSession(TensorStruct):
     """One person's session: face 0 is at rest, the last `tests` ones are not to be learnt from."""
 
     name: str
@@ -101,36 +101,36 @@ def faces_motion(weights: Float[Tensor, "faces shapes"]) -> Motion:
 
 
 def studio_cameras(size: int) -> Camera:
-    """Those of YAWS and PITCHES."""
-    target, views = torch.tensor(TARGET), []
-    for yaw, pitch in zip(np.radians(YAWS), np.radians(PITCHES), strict=True):
+    """Those of _YAWS and _PITCHES."""
+    target, views = torch.tensor(_TARGET), []
+    for yaw, pitch in zip(np.radians(_YAWS), np.radians(_PITCHES), strict=True):
         way = [math.sin(yaw) * math.cos(pitch), math.sin(pitch), math.cos(yaw) * math.cos(pitch)]
-        views.append(look_at(target + DISTANCE * torch.tensor(way), target))
-    return centred_camera(torch.stack(views), size * DISTANCE / FILLS, size, size)
+        views.append(look_at(target + _DISTANCE * torch.tensor(way), target))
+    return centred_camera(torch.stack(views), size * _DISTANCE / _FILLS, size, size)
 
 
-def captured(plan: CapturePlan, number: int) -> Capture:
+def session_of(plan: CapturePlan, number: int) -> CaptureSession:
     """The session of one person; the same plan and number give the same."""
     chance = np.random.default_rng([plan.seed, number])
     person = sample_person(int(chance.integers(2**31)))
     outfit = sample_outfit(chance, person.skin)
     look = bake_look(person.skin, HAIR_STYLES[outfit.hair].painted, plan.skin, None, outfit.beard)
     model = load_face_model()
-    pool = torch.from_numpy(natural_faces(model.shape_names, POOL, plan.seed)).float()
-    pool[::2] *= GENTLE
-    known = POOL - POOL // 10
+    pool = torch.from_numpy(natural_faces(model.shape_names, _POOL, plan.seed)).float()
+    pool[::2] *= _GENTLE
+    known = _POOL - _POOL // 10
     learnt = chance.choice(known, plan.faces, replace=False)
-    tested = known + chance.choice(POOL - known, plan.tests, replace=False)
+    tested = known + chance.choice(_POOL - known, plan.tests, replace=False)
     weights = torch.cat([torch.zeros(1, pool.shape[1]), pool[np.concatenate([learnt, tested])]])
-    before = [camera for camera in range(len(YAWS) - 1) if camera not in BEHIND]
-    taken = [(0, camera) for camera in range(len(YAWS))]
+    before = [camera for camera in range(len(_YAWS) - 1) if camera not in _BEHIND]
+    taken = [(0, camera) for camera in range(len(_YAWS))]
     for face in range(1, len(weights)):
         chosen = sorted(chance.choice(before, min(plan.shots, len(before)), replace=False).tolist())
         testing = face > plan.faces
-        taken += [(face, camera) for camera in (*chosen, *([len(YAWS) - 1] if testing else []))]
+        taken += [(face, camera) for camera in (*chosen, *([len(_YAWS) - 1] if testing else []))]
     face, camera = torch.tensor(taken).unbind(1)
     cameras = studio_cameras(plan.size)
-    capture = Capture(
+    capture = CaptureSession(
         f"p{number:04}", person.neutral, person.identity, weights, plan.tests, cameras, face, camera,
         torch.zeros(len(face), plan.size, plan.size, 4, dtype=torch.uint8),
     )  # fmt: skip
@@ -175,9 +175,9 @@ def capture_all(plan: CapturePlan, folder: Path, jobs: int = 1, overwrite: bool 
 
 
 def _write(plan: CapturePlan, folder: Path, name: str) -> None:
-    save_struct(captured(plan, int(name.removeprefix("p"))), folder / f"{name}{SUFFIX}")
+    save_struct(session_of(plan, int(name.removeprefix("p"))), folder / f"{name}{SUFFIX}")
 
 
-def load_capture(path: Path) -> Capture:
+def load_capture(path: Path) -> CaptureSession:
     """What `capture_all` wrote. BadInput or Untrusted as in `load_struct`."""
-    return load_struct(path, (Capture, Camera))
+    return load_struct(path, (CaptureSession, Camera))

@@ -40,7 +40,7 @@ _KNOWN = 0.05
 """The least that pictures must show of a texel for its colour to be taken."""
 _RIDGE = 1e-5
 """Of the least squares that read a look from a skin, of the largest square."""
-CALM = 0.8
+CALM_LOOKS = 0.8
 """Of the deviations of looks, of those who are drawn: at 1 some are blotched."""
 WORN_STEPS = 50
 """Of the fit of what is worn: a few seconds, in which hair closes over the scalp."""
@@ -124,7 +124,7 @@ def sampled_code(prior: Prior, seed: int) -> tuple[Float[Tensor, " identity"], f
     male = float(chance.random() < 0.5)
     shape = sample_identity(chance, male)[: prior.config.shape]
     noise = torch.from_numpy(chance.standard_normal(prior.config.look)).float()
-    return torch.cat([shape, prior.look_mean + CALM * prior.look_factor @ noise]), male
+    return torch.cat([shape, prior.look_mean + CALM_LOOKS * prior.look_factor @ noise]), male
 
 
 def sampled_avatar(prior: Prior, seed: int, name: str) -> Avatar:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
-from talkcli.engine.methods.unigaha.prior_people import CapturedPerson
+from talkcli.engine.methods.unigaha.prior_people import Sitter
 
 
 @torch.no_grad()
-def solve_anchors(prior: Prior, people: Sequence[CapturedPerson]) -> None:
+def solve_anchors(prior: Prior, people: Sequence[Sitter]) -> None:
     """The mean mesh and the skins into the prior, and into `people` the codes of everybody."""
     config = prior.config
     shape = config.shape

@@ -15,13 +15,13 @@ from talkcli.engine.face.texel_layout import TexelLayout, texels_on
 from talkcli.engine.files import load_rows, load_tensors, save_tensors
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.unwrapping import seen_colours
-from talkcli.engine.studio.captures import SKINS_SUFFIX, SUFFIX, Capture, load_capture
+from talkcli.engine.studio.captures import SKINS_SUFFIX, SUFFIX, CaptureSession, load_capture
 
-SEEN = 0.05
+_SEEN = 0.05
 """The least that pictures must show of a texel for its colour to be known."""
 
 
-class CapturedPerson(NamedTuple):
+class Sitter(NamedTuple):
     """One session, but for its pictures."""
 
     path: Path
@@ -51,7 +51,7 @@ class CapturedPerson(NamedTuple):
         return torch.nonzero((self.face == face) & ((self.camera == last) == tests))[:, 0]
 
 
-def captured_people(folder: Path, layout: TexelLayout, test: bool = False) -> list[CapturedPerson]:
+def captured_people(folder: Path, layout: TexelLayout, test: bool = False) -> list[Sitter]:
     """Everybody in a folder of captures: seven of eight to learn from, the others for tests.
 
     What is unwrapped is kept beside each. BadInput where there is nobody.
@@ -64,7 +64,7 @@ def captured_people(folder: Path, layout: TexelLayout, test: bool = False) -> li
     return [_person(path, layout) for path in chosen]
 
 
-def _person(path: Path, layout: TexelLayout) -> CapturedPerson:
+def _person(path: Path, layout: TexelLayout) -> Sitter:
     capture = load_capture(path)
     meshes = vertices(capture.motion, capture.avatar)
     kept = path.with_suffix(f".{layout.size}{SKINS_SUFFIX}")
@@ -74,14 +74,14 @@ def _person(path: Path, layout: TexelLayout) -> CapturedPerson:
             {"looks": looks.half(), "skin": skin, "known": known}, {"format": 1, "kind": "Skins"}, kept
         )
     skins, _ = load_tensors(kept)
-    return CapturedPerson(
+    return Sitter(
         path, capture.identity, len(capture.weights) - capture.tests, capture.weights, meshes,
         skins["looks"], skins["skin"], skins["known"], capture.cameras, capture.face, capture.camera,
     )  # fmt: skip
 
 
 def unwrapped(
-    capture: Capture, meshes: Float[Tensor, "faces verts 3"], layout: TexelLayout
+    capture: CaptureSession, meshes: Float[Tensor, "faces verts 3"], layout: TexelLayout
 ) -> tuple[Float[Tensor, "faces n 3"], Float[Tensor, "n 3"], Bool[Tensor, " n"]]:
     """How each face's skin differs from that at rest, which comes next, and where that is known."""
     faces, count = len(meshes), len(layout.texels)
@@ -97,6 +97,6 @@ def unwrapped(
     total = shares.sum(0)
     mean = sums.sum(0) / total.clamp(min=1e-6)[:, None]
     own = sums / shares.clamp(min=1e-6)[..., None]
-    skin = torch.where((shares[0] > SEEN)[:, None], own[0], mean)
-    looks = torch.where((shares > SEEN)[..., None], own - skin, 0.0)
-    return looks, skin, total > SEEN
+    skin = torch.where((shares[0] > _SEEN)[:, None], own[0], mean)
+    looks = torch.where((shares > _SEEN)[..., None], own - skin, 0.0)
+    return looks, skin, total > _SEEN

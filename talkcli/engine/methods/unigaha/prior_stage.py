@@ -17,7 +17,7 @@ from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anchors
-from talkcli.engine.methods.unigaha.prior_people import CapturedPerson, captured_people
+from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.likeness import window_ssim
 from talkcli.engine.rendering.splats import draw_views
@@ -107,7 +107,7 @@ def head_prior(
     return Stage((update,), begin, steps=14_000, batch=1, ema=0.995, schedule=cosine, end=end)
 
 
-def _sessions(people: list[CapturedPerson]) -> Example[SessionExample]:
+def _sessions(people: list[Sitter]) -> Example[SessionExample]:
     def cut(clips: ClipSet, index: int, generator: torch.Generator) -> SessionExample:
         row = int(torch.randint(len(people), (), generator=generator))
         person = people[row]
