@@ -58,6 +58,7 @@ def test_mix_is_for_those_who_never_lived(tmp_path):
 
 def test_a_gaussian_ada_keeps_her_form_and_her_skin(prior):
     ada = load_avatar(asset("ada.avatar"))
+    assert ada.identity is not None
     identity, base = code_of(prior, ada)
     assert torch.equal(identity[: prior.config.shape], ada.identity[: prior.config.shape])
     skin = base.flatten(1)[:, prior.decoder.layout.texels]
