@@ -157,7 +157,7 @@ def mixed_avatar(prior: Prior, one: Avatar, other: Avatar, share: float, name: s
                 f"Make one: talk personalize {avatar.name} --model unigaha -o {avatar.name}-gaussian.avatar",
             )
     heads = [avatar.gaussian_head for avatar in (one, other) if avatar.gaussian_head is not None]
-    identity = heads[0].identity.lerp(heads[1].identity, share)
+    identity = heads[0].identity.float().lerp(heads[1].identity.float(), share)
     skin = heads[0].maps.base.float().lerp(heads[1].maps.base.float(), share)
     neutral = one.neutral.lerp(other.neutral, share)
     nearer = one if share < 0.5 else other
