@@ -65,6 +65,18 @@ def run(
     footage, worn = options.person_file(footage), options.avatar_file(avatar)
     console.claim(output, overwrite or resume, inputs=(footage, worn, *(mix[:2] if mix else ())))
     if str(footage) == "sampled" and not footage.exists():
+        if (
+            set_
+            or resume
+            or channel != "mix"
+            or face is not None
+            or avatar != DEFAULT_AVATAR
+            or (mix and seed)
+        ):
+            raise BadUsage(
+                "Nothing but --model, --device, and --seed or --mix says who never lived.",
+                "Leave out --avatar, --set, --channel, --face and --resume, and --seed beside --mix.",
+            )
         newborn_person(model, output, seed, mix, device, json)
         return
     if mix is not None:
