@@ -65,14 +65,8 @@ def run(
     footage, worn = options.person_file(footage), options.avatar_file(avatar)
     console.claim(output, overwrite or resume, inputs=(footage, worn, *(mix[:2] if mix else ())))
     if str(footage) == "sampled" and not footage.exists():
-        if (
-            set_
-            or resume
-            or channel != "mix"
-            or face is not None
-            or avatar != DEFAULT_AVATAR
-            or (mix and seed)
-        ):
+        unheard = set_ or resume or channel != "mix" or face is not None
+        if unheard or avatar != DEFAULT_AVATAR or (mix and seed):
             raise BadUsage(
                 "Nothing but --model, --device, and --seed or --mix says who never lived.",
                 "Leave out --avatar, --set, --channel, --face and --resume, and --seed beside --mix.",

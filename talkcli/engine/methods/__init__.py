@@ -24,6 +24,10 @@ DEFAULT_PUPIL = "memorytalker"
 animate` speaks with is `assets.DEFAULT_MODEL`."""
 
 
+BODY_GIVER = "unigaha"
+"""Whose heads `Avatar.gaussian_head` are, and who speaks with one unasked."""
+
+
 def load_method(name: str) -> Method:
     return importlib.import_module(METHODS[pick(name, METHODS, "method")]).METHOD
 

@@ -14,7 +14,7 @@ from talkcli.engine.clips import CONTENTS_FILE
 from talkcli.engine.errors import BadInput, BadUsage, pick
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.files import is_talk_file
-from talkcli.engine.methods import METHODS, load_method, methods_that
+from talkcli.engine.methods import BODY_GIVER, METHODS, load_method, methods_that
 from talkcli.engine.methods.method import Evidence, Method, Talker
 from talkcli.engine.pictures import is_picture
 from talkcli.engine.recordings import recordings_in
@@ -127,7 +127,7 @@ def styles_of(avatar: Avatar, method: str) -> Mapping[str, Tensor]:
 def model_for(avatar: Avatar) -> str:
     """The method by which an avatar speaks unasked: whose manner or body it has, or DEFAULT_MODEL."""
     if avatar.gaussian_head is not None:
-        return "unigaha"
+        return BODY_GIVER
     methods = _manners(avatar)
     known = [name for name in METHODS if name in methods]
     return known[0] if known and DEFAULT_MODEL not in methods else DEFAULT_MODEL

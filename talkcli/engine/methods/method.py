@@ -12,9 +12,10 @@ from torch import nn
 from talkcli import __version__
 from talkcli.engine.assets import head_credit
 from talkcli.engine.clips import ClipSet
-from talkcli.engine.errors import pick
+from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.motion import Motion
+from talkcli.engine.face.rigs import rig_of
+from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.speech import Speech
 from talkcli.engine.training.settings import Factory
 
@@ -112,3 +113,18 @@ class Method:
         if name is None:
             return self.stages
         return {name: self.stages[pick(name, self.stages, f"stage of {self.name}")]}
+
+
+def rig_motion(clips: ClipSet, method: str) -> tuple[Motion, Coefficients, str]:
+    """The first clip's motion, its face, and the rig that it moves. BadInput for clips that move vertices, or
+    at a broken rate."""
+    motion = clips.motion(0)
+    if not isinstance(motion.face, Coefficients):
+        raise BadInput(
+            f"{method} speaks weights of a rig, and {clips.names[0]} moves vertices.",
+            "Use clips of talk prepare studio, or train another method.",
+        )
+    if motion.fps.denominator != 1:
+        hint = "Resample the clips."
+        raise BadInput(f"{method} counts whole frames a second, not {motion.fps}.", hint)
+    return motion, motion.face, rig_of(clips.avatar(0))

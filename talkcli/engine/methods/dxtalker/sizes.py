@@ -8,10 +8,9 @@ from talkcli.engine.audio.affect import AffectConfig
 from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.editing.moods import MOODS
-from talkcli.engine.errors import BadInput
-from talkcli.engine.face.rigs import load_rig, rig_of
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.methods.dxtalker.config import DxTalkerConfig, FlowSampling
-from talkcli.engine.motion import Coefficients
+from talkcli.engine.methods.method import rig_motion
 
 CALM_MOUTH = FlowSampling(steps=8, temperature=0.7, mouth=0.43, whole_blinks=True)
 """Chosen on human recordings: more steps make lips no truer, more noise lets lips and nods follow the voice
@@ -20,17 +19,9 @@ less, and with less of it eyes and head hardly move."""
 
 def paper_size(clips: ClipSet) -> DxTalkerConfig:
     """As published, but for the numbers that make a face: those of the clips' rig. On FLAME 284."""
-    motion = clips.motion(0)
-    if not isinstance(motion.face, Coefficients):
-        raise BadInput(
-            f"3dxtalker speaks weights of a rig, and {clips.names[0]} moves vertices.",
-            "Use clips of talk prepare studio, or train another method.",
-        )
-    if motion.fps.denominator != 1:
-        hint = "Resample the clips."
-        raise BadInput(f"3dxtalker counts whole frames a second, not {motion.fps}.", hint)
-    rig, codes, head = rig_of(clips.avatar(0)), motion.codes, motion.head
-    names = load_rig(rig).shape_names[: motion.face.expression.shape[1]]
+    motion, face, rig = rig_motion(clips, "3dxtalker")
+    codes, head = motion.codes, motion.head
+    names = load_rig(rig).shape_names[: face.expression.shape[1]]
     return DxTalkerConfig(
         fps=int(motion.fps),
         identity=0 if codes is None else codes.identity.shape[1],

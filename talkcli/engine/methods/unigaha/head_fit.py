@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from talkcli.engine.face.gaussian_head import GaussianHead, HeadDecoder, HeadMaps
@@ -19,6 +18,7 @@ from talkcli.engine.methods.unigaha.prior_stage import SPOTS, importance_of, pic
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.unwrapping import seen_colours
 from talkcli.engine.struct import TensorStruct
+from talkcli.engine.training.stage import cosine
 
 L1, SSIM, COVERAGE = 10.0, 0.5, 0.5
 """Weights of what pictures differ by."""
@@ -60,9 +60,6 @@ class FittedHead:
     head: GaussianHead
     neutral: Float[Tensor, "verts 3"]
     """Metres: the guide mesh at rest."""
-    loss: float
-    done: float
-    """Share of the steps."""
 
 
 class HeadFit:
@@ -83,12 +80,8 @@ class HeadFit:
         self._decoder: HeadDecoder = prior.decoder
         self._maps: HeadMaps | None = None
 
-    @property
-    def steps(self) -> int:
-        return self.settings.code_steps + self.settings.own_steps
-
     @torch.no_grad()
-    def result(self, loss: float = math.nan) -> FittedHead:
+    def result(self) -> FittedHead:
         """As it stands."""
         rest = torch.zeros(1, self.prior.config.decoder.expression)
         neutral = self.prior.guide_mesh(rest, self.identity)[0]
@@ -97,7 +90,7 @@ class HeadFit:
             weights = {name: tensor.half() for name, tensor in self._decoder.state_dict().items()}
             maps = self._maps.map(lambda tensor: tensor.detach().half())
             head = replace(head, weights=weights, maps=maps)
-        return FittedHead(head, neutral, loss, self.step / max(1, self.steps))
+        return FittedHead(head, neutral)
 
     def run(self) -> Iterator[float]:
         """The loss of every step."""
@@ -116,10 +109,7 @@ class HeadFit:
         learnt = self.identity.clone().requires_grad_()
         adam = torch.optim.Adam([learnt], settings.code_rate, betas=(0.9, 0.99))
         for number in range(settings.code_steps):
-            rate = settings.code_rate * (
-                0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * number / settings.code_steps))
-            )
-            adam.param_groups[0]["lr"] = rate
+            adam.param_groups[0]["lr"] = settings.code_rate * cosine(number / settings.code_steps)
             loss = self._seen(learnt, self.prior.decoder, self.prior.maps(learnt))
             loss = loss + settings.plain * (learnt - start).square().mean()
             yield _descended(adam, loss)
@@ -139,10 +129,7 @@ class HeadFit:
         maps = [*self._maps.form, *self._maps.look, self._maps.base]
         adam = torch.optim.Adam([*self._decoder.parameters(), *maps], settings.own_rate, betas=(0.9, 0.99))
         for number in range(settings.own_steps):
-            rate = settings.own_rate * (
-                0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * number / settings.own_steps))
-            )
-            adam.param_groups[0]["lr"] = rate
+            adam.param_groups[0]["lr"] = settings.own_rate * cosine(number / settings.own_steps)
             loss = self._seen(self.identity, self._decoder, self._maps)
             loss = loss + settings.anchor * self._strayed(before, hidden)
             yield _descended(adam, loss)
@@ -203,10 +190,3 @@ def _descended(adam: torch.optim.Adam, loss: Tensor) -> float:
     loss.backward()
     adam.step()
     return float(loss.detach())
-
-
-def chosen_shots(pictures: FacePictures, shots: Int[Tensor, " some"]) -> FacePictures:
-    """Some of the pictures."""
-    return FacePictures(
-        pictures.pictures[shots], pictures.camera.part(shots.tolist()), pictures.weights[shots]
-    )

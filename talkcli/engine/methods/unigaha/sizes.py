@@ -7,12 +7,11 @@ from dataclasses import replace
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import ClipSet
-from talkcli.engine.errors import BadInput
 from talkcli.engine.face.gaussian_head import DecoderConfig
-from talkcli.engine.face.rigs import load_rig, rig_of
+from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.methods.method import rig_motion
 from talkcli.engine.methods.unigaha.config import CodeSampling, UnigahaConfig
 from talkcli.engine.methods.unigaha.prior_config import PriorConfig
-from talkcli.engine.motion import Coefficients
 
 _SPOKEN = ("jaw", "mouth", "tongue", "cheek", "nose")
 """Prefixes of the shapes that speech moves; eyes and brows live a life of their own."""
@@ -24,16 +23,7 @@ _DIFFUSED = 32
 
 def paper_size(clips: ClipSet) -> UnigahaConfig:
     """As published, but for what the clips' rig has: its shapes, and as many codes as its expressions."""
-    motion = clips.motion(0)
-    if not isinstance(motion.face, Coefficients):
-        raise BadInput(
-            f"unigaha speaks weights of a rig, and {clips.names[0]} moves vertices.",
-            "Use clips of talk prepare studio, or train another method.",
-        )
-    if motion.fps.denominator != 1:
-        hint = "Resample the clips."
-        raise BadInput(f"unigaha counts whole frames a second, not {motion.fps}.", hint)
-    rig = rig_of(clips.avatar(0))
+    motion, _, rig = rig_motion(clips, "unigaha")
     model = load_rig(rig)
     spoken = tuple(name for name in model.shape_names if name.startswith(_SPOKEN))
     codes = min(UnigahaConfig.codes, len(model.expression))
