@@ -77,7 +77,7 @@ def captured(
         if not styles:
             raise BadInput(
                 f"{source} holds no style of {method.name}.",
-                f"Make one: talk personalize SOURCE --model {method.name} -o {source}",
+                f"Make one: talk personalize SOURCE --model {method.name} -o {source.name}",
             )
         return replace(avatar, styles={**avatar.styles, **styles}), None
     usable: list[Evidence] = [kind for kind in evidence if kind in method.captures]
