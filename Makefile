@@ -40,7 +40,7 @@ tests: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q --numprocesses $(JOBS) --dist worksteal
 
 slow: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest -q -m "slow or gpu"
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -m "slow or gpu" --numprocesses $(JOBS) --dist worksteal
 
 clean:
 	rm -rf $(VENV) out
