@@ -20,7 +20,7 @@ from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anchors
 from talkcli.engine.methods.unigaha.prior_config import PriorConfig
 from talkcli.engine.methods.unigaha.prior_people import captured_people
-from talkcli.engine.methods.unigaha.prior_stage import FACES, head_prior
+from talkcli.engine.methods.unigaha.prior_stage import at_half_size, head_prior, importance_of
 from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.struct import stack
 from talkcli.engine.studio.captures import (
@@ -150,6 +150,37 @@ def test_the_same_seed_takes_the_same_steps_and_forgets_whom_it_met(sessions):
     assert all(map(torch.equal, network.parameters(), again.parameters()))
 
 
+def test_pictures_at_half_their_size_are_means_of_what_covers_them(people):
+    person = people[0]
+    camera, picture = person.cameras.part([3]), person.picture(3)[None].clone()
+    picture[:, ::2, ::2, 3] = 0  # a corner of each four pixels shows nothing, whatever its colour
+    small, seen = at_half_size(camera, picture)
+    assert (small.width, small.height) == (camera.width // 2, camera.height // 2)
+    torch.testing.assert_close(small.lenses, camera.lenses / 2)
+    four = picture[0].float().unflatten(0, (-1, 2)).unflatten(2, (-1, 2)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+    cover = four[..., 3:]
+    wanted = (four[..., :3] * cover).sum(2) / cover.sum(2).clamp(min=1e-3)
+    covered = cover.sum(2)[..., 0] > 0
+    torch.testing.assert_close(seen[0, ..., :3][covered].float(), wanted[covered], atol=0.51, rtol=0)
+    torch.testing.assert_close(seen[0, ..., 3].float(), cover.mean(2)[..., 0], atol=0.51, rtol=0)
+
+
+def test_pixels_about_the_mouth_and_the_eyes_count_more(people):
+    camera = people[0].cameras.part([3, 5])
+    spot = people[0].vertices[0].mean(0)
+    weight = importance_of(spot.expand(3, 3), camera)
+    lens, view = camera.lenses[1].float(), camera.views[1].float()
+    there = view[:3, :3] @ spot + view[:3, 3]
+    row, column = (
+        int(value)
+        for value in (lens[3] + lens[1] * there[1] / there[2], lens[2] - lens[0] * there[0] / there[2])
+    )
+    assert torch.argmax(weight[1]) in [
+        r * camera.width + c for r in (row - 1, row, row + 1) for c in (column - 1, column, column + 1)
+    ]
+    assert float(weight.min()) >= 1 and float(weight[1, 0, 0]) < 1.01
+
+
 @pytest.mark.slow
 def test_pictures_grow_truer(sessions):
     losses = taught(sessions, 60)[1]
@@ -217,7 +248,7 @@ def test_a_fit_brings_pictures_nearer(solved, people):
 def test_a_head_is_drawn_by_its_mesh_and_weights(solved, people):
     person = people[0]
     head = head_of(solved, *code_by_skin(solved, person.identity, person.skin, person.known))
-    cloud = head_gaussians(head, person.vertices[:FACES], person.weights[:FACES])[1]
+    cloud = head_gaussians(head, person.vertices[:2], person.weights[:2])[1]
     shots = person.shots_of(1)
     camera = person.cameras.part(person.camera[shots].tolist())
     seen = draw_views(cloud, camera)

@@ -61,7 +61,7 @@ def draw_views(
     it. `background`: sRGB 0..1; without one black.
     """
     size = camera.width, camera.height
-    axes = torch.tensor([1.0, -1.0, -1.0], dtype=camera.views.dtype)[:, None]
+    axes = camera.views.new_tensor([1.0, -1.0, -1.0])[:, None]
     views, lenses = camera.views[:, :3] * axes, camera.lenses.float()
     places, shape = gaussians.places, (gaussians.axes, gaussians.opacity)
     if places.is_cuda:

@@ -7,6 +7,7 @@ Networks learn what that leaves over.
 
 from __future__ import annotations
 
+import functools
 from itertools import pairwise
 
 import torch
@@ -31,6 +32,13 @@ _RIDGE = 1e-4
 """Of the least squares that read codes from places, of the largest square."""
 GUIDED = 0.02
 """Of the deviation of each shape and identity, where the guide's layers say 1."""
+
+
+@functools.lru_cache(maxsize=4)
+def _moves_of(rig: str, shape: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """[shape, 3 verts] and [shapes, 3 verts]: what identities and shapes of a rig move, metres."""
+    model = load_rig(rig)
+    return model.identity[:shape].flatten(1).to(device), model.shapes.flatten(1).to(device)
 
 
 class NeutralDecoder(nn.Module):
@@ -167,12 +175,12 @@ class Prior(nn.Module):
     ) -> Float[Tensor, "faces verts 3"]:
         """Metres: the rig's own identity and shapes, corrected."""
         told = torch.cat([expression, identity.expand(len(expression), -1)], 1)
-        shape, rig = self.config.shape, self.rig
+        shape = self.config.shape
         corrected = GUIDED * self.guide(told)
         who = identity[:shape] + corrected[:, :shape]
         weights = expression @ self.codes.to_weights.to(expression) + corrected[:, shape:]
-        moved = who @ rig.identity[:shape].flatten(1).to(who)
-        moved = moved + weights @ rig.shapes.flatten(1).to(weights)
+        identities, shapes = _moves_of(self.config.decoder.rig, shape, who.device)
+        moved = who @ identities + weights @ shapes
         return self.mesh_mean + moved.unflatten(1, (-1, 3))
 
     def solved_codes(self) -> Float[Tensor, "3*n expression"]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadUsage
@@ -24,10 +25,8 @@ from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.stage import Losses, Stage, Update, cosine
 
-SPOTS = {"lips": (0.016, 3.0), "left_eye": (0.012, 3.0), "right_eye": (0.012, 3.0)}
+SPOTS = {"lips": (0.02, 6.0), "left_eye": (0.012, 3.0), "right_eye": (0.012, 3.0)}
 """Parts of the head whose pixels count more: how far around them, metres, and how much."""
-FACES, SHOTS = 2, 2
-"""Of a person's faces, and of the cameras that see each, in one step."""
 LARGE = 10.0
 """Millimetres of a Gaussian's three deviations together, beyond which it is too large."""
 
@@ -48,7 +47,7 @@ class SessionExample(TensorStruct):
     lenses: Float[Tensor, "*batch shots 4"]
     sizes: Int[Tensor, "*batch shots 2"]
     pictures: UInt8[Tensor, "*batch shots height width 4"]
-    """SHOTS of the first face, then of the next."""
+    """Those of the first face, as many of the next, and so on."""
 
 
 def head_prior(
@@ -65,6 +64,9 @@ def head_prior(
     keep: float = 1e-3,
     blur: float = 0.5,
     nobody: float = 0.25,
+    faces: int = 2,
+    shots: int = 2,
+    coarse: float = 0.0,
 ) -> Stage[Any, SessionExample] | None:
     """Adam at 1e-3 along a cosine, one person a step.
 
@@ -73,12 +75,15 @@ def head_prior(
     millimetres of the guide mesh; `kl` of codes; `size` of millimetres that Gaussians are too large; `keep`
     of what codes of people differ from those solved. `blur`: deviation of noise on what the networks are told
     of who it is, and `nobody` the share of steps in which they are told nothing, so that faces between those
-    of a few people look like faces.
+    of a few people look like faces. `faces` of a person and `shots` of each make a step; `coarse`: the share
+    of steps in which pictures are seen at half their size.
     """
     if config.prior is None:
         return None
+    if not (1 <= faces <= 64 and 1 <= shots <= 64):
+        raise BadUsage(f"{faces} faces and {shots} shots make no step.", "Give 1 to 64 of each.")
     parts = {"l1": l1, "ssim": ssim, "coverage": coverage, "neutral": neutral, "mesh": mesh, "kl": kl}
-    parts |= {"size": size, "keep": keep, "blur": blur, "nobody": nobody}
+    parts |= {"size": size, "keep": keep, "blur": blur, "nobody": nobody, "coarse": coarse}
     solved: list[Tensor] = []
 
     def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[SessionExample]:
@@ -88,7 +93,7 @@ def head_prior(
         people = captured_people(Path(captures), network.prior.decoder.layout)
         solve_anchors(network.prior, people)
         solved[:] = [network.prior.solved_codes()]
-        return _sessions(people)
+        return _sessions(people, faces, shots)
 
     def losses(network: Any, batch: SessionExample, generator: torch.Generator) -> Losses:
         terms = [
@@ -107,15 +112,15 @@ def head_prior(
     return Stage((update,), begin, steps=14_000, batch=1, ema=0.995, schedule=cosine, end=end)
 
 
-def _sessions(people: list[Sitter]) -> Example[SessionExample]:
+def _sessions(people: list[Sitter], most: int, each: int) -> Example[SessionExample]:
     def cut(clips: ClipSet, index: int, generator: torch.Generator) -> SessionExample:
         row = int(torch.randint(len(people), (), generator=generator))
         person = people[row]
-        faces = torch.randperm(person.learnt, generator=generator)[:FACES]
-        shots = []
+        faces = torch.randperm(person.learnt, generator=generator)[:most]
+        shots: list[int] = []
         for face in faces.tolist():
             own = person.shots_of(face)
-            shots += own[torch.randperm(len(own), generator=generator)[:SHOTS]].tolist()
+            shots += own[torch.randperm(len(own), generator=generator)[:each]].tolist()
         cameras = person.cameras.part(person.camera[shots].tolist())
         return SessionExample(
             torch.tensor(row), person.identity, person.weights[faces], person.vertices[faces],
@@ -151,14 +156,18 @@ def session_losses(
     maps = prior.maps(told_who, who)
     clouds = prior.decoder(session.vertices, how, told_who, maps)
     background = torch.rand(3, generator=generator).to(who)
-    camera = Camera(session.views, session.lenses, session.sizes)
+    camera = Camera(session.views.cpu(), session.lenses.cpu(), session.sizes.cpu())
+    coarse = bool(torch.rand((), generator=generator) < parts["coarse"])
+    each = len(session.pictures) // len(clouds)
     terms: dict[str, list[Tensor]] = {"l1": [], "ssim": [], "coverage": [], "size": []}
     for face, cloud in enumerate(clouds):
-        shots = list(range(face * SHOTS, (face + 1) * SHOTS))
-        views = camera.part(shots)
+        shots = list(range(face * each, (face + 1) * each))
+        views, pictures = camera.part(shots), session.pictures[shots]
+        if coarse:
+            views, pictures = at_half_size(views, pictures)
         spots = [session.vertices[face, prior.rig.topology.regions[name]].mean(0) for name in SPOTS]
         weight = importance_of(torch.stack(spots), views)
-        for name, value in picture_terms(cloud, views, session.pictures[shots], background, weight).items():
+        for name, value in picture_terms(cloud, views, pictures, background, weight).items():
             terms[name].append(value)
         extent = 1000 * cloud.axes.square().sum((1, 2)).sqrt()
         terms["size"].append((extent - LARGE).clamp(min=0).mean())
@@ -172,6 +181,18 @@ def session_losses(
     kept = who[: config.shape] - session.identity[: config.shape]
     losses["keep"] = parts["keep"] * (kept.square().mean() + who[config.shape :].square().mean())
     return losses
+
+
+def at_half_size(
+    camera: Camera, pictures: UInt8[Tensor, "views height width 4"]
+) -> tuple[Camera, UInt8[Tensor, "views height/2 width/2 4"]]:
+    """The same at half the size: colours by how much of each pixel is covered."""
+    planes = pictures.permute(0, 3, 1, 2).float()
+    colour, cover = planes[:, :3], planes[:, 3:]
+    total = F.avg_pool2d(cover, 2)
+    colour = F.avg_pool2d(colour * cover, 2) / total.clamp(min=1e-3)
+    small = torch.cat([colour, total], 1).round().byte().permute(0, 2, 3, 1)
+    return Camera(camera.views, camera.lenses / 2, camera.sizes // 2), small
 
 
 def picture_terms(
@@ -197,15 +218,15 @@ def picture_terms(
 
 def importance_of(spots: Float[Tensor, "spots 3"], camera: Camera) -> Float[Tensor, "views height width"]:
     """How much pixels count: 1, and more about what SPOTS names, which is at `spots`, metres."""
-    height, width = camera.height, camera.width
-    rows, columns = torch.arange(height) + 0.5, torch.arange(width) + 0.5
-    weights = torch.ones(len(camera.views), height, width)
-    for weight, view, lens in zip(weights, camera.views.float(), camera.lenses.float(), strict=True):
-        there = spots.cpu() @ view[:3, :3].mT + view[:3, 3]
-        x = lens[2] - lens[0] * there[:, 0] / there[:, 2]
-        y = lens[3] + lens[1] * there[:, 1] / there[:, 2]
-        reaches = -lens[0] / there[:, 2]
-        for column, row, reach, (radius, more) in zip(x, y, reaches, SPOTS.values(), strict=True):
-            square = ((rows - row)[:, None] ** 2 + (columns - column)[None] ** 2) / (reach * radius) ** 2
-            weight += more * torch.exp(-square / 2)
-    return weights.to(spots)
+    views, lenses = camera.views.to(spots), camera.lenses.to(spots)
+    there = spots @ views[:, :3, :3].mT + views[:, None, :3, 3]
+    radius, more = spots.new_tensor([*SPOTS.values()]).unbind(1)
+    across, down = (-lenses[:, at, None] / there[..., 2] for at in (0, 1))
+    x = lenses[:, 2, None] + across * there[..., 0]
+    y = lenses[:, 3, None] - down * there[..., 1]
+    columns = torch.arange(camera.width, device=spots.device) + 0.5
+    rows = torch.arange(camera.height, device=spots.device) + 0.5
+    reach = (across * radius)[..., None]
+    right = torch.exp(-(((columns - x[..., None]) / reach) ** 2) / 2)
+    below = torch.exp(-(((rows - y[..., None]) / reach) ** 2) / 2)
+    return 1 + torch.einsum("s,vsh,vsw->vhw", more, below, right)
