@@ -96,6 +96,7 @@ def head_prior(
         return _sessions(people, faces, shots)
 
     def losses(network: Any, batch: SessionExample, generator: torch.Generator) -> Losses:
+        solved[:] = [solved[0].to(batch.row.device)]
         terms = [
             session_losses(network.prior, batch.map(itemgetter(n)), solved[0], generator, parts)
             for n in range(len(batch.row))
