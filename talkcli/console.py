@@ -257,11 +257,11 @@ def training(moments: Iterable[M]) -> Iterator[M]:
         rest = iter(of_stage)
         first = next(rest)
         yield first
-        if not _rich(True).is_terminal:
-            say(f"{stage}: {counted(first.steps, 'steps')} on {counted(first.clips, 'clips')}")
         begun = told = time.monotonic()
-        with step(f"{stage}: going through {counted(first.clips, 'clips')}"):
+        with step(f"{stage}: going through {_counts(first.learnt)}"):
             ready = list(itertools.islice(rest, 1))
+        if not _rich(True).is_terminal and ready:
+            say(f"{stage}: {counted(first.steps, 'steps')} on {_counts(ready[0].learnt)}")
         for moment in progress(itertools.chain(ready, rest), stage, first.steps, "steps"):
             if moment.step is not None and moment.step.number % DETAIL_EVERY == 0:
                 detail(f"{stage}  {moment.step}")
@@ -272,6 +272,10 @@ def training(moments: Iterable[M]) -> Iterator[M]:
                     terms = "  ".join(f"{term} {value:.4g}" for term, value in moment.losses.items())
                     say(f"{stage}: step {done} of {first.steps}, {told - begun:.0f} s  {terms}")
             yield moment
+
+
+def _counts(things: Mapping[str, int]) -> str:
+    return " and ".join(counted(count, nouns) for nouns, count in things.items())
 
 
 def rendering(pictures: Iterable[T], path: Path, count: int) -> Iterator[T]:

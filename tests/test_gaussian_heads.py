@@ -158,10 +158,19 @@ def test_what_pictures_leave_out_is_told(person):
     for path in (film, cloud):
         (note,) = notes_on(AS_USUAL, motion, dressed, [path])
         assert all(thing.name in note for thing in ada.worn)
-    assert notes_on(Shot(form=MESH), motion, dressed, [film]) == []
-    assert notes_on(AS_USUAL, motion, dressed, [Path("a.motion"), Path("a.obj")]) == []
     assert notes_on(AS_USUAL, motion, person, [film]) == []
     assert "--no-wrinkles" in notes_on(Shot(wrinkles=False), motion, person, [film])[0]
+
+
+def test_a_mesh_without_a_skin_is_told_to_be_clay(person):
+    ada, motion = load_avatar(asset("ada.avatar")), speaking(1)
+    (note,) = notes_on(Shot(form=MESH), motion, person, [Path("a.mp4")])
+    assert "clay" in note and "--as mesh" in note
+    (note,) = notes_on(AS_USUAL, motion, person, [Path("a.motion"), Path("a.obj")])
+    assert "clay" in note and "--as mesh" not in note
+    assert notes_on(Shot(form=MESH), motion, person, [Path("a.motion"), Path("a.npz")]) == []
+    skinned = replace(ada, gaussian_head=person.gaussian_head)
+    assert notes_on(Shot(form=MESH), motion, skinned, [Path("a.mp4"), Path("a.obj")]) == []
 
 
 def test_a_texture_of_the_motion_stands_in_for_what_the_skin_does_by_itself(person):

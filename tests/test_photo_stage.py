@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from fuzz.small import untaught_head
 
 from talkcli.engine.assets import asset
 from talkcli.engine.errors import BadUsage
@@ -25,7 +26,7 @@ from talkcli.engine.rendering.photo_stage import (
     photo_stage,
 )
 from talkcli.engine.rendering.render import frames
-from talkcli.engine.rendering.shot import Shot, check_shot, notes_on, stage_of
+from talkcli.engine.rendering.shot import Shot, check_shot, drawn_as, notes_on, shot_frames, stage_of
 from talkcli.engine.rendering.write import Act, write
 
 SIZE = 128, 160
@@ -111,6 +112,21 @@ def test_what_is_asked_for_chooses_the_stage(sitter, tmp_path):
     far = motion_of(30)
     assert "30 degrees" in notes_on(Shot(), far, sitter, film)[0]
     assert not notes_on(Shot(stage="studio"), far, sitter, film) and not notes_on(Shot(), far, plain, film)
+
+
+def test_somebody_of_gaussians_stands_in_their_photograph_where_that_is_asked_for(sitter, tmp_path):
+    film, cloud = tmp_path / "me.mp4", tmp_path / "me.ply"
+    me = replace(sitter, gaussian_head=untaught_head())
+    assert stage_of(Shot(), me) == "studio" and drawn_as(Shot(), me) == "splats"
+    assert "--stage photo" in notes_on(Shot(), motion_of(0), me, [film])[-1]
+    asked = Shot(size=f"{SIZE[0]}x{SIZE[1]}", stage="photo")
+    check_shot(asked, me, [film, cloud])
+    assert stage_of(asked, me) == "photo" and drawn_as(asked, me, ".mp4") == "mesh"
+    assert drawn_as(asked, me, ".ply") == "splats"
+    shown, known = (next(shot_frames(asked, motion_of(0), who)) for who in (me, sitter))
+    assert np.array_equal(shown, known)
+    with pytest.raises(BadUsage, match="by its mesh"):
+        check_shot(replace(asked, form="splats"), me, [film])
 
 
 def test_a_photograph_travels_in_its_avatar_and_is_drawn(sitter, tmp_path):

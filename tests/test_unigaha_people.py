@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -12,9 +14,19 @@ from typer.testing import CliRunner
 from talkcli.app import app
 from talkcli.engine.assets import asset
 from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.face.worn import coloured_by
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.captured import model_for
 from talkcli.engine.methods.unigaha.heads import code_of, head_of
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.splat_fit import portraits_around
+from talkcli.engine.studio.captures import faces_motion
+from talkcli.engine.studio.paint.complexion import sample_skin
+from talkcli.engine.studio.paint.pigment import to_srgb
+from talkcli.engine.studio.scanned.avatars import sample_outfit
+from talkcli.engine.studio.scanned.garments import garment_of
+from talkcli.engine.studio.scanned.looks import cloth_look
 
 RUNNER = CliRunner()
 
@@ -67,6 +79,32 @@ def test_a_gaussian_ada_keeps_her_form_and_her_skin(prior):
     assert head.maps.base.dtype == torch.float16
 
 
+def test_what_a_look_painted_keeps_its_colours_without_one():
+    ada = load_avatar(asset("ada.avatar"))
+    assert ada.look is not None
+    cloth = next(each for each in ada.worn if each.kind == "cloth")
+    own = coloured_by(ada.look, cloth)
+    assert own.uv is None and len(own.colour) == len(own.points)
+    bare = replace(ada, worn=(cloth,))
+    camera = portraits_around(ada, 4, (96, 96))
+    rest = faces_motion(torch.zeros(4, len(load_rig("facekit").shape_names)))
+    drawn = [
+        np.stack([*frames(rest, who, camera, background="transparent")])
+        for who in (bare, replace(bare, worn=(own,)))
+    ]
+    off = np.abs(drawn[0].astype(int) - drawn[1])[..., :3]
+    assert off.mean() < 1 and float(own.colour.float().std(0).mean()) > 1
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_clothes_of_nobody_are_dyed(seed):
+    outfit = sample_outfit(np.random.default_rng(seed), sample_skin(np.random.default_rng(seed), 0.0))
+    cloth = garment_of(outfit.dress.name, load_rig("facekit").template)
+    worn = coloured_by(cloth_look(outfit.dress, seed, 256), cloth)
+    wanted = torch.from_numpy(to_srgb(np.array(outfit.dress.dyes[0]))).float()
+    assert float((worn.colour.float().median(0).values - wanted).abs().max()) < 12
+
+
 @pytest.mark.slow
 def test_the_same_seed_is_the_same_person_who_speaks_as_unigaha(tmp_path):
     paths = [tmp_path / f"{name}.avatar" for name in ("one", "again", "other")]
@@ -77,6 +115,7 @@ def test_the_same_seed_is_the_same_person_who_speaks_as_unigaha(tmp_path):
     assert torch.equal(one.gaussian_head.maps.base, again.gaussian_head.maps.base)
     assert torch.equal(one.splats.colour, again.splats.colour)
     assert not torch.equal(one.neutral, other.neutral)
+    assert all(len(each.colour) > 1 for each in one.worn)
     assert one.provenance["synthetic"] is True and model_for(one) == "unigaha"
     between = tmp_path / "mixed.avatar"
     mix = ("--mix", paths[0], paths[2], 0.25)

@@ -80,6 +80,7 @@ def taught(sessions, steps, seed=0):
         step.losses
         for step in fit(pupil, stage, lambda dice: stack([example(NO_CLIPS, 0, dice)]), seed=seed, threads=0)
     ]
+    assert stage.learnt is not None and stage.learnt() == {"people": 2}
     return pupil.prior, losses
 
 

@@ -12,6 +12,7 @@ from test_unigaha_speaking import CONFIG, Knowing, dice
 from torch import Tensor, nn
 
 from talkcli.engine.audio.wav2vec import Wav2Vec2Config, wav2vec_body
+from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.mouth_motion import attention_to, gap_of
@@ -160,6 +161,9 @@ def test_from_clips_to_a_checkpoint_that_moves_the_mouth(talk, clips, hello, tmp
     train = ("train", clips.folder, "-m", "unigaha", "--json")
     told = talk(*train, *words, "--stage", "lips", "-o", first)
     assert list(json.loads(told.stdout)["losses"]) == ["lips"]
+    assert "lips: 2 steps on 2 clips" in told.stderr
+    provenance = load_checkpoint(first).provenance
+    assert provenance["learnt"] == {"lips": {"clips": 2}} and provenance["data"]["clips"] == 4
     again = ("--set", "batch=2", "--steps", "2", "--device", "cpu", "--set", "calm=true", "--from", first)
     told = talk(*train, *again, "--stage", "diffuse", "-o", last)
     assert list(json.loads(told.stdout)["losses"]) == ["diffuse"]
@@ -168,6 +172,14 @@ def test_from_clips_to_a_checkpoint_that_moves_the_mouth(talk, clips, hello, tmp
     talk("animate", hello, *words, "-o", tmp_path / "a.motion")
     motion = load_motion(tmp_path / "a.motion")
     assert isinstance(motion.face, Coefficients) and motion.head is not None and motion.head.rotation.any()
+
+
+def test_without_captures_nothing_is_written(talk, clips, tmp_path):
+    told = talk("train", clips.folder, "-m", "unigaha", "-o", tmp_path / "z.ckpt", code=2)
+    assert "learns from captures" in told.stderr and "talk prepare captures" in told.stderr
+    words = ("--set", f"captures={tmp_path}")
+    talk("train", clips.folder, "-m", "unigaha", *words, "-o", tmp_path / "z.ckpt", code=3)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_published_ear_is_taken_from_a_folder_of_the_user(clips, tmp_path):

@@ -90,7 +90,8 @@ def run(
     if json:
         view = {} if suffix in options.MESHES else {"camera": camera, "size": size, "renderer": renderer}
         seconds = float(count / rate)
-        console.answer_json({"output": output, "frames": count, "fps": str(rate), "seconds": seconds, **view})
+        made = {"output": output, "frames": count, "fps": str(rate), "seconds": seconds, **view}
+        console.answer_json({**made, "notes": list(notes)})
     else:
         console.answer(output)
 

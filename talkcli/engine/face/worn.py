@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from talkcli.engine.face.look import Look
 from talkcli.engine.struct import TensorStruct
 
 WORN_KINDS = ("strands", "cloth", "hard")
@@ -72,6 +74,26 @@ class Worn(TensorStruct):
         for name, index, count in own:
             if index is not None and index.numel() and not 0 <= int(index.min()) <= int(index.max()) < count:
                 raise ValueError(f"Worn.{name} points outside {count} of the head's")
+
+
+def coloured_by(look: Look, worn: Worn) -> Worn:
+    """What a look paints with the colours of its own points instead, for who has no look; anything else as it
+    is."""
+    if worn.uv is None:
+        return worn
+    corners = worn.faces.long().flatten()
+    shares = torch.bincount(corners, minlength=len(worn.points)).clamp(min=1)[:, None]
+
+    def at_points(picture: UInt8[Tensor, "height width channels"]) -> Float[Tensor, "points channels"]:
+        rows, columns = picture.shape[:2]
+        u, v = worn.uv.flatten(0, 1).unbind(1)  # type: ignore[union-attr]
+        row, column = ((1 - v) * rows).long().clamp(0, rows - 1), (u * columns).long().clamp(0, columns - 1)
+        sums = torch.zeros(len(worn.points), picture.shape[2])
+        return sums.index_add_(0, corners, picture[row, column].float()) / shares
+
+    strength, roughness = (at_points(look.gloss).mean(0) / 255).tolist()
+    colour = at_points(look.albedo).round().byte()
+    return replace(worn, uv=None, colour=colour, gloss=(strength, roughness))
 
 
 class Carriage(NamedTuple):

@@ -27,7 +27,7 @@ from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
 from talkcli.engine.methods.method import Method, Size, Talker
 from talkcli.engine.methods.other_ears import ear_in
 from talkcli.engine.training.fit import is_leader
-from talkcli.engine.training.run import Moment, train
+from talkcli.engine.training.run import Moment, learnt_by, train
 from talkcli.engine.training.settings import Factory, as_toml, by_stage, tuned, values_of
 from talkcli.engine.training.stage import Stage
 
@@ -226,6 +226,8 @@ def forget_states(folder: Path) -> None:
 
 def carried_out(plan: Plan, output: Path, *, device: str = "cpu", resume: bool = False) -> Iterator[Moment]:
     """Train by the plan and write the checkpoint; with `resume`, go on where a run for `output` stopped."""
+    for stage in plan.stages.values():
+        stage.check()
     folder = run_folder(output)
     begin_run(folder, resume)
     with replacing(folder / "settings.toml") as temporary:
@@ -252,6 +254,7 @@ def save_trained(plan: Plan, losses: Mapping[str, Mapping[str, float]], path: Pa
             "licence": contents.licence,
             **contents.made,
         },
+        "learnt": {name: dict(learnt_by(stage, plan.clips)) for name, stage in plan.stages.items()},
         "training": {**training, "half": plan.half},
         "losses": losses,
     }

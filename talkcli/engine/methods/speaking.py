@@ -21,7 +21,7 @@ from talkcli.engine.methods import load_method, methods_that
 from talkcli.engine.methods.captured import styled, unused_manner
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Motion, sensible
-from talkcli.engine.rendering.shot import AS_USUAL, MESH, Shot, check_shot, needs_pictures
+from talkcli.engine.rendering.shot import AS_USUAL, MESH, PHOTO, Shot, check_shot, needs_pictures
 from talkcli.engine.speech import Speech
 
 NO_LIFE = LifeAmounts(0, 0, 0, 0)
@@ -82,6 +82,7 @@ def made_ready(
         avatar = styled(talker, avatar, styles)
     embodies = load_method(talker.method).embodies
     shown = needs_pictures(paths) and shot.form != MESH and shot.renderer == AS_USUAL.renderer
+    shown = shown and shot.stage != PHOTO
     if embodies is None or avatar.has_gaussians or not shown:
         return avatar, notes
     try:

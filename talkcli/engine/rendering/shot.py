@@ -63,7 +63,8 @@ def drawn_as(shot: Shot, avatar: Avatar, suffix: str = "") -> str:
         raise BadUsage(
             f"A {suffix} holds no Gaussians.", f"Write a film or a {SPLAT_FILE}, or leave --as out."
         )
-    if asked == MESH or not avatar.has_gaussians or geometry:
+    in_photo = asked is None and shot.stage == PHOTO and avatar.photograph is not None
+    if asked == MESH or not avatar.has_gaussians or geometry or (in_photo and suffix != SPLAT_FILE):
         return MESH
     if shot.renderer == "pyrender":
         raise BadUsage("pyrender draws no Gaussians.", "Add --as mesh, or use --renderer numba.")
@@ -82,6 +83,10 @@ def stage_of(shot: Shot, avatar: Avatar) -> str:
         if getattr(shot, name) != getattr(AS_USUAL, name):
             others.append(f"--{name} {getattr(shot, name)}")
     others += ["--look studio"] if shot.look == STUDIO_LOOK else []
+    if asked == PHOTO and shot.form == SPLATS:
+        raise BadUsage(
+            "A photograph speaks by its mesh.", "Leave out --as splats, or give --stage studio for Gaussians."
+        )
     others += ["--as splats"] if drawn_as(shot, avatar) == SPLATS else []
     if asked == PHOTO and others:
         raise BadUsage(f"A photograph stays as it is: {', '.join(others)}.", "Leave out one or the other.")
@@ -131,6 +136,9 @@ def notes_on(shot: Shot, motion: Motion, avatar: Avatar, paths: Iterable[Path]) 
     ]
     if avatar.gaussian_head is not None and any(drawn_as(shot, avatar, suffix) == SPLATS for suffix in shown):
         return _notes_on_gaussians(shot, avatar)
+    if avatar.gaussian_head is not None and avatar.look is None and not _skinless(paths):
+        hint = " Leave --as mesh out to see it." if shot.form == MESH and needs_pictures(paths) else ""
+        return [f"{avatar.name}'s skin is of Gaussians alone: the mesh is shown in clay.{hint}"]
     if not needs_pictures(paths) or stage_of(shot, avatar) == STUDIO_STAGE or turn <= FARTHEST_TURN:
         return []
     return [
@@ -145,9 +153,16 @@ def _notes_on_gaussians(shot: Shot, avatar: Avatar) -> list[str]:
     if avatar.worn and avatar.splats is None:
         names = ", ".join(thing.name for thing in avatar.worn)
         notes.append(f"What {avatar.name} wears has no Gaussians and is not shown: {names}; --as mesh does.")
+    if avatar.photograph is not None and shot.stage is None and shot.form is None:
+        notes.append(f"{avatar.name} is drawn of Gaussians, in the studio; --stage photo has the photograph.")
     if not shot.wrinkles:
         notes.append("A Gaussian head folds and flushes by itself: --no-wrinkles needs --as mesh.")
     return notes
+
+
+def _skinless(paths: Iterable[Path]) -> bool:
+    """Whether none of these files shows a skin: weights or bare geometry."""
+    return all(path.suffix.lower() not in (*FORMATS, *PICTURES, ".obj", SPLAT_FILE) for path in paths)
 
 
 def shot_frames(shot: Shot, motion: Motion, avatar: Avatar) -> Iterator[Pixels]:

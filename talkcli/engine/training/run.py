@@ -24,8 +24,8 @@ LOG_EVERY = 10
 @dataclass(frozen=True)
 class Moment:
     stage: str
-    clips: int
-    """On which it learns."""
+    learnt: Mapping[str, int]
+    """Of what it learns, and of how many; before its first step of all clips that it goes through."""
     steps: int
     """Of the whole stage."""
     step: Step | None
@@ -50,14 +50,20 @@ def train(
     where = pick_device(device)
     network.to(where)
     for name, stage in stages.items():
-        yield Moment(name, len(clips), stage.steps, None, {})
+        yield Moment(name, {"clips": len(clips)}, stage.steps, None, {})
         example = stage.begin(network, clips, dice(seed))
+        learnt = learnt_by(stage, clips)
         batches = clips.batches(example, stage.batch, stage.drawn_by)
         state = folder and folder / f"{name}.state"
         with _curves(folder and folder / "log" / name) as draw:
             for step in fit(network, stage, batches, seed=seed, device=where, state=state):
                 draw(step)
-                yield Moment(name, len(clips), stage.steps, step, step.means)
+                yield Moment(name, learnt, stage.steps, step, step.means)
+
+
+def learnt_by(stage: Stage[Any, Any], clips: ClipSet) -> Mapping[str, int]:
+    """Of what a stage that has begun learns, and of how many."""
+    return {"clips": len(clips)} if stage.learnt is None else stage.learnt()
 
 
 def draws_curves() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -103,6 +103,10 @@ class Stage(Generic[N, S]):
     """What a person should know before it begins."""
     end: Callable[[N], None] = lambda network: None
     """Once, after the last step: takes away what only training needed, such as a critic."""
+    check: Callable[[], None] = lambda: None
+    """Before anything is written: BadUsage or BadInput where it cannot begin."""
+    learnt: Callable[[], Mapping[str, int]] | None = None
+    """Once it has begun: of what it learns, and of how many; None where that is every clip."""
 
     def decay(self, number: int) -> float:
         """Of the averaged weights at a step, counted from 0."""

@@ -19,6 +19,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.gaussian_head import GaussianHead, HeadMaps
 from talkcli.engine.face.rigs import check_wears
 from talkcli.engine.face.texel_layout import texels_on
+from talkcli.engine.face.worn import coloured_by
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.render import frames
@@ -32,6 +33,7 @@ from talkcli.engine.studio.scanned.avatars import Outfit, sample_outfit
 from talkcli.engine.studio.scanned.garments import garment_of
 from talkcli.engine.studio.scanned.hair.hair import hair_of
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
+from talkcli.engine.studio.scanned.looks import cloth_look
 from talkcli.engine.studio.scanned.people import sample_identity
 
 SEEN_AT = 384
@@ -136,7 +138,7 @@ def sampled_avatar(prior: Prior, seed: int, name: str) -> Avatar:
         guide = prior.guide_mesh(torch.zeros(1, prior.config.decoder.expression), identity)[0]
     neutral, head = model.settled(guide), head_of(prior, identity)
     outfit, colour, number = _outfit_for(prior, head, chance, male)
-    worn = [garment_of(outfit.dress.name, neutral)]
+    worn = [coloured_by(cloth_look(outfit.dress, number), garment_of(outfit.dress.name, neutral))]
     if HAIR_STYLES[outfit.hair].count:
         worn.append(hair_of(outfit.hair, colour, neutral, number))
     topology = model.topology
@@ -161,8 +163,10 @@ def mixed_avatar(prior: Prior, one: Avatar, other: Avatar, share: float, name: s
     skin = heads[0].maps.base.float().lerp(heads[1].maps.base.float(), share)
     neutral = one.neutral.lerp(other.neutral, share)
     nearer = one if share < 0.5 else other
+    worn = nearer.worn if nearer.look is None else [coloured_by(nearer.look, each) for each in nearer.worn]
     return replace(
         nearer,
+        worn=tuple(worn),
         name=name,
         neutral=neutral,
         identity=identity[: prior.config.shape],

@@ -56,12 +56,17 @@ def captured_people(folder: Path, layout: TexelLayout, test: bool = False) -> li
 
     What is unwrapped is kept beside each. BadInput where there is nobody.
     """
+    return [_person(path, layout) for path in paths_of_captures(folder, test)]
+
+
+def paths_of_captures(folder: Path, test: bool = False) -> list[Path]:
+    """The files of `captured_people`. BadInput where there is nobody."""
     paths = sorted(folder.glob(f"*{SUFFIX}"))
     chosen = [path for number, path in enumerate(paths) if (number % 8 == 7) == test]
     if not chosen:
         hint = "Make some: talk prepare captures FOLDER"
         raise BadInput(f"{folder} holds no captures to learn from.", hint)
-    return [_person(path, layout) for path in chosen]
+    return chosen
 
 
 def _person(path: Path, layout: TexelLayout) -> Sitter:

@@ -18,7 +18,7 @@ from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anchors
-from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people
+from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people, paths_of_captures
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.likeness import window_ssim
 from talkcli.engine.rendering.splats import draw_views
@@ -85,12 +85,18 @@ def head_prior(
     parts = {"l1": l1, "ssim": ssim, "coverage": coverage, "neutral": neutral, "mesh": mesh, "kl": kl}
     parts |= {"size": size, "keep": keep, "blur": blur, "nobody": nobody, "coarse": coarse}
     solved: list[Tensor] = []
+    learnt: dict[str, int] = {}
 
-    def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[SessionExample]:
+    def check() -> None:
         if not captures:
             hint = "Give them: talk prepare captures FOLDER, then --set captures=FOLDER; or --stage lips."
             raise BadUsage("The prior of unigaha learns from captures, and none are given.", hint)
+        paths_of_captures(Path(captures))
+
+    def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[SessionExample]:
+        check()
         people = captured_people(Path(captures), network.prior.decoder.layout)
+        learnt["people"] = len(people)
         solve_anchors(network.prior, people)
         solved[:] = [network.prior.solved_codes()]
         return _sessions(people, faces, shots)
@@ -110,7 +116,10 @@ def head_prior(
         leave_people(network.prior)
 
     update = Update[Any, SessionExample](weights, losses, lr=1e-3, betas=(0.9, 0.99), clip_norm=2.0)
-    return Stage((update,), begin, steps=14_000, batch=1, ema=0.995, schedule=cosine, end=end)
+    return Stage(
+        (update,), begin, steps=14_000, batch=1, ema=0.995, schedule=cosine, end=end, check=check,
+        learnt=lambda: learnt,
+    )  # fmt: skip
 
 
 def _sessions(people: list[Sitter], most: int, each: int) -> Example[SessionExample]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -64,8 +64,10 @@ def lip_reading(
     `wav2vec`: the folder of the pretrained ear.
     """
 
+    learnt: dict[str, int] = {}
+
     def begin(network: Unigaha, clips: ClipSet, generator: torch.Generator) -> Example[SpokenWindow]:
-        return spoken_windows(network, clips, calm, views, mishear, stress, wav2vec)
+        return spoken_windows(network, clips, calm, views, mishear, stress, wav2vec, learnt)
 
     def losses(network: Unigaha, batch: SpokenWindow, generator: torch.Generator) -> Losses:
         error = network.lip_reader(batch.heard).float() - batch.lips
@@ -78,7 +80,7 @@ def lip_reading(
         return network.lip_reader.parameters()
 
     update = Update[Unigaha, SpokenWindow](weights, losses, lr=1e-4, weight_decay=0.01)
-    return _stage(config, begin, update, wav2vec, steps=20_000)
+    return _stage(config, begin, update, learnt, wav2vec, steps=20_000)
 
 
 def code_diffusion(
@@ -98,8 +100,10 @@ def code_diffusion(
     hardly more than noise, which is what few steps need; the other options are those of `lip_reading`.
     """
 
+    learnt: dict[str, int] = {}
+
     def begin(network: Unigaha, clips: ClipSet, generator: torch.Generator) -> Example[SpokenWindow]:
-        return spoken_windows(network, clips, calm, views, mishear, stress, wav2vec)
+        return spoken_windows(network, clips, calm, views, mishear, stress, wav2vec, learnt)
 
     def losses(network: Unigaha, batch: SpokenWindow, generator: torch.Generator) -> Losses:
         return diffusion_terms(network, batch, generator, mouth, blind)
@@ -108,20 +112,21 @@ def code_diffusion(
         return network.denoiser.parameters()
 
     update = Update[Unigaha, SpokenWindow](weights, losses, lr=1e-4, weight_decay=0.01)
-    return _stage(config, begin, update, wav2vec, steps=200_000)
+    return _stage(config, begin, update, learnt, wav2vec, steps=200_000)
 
 
 def _stage(
     config: UnigahaConfig,
     begin: Callable[[Unigaha, ClipSet, torch.Generator], Example[SpokenWindow]],
     update: Update[Unigaha, SpokenWindow],
+    learnt: Mapping[str, int],
     wav2vec: str,
     steps: int,
 ) -> Stage[Unigaha, SpokenWindow]:
     untaught = not wav2vec and any(isinstance(ear, Wav2Vec2Config) for ear in config.ears)
     batch = _PAPER_BATCH if config.features >= UnigahaConfig.features else _SMALL_BATCH
     notes = (UNTAUGHT_WAV2VEC,) if untaught else ()
-    return Stage((update,), begin, steps, batch, schedule=cosine, notes=notes)
+    return Stage((update,), begin, steps, batch, schedule=cosine, notes=notes, learnt=lambda: learnt)
 
 
 def diffusion_terms(
@@ -190,8 +195,10 @@ def spoken_windows(
     mishear: float,
     stress: float,
     wav2vec: str,
+    learnt: dict[str, int],
 ) -> Example[SpokenWindow]:
-    """Random ones; a clip that is too short holds its end. Options: see `lip_reading`.
+    """Random ones; a clip that is too short holds its end. Options: see `lip_reading`; `learnt` is told how
+    many clips they are of.
 
     The network learns its space from all of them, unless it knows one.
     """
@@ -199,6 +206,7 @@ def spoken_windows(
         take_pretrained(network, Path(wav2vec))
     config, length = network.config, network.config.window
     chosen, tracks = clip_tracks(clips, config, calm)
+    learnt["clips"] = len(chosen)
     network.space.learn(tracks)
     heard = HeardClips({WORDS: network.ears}, clips, Fraction(config.fps), views, chosen)
     gap = gap_of(load_rig(config.rig), config.rig_shapes)

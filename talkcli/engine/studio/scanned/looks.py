@@ -135,6 +135,19 @@ def bake_look(
     )
 
 
+def cloth_look(dress: Dress, seed: int, size: int = ATLAS) -> Look:
+    """The clothes of a look alone, on grey, for light of an exposure of 1."""
+    colour, gloss = np.full((size, size, 3), 0.5), np.full((size, size, 2), 0.5)
+    height = np.zeros((size, size))
+    paint_cloth(colour, gloss, height, dress, seed, 1.0)
+    relief = np.clip(np.round(_half(height) * 1e-3 / RELIEF_UNIT), -127, 127)
+    return Look(
+        albedo=torch.from_numpy(to_srgb(colour)),
+        gloss=torch.from_numpy((_half(gloss) * 255 + 0.5).astype(np.uint8)),
+        relief=torch.from_numpy(relief.astype(np.int8)),
+    )
+
+
 def exposure_of(melanin: float) -> float:
     """`Look.exposure` for a skin."""
     amounts, gains = np.array(EXPOSURES).T
