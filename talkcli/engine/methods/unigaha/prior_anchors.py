@@ -67,7 +67,7 @@ def leave_people(prior: Prior) -> None:
     assert prior.people is not None
     looks = prior.people.weight[:, prior.config.shape :]
     mean = looks.mean(0)
-    spread = (looks - mean).mT @ (looks - mean) / len(looks) + 1e-6 * torch.eye(looks.shape[1])
+    spread = (looks - mean).mT @ (looks - mean) / len(looks) + 1e-6 * torch.eye(looks.shape[1]).to(looks)
     prior.look_mean.copy_(mean)
     prior.look_factor.copy_(torch.linalg.cholesky(spread))
     prior.people = None
