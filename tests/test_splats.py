@@ -12,7 +12,7 @@ from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.harmonics import BASES, harmonics, turned_harmonics
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.rendering.camera import Camera, calibrated_camera, centred_camera, look_at
-from talkcli.engine.rendering.splats import DrawnViews, draw_views
+from talkcli.engine.rendering.splats import DrawnViews, draw_clouds, draw_views
 
 SIZE = WIDTH, HEIGHT = 42, 90
 """More rows than one band has."""
@@ -192,6 +192,27 @@ def test_harmonics_are_orthonormal_and_turn_with_what_they_colour(bases):
     after = turned_harmonics(colour, turns)
     seen = harmonics((turns @ ways[..., None])[..., 0], bases)
     assert torch.allclose((seen[..., None] * after).sum(1), before, atol=1e-12)
+
+
+def drawn_together(device: str) -> tuple[list[Gaussians], Camera, DrawnViews]:
+    clouds, both = [cloud(200, 4, seed).to(device) for seed in (3, 4)], studio()
+    camera = both.part([0, 1, 1, 0])
+    return clouds, camera, draw_clouds(clouds, camera, BACKGROUND[None, :, None, None])
+
+
+def test_clouds_are_drawn_together_as_one_by_one():
+    clouds, camera, seen = drawn_together("cpu")
+    for own, at in zip(clouds, (slice(0, 2), slice(2, 4)), strict=True):
+        alone = draw_views(own, camera.part(at), BACKGROUND[:, None, None])
+        assert torch.equal(seen.colour[at], alone.colour) and torch.equal(seen.coverage[at], alone.coverage)
+
+
+@pytest.mark.gpu
+def test_gsplat_draws_clouds_together_as_our_kernels_do():
+    pytest.importorskip("gsplat")
+    here, there = drawn_together("cpu")[2], drawn_together("cuda")[2]
+    assert (here.colour - there.colour.cpu()).abs().max() < 5e-3
+    assert (here.coverage - there.coverage.cpu()).abs().max() < 5e-3
 
 
 @pytest.mark.gpu

@@ -169,7 +169,7 @@ def test_pictures_at_half_their_size_are_means_of_what_covers_them(people):
 def test_pixels_about_the_mouth_and_the_eyes_count_more(people):
     camera = people[0].cameras.part([3, 5])
     spot = people[0].vertices[0].mean(0)
-    weight = importance_of(spot.expand(3, 3), camera)
+    weight = importance_of(spot.expand(2, 3, 3), camera)
     lens, view = camera.lenses[1].float(), camera.views[1].float()
     there = view[:3, :3] @ spot + view[:3, 3]
     row, column = (

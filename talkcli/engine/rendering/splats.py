@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
@@ -33,6 +33,10 @@ from talkcli.engine.rendering.splat_kernels import (
 
 _Floats = NDArray[np.float32]
 _T = TypeVar("_T")
+_OPENCV = [1.0, -1.0, -1.0]
+"""What turns our cameras' axes into OpenCV's."""
+_PARTS = ("places", "axes", "opacity", "colour")
+"""Of Gaussians."""
 
 
 class DrawnViews(NamedTuple):
@@ -61,7 +65,7 @@ def draw_views(
     it. `background`: sRGB 0..1; without one black.
     """
     size = camera.width, camera.height
-    axes = camera.views.new_tensor([1.0, -1.0, -1.0])[:, None]
+    axes = camera.views.new_tensor(_OPENCV)[:, None]
     views, lenses = camera.views[:, :3] * axes, camera.lenses.float()
     places, shape = gaussians.places, (gaussians.axes, gaussians.opacity)
     if places.is_cuda:
@@ -77,7 +81,7 @@ def draw_views(
             numbers = [number.float() for number in (places, *shape, colours)]
             return _Blended.apply(*numbers, views.float(), lenses, size, count)  # type: ignore[no-any-return]
 
-    colour, coverage = blended(_seen_colours(gaussians, views.to(places)))
+    colour, coverage = blended(_seen_colours(places, gaussians.colour, views.to(places)))
     if background is not None:
         colour = colour + (1 - coverage)[:, None] * background.to(colour)
     if not depth:
@@ -88,17 +92,48 @@ def draw_views(
     return DrawnViews(colour, coverage, torch.where(covered, total[:, 0] / coverage.where(covered, 1.0), 0.0))
 
 
+def draw_clouds(
+    clouds: Sequence[Gaussians],
+    camera: Camera,
+    background: Float[Tensor, "#views 3 #height #width"],
+    *,
+    workers: int | None = None,
+) -> DrawnViews:
+    """Each cloud, of as many Gaussians as any other, in as many of the views: the first, the next and so
+    on. As `draw_views` draws them one by one, and on CUDA all at once."""
+    each = len(camera.views) // len(clouds)
+    if not clouds[0].places.is_cuda:
+        parts = [camera.part(slice(n * each, (n + 1) * each)) for n in range(len(clouds))]
+        drawn = [draw_views(*pair, background, workers=workers) for pair in zip(clouds, parts, strict=True)]
+        colour, coverage = (
+            torch.cat([getattr(one, name) for one in drawn]) for name in ("colour", "coverage")
+        )
+        return DrawnViews(colour, coverage, None)
+    from talkcli.engine.rendering.gsplat_renderer import blended_by_gsplat
+
+    all_of = {name: torch.stack([getattr(cloud, name) for cloud in clouds]) for name in _PARTS}
+    places = all_of["places"]
+    views = (camera.views[:, :3] * camera.views.new_tensor(_OPENCV)[:, None]).to(places)
+    views, lenses = (part.unflatten(0, (-1, each)) for part in (views, camera.lenses.to(places)))
+    colours = _seen_colours(places, all_of["colour"], views)
+    cloud = places, all_of["axes"], all_of["opacity"], colours
+    colour, coverage = blended_by_gsplat(*cloud, views, lenses, (camera.width, camera.height))
+    colour = colour + (1 - coverage)[..., None, :, :] * background.to(colour)
+    return DrawnViews(colour.flatten(0, 1), coverage.flatten(0, 1), None)
+
+
 def _seen_colours(
-    gaussians: Gaussians, views: Float[Tensor, "views 3 4"]
-) -> Float[Tensor, "n 3"] | Float[Tensor, "views n 3"]:
+    places: Float[Tensor, "*batch n 3"],
+    colour: Float[Tensor, "*batch n bases 3"],
+    views: Float[Tensor, "*batch views 3 4"],
+) -> Float[Tensor, "*colours n 3"]:
     """sRGB of each Gaussian in each view, at least 0; one for all views where none depends on the view."""
-    colour = gaussians.colour
-    if colour.shape[1] == 1:
-        return colour[:, 0].clamp(min=0)
-    eyes = -(views[:, :, :3].mT @ views[:, :, 3:])[..., 0]
-    ways = torch.nn.functional.normalize(gaussians.places - eyes[:, None], dim=-1)
-    values = harmonics(ways, colour.shape[1])
-    return (values[..., None] * colour).sum(2).clamp(min=0)
+    bases = colour.shape[-2]
+    if bases == 1:
+        return colour[..., 0, :].clamp(min=0)
+    eyes = -(views[..., :3].mT @ views[..., 3:])[..., 0]
+    ways = torch.nn.functional.normalize(places[..., None, :, :] - eyes[..., None, :], dim=-1)
+    return (harmonics(ways, bases)[..., None] * colour[..., None, :, :, :]).sum(-2).clamp(min=0)
 
 
 class _Seen(NamedTuple):

@@ -140,18 +140,17 @@ class HeadFit:
 
     def _seen(self, identity: Tensor, decoder: HeadDecoder, maps: HeadMaps) -> Tensor:
         """The loss of some pictures."""
-        dice, total = self._dice(), []
+        dice = self._dice()
         shots = torch.randperm(len(self._codes), generator=dice)[: self.settings.shots]
         background = torch.rand(3, generator=dice)
         meshes = self.prior.guide_mesh(self._codes[shots], identity)
         clouds = decoder(meshes, self._codes[shots], identity, maps)
-        for shot, mesh, cloud in zip(shots.tolist(), meshes, clouds, strict=True):
-            view = self.pictures.camera.part([shot])
-            spots = [mesh[self.prior.rig.topology.regions[name]].mean(0).detach() for name in SPOTS]
-            weight = importance_of(torch.stack(spots), view)
-            terms = picture_terms(cloud, view, self.pictures.pictures[[shot]], background, weight)
-            total.append(L1 * terms["l1"] + SSIM * terms["ssim"] + COVERAGE * terms["coverage"])
-        return torch.stack(total).mean()
+        regions = self.prior.rig.topology.regions
+        spots = torch.stack([meshes[:, regions[name]].mean(1) for name in SPOTS], 1).detach()
+        views = self.pictures.camera.part(shots.tolist())
+        weight = importance_of(spots, views)
+        terms = picture_terms(clouds, views, self.pictures.pictures[shots], background, weight)
+        return L1 * terms["l1"] + SSIM * terms["ssim"] + COVERAGE * terms["coverage"]
 
     def _strayed(self, before: HeadMaps, hidden: Bool[Tensor, " n"]) -> Tensor:
         """What texels that nothing shows differ by from what everybody's decoder makes of another face: the

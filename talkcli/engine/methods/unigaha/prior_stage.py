@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anc
 from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people, paths_of_captures
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.likeness import window_ssim
-from talkcli.engine.rendering.splats import draw_views
+from talkcli.engine.rendering.splats import draw_clouds
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.stage import Losses, Stage, Update, cosine
 
@@ -166,22 +166,17 @@ def session_losses(
     maps = prior.maps(told_who, who)
     clouds = prior.decoder(session.vertices, how, told_who, maps)
     background = torch.rand(3, generator=generator).to(who)
-    camera = Camera(session.views.cpu(), session.lenses.cpu(), session.sizes.cpu())
-    coarse = bool(torch.rand((), generator=generator) < parts["coarse"])
-    each = len(session.pictures) // len(clouds)
-    terms: dict[str, list[Tensor]] = {"l1": [], "ssim": [], "coverage": [], "size": []}
-    for face, cloud in enumerate(clouds):
-        shots = list(range(face * each, (face + 1) * each))
-        views, pictures = camera.part(shots), session.pictures[shots]
-        if coarse:
-            views, pictures = at_half_size(views, pictures)
-        spots = [session.vertices[face, prior.rig.topology.regions[name]].mean(0) for name in SPOTS]
-        weight = importance_of(torch.stack(spots), views)
-        for name, value in picture_terms(cloud, views, pictures, background, weight).items():
-            terms[name].append(value)
-        extent = 1000 * cloud.axes.square().sum((1, 2)).sqrt()
-        terms["size"].append((extent - LARGE).clamp(min=0).mean())
-    losses = {name: parts[name] * torch.stack(values).mean() for name, values in terms.items()}
+    views = Camera(session.views.cpu(), session.lenses.cpu(), session.sizes.cpu())
+    pictures = session.pictures
+    if bool(torch.rand((), generator=generator) < parts["coarse"]):
+        views, pictures = at_half_size(views, pictures)
+    regions = prior.rig.topology.regions
+    spots = torch.stack([session.vertices[:, regions[name]].mean(1) for name in SPOTS], 1)
+    weight = importance_of(spots.repeat_interleave(len(pictures) // len(clouds), 0), views)
+    terms = picture_terms(clouds, views, pictures, background, weight)
+    extent = 1000 * torch.stack([cloud.axes for cloud in clouds]).square().sum((2, 3)).sqrt()
+    terms["size"] = (extent - LARGE).clamp(min=0).mean()
+    losses = {name: parts[name] * value for name, value in terms.items()}
     skin = maps.base.flatten(1)[:, texels].mT
     losses["neutral"] = parts["neutral"] * ((skin - session.skin).abs() * session.known[:, None]).mean()
     guided = prior.guide_mesh(how.detach(), who)
@@ -206,19 +201,19 @@ def at_half_size(
 
 
 def picture_terms(
-    cloud: Gaussians,
+    clouds: Sequence[Gaussians],
     camera: Camera,
     pictures: UInt8[Tensor, "views height width 4"],
     background: Float[Tensor, " 3"],
     weight: Float[Tensor, "views height width"],
 ) -> Losses:
-    """What drawn pictures differ by from true ones on the same background: `l1` weighted, 1 - SSIM of grey,
-    and the L1 of coverage."""
+    """What drawn pictures of each cloud, by as many views as of the others, differ by from true ones on the
+    same background: `l1` weighted, 1 - SSIM of grey, and the L1 of coverage."""
     truth = pictures.permute(0, 3, 1, 2).float() / 255
     covered = truth[:, 3]
     behind = background[None, :, None, None]
     target = truth[:, :3] * covered[:, None] + behind * (1 - covered[:, None])
-    seen = draw_views(cloud, camera, behind, workers=1)
+    seen = draw_clouds(clouds, camera, behind, workers=1)
     return {
         "l1": ((seen.colour - target).abs() * weight[:, None]).mean(),
         "ssim": 1 - window_ssim(seen.colour.mean(1), target.mean(1)),
@@ -226,8 +221,11 @@ def picture_terms(
     }
 
 
-def importance_of(spots: Float[Tensor, "spots 3"], camera: Camera) -> Float[Tensor, "views height width"]:
-    """How much pixels count: 1, and more about what SPOTS names, which is at `spots`, metres."""
+def importance_of(
+    spots: Float[Tensor, "views spots 3"], camera: Camera
+) -> Float[Tensor, "views height width"]:
+    """How much pixels count: 1, and more about what SPOTS names, which is at `spots` of each
+    view, metres."""
     views, lenses = camera.views.to(spots), camera.lenses.to(spots)
     there = spots @ views[:, :3, :3].mT + views[:, None, :3, 3]
     radius, more = spots.new_tensor([*SPOTS.values()]).unbind(1)
