@@ -211,8 +211,9 @@ def test_clouds_are_drawn_together_as_one_by_one():
 def test_gsplat_draws_clouds_together_as_our_kernels_do():
     pytest.importorskip("gsplat")
     here, there = drawn_together("cpu")[2], drawn_together("cuda")[2]
-    assert (here.colour - there.colour.cpu()).abs().max() < 5e-3
-    assert (here.coverage - there.coverage.cpu()).abs().max() < 5e-3
+    for ours, theirs in zip((here.colour, here.coverage), (there.colour, there.coverage), strict=True):
+        off = (ours - theirs.cpu()).abs()
+        assert off.mean() < 5e-4 and off.max() < 3 / 255  # whose opacity is about 1/255 is drawn, or not
 
 
 @pytest.mark.gpu
