@@ -65,10 +65,23 @@ class Lanes:
         chosen = self._builder.select((self < limit)._value, self._value, self._operand(limit))
         return Lanes(self._builder, chosen)
 
+    def joined(self, other: Lanes, places: list[int]) -> Lanes:
+        """Of its own lanes and then the other's, those at eight places."""
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), ABREAST), places)
+        return Lanes(self._builder, self._builder.shuffle_vector(self._value, other._value, mask))
+
     def any(self) -> Any:
         """Whether a mask holds anywhere, as one bit."""
         bits = self._builder.bitcast(self._value, ir.IntType(ABREAST))
         return self._builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+
+def whole_numbers(builder: Any, place: Any) -> Lanes:
+    """Eight 16-bit whole numbers from a place in memory on, as floats."""
+    shorts = ir.VectorType(ir.IntType(16), ABREAST)
+    loaded = builder.load(builder.bitcast(place, shorts.as_pointer()), align=2)
+    wide = builder.sext(loaded, ir.VectorType(ir.IntType(32), ABREAST))
+    return Lanes(builder, builder.sitofp(wide, _VECTOR))
 
 
 def counting(builder: Any) -> Lanes:

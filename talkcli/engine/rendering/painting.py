@@ -94,6 +94,8 @@ def scan(state, surface, snapped, nearness, starts, order, facing, reach, canvas
         for x in range(column, width):
             left, right = np.uint64(2 * x), np.uint64(2 * x + 1)
             a, b, c, d = upper[left], upper[right], lower[left], lower[right]
+            if a & b & c & d == -1:
+                continue
             pixel = y * width + x
             alike = a == b and a == c and a == d
             if not alike and min(min(a, b), min(c, d)) >= 0:
@@ -104,11 +106,10 @@ def scan(state, surface, snapped, nearness, starts, order, facing, reach, canvas
                     and kin(f, z, np.uint64(d), depth[here + 1, right], facing, reach)
                 )
             if alike:
-                if a >= 0:
-                    program = push(batch, counts, surface.materials, a, x, y, pixel, 4, 2, 2)
-                    if counts[program] > POINTS - 4:
-                        state[0], state[1], state[5] = y, x + 1, edge
-                        return program
+                program = push(batch, counts, surface.materials, a, x, y, pixel, 4, 2, 2)
+                if counts[program] > POINTS - 4:
+                    state[0], state[1], state[5] = y, x + 1, edge
+                    return program
                 continue
             face[0], face[1], face[2], face[3] = a, b, c, d
             samples_inside = 0

@@ -69,7 +69,7 @@ class Painter:
         self.dark, self.shadow = sheet(SHADOW, SHADOW)
         self.points = np.zeros((verts, ATTRIBUTES), np.float32)
         self.points[:, 8], self.points[:, 9:12] = surface.curvature, surface.strands
-        self.points[:, 12:] = surface.colours
+        self.points[:, 12:15] = surface.colours
         self.normals, self.key = np.empty((verts, 3), np.float32), np.ones(verts, np.float32)
         self.vertices, self.ways = np.empty((2, verts, 3), np.float32)
         self.drift = np.empty((len(surface.dressing.carriers), 3), np.float32)
@@ -121,11 +121,11 @@ class Painter:
         rig = self.rig
         if self.lamps:
             self._light(rig.directions[0], eye)
-        arrange(vertices, self.normals, self.ways, s.occlusion, self.key, bare, points)
+        arrange(vertices, self.normals, self.ways, s.occlusion, self.key, self.nearness, bare, points)
         light_mouth(
             vertices, self.normals, s.pairs, s.inside, self.lit, s.lips, s.lip_pair, self.rim, points[:, 6]
         )
-        survey(vertices, self.seen, self.snapped, self.nearness, self.spans, self.facts, self.facing)
+        survey(vertices, self.seen, self.snapped, self.spans, self.facts, self.facing)
         if active is not None and len(self.maps.boxes):
             blend_wrinkles(self.maps, active, self.creases, self.touched)
         out = self.bare.copy()

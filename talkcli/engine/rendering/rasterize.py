@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import exact
+from talkcli.engine.rendering.covering import WIDEST, cover
+from talkcli.engine.rendering.lanes import ABREAST
 
 SUBSAMPLE = 256
 """Steps per sample that vertices are snapped to."""
@@ -25,7 +27,7 @@ ONE, BOTH, SHEER, HIDDEN = 0, 1, 2, 3
 """What is drawn of a face: its front; both sides; both sides of strands with gaps between, see `strands`;
 nothing."""
 
-LANES = 8
+LANES = ABREAST
 """Samples of a row that are tested together, whether the face's box ends there or not."""
 
 
@@ -108,7 +110,7 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
     `order`: the faces that may be seen; of two at the same place the earlier wins. Faces are counter-
     clockwise from outside; which of their sides is drawn: see ONE. SHEER and HIDDEN ones are left out.
     """
-    rows, width = ids.shape[0], ids.shape[1] - LANES
+    rows, width, line = ids.shape[0], ids.shape[1] - LANES, ids.shape[1]
     ids[:] = -1
     depth[:] = 0.0
     for number in range(len(order)):
@@ -144,6 +146,11 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
         down = ((nc - na) * (bx - ax) - (nb - na) * (cx - ax)) / area
         start, step = na + across * (px - ax) + down * (py - ay), np.float32(across * 256)
         mine, last = np.int32(f), x1 - x0
+        if max(max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)) < WIDEST:
+            edges = (ea, ea_x, ea_y, eb, eb_x, eb_y, ec, ec_x, ec_y)
+            place, steps = (y0 - top) * line + x0, last // LANES + 1
+            cover(ids, depth, place, line, y1 - y0 + 1, steps, mine, edges, start, across * 256, down * 256)
+            continue
         low, high = 0, last
         root_a, root_b, root_c = root(ea_x), root(eb_x), root(ec_x)
         for y in range(y0, y1 + 1):

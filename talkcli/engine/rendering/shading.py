@@ -12,19 +12,20 @@ import numpy as np
 
 from talkcli.engine.compiled import fast, inlined
 
-POINTS = 256
+POINTS = 128
 """Points that are shaded together."""
 
-NORMAL, VIEW, ACROSS, ALBEDO = 0, 3, 6, 9
-STRENGTH, ROUGHNESS, SHELTER, KEY, SOFTNESS = 12, 13, 14, 15, 16
-LIGHT = 17
-GRADIENTS, TEXEL, FOLD = 20, 26, 34
-SHADING_FIELDS = 38
-"""Three numbers each: normal and way to the eye, of any length; slope of the relief (or way of a hair) along
-the surface; linear albedo. One each: strength and roughness of what it reflects; share of the room and of the
-key that is seen; how far light wanders under the surface, metres times curvature. Three: the display light
-that shading finds. Six, eight and four for `gather` alone: the face's gradients, texels and folds as they are
-stored. All in one array, so that the compiler sees that none overlaps."""
+VIEW, NORMAL, SHELTER, KEY, SOFTNESS, ACROSS, ALBEDO = 0, 3, 6, 7, 8, 9, 12
+TEXEL, GRADIENTS, STRENGTH, ROUGHNESS, FOLD, KIND, BRIGHT = 16, 24, 30, 31, 32, 36, 37
+ROW = 40
+LIGHT, SHADING_FIELDS = 40, 43
+"""Three numbers each: way to the eye and normal, of any length; slope of the relief (or way of a hair) along
+the surface; linear albedo. One each: share of the room and of the key that is seen; how far light wanders
+under the surface, metres times curvature; strength and roughness of what it reflects. Three: the display
+light that shading finds. Six, eight, four and one each for `gather` alone: the face's gradients, texels and
+folds as they are stored, what it is made of and how bright a strand of hair is. The first ROW are in the
+order in which `gather` finds them: first those of a vertex, see `gathering.ATTRIBUTES`. All in one array, so
+that the compiler sees that none overlaps."""
 
 LEAK = np.float32(0.25)
 """Share of the key that shines through hair."""
