@@ -15,9 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from talkcli.engine.errors import BadInput, BadUsage, TalkError, Untrusted
+from talkcli.engine.files import load_tensors
 from talkcli.engine.struct import TensorStruct
-from talkcli.engine.training.ahead import ahead
-from talkcli.engine.training.fit import fit
+from talkcli.engine.training.ahead import ahead, dice
+from talkcli.engine.training.fit import CHECKED_EVERY, fit
 from talkcli.engine.training.losses import mean_square, velocity
 from talkcli.engine.training.stage import TO_TENTH, Stage, Update, cosine, steady
 
@@ -173,17 +174,19 @@ def test_training_leaves_the_callers_dice_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_loss_that_is_not_a_number_stops_the_run_before_it_harms_the_weights(tmp_path):
+def test_a_loss_that_is_not_a_number_is_told_with_its_step_and_harms_neither_weights_nor_state(tmp_path):
     def broken(net: Net, batch: Pair, generator: torch.Generator) -> dict[str, Tensor]:
         losses = square(net, batch, generator)
-        return losses | {"broken": losses["square"] * (float("nan") if batch.x[0, 0] > 1 else 1)}
+        return losses | {"broken": losses["square"] * (float("nan") if batch.x[0, 0] > 2 else 1)}
 
+    first = next(number for number in range(100) if pairs(dice(3, number, 0)).x[0, 0] > 2)
     stage = replace(STAGE, updates=(Update(learning, broken, lr=0.05),), steps=100)
-    net = Net()
-    with pytest.raises(TalkError, match="broken nan"):
-        for _ in fit(net, stage, pairs, seed=3):
-            pass
+    net, state = Net(), tmp_path / "state"
+    with pytest.raises(TalkError, match=f"at step {first}: square [^,]*, broken nan"):
+        for step in fit(net, stage, pairs, seed=3, state=state, every=7):
+            assert step.number < first + CHECKED_EVERY, "asked for in time"
     assert all(torch.isfinite(p).all() for p in net.parameters())
+    assert load_tensors(state)[1]["steps"] == first // 7 * 7 > 0
 
 
 def test_the_average_follows_the_weights():

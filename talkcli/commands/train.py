@@ -105,7 +105,7 @@ def run(
     if not draws_curves():
         console.warn("No training log: tensorboard is not installed (pip install 'talkcli[train]').")
     moments = console.training(carried_out(plan, output, device=device, resume=resume))
-    losses = {moment.stage: moment.losses for moment in moments}
+    losses = {name: dict(terms) for name, terms in {m.stage: m.losses for m in moments}.items()}
     for name, terms in losses.items():
         console.say(f"{name}: {', '.join(f'{term} {value:.4g}' for term, value in terms.items())}")
     if json:

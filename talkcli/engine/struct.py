@@ -50,8 +50,8 @@ class TensorStruct:
 
         return type(self)(**{k: walk(v) for k, v in vars(self).items()})
 
-    def to(self, device: torch.device | str) -> Self:
-        return self.map(lambda tensor: tensor.to(device))
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
 
 S = TypeVar("S", bound=TensorStruct)

@@ -237,7 +237,7 @@ def carried_out(plan: Plan, output: Path, *, device: str = "cpu", resume: bool =
         losses[moment.stage] = moment.losses
         yield moment
     if is_leader():
-        save_trained(plan, losses, output)
+        save_trained(plan, {name: dict(terms) for name, terms in losses.items()}, output)
     forget_states(folder)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from talkcli.engine.clips import Draw
 from talkcli.engine.errors import (
@@ -38,17 +39,42 @@ MEMORY = 0.98
 """Share of the mean losses that each step leaves as it was."""
 SAVED_AFTER = 120
 """Seconds after which a run is saved, however many steps that took."""
+CHECKED_EVERY, CHECKED_AFTER = 20, 5
+"""Steps, or seconds, after which it is asked whether all losses were finite."""
+
+
+class Readings(Mapping[str, float]):
+    """Scalars by name, all read from their device when one of them is asked for: who asks waits for it."""
+
+    def __init__(self, terms: Mapping[str, Tensor]) -> None:
+        self._terms = terms
+
+    @cached_property
+    def _values(self) -> dict[str, float]:
+        values = torch.stack(list(self._terms.values())).tolist() if self._terms else []
+        return dict(zip(self._terms, values, strict=True))
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._terms)
+
+    def __len__(self) -> int:
+        return len(self._terms)
 
 
 @dataclass(frozen=True)
 class Step:
     number: int
     """Counted from 0."""
-    losses: dict[str, float]
+    losses: Mapping[str, float]
     rate: float
     """Learning rate of the first update."""
-    means: dict[str, float]
+    means: Mapping[str, float]
     """Of the losses, over the last steps."""
+    waited: float = 0.0
+    """Seconds until its batch was there."""
 
     @property
     def total(self) -> float:
@@ -87,23 +113,31 @@ def fit(
     for part in stage.awake(network):
         part.train()
     optimisers = [
-        torch.optim.AdamW(group, lr=update.lr, betas=update.betas, weight_decay=update.weight_decay)
+        torch.optim.AdamW(group, update.lr, update.betas, weight_decay=update.weight_decay, fused=True)
         for group, update in zip(groups, stage.updates, strict=True)
     ]
-    average = {
-        name: p.detach().clone() for name, p in network.named_parameters() if stage.ema and id(p) in learning
-    }
-    run = _Run(network, optimisers, average, seed, {})
+    followed = {name: p for name, p in network.named_parameters() if stage.ema and id(p) in learning}
+    average = {name: p.detach().clone() for name, p in followed.items()}
+    run, watch = _Run(network, optimisers, average, seed, {}), _Watch()
     first = run.load(state) if state is not None and state.exists() else 0
     if first >= stage.steps:  # it was stopped behind its last step, which is told again
         rate = stage.updates[0].lr * stage.schedule((first - 1) / stage.steps)
-        yield Step(first - 1, dict(run.means), rate, dict(run.means))
-    saved = time.monotonic()
-    batches = ahead(lambda number: draw(dice(seed, number, team.rank)), first, stage.steps, threads)
+        yield Step(first - 1, Readings(run.means), rate, Readings(run.means))
+    saved, on_cuda = time.monotonic(), torch.device(device).type == "cuda"
+    forked = range(torch.cuda.device_count()) if on_cuda else ()
+
+    def drawn(number: int) -> S:
+        batch = draw(dice(seed, number, team.rank))
+        return batch.map(Tensor.pin_memory) if on_cuda else batch
+
+    batches = ahead(drawn, first, stage.steps, threads)
     try:
-        for number, example in enumerate(batches, first):
+        for number in range(first, stage.steps):
+            begun = time.monotonic()
+            example = next(batches)
+            waited = time.monotonic() - begun
             with held():
-                batch, values = example.to(device), {}
+                batch, values = example.to(device, non_blocking=on_cuda), {}
                 parts = _apart(batch, stage.batch, stage.at_once)
                 scale = stage.schedule(number / stage.steps)
                 for place, update in enumerate(stage.updates):
@@ -113,34 +147,33 @@ def fit(
                     generator = dice(seed, number, team.rank, place)
                     for settings in optimiser.param_groups:
                         settings["lr"] = update.lr * scale
-                    with torch.random.fork_rng():
+                    with torch.random.fork_rng(forked):
                         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
                         optimiser.zero_grad(set_to_none=True)
                         losses = _descend(update, network, parts, generator)
-                    total = torch.stack(list(losses.values())).sum()
                     team.average(group)
-                    norm = clip_grad_norm_(group, update.clip_norm or float("inf"))
-                    if not (torch.isfinite(total) and torch.isfinite(norm)):
-                        terms = ", ".join(f"{name} {term.item():.4g}" for name, term in losses.items())
-                        raise TalkError(
-                            f"Training left the finite numbers at step {number}: {terms}.",
-                            "Resume with a lower learning rate: --resume --set lr=...",
-                        )
+                    norm = _clipped(group, update.clip_norm)
+                    # Like a scaler of gradients: where they are not finite, the weights stay.
+                    optimiser.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
                     optimiser.step()
-                    values |= {name: term.item() for name, term in losses.items()}
+                    watch.note(number, losses, norm)
+                    values |= losses
                 run.remember(values)
                 if stage.ema:
-                    _follow(average, network, stage.decay(number))
+                    _follow(average, followed, stage.decay(number))
                 due = (number + 1) % every == 0 or number + 1 == stage.steps or interrupted()
-                if state is not None and team.leads and (due or time.monotonic() - saved > SAVED_AFTER):
+                due = due or time.monotonic() - saved > SAVED_AFTER
+                if due or watch.is_due:
+                    watch.check()
+                if state is not None and team.leads and due:
                     run.save(state, number + 1)
                     saved = time.monotonic()
             check_interruption()
-            yield Step(number, values, stage.updates[0].lr * scale, dict(run.means))
+            rate = stage.updates[0].lr * scale
+            yield Step(number, Readings(values), rate, Readings(dict(run.means)), waited)
         with torch.no_grad():
-            for name, parameter in network.named_parameters():
-                if name in average:
-                    parameter.copy_(average[name])
+            for name, parameter in followed.items():
+                parameter.copy_(average[name])
         stage.end(network)
     finally:
         batches.close()
@@ -170,8 +203,16 @@ def _descend(
         terms = update.losses(network, part, generator)
         (share * torch.stack(list(terms.values())).sum()).backward()
         for name, term in terms.items():
-            means[name] = means.get(name, 0) + share * term.detach()
+            means[name] = means.get(name, 0) + share * term.detach().float()
     return means
+
+
+def _clipped(group: Sequence[nn.Parameter], limit: float | None) -> Tensor:
+    """The norm of all gradients, which are brought down to the limit where there is one."""
+    norm = get_total_norm([p.grad for p in group if p.grad is not None])
+    if limit is not None:
+        clip_grads_with_norm_(group, limit, norm)
+    return norm
 
 
 def _teach(module: nn.Module, trained: set[int], parent: bool = True) -> None:
@@ -186,10 +227,42 @@ def _teach(module: nn.Module, trained: set[int], parent: bool = True) -> None:
 
 
 @torch.no_grad()
-def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    weights = dict(network.named_parameters())
-    for name, mean in average.items():
-        mean.lerp_(weights[name], 1 - decay)
+def _follow(average: Mapping[str, Tensor], weights: Mapping[str, Tensor], decay: float) -> None:
+    means, now = list(average.values()), list(weights.values())
+    torch._foreach_lerp_(means, now, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+
+
+class _Watch:
+    """Whether losses and gradients stay finite: asked of the device once for many steps."""
+
+    def __init__(self) -> None:
+        self._unread: list[tuple[int, Losses, Tensor]] = []
+        self._read_at = time.monotonic()
+
+    def note(self, number: int, losses: Losses, norm: Tensor) -> None:
+        self._unread.append((number, losses, norm))
+
+    @property
+    def is_due(self) -> bool:
+        late = time.monotonic() - self._read_at > CHECKED_AFTER
+        return late or len(self._unread) >= CHECKED_EVERY
+
+    def check(self) -> None:
+        """TalkError for the first step since the last time at which something was not finite."""
+        if not self._unread:
+            return
+        rows = [torch.stack([*losses.values()]).sum() + norm for _, losses, norm in self._unread]
+        for (number, losses, _), sound in zip(
+            self._unread, torch.stack(rows).isfinite().tolist(), strict=True
+        ):
+            if not sound:
+                terms = ", ".join(f"{name} {term.item():.4g}" for name, term in losses.items())
+                raise TalkError(
+                    f"Training left the finite numbers at step {number}: {terms}.",
+                    "Resume with a lower learning rate: --resume --set lr=...",
+                )
+        self._unread.clear()
+        self._read_at = time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -200,12 +273,12 @@ class _Run:
     optimisers: Sequence[torch.optim.Optimizer]
     average: dict[str, Tensor]
     seed: int
-    means: dict[str, float]
+    means: Losses
     """Of the losses, over the last steps."""
 
-    def remember(self, losses: Mapping[str, float]) -> None:
+    def remember(self, losses: Losses) -> None:
         for name, value in losses.items():
-            self.means[name] = MEMORY * self.means.get(name, value) + (1 - MEMORY) * value
+            self.means[name] = self.means.get(name, value).lerp(value, 1 - MEMORY)
 
     def save(self, path: Path, steps: int) -> None:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
@@ -214,7 +287,8 @@ class _Run:
             for index, moments in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{number}.{index}.{k}": v for k, v in moments.items()}
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        header = {"format": FORMAT, "kind": STATE, "steps": steps, "seed": self.seed, "means": self.means}
+        header = {"format": FORMAT, "kind": STATE, "steps": steps, "seed": self.seed}
+        header["means"] = dict(Readings(self.means))
         save_tensors(tensors, header, path)
 
     def load(self, path: Path) -> int:
@@ -234,7 +308,9 @@ class _Run:
             steps = header["steps"]
             if header.get("kind") != STATE or type(steps) is not int or steps < 0:
                 raise ValueError(f"it has taken {steps!r:.40} steps")
-            self.means.update({str(name): float(mean) for name, mean in header.get("means", {}).items()})
+            place = next(self.network.parameters()).device
+            for name, mean in header.get("means", {}).items():
+                self.means[str(name)] = torch.tensor(float(mean), device=place)
             self.network.load_state_dict(under("network."))
             for name, tensor in under("average.").items():
                 self.average[name].copy_(tensor)

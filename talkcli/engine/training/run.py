@@ -86,6 +86,7 @@ def _curves(folder: Path | None) -> Iterator[Callable[[Step], None]]:
             for term, value in step.losses.items():
                 writer.add_scalar(term, value, step.number)
             writer.add_scalar("rate", step.rate, step.number)
+            writer.add_scalar("waited", step.waited, step.number)
 
     try:
         yield keep
