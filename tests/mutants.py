@@ -54,12 +54,12 @@ MUTANTS = {
         LOSSES,
     ),
     "no_clipping": Mutant(
-        f"{ENGINE}/training/fit.py", 'update.clip_norm or float("inf")', 'float("inf")', FIT
+        f"{ENGINE}/training/fit.py", "_clipped(group, update.clip_norm)", "_clipped(group, None)", FIT
     ),
     "average_too_quick": Mutant(
         f"{ENGINE}/training/fit.py",
-        "mean.lerp_(weights[name], 1 - decay)",
-        "mean.lerp_(weights[name], decay)",
+        "torch._foreach_lerp_(means, now, 1 - decay)",
+        "torch._foreach_lerp_(means, now, decay)",
         FIT,
     ),
     "average_without_warm_up": Mutant(

@@ -17,7 +17,9 @@ from talkcli.engine.generation.diffusion import (
 )
 from talkcli.engine.generation.flow import STAGES, between, integrate
 from talkcli.engine.generation.guidance import bounded
+from talkcli.engine.generation.noise import normal_noise, normals, philox
 from talkcli.engine.generation.windows import continued
+from talkcli.engine.training.ahead import dice
 
 
 def normal(key: int, *size: int) -> Tensor:
@@ -186,3 +188,48 @@ def test_few_steps_come_to_where_the_exact_way_ends():
     errors = [(solve(best, start, schedule, steps) - exact).abs().mean().item() for steps in (5, 10, 20, 80)]
     assert errors == sorted(errors, reverse=True)
     assert errors[2] < 0.05 * spread and errors[3] < 0.25 * errors[2]
+
+
+KNOWN = [
+    ((0, 0, 0, 0), 0, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    (
+        (0xFFFFFFFF,) * 4,
+        0xFFFFFFFFFFFFFFFF,
+        (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD),
+    ),
+    (
+        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+        0x299F31D0_A4093822,
+        (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+    ),
+]
+"""Answers that were published with Philox 4x32-10 (Random123, kat_vectors)."""
+
+
+@pytest.mark.parametrize(("counter", "key", "answer"), KNOWN)
+def test_philox_gives_the_published_answers(counter, key, answer):
+    words = philox([torch.tensor([word]) for word in counter], key)
+    assert tuple(int(word) for word in words) == answer
+
+
+def test_noise_is_the_same_however_much_of_it_is_asked_for_and_is_normal():
+    whole = normals(99, 0, 200_003)
+    assert torch.equal(torch.cat([normals(99, 0, 70_001), normals(99, 70_001, 130_002)]), whole)
+    assert torch.equal(
+        normal_noise((2, 100_001), dice(1), "cpu").flatten()[:9], normal_noise((9,), dice(1), "cpu")
+    )
+    assert not torch.isin(normals(98, 0, 1000), whole[:1000]).any()
+    assert abs(float(whole.mean())) < 0.01 and abs(float(whole.std()) - 1) < 0.01
+    assert float(whole.double().pow(4).mean()) == pytest.approx(3, abs=0.1)
+    shares = [float((whole < limit).double().mean()) for limit in (-2, -1, 0, 1, 2)]
+    assert shares == pytest.approx([0.02275, 0.15866, 0.5, 0.84134, 0.97725], abs=0.004)
+    alone = torch.stack([whole[:200_000].view(-1, 4).T[place] for place in range(4)])
+    assert (torch.corrcoef(alone) - torch.eye(4)).abs().max() < 0.02
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator is here")
+def test_an_accelerator_makes_the_noise_of_the_cpu():
+    torch.testing.assert_close(
+        normals(7, 3, 100_000, "cuda").cpu(), normals(7, 3, 100_000), atol=2e-6, rtol=2e-6
+    )

@@ -7,7 +7,7 @@ import functools
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self, TypeVar, dataclass_transform, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, get_type_hints
 
 import torch
 from jaxtyping import jaxtyped
@@ -36,9 +36,18 @@ class TensorStruct:
                         f"{type(self).__name__}.{name} must be {getattr(hint, '__name__', hint)}, got {shape}"
                     )
 
+    on_host: ClassVar[tuple[str, ...]] = ()
+    """Fields that `to` leaves where they are: counts that loops ask for, and would wait for."""
+
     def map(self, fn: Callable[[Tensor], Tensor]) -> Self:
         """A new struct with `fn` applied to every tensor, however deep."""
+        return self._mapped(fn, everywhere=True)
 
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """On a device, all but `on_host`."""
+        return self._mapped(lambda tensor: tensor.to(device, non_blocking=non_blocking), everywhere=False)
+
+    def _mapped(self, fn: Callable[[Tensor], Tensor], everywhere: bool) -> Self:
         def walk(value: Any) -> Any:
             if isinstance(value, Tensor):
                 return fn(value)
@@ -46,12 +55,10 @@ class TensorStruct:
                 return {k: walk(v) for k, v in value.items()}
             if isinstance(value, tuple):
                 return tuple(walk(v) for v in value)
-            return value.map(fn) if isinstance(value, TensorStruct) else value
+            return value._mapped(fn, everywhere) if isinstance(value, TensorStruct) else value
 
-        return type(self)(**{k: walk(v) for k, v in vars(self).items()})
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
-        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        left = () if everywhere else self.on_host
+        return type(self)(**{k: v if k in left else walk(v) for k, v in vars(self).items()})
 
 
 S = TypeVar("S", bound=TensorStruct)

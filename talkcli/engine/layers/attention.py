@@ -7,12 +7,17 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 
-def alignment_mask(frames: int, memories: int) -> Bool[Tensor, "frames frames*memories"]:
+def alignment_mask(
+    frames: int, memories: int, device: torch.device | None = None
+) -> Bool[Tensor, "frames frames*memories"]:
     """Frame i sees only its own `memories` memories (FaceFormer, section 3.3)."""
-    owner = torch.arange(frames * memories) // memories
-    return owner != torch.arange(frames)[:, None]
+    owner = torch.arange(frames * memories, device=device) // memories
+    return owner != torch.arange(frames, device=device)[:, None]
 
 
-def padding_mask(counts: Int[Tensor, " batch"], longest: int) -> Bool[Tensor, "batch longest"]:
+def padding_mask(
+    counts: Int[Tensor, " batch"], longest: int, device: torch.device
+) -> Bool[Tensor, "batch longest"]:
     """Nobody sees what lies past the end of a sequence."""
-    return torch.arange(longest, device=counts.device) >= counts[:, None]
+    ends = counts.to(device, non_blocking=True)
+    return torch.arange(longest, device=device) >= ends[:, None]

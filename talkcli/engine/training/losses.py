@@ -7,9 +7,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-def present(frames: Int[Tensor, " batch"], longest: int) -> Bool[Tensor, "batch longest"]:
-    """True for the frames that a padded clip has."""
-    return torch.arange(longest, device=frames.device) < frames[:, None]
+def present(
+    frames: Int[Tensor, " batch"], longest: int, device: torch.device | None = None
+) -> Bool[Tensor, "batch longest"]:
+    """True for the frames that a padded clip has; on a device, or where the counts are."""
+    counts = frames if device is None else frames.to(device, non_blocking=True)
+    return torch.arange(longest, device=counts.device) < counts[:, None]
 
 
 def mean_square(
@@ -18,7 +21,7 @@ def mean_square(
     weight: Float[Tensor, "batch frames"] | None = None,
 ) -> Float[Tensor, ""]:
     """Over every number of every frame that is there, some frames weighing more than others."""
-    there = present(frames, error.shape[1])
+    there = present(frames, error.shape[1], error.device)
     share = there if weight is None else there * weight
     return (error.square().sum(-1) * share).sum() / (share.sum() * error.shape[-1])
 

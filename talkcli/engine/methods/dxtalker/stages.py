@@ -64,6 +64,7 @@ class MoodExample(TensorStruct):
 
 
 class FlowExample(TensorStruct):
+    on_host = ("frames",)
     """A stretch of a clip: what is heard, and where the flow begins and ends."""
 
     streams: Streams
@@ -189,17 +190,18 @@ def flow_losses(
 ) -> Losses:
     """Mean square of v - (delta - noise) at a random time, over the numbers that clips move."""
     config, size, device = network.config, len(batch.target), batch.target.device
-    t = torch.randint(TIMES, (size,), generator=generator).to(device) / TIMES
+    t = torch.randint(TIMES, (size,), generator=generator).to(device, non_blocking=True) / TIMES
     heard = None
     if config.drop:
-        heard = (torch.rand(size, generator=generator) >= config.drop).to(device)
+        heard = (torch.rand(size, generator=generator) >= config.drop).to(device, non_blocking=True)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         reference = network.seen(batch.reference)
         condition = network.network.condition(batch.streams, reference, batch.frames, heard)
         velocity = network.network(between(batch.noise, batch.target, t), t, condition)
     error = velocity.float() - (batch.target - batch.noise)
     moved = network.deviation > 0
-    terms = {"velocity": mean_square(error[..., moved], batch.frames, batch.weight)}
+    share = len(moved) / moved.sum()
+    terms = {"velocity": share * mean_square(error * moved, batch.frames, batch.weight)}
     if batch.seen is not None:
         terms["mouth"] = mouth * mean_square(error @ batch.seen[0], batch.frames, batch.weight)
     return terms

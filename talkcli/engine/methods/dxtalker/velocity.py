@@ -105,7 +105,7 @@ class VelocityNetwork(nn.Module):
         ]
         present = None
         if frames is not None and bool((frames != longest).any()):
-            present = ~padding_mask(frames, longest)[:, None, None]
+            present = ~padding_mask(frames, longest, streams.speech.device)[:, None, None]
         return Condition(own, tuple(memories), self.reference(reference), by, present)
 
     def forward(

@@ -47,10 +47,10 @@ class HubertLetters(Pretrained):
         self, features: Float[Tensor, "batch ticks channels"], counts: Int[Tensor, " batch"] | None = None
     ) -> Float[Tensor, "batch ticks letters"]:
         """Letter logits; `counts` says how many ticks of each sequence are real."""
-        mask = None if counts is None else ~padding_mask(counts, features.shape[1])
+        mask = None if counts is None else ~padding_mask(counts, features.shape[1], features.device)
         hidden = self.hubert.feature_projection(features)
         if self.training and self.config.time_mask > 0:
-            spans = time_mask(hidden.shape[:2], self.config.time_mask).to(hidden.device)
+            spans = time_mask(hidden.shape[:2], self.config.time_mask).to(hidden.device, non_blocking=True)
             hidden = torch.where(spans[..., None], self.hubert.masked_spec_embed, hidden)
         hidden = self.hubert.encoder(hidden, attention_mask=mask).last_hidden_state
         return self.head(self.dropout(hidden))
@@ -73,7 +73,7 @@ class HubertLetters(Pretrained):
                 parts.append(ticks[0, : max(1, min(len(ticks[0]) // 2 * 2, 2 * count))])
             else:
                 parts.append(resampled(ticks, count)[0])
-        counts = torch.tensor([len(part) for part in parts], device=waveform.device)
+        counts = torch.tensor([len(part) for part in parts])
         ragged = bool((counts != counts[0]).any())
         features = nn.utils.rnn.pad_sequence(parts, batch_first=True)
         return self.transform(features, counts if ragged else None), counts

@@ -33,6 +33,8 @@ LAMBDA_1 = LAMBDA_2 = 0.01
 class UtteranceExample(TensorStruct):
     """One utterance and its motion."""
 
+    on_host = "samples", "frames", "lips"
+
     waveform: Float[Tensor, "*batch samples"] | None
     """Normalised; None where what is heard is known beforehand."""
     samples: Int[Tensor, "*batch"]
@@ -47,6 +49,7 @@ class UtteranceExample(TensorStruct):
 
 
 class VoiceExample(TensorStruct):
+    on_host = ("samples",)
     waveform: Float[Tensor, "*batch samples"]
     """Normalised."""
     samples: Int[Tensor, "*batch"]
@@ -78,7 +81,7 @@ def remember(network: MemoryTalker, utterance: UtteranceExample, generator: torc
     teacher = network.output(network.decode(text, f_m, frames)) - m
     log_k = memory.text_address(text.letters).detach()
     log_v = memory.motion_address(f_m.detach())
-    divergence = (log_k.exp() * (log_k - log_v)).sum(-1) * present(frames, m.shape[1])
+    divergence = (log_k.exp() * (log_k - log_v)).sum(-1) * present(frames, m.shape[1], m.device)
     return {
         "mse": mean_square(predicted, frames, utterance.weight)
         + mean_square(teacher, frames, utterance.weight),
@@ -111,11 +114,11 @@ def at_lips(
     """What an error of motion is at the lips: in the corpus's own units, millimetres on the rig."""
     names = network.config.rig_shapes
     if not names:
-        columns = (3 * lips[:, :, None] + torch.arange(3, device=lips.device)).flatten(1)
+        columns = (3 * lips[:, :, None] + torch.arange(3)).flatten(1).to(error.device, non_blocking=True)
         return error.gather(2, columns[:, None].expand(-1, error.shape[1], -1))
     model = load_rig(network.config.rig)
-    shapes = model.shapes[model.columns(names)][:, lips[0].cpu()].flatten(1)
-    return error @ (network.mixing @ shapes.to(error.device)) * 1000
+    shapes = model.shapes[model.columns(names)][:, lips[0]].flatten(1)
+    return error @ (network.mixing @ shapes.to(error.device, non_blocking=True)) * 1000
 
 
 def taught_weights(network: MemoryTalker) -> Iterable[nn.Parameter]:

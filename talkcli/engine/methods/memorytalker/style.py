@@ -94,7 +94,9 @@ class Style(nn.Module):
     def _pooled(self, voice: Float[Tensor, " samples"]) -> Float[Tensor, "1 width"]:
         if len(voice) < _SHORTEST:
             voice = voice.repeat(math.ceil(_SHORTEST / max(1, len(voice))))[:_SHORTEST]
-        parts = [voice] if self.training else _parts(voice)
+        if self.training:
+            return self.speaker.over_time(mel_decibels(voice[None])).mean(2)
+        parts = _parts(voice)
         means = torch.stack([self.speaker.over_time(mel_decibels(part[None])).mean(2) for part in parts])
         shares = torch.tensor([len(part) / len(voice) for part in parts], device=voice.device)
         return (means * shares[:, None, None]).sum(0)
@@ -112,7 +114,7 @@ def _reflected(x: Float[Tensor, "batch width ticks"], layer: nn.Module) -> Tenso
 
 
 @functools.cache
-def _mel_filters() -> Tensor:
+def _mel_filters(device: torch.device) -> Tensor:
     """[bins, MELS] triangles equally spaced on the HTK mel scale from 0 to 8000 Hz, peaks of one.
 
     As the published weights were taught; the log-mel encoder's are others, for reasons of its own (`logmel`).
@@ -125,14 +127,19 @@ def _mel_filters() -> Tensor:
     corners = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
     slopes = corners[None] - torch.linspace(0, SAMPLE_RATE / 2, _WINDOW // 2 + 1)[:, None]
     widths = corners.diff()
-    return torch.minimum(-slopes[:, :-2] / widths[:-1], slopes[:, 2:] / widths[1:]).clamp(min=0)
+    return torch.minimum(-slopes[:, :-2] / widths[:-1], slopes[:, 2:] / widths[1:]).clamp(min=0).to(device)
+
+
+@functools.cache
+def _window(device: torch.device) -> Tensor:
+    return torch.hann_window(_WINDOW).to(device)
 
 
 def mel_decibels(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch mels spectra"]:
     """Power in MELS bands, 100 a second, in decibels with a floor at -100."""
-    window = torch.hann_window(_WINDOW).to(waveform)
+    window = _window(waveform.device).to(waveform)
     spectrum = torch.stft(
         waveform, _WINDOW, _HOP, window=window, center=True, pad_mode="reflect", return_complex=True
     )
-    power = spectrum.abs().square().transpose(1, 2) @ _mel_filters().to(waveform)
+    power = spectrum.abs().square().transpose(1, 2) @ _mel_filters(waveform.device).to(waveform)
     return 10.0 * power.clamp(min=1e-10).log10().transpose(1, 2)

@@ -151,8 +151,12 @@ class Quantised(NamedTuple):
     """The codes; gradients pass to what was snapped."""
     indices: Int[Tensor, "b g g"]
     loss: Float[Tensor, ""]
-    perplexity: Float[Tensor, ""]
-    """How many codes a batch would use, were all used alike."""
+
+    @property
+    def perplexity(self) -> Float[Tensor, ""]:
+        """How many codes a batch would use, were all used alike."""
+        share = self.indices.flatten().bincount() / self.indices.numel()
+        return (-share * (share + 1e-10).log()).sum().exp()
 
 
 class Quantiser(nn.Module):
@@ -182,9 +186,7 @@ class Quantiser(nn.Module):
             codes = self.codes(indices)
             loss = COMMITMENT * F.mse_loss(latents, codes.detach())
             loss = loss + CODEBOOK * F.mse_loss(codes, latents.detach())
-            share = indices.flatten().bincount(minlength=self.embedding.num_embeddings) / indices.numel()
-            perplexity = (-share * (share + 1e-10).log()).sum().exp()
-            return Quantised(latents + (codes - latents).detach(), indices, loss, perplexity)
+            return Quantised(latents + (codes - latents).detach(), indices, loss)
 
     @torch.no_grad()
     def revive(self, latents: Float[Tensor, "b latent g g"], generator: torch.Generator) -> None:
@@ -195,12 +197,13 @@ class Quantiser(nn.Module):
         use, count = self.get_buffer("use"), self.embedding.num_embeddings
         latents = latents.float()
         indices, fresh = self.nearest(latents).flatten(), use.any()
-        use.lerp_(indices.bincount(minlength=count) / indices.numel(), 1 - DECAY)
+        used = torch.zeros_like(use).scatter_add_(0, indices, torch.ones_like(indices, dtype=use.dtype))
+        use.lerp_(used / indices.numel(), 1 - DECAY)
         idle = (use < self.restart / count) | ~fresh
-        picks = torch.randint(indices.numel(), (count,), generator=generator).to(latents.device)
-        places = latents.movedim(1, -1).flatten(0, 2)[picks]
-        self.embedding.weight[idle] = places[idle]
-        use[idle] = 1 / count
+        picks = torch.randint(indices.numel(), (count,), generator=generator)
+        places = latents.movedim(1, -1).flatten(0, 2)[picks.to(latents.device, non_blocking=True)]
+        self.embedding.weight.copy_(places.where(idle[:, None], self.embedding.weight))
+        use.masked_fill_(idle, 1 / count)
         if distributed.is_available() and distributed.is_initialized():
             distributed.broadcast(self.embedding.weight, src=0)
             distributed.broadcast(use, src=0)

@@ -14,6 +14,7 @@ from talkcli.engine.audio.ear import Listened
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
 from talkcli.engine.generation.guidance import bounded, guide
+from talkcli.engine.generation.noise import normal_noise
 from talkcli.engine.generation.windows import continued
 from talkcli.engine.methods.textalker.denoiser import FPS, Denoiser, DenoiserConfig
 from talkcli.engine.speech import SAMPLE_RATE
@@ -121,10 +122,15 @@ class WindowDice:
 
 
 def draw(
-    config: DenoiserConfig, batch: int, generator: torch.Generator, truncate: float, blind: float = 0.0
+    config: DenoiserConfig,
+    batch: int,
+    generator: torch.Generator,
+    truncate: float,
+    blind: float = 0.0,
+    device: torch.device | str = "cpu",
 ) -> WindowDice:
-    """On the CPU; `truncate` is the probability that the whole batch is cut short, `blind` the share of
-    windows that begin from hardly more than noise, at steps past BLIND."""
+    """On the CPU but for the noise, which is made on the device. `truncate` is the probability that the whole
+    batch is cut short, `blind` the share of windows that begin from hardly more than noise, past BLIND."""
     shortening = bool(torch.rand((), generator=generator) < truncate)
     t = torch.randint(1, config.steps + 1, (batch,), generator=generator)
     if blind:
@@ -132,7 +138,7 @@ def draw(
         t = torch.where(late, config.steps - (t * (1 - BLIND)).long(), t)
     return WindowDice(
         t,
-        torch.randn(batch, config.window, config.dims, generator=generator),
+        normal_noise((batch, config.window, config.dims), generator, device),
         torch.rand(batch, generator=generator) < DEAF,
         torch.randint(1, config.window, (batch,), generator=generator) if shortening else None,
     )
@@ -162,7 +168,8 @@ def diffusion_losses(
     says how much each frame counts, and `blind` is that of `draw`.
     """
     config, batch = diffuser.config, len(latents)
-    first, second = (draw(config, batch, generator, truncate, blind) for truncate in TRUNCATE)
+    dice = [draw(config, batch, generator, truncate, blind, latents.device) for truncate in TRUNCATE]
+    first, second = dice
     return drawn_losses(diffuser, audio, latents, first, second, weight=weight, readout=readout)
 
 
@@ -188,10 +195,11 @@ def drawn_losses(
         whole = torch.cat([audio[:, :half], _truncated(audio[:, half:], second.ends)], dim=1)
         hearings[1] = diffuser.hear(whole, 2 * window)[:, window:]
     ends = torch.cat([torch.full((batch,), window) if d.ends is None else d.ends for d in (first, second)])
-    valid = _before(ends.to(device), window)
-    deaf = torch.cat([first.deaf, second.deaf]).to(device)[:, None, None]
+    valid = _before(ends.to(device, non_blocking=True), window)
+    deaf = torch.cat([first.deaf, second.deaf]).to(device, non_blocking=True)[:, None, None]
     clean = torch.cat(latents.split(window, dim=1)) * valid[..., None]
-    t, noise = torch.cat([first.t, second.t]).to(device), torch.cat([first.noise, second.noise]).to(device)
+    t = torch.cat([first.t, second.t]).to(device, non_blocking=True)
+    noise = torch.cat([first.noise, second.noise]).to(device)
     tail, heard_tail = (part[:, window - context : window] for part in (latents, features.detach()))
     start, start_audio = (part.expand(batch, -1, -1) for part in (diffuser.start, diffuser.start_audio_feat))
     guess = diffuser.denoising_net(
@@ -232,6 +240,6 @@ def _extent(audio: Tensor, frames: int) -> int:
 
 def _truncated(audio: Float[Tensor, "batch ..."], ends: Int[Tensor, " batch"]) -> Float[Tensor, "batch ..."]:
     """Nothing (0) is heard from frame `ends` on."""
-    stops = torch.tensor([_extent(audio, end) for end in ends.tolist()], device=audio.device)
-    mask = _before(stops, audio.shape[1])
+    stops = torch.tensor([_extent(audio, end) for end in ends.tolist()])
+    mask = _before(stops.to(audio.device, non_blocking=True), audio.shape[1])
     return audio * mask.reshape(*mask.shape, *(1,) * (audio.ndim - 2))

@@ -80,7 +80,7 @@ class HubertHearing(Pretrained):
     ) -> Float[Tensor, "batch ticks hidden"]:
         hidden = self.feature_projection(features)
         if self.training and self.config.time_mask > 0:
-            spans = time_mask(hidden.shape[:2], self.config.time_mask).to(hidden.device)
+            spans = time_mask(hidden.shape[:2], self.config.time_mask).to(hidden.device, non_blocking=True)
             hidden = torch.where(spans[..., None], self.masked_spec_embed, hidden)
         return self.encoder(hidden).last_hidden_state
 

@@ -17,6 +17,7 @@ from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.mouth_motion import attention_to, gap_of
 from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.generation.noise import normal_noise
 from talkcli.engine.methods.unigaha.config import UnigahaConfig
 from talkcli.engine.methods.unigaha.denoiser import Carried
 from talkcli.engine.methods.unigaha.talker import Unigaha
@@ -141,9 +142,9 @@ def diffusion_terms(
     clean, schedule = batch.numbers, network.schedule
     t = torch.randint(1, config.steps + 1, (size,), generator=generator)
     late = torch.rand(size, generator=generator) < blind
-    t = torch.where(late, config.steps - (t * (1 - BLIND_FROM)).long(), t).to(device)
-    noise = torch.randn(clean.shape, generator=generator).to(device)
-    deaf = (torch.rand(size, generator=generator) < config.mask).to(device)
+    t = torch.where(late, config.steps - (t * (1 - BLIND_FROM)).long(), t).to(device, non_blocking=True)
+    noise = normal_noise(clean.shape, generator, device)
+    deaf = (torch.rand(size, generator=generator) < config.mask).to(device, non_blocking=True)
     past = carried_windows(clean, config.carried, torch.rand(size, generator=generator) < _CARRYING)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         with torch.no_grad():
@@ -176,7 +177,7 @@ def carried_windows(
 ) -> Carried:
     """The first `count` frames of some of a batch as known."""
     first = torch.arange(numbers.shape[1]) < count
-    known = (which[:, None] & first).to(numbers.device)
+    known = (which[:, None] & first).to(numbers.device, non_blocking=True)
     return Carried(numbers * known[..., None], known)
 
 
