@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from jaxtyping import Float, Int
 from PIL import Image
@@ -70,6 +71,22 @@ def test_a_clip_is_read_as_it_was_written(folder):
     torch.testing.assert_close(read.speech.waveform, wrote.speech.waveform, atol=1e-4, rtol=0)
     assert read.avatar.name == "ada"
     assert len(ClipSet(folder)) == 4 and load_contents(folder).licence == "CC0-1.0"
+
+
+@pytest.mark.parametrize(
+    ("rate", "subtype"), [(SAMPLE_RATE, "PCM_16"), (SAMPLE_RATE, "FLOAT"), (48_000, "PCM_16")]
+)
+def test_a_part_of_a_sound_is_that_of_the_whole_whatever_form_it_has(folder, rate, subtype):
+    clips = ClipSet(folder)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 2 * rate)
+    soundfile.write(clips.path(0, ".wav"), noise, rate, subtype=subtype)
+    whole = clips.speech(0).waveform
+    assert clips.samples(0) == len(whole)
+    for start, stop in ((0, 5), (1234, 20_000), (30_000, 40_000), (32_000, 32_001), (7, 7)):
+        assert torch.equal(clips.sound(0, start, stop), whole[start:stop])
+    clips.path(0, ".wav").write_bytes(b"RIFF")
+    with pytest.raises(BadInput, match=r"0\.take\.wav"):
+        clips.sound(0, 0, 5)
 
 
 def test_what_is_missing_is_named(folder, tmp_path):

@@ -121,7 +121,7 @@ def test_shut_lips_weigh_five_and_pressed_lips_thirty_times():
 def test_first_windows_are_cut_short_in_three_of_ten_steps_and_second_ones_in_four():
     config = TEXTALKER.config().denoiser
     config = replace(config, window=8, motion=1, texture=1)
-    dice, count = torch.Generator().manual_seed(0), 4000
+    dice, count = torch.Generator().manual_seed(0), 1000
     shares = [
         sum(draw(config, 1, dice, truncate).ends is not None for _ in range(count)) / count
         for truncate in TRUNCATE

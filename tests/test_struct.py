@@ -30,6 +30,18 @@ def test_a_struct_is_frozen():
         Point(torch.zeros(3)).x = torch.ones(3)  # type: ignore[misc]
 
 
+class Counted(TensorStruct):
+    on_host = ("count",)
+    x: torch.Tensor
+    count: torch.Tensor
+    inner: Point
+
+
+def test_counts_stay_where_loops_ask_for_them_and_all_else_moves():
+    there = Counted(torch.zeros(3), torch.tensor(3), Point(torch.ones(2))).to("meta")
+    assert (there.x.is_meta, there.count.is_meta, there.inner.x.is_meta) == (True, False, True)
+
+
 def test_stacking_adds_one_axis_in_front():
     piled = stack([Point(torch.zeros(3)), Point(torch.ones(3))])
     assert piled.x.shape == (2, 3)

@@ -35,7 +35,7 @@ from talkcli.engine.gate import check_stored
 from talkcli.engine.motion import Motion, load_motion, load_offsets, motion_frames, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
 from talkcli.engine.pictures import load_picture
-from talkcli.engine.speech import Speech, save_speech, speech_as_recorded
+from talkcli.engine.speech import Speech, part_of_speech, samples_of, save_speech, speech_as_recorded
 from talkcli.engine.struct import S, TensorStruct, stack, tracks
 from talkcli.engine.text_files import text_of
 
@@ -277,6 +277,14 @@ class ClipSet:
 
     def speech(self, index: int) -> Speech:
         return speech_as_recorded(self.path(index, ".wav"))
+
+    def samples(self, index: int) -> int:
+        """How long its sound is."""
+        return samples_of(self.path(index, ".wav"))
+
+    def sound(self, index: int, start: int, stop: int) -> Float[Tensor, " n"]:
+        """Samples [start, stop) of its speech, and nothing else of the file."""
+        return part_of_speech(self.path(index, ".wav"), start, stop)
 
     def motion(self, index: int) -> Motion:
         return load_motion(self.path(index, ".motion"))

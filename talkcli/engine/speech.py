@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -186,6 +187,36 @@ def speech_as_recorded(path: Path, name: str = "") -> Speech:
     """
     with open_sound(path, name) as sound:
         return _taken(sound.mono())
+
+
+def samples_of(path: Path) -> int:
+    """How many samples `speech_as_recorded` gives, by the header of what `save_speech` wrote."""
+    with _plain(path) as file:
+        return len(speech_as_recorded(path)) if file is None else int(file.frames)
+
+
+def part_of_speech(path: Path, start: int, stop: int) -> Float[Tensor, " n"]:
+    """Samples [start, stop) of `speech_as_recorded`; of what `save_speech` wrote nothing else is read."""
+    with _plain(path) as file:
+        if file is None:
+            return speech_as_recorded(path).waveform[start:stop]
+        file.seek(min(start, file.frames))
+        return torch.from_numpy(file.read(max(0, stop - start), dtype="float32"))
+
+
+@contextmanager
+def _plain(path: Path) -> Iterator[Any]:
+    """A file in the form that `save_speech` gives; None for any other recording, and for what is none."""
+    import soundfile
+
+    try:
+        file = soundfile.SoundFile(path)
+    except (soundfile.LibsndfileError, OSError):
+        yield None
+        return
+    with file:
+        form = file.format, file.subtype, file.samplerate, file.channels
+        yield file if form == ("WAV", "PCM_16", SAMPLE_RATE, 1) and file.frames else None
 
 
 def speech_of(samples: Float32[np.ndarray, " samples"], rate: int, name: str) -> Speech:

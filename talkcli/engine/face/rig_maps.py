@@ -27,6 +27,10 @@ class RigMaps(NamedTuple):
     solve: Float[Tensor, "shapes texels"]
     """weights = solve @ map.flatten(): weighted least squares."""
 
+    def to(self, device: torch.device) -> RigMaps:
+        """The same for weights that are on a device."""
+        return RigMaps(*(part.to(device) for part in self))
+
     def maps(self, weights: Float[Tensor, "*b shapes"]) -> Float[Tensor, "*b 3 size size"]:
         """Offsets in metres of shape weights."""
         return (weights @ self.basis.flatten(1)).unflatten(-1, self.basis.shape[1:])

@@ -29,6 +29,10 @@ class UVMap(NamedTuple):
     weights: Float[Tensor, "n 3"]
     """Barycentric."""
 
+    def to(self, device: torch.device) -> UVMap:
+        """The same for numbers that are on a device."""
+        return UVMap(self.size, *(part.to(device) for part in self[1:]))
+
 
 class UVReader(NamedTuple):
     """Which texels, in what parts, make up each vertex. A vertex on a seam has a sample on each side."""
@@ -73,7 +77,7 @@ def drawn(
     i, j, k = layout.corners.to(values.device).unbind(1)
     texels = a * values[..., i, :] + b * values[..., j, :] + c * values[..., k, :]
     maps = values.new_zeros(*values.shape[:-2], values.shape[-1], layout.size**2)
-    maps[..., layout.texels] = texels.mT
+    maps[..., layout.texels.to(values.device)] = texels.mT
     return maps.unflatten(-1, (layout.size, layout.size))
 
 

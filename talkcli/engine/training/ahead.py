@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,9 @@ import numpy as np
 import torch
 
 T = TypeVar("T")
+
+THREADS = max(1, min(8, (os.cpu_count() or 1) - 1))
+"""That make batches while a network is busy."""
 
 
 def dice(seed: int, *place: int) -> torch.Generator:

@@ -27,11 +27,8 @@ from talkcli.engine.errors import (
 )
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors
 from talkcli.engine.struct import S
-from talkcli.engine.training.ahead import ahead, dice
+from talkcli.engine.training.ahead import THREADS, ahead, dice
 from talkcli.engine.training.stage import Losses, N, Stage, Update
-
-THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
-"""That make batches while the network learns."""
 
 STATE = "TrainingState"
 """The kind of file in which a run is kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -44,9 +45,9 @@ def sound_example(clips: ClipSet, index: int, generator: torch.Generator) -> Sou
         raise BadInput(f"{clips.names[index]} has no phones.", "Hearing is learnt from clips that know them.")
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     pace = float(np.exp(rng.normal(0, 0.12)).clip(0.75, 1.4)) if rng.random() < 0.5 else 1.0
-    whole, length = clips.speech(index).waveform.numpy(), SOUND_TICKS * TICK
-    first = int(rng.integers(max(0, int(len(whole) / pace) - length) // TICK + 1))
-    wave = _at_pace(whole, first * TICK, length, pace)
+    length = SOUND_TICKS * TICK
+    first = int(rng.integers(max(0, int(clips.samples(index) / pace) - length) // TICK + 1))
+    wave = _at_pace(clips, index, first * TICK, length, pace)
     labels = phones.frames(TICKS / pace, first + SOUND_TICKS)[first:].numpy()
     labels[-(-len(wave) // TICK) :] = NOWHERE
     if pace != 1.0 and rng.random() < 0.7:
@@ -67,12 +68,15 @@ def sound_example(clips: ClipSet, index: int, generator: torch.Generator) -> Sou
     return SoundExample(sound, torch.from_numpy(labels))
 
 
-def _at_pace(whole: Wave, start: int, length: int, pace: float) -> Wave:
-    """So many samples, or what is left, from `start` of the recording played `pace` times faster."""
-    stop = min(start + length, int(len(whole) / pace))
+def _at_pace(clips: ClipSet, index: int, start: int, length: int, pace: float) -> Wave:
+    """So many samples, or what is left, from `start` of a clip played `pace` times faster."""
+    stop = min(start + length, int(clips.samples(index) / pace))
     if pace == 1.0:
-        return whole[start:stop]
-    return np.interp(np.arange(start, stop) * pace, np.arange(len(whole)), whole).astype(np.float32)
+        return clips.sound(index, start, stop).numpy()
+    first = int(start * pace)
+    wave = clips.sound(index, first, math.ceil(stop * pace) + 1).numpy()
+    places = np.arange(start, stop) * pace - first
+    return np.interp(places, np.arange(len(wave)), wave).astype(np.float32)
 
 
 def _others(clips: ClipSet, rng: np.random.Generator) -> list[Wave]:

@@ -52,10 +52,9 @@ def phone_example(clips: ClipSet, index: int, generator: torch.Generator) -> Pho
     if phones is None:
         raise BadInput(f"{clips.names[index]} has no phones.", "Listening is learnt from studio clips.")
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-    speech = clips.speech(index).waveform.numpy()
-    spectra = len(speech) // HOP + 1
+    spectra = clips.samples(index) // HOP + 1
     first = int(rng.integers(max(0, spectra - SPECTRA - SLACK) + 1))
-    wave = speech[first * HOP : (first + SPECTRA + SLACK) * HOP]
+    wave = clips.sound(index, first * HOP, (first + SPECTRA + SLACK) * HOP).numpy()
     own = rng.spawn(1)[0]  # dice apart, so that all else falls as it would without it
     if own.random() < PITCHED:
         wave = at_pitch(wave, float(np.exp(own.normal(0, 0.15)).clip(0.7, 1.4)))

@@ -176,10 +176,10 @@ def triplets(
         raise BadInput(f"Style needs two speakers; {clips.folder} has one.", "Prepare more speakers.")
 
     def voice(index: int, generator: torch.Generator) -> VoiceExample:
-        waveform = clips.speech(index).waveform
-        length = min(len(waveform), int(seconds * SAMPLE_RATE) or len(waveform))
-        start = int(torch.randint(len(waveform) - length + 1, (1,), generator=generator))
-        piece = waveform[start : start + length]
+        samples = clips.samples(index)
+        length = min(samples, int(seconds * SAMPLE_RATE) or samples)
+        start = int(torch.randint(samples - length + 1, (1,), generator=generator))
+        piece = clips.sound(index, start, start + length)
         if rooms:
             dice = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
             piece = torch.from_numpy(elsewhere(piece.numpy(), dice))

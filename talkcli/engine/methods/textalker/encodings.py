@@ -14,6 +14,7 @@ from talkcli.engine.clips import ClipSet
 from talkcli.engine.errors import BadInput, Untrusted
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder
+from talkcli.engine.training.ahead import THREADS, ahead
 
 BATCH = 32
 """Maps that are encoded at once."""
@@ -65,8 +66,12 @@ def encoded(
     autoencoder.eval()
     device = autoencoder.quantize.embedding.weight.device
     parts = []
-    for start in range(0, frames, BATCH):
-        batch = maps(clip, start, min(start + BATCH, frames)).to(device)
+
+    def drawn(number: int) -> Tensor:
+        return maps(clip, number * BATCH, min((number + 1) * BATCH, frames))
+
+    for batch in ahead(drawn, 0, -(-frames // BATCH), THREADS if device.type == "cuda" else 0):
+        batch = batch.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=not exact):
             latents = autoencoder.encode(batch).flatten(1)
         parts.append((latents if exact else latents.half()).cpu())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from functools import cached_property
 
 import torch
@@ -20,6 +21,9 @@ from talkcli.engine.motion import Coefficients, Textures, ratios
 
 UNWRINKLED_WEIGHT = 0.05
 """How much a texel counts that no wrinkle reaches, beside 1 for the mean texel."""
+_NEUTRALS = 64
+"""Neutral skins that are kept at hand."""
+_CPU = torch.device("cpu")
 LOOKED_AT, AT_ONCE = 4000, 64
 """Frames in which a range of offsets is sought, and how many of them are drawn at a time."""
 
@@ -47,6 +51,7 @@ class RigFrameMaps:
         self._tracks = [self._track(clips, index) for index in range(len(clips))]
         self._rig = rig_maps(self._model, size, names)
         self._ratios = skin_ratios(self._skin, size)
+        self._rig_on, self._ratios_on = functools.cache(self._rig.to), functools.cache(self._ratios.to)
         self.frames = [len(track) for track in self._tracks]
         """How many each clip has."""
         self.importance = self._rig.importance
@@ -78,20 +83,23 @@ class RigFrameMaps:
     def motions(
         self, clip: int, start: int, stop: int, low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]
     ) -> Float[Tensor, "n 3 size size"]:
-        """Offset maps of frames [start, stop), `low` drawn as 0 and `high` as 1; where nothing is drawn,
-        the map rests."""
+        """Offset maps of frames [start, stop) where `low` is, which is drawn as 0, and `high` as 1; where
+        nothing is drawn, the map rests."""
+        weights, rig = self._tracks[clip][start:stop].to(low.device), self._rig_on(low.device)
         low, high = low[:, None, None], high[:, None, None]
-        return ((self._rig.maps(self._tracks[clip][start:stop]) - low) / (high - low)).clamp(0, 1)
+        return ((rig.maps(weights) - low) / (high - low)).clamp(0, 1)
 
     def folds(self, clip: int, start: int = 0, stop: int | None = None) -> Float[Tensor, "n folds"]:
         """How far the rig's wrinkles are on."""
         track = self._tracks[clip][start:stop]
         return rig_folds(self._model.spread(track, self._names), self._skin).weights
 
-    def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
-        """Wrinkle maps of the same frames, in [0, 1)."""
-        folds = self.folds(clip, start, stop)
-        return wrinkle_of(ratios(Textures(folds, self._ratios)) ** self._contrast)
+    def wrinkles(
+        self, clip: int, start: int, stop: int, device: torch.device = _CPU
+    ) -> Float[Tensor, "n 3 size size"]:
+        """Wrinkle maps of the same frames, in [0, 1), made on a device."""
+        folds = self.folds(clip, start, stop).to(device)
+        return wrinkle_of(ratios(Textures(folds, self._ratios_on(device))) ** self._contrast)
 
 
 class MeshFrameMaps:
@@ -100,6 +108,8 @@ class MeshFrameMaps:
     def __init__(self, clips: ClipSet, size: int, contrast: float = 1.0) -> None:
         self._clips, self._size, self._contrast = clips, size, contrast
         self.importance = self.wrinkled = None
+        self._atlas_on = functools.cache(lambda device: self._atlas.to(device))
+        self._neutral = functools.lru_cache(maxsize=_NEUTRALS)(lambda film: film.neutral)
         self.frames = [len(clips.motion(index)) for index in range(len(clips))]
         for index in range(len(clips)):
             if clips.textures(index) is None:
@@ -125,13 +135,16 @@ class MeshFrameMaps:
         self, clip: int, start: int, stop: int, low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]
     ) -> Float[Tensor, "n 3 size size"]:
         """Where nothing is drawn, the map is 0, as published."""
-        return drawn(normalised_offsets(self._clips.offsets(clip, start, stop), low, high), self._atlas)
+        offsets = self._clips.offsets(clip, start, stop).to(low.device)
+        return drawn(normalised_offsets(offsets, low, high), self._atlas_on(low.device))
 
-    def wrinkles(self, clip: int, start: int, stop: int) -> Float[Tensor, "n 3 size size"]:
+    def wrinkles(
+        self, clip: int, start: int, stop: int, device: torch.device = _CPU
+    ) -> Float[Tensor, "n 3 size size"]:
         film = self._clips.textures(clip)
         assert film is not None
-        pictures = (film.frame(i) for i in range(start, min(stop, film.count)))
-        return torch.stack([wrinkle(frame, film.neutral, self._contrast) for frame in pictures])
+        frames = torch.stack([film.frame(i) for i in range(start, min(stop, film.count))])
+        return wrinkle(frames.to(device), self._neutral(film).to(device), self._contrast)
 
 
 FrameMaps = RigFrameMaps | MeshFrameMaps

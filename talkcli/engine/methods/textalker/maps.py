@@ -30,10 +30,10 @@ def denormalised_offsets(
 
 
 def wrinkle(
-    frame: UInt8[Tensor, "h w 3"], neutral: UInt8[Tensor, "h w 3"], contrast: float = 1.0
-) -> Float[Tensor, "3 h w"]:
-    """The wrinkle map of a texture: 2 sigmoid((I_f / I_1) ** contrast) - 1, in [0, 1)."""
-    frame, neutral = (image.permute(2, 0, 1).float() / 255 for image in (frame, neutral))
+    frame: UInt8[Tensor, "*frames h w 3"], neutral: UInt8[Tensor, "h w 3"], contrast: float = 1.0
+) -> Float[Tensor, "*frames 3 h w"]:
+    """The wrinkle map of a texture, or of several: 2 sigmoid((I_f / I_1) ** contrast) - 1, in [0, 1)."""
+    frame, neutral = (image.movedim(-1, -3).float() / 255 for image in (frame, neutral))
     return wrinkle_of((frame / (neutral + EPSILON)) ** contrast)
 
 

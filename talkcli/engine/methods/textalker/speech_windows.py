@@ -13,8 +13,9 @@ from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.face.mouth_motion import attention_to, gap_of, importance, principal_motions, projected
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.layers.resampling import beside_neighbours
+from talkcli.engine.methods.textalker.autoencoder import Autoencoder
 from talkcli.engine.methods.textalker.denoiser import FPS
-from talkcli.engine.methods.textalker.encodings import identity, latents_of, pivots
+from talkcli.engine.methods.textalker.encodings import Maps, identity, latents_of, pivots
 from talkcli.engine.methods.textalker.frame_maps import FrameMaps, RigFrameMaps
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.speech import SAMPLE_RATE
@@ -80,10 +81,10 @@ def latents_of_both(
     network: TexTalker, clips: ClipSet, motions: FrameMaps, skins: FrameMaps
 ) -> Iterator[list[Float[Tensor, "frames dims"]]]:
     """Latents of motion of every clip, then those of skin."""
-    low, high = network.low.cpu(), network.high.cpu()
-    makers = (
+    low, high = network.low, network.high
+    makers: tuple[tuple[Autoencoder, Maps, str], ...] = (
         (network.motion, lambda clip, start, stop: motions.motions(clip, start, stop, low, high), "motion"),
-        (network.texture, skins.wrinkles, "texture"),
+        (network.texture, lambda clip, start, stop: skins.wrinkles(clip, start, stop, low.device), "texture"),
     )
     for autoencoder, maps, name in makers:
         tag = f"{name}-{identity(autoencoder, low, high)}"
@@ -148,7 +149,7 @@ def speech_windows(
             features = beside_neighbours(view, start, start + length, config.reach).float()
             return SpeechWindows(None, features, latents, weight, lips)
         rate = SAMPLE_RATE / FPS
-        sound = clips.speech(index).waveform[round(start * rate) : round((start + length) * rate)]
+        sound = clips.sound(index, round(start * rate), round((start + length) * rate))
         return SpeechWindows(
             F.pad(sound, (0, round(length * rate) - len(sound))), None, latents, weight, lips
         )

@@ -40,16 +40,19 @@ def pivots_of(
     talker: TexTalker, clips: ClipSet
 ) -> tuple[Float[Tensor, " motion_dims"], Float[Tensor, " texture_dims"]]:
     """Means over every frame of the clips."""
-    config, low, high = talker.config, talker.low.cpu(), talker.high.cpu()
+    config, low, high = talker.config, talker.low, talker.high
     motions = frame_maps(talker, clips, config.motion.size)
     skins = frame_maps(talker, clips, config.texture.size)
 
     def moving(clip: int, start: int, stop: int) -> Tensor:
         return motions.motions(clip, start, stop, low, high)
 
+    def wrinkled(clip: int, start: int, stop: int) -> Tensor:
+        return skins.wrinkles(clip, start, stop, low.device)
+
     count = range(len(clips))
     motion = [encoded(talker.motion, moving, clip, motions.frames[clip], config.published) for clip in count]
     texture = [
-        encoded(talker.texture, skins.wrinkles, clip, skins.frames[clip], config.published) for clip in count
+        encoded(talker.texture, wrinkled, clip, skins.frames[clip], config.published) for clip in count
     ]
     return torch.cat(motion).float().mean(0), torch.cat(texture).float().mean(0)

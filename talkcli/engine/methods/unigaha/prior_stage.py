@@ -34,6 +34,8 @@ LARGE = 10.0
 class SessionExample(TensorStruct):
     """Some faces of one person, each before some cameras."""
 
+    on_host = "views", "lenses", "sizes"
+
     row: Int[Tensor, "*batch"]
     """Of the person in the table of people."""
     identity: Float[Tensor, "*batch n_identity"]
