@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
+from elsewhere import move_networks
 from fuzz.small import bare_avatar, save_untaught
 from goldens import WHOLE
 from typer.testing import CliRunner, Result
@@ -18,8 +20,22 @@ from talkcli.engine.face.avatar import save_avatar
 Talk = Callable[..., Result]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "Where networks of all tests work, such as cuda; they come back to the CPU to be looked at."
+    parser.addoption("--device", default="cpu", help=told)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if (device := str(config.getoption("device"))) != "cpu":
+        move_networks(device)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, not skip, what compares with numbers that are not here: a part of them always is."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no accelerator is here"))
     absent = [item for item in items if item.get_closest_marker("whole") and not WHOLE.is_dir()]
     if absent:
         config.hook.pytest_deselected(items=absent)

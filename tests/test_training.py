@@ -90,7 +90,6 @@ def test_a_run_that_was_cut_off_ends_where_the_whole_one_ends(tmp_path, ema, thr
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator is here")
 @pytest.mark.parametrize("threads", [0, 1, 3])
 def test_a_run_on_the_accelerator_that_was_cut_off_ends_where_the_whole_one_ends(tmp_path, threads):
     whole, _ = run(STAGE, threads=0, device="cuda")
