@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from talkcli.engine.face.avatar import Avatar
+    from talkcli.engine.methods.method import Talker
     from talkcli.engine.rendering.shot import Shot
     from talkcli.engine.training.run import Moment
 
@@ -305,6 +306,17 @@ def get_renderer_ready(paths: Iterable[Path], shot: Shot, avatar: Avatar) -> Non
     if faults:
         warn(f"The cache of compiled code cannot be used, so that every film begins later. {faults[0]}")
         faults.clear()
+
+
+def get_talker_ready(talker: Talker, seconds: float) -> None:
+    """Compile what a talker had better compile before it speaks for so long."""
+    if waiting := talker.waits(seconds):
+        try:
+            with step(waiting):
+                talker.get_ready()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"[:200]
+            warn(f"Nothing is compiled here, so that it takes longer. {reason}")
 
 
 _outputs: list[Path] = []

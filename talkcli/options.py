@@ -67,6 +67,12 @@ def _known_device(device: str) -> str:
     return device
 
 
+def _known_precision(precision: str) -> str:
+    if precision not in ("full", "fast"):
+        raise typer.BadParameter(f"'{precision}' is neither full nor fast.")
+    return precision
+
+
 def parse_fps(text: str) -> Fraction:
     """A frame rate, exact: the decimals of television stand for its fractions."""
     television = {"23.976": 24000, "23.98": 24000, "29.97": 30000, "47.952": 48000, "59.94": 60000}
@@ -233,6 +239,14 @@ SeedOrSettings = Annotated[
 ]
 Device = Annotated[
     str, typer.Option("--device", callback=_known_device, help="auto, cpu, cuda, cuda:N or mps.")
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        callback=_known_precision,
+        help="Of networks: full, or on CUDA fast: TF32 and 16 bits, compiled for long speech.",
+    ),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes to work with.")]
 Settings = Annotated[

@@ -47,6 +47,7 @@ def run(
     fps: options.Fps = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
+    precision: options.Precision = "full",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -91,7 +92,7 @@ def run(
         moods = parse_moods(emotion) if emotion is not None else ()
         dials = Dials(strength, smooth, offset, 0.0 if no_life else life, head, gaze, blinks)
         person = load_avatar(face)
-        talker = open_talker(model or model_for(person), device)
+        talker = open_talker(model or model_for(person), device, precision)
         hear_with(talker, ears)
         set_sampling(talker, parse_settings(set_ or []))
     if text is not None or phones is not None:
@@ -114,6 +115,7 @@ def run(
                 told = told_of(talker, speech, task.audio, text=text, phones=phones, alone=alone)
             notes = [*speech.notes, *(told.notes(name) if told else ()), *late_moods(moods, speech.seconds)]
             console.warn(*notes)
+            console.get_talker_ready(talker, speech.seconds)
             with console.share_done(f"Animating {name}") as progress:
                 motion = speak(speech, told=told, progress=progress)
             console.warn(*(beyond := notes_on(shot, motion, person, task.outputs)))

@@ -57,6 +57,7 @@ def run(
     ] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
+    precision: options.Precision = "full",
     json: options.Json = False,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -97,7 +98,8 @@ def run(
     else:
         takes = takes_of(predicted, audio or (), transcript, split)
         face = who or face_of(takes[0])
-        systems = entrants(model or (), face, seed=seed, device=device, skin=skin, note=console.warn)
+        where = {"device": device, "precision": precision}
+        systems = entrants(model or (), face, seed=seed, skin=skin, note=console.warn, **where)
         for name, system in systems:
             cases = performed(takes, system, who)
             report.add(name, console.progress(cases, name, len(takes), "clips"))

@@ -1,12 +1,25 @@
-"""Device: where networks run; everything else lives on the CPU, on so many of its cores."""
+"""Device: where networks run, and how exactly; everything else lives on the CPU, on so many of its cores."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
 
 import torch
 
-from talkcli.engine.errors import BadUsage
+from talkcli.engine.errors import BadUsage, pick
+
+Precision = Literal["full", "fast"]
+"""full: float32 in earnest, so that devices make the same face but for rounding. fast, on CUDA: products
+in TF32, and float16 where that moves nothing by more than a map's texels show."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+_CACHES = 16 << 20
+"""Bytes that a CPU keeps near; more at a time is slower."""
+_SHARE = 8
+"""What is painted at a time may take one part in so many of a card's memory."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -31,3 +44,44 @@ def cores() -> int:
     """Of those this process may use, as many as numba was told to."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(allowed, int(os.environ.get("NUMBA_NUM_THREADS") or allowed))
+
+
+def set_precision(precision: str) -> Precision:
+    """Of all that this process computes on CUDA from now on: torch's own defaults are neither of the two."""
+    known: Precision = "fast" if pick(precision, PRECISIONS, "precision") == "fast" else "full"
+    _allow_tf32(known == "fast")
+    torch.backends.cudnn.benchmark = known == "fast"
+    return known
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Without TF32 for a while, whatever the precision is."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    _allow_tf32(False)
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+def _allow_tf32(allowed: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
+def painting_kind(device: torch.device, precision: Precision) -> torch.dtype:
+    """Of networks that draw pictures."""
+    return torch.float16 if precision == "fast" and device.type == "cuda" else torch.float32
+
+
+def painting_room(device: torch.device) -> int:
+    """Bytes that what is painted at a time should stay within: the same on every run."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory // _SHARE
+    return _CACHES
+
+
+def half_products(device: torch.device, precision: Precision) -> torch.autocast:
+    """Products in bfloat16 for a while, where it is to be fast on CUDA: for networks taught that way."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "fast" and device.type == "cuda")

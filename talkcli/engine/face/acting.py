@@ -67,16 +67,18 @@ def folds_of(logs: Float[Tensor, "frames 3 size size"], ratios: Float[Tensor, "m
 
     `ratios` are those of `skin_ratios`.
     """
-    return Folds((logs.flatten(1) @ _unfolding(ratios)).clamp(0, FULL))
+    return Folds((logs.flatten(1) @ _unfolding(ratios, logs.device)).clamp(0, FULL))
 
 
 @functools.lru_cache(maxsize=4)
-def _unfolding(ratios: Float[Tensor, "maps 3 size size"]) -> Float[Tensor, "numbers maps"]:
+def _unfolding(
+    ratios: Float[Tensor, "maps 3 size size"], device: torch.device
+) -> Float[Tensor, "numbers maps"]:
     """Logarithms of ratios @ this = weights."""
     basis = ratios.flatten(1).double()
     gram = basis @ basis.T
     ridge = RIDGE_OF_FOLDS * gram.diagonal().mean() * torch.eye(len(gram))
-    return torch.linalg.solve(gram + ridge, basis).T.float().contiguous()
+    return torch.linalg.solve(gram + ridge, basis).T.float().contiguous().to(device)
 
 
 @functools.lru_cache(maxsize=4)

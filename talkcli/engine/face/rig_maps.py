@@ -37,7 +37,13 @@ class RigMaps(NamedTuple):
 
     def weights(self, maps: Float[Tensor, "b 3 size size"]) -> Float[Tensor, "b shapes"]:
         """The shape weights whose maps are nearest."""
-        return maps.flatten(1) @ self.solve.T
+        return maps.flatten(1) @ _brought(self.solve, maps.device).T
+
+
+@functools.lru_cache(maxsize=4)
+def _brought(solve: Tensor, device: torch.device) -> Tensor:
+    """To where maps are, once."""
+    return solve.to(device)
 
 
 @functools.lru_cache(maxsize=4)

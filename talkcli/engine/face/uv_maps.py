@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from talkcli.engine.errors import BadInput
 
@@ -37,12 +38,16 @@ class UVMap(NamedTuple):
 class UVReader(NamedTuple):
     """Which texels, in what parts, make up each vertex. A vertex on a seam has a sample on each side."""
 
-    verts: int
-    vertices: Int[Tensor, " samples"]
     texels: Int[Tensor, "samples 4"]
     """row * size + column"""
     weights: Float[Tensor, "samples 4"]
     """Those of one vertex sum to 1."""
+    samples: Int[Tensor, "verts most"]
+    """Which are a vertex's; one past the last for no more."""
+
+    def to(self, device: torch.device) -> UVReader:
+        """To where maps are read."""
+        return UVReader(*(part.to(device) for part in self))
 
 
 def uv_map(
@@ -125,24 +130,26 @@ def uv_reader(
         at = np.rint(y[empty]).astype(np.int64), np.rint(x[empty]).astype(np.int64)
         rows[empty], columns[empty] = nearest[0][at][:, None], nearest[1][at][:, None]
         weights /= weights.sum(1, keepdims=True)
-    vertices = vertex.astype(np.int64)
-    weights /= np.bincount(vertices)[vertices][:, None]
+    counts = np.bincount(vertex.astype(np.int64), minlength=verts)
+    owner, nth = _counted(counts)
+    weights /= counts[owner][:, None]
+    samples = np.full((verts, counts.max()), len(owner))
+    samples[owner, nth] = np.arange(len(owner))
     return UVReader(
-        verts,
-        torch.from_numpy(vertices),
         torch.from_numpy(rows * size + columns),
         torch.from_numpy(weights.astype(np.float32)),
+        torch.from_numpy(samples),
     )
 
 
 def read_maps(
     maps: Float[Tensor, "*batch channels size size"], reader: UVReader
 ) -> Float[Tensor, "*batch verts channels"]:
-    """Numbers per vertex; 0 for a vertex that no face uses."""
-    taps = maps.flatten(-2)[..., reader.texels.to(maps.device)]
-    samples = (taps * reader.weights.to(maps)).sum(-1)
-    values = maps.new_zeros(*samples.shape[:-1], reader.verts)
-    return values.index_add(-1, reader.vertices.to(maps.device), samples).mT
+    """Numbers per vertex; 0 for a vertex that no face uses. Gathered, not scattered: in one order always."""
+    reader = reader.to(maps.device)
+    taps = maps.flatten(-2)[..., reader.texels]
+    samples = F.pad((taps * reader.weights.to(maps)).sum(-1), (0, 1))
+    return samples[..., reader.samples].sum(-1).mT
 
 
 def _span(corners: NDArray[np.float32], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

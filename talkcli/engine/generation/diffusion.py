@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +14,15 @@ from talkcli.engine.errors import BadUsage
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
 """x_t [batch, frames, dims] and its step t [batch] to the clean signal x_0 as the network guesses it."""
+
+
+class Levels(NamedTuple):
+    """The numbers of a schedule, of steps 0..T."""
+
+    alphas: list[float]
+    alpha_bars: list[float]
+    sigmas_flex: list[float]
+    sigmas_inflex: list[float]
 
 
 class Schedule(nn.Module):
@@ -45,6 +55,15 @@ class Schedule(nn.Module):
         self.register_buffer("alpha_bars", bars)
         self.register_buffer("sigmas_flex", betas.sqrt())
         self.register_buffer("sigmas_inflex", lower)
+        self._levels: tuple[tuple[tuple[int, int], ...], Levels] | None = None
+
+    def levels(self) -> Levels:
+        """Read from the device once: a network that waits for them at every step waits for all before it."""
+        state = tuple((buffer.data_ptr(), buffer._version) for buffer in self.buffers())
+        if self._levels is None or self._levels[0] != state:
+            names = ("alphas", "alpha_bars", "sigmas_flex", "sigmas_inflex")
+            self._levels = state, Levels(*(self.get_buffer(name).tolist() for name in names))
+        return self._levels[1]
 
     def corrupt(
         self,
@@ -95,15 +114,15 @@ def ancestral(
     """
     if not 0 <= flexibility <= 1:
         raise BadUsage(f"A flexibility of {flexibility} is not between 0 and 1.", "Give 0 to 1.")
-    alphas, bars = schedule.alphas.tolist(), schedule.alpha_bars.tolist()
-    sigmas = schedule.sigmas_inflex.lerp(schedule.sigmas_flex, flexibility).tolist()
+    alphas, bars, upper, lower = schedule.levels()
+    sigmas = torch.tensor(lower).lerp(torch.tensor(upper), flexibility).tolist()
     for t in range(schedule.steps, 0, -1):
         clean = denoise(x, _at(t, x))
         keep = math.sqrt(alphas[t]) * (1 - bars[t - 1]) / (1 - bars[t])
         take = (1 - alphas[t]) * math.sqrt(bars[t - 1]) / (1 - bars[t])
         x = keep * x + take * clean
         if t > 1:
-            x = x + sigmas[t] * torch.randn(x.shape, generator=generator).to(x)
+            x = x + sigmas[t] * _sent(torch.randn(x.shape, generator=generator), x)
     return x
 
 
@@ -120,7 +139,7 @@ def solve(
             "Give 10 to 25, or 0 for all of them with fresh noise.",
         )
     grid = torch.linspace(schedule.steps, 0, steps + 1).round().long().tolist()
-    bars = [float(schedule.alpha_bars[t]) for t in grid[:-1]] + [1.0]
+    bars = [schedule.levels().alpha_bars[t] for t in grid[:-1]] + [1.0]
     scale, sigma = [math.sqrt(bar) for bar in bars], [math.sqrt(1 - bar) for bar in bars]
     half_log_snr = [math.log(a / s) for a, s in zip(scale[:-1], sigma[:-1], strict=True)]
     before = x
@@ -136,6 +155,11 @@ def solve(
         x = sigma[i + 1] / sigma[i] * x - scale[i + 1] * math.expm1(-stride) * toward
         before = clean
     return x
+
+
+def _sent(noise: Tensor, x: Tensor) -> Tensor:
+    """To where x is, without waiting for what is on its way there."""
+    return (noise.pin_memory() if x.is_cuda else noise).to(x, non_blocking=True)
 
 
 def _at(t: int, x: Tensor) -> Int[Tensor, " batch"]:

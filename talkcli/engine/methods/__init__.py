@@ -54,12 +54,15 @@ def installed() -> dict[str, Path]:
     return {name: path for name, path in paths.items() if path.is_file()}
 
 
-def open_talker(model: str, device: str = "cpu") -> Talker:
-    """A trained talker, ready to speak, from a checkpoint file or by the name of a method."""
+def open_talker(model: str, device: str = "cpu", precision: str = "full") -> Talker:
+    """A trained talker, ready to speak, from a checkpoint file or by the name of a method.
+
+    `precision` is that of all that this process computes on CUDA from then on (`device.set_precision`).
+    """
     from talkcli.engine.assets import sha256
     from talkcli.engine.checkpoint import Undrawn, check_shapes, load_checkpoint
     from talkcli.engine.config import from_values
-    from talkcli.engine.device import pick_device
+    from talkcli.engine.device import pick_device, set_precision
 
     path = checkpoint_path(model)
     checkpoint = load_checkpoint(path)
@@ -78,4 +81,5 @@ def open_talker(model: str, device: str = "cpu") -> Talker:
         check_shapes(talker, checkpoint.weights)
         talker.load_state_dict(checkpoint.weights)
     talker.weights_sha256 = sha256(path)
+    talker.precision = set_precision(precision)
     return talker.to(pick_device(device)).eval()

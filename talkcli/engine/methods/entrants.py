@@ -34,6 +34,7 @@ def entrants(
     *,
     seed: int = 0,
     device: str = "cpu",
+    precision: str = "full",
     skin: bool = True,
     note: Note = lambda text: None,
 ) -> Iterator[tuple[str, System]]:
@@ -50,7 +51,7 @@ def entrants(
     paths = {name: checkpoint_path(model) for name, model in zip(names, models, strict=True)} or installed()
     if not paths:
         note(NO_TALKER)
-    return _in_turn(paths, avatar, seed, device, skin, note)
+    return _in_turn(paths, avatar, seed, (device, precision), skin, note)
 
 
 def _shown(model: str) -> str:
@@ -58,21 +59,21 @@ def _shown(model: str) -> str:
 
 
 def _in_turn(
-    paths: dict[str, Path], avatar: Avatar, seed: int, device: str, skin: bool, note: Note
+    paths: dict[str, Path], avatar: Avatar, seed: int, where: tuple[str, str], skin: bool, note: Note
 ) -> Iterator[tuple[str, System]]:
     yield "template", baselines.template
     if avatar.rig is None:
         note(NO_RIG)
     else:
         yield "loudness jaw", baselines.loudness_jaw
-        logits = None if has_pocketsphinx() else _logits(paths, device)
+        logits = None if has_pocketsphinx() else _logits(paths, where)
         recogniser = baselines.recogniser(logits, TICKS)
         if recogniser is None:
             note(NO_RECOGNISER)
         else:
             yield f"{recogniser[1]} + visemes", partial(baselines.viseme_table, recogniser[0])
     for name, path in paths.items():
-        talker = open_talker(str(path), device)
+        talker = open_talker(str(path), *where)
         if not skin:
             talker.leave_skin()
         yield name, _performing(talker, seed)
@@ -85,12 +86,12 @@ def _performing(talker: Talker, seed: int) -> System:
     return perform
 
 
-def _logits(paths: dict[str, Path], device: str) -> baselines.Logits | None:
+def _logits(paths: dict[str, Path], where: tuple[str, str]) -> baselines.Logits | None:
     """The phone logits of the first talker whose ears know phones."""
     for path in paths.values():
-        named_ear = phone_ear(open_talker(str(path), device))
+        named_ear = phone_ear(open_talker(str(path), *where))
         if named_ear is not None:
             ear = named_ear[1]
-            where = next(ear.parameters()).device
-            return lambda speech: ear.heard_at_ticks(speech.waveform.to(where)).detach().cpu()
+            device = next(ear.parameters()).device
+            return lambda speech: ear.heard_at_ticks(speech.waveform.to(device)).detach().cpu()
     return None

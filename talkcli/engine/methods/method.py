@@ -12,6 +12,7 @@ from torch import nn
 from talkcli import __version__
 from talkcli.engine.assets import head_credit
 from talkcli.engine.clips import ClipSet
+from talkcli.engine.device import Precision
 from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import rig_of
@@ -39,6 +40,8 @@ class Talker(nn.Module, ABC):
     """The settings that it was built from."""
     sampling: Any = None
     """How it draws, where it draws: a dataclass that `talk animate --set` changes by name."""
+    precision: Precision = "full"
+    """How exactly it computes, where its device leaves a choice."""
     weights_sha256: str = ""
     """Of the checkpoint file it was read from."""
 
@@ -52,6 +55,13 @@ class Talker(nn.Module, ABC):
 
     def leave_skin(self) -> None:
         """Move no skin from now on; to be overridden where moving one is a choice and costs time."""
+
+    def waits(self, seconds: float) -> str:
+        """What it had better compile before it speaks for so long, for those who wait; nothing for most."""
+        return ""
+
+    def get_ready(self) -> None:
+        """Do what `waits` speaks of. Where that fails it speaks all the same."""
 
     @abstractmethod
     def animate(
@@ -74,6 +84,7 @@ class Talker(nn.Module, ABC):
             "avatar": avatar.name,
             "seed": seed,
             **({"ears": self.other_ears} if self.other_ears else {}),
+            **({"precision": self.precision} if self.precision != "full" else {}),
             **head_credit(avatar.rig),
         }
 

@@ -15,11 +15,13 @@ from torch import Tensor
 
 from talkcli.engine.audio.amplitude import amplitude
 from talkcli.engine.audio.pauses import rests
+from talkcli.engine.device import half_products
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import check_wears
 from talkcli.engine.generation.flow import Flow, integrate
 from talkcli.engine.generation.guidance import guide
+from talkcli.engine.generation.replay import Replay
 from talkcli.engine.generation.windows import blend, spans
 from talkcli.engine.methods.dxtalker.anchors import anchored_noise
 from talkcli.engine.methods.dxtalker.blinks import whole_blinks
@@ -72,6 +74,7 @@ class DxTalker(Talker):
             self.register_buffer(name, torch.full((config.layout.dims,), value))
             self.register_buffer(f"reference_{name}", torch.full((config.layout.dims,), value))
         self.register_buffer("taught", torch.tensor(False))
+        self.replay = Replay(self)
 
     @property
     def moves(self) -> frozenset[Track]:
@@ -175,7 +178,7 @@ class DxTalker(Talker):
         noise: Float[Tensor, "batch frames dims"],
         reference: Float[Tensor, "batch dims"],
     ) -> Float[Tensor, "batch frames dims"]:
-        """From noise to normalised differences; in bfloat16 on a GPU."""
+        """From noise to normalised differences; in bfloat16 on a GPU where that is asked for."""
         sampling, device = self.sampling, noise.device
         if sampling.guidance != 1 and not self.config.drop:
             raise BadUsage(
@@ -183,11 +186,22 @@ class DxTalker(Talker):
                 "Leave guidance out, or train with: --set config.drop=0.1",
             )
 
-        def flow(heard: Bool[Tensor, " batch"] | None) -> Flow:
-            condition: Condition = self.network.condition(streams, self.seen(reference), heard=heard)
-            return lambda x, t: self.network(x, t, condition).float()
+        heard: list[Tensor] = []
+        streams.map(lambda stream: heard.append(stream) or stream)
 
-        nothing = torch.zeros(len(noise), dtype=torch.bool, device=device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            velocity = guide(flow, None, nothing, sampling.guidance)
+        def prepared(reference: Tensor, *heard: Tensor) -> Flow:
+            each = iter(heard)
+            near = streams.map(lambda _: next(each))
+            nothing = torch.zeros(len(reference), dtype=torch.bool, device=device)
+
+            def flow(hears: Bool[Tensor, " batch"] | None) -> Flow:
+                condition: Condition = self.network.condition(near, self.seen(reference), heard=hears)
+                return lambda x, t: self.network(x, t, condition).float()
+
+            return guide(flow, None, nothing, sampling.guidance)
+
+        with half_products(device, self.precision):
+            velocity = self.replay(
+                prepared, (reference, *heard), noise, times=noise.dtype, settings=sampling.guidance
+            )
             return integrate(velocity, noise, sampling.steps, sampling.solver)

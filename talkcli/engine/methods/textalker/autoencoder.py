@@ -7,8 +7,6 @@ Esser et al. 2021.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +16,10 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 from talkcli.engine.config import check_limits
+from talkcli.engine.device import Precision
 from talkcli.engine.errors import BadInput
+from talkcli.engine.methods.textalker.map_blocks import Attention, Chain, Down, Residual, Up, norm
+from talkcli.engine.methods.textalker.painter import Painter
 
 COMMITMENT = 1.0
 CODEBOOK = 0.25
@@ -26,9 +27,6 @@ CODEBOOK = 0.25
 
 DECAY = 0.99
 """Of the running use of a code, a step."""
-
-TEXELS = 1 << 17
-"""Texels generated at a time when nothing is to be learnt: caches stay warm and memory small."""
 
 
 @dataclass(frozen=True)
@@ -71,77 +69,6 @@ class AutoencoderConfig:
     def dims(self) -> int:
         """Numbers that make one map's latents."""
         return self.latent * self.grid**2
-
-
-class Residual(nn.Module):
-    """Two convolutions around which what came in is carried."""
-
-    def __init__(self, inputs: int, outputs: int, groups: int) -> None:
-        super().__init__()
-        self.norm1 = norm(inputs, groups)
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.norm2 = norm(outputs, groups)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.conv_out = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-
-    def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o h w"]:
-        y = self.conv1(F.silu(self.norm1(x)))
-        return self.conv_out(x) + self.conv2(F.silu(self.norm2(y)))
-
-
-class Attention(nn.Module):
-    """Every place of a grid looks at every other, with one head."""
-
-    def __init__(self, width: int, groups: int) -> None:
-        super().__init__()
-        self.norm = norm(width, groups)
-        self.q, self.k, self.v, self.proj_out = (nn.Conv2d(width, width, 1) for _ in range(4))
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        y = self.norm(x)
-        q, k, v = (conv(y).flatten(2).mT[:, None] for conv in (self.q, self.k, self.v))
-        attention = F.scaled_dot_product_attention(q, k, v)[:, 0].mT
-        return x + self.proj_out(attention.unflatten(2, x.shape[2:]))
-
-
-class Down(nn.Module):
-    """Half the size: the extra row and column are on the right and at the bottom."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, stride=2)
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h//2 w//2"]:
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
-
-
-class Up(nn.Module):
-    """Twice the size."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, padding=1)
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 2*h 2*w"]:
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-
-
-class Chain(nn.Module):
-    """Blocks in a row, the last norm and convolution in float32 whatever the rest is computed in.
-
-    Eight bits of mantissa would draw a map in steps that a mouth shows.
-    """
-
-    def __init__(self, blocks: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-
-    def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o h2 w2"]:
-        *body, last_norm, last_conv = self.blocks
-        for block in body:
-            x = block(x)
-        with torch.autocast(x.device.type, enabled=False):
-            return last_conv(last_norm(x.float()))
 
 
 class Quantised(NamedTuple):
@@ -223,6 +150,7 @@ class Autoencoder(nn.Module):
         self.encoder = Chain(encoder_blocks(config))
         self.quantize = Quantiser(config.codes, config.latent, config.restart)
         self.generator = Chain(generator_blocks(config))
+        self._painter: tuple[tuple[object, ...], Painter] | None = None
 
     @property
     def last_weight(self) -> Float[Tensor, "channels width 3 3"]:
@@ -240,13 +168,26 @@ class Autoencoder(nn.Module):
         """Maps in (0, 1) of latents that are codes already."""
         return F.pixel_shuffle(self.generator(codes), self.config.patch).sigmoid()
 
-    def decode(self, latents: Float[Tensor, "b latent g g"]) -> Float[Tensor, "b channels size size"]:
-        """Maps in (0, 1). Without gradients, grids that snap to the same codes are generated once."""
+    def decode(
+        self, latents: Float[Tensor, "b latent g g"], precision: Precision = "full"
+    ) -> Float[Tensor, "b channels size size"]:
+        """Maps in (0, 1). Without gradients, grids that snap to the same codes are painted once, in float16
+        where the device and `precision` say so."""
         if torch.is_grad_enabled():
             return self.generate(self.quantise(latents).latents)
         grids, which = self.quantize.nearest(latents.float()).unique(dim=0, return_inverse=True)
-        share = max(1, TEXELS // self.config.size**2)
-        return torch.cat([self.generate(self.quantize.codes(part)) for part in grids.split(share)])[which]
+        return self.painter(precision).painted(self.quantize.codes(grids))[which]
+
+    def painter(self, precision: Precision = "full") -> Painter:
+        """The generator as it is now, laid out for painting: made once, until a weight changes."""
+        last, config = self._painter, self.config
+        state = (precision, *((weight.data_ptr(), weight._version) for weight in self.generator.parameters()))
+        if last is None or last[0] != state:
+            widths = [config.width * times for times in config.multipliers]
+            largest = max(widths[:2]) * (config.size // config.patch) ** 2
+            codes = (config.latent, config.grid, config.grid)
+            last = self._painter = state, Painter(self.generator, codes, config.patch, largest, precision)
+        return last[1]
 
     def forward(
         self, maps: Float[Tensor, "b channels size size"]
@@ -254,10 +195,6 @@ class Autoencoder(nn.Module):
         """What comes out when maps go in, and what they were snapped to."""
         codes = self.quantise(self.encode(maps))
         return self.generate(codes.latents), codes
-
-
-def norm(width: int, groups: int) -> nn.GroupNorm:
-    return nn.GroupNorm(math.gcd(groups, width), width, eps=1e-6)
 
 
 def encoder_blocks(config: AutoencoderConfig) -> list[nn.Module]:

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from talkcli.engine.audio.ear import Listened
 from talkcli.engine.errors import BadUsage
-from talkcli.engine.generation.diffusion import Schedule, ancestral, solve
+from talkcli.engine.generation.diffusion import Denoise, Schedule, ancestral, solve
 from talkcli.engine.generation.guidance import bounded, guide
 from talkcli.engine.generation.noise import normal_noise
+from talkcli.engine.generation.replay import Replay
 from talkcli.engine.generation.windows import continued
 from talkcli.engine.methods.textalker.denoiser import FPS, Denoiser, DenoiserConfig
 from talkcli.engine.speech import SAMPLE_RATE
@@ -48,6 +49,7 @@ class Diffuser(nn.Module):
         self.audio_feature_map = nn.Linear(width, config.features)
         self.denoising_net = Denoiser(config)
         self.diffusion_sched = Schedule(config.steps)
+        self.replay = Replay(self)
 
     @property
     def start(self) -> Float[Tensor, "1 context dims"]:
@@ -87,20 +89,25 @@ class Diffuser(nn.Module):
             )
         noise = temperature * torch.randn(1, window, config.dims, generator=generator).to(self.start)
         null = self.null_audio_feat.expand(-1, window, -1)
+        places = torch.arange(window, device=noise.device)[None]
 
         def audio(begin: int) -> Float[Tensor, "1 window features"]:
             part = heard(begin, begin + window)[None]
             silence = part.new_zeros(1, window - part.shape[1], part.shape[2])
             return self.audio_feature_map(torch.cat([part, silence], dim=1))
 
+        def prepared(heard: Tensor, past: Tensor, past_audio: Tensor, present: Tensor) -> Denoise:
+            predict = partial(net.prepare, past=past, past_audio=past_audio, present=present)
+            return bounded(guide(predict, heard, null, guidance), *threshold)
+
         def make(begin: int, past: Tensor | None) -> Float[Tensor, "1 window dims"]:
-            present = _before(torch.tensor([frames - begin], device=noise.device), window).to(noise)
+            present = (places < frames - begin).to(noise)
             if past is None:
                 past, past_audio = self.start, self.start_audio_feat
             else:
                 past_audio = audio(begin - window)[:, -config.context :]
-            predict = partial(net.prepare, past=past, past_audio=past_audio, present=present)
-            denoise = bounded(guide(predict, audio(begin), null, guidance), *threshold)
+            known = (audio(begin), past, past_audio, present)
+            denoise = self.replay(prepared, known, noise, settings=(guidance, threshold))
             if steps:
                 return solve(denoise, noise, self.diffusion_sched, steps)
             return ancestral(denoise, noise, self.diffusion_sched, generator, flexibility)

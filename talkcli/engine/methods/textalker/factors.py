@@ -6,6 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from talkcli.engine.device import exact_products
+
+_PIECE = 1 << 17
+"""Numbers of a frame that are multiplied in double precision at a time."""
+
 
 class Factors:
     """An orthonormal basis that grows whenever a frame cannot be mixed from it closely enough.
@@ -21,14 +26,15 @@ class Factors:
         self._weights: list[Tensor] = []
 
     def add(self, frames: Float[Tensor, "frames ..."]) -> None:
-        """Take in more frames, in order."""
+        """Take in more frames, in order. They stay where they are, and so do the basis and the weights."""
         rows = frames.flatten(1)
-        basis = rows.new_zeros(0, rows.shape[1]) if self.basis is None else self.basis
-        weights = rows @ basis.T
-        rest = rows - weights @ basis
-        if (more := self._directions(rest)) is not None:
-            basis = torch.cat([basis, more])
-            weights = torch.cat([weights, rest @ more.T], dim=1)
+        with exact_products():
+            basis = rows.new_zeros(0, rows.shape[1]) if self.basis is None else self.basis
+            weights = rows @ basis.T
+            rest = rows - weights @ basis
+            if (more := self._directions(rest)) is not None:
+                basis = torch.cat([basis, more])
+                weights = torch.cat([weights, rest @ more.T], dim=1)
         self.basis = basis
         self._weights.append(weights)
 
@@ -40,13 +46,16 @@ class Factors:
 
     def _directions(self, rest: Float[Tensor, "frames numbers"]) -> Float[Tensor, "parts numbers"] | None:
         """As few as bring every frame's rest below the tolerance."""
-        rest, allowed = rest.double(), self.tolerance**2 * rest.shape[1]
-        left = rest.square().sum(1)
+        kind = torch.float32 if rest.device.type == "mps" else torch.float64
+        pieces = rest.split(_PIECE, dim=1)
+        products = torch.stack([piece.to(kind) @ piece.to(kind).T for piece in pieces]).sum(0).double().cpu()
+        left, allowed = products.diagonal(), self.tolerance**2 * rest.shape[1]
         if left.max() <= allowed:
             return None
-        values, vectors = torch.linalg.eigh(rest @ rest.T)
+        values, vectors = torch.linalg.eigh(products)
         values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
         explained = (vectors.square() * values).cumsum(1)
         short = (explained < (left - allowed)[:, None]).any(0)
         count = min(int(short.sum()) + 1, int((values > values[0] * 1e-9).sum()))
-        return ((vectors[:, :count].T @ rest) / values[:count, None].sqrt()).float()
+        mixing = (vectors[:, :count] / values[:count].sqrt()).T.to(kind).to(rest.device)
+        return torch.cat([(mixing @ piece.to(kind)).float() for piece in pieces], dim=1)

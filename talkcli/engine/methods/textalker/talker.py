@@ -20,6 +20,7 @@ from talkcli.engine.audio.ears import EarConfig
 from talkcli.engine.audio.pauses import rests
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.config import check_limits
+from talkcli.engine.device import exact_products
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.acting import acting_skin, folds_of, skin_ratios
 from talkcli.engine.face.avatar import Avatar
@@ -50,6 +51,8 @@ MOTION_STYLE, TEXTURE_STYLE = "textalker/motion", "textalker/texture"
 AXES = ("motion_axes", "texture_axes")
 _FINE, _FAINT = 2e-5, 4e-3
 """What is let go where frames become mixtures: metres of a vertex, and logarithm of a texel's ratio."""
+_LONG = 120
+"""Seconds of speech from which on compiling what paints is repaid."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +130,14 @@ class Part(NamedTuple):
 
     def at_rest(self, share: Float[Tensor, " frames"]) -> Part:
         """Nearer to the face at rest by this share."""
-        face, skin = (
-            None if part is None else part * (1 - share.view(-1, *[1] * (part.ndim - 1))) for part in self
-        )
+        left = 1 - share.to(self.face.device)
+        face, skin = (None if part is None else part * left.view(-1, *[1] * (part.ndim - 1)) for part in self)
         assert face is not None
         return Part(face, skin)
+
+    def cpu(self) -> Part:
+        """Where all but networks live."""
+        return Part(self.face.cpu(), None if self.skin is None else self.skin.cpu())
 
 
 class TexTalker(Talker):
@@ -187,6 +193,20 @@ class TexTalker(Talker):
     def leave_skin(self) -> None:
         self.sampling = replace(self.sampling, texture=False)
 
+    def waits(self, seconds: float) -> str:
+        device, paints = self.low.device, self.weights_of is None or self.sampling.painted
+        if self.precision == "full" or device.type != "cuda" or not paints or seconds < _LONG:
+            return ""
+        done = all(maps.painter(self.precision).is_compiled for maps in self._painting())
+        return "" if done else "Compiling what paints maps, for half a minute"
+
+    def get_ready(self) -> None:
+        for maps in self._painting():
+            maps.painter(self.precision).compile(self.config.denoiser.window)
+
+    def _painting(self) -> list[Autoencoder]:
+        return [self.motion, self.texture] if self.sampling.texture else [self.motion]
+
     @property
     def hearing(self) -> HubertHearing | EarHearing:
         encoder = self.diffuser.audio_encoder
@@ -203,14 +223,17 @@ class TexTalker(Talker):
         progress: Callable[[float], None] = lambda share: None,
     ) -> Motion:
         """Windows of `denoiser.window` frames, each continuing the one before; 30 frames a second."""
-        windows = self.windows(speech, avatar, seed=seed)
-        face, texture = self._gathered(windows, self._frames(speech), progress)
+        face, texture = self._gathered(self._parts(speech, avatar, seed), self._frames(speech), progress)
         return Motion(Fraction(FPS), face, texture=texture, provenance=self.signed(avatar, seed))
 
     @torch.no_grad()
     def windows(self, speech: Speech, avatar: Avatar, *, seed: int = 0) -> Iterator[Part]:
         """The motion as it is made: three seconds at a time, the same numbers as all at once. In pauses that
         an ear hears for certain the face comes to rest."""
+        yield from (part.cpu() for part in self._parts(speech, avatar, seed))
+
+    def _parts(self, speech: Speech, avatar: Avatar, seed: int) -> Iterator[Part]:
+        """Those of `windows`, on the device."""
         reader, pivots, frames = self._reader(avatar), self._pivots(avatar), self._frames(speech)
         features = self.hearing.listened(
             speech.waveform.to(self.low.device), frames, self.config.denoiser.window
@@ -257,9 +280,8 @@ class TexTalker(Talker):
         texture: Float[Tensor, "n texture_dims"],
         reader: UVReader | None,
     ) -> Part:
-        """What the latents of one window look like."""
-        face = self._face(motion, reader)
-        return Part(face.cpu(), self._skin(texture).cpu() if self.sampling.texture else None)
+        """What the latents of one window look like, on the device."""
+        return Part(self._face(motion, reader), self._skin(texture) if self.sampling.texture else None)
 
     def _gathered(
         self, windows: Iterator[Part], frames: int, progress: Callable[[float], None]
@@ -270,6 +292,7 @@ class TexTalker(Talker):
         count = 0
         for part in windows:
             if self.config.rig_shapes:
+                part = part.cpu()
                 weights = _filled(weights, part.face, count, frames)
             else:
                 mesh.add(part.face)
@@ -282,7 +305,7 @@ class TexTalker(Talker):
         texture = None if folds is None else Folds(folds)
         if skin.basis is not None:
             size = self.config.texture.size
-            texture = Textures(skin.weights(), skin.basis.view(-1, 3, size, size))
+            texture = Textures(skin.weights().cpu(), skin.basis.view(-1, 3, size, size).cpu())
         return _mixed(mesh) if weights is None else self._named(weights), texture
 
     def _frames(self, speech: Speech) -> int:
@@ -299,9 +322,10 @@ class TexTalker(Talker):
                 "Prepare one with its textures: talk prepare textalk4d FOLDER CLIPS",
             )
         size = self.config.motion.size
-        return uv_reader(
+        reader = uv_reader(
             avatar.faces, avatar.uv, avatar.uv_faces, size, self.config.uv, verts=len(avatar.neutral)
         )
+        return reader.to(self.low.device)
 
     def _pivots(self, avatar: Avatar) -> tuple[Tensor, Tensor]:
         """The avatar's own manner of moving and of wearing its skin, or the training speakers' mean."""
@@ -320,25 +344,25 @@ class TexTalker(Talker):
         if self.weights_of is not None and not self.sampling.painted:
             return self.weights_of(latents)
         grid = self.config.motion.grid
-        motion_maps = self.motion.decode(latents.unflatten(1, (-1, grid, grid)))
+        motion_maps = self.motion.decode(latents.unflatten(1, (-1, grid, grid)), self.precision)
         offsets = denormalised_offsets(motion_maps, self.low, self.high)
         if reader is None:
             config = self.config
             maps = rig_maps(load_rig(config.rig), config.motion.size, config.rig_shapes)
-            return maps.weights(offsets.cpu())
+            with exact_products():
+                return maps.weights(offsets)
         return read_maps(offsets, reader).flatten(1)
 
     def _skin(self, latents: Tensor) -> Float[Tensor, "frames ..."]:
         if self.folds_of is not None and not self.sampling.painted:
             return self.folds_of(latents).clamp(0, FULL)
         grid = self.config.texture.grid
-        maps = self.texture.decode(latents.unflatten(1, (-1, grid, grid)))
+        maps = self.texture.decode(latents.unflatten(1, (-1, grid, grid)), self.precision)
         logs = ratio_of(maps).log() / self.config.contrast
         if not self.config.rig_shapes:
             return logs
-        return folds_of(
-            logs.cpu(), skin_ratios(acting_skin(load_rig(self.config.rig)), logs.shape[-1])
-        ).weights
+        with exact_products():
+            return folds_of(logs, skin_ratios(acting_skin(load_rig(self.config.rig)), logs.shape[-1])).weights
 
     def _named(self, weights: Float[Tensor, "frames shapes"]) -> Coefficients:
         expression = load_rig(self.config.rig).spread(weights, self.config.rig_shapes)
@@ -357,4 +381,4 @@ def _filled(
 
 def _mixed(mesh: Factors) -> Face:
     assert mesh.basis is not None
-    return Shapes(mesh.weights(), mesh.basis.unflatten(1, (-1, 3)))
+    return Shapes(mesh.weights().cpu(), mesh.basis.unflatten(1, (-1, 3)).cpu())

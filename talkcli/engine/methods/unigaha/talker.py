@@ -12,6 +12,7 @@ from torch import Tensor
 from talkcli.engine.audio.ear import Listened
 from talkcli.engine.audio.ears import Ears
 from talkcli.engine.audio.pauses import rests
+from talkcli.engine.device import half_products
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import check_wears, load_rig
@@ -24,6 +25,7 @@ from talkcli.engine.generation.diffusion import (
     solve,
 )
 from talkcli.engine.generation.guidance import guide
+from talkcli.engine.generation.replay import Replay
 from talkcli.engine.generation.windows import continued
 from talkcli.engine.layers.resampling import beside_neighbours
 from talkcli.engine.methods.method import Talker
@@ -54,6 +56,7 @@ class Unigaha(Talker):
         self.denoiser = CodeDenoiser(config, heard)
         self.schedule = Schedule(config.steps)
         self.prior = None if config.prior is None else Prior(config.prior)
+        self.replay = Replay(self)
 
     @torch.no_grad()
     def animate(
@@ -129,21 +132,26 @@ class Unigaha(Talker):
         noise: Float[Tensor, "batch window diffused"],
         generator: torch.Generator,
     ) -> Float[Tensor, "batch window diffused"]:
-        """From noise to numbers; in bfloat16 on a GPU."""
+        """From noise to numbers; in bfloat16 on a GPU where that is asked for."""
         sampling = self.sampling
         if sampling.guidance != 1 and not self.config.mask:
             raise BadUsage(
                 "This model never learnt to speak without hearing, so guidance means nothing.",
                 "Leave guidance out, or train with: --set config.mask=0.1",
             )
-        with torch.autocast(noise.device.type, torch.bfloat16, enabled=noise.device.type == "cuda"):
-            lips = self.lip_reader(heard)
+
+        def prepared(heard: Tensor, numbers: Tensor, known: Tensor) -> Denoise:
+            lips, past = self.lip_reader(heard), Carried(numbers, known)
             deaf = torch.ones(len(heard), dtype=torch.bool, device=heard.device)
 
             def predict(deaf: Tensor | None) -> Denoise:
                 return self.denoise(self.denoiser.listen(heard, lips, deaf), past)
 
-            clean = kept(guide(predict, None, deaf, sampling.guidance), past)
+            return kept(guide(predict, None, deaf, sampling.guidance), past)
+
+        with half_products(noise.device, self.precision):
+            given = (heard, past.numbers, past.known)
+            clean = self.replay(prepared, given, noise, settings=sampling.guidance)
             start = sampling.temperature * noise
             if sampling.steps:
                 return solve(clean, start, self.schedule, sampling.steps)

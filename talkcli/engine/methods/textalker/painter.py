@@ -1,0 +1,100 @@
+"""A generator of maps laid out for painting many of them, where nothing is to be learnt."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talkcli.engine.assets import cache_folder
+from talkcli.engine.device import Precision, painting_kind, painting_room
+from talkcli.engine.methods.textalker.map_blocks import Chain, Up
+
+_AT_ONCE = 32
+"""Maps beyond which more at a time are no faster."""
+_ALIVE = 4
+"""Of the largest features in a generator, how many there are at a time."""
+_DOUBLED = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+"""Which rows of a kernel meet the same texel where every texel is there twice."""
+
+
+class Doubling(nn.Module):
+    """`Up` as one transposed convolution: four products a texel where there were nine."""
+
+    def __init__(self, up: Up) -> None:
+        super().__init__()
+        weight, rows = up.conv.weight.detach().double(), _DOUBLED.double()
+        rows = rows.to(weight.device)
+        self.weight = nn.Parameter(torch.einsum("pk,ql,oikl->iopq", rows, rows, weight).to(up.conv.weight))
+        self.bias = up.conv.bias
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 2*h 2*w"]:
+        return F.conv_transpose2d(x, self.weight, self.bias, stride=2, padding=1)
+
+
+class Painter:
+    """A generator's weights, channels last, in the number format that device and precision ask for.
+
+    `largest` is how many numbers the largest features of one map have; `codes` the shape of its codes.
+    """
+
+    def __init__(
+        self,
+        generator: Chain,
+        codes: tuple[int, int, int],
+        patch: int,
+        largest: int,
+        precision: Precision,
+    ) -> None:
+        chain = copy.deepcopy(generator).requires_grad_(False).eval()
+        weight = next(chain.parameters())
+        self._codes, self._patch, self._kind = codes, patch, painting_kind(weight.device, precision)
+        if weight.device.type == "cpu":  # cards have no fast kernels for it
+            for number, block in enumerate(chain.blocks):
+                if isinstance(block, Up):
+                    chain.blocks[number] = Doubling(block)
+        for block in chain.blocks[:-2]:
+            block.to(self._kind)
+        self._paint = chain.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        bytes_each = _ALIVE * largest * self._kind.itemsize
+        self._most = max(1, min(_AT_ONCE, painting_room(weight.device) // bytes_each))
+        self._fixed = 0
+        """Of a compiled one, how many it paints at a time, always."""
+
+    def compile(self, count: int) -> None:
+        """For `count` maps at a time and for no other number: parts of it, if they are too many. Takes half a
+        minute, less where what is compiled is found again in the cache."""
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "torch"))
+        paint = cast(Callable[[Tensor], Tensor], torch.compile(self._paint, dynamic=False))
+        fixed = self._parted(count)
+        weight = next(cast(nn.Module, self._paint).parameters())
+        paint(self._laid(weight.new_zeros(fixed, *self._codes)))
+        self._paint, self._fixed = paint, fixed
+
+    @property
+    def is_compiled(self) -> bool:
+        return self._fixed > 0
+
+    def painted(self, codes: Float[Tensor, "b latent g g"]) -> Float[Tensor, "b channels size size"]:
+        """Maps in (0, 1), float32, however many there are."""
+        share, made = self._fixed or self._parted(len(codes)), []
+        for part in codes.split(share):
+            missing = self._fixed and self._fixed - len(part)
+            whole = F.pad(part, (0, 0, 0, 0, 0, 0, 0, missing))
+            maps = self._paint(self._laid(whole))[: len(part)]
+            made.append(F.pixel_shuffle(maps, self._patch).sigmoid().contiguous())
+        return made[0] if len(made) == 1 else torch.cat(made)
+
+    def _parted(self, count: int) -> int:
+        """As many at a time as there is room for, in parts that are nearly equal."""
+        return math.ceil(count / math.ceil(count / self._most)) if count else 1
+
+    def _laid(self, codes: Float[Tensor, "b latent g g"]) -> Tensor:
+        return codes.to(self._kind).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,194 @@
+"""How exactly networks compute: one choice for all of them; what paints or repeats faster paints the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from fuzz.small import TEXTALKER
+from torch import Tensor, nn
+
+from talkcli.engine.device import PRECISIONS, exact_products, painting_kind, set_precision
+from talkcli.engine.errors import BadUsage
+from talkcli.engine.generation.diffusion import Schedule, solve
+from talkcli.engine.generation.replay import Replay
+from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
+from talkcli.engine.methods.textalker.factors import Factors
+from talkcli.engine.methods.textalker.map_blocks import Up
+from talkcli.engine.methods.textalker.painter import Doubling
+from talkcli.engine.methods.textalker.talker import TexTalker
+from talkcli.engine.motion import load_motion
+
+SMALL = AutoencoderConfig(size=32, width=32, multipliers=(1, 2, 2), attention=(8,), latent=4, codes=32)
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """What is decided for the process is undone."""
+    backends = torch.backends
+    before = backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32, backends.cudnn.benchmark
+    yield
+    backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32, backends.cudnn.benchmark = before
+
+
+def small() -> Autoencoder:
+    torch.manual_seed(0)
+    return Autoencoder(SMALL).eval()
+
+
+def normal(*size: int, key: int = 0) -> Tensor:
+    return torch.randn(*size, generator=torch.Generator().manual_seed(key))
+
+
+def codes(count: int) -> Tensor:
+    return normal(count, SMALL.latent, SMALL.grid, SMALL.grid)
+
+
+def tf32() -> tuple[bool, bool]:
+    return bool(torch.backends.cuda.matmul.allow_tf32), torch.backends.cudnn.allow_tf32
+
+
+def test_full_allows_tf32_nowhere_and_fast_everywhere_but_where_products_must_be_exact():
+    assert set_precision("full") == "full" and tf32() == (False, False)
+    assert set_precision("fast") == "fast" and tf32() == (True, True)
+    with exact_products():
+        assert tf32() == (False, False)
+    assert tf32() == (True, True)
+    with pytest.raises(BadUsage, match="quick"):
+        set_precision("quick")
+
+
+def test_maps_are_painted_in_sixteen_bits_on_cuda_alone_and_only_when_asked():
+    halves = [
+        (device, precision)
+        for device in ("cpu", "cuda", "mps")
+        for precision in PRECISIONS
+        if painting_kind(torch.device(device), precision) == torch.float16
+    ]
+    assert halves == [("cuda", "fast")]
+
+
+def test_what_is_made_fast_says_so_and_on_a_cpu_it_is_the_same(talk, untaught, bare_face, hello, tmp_path):
+    made = {}
+    for precision in PRECISIONS:
+        path = tmp_path / f"{precision}.motion"
+        words = ("--model", untaught, "--avatar", bare_face, "--device", "cpu", "--no-life")
+        talk("animate", hello, *words, "--precision", precision, "-o", path)
+        made[precision] = load_motion(path)
+    full, fast = made["full"].provenance, made["fast"].provenance
+    assert fast["precision"] == "fast" and full == {k: v for k, v in fast.items() if k != "precision"}
+    assert torch.equal(made["full"].face.weights, made["fast"].face.weights)
+
+
+def test_a_precision_is_one_of_two(talk, hello):
+    assert "neither full nor fast" in talk("animate", hello, "--precision", "half", code=2).output
+
+
+def test_a_talker_is_opened_in_full_precision(untaught):
+    set_precision("fast")
+    assert open_talker(str(untaught)).precision == "full" and tf32() == (False, False)
+
+
+@torch.no_grad()
+def test_many_maps_painted_at_a_time_are_those_painted_one_by_one():
+    painter, given = small().painter(), codes(7)
+    together = painter.painted(given)
+    alone = torch.cat([painter.painted(one) for one in given.split(1)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_painter_paints_what_its_generator_generates():
+    autoencoder, given = small(), codes(5)
+    torch.testing.assert_close(
+        autoencoder.painter().painted(given), autoencoder.generate(given), atol=1e-5, rtol=0
+    )
+
+
+@torch.no_grad()
+def test_a_painter_follows_the_weights():
+    autoencoder, given = small(), codes(1)
+    before = autoencoder.painter()
+    assert autoencoder.painter() is before
+    autoencoder.last_weight.mul_(2)
+    assert autoencoder.painter() is not before
+    torch.testing.assert_close(
+        autoencoder.painter().painted(given), autoencoder.generate(given), atol=1e-5, rtol=0
+    )
+
+
+@torch.no_grad()
+def test_doubling_by_one_transposed_convolution_changes_nothing():
+    torch.manual_seed(0)
+    up, x = Up(8), normal(2, 8, 5, 7)
+    torch.testing.assert_close(Doubling(up)(x), up(x), atol=1e-6, rtol=0)
+
+
+def test_on_a_cpu_nothing_is_compiled_and_nothing_recorded():
+    talker = TexTalker(TEXTALKER)
+    talker.precision = "fast"
+    assert talker.waits(1e6) == ""
+    step = lambda x, t: x  # noqa: E731
+    replay = Replay(talker)
+    assert replay(lambda: step, (), torch.zeros(1, 1)) is replay(lambda: step, (), torch.zeros(1, 1)) is step
+
+
+def test_numbers_of_a_schedule_are_read_again_when_they_change():
+    schedule = Schedule(20)
+    assert schedule.levels() is schedule.levels()
+    schedule.alpha_bars.mul_(0.5)
+    assert schedule.levels().alpha_bars == schedule.alpha_bars.tolist()
+
+
+class Guess(nn.Module):
+    """What a denoiser does, in little."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+
+    def prepare(self, heard: Tensor):
+        told = self.layer(heard)
+        return lambda x, t: torch.tanh(self.layer(x) + told + t[:, None, None] / 50)
+
+
+@pytest.mark.gpu
+@torch.no_grad()
+def test_recorded_steps_are_those_that_are_taken():
+    torch.manual_seed(0)
+    guess, schedule = Guess().cuda(), Schedule(50).cuda()
+    replay, x = Replay(guess), normal(1, 9, 8).cuda()
+    windows = normal(5, 1, 9, 8, key=1).cuda()
+    for heard in windows:
+        plain = solve(guess.prepare(heard), x, schedule, 10)
+        assert torch.equal(solve(replay(guess.prepare, (heard,), x), x, schedule, 10), plain)
+    assert not replay.fault and replay._record is not None
+    guess.layer.weight.data = guess.layer.weight.data.clone().mul_(2)
+    for heard in windows:
+        plain = solve(guess.prepare(heard), x, schedule, 10)
+        assert torch.equal(solve(replay(guess.prepare, (heard,), x), x, schedule, 10), plain)
+
+
+@pytest.mark.gpu
+@torch.no_grad()
+def test_sixteen_bits_and_compiled_painting_move_no_texel_by_more_than_a_level_and_a_half():
+    set_precision("full")
+    autoencoder, given = small().cuda(), codes(6).cuda()
+    exact = autoencoder.painter("full").painted(given)
+    torch.testing.assert_close(exact, autoencoder.generate(given), atol=1e-4, rtol=0)
+    set_precision("fast")
+    painter = autoencoder.painter("fast")
+    assert float((painter.painted(given) - exact).abs().max()) <= 0.006
+    painter.compile(4)
+    assert painter.is_compiled and float((painter.painted(given) - exact).abs().max()) <= 0.006
+
+
+@pytest.mark.gpu
+def test_factors_are_found_where_the_frames_are():
+    frames = (normal(60, 4) @ normal(4, 500, key=1)).cuda()
+    factors = Factors(1e-3)
+    factors.add(frames)
+    assert factors.basis is not None and factors.basis.is_cuda and len(factors.basis) == 4
+    torch.testing.assert_close(factors.weights() @ factors.basis, frames, atol=5e-3, rtol=0)
