@@ -87,7 +87,7 @@ def clips(request, tmp_path) -> ClipSet:
     return mesh_clips(tmp_path / "clips") if request.param == "vertices" else studio_clips(tmp_path / "clips")
 
 
-def steps_of(network: nn.Module, stage: Any, clips: ClipSet) -> list[dict[str, float]]:
+def steps_of(network: nn.Module, stage: Any, clips: ClipSet) -> list[Mapping[str, float]]:
     stage = replace(stage, steps=3, batch=min(stage.batch, 2))
     example = stage.begin(network, clips, torch.Generator().manual_seed(0))
     drawn = clips.batches(example, stage.batch)

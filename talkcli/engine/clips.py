@@ -279,7 +279,6 @@ class ClipSet:
         return speech_as_recorded(self.path(index, ".wav"))
 
     def samples(self, index: int) -> int:
-        """How long its sound is."""
         return samples_of(self.path(index, ".wav"))
 
     def sound(self, index: int, start: int, stop: int) -> Float[Tensor, " n"]:
@@ -303,9 +302,8 @@ class ClipSet:
     def textures(self, index: int) -> TextureFrames | None:
         """The captured skin of every frame, where there is one."""
         folder = self.path(index, ".textures")
-        if not folder.is_dir():
-            return None
-        return TextureFrames(folder / "neutral.png", tuple(sorted(folder.glob("[0-9]*.png"))))
+        pictures = tuple(sorted(folder.glob("[0-9]*.png")))
+        return TextureFrames(folder / "neutral.png", pictures) if folder.is_dir() else None
 
     def speaker(self, index: int) -> str:
         return self.names[index].rpartition("/")[0]
