@@ -1,5 +1,5 @@
 """A triangle's samples, eight of a row at once: its edges are whole numbers of 32 bits there, which is exact
-for triangles up to `WIDEST`, and its nearness is computed in the order written."""
+for triangles up to `WIDEST_SPAN`, and its nearness is computed in the order written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 
 from talkcli.engine.rendering.lanes import ABREAST
 
-WIDEST = 24_000
+WIDEST_SPAN = 24_000
 """Steps along a side of a triangle's box up to which its edges fit 32 bits, ABREAST samples beside it too."""
 
 _WORD, _FLOAT, _DOUBLE = ir.IntType(32), ir.FloatType(), ir.DoubleType()

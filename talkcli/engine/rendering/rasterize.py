@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import exact
-from talkcli.engine.rendering.covering import WIDEST, cover
+from talkcli.engine.rendering.covering import WIDEST_SPAN, cover
 from talkcli.engine.rendering.lanes import ABREAST
 
 SUBSAMPLE = 256
@@ -146,7 +146,7 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
         down = ((nc - na) * (bx - ax) - (nb - na) * (cx - ax)) / area
         start, step = na + across * (px - ax) + down * (py - ay), np.float32(across * 256)
         mine, last = np.int32(f), x1 - x0
-        if max(max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)) < WIDEST:
+        if max(max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)) < WIDEST_SPAN:
             edges = (ea, ea_x, ea_y, eb, eb_x, eb_y, ec, ec_x, ec_y)
             place, steps = (y0 - top) * line + x0, last // LANES + 1
             cover(ids, depth, place, line, y1 - y0 + 1, steps, mine, edges, start, across * 256, down * 256)

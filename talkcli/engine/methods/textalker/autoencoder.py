@@ -19,7 +19,7 @@ from talkcli.engine.config import check_limits
 from talkcli.engine.device import Precision
 from talkcli.engine.errors import BadInput
 from talkcli.engine.methods.textalker.map_blocks import Attention, Chain, Down, Residual, Up, norm
-from talkcli.engine.methods.textalker.painter import Painter
+from talkcli.engine.methods.textalker.painter import MapPainter
 
 COMMITMENT = 1.0
 CODEBOOK = 0.25
@@ -150,7 +150,7 @@ class Autoencoder(nn.Module):
         self.encoder = Chain(encoder_blocks(config))
         self.quantize = Quantiser(config.codes, config.latent, config.restart)
         self.generator = Chain(generator_blocks(config))
-        self._painter: tuple[tuple[object, ...], Painter] | None = None
+        self._painter: tuple[tuple[object, ...], MapPainter] | None = None
 
     @property
     def last_weight(self) -> Float[Tensor, "channels width 3 3"]:
@@ -178,7 +178,7 @@ class Autoencoder(nn.Module):
         grids, which = self.quantize.nearest(latents.float()).unique(dim=0, return_inverse=True)
         return self.painter(precision).painted(self.quantize.codes(grids))[which]
 
-    def painter(self, precision: Precision = "full") -> Painter:
+    def painter(self, precision: Precision = "full") -> MapPainter:
         """The generator as it is now, laid out for painting: made once, until a weight changes."""
         last, config = self._painter, self.config
         state = (precision, *((weight.data_ptr(), weight._version) for weight in self.generator.parameters()))
@@ -186,7 +186,7 @@ class Autoencoder(nn.Module):
             widths = [config.width * times for times in config.multipliers]
             largest = max(widths[:2]) * (config.size // config.patch) ** 2
             codes = (config.latent, config.grid, config.grid)
-            last = self._painter = state, Painter(self.generator, codes, config.patch, largest, precision)
+            last = self._painter = state, MapPainter(self.generator, codes, config.patch, largest, precision)
         return last[1]
 
     def forward(

@@ -18,7 +18,7 @@ from talkcli.engine.training.ahead import THREADS, ahead
 
 BATCH = 32
 """Maps that are encoded at once."""
-KIND = "Latents"
+_KIND = "Latents"
 
 Maps = Callable[[int, int, int], Float[Tensor, "n 3 size size"]]
 """Clip, first frame and the one past the last, to maps."""
@@ -53,7 +53,7 @@ def latents_of(
         for index in missing:
             archive[clips.names[index]] = encoded(autoencoder, maps, index, frames[index], exact)
         if missing:
-            save_tensors(archive, {"format": FORMAT, "kind": KIND}, path)
+            save_tensors(archive, {"format": FORMAT, "kind": _KIND}, path)
         latents |= {index: archive[clips.names[index]] for index in indices}
     return [latents[index] for index in range(len(clips))]
 

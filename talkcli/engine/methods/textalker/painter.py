@@ -39,7 +39,7 @@ class Doubling(nn.Module):
         return F.conv_transpose2d(x, self.weight, self.bias, stride=2, padding=1)
 
 
-class Painter:
+class MapPainter:
     """A generator's weights, channels last, in the number format that device and precision ask for.
 
     `largest` is how many numbers the largest features of one map have; `codes` the shape of its codes.
