@@ -188,6 +188,20 @@ def test_a_loss_that_is_not_a_number_is_told_with_its_step_and_harms_neither_wei
     assert load_tensors(state)[1]["steps"] == first // 7 * 7 > 0
 
 
+def test_where_bfloat16_is_asked_for_products_are_taken_in_it_and_weights_are_not():
+    kinds = []
+
+    def noting(net: Net, batch: Pair, generator: torch.Generator) -> dict[str, Tensor]:
+        guess = net.learning(batch.x)
+        kinds.append((guess.dtype, net.learning[1].weight.dtype))
+        return {"square": (guess - batch.y).square().mean(), "half": guess.mean()}
+
+    stage = replace(STAGE, updates=(Update(learning, noting, lr=0.05),), steps=2)
+    _, steps = run(replace(stage, bf16=True))
+    assert set(kinds) == {(torch.bfloat16, torch.float32)}
+    assert steps[0].total == pytest.approx(run(stage)[1][0].total, rel=0.02)
+
+
 def test_the_average_follows_the_weights():
     last, _ = run(STAGE)
     averaged, _ = run(replace(STAGE, ema=0.99))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -147,7 +148,7 @@ def fit(
                     with torch.random.fork_rng(forked):
                         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
                         optimiser.zero_grad(set_to_none=True)
-                        losses = _descend(update, network, parts, generator)
+                        losses = _descend(update, network, parts, generator, stage.bf16)
                     team.average(group)
                     norm = _clipped(group, update.clip_norm)
                     # Like a scaler of gradients: where they are not finite, the weights stay.
@@ -192,13 +193,19 @@ def _apart(batch: S, size: int, at_once: int) -> list[tuple[float, S]]:
 
 
 def _descend(
-    update: Update[N, S], network: N, parts: Sequence[tuple[float, S]], generator: torch.Generator
+    update: Update[N, S],
+    network: N,
+    parts: Sequence[tuple[float, S]],
+    generator: torch.Generator,
+    bf16: bool,
 ) -> Losses:
     """Gradients of the mean over the parts, and its terms."""
     means: Losses = {}
+    kind = next(network.parameters()).device.type
     for share, part in parts:
-        terms = update.losses(network, part, generator)
-        (share * torch.stack(list(terms.values())).sum()).backward()
+        with torch.autocast(kind, torch.bfloat16) if bf16 else nullcontext():
+            terms = update.losses(network, part, generator)
+        (share * torch.stack([term.float() for term in terms.values()]).sum()).backward()
         for name, term in terms.items():
             means[name] = means.get(name, 0) + share * term.detach().float()
     return means

@@ -97,6 +97,8 @@ class Stage(Generic[N, S]):
     """What is as likely as any other to be in a batch: a clip, a frame, or nearly so a speaker."""
     at_once: int = 0
     """Examples of a batch that go through the network together, their gradients added up; 0 for all."""
+    bf16: bool = False
+    """Whether the losses multiply in bfloat16; parts of some methods always do."""
     awake: Callable[[N], Iterable[nn.Module]] = lambda network: ()
     """Frozen parts that stay in training mode, with all that is in them: their dropout is wanted."""
     notes: tuple[str, ...] = ()

@@ -74,7 +74,7 @@ def autoencoder_losses(
     `importance` is how much each texel's error counts, and `half` computes the network in bfloat16. Where the
     config restarts codes, they are drawn by `generator`. `settled`: encoder and codes stay as they are.
     """
-    with torch.autocast(maps.device.type, torch.bfloat16, enabled=half):
+    with bfloat16(maps.device, half):
         with torch.set_grad_enabled(not settled):
             latents = autoencoder.encode(maps)
             if autoencoder.config.restart and generator is not None and not settled:
@@ -103,9 +103,14 @@ def critic_losses(
     half: bool = False,
 ) -> Losses:
     """Hinge: real maps above 1, made ones below -1 (Lim and Ye 2017)."""
-    with torch.no_grad(), torch.autocast(maps.device.type, torch.bfloat16, enabled=half):
+    with torch.no_grad(), bfloat16(maps.device, half):
         images, _ = autoencoder(maps)
     return {"real": F.relu(1 - critic(maps)).mean(), "made": F.relu(1 + critic(images)).mean()}
+
+
+def bfloat16(device: torch.device, half: bool) -> torch.autocast:
+    """Products in bfloat16 for a while if `half`, or if a whole step is computed so."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=half or torch.is_autocast_enabled(device.type))
 
 
 def pixel_loss(

@@ -16,7 +16,13 @@ from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
-from talkcli.engine.methods.textalker.critic import Critic, CriticConfig, autoencoder_losses, critic_losses
+from talkcli.engine.methods.textalker.critic import (
+    Critic,
+    CriticConfig,
+    autoencoder_losses,
+    bfloat16,
+    critic_losses,
+)
 from talkcli.engine.methods.textalker.diffuser import Readout, diffusion_losses
 from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps, frame_maps
 from talkcli.engine.methods.textalker.latent_frames import LatentFrame, latent_frames
@@ -232,7 +238,7 @@ def diffuse(
 
     def losses(network: TexTalker, batch: SpeechWindows, generator: torch.Generator) -> Losses:
         half = not config.published
-        with torch.autocast(batch.latents.device.type, torch.bfloat16, enabled=half):
+        with bfloat16(batch.latents.device, half):
             return diffusion_losses(
                 network.diffuser,
                 batch.audio,
