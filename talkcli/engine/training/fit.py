@@ -126,7 +126,7 @@ def fit(
 
     def drawn(number: int) -> S:
         batch = draw(dice(seed, number, team.rank))
-        return batch.map(Tensor.pin_memory) if on_cuda else batch
+        return batch.map(lambda part: part if part.is_cuda else part.pin_memory()) if on_cuda else batch
 
     batches = ahead(drawn, first, stage.steps, threads)
     try:
