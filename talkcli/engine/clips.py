@@ -222,8 +222,7 @@ class ClipSet:
         splits = self.contents.splits
         choices = [splits[pick(split, splits, f"split of {folder}")]] if split else splits.values()
         self.names = tuple(name for names in choices for name in names)
-        missing = [name for name in self.names if not has_clip(folder, name)]
-        if missing:
+        if missing := [name for name in self.names if not has_clip(folder, name)]:
             raise BadInput(
                 f"{folder} lacks {len(missing)} of its clips, {missing[0]} among them.",
                 "Run talk prepare again; it makes only what is missing.",
