@@ -80,9 +80,9 @@ def test_a_talker_hears_and_speaks_there_when_nothing_else_is_asked(talk, spoken
 
 
 def lesson(
-    name: str, stage_name: str, clips: ClipSet, steps: int = STEPS, state: Path | None = None
+    name: str, stage_name: str, clips: ClipSet, steps: int | None = None, state: Path | None = None
 ) -> tuple[list[dict[str, float]], Mapping[str, Tensor]]:
-    """Losses of the steps taken, and the weights after them."""
+    """Losses of so many steps, or of all, and the weights after them."""
     method, config = load_method(name), SCHOOLS[name].config
     stage = method.stages[stage_name](config, **EARLY.get(stage_name, {}))
     assert stage is not None
