@@ -68,6 +68,9 @@ def _as_talk_error(error: BaseException) -> TalkError | None:
     if isinstance(error, OSError) and error.errno in _NO_READING:
         where = str(error.filename or "A file")
         return BadInput(f"{where} cannot be read: {error.strerror}.", "Check its name and permissions.")
+    if isinstance(error, OSError) and error.errno and error.filename:  # as disks have that come and go
+        hint = "Is it still there, and its disk? Then give the command again."
+        return OutOfResources(f"Cannot use {error.filename}: {error.strerror}.", hint)
     return None
 
 

@@ -26,6 +26,9 @@ SHOTS = ("camera", "size", "background", "renderer", "quality", "wrinkles", "tex
 SKINLESS = (".motion", ".npz", ".csv")
 """Of the files in which nobody's skin is."""
 
+LARGEST_SEED = (1 << 63) - 1
+"""What every generator of chance takes."""
+
 OUTPUTS = ("output", "csv", "plot")
 """Parameters of verbs that name what is written; all others that name a file name what is read."""
 
@@ -54,6 +57,8 @@ def _known_model(model: str | None) -> str | None:
 
     try:
         known = model is None or model in METHODS or Path(model).is_file()
+    except PermissionError:
+        known = True  # whoever opens it says so
     except OSError:
         known = False
     if not known:
@@ -71,6 +76,12 @@ def _known_precision(precision: str) -> str:
     if precision not in ("full", "fast"):
         raise typer.BadParameter(f"'{precision}' is neither full nor fast.")
     return precision
+
+
+def _known_seed(seed: int | None) -> int | None:
+    if seed is not None and not 0 <= seed <= LARGEST_SEED:
+        raise typer.BadParameter(f"{seed} is not from 0 to {LARGEST_SEED}.")
+    return seed
 
 
 def parse_fps(text: str) -> Fraction:
@@ -164,7 +175,7 @@ FaceNumber = Annotated[
     int | None, typer.Option("--face", min=1, help="Of several in a picture, from left to right.")
 ]
 Mix = Annotated[
-    tuple[Path, Path, float] | None,
+    tuple[str, str, float] | None,
     typer.Option("--mix", metavar="AVATAR AVATAR SHARE", help="sampled: somebody so far between two (0..1)."),
 ]
 Model = Annotated[
@@ -232,10 +243,12 @@ Blinks = Annotated[
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="What to write; its suffix says the format.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
+Seed = Annotated[int, typer.Option("--seed", callback=_known_seed, help="Same seed, same result.")]
 SeedOrSettings = Annotated[
     int | None,
-    typer.Option("--seed", min=0, help="Same seed, same result; without it that of --config, or 0."),
+    typer.Option(
+        "--seed", callback=_known_seed, help="Same seed, same result; without it that of --config, or 0."
+    ),
 ]
 Device = Annotated[
     str, typer.Option("--device", callback=_known_device, help="auto, cpu, cuda, cuda:N or mps.")

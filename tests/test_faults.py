@@ -34,8 +34,9 @@ from talkcli.engine.checkpoint import load_checkpoint, load_pickled, save_checkp
 from talkcli.engine.clips import load_contents
 from talkcli.engine.config import load_toml, parse_settings
 from talkcli.engine.corpora.foreign import load_faces, load_indices
+from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadInput, BadUsage, TalkError, Untrusted, reading
-from talkcli.engine.files import FORMAT, load_tensors, replacing
+from talkcli.engine.files import FORMAT, load_tensors
 from talkcli.engine.methods import open_talker
 from talkcli.engine.motion import Coefficients, Motion, Shapes, load_motion, save_motion
 from talkcli.engine.phones import load_phones

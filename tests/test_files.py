@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
+from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadInput, OutOfResources, TalkError, Untrusted
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.look import Look
-from talkcli.engine.files import MAX_PACKED, load_struct, load_tensors, replacing, save_struct, save_tensors
+from talkcli.engine.files import MAX_PACKED, load_struct, load_tensors, save_struct, save_tensors
 from talkcli.engine.motion import Head, Motion, Shapes, load_motion, save_motion
 from talkcli.engine.struct import TensorStruct
 

@@ -28,7 +28,7 @@ WRITTEN = sorted({*FILES, *(path for folder in BESIDE for path in (REPOSITORY / 
 
 FLOORS = [
     {"errors", "text_files"},
-    {"struct", "config", "assets", "device", "sound", "recordings", "voicing"},
+    {"struct", "config", "assets", "destinations", "device", "sound", "recordings", "voicing"},
     {"files", "compiled", "pickles"},
     {"speech", "motion", "phones", "pictures", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},

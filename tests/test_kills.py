@@ -12,7 +12,8 @@ import torch
 from kills import ROUTES, kill_at_random
 
 from talkcli.engine import files
-from talkcli.engine.files import FORMAT, replacing, save_tensors
+from talkcli.engine.destinations import replacing
+from talkcli.engine.files import FORMAT, save_tensors
 from talkcli.engine.studio.espeak import has_espeak
 
 

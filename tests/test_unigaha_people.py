@@ -37,9 +37,8 @@ def talk(*words: object) -> dict[str, Any]:
 
 
 def mixed(folder, who, share):
-    """ada and ada, so far from the one to the other."""
-    ada = asset("ada.avatar")
-    words = ("--mix", ada, ada, share, "-o", folder / "x.avatar")
+    """ada and kofi, so far from the one to the other."""
+    words = ("--mix", "ada", asset("kofi.avatar"), share, "-o", folder / "x.avatar")
     return talk("personalize", who, "-m", "unigaha", *words)
 
 

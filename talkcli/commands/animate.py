@@ -77,6 +77,7 @@ def run(
     with console.step("Loading the model"):
         from talkcli.engine.audio.told import reader_of, told_of
         from talkcli.engine.config import parse_settings
+        from talkcli.engine.destinations import made_folder
         from talkcli.engine.editing.dials import Dials
         from talkcli.engine.editing.mood_schedule import late_moods, parse_moods
         from talkcli.engine.face.avatar import load_avatar
@@ -119,7 +120,7 @@ def run(
             with console.share_done(f"Animating {name}") as progress:
                 motion = speak(speech, told=told, progress=progress)
             console.warn(*(beyond := notes_on(shot, motion, person, task.outputs)))
-            task.outputs[0].parent.mkdir(parents=True, exist_ok=True)
+            made_folder(task.outputs[0].parent)
             with console.writing(task.outputs):
                 write_together(Act(motion, person), task.outputs, shot, sound=sound, show=console.rendering)
         made = {"audio": task.audio, "outputs": list(task.outputs), "model": talker.method}

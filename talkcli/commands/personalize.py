@@ -63,7 +63,8 @@ def run(
         output = footage.with_suffix(".avatar") if str(footage) != "-" else Path("voice.avatar")
     options.check_suffix(output, ".avatar")
     footage, worn = options.person_file(footage), options.avatar_file(avatar)
-    console.claim(output, overwrite or resume, inputs=(footage, worn, *(mix[:2] if mix else ())))
+    mixed = (options.avatar_file(mix[0]), options.avatar_file(mix[1]), mix[2]) if mix else None
+    console.claim(output, overwrite or resume, inputs=(footage, worn, *(mixed[:2] if mixed else ())))
     if str(footage) == "sampled" and not footage.exists():
         unheard = set_ or resume or channel != "mix" or face is not None
         if unheard or avatar != DEFAULT_AVATAR or (mix and seed):
@@ -71,7 +72,7 @@ def run(
                 "Nothing but --model, --device, and --seed or --mix says who never lived.",
                 "Leave out --avatar, --set, --channel, --face and --resume, and --seed beside --mix.",
             )
-        newborn_person(model, output, seed, mix, device, json)
+        newborn_person(model, output, seed, mixed, device, json)
         return
     if mix is not None:
         raise BadUsage("--mix is for somebody who never lived.", "talk personalize sampled --mix A B 0.3")

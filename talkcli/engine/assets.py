@@ -66,7 +66,7 @@ def asset(name: str) -> Path:
 
 def cache_folder() -> Path:
     """Where things that can be made again are kept; made on first use."""
-    root = os.environ.get("TALK_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    root = os.environ.get("TALK_CACHE") or os.environ.get("XDG_CACHE_HOME") or _at_home(".cache")
     folder = Path(root) / "talk"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -74,8 +74,16 @@ def cache_folder() -> Path:
 
 def data_folder() -> Path:
     """Where what a user imported is kept; not made here."""
-    root = os.environ.get("TALK_DATA") or os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    root = os.environ.get("TALK_DATA") or os.environ.get("XDG_DATA_HOME") or _at_home(".local/share")
     return Path(root) / "talk"
+
+
+def _at_home(name: str) -> Path:
+    """Below the user's home. Who has none, as a number without a name in a container, keeps nothing."""
+    try:
+        return Path.home() / name
+    except RuntimeError:
+        return Path(os.devnull) / name
 
 
 def avatar_files() -> dict[str, Path]:

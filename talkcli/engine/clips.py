@@ -28,9 +28,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from talkcli.engine.destinations import made_folder, replacing
 from talkcli.engine.errors import BadInput, BadUsage, pick, reading
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
-from talkcli.engine.files import replacing
 from talkcli.engine.gate import check_stored
 from talkcli.engine.motion import Motion, load_motion, load_offsets, motion_frames, save_motion
 from talkcli.engine.phones import Phones, load_phones, save_phones
@@ -134,11 +134,7 @@ def lay_out(contents: Contents, folder: Path, overwrite: bool = False) -> list[s
                 other = f"{key} = {was.get(key, 'unknown')}, not {now.get(key, 'unknown')}"
                 hint = "Give another folder, or --overwrite."
                 raise BadUsage(f"{folder} holds clips that were made otherwise: {other}.", hint)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise BadUsage(f"{folder} cannot be a folder: a file is there.", "Give another name.") from error
-    save_contents(contents, folder)
+    save_contents(contents, made_folder(folder))
     return [name for name in names if not has_clip(folder, name)]
 
 
@@ -154,7 +150,7 @@ def _forget(folder: Path, names: Sequence[str]) -> None:
 def save_clip(clip: Clip, folder: Path, name: str) -> None:
     """Write one clip; the motion comes last, so that a clip with a motion is whole."""
     path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(path.parent)
     avatar = path.parent / "avatar"
     if not avatar.exists():
         save_avatar(clip.avatar, avatar)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import math
-import os
 import struct as binary
 import typing
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from fractions import Fraction
-from glob import escape
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -25,7 +22,8 @@ from safetensors import safe_open
 from safetensors.torch import save as serialised
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput, OutOfResources, Untrusted, lacks_memory, reading
+from talkcli.engine.destinations import replacing
+from talkcli.engine.errors import BadInput, Untrusted, reading
 from talkcli.engine.struct import TensorStruct, members
 
 FORMAT = 1
@@ -56,45 +54,6 @@ PICTURE = "WEBP"
 
 STEPS = torch.iinfo(torch.int16).max
 """The most steps that a tensor kept in whole steps may go up or down."""
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling that becomes `path` when the block succeeds and vanishes when it does not.
-
-    Where `path` is a link, what it points to is written. OutOfResources if the folder is missing or cannot
-    be written. What a killed process left behind goes.
-    """
-    path = Path(os.path.realpath(path)) if path.is_symlink() else path
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}{path.suffix}")
-    for leftover in path.parent.glob(f".{escape(path.name[:100])}.*{escape(path.suffix)}"):
-        pid = leftover.name.removeprefix(f".{path.name[:100]}.").removesuffix(path.suffix)
-        if pid.isdigit() and not _is_alive(int(pid)):
-            leftover.unlink(missing_ok=True)
-    try:
-        temporary.touch()
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        if lacks_memory(error):
-            raise MemoryError from error
-        hint = "Give another name."
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            hint = "Free some space, or give a name on another disk."
-        raise OutOfResources(f"Cannot write {path}: {error.strerror or error}.", hint) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether a process of that number runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def save_struct(

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from talkcli.engine.assets import data_folder, sha256
 from talkcli.engine.checkpoint import load_pickled
+from talkcli.engine.destinations import made_folder, replacing
 from talkcli.engine.errors import BadUsage, MissingAsset, Untrusted, check_interruption, pick
-from talkcli.engine.files import replacing
 from talkcli.engine.text_files import text_of
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
@@ -173,7 +173,7 @@ def fetch_model(
     sources = [_source(library, model, file) for file in model.files]
     files = tuple(replace(file, bytes=source.size) for file, source in zip(model.files, sources, strict=True))
     announce(replace(model, files=files))
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     meter = _Meter(sum(file.bytes or 0 for file in files), progress)
     for file, source in zip(files, sources, strict=True):
         _download(library, model, file, source, meter)

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadInput, reading
-from talkcli.engine.files import replacing
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.text_files import text_of
 

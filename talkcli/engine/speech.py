@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
+from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadInput, BadUsage
-from talkcli.engine.files import replacing
 from talkcli.engine.recordings import recordings_in
 from talkcli.engine.sound import RECORD_AGAIN, Block, Sound, called, open_sound, seekable
 from talkcli.engine.struct import TensorStruct

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadUsage, MissingAsset, check_interruption
-from talkcli.engine.files import replacing
 from talkcli.engine.sound import OPTIONS, Block, Sound, is_lack_of_memory, open_sound
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 

@@ -31,6 +31,7 @@ from talkcli.engine.errors import BadUsage, TalkError
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.flame import FILES as FLAME_FILES
 from talkcli.engine.face.flame import flame_model
+from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.known_rigs import RIGS
 from talkcli.engine.files import save_struct
 from talkcli.engine.methods import open_talker
@@ -40,6 +41,7 @@ from talkcli.engine.methods.plan import plan_for
 from talkcli.engine.methods.textalker import original as textalker
 from talkcli.engine.metrics.pair import read_regions
 from talkcli.engine.rendering.backdrop import backdrop
+from talkcli.engine.studio.captures import load_capture
 from talkcli.engine.studio.readers import read_aloud, readers
 from talkcli.engine.studio.recording import RecordingPlan
 
@@ -160,6 +162,13 @@ def _move(way: Trajectory, seeds: Path) -> None:
         way,
         speech.load_speech(seeds / "sounds/voice.wav"),
     )
+
+
+def _capture(path: Path, seeds: Path) -> None:
+    session = load_capture(path)
+    faces = vertices(session.motion, session.avatar)
+    views = session.cameras.part(session.camera.tolist())
+    assert len(faces[session.face]) == len(views.views) == len(session.pictures)
 
 
 def _import_flame(path: Path, seeds: Path) -> None:
@@ -297,6 +306,7 @@ READERS = {
     "settings": Reader("lists/*.toml", _settings),
     "pickles": Reader("lists/*.pkl", _pickle),
     "rigs": Reader("flame/*", _import_flame),
+    "captures": Reader("captures/*", _capture),
     "clips": Reader("clips", _learn),
     "clips, trained on": Reader("clips", _train, heavy=True),
     "runs, resumed": Reader("runs/out.run", _resume, heavy=True),

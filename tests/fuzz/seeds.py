@@ -52,6 +52,7 @@ from talkcli.engine.speech import SAMPLE_RATE, Speech, save_speech
 from talkcli.engine.training.run import train
 from talkcli.engine.video import write_video
 
+from .captured import write_captures
 from .flame import write_flame, write_talking3d
 from .small import DXTALKER, HUBERT, TEXTALKER, VERTS, bare_avatar, save_untaught
 
@@ -369,7 +370,7 @@ WRITERS = {
     "published": write_published, "pictures": write_pictures, "meshes": write_meshes,
     "lists": write_lists, "clips": write_clips, "runs": write_runs,
     "corpora": write_corpora, "ears": write_ears, "directions": write_directions,
-    "flame": write_flame, "talking3d": write_talking3d,
+    "flame": write_flame, "talking3d": write_talking3d, "captures": write_captures,
 }  # fmt: skip
 
 

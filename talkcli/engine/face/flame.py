@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from talkcli.engine.assets import data_folder, sha256
+from talkcli.engine.destinations import made_folder
 from talkcli.engine.errors import BadUsage, Untrusted, pick, reading
 from talkcli.engine.face.avatar import Avatar, save_avatar
 from talkcli.engine.face.face_model import JOINTS, PARENTS, FaceModel
@@ -116,7 +117,7 @@ def import_flame(files: Mapping[str, Path], *, overwrite: bool = False) -> dict[
     if rig.exists() and not overwrite:
         raise BadUsage(f"{name} is imported already: {rig}.", "Give --overwrite to import it anew.")
     model = flame_model(files, name)
-    rig.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(rig.parent)
     save_struct(model, rig)
     lips = model.topology.regions["lips"]
     mean = torch.zeros(len(model.identity))
@@ -191,6 +192,7 @@ def _triangles(array: Any, verts: int) -> Int[Tensor, "faces 3"]:
         faces.ndim != 2
         or faces.shape[1] != 3
         or faces.dtype.kind not in "iu"
+        or faces.min(initial=0) < 0
         or faces.max(initial=0) >= verts
     ):
         raise ValueError(f"f is no list of triangles of {verts} vertices")
@@ -269,6 +271,8 @@ def _embedding(path: Path, faces: int, load: Callable[[Path], Mapping[str, NDArr
         triangles, weights = np.asarray(arrays["lmk_face_idx"]), np.asarray(arrays["lmk_b_coords"])
         if triangles.ndim != 1 or triangles.min() < 0 or triangles.max() >= faces:
             raise ValueError(f"it speaks of triangles outside 0..{faces - 1}")
+        if weights.shape != (len(triangles), 3) or not np.isfinite(weights).all():
+            raise ValueError(f"its places in {len(triangles)} triangles are not three numbers each")
         return Landmarks(
             torch.from_numpy(triangles.astype(np.int64)), torch.from_numpy(weights.astype(np.float32))
         )

@@ -20,8 +20,8 @@ from talkcli.engine.audio.starter_ear import StarterEar
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet, load_contents
 from talkcli.engine.config import checked, with_values
+from talkcli.engine.destinations import made_folder, replacing
 from talkcli.engine.errors import BadUsage, pick
-from talkcli.engine.files import replacing
 from talkcli.engine.hub import ears_folder
 from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
 from talkcli.engine.methods.method import Method, Size, Talker
@@ -213,7 +213,7 @@ def check_run(output: Path, resume: bool = False) -> None:
 
 def begin_run(folder: Path, resume: bool) -> None:
     """The folder of a run, without what an earlier run left unless that is to go on."""
-    folder.mkdir(exist_ok=True)
+    made_folder(folder)
     if not resume:
         forget_states(folder)
 

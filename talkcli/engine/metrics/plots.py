@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadUsage, MissingAsset
-from talkcli.engine.files import replacing
 from talkcli.engine.metrics.articulation import BILABIALS, CLOSED_MM, Heard
 from talkcli.engine.metrics.evaluate import Score
 from talkcli.engine.metrics.mouth import MouthTrack

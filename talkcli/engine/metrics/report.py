@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import counted
-from talkcli.engine.files import replacing
 from talkcli.engine.metrics.catalogue import ARTICULATION, SYMBOLS
 from talkcli.engine.metrics.evaluate import Case, Score, evaluate, mouth_and_phones
 from talkcli.engine.metrics.pair import Regions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -131,10 +132,20 @@ def finished(
     takes = takes_of_audio(audio, transcript) if audio else []
     if reference is not None:
         return compared(pairs(predicted, reference), avatar, takes)
-    motions = sorted(predicted.rglob("*.motion")) if predicted.is_dir() else [predicted]
+    motions = motions_under(predicted) if predicted.is_dir() else [predicted]
     if not motions:
         raise BadInput(f"{predicted} has no motions.", "Make some with: talk animate AUDIO -o NAME.motion")
     return of_recordings(motions, takes, avatar)
+
+
+def motions_under(folder: Path) -> list[Path]:
+    """Every motion in a folder and those below it, by name. OSError where one of them cannot be listed."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    tree = os.walk(folder, onerror=refuse)
+    return sorted(Path(at, name) for at, _, names in tree for name in names if name.endswith(".motion"))
 
 
 def pairs(predicted: Path, reference: Path) -> list[tuple[str, Path, Path]]:
@@ -148,11 +159,11 @@ def pairs(predicted: Path, reference: Path) -> list[tuple[str, Path, Path]]:
         if not path.is_dir():
             reason = "does not exist" if not path.exists() else "is no folder, and the other is"
             raise BadInput(f"{path} {reason}.", "Give two motions, or two folders of motions.")
-    names = [file.relative_to(predicted) for file in sorted(predicted.rglob("*.motion"))]
+    names = [file.relative_to(predicted) for file in motions_under(predicted)]
     if not names:
         raise BadInput(f"{predicted} has no motions.", "Make some with: talk animate AUDIO -o NAME.motion")
     by_name: dict[str, list[Path]] = {}
-    for file in sorted(reference.rglob("*.motion")):
+    for file in motions_under(reference):
         by_name.setdefault(file.name, []).append(file)
     rows = []
     for name in names:

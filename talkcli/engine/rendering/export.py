@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import shutil
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,11 +14,10 @@ from numpy.lib import format as npy
 from PIL import GifImagePlugin, Image, ImageChops
 
 from talkcli.engine.assets import head_credit
-from talkcli.engine.errors import BadUsage, OutOfResources
+from talkcli.engine.destinations import replacing, replacing_folder
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import chunks
-from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.live_link import write_live_link
 from talkcli.engine.rendering.meshes import DressedMesh, dressed_mesh, dressed_vertices
@@ -29,31 +25,6 @@ from talkcli.engine.rendering.skin_frames import FOLDED, skin_frames
 
 _Pixels = np.ndarray
 """uint8 [height, width, 3 or 4]"""
-
-
-@contextmanager
-def replacing_folder(path: Path, *suffixes: str) -> Iterator[Path]:
-    """A temporary sibling folder that becomes `path` when the block succeeds and vanishes otherwise.
-
-    A folder that holds anything but files of these suffixes is never replaced.
-    """
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}")
-    foreign = next((file for file in path.glob("*") if file.suffix not in suffixes), None)
-    if foreign is not None:
-        raise BadUsage(f"{path} holds other files, such as {foreign.name}.", "Give another name.")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        yield temporary
-        if path.is_dir():
-            shutil.rmtree(path)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutOfResources(
-            f"Cannot write {path}: {error.strerror or error}.", "Give another name."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def origin_of(motion: Motion, *avatars: Avatar) -> str:

@@ -26,6 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.assets import DEFAULT_RIG
+from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.arkit import ARKIT, LOOK_ASIDE, LOOK_UP
 from talkcli.engine.face.avatar import Avatar
@@ -39,7 +40,6 @@ from talkcli.engine.face.shape_weights import (
     products_of,
     products_of_weights,
 )
-from talkcli.engine.files import replacing
 from talkcli.engine.motion import Coefficients, Head, Motion
 
 _EYE = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from talkcli.engine.destinations import replacing_folder
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.gaussians import Gaussians, matrix_quaternion
 from talkcli.engine.face.geometry import FRAMES_EXPANDED, gaussians
 from talkcli.engine.motion import Motion
-from talkcli.engine.rendering.export import origin_of, replacing_folder
+from talkcli.engine.rendering.export import origin_of
 
 FIRST_HARMONIC = 0.28209479177387814
 """The constant one, by which the layout divides colours."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadUsage, OutOfResources
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expressed import rested
-from talkcli.engine.files import replacing
 from talkcli.engine.motion import Motion, save_motion
 from talkcli.engine.rendering.export import PICTURES, WRITERS, origin_of
 from talkcli.engine.rendering.picture import Pixels

@@ -16,11 +16,12 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from talkcli.engine.clips import write_all
-from talkcli.engine.config import check_limits
+from talkcli.engine.config import LARGEST_INTEGER, check_limits, with_values
+from talkcli.engine.destinations import made_folder, replacing
 from talkcli.engine.errors import BadUsage, reading
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.files import load_struct, replacing, save_struct
+from talkcli.engine.files import load_struct, save_struct
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
 from talkcli.engine.rendering.render import frames
@@ -63,7 +64,8 @@ class CapturePlan:
 
     def __post_init__(self) -> None:
         check_limits(self, people=(1, 100_000), faces=(1, 1000), tests=(0, 100))
-        check_limits(self, shots=(1, len(_YAWS) - 1), size=(32, 2048), skin=(32, 4096))
+        check_limits(self, shots=(1, len(_YAWS) - 1), size=(32, 2048), skin=(64, 4096))
+        check_limits(self, seed=(0, LARGEST_INTEGER))
 
 
 class CaptureSession(TensorStruct):
@@ -80,6 +82,20 @@ class CaptureSession(TensorStruct):
     camera: Int[Tensor, " shots"]
     pictures: UInt8[Tensor, "shots height width 4"]
     """sRGB, and how much of a pixel the person covers."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        model = load_face_model()
+        if len(self.neutral) != len(model.template) or self.weights.shape[1] != len(model.shape_names):
+            raise ValueError(f"CaptureSession.{self.name} is of another head")
+        if not 0 <= self.tests < len(self.weights):
+            raise ValueError(f"CaptureSession.tests is {self.tests} of {len(self.weights)} faces")
+        for name, indices, count in (
+            ("face", self.face, len(self.weights)),
+            ("camera", self.camera, len(self.cameras.views)),
+        ):
+            if not len(indices) or int(indices.min()) < 0 or int(indices.max()) >= count:
+                raise ValueError(f"CaptureSession.{name} points outside 0..{count - 1}")
 
     @property
     def avatar(self) -> Avatar:
@@ -156,12 +172,12 @@ def lacking_captures(plan: CapturePlan, folder: Path, overwrite: bool = False) -
                 path.unlink()
     elif told.is_file():
         with reading(told, "a plan of captures", "Prepare them again with --overwrite."):
-            before = CapturePlan(**json.loads(text_of(told)))
+            before = with_values(CapturePlan(), dict(json.loads(text_of(told))))
         if replace(before, people=plan.people) != plan:
             raise BadUsage(
                 f"{folder} holds captures of another plan.", "Give another folder, or --overwrite."
             )
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     with replacing(told) as temporary:
         temporary.write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
     return [name for name in names if not (folder / f"{name}{SUFFIX}").is_file()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, TalkError
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.texel_layout import TexelLayout, texels_on
 from talkcli.engine.files import load_rows, load_tensors, save_tensors
@@ -73,16 +74,26 @@ def _person(path: Path, layout: TexelLayout) -> Sitter:
     capture = load_capture(path)
     meshes = vertices(capture.motion, capture.avatar)
     kept = path.with_suffix(f".{layout.size}{SKINS_SUFFIX}")
-    if not kept.is_file():
+    count = len(layout.texels)
+    shapes = {"looks": (len(meshes), count, 3), "skin": (count, 3), "known": (count,)}
+    skins = _kept_skins(kept, shapes)
+    if skins is None:
         looks, skin, known = unwrapped(capture, meshes, layout)
-        save_tensors(
-            {"looks": looks.half(), "skin": skin, "known": known}, {"format": 1, "kind": "Skins"}, kept
-        )
-    skins, _ = load_tensors(kept)
+        skins = {"looks": looks.half(), "skin": skin, "known": known}
+        save_tensors(skins, {"format": 1, "kind": "Skins"}, kept)
     return Sitter(
         path, capture.identity, len(capture.weights) - capture.tests, capture.weights, meshes,
         skins["looks"], skins["skin"], skins["known"], capture.cameras, capture.face, capture.camera,
     )  # fmt: skip
+
+
+def _kept_skins(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor] | None:
+    """What was unwrapped before; None where it is not there, damaged or of other faces, to be made again."""
+    try:
+        skins, _ = load_tensors(path)
+    except TalkError:
+        return None
+    return skins if {name: tuple(tensor.shape) for name, tensor in skins.items()} == shapes else None
 
 
 def unwrapped(
