@@ -1,11 +1,14 @@
 """Compiled kernels are kept where this user can write, for as long as their sources stay as they are."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from talkcli.engine import compiled
 
 KERNELS = """
 import numpy as np
@@ -54,19 +57,38 @@ def test_a_kernel_is_compiled_once_until_a_file_beside_it_changes(run, tmp_path)
     assert {path.name for path in (tmp_path / "sources").iterdir()} == {"kernels.py", "neighbour.py"}
 
 
-def test_without_a_cache_a_kernel_works_all_the_same(run, tmp_path):
+@pytest.fixture
+def run_here(tmp_path: Path, monkeypatch, capsys):
+    """The same in this process, which compiles or reads the kernels again each time."""
+    monkeypatch.setattr("numba.config.CACHE_DIR", "")
+    source = tmp_path / "kernels.py"
+    source.write_text(KERNELS)
+
+    def running(cache: Path) -> list[str]:
+        monkeypatch.setenv("TALK_CACHE", str(cache))
+        compiled._cache_of.cache_clear()
+        runpy.run_path(str(source))
+        return capsys.readouterr().out.split()
+
+    yield running
+    compiled._cache_of.cache_clear()
+    compiled.faults.clear()
+
+
+def test_without_a_cache_a_kernel_works_all_the_same(run_here, tmp_path):
     (tmp_path / "file").write_text("")
-    assert run(tmp_path / "file") == ["False", "False", "0"]
+    assert run_here(tmp_path / "file") == ["False", "False", "0"]
+    assert compiled.faults
 
 
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
-def test_a_damaged_cache_is_made_anew(run, tmp_path, suffix):
+def test_a_damaged_cache_is_made_anew(run_here, tmp_path, suffix):
     cache = tmp_path / "cache"
-    run(cache)
+    run_here(cache)
     for damage in (lambda data: b"", lambda data: data[:100], lambda data: data[:-9] + b"\0" * 9):
         files = list(cache.rglob(f"*{suffix}"))
         assert len(files) == 2
         for file in files:
             file.write_bytes(damage(file.read_bytes()))
-        assert run(cache)[1] == "True"
-        assert run(cache) == ["True", "True", "1"]
+        assert run_here(cache)[1] == "True"
+        assert run_here(cache) == ["True", "True", "1"]

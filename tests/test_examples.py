@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 from talkcli.app import VERBS, app
 
-HEAVY = ("--camera", "both.mp4", "prepare studio", "talk train clips/", "talk evaluate --metric lve")
-"""Words of examples that take long: those that draw, record, train or score everything."""
+HEAVY = ("--camera", "both.mp4", "prepare ", "talk train clips/", "talk evaluate --metric lve", "sampled")
+"""Words of examples that take long: those that draw, record, train, score everything or make a head."""
+FILMS = ("talk animate hello.wav", "noor.mp4", "orbit.mp4", "both.mp4")
+"""How examples end that make a film; here a small one."""
 
 
 def examples(verb: str) -> list[str]:
@@ -41,7 +43,7 @@ def test_all_examples_run_in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for verb in VERBS:
         for line in examples(verb):
-            run(line)
+            run(f"{line} --size 96" if line.endswith(FILMS) else line)
 
 
 def test_the_bundled_recording_stands_in_where_there_is_none_of_its_name(

@@ -36,4 +36,4 @@ def test_what_is_being_saved_has_no_name_but_the_one_that_is_swept(tmp_path, mon
 def test_a_run_that_is_killed_leaves_nothing_broken_and_ends_the_same(name, tmp_path):
     if name == "prepare" and not has_espeak():
         pytest.skip("espeak-ng is not installed")
-    assert kill_at_random(name, 4, Random(), tmp_path)["kills"] == 4
+    assert kill_at_random(name, 2, Random(), tmp_path)["kills"] == 2
