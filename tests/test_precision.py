@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,12 +14,14 @@ from talkcli.engine.device import PRECISIONS, exact_products, painting_kind, set
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, solve
 from talkcli.engine.generation.replay import Replay
+from talkcli.engine.layers.resampling import gathered_between, interpolated
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
 from talkcli.engine.methods.textalker.factors import Factors
 from talkcli.engine.methods.textalker.map_blocks import Up
 from talkcli.engine.methods.textalker.painter import Doubling
 from talkcli.engine.methods.textalker.talker import TexTalker
+from talkcli.engine.methods.textalker.winograd import Winograd
 from talkcli.engine.motion import load_motion
 
 SMALL = AutoencoderConfig(size=32, width=32, multipliers=(1, 2, 2), attention=(8,), latent=4, codes=32)
@@ -126,6 +129,15 @@ def test_doubling_by_one_transposed_convolution_changes_nothing():
     torch.testing.assert_close(Doubling(up)(x), up(x), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("count", [1, 7, 16, 31])
+def test_gathering_between_ticks_is_interpolation(count, ends):
+    x = normal(2, 16, 3)
+    torch.testing.assert_close(
+        gathered_between(x, count, ends=ends), interpolated(x, count, ends=ends), atol=1e-5, rtol=0
+    )
+
+
 def test_on_a_cpu_nothing_is_compiled_and_nothing_recorded():
     talker = TexTalker(TEXTALKER)
     talker.precision = "fast"
@@ -133,6 +145,24 @@ def test_on_a_cpu_nothing_is_compiled_and_nothing_recorded():
     step = lambda x, t: x  # noqa: E731
     replay = Replay(talker)
     assert replay(lambda: step, (), torch.zeros(1, 1)) is replay(lambda: step, (), torch.zeros(1, 1)) is step
+
+
+@torch.no_grad()
+def test_a_convolution_of_few_products_is_that_convolution():
+    torch.manual_seed(0)
+    convolution, x = nn.Conv2d(24, 16, 3, padding=1), normal(2, 24, 12, 20)
+    torch.testing.assert_close(Winograd(convolution)(x), convolution(x), atol=5e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_wide_generator_on_one_core_is_painted_with_few_products():
+    torch.manual_seed(0)
+    autoencoder = Autoencoder(replace(SMALL, width=128, multipliers=(1, 1), attention=(16,))).eval()
+    given, threads = normal(1, 4, 16, 16), torch.get_num_threads()
+    torch.set_num_threads(1)
+    painter = autoencoder.painter()
+    torch.set_num_threads(threads)
+    torch.testing.assert_close(painter.painted(given), autoencoder.generate(given), atol=5e-5, rtol=0)
 
 
 def test_numbers_of_a_schedule_are_read_again_when_they_change():

@@ -54,6 +54,11 @@ def set_precision(precision: str) -> Precision:
     return known
 
 
+def exact_kind(device: torch.device) -> torch.dtype:
+    """What sums are taken in that must not lose digits: float64 where there is any."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 @contextmanager
 def exact_products() -> Iterator[None]:
     """Without TF32 for a while, whatever the precision is."""

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from talkcli.engine.device import exact_kind
 from talkcli.engine.speech import SAMPLE_RATE
 
 HOP = 160  # samples: 100 spectra a second
@@ -66,7 +67,7 @@ def fold(power: Float[Tensor, "batch frames fine"]) -> Float[Tensor, "batch fram
 def _around(values: Float[Tensor, "batch frames n"]) -> Float[Tensor, "batch frames n"]:
     """Sum over REACH frames on either side, as many as there are."""
     frames = values.shape[1]
-    sums = F.pad(values.double().cumsum(1), (0, 0, 1, 0))
+    sums = F.pad(values.to(exact_kind(values.device)).cumsum(1), (0, 0, 1, 0))
     at = torch.arange(frames, device=values.device)
     return (sums[:, (at + REACH + 1).clamp(max=frames)] - sums[:, (at - REACH).clamp(min=0)]).to(values.dtype)
 

@@ -12,9 +12,30 @@ def resampled(
     x: Float[Tensor, "batch ticks features"], frames: int
 ) -> Float[Tensor, "batch frames features"]:
     """Linear interpolation with the first and the last tick kept."""
-    if x.shape[1] == frames:
-        return x
-    return F.interpolate(x.transpose(1, 2), size=frames, mode="linear", align_corners=True).transpose(1, 2)
+    return x if x.shape[1] == frames else interpolated(x, frames, ends=True)
+
+
+def interpolated(
+    x: Float[Tensor, "batch ticks features"], count: int, *, ends: bool
+) -> Float[Tensor, "batch count features"]:
+    """Linear interpolation: first and last tick kept (`ends`), or of spans of time known at their middles.
+
+    On CUDA torch's own adds gradients in whatever order; there they are gathered, so that a seed repeats.
+    """
+    if x.is_cuda and x.requires_grad:
+        return gathered_between(x, count, ends=ends)
+    return F.interpolate(x.transpose(1, 2), size=count, mode="linear", align_corners=ends).transpose(1, 2)
+
+
+def gathered_between(
+    x: Float[Tensor, "batch ticks features"], count: int, *, ends: bool
+) -> Float[Tensor, "batch count features"]:
+    """What `interpolated` gives, but for rounding."""
+    ticks, at = x.shape[1], torch.arange(count, device=x.device, dtype=torch.float32)
+    at = at * ((ticks - 1) / max(1, count - 1)) if ends else (at + 0.5) * (ticks / count) - 0.5
+    at = at.clamp(0, ticks - 1)
+    left = at.long()
+    return x[:, left].lerp(x[:, (left + 1).clamp(max=ticks - 1)], (at - left)[:, None].to(x))
 
 
 def fitted(x: Float[Tensor, "batch ticks features"], ticks: int) -> Float[Tensor, "batch fitted features"]:

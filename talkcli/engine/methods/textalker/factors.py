@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from talkcli.engine.device import exact_products
+from talkcli.engine.device import exact_kind, exact_products
 
 _PIECE = 1 << 17
 """Numbers of a frame that are multiplied in double precision at a time."""
@@ -46,7 +46,7 @@ class Factors:
 
     def _directions(self, rest: Float[Tensor, "frames numbers"]) -> Float[Tensor, "parts numbers"] | None:
         """As few as bring every frame's rest below the tolerance."""
-        kind = torch.float32 if rest.device.type == "mps" else torch.float64
+        kind = exact_kind(rest.device)
         pieces = rest.split(_PIECE, dim=1)
         products = torch.stack([piece.to(kind) @ piece.to(kind).T for piece in pieces]).sum(0).double().cpu()
         left, allowed = products.diagonal(), self.tolerance**2 * rest.shape[1]

@@ -14,7 +14,7 @@ from talkcli.engine.audio.ear import Listened
 from talkcli.engine.audio.ears import EarConfig, Ears
 from talkcli.engine.audio.pretrained import Pretrained
 from talkcli.engine.audio.wav2vec import HubertConfig, time_mask, wav2vec_body
-from talkcli.engine.layers.resampling import beside_neighbours, spliced
+from talkcli.engine.layers.resampling import beside_neighbours, interpolated, spliced
 from talkcli.engine.methods.textalker.denoiser import FPS
 from talkcli.engine.speech import FIELD, SAMPLE_RATE, TICK
 
@@ -155,4 +155,4 @@ def padded(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch pad
 
 def stretched(x: Float[Tensor, "batch ticks features"], ticks: int) -> Float[Tensor, "batch ticks2 features"]:
     """Linear interpolation in which ticks are spans of time, each known at its middle."""
-    return F.interpolate(x.transpose(1, 2), size=ticks, mode="linear").transpose(1, 2)
+    return interpolated(x, ticks, ends=False)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from talkcli.engine.assets import cache_folder
 from talkcli.engine.device import Precision, painting_kind, painting_room
-from talkcli.engine.methods.textalker.map_blocks import Chain, Up
+from talkcli.engine.methods.textalker.map_blocks import Chain, Residual, Up
 
 _AT_ONCE = 32
 """Maps beyond which more at a time are no faster."""
@@ -23,6 +23,12 @@ _ALIVE = 4
 """Of the largest features in a generator, how many there are at a time."""
 _DOUBLED = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
 """Which rows of a kernel meet the same texel where every texel is there twice."""
+
+
+_FEW = 2
+"""Threads up to which fewer products are worth the sums before and after them, which are made on one."""
+_WIDE = range(128, 257)
+"""Channels of which that is true; weights, of which there are four times as many, are small yet."""
 
 
 class Doubling(nn.Module):
@@ -37,6 +43,22 @@ class Doubling(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 2*h 2*w"]:
         return F.conv_transpose2d(x, self.weight, self.bias, stride=2, padding=1)
+
+
+def _save_products(chain: Chain, grid: int) -> None:
+    """What pays on a CPU: fewer products where a texel is there twice, and on few cores in convolutions."""
+    for number, block in enumerate(chain.blocks):
+        if isinstance(block, Up):
+            chain.blocks[number] = Doubling(block)
+    if grid % 4 or torch.get_num_threads() > _FEW:
+        return
+    for block in chain.blocks:
+        if isinstance(block, Residual):
+            for name, part in list(block.named_children()):
+                if isinstance(part, nn.Conv2d) and part.kernel_size == (3, 3) and part.in_channels in _WIDE:
+                    from talkcli.engine.methods.textalker.winograd import Winograd  # numba is slow to load
+
+                    setattr(block, name, Winograd(part))
 
 
 class MapPainter:
@@ -56,18 +78,18 @@ class MapPainter:
         chain = copy.deepcopy(generator).requires_grad_(False).eval()
         weight = next(chain.parameters())
         self._codes, self._patch, self._kind = codes, patch, painting_kind(weight.device, precision)
-        if weight.device.type == "cpu":  # cards have no fast kernels for it
-            for number, block in enumerate(chain.blocks):
-                if isinstance(block, Up):
-                    chain.blocks[number] = Doubling(block)
+        if weight.device.type == "cpu":
+            _save_products(chain, codes[1])
         for block in chain.blocks[:-2]:
             block.to(self._kind)
         self._paint = chain.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         bytes_each = _ALIVE * largest * self._kind.itemsize
         self._most = max(1, min(_AT_ONCE, painting_room(weight.device) // bytes_each))
-        self._fixed = 0
-        """Of a compiled one, how many it paints at a time, always."""
+        self._repeats = weight.device.type == "cuda"
+        self._fixed, self.is_compiled = 0, False
+        """How many are painted at a time, always: a card seeks the best way anew for any other number."""
 
+    @torch.no_grad()
     def compile(self, count: int) -> None:
         """For `count` maps at a time and for no other number: parts of it, if they are too many. Takes half a
         minute, less where what is compiled is found again in the cache."""
@@ -76,18 +98,15 @@ class MapPainter:
         fixed = self._parted(count)
         weight = next(cast(nn.Module, self._paint).parameters())
         paint(self._laid(weight.new_zeros(fixed, *self._codes)))
-        self._paint, self._fixed = paint, fixed
-
-    @property
-    def is_compiled(self) -> bool:
-        return self._fixed > 0
+        self._paint, self._fixed, self.is_compiled = paint, fixed, True
 
     def painted(self, codes: Float[Tensor, "b latent g g"]) -> Float[Tensor, "b channels size size"]:
         """Maps in (0, 1), float32, however many there are."""
-        share, made = self._fixed or self._parted(len(codes)), []
+        share, made = self._parted(len(codes)), []
+        if self._repeats:
+            share = self._fixed = self._fixed if self.is_compiled else max(self._fixed, share)
         for part in codes.split(share):
-            missing = self._fixed and self._fixed - len(part)
-            whole = F.pad(part, (0, 0, 0, 0, 0, 0, 0, missing))
+            whole = F.pad(part, (0, 0, 0, 0, 0, 0, 0, share - len(part))) if self._repeats else part
             maps = self._paint(self._laid(whole))[: len(part)]
             made.append(F.pixel_shuffle(maps, self._patch).sigmoid().contiguous())
         return made[0] if len(made) == 1 else torch.cat(made)

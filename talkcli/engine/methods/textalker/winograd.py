@@ -1,0 +1,163 @@
+"""Convolutions of 3 x 3 on a CPU with a quarter of the products: F(4x4, 3x3) of Lavin and Gray 2016.
+
+Letters are the paper's: d tiles of an image, m their products with a kernel, A and B what turns these over.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from talkcli.engine.compiled import fast
+
+_SPREAD = torch.tensor(
+    [
+        [1 / 4, 0, 0],
+        [-1 / 6, -1 / 6, -1 / 6],
+        [-1 / 6, 1 / 6, -1 / 6],
+        [1 / 24, 1 / 12, 1 / 6],
+        [1 / 24, -1 / 12, 1 / 6],
+        [0, 0, 1],
+    ],
+    dtype=torch.float64,
+)
+"""Rows of a kernel to what six numbers are multiplied by (G)."""
+_TILES = 512
+"""At a time: what is made of them stays in the caches."""
+
+
+@fast
+def _tiles_in(
+    x: NDArray[np.float32], top: int, patch: NDArray[np.float32], half: NDArray[np.float32],
+    made: NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Tiles of 6 x 6 of an image [rows, columns, channels], from a row of tiles on, as B^T d B [36, n, c]."""
+    height, width, channels = x.shape
+    across = width // 4
+    for tile in range(made.shape[1]):
+        row, column = 4 * (top + tile // across) - 1, 4 * (tile % across) - 1
+        for i in range(6):
+            for j in range(6):
+                if 0 <= row + i < height and 0 <= column + j < width:
+                    for c in range(channels):
+                        patch[i, j, c] = x[row + i, column + j, c]
+                else:
+                    for c in range(channels):
+                        patch[i, j, c] = 0.0
+        for j in range(6):
+            for c in range(channels):
+                half[0, j, c] = 4.0 * patch[0, j, c] - 5.0 * patch[2, j, c] + patch[4, j, c]
+            for c in range(channels):
+                half[1, j, c] = patch[4, j, c] + patch[3, j, c] - 4.0 * (patch[1, j, c] + patch[2, j, c])
+            for c in range(channels):
+                half[2, j, c] = patch[4, j, c] - patch[3, j, c] + 4.0 * (patch[1, j, c] - patch[2, j, c])
+            for c in range(channels):
+                half[3, j, c] = patch[4, j, c] - patch[2, j, c] + 2.0 * (patch[3, j, c] - patch[1, j, c])
+            for c in range(channels):
+                half[4, j, c] = patch[4, j, c] - patch[2, j, c] - 2.0 * (patch[3, j, c] - patch[1, j, c])
+            for c in range(channels):
+                half[5, j, c] = 4.0 * patch[1, j, c] - 5.0 * patch[3, j, c] + patch[5, j, c]
+        for i in range(6):
+            at = 6 * i
+            for c in range(channels):
+                made[at, tile, c] = 4.0 * half[i, 0, c] - 5.0 * half[i, 2, c] + half[i, 4, c]
+            for c in range(channels):
+                made[at + 1, tile, c] = half[i, 4, c] + half[i, 3, c] - 4.0 * (half[i, 1, c] + half[i, 2, c])
+            for c in range(channels):
+                made[at + 2, tile, c] = half[i, 4, c] - half[i, 3, c] + 4.0 * (half[i, 1, c] - half[i, 2, c])
+            for c in range(channels):
+                made[at + 3, tile, c] = half[i, 4, c] - half[i, 2, c] + 2.0 * (half[i, 3, c] - half[i, 1, c])
+            for c in range(channels):
+                made[at + 4, tile, c] = half[i, 4, c] - half[i, 2, c] - 2.0 * (half[i, 3, c] - half[i, 1, c])
+            for c in range(channels):
+                made[at + 5, tile, c] = 4.0 * half[i, 1, c] - 5.0 * half[i, 3, c] + half[i, 5, c]
+
+
+@fast
+def _tiles_out(
+    products: NDArray[np.float32], bias: NDArray[np.float32], top: int, half: NDArray[np.float32],
+    y: NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Products [36, n, c] as A^T m A: squares of 4 x 4 of an image [rows, columns, channels]."""
+    channels, across = y.shape[2], y.shape[1] // 4
+    for tile in range(products.shape[1]):
+        row, column = 4 * (top + tile // across), 4 * (tile % across)
+        for j in range(6):
+            for c in range(channels):
+                half[0, j, c] = (
+                    products[j, tile, c] + products[6 + j, tile, c] + products[12 + j, tile, c]
+                    + products[18 + j, tile, c] + products[24 + j, tile, c]
+                )  # fmt: skip
+            for c in range(channels):
+                half[1, j, c] = (
+                    products[6 + j, tile, c] - products[12 + j, tile, c]
+                    + 2.0 * (products[18 + j, tile, c] - products[24 + j, tile, c])
+                )  # fmt: skip
+            for c in range(channels):
+                half[2, j, c] = (
+                    products[6 + j, tile, c] + products[12 + j, tile, c]
+                    + 4.0 * (products[18 + j, tile, c] + products[24 + j, tile, c])
+                )  # fmt: skip
+            for c in range(channels):
+                half[3, j, c] = (
+                    products[6 + j, tile, c] - products[12 + j, tile, c]
+                    + 8.0 * (products[18 + j, tile, c] - products[24 + j, tile, c])
+                    + products[30 + j, tile, c]
+                )  # fmt: skip
+        for i in range(4):
+            for c in range(channels):
+                y[row + i, column, c] = (
+                    half[i, 0, c] + half[i, 1, c] + half[i, 2, c] + half[i, 3, c] + half[i, 4, c] + bias[c]
+                )
+            for c in range(channels):
+                y[row + i, column + 1, c] = (
+                    half[i, 1, c] - half[i, 2, c] + 2.0 * (half[i, 3, c] - half[i, 4, c]) + bias[c]
+                )
+            for c in range(channels):
+                y[row + i, column + 2, c] = (
+                    half[i, 1, c] + half[i, 2, c] + 4.0 * (half[i, 3, c] + half[i, 4, c]) + bias[c]
+                )
+            for c in range(channels):
+                y[row + i, column + 3, c] = (
+                    half[i, 1, c] - half[i, 2, c] + 8.0 * (half[i, 3, c] - half[i, 4, c])
+                    + half[i, 5, c] + bias[c]
+                )  # fmt: skip
+
+
+class Winograd(nn.Module):
+    """A convolution of 3 x 3 that keeps the size of images whose sides are multiples of 4. Nothing is learnt.
+
+    Rounding is ten times that of the convolution itself: 1e-5 of the largest number.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        weight, bias = convolution.weight.detach(), convolution.bias
+        spread = torch.einsum("pk,ql,oikl->pqio", _SPREAD, _SPREAD, weight.double())
+        self.weight = nn.Parameter(spread.flatten(0, 1).float().contiguous(), requires_grad=False)
+        """[36, inputs, outputs]"""
+        assert bias is not None
+        self.bias = bias
+
+    def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o h w"]:
+        inputs, outputs = self.weight.shape[1:]
+        y = torch.empty(len(x), outputs, *x.shape[2:], memory_format=torch.channels_last)
+        down, across = x.shape[2] // 4, x.shape[3] // 4
+        rows = max(1, _TILES // across)
+        patch, half = np.empty((6, 6, inputs), np.float32), np.empty((6, 6, max(inputs, outputs)), np.float32)
+        room = rows * across
+        tiles, products = torch.empty(36, room, inputs), torch.empty(36, room, outputs)
+        bias = self.bias.numpy()
+        for image, made in zip(x, y, strict=True):
+            seen = image.permute(1, 2, 0).contiguous().numpy()
+            drawn = made.permute(1, 2, 0).numpy()
+            for top in range(0, down, rows):
+                count = min(rows, down - top) * across
+                part, multiplied = tiles[:, :count], products[:, :count]
+                _tiles_in(seen, top, patch, half, part.numpy())
+                torch.bmm(part, self.weight, out=multiplied)
+                _tiles_out(multiplied.numpy(), bias, top, half, drawn)
+        return y
