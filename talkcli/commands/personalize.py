@@ -4,7 +4,7 @@ looks so."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from talkcli import console, options
 from talkcli.engine.assets import DEFAULT_AVATAR
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.methods import DEFAULT_PUPIL
-from talkcli.sitters import newborn_person, photographed_person
+from talkcli.sitters import mannered_person, newborn_person, photographed_person, pictured_person
 
 
 def run(
@@ -33,6 +33,9 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run for the same output stopped.")
     ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Pictures with cameras: a first likeness, sooner.")
+    ] = False,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
@@ -50,8 +53,10 @@ def run(
     speaks in the manner that --avatar holds. Use your own face, or that of somebody who has agreed to it. The
     picture stays on this machine; the avatar says that it is synthetic and made from a photograph.
 
-    With --model unigaha an avatar gets a Gaussian head, `sampled` is somebody new for each --seed, and
-    `sampled --mix A.avatar B.avatar 0.3` is somebody between two who have such heads.
+    A folder of pictures with cameras (transforms.json of NeRF or INSTA; COLMAP's; a .capture of ours) becomes
+    with --model unigaha somebody with a Gaussian head; NAME.report.png shows it beside pictures kept out. An
+    avatar gets such a head with --model unigaha, `sampled` is somebody new for each --seed, and `sampled
+    --mix A.avatar B.avatar 0.3` is somebody between two who have such heads.
 
     \b
     Examples:
@@ -66,17 +71,35 @@ def run(
     mixed = (options.avatar_file(mix[0]), options.avatar_file(mix[1]), mix[2]) if mix else None
     console.claim(output, overwrite or resume, inputs=(footage, worn, *(mixed[:2] if mixed else ())))
     if str(footage) == "sampled" and not footage.exists():
-        unheard = set_ or resume or channel != "mix" or face is not None
+        unheard = set_ or resume or channel != "mix" or face is not None or preview
         if unheard or avatar != DEFAULT_AVATAR or (mix and seed):
             raise BadUsage(
                 "Nothing but --model, --device, and --seed or --mix says who never lived.",
-                "Leave out --avatar, --set, --channel, --face and --resume, and --seed beside --mix.",
+                "Leave out --avatar, --set, --channel, --face, --preview, --resume, and --seed beside --mix.",
             )
         newborn_person(model, output, seed, mixed, device, json)
         return
     if mix is not None:
         raise BadUsage("--mix is for somebody who never lived.", "talk personalize sampled --mix A B 0.3")
+    from talkcli.engine.methods.pictured import is_pictured
     from talkcli.engine.pictures import is_picture
+
+    how: dict[str, Any] = {
+        "resume": resume,
+        "overwrite": overwrite,
+        "seed": seed,
+        "device": device,
+        "json": json,
+    }
+    if is_pictured(footage):
+        if channel != "mix" or face is not None:
+            raise BadUsage(
+                "Pictures with cameras have no sound, and one face.", "Leave out --channel, --face."
+            )
+        pictured_person(footage, model, worn, output, set_ or [], preview=preview, **how)
+        return
+    if preview:
+        raise BadUsage("--preview is for pictures with cameras.", "Leave it out.")
 
     if footage.is_file() and is_picture(footage):
         if set_ or resume or channel != "mix" or model != DEFAULT_PUPIL or seed or device != "auto":
@@ -89,37 +112,4 @@ def run(
     if face is not None:
         raise BadUsage("--face is for a picture.", "Leave it out.")
 
-    with console.step("Loading the model"):
-        from talkcli.engine.config import parse_settings
-        from talkcli.engine.face.avatar import load_avatar, save_avatar
-        from talkcli.engine.methods import open_talker
-        from talkcli.engine.methods.adapted import adapted
-        from talkcli.engine.methods.captured import captured
-        from talkcli.engine.methods.plan import check_run, run_folder
-
-        if not overwrite:
-            check_run(output, resume)
-        talker = open_talker(model, device)
-        base = load_avatar(worn)
-        learning = adapted(
-            talker,
-            footage,
-            parse_settings(set_ or []),
-            seed=seed,
-            device=device,
-            folder=run_folder(output),
-            resume=resume,
-        )
-    for _ in console.training(learning):
-        pass
-    with console.step(f"Getting to know {footage}"):
-        person, speech = captured(footage, talker, base, channel)
-    console.warn(*(speech.notes if speech else ()))
-    save_avatar(person, output)
-    if json:
-        seconds, styles = speech.seconds if speech else None, list(person.styles)
-        notes = list(speech.notes) if speech else []
-        answer = {"avatar": output, "model": talker.method, "seconds": seconds, "styles": styles}
-        console.answer_json({**answer, "notes": notes})
-    else:
-        console.answer(output)
+    mannered_person(footage, model, worn, output, set_ or [], channel, **how)

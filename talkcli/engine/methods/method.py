@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from talkcli import __version__
@@ -18,6 +21,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import rig_of
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.speech import Speech
+from talkcli.engine.training.run import Moment
 from talkcli.engine.training.settings import Factory
 
 Track = Literal["mouth", "eyes", "head", "skin"]
@@ -26,6 +30,34 @@ Evidence = Literal["voice", "clips", "picture", "video"]
 """What may show a person: sound, a prepared folder, one image, or a film."""
 Size = Literal["paper", "starter"]
 """A network as published, or one small enough to learn and to speak on two CPU cores."""
+
+
+class BodyLikeness(NamedTuple):
+    """How like a body is to pictures that nothing learnt from."""
+
+    pictures: int
+    psnr: float
+    """dB, mean over the pictures, before grey"""
+    ssim: float
+    sheet: NDArray[np.uint8]
+    """[rows, columns, 3] some of them, drawn above and true below"""
+
+
+class BodyFit(Protocol):
+    """A body that learns to look as pictures do."""
+
+    def moments(self, folder: Path) -> Iterator[Moment]:
+        """Step by step; going on from what the folder holds, and keeping itself there."""
+        ...
+
+    def avatar(self, name: str) -> Avatar:
+        """Whoever it is, as it stands."""
+        ...
+
+    def likeness(self, avatar: Avatar) -> BodyLikeness | None:
+        """Of the pictures that were kept out; None where none were."""
+        ...
+
 
 Capture = Callable[[Any, Any, Avatar], Avatar]
 """talker, evidence, avatar -> the avatar with what the evidence shows of the person. A voice comes as
@@ -115,6 +147,8 @@ class Method:
     """talker, seed, name -> somebody who never lived, in such a body."""
     mixes: Callable[[Any, Avatar, Avatar, float, str], Avatar] | None = None
     """talker, one, other, share, name -> somebody so far from the one to the other, both in such bodies."""
+    fits: Callable[[Any, Any, Mapping[str, Any], int], BodyFit] | None = None
+    """talker, `PersonShots`, settings by name, seed -> a fit of such a body to somebody's pictures."""
     original: Callable[..., Talker] | None = None
     """Read a checkpoint of the authors' own, safely: one file for each of `original_files`, in order."""
     original_files: tuple[str, ...] = ("weights",)

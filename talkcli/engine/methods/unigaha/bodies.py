@@ -5,10 +5,17 @@ What makes them is loaded when it is asked for: speech needs nothing of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.methods.method import BodyFit
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.talker import Unigaha
+
+if TYPE_CHECKING:
+    from talkcli.engine.capture.person_shots import PersonShots
 
 
 def _head_of(talker: Unigaha) -> Prior:
@@ -22,6 +29,13 @@ def embodied(talker: Unigaha, avatar: Avatar) -> Avatar:
     from talkcli.engine.methods.unigaha.heads import with_head
 
     return with_head(_head_of(talker), avatar)
+
+
+def fitted(talker: Unigaha, shots: PersonShots, settings: Mapping[str, Any], seed: int) -> BodyFit:
+    """A fit of a Gaussian head to somebody's pictures. Settings: HeadFitSettings by name."""
+    from talkcli.engine.methods.unigaha.posed_fit import PosedFit
+
+    return PosedFit(_head_of(talker), shots, settings, seed)
 
 
 def sampled(talker: Unigaha, seed: int, name: str) -> Avatar:

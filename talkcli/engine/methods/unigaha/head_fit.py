@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float, UInt8
-from torch import Tensor
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor, nn
 
+from talkcli.engine.errors import BadInput
 from talkcli.engine.face.gaussian_head import GaussianHead, HeadDecoder, HeadMaps
 from talkcli.engine.face.texel_layout import texels_on
-from talkcli.engine.methods.unigaha.heads import head_of
+from talkcli.engine.files import load_tensors, save_tensors
+from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_stage import SPOTS, importance_of, picture_terms
 from talkcli.engine.rendering.camera import Camera
@@ -26,6 +29,12 @@ LOOKED_THROUGH = 16
 """Pictures at most by which it is told what they show."""
 SHOWN = 0.05
 """The least that they must show of a texel that is not a guess."""
+AT_REST = 0.15
+"""Root of the sum of squares of weights up to which a face tells of its skin at rest; where none does, the
+calmest does."""
+CODE, OWN = "code", "own"
+"""What is learnt first, and then."""
+_STATE = "HeadFit"
 
 
 class FacePictures(TensorStruct):
@@ -49,6 +58,8 @@ class HeadFitSettings:
     """Pictures a step."""
     code_rate: float = 2e-2
     own_rate: float = 1e-3
+    shape_rate: float = 2e-3
+    """Of the form, which goes on learning beside maps and decoder."""
     plain: float = 1e-3
     """Weight of a code that is unlike anybody's."""
     anchor: float = 2.0
@@ -63,7 +74,7 @@ class FittedHead:
 
 
 class HeadFit:
-    """A fit to pictures, step by step; of one seed the same."""
+    """A fit to pictures, step by step; of one seed step n is the same in any run, resumed or whole."""
 
     def __init__(
         self,
@@ -74,69 +85,140 @@ class HeadFit:
     ) -> None:
         self.prior, self.pictures, self.settings = prior, pictures, settings
         self.seed, self.step = seed, 0
-        self.identity = torch.zeros(prior.config.decoder.identity)
-        self.identity[prior.config.shape :] = prior.look_mean
         self._codes = pictures.weights @ prior.codes.to_codes
+        self._start = torch.zeros(prior.config.decoder.identity)
+        self._start[prior.config.shape :] = prior.look_mean
         self._decoder: HeadDecoder = prior.decoder
-        self._maps: HeadMaps | None = None
+        self._kept: HeadMaps | None = None
+        self._hidden = torch.zeros(0, dtype=torch.bool)
+        self._learn({"identity": self._start}, settings.code_rate)
+
+    @property
+    def stage(self) -> str:
+        """Of CODE and OWN, that of the next step."""
+        return CODE if self.step < self.settings.code_steps else OWN
+
+    @property
+    def identity(self) -> Float[Tensor, " identity"]:
+        """The code as it is now."""
+        return self._learnt["identity"].detach()
 
     @torch.no_grad()
     def result(self) -> FittedHead:
-        """As it stands."""
-        rest = torch.zeros(1, self.prior.config.decoder.expression)
-        neutral = self.prior.guide_mesh(rest, self.identity)[0]
-        head = head_of(self.prior, self.identity.detach())
-        if self._maps is not None:
+        """As it stands; after the code alone with the skin that the pictures show."""
+        identity = self.identity.clone()
+        if self._kept is None:
+            identity, base = self._skinned(identity)
+            head = head_of(self.prior, identity, base)
+        else:
             weights = {name: tensor.half() for name, tensor in self._decoder.state_dict().items()}
-            maps = self._maps.map(lambda tensor: tensor.detach().half())
-            head = replace(head, weights=weights, maps=maps)
-        return FittedHead(head, neutral)
+            maps = self._maps().map(lambda tensor: tensor.detach().half())
+            head = replace(head_of(self.prior, identity), weights=weights, maps=maps)
+        rest = torch.zeros(1, self.prior.config.decoder.expression)
+        return FittedHead(head, self.prior.guide_mesh(rest, identity)[0])
 
     def run(self) -> Iterator[float]:
-        """The loss of every step."""
-        frozen = [each for each in self.prior.parameters() if each.requires_grad]
-        for each in frozen:
-            each.requires_grad_(False)
-        try:
-            yield from self._code()
-            yield from self._own()
-        finally:
-            for each in frozen:
-                each.requires_grad_(True)
+        """The loss of every step that is left."""
+        while self.step < self.settings.code_steps + self.settings.own_steps:
+            yield self.advance()
 
-    def _code(self) -> Iterator[float]:
-        settings, start = self.settings, self.identity.clone()
-        learnt = self.identity.clone().requires_grad_()
-        adam = torch.optim.Adam([learnt], settings.code_rate, betas=(0.9, 0.99))
-        for number in range(settings.code_steps):
-            adam.param_groups[0]["lr"] = settings.code_rate * cosine(number / settings.code_steps)
-            loss = self._seen(learnt, self.prior.decoder, self.prior.maps(learnt))
-            loss = loss + settings.plain * (learnt - start).square().mean()
-            yield _descended(adam, loss)
-            self.identity = learnt.detach().clone()
-            self.step += 1
+    def advance(self) -> float:
+        """One step; its loss."""
+        settings = self.settings
+        if self.stage == OWN and self._kept is None:
+            self._begin_own(*self._skinned(self.identity))
+        share = self.step / max(1, settings.code_steps)
+        if self.stage == OWN:
+            share = (self.step - settings.code_steps) / settings.own_steps
+        for group in self._adam.param_groups:
+            group["lr"] = group["first"] * cosine(share)
+        loss = self._loss()
+        slopes = torch.autograd.grad(loss, list(self._learnt.values()))
+        for tensor, slope in zip(self._learnt.values(), slopes, strict=True):
+            tensor.grad = slope
+        self._adam.step()
+        self.step += 1
+        return float(loss.detach())
 
-    def _own(self) -> Iterator[float]:
-        settings, config = self.settings, self.prior.config.decoder
-        if not settings.own_steps:
-            return
+    def save(self, path: Path) -> None:
+        """All that another fit of the same pictures needs to go on."""
+        tensors = {name: tensor.detach() for name, tensor in self._learnt.items()}
+        for name, tensor in self._learnt.items():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                if tensor in self._adam.state:
+                    tensors[f"{name}.{moment}"] = self._adam.state[tensor][moment]
+        if self._kept is not None:
+            tensors |= {"begun": self._start, "begun.base": self._kept.base}
+        save_tensors(tensors, {"format": 1, "kind": _STATE, "step": self.step}, path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from what `save` wrote. BadInput for another fit's."""
+        tensors, header = load_tensors(path)
+        if header.get("kind") != _STATE:
+            raise BadInput(f"{path} is of another fit.", "Begin anew: --overwrite")
+        if "begun" in tensors:
+            self._begin_own(tensors["begun"], tensors["begun.base"])
+        self.step = int(header["step"])
+        if {name: tensors[name].shape for name in self._learnt if name in tensors} != {
+            name: tensor.shape for name, tensor in self._learnt.items()
+        }:
+            raise BadInput(f"{path} is of another fit.", "Begin anew: --overwrite")
+        for name, tensor in self._learnt.items():
+            with torch.no_grad():
+                tensor.copy_(tensors[name])
+            if f"{name}.exp_avg" in tensors:
+                moments = {moment: tensors[f"{name}.{moment}"] for moment in ("exp_avg", "exp_avg_sq")}
+                steps = self.step - (self.settings.code_steps if "begun" in tensors else 0)
+                self._adam.state[tensor] = {"step": torch.tensor(float(steps)), **moments}
+
+    def _learn(self, start: dict[str, Tensor], rate: float, shape_rate: float | None = None) -> None:
+        """Parameters themselves, copies of other tensors."""
+        self._learnt = {
+            name: tensor if isinstance(tensor, nn.Parameter) else tensor.detach().clone().requires_grad_()
+            for name, tensor in start.items()
+        }
+        groups = [
+            {"params": [tensor], "lr": own, "first": own}
+            for name, tensor in self._learnt.items()
+            for own in [rate if shape_rate is None or name != "identity" else shape_rate]
+        ]
+        self._adam = torch.optim.Adam(groups, betas=(0.9, 0.99))
+
+    def _begin_own(self, identity: Float[Tensor, " identity"], base: Float[Tensor, "3 size size"]) -> None:
+        """Maps and decoder, beside the form, from a code and the skin at rest."""
+        self._start = identity.clone()
         with torch.no_grad():
-            before = self.prior.maps(self.identity)
-            hidden = ~self.shown()
-        self._maps = before.map(lambda tensor: tensor.clone().requires_grad_())
-        self._decoder = HeadDecoder(config)
-        self._decoder.load_state_dict(self.prior.decoder.state_dict())
-        maps = [*self._maps.form, *self._maps.look, self._maps.base]
-        adam = torch.optim.Adam([*self._decoder.parameters(), *maps], settings.own_rate, betas=(0.9, 0.99))
-        for number in range(settings.own_steps):
-            adam.param_groups[0]["lr"] = settings.own_rate * cosine(number / settings.own_steps)
-            loss = self._seen(self.identity, self._decoder, self._maps)
-            loss = loss + settings.anchor * self._strayed(before, hidden)
-            yield _descended(adam, loss)
-            self.step += 1
+            self._kept = replace(self.prior.maps(identity), base=base)
+            self._hidden = self._looked_through(torch.arange(len(self._codes)), identity)[1] <= SHOWN
+        decoder = HeadDecoder(self.prior.config.decoder)
+        decoder.load_state_dict(self.prior.decoder.state_dict())
+        kept = self._kept
+        start = {"identity": identity, "base": kept.base}
+        for name, maps in (("form", kept.form), ("look", kept.look)):
+            start |= {f"{name}.{number}": each for number, each in enumerate(maps)}
+        start |= {f"decoder.{name}": tensor for name, tensor in decoder.named_parameters()}
+        self._learn(start, self.settings.own_rate, self.settings.shape_rate)
+        self._decoder = decoder
+
+    def _maps(self) -> HeadMaps:
+        assert self._kept is not None
+        form, look = (
+            tuple(self._learnt[f"{name}.{number}"] for number in range(len(self._kept.form)))
+            for name in ("form", "look")
+        )
+        return HeadMaps(form, look, self._learnt["base"])
 
     def _dice(self) -> torch.Generator:
         return torch.Generator().manual_seed(1_000_003 * self.seed + self.step)
+
+    def _loss(self) -> Tensor:
+        settings, identity, shape = self.settings, self._learnt["identity"], self.prior.config.shape
+        strange = settings.plain * (identity - self._start).square().mean()
+        if self._kept is None:
+            return self._seen(identity, self.prior.decoder, self.prior.maps(identity)) + strange
+        told = torch.cat([identity[:shape], self._start[shape:]])
+        strayed = settings.anchor * self._strayed(self._kept, self._hidden)
+        return self._seen(told, self._decoder, self._maps()) + strayed + strange
 
     def _seen(self, identity: Tensor, decoder: HeadDecoder, maps: HeadMaps) -> Tensor:
         """The loss of some pictures."""
@@ -155,37 +237,52 @@ class HeadFit:
     def _strayed(self, before: HeadMaps, hidden: Bool[Tensor, " n"]) -> Tensor:
         """What texels that nothing shows differ by from what everybody's decoder makes of another face: the
         inside of a mouth must not take the colour of what lies in front of it."""
-        assert self._maps is not None
+        maps = self._maps()
         code = torch.randn(1, self._codes.shape[1], generator=self._dice()) * 0.7
         there, terms = self.prior.decoder.layout.texels[hidden], []
         for branch, kept, own, old in (
-            (self._decoder.form, self.prior.decoder.form, self._maps.form, before.form),
-            (self._decoder.look, self.prior.decoder.look, self._maps.look, before.look),
+            (self._decoder.form, self.prior.decoder.form, maps.form, before.form),
+            (self._decoder.look, self.prior.decoder.look, maps.look, before.look),
         ):
-            made = branch(code, self.identity, own).flatten(2)[:, :, there]
+            made = branch(code, self._start, own).flatten(2)[:, :, there]
             with torch.no_grad():
-                wanted = kept(code, self.identity, old).flatten(2)[:, :, there]
+                wanted = kept(code, self._start, old).flatten(2)[:, :, there]
             terms.append((made - wanted).abs().mean())
-        base = (self._maps.base - before.base).flatten(1)[:, there]
+        base = (maps.base - before.base).flatten(1)[:, there]
         return terms[0] + terms[1] + base.abs().mean()
 
-    @torch.no_grad()
     def shown(self) -> Bool[Tensor, " n"]:
         """Which texels any picture shows, by the guide mesh as it stands."""
-        count = len(self._codes)
-        picks = torch.linspace(0, count - 1, min(LOOKED_THROUGH, count)).round().long()
-        total = torch.zeros(len(self.prior.decoder.layout.texels))
-        meshes = self.prior.guide_mesh(self._codes[picks], self.identity)
-        for shot, mesh in zip(picks.tolist(), meshes, strict=True):
+        return self._looked_through(torch.arange(len(self._codes)), self.identity)[1] > SHOWN
+
+    @torch.no_grad()
+    def _skinned(
+        self, identity: Float[Tensor, " identity"]
+    ) -> tuple[Float[Tensor, " identity"], Float[Tensor, "3 size size"]]:
+        """The code whose skin is most like what pictures show on that form, and the skin that they show."""
+        effort = self.pictures.weights.norm(dim=1)
+        calm = torch.nonzero(effort <= max(AT_REST, float(effort.min())))[:, 0]
+        colours, seen = self._looked_through(calm, identity)
+        code, base = code_by_skin(self.prior, identity, colours, seen > SHOWN)
+        code[self.prior.config.shape + self.prior.config.solved :] = identity[
+            self.prior.config.shape + self.prior.config.solved :
+        ]
+        return code, base
+
+    @torch.no_grad()
+    def _looked_through(
+        self, shots: Int[Tensor, " some"], identity: Float[Tensor, " identity"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"]]:
+        """sRGB 0..1 of texels in some of these pictures, and how well they show each."""
+        picks = shots[torch.linspace(0, len(shots) - 1, min(LOOKED_THROUGH, len(shots))).round().long()]
+        sums, total = torch.zeros(len(self.prior.decoder.layout.texels), 3), 0
+        for shot, mesh in zip(
+            picks.tolist(), self.prior.guide_mesh(self._codes[picks], identity), strict=True
+        ):
             texels = texels_on(mesh[None], self.prior.decoder.layout)
             normals = texels.frames[0, :, :, 2].contiguous()
             view = self.pictures.camera.part([shot])
-            total += seen_colours(texels.places[0], normals, view, self.pictures.pictures[[shot]])[1][0]
-        return total > SHOWN
-
-
-def _descended(adam: torch.optim.Adam, loss: Tensor) -> float:
-    adam.zero_grad()
-    loss.backward()
-    adam.step()
-    return float(loss.detach())
+            colours, seen = seen_colours(texels.places[0], normals, view, self.pictures.pictures[[shot]])
+            sums, total = sums + (colours * seen[..., None])[0], total + seen[0]
+        assert isinstance(total, Tensor)
+        return sums / total.clamp(min=1e-6)[:, None], total
