@@ -18,14 +18,17 @@ from PIL import Image
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from talkcli.engine.capture.person_shots import PersonShots
 from talkcli.engine.face.gaussian_head import GaussianHead, head_gaussians
 from talkcli.engine.face.gaussians import Gaussians
+from talkcli.engine.face.geometry import vertices
 from talkcli.engine.methods import open_talker
-from talkcli.engine.methods.unigaha.head_fit import FacePictures, HeadFit, HeadFitSettings
 from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of
+from talkcli.engine.methods.unigaha.posed_fit import PosedFit
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people
 from talkcli.engine.rendering.splats import draw_views
+from talkcli.engine.studio.captures import faces_motion
 
 GREY = torch.tensor([0.5, 0.5, 0.5])[None, :, None, None]
 MOUTH = 0.026, 0.022
@@ -84,7 +87,7 @@ def told(name: str, rows: Iterable[Scores]) -> None:
 
 
 def drawn_by(head: GaussianHead, person: Sitter, face: int) -> Gaussians:
-    """By the person's own mesh."""
+    """On the meshes of `person`."""
     return head_gaussians(head, person.vertices[face : face + 1], person.weights[face : face + 1])[0]
 
 
@@ -109,9 +112,13 @@ def of_people(prior: Prior, people: list[Sitter], name: str, most: int, sheet: l
 
 
 def of_fits(prior: Prior, people: list[Sitter], sheet: list[Image.Image]) -> None:
-    """Each fitted to its face at rest before all cameras, then drawn in other faces."""
+    """Each fitted to its face at rest before all cameras, then drawn in other faces on the mesh that came of
+    it."""
     lips = prior.rig.topology.regions["lips"]
-    for own_steps, name in ((0, "fitted by code alone"), (250, "fitted, then maps and decoder")):
+    for name, settings in (
+        ("fitted by code and skin", {"own_steps": 0}),
+        ("fitted, then maps and decoder", {}),
+    ):
         rows: list[Scores] = []
         start = time.process_time()
         for person in people:
@@ -119,17 +126,17 @@ def of_fits(prior: Prior, people: list[Sitter], sheet: list[Image.Image]) -> Non
             camera = person.cameras.part(person.camera[shots].tolist())
             pictures = torch.stack([person.picture(shot) for shot in shots.tolist()])
             weights = person.weights[:1].expand(len(shots), -1)
-            fit = HeadFit(
-                prior, FacePictures(pictures, camera, weights), HeadFitSettings(own_steps=own_steps)
-            )
-            for _ in fit.run():
+            fit = PosedFit(prior, PersonShots(pictures, camera, weights, (False,) * len(shots)), settings, 0)
+            for _ in fit.fit.run():
                 pass
-            result = fit.result()
+            made = fit.avatar("fitted")
+            head, meshes = made.gaussian_head, vertices(faces_motion(person.weights), made)
+            assert head is not None
             for face in range(41, 47):
                 for tests in (False, True):
                     own = person.shots_of(face, tests=tests)
                     with torch.no_grad():
-                        cloud = drawn_by(result.head, person, face)
+                        cloud = drawn_by(head, person._replace(vertices=meshes), face)
                         rows += scored(person, face, own, cloud, lips, sheet if face == 43 and tests else [])
         told(f"new people, {name}", rows)
         print(

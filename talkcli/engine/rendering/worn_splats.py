@@ -23,12 +23,12 @@ from talkcli.engine.rendering.splat_fit import (
 from talkcli.engine.rendering.splat_seeds import seeded_gaussians
 from talkcli.engine.rendering.splats import draw_views
 
-_BENEATH = 14_000
+_BENEATH = 6_000
 """Gaussians that stand for the head beneath while colours are found."""
 _SCATTERED = 2
 """Times as many Gaussians at first, of which those are kept that are seen most: hair lies in layers."""
 _BASES = 4
-_ROUNDS = 6
+_ROUNDS = 4
 """In which colours are found."""
 _CALM = 0.1
 """How much change by direction is held back, beside what pictures say of a Gaussian."""
@@ -40,7 +40,7 @@ _STRIDE = 0.6
 
 
 def worn_gaussians(
-    avatar: Avatar, count: int = 12_000, *, views: int = 8, size: int = 320, steps: int = 150, seed: int = 0
+    avatar: Avatar, count: int = 12_000, *, views: int = 8, size: int = 256, steps: int = 150, seed: int = 0
 ) -> BoundGaussians | None:
     """So many Gaussians on what an avatar wears, coloured as pictures of it from all sides show them; None
     where it wears nothing. `steps`: of a fit of everything about them after that."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,13 +51,13 @@ class FacePictures(TensorStruct):
 
 @dataclass(frozen=True)
 class HeadFitSettings:
-    code_steps: int = 150
+    code_steps: int = 80
     """In which the identity code alone learns."""
-    own_steps: int = 250
+    own_steps: int = 120
     """In which maps and decoder do."""
     shots: int = 2
     """Pictures a step."""
-    code_rate: float = 2e-2
+    code_rate: float = 6e-2
     own_rate: float = 1e-3
     shape_rate: float = 2e-3
     """Of the form, which goes on learning beside maps and decoder."""
@@ -83,12 +84,15 @@ class HeadFit:
         settings: HeadFitSettings = HeadFitSettings(),
         seed: int = 0,
     ) -> None:
-        self.prior, self.pictures, self.settings = prior, pictures, settings
+        """Where the prior is, the steps are taken."""
+        self._device, self._there = next(prior.parameters()).device, prior
+        self.prior = prior if self._device.type == "cpu" else copy.deepcopy(prior).cpu()
+        self.pictures, self.settings = pictures, settings
         self.seed, self.step = seed, 0
-        self._codes = pictures.weights @ prior.codes.to_codes
+        self._codes = pictures.weights @ self.prior.codes.to_codes
         self._start = torch.zeros(prior.config.decoder.identity)
         self._start[prior.config.shape :] = prior.look_mean
-        self._decoder: HeadDecoder = prior.decoder
+        self._decoder: HeadDecoder = self._there.decoder
         self._kept: HeadMaps | None = None
         self._hidden = torch.zeros(0, dtype=torch.bool)
         self._learn({"identity": self._start}, settings.code_rate)
@@ -101,7 +105,7 @@ class HeadFit:
     @property
     def identity(self) -> Float[Tensor, " identity"]:
         """The code as it is now."""
-        return self._learnt["identity"].detach()
+        return self._learnt["identity"].detach().cpu()
 
     @torch.no_grad()
     def result(self) -> FittedHead:
@@ -111,8 +115,8 @@ class HeadFit:
             identity, base = self._skinned(identity)
             head = head_of(self.prior, identity, base)
         else:
-            weights = {name: tensor.half() for name, tensor in self._decoder.state_dict().items()}
-            maps = self._maps().map(lambda tensor: tensor.detach().half())
+            weights = {name: tensor.half().cpu() for name, tensor in self._decoder.state_dict().items()}
+            maps = self._maps().map(lambda tensor: tensor.detach().half().cpu())
             head = replace(head_of(self.prior, identity), weights=weights, maps=maps)
         rest = torch.zeros(1, self.prior.config.decoder.expression)
         return FittedHead(head, self.prior.guide_mesh(rest, identity)[0])
@@ -142,11 +146,11 @@ class HeadFit:
 
     def save(self, path: Path) -> None:
         """All that another fit of the same pictures needs to go on."""
-        tensors = {name: tensor.detach() for name, tensor in self._learnt.items()}
+        tensors = {name: tensor.detach().cpu() for name, tensor in self._learnt.items()}
         for name, tensor in self._learnt.items():
             for moment in ("exp_avg", "exp_avg_sq"):
                 if tensor in self._adam.state:
-                    tensors[f"{name}.{moment}"] = self._adam.state[tensor][moment]
+                    tensors[f"{name}.{moment}"] = self._adam.state[tensor][moment].cpu()
         if self._kept is not None:
             tensors |= {"begun": self._start, "begun.base": self._kept.base}
         save_tensors(tensors, {"format": 1, "kind": _STATE, "step": self.step}, path)
@@ -167,14 +171,19 @@ class HeadFit:
             with torch.no_grad():
                 tensor.copy_(tensors[name])
             if f"{name}.exp_avg" in tensors:
-                moments = {moment: tensors[f"{name}.{moment}"] for moment in ("exp_avg", "exp_avg_sq")}
+                moments = {
+                    moment: tensors[f"{name}.{moment}"].to(self._device)
+                    for moment in ("exp_avg", "exp_avg_sq")
+                }
                 steps = self.step - (self.settings.code_steps if "begun" in tensors else 0)
                 self._adam.state[tensor] = {"step": torch.tensor(float(steps)), **moments}
 
     def _learn(self, start: dict[str, Tensor], rate: float, shape_rate: float | None = None) -> None:
         """Parameters themselves, copies of other tensors."""
         self._learnt = {
-            name: tensor if isinstance(tensor, nn.Parameter) else tensor.detach().clone().requires_grad_()
+            name: tensor
+            if isinstance(tensor, nn.Parameter)
+            else tensor.detach().to(self._device, copy=True).requires_grad_()
             for name, tensor in start.items()
         }
         groups = [
@@ -190,7 +199,7 @@ class HeadFit:
         with torch.no_grad():
             self._kept = replace(self.prior.maps(identity), base=base)
             self._hidden = self._looked_through(torch.arange(len(self._codes)), identity)[1] <= SHOWN
-        decoder = HeadDecoder(self.prior.config.decoder)
+        decoder = HeadDecoder(self.prior.config.decoder).to(self._device)
         decoder.load_state_dict(self.prior.decoder.state_dict())
         kept = self._kept
         start = {"identity": identity, "base": kept.base}
@@ -213,10 +222,11 @@ class HeadFit:
 
     def _loss(self) -> Tensor:
         settings, identity, shape = self.settings, self._learnt["identity"], self.prior.config.shape
-        strange = settings.plain * (identity - self._start).square().mean()
+        start = self._start.to(self._device)
+        strange = settings.plain * (identity - start).square().mean()
         if self._kept is None:
-            return self._seen(identity, self.prior.decoder, self.prior.maps(identity)) + strange
-        told = torch.cat([identity[:shape], self._start[shape:]])
+            return self._seen(identity, self._there.decoder, self._there.maps(identity)) + strange
+        told = torch.cat([identity[:shape], start[shape:]])
         strayed = settings.anchor * self._strayed(self._kept, self._hidden)
         return self._seen(told, self._decoder, self._maps()) + strayed + strange
 
@@ -224,31 +234,33 @@ class HeadFit:
         """The loss of some pictures."""
         dice = self._dice()
         shots = torch.randperm(len(self._codes), generator=dice)[: self.settings.shots]
-        background = torch.rand(3, generator=dice)
-        meshes = self.prior.guide_mesh(self._codes[shots], identity)
-        clouds = decoder(meshes, self._codes[shots], identity, maps)
+        background = torch.rand(3, generator=dice).to(self._device)
+        codes = self._codes[shots].to(self._device)
+        meshes = self._there.guide_mesh(codes, identity)
+        clouds = decoder(meshes, codes, identity, maps)
         regions = self.prior.rig.topology.regions
         spots = torch.stack([meshes[:, regions[name]].mean(1) for name in SPOTS], 1).detach()
         views = self.pictures.camera.part(shots.tolist())
-        weight = importance_of(spots, views)
-        terms = picture_terms(clouds, views, self.pictures.pictures[shots], background, weight)
+        pictures = self.pictures.pictures[shots].to(self._device)
+        terms = picture_terms(clouds, views, pictures, background, importance_of(spots, views))
         return L1 * terms["l1"] + SSIM * terms["ssim"] + COVERAGE * terms["coverage"]
 
     def _strayed(self, before: HeadMaps, hidden: Bool[Tensor, " n"]) -> Tensor:
         """What texels that nothing shows differ by from what everybody's decoder makes of another face: the
         inside of a mouth must not take the colour of what lies in front of it."""
-        maps = self._maps()
-        code = torch.randn(1, self._codes.shape[1], generator=self._dice()) * 0.7
+        maps, start = self._maps(), self._start.to(self._device)
+        code = torch.randn(1, self._codes.shape[1], generator=self._dice()).to(self._device) * 0.7
         there, terms = self.prior.decoder.layout.texels[hidden], []
-        for branch, kept, own, old in (
-            (self._decoder.form, self.prior.decoder.form, maps.form, before.form),
-            (self._decoder.look, self.prior.decoder.look, maps.look, before.look),
+        old = before.map(lambda tensor: tensor.to(self._device))
+        for branch, kept, own, known in (
+            (self._decoder.form, self._there.decoder.form, maps.form, old.form),
+            (self._decoder.look, self._there.decoder.look, maps.look, old.look),
         ):
-            made = branch(code, self._start, own).flatten(2)[:, :, there]
+            made = branch(code, start, own).flatten(2)[:, :, there]
             with torch.no_grad():
-                wanted = kept(code, self._start, old).flatten(2)[:, :, there]
+                wanted = kept(code, start, known).flatten(2)[:, :, there]
             terms.append((made - wanted).abs().mean())
-        base = (maps.base - before.base).flatten(1)[:, there]
+        base = (maps.base - old.base).flatten(1)[:, there]
         return terms[0] + terms[1] + base.abs().mean()
 
     def shown(self) -> Bool[Tensor, " n"]:

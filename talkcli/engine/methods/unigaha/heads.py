@@ -44,7 +44,7 @@ _RIDGE = 1e-5
 """Of the least squares that read a look from a skin, of the largest square."""
 CALM_LOOKS = 0.8
 """Of the deviations of looks, of those who are drawn: at 1 some are blotched."""
-WORN_STEPS = 50
+WORN_STEPS = 24
 """Of the fit of what is worn: a few seconds, in which hair closes over the scalp."""
 TONES = 24
 """Complexions that are drawn for somebody; the nearest in tone says what hair goes with it."""
