@@ -25,8 +25,9 @@ from talkcli.engine.studio.captures import faces_motion
 from talkcli.engine.studio.paint.complexion import sample_skin
 from talkcli.engine.studio.paint.pigment import to_srgb
 from talkcli.engine.studio.scanned.avatars import sample_outfit
+from talkcli.engine.studio.scanned.eyes_and_mouth import DIMMED
 from talkcli.engine.studio.scanned.garments import garment_of
-from talkcli.engine.studio.scanned.looks import cloth_look
+from talkcli.engine.studio.scanned.looks import dressed_look
 
 RUNNER = CliRunner()
 
@@ -97,10 +98,12 @@ def test_what_a_look_painted_keeps_its_colours_without_one():
 
 @pytest.mark.parametrize("seed", [3, 4])
 def test_clothes_of_nobody_are_dyed(seed):
-    outfit = sample_outfit(np.random.default_rng(seed), sample_skin(np.random.default_rng(seed), 0.0))
+    skin = sample_skin(np.random.default_rng(seed), 0.0)
+    outfit = sample_outfit(np.random.default_rng(seed), skin)
     cloth = garment_of(outfit.dress.name, load_rig("facekit").template)
-    worn = coloured_by(cloth_look(outfit.dress, seed, 256), cloth)
-    wanted = torch.from_numpy(to_srgb(np.array(outfit.dress.dyes[0]))).float()
+    look = dressed_look(skin, 0.5, outfit.dress, 256)
+    worn = coloured_by(look, cloth)
+    wanted = torch.from_numpy(to_srgb(np.array(outfit.dress.dyes[0]) * look.exposure**-DIMMED)).float()
     assert float((worn.colour.float().median(0).values - wanted).abs().max()) < 12
 
 

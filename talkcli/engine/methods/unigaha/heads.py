@@ -27,13 +27,13 @@ from talkcli.engine.rendering.splat_fit import portraits_around
 from talkcli.engine.rendering.unwrapping import seen_colours
 from talkcli.engine.rendering.worn_splats import worn_gaussians
 from talkcli.engine.studio.captures import faces_motion, studio_cameras
-from talkcli.engine.studio.paint.complexion import sample_skin
+from talkcli.engine.studio.paint.complexion import SkinParameters, sample_skin
 from talkcli.engine.studio.paint.pigment import from_srgb, hair_colour, skin_colour
 from talkcli.engine.studio.scanned.avatars import Outfit, sample_outfit
 from talkcli.engine.studio.scanned.garments import garment_of
 from talkcli.engine.studio.scanned.hair.hair import hair_of
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
-from talkcli.engine.studio.scanned.looks import cloth_look
+from talkcli.engine.studio.scanned.looks import dressed_look
 from talkcli.engine.studio.scanned.people import sample_identity
 
 SEEN_AT = 384
@@ -46,6 +46,8 @@ CALM_LOOKS = 0.8
 """Of the deviations of looks, of those who are drawn: at 1 some are blotched."""
 WORN_STEPS = 24
 """Of the fit of what is worn: a few seconds, in which hair closes over the scalp."""
+DRESSED_AT = 512
+"""Texels along a side of what hair and clothes are seen on, while they become Gaussians."""
 TONES = 24
 """Complexions that are drawn for somebody; the nearest in tone says what hair goes with it."""
 
@@ -137,16 +139,21 @@ def sampled_avatar(prior: Prior, seed: int, name: str) -> Avatar:
     with torch.no_grad():
         guide = prior.guide_mesh(torch.zeros(1, prior.config.decoder.expression), identity)[0]
     neutral, head = model.settled(guide), head_of(prior, identity)
-    outfit, colour, number = _outfit_for(prior, head, chance, male)
-    worn = [coloured_by(cloth_look(outfit.dress, number), garment_of(outfit.dress.name, neutral))]
-    if HAIR_STYLES[outfit.hair].count:
-        worn.append(hair_of(outfit.hair, colour, neutral, number))
+    outfit, skin = _outfit_for(prior, head, chance, male)
+    worn, style = [garment_of(outfit.dress.name, neutral)], HAIR_STYLES[outfit.hair]
+    if style.count:
+        colour = hair_colour(skin.hair_eumelanin, skin.hair_pheomelanin, skin.hair_grey)
+        colour = torch.from_numpy(np.asarray(colour)).float()
+        worn.append(hair_of(outfit.hair, colour, neutral, skin.seed))
+    look = dressed_look(skin, style.painted, outfit.dress, DRESSED_AT)
     topology = model.topology
     avatar = Avatar(
         name, neutral, topology.faces, topology.regions["lips"], topology.name, identity[:shape],
-        worn=tuple(worn), provenance=born_of("a code"),
+        provenance=born_of("a code"),
     )  # fmt: skip
-    return replace(avatar, gaussian_head=head, splats=worn_gaussians(avatar, steps=WORN_STEPS))
+    splats = worn_gaussians(replace(avatar, worn=tuple(worn), look=look), steps=WORN_STEPS)
+    dyed = tuple(coloured_by(look, each) for each in worn)
+    return replace(avatar, worn=dyed, gaussian_head=head, splats=splats)
 
 
 def mixed_avatar(prior: Prior, one: Avatar, other: Avatar, share: float, name: str) -> Avatar:
@@ -181,17 +188,16 @@ def mixed_avatar(prior: Prior, one: Avatar, other: Avatar, share: float, name: s
 
 def _outfit_for(
     prior: Prior, head: GaussianHead, chance: np.random.Generator, male: float
-) -> tuple[Outfit, Float[Tensor, " 3"], int]:
-    """Hair and clothes, the hair's colour in linear light, and a seed, by the complexion that is nearest in
-    tone of some that are drawn."""
+) -> tuple[Outfit, SkinParameters]:
+    """Hair and clothes, and the complexion that they go with: that of some that are drawn that is nearest in
+    tone."""
     on_face = torch.isin(prior.decoder.layout.corners, prior.rig.topology.regions["face"]).all(1)
     base = head.maps.base.float().flatten(1)[:, prior.decoder.layout.texels[on_face]]
     tone = np.log(from_srgb(255 * base.mean(1).clamp(0, 1).numpy()).mean() + 0.02)
     drawn = [sample_skin(chance, male) for _ in range(TONES)]
     tones = np.log(skin_colour(np.array([skin.melanin for skin in drawn]), np.zeros(TONES)).mean(1) + 0.02)
     skin = drawn[int(np.abs(tones - tone).argmin())]
-    colour = hair_colour(skin.hair_eumelanin, skin.hair_pheomelanin, skin.hair_grey)
-    return sample_outfit(chance, skin), torch.from_numpy(np.asarray(colour)).float(), skin.seed
+    return sample_outfit(chance, skin), skin
 
 
 def born_of(source: str) -> Mapping[str, Any]:

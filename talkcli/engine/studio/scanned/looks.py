@@ -24,7 +24,7 @@ from talkcli.engine.studio.paint.canvas import Canvas, Field, canvas_of
 from talkcli.engine.studio.paint.complexion import SkinParameters
 from talkcli.engine.studio.paint.paint import Paint, Region
 from talkcli.engine.studio.paint.painted_hair import lash_line, lay, stubble
-from talkcli.engine.studio.paint.pigment import hair_colour, to_srgb
+from talkcli.engine.studio.paint.pigment import hair_colour, skin_colour, to_srgb
 from talkcli.engine.studio.paint.skin import paint_skin
 from talkcli.engine.studio.paint.strands import grow, scatter
 from talkcli.engine.studio.scalp import comb, directions, inside
@@ -135,16 +135,22 @@ def bake_look(
     )
 
 
-def cloth_look(dress: Dress, seed: int, size: int = ATLAS) -> Look:
-    """The clothes of a look alone, on grey, for light of an exposure of 1."""
-    colour, gloss = np.full((size, size, 3), 0.5), np.full((size, size, 2), 0.5)
-    height = np.zeros((size, size))
-    paint_cloth(colour, gloss, height, dress, seed, 1.0)
+def dressed_look(person: SkinParameters, cropped: float, dress: Dress, size: int = ATLAS) -> Look:
+    """Skin of one tone, what lies beneath hair, and clothes: enough for what is worn to be seen as on
+    somebody. `cropped` as in `bake_look`."""
+    canvas, exposure = head_canvas(size), exposure_of(person.melanin)
+    paint = Paint.blank(len(canvas.texels))
+    paint.colour[:] = skin_colour(np.array([person.melanin]), np.zeros(1))[0]
+    _scalp(paint, canvas, person, cropped)
+    colour, height = canvas.image(paint.colour), canvas.image(paint.height)
+    gloss = canvas.image(np.stack([paint.strength, paint.roughness], 1))
+    paint_cloth(colour, gloss, height, dress, person.seed, exposure)
     relief = np.clip(np.round(_half(height) * 1e-3 / RELIEF_UNIT), -127, 127)
     return Look(
         albedo=torch.from_numpy(to_srgb(colour)),
-        gloss=torch.from_numpy((_half(gloss) * 255 + 0.5).astype(np.uint8)),
+        gloss=torch.from_numpy((np.clip(_half(gloss), 0, 1) * 255 + 0.5).astype(np.uint8)),
         relief=torch.from_numpy(relief.astype(np.int8)),
+        exposure=exposure,
     )
 
 
