@@ -14,7 +14,7 @@ from talkcli.engine.errors import BadInput, reading
 from talkcli.engine.rendering.camera import calibrated_camera
 from talkcli.engine.text_files import text_of
 
-PLACES = (".", "sparse/0", "sparse", "colmap/sparse/0")
+_PLACES = (".", "sparse/0", "sparse", "colmap/sparse/0")
 """Where in a folder the files may be, the first that are there."""
 MODELS: Mapping[int, tuple[str, int]] = {
     0: ("SIMPLE_PINHOLE", 3), 1: ("PINHOLE", 4), 2: ("SIMPLE_RADIAL", 4), 3: ("RADIAL", 5), 4: ("OPENCV", 8),
@@ -35,7 +35,7 @@ _Posed = tuple[str, int, list[float]]
 
 def colmap_folder(folder: Path) -> Path | None:
     """Where in a folder COLMAP's cameras and images are."""
-    for place in PLACES:
+    for place in _PLACES:
         for suffix in (".bin", ".txt"):
             if all((folder / place / f"{name}{suffix}").is_file() for name in ("cameras", "images")):
                 return folder / place

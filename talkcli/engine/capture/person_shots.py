@@ -21,7 +21,7 @@ from talkcli.engine.struct import TensorStruct
 
 MASKS = ("masks", "mask", "seg_mask")
 """Folders beside the pictures' that may hold, by the same name, how much of each pixel is the person."""
-AROUND = 1.12
+_AROUND = 1.12
 """Sides of what is cut out, of those of the mean head."""
 AIR_OVER = 0.1
 """Metres of hair that are cut out with it."""
@@ -90,7 +90,7 @@ def _window(picture: PosedPicture, model: FaceModel, size: tuple[int, int]) -> t
             f"The camera of {picture.path.name} does not see the head.",
             "Leave the picture out, or give points of the face: landmarks.json",
         )
-    wide = min(AROUND * float((high - low).max()), *map(float, size))
+    wide = min(_AROUND * float((high - low).max()), *map(float, size))
     left, top = ((low + high) / 2 - wide / 2).tolist()
     return max(0.0, min(left, size[0] - wide)), max(0.0, min(top, size[1] - wide)), wide
 

@@ -20,12 +20,12 @@ from talkcli.engine.text_files import text_of
 
 LANDMARKS_FILE = "landmarks.json"
 """Name of a picture -> [468 or 478, 2] column and row of MediaPipe's points."""
-LOOKED_AT = 24
+_LOOKED_AT = 24
 """Pictures at most in which points are looked for."""
 LEAST_VIEWS = 2
 LEAST_POINTS = 30
 """That pictures must show by two cameras at least."""
-ROUNDS = 4
+_ROUNDS = 4
 """Of form and place in turn."""
 _UNSURE = 0.002
 """Metres that points err by, beside a standard deviation of the form."""
@@ -90,7 +90,7 @@ def given_points(source: PosedPictures) -> dict[int, Array]:
 def detected_points(source: PosedPictures, detector: Detector) -> dict[int, Array]:
     """Those of the largest face of some pictures, where there is one."""
     count, found = len(source.pictures), {}
-    for number in np.unique(np.linspace(0, count - 1, min(LOOKED_AT, count)).round().astype(int)).tolist():
+    for number in np.unique(np.linspace(0, count - 1, min(_LOOKED_AT, count)).round().astype(int)).tolist():
         faces = detector.faces(load_picture(source.pictures[number].path).numpy())
         if faces:
             found[number] = faces[0][:SKIN_POINTS]
@@ -113,7 +113,7 @@ def alignment_of(points: Mapping[int, Array], pictures: Sequence[PosedPicture], 
     weight, seen = trust[known], places[known]
     mean, modes = marks.mean[:SKIN_POINTS][known], marks.identity[:, :SKIN_POINTS][:, known]
     form = mean
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         scale, turn, shift = similarity(seen, form, weight)
         here = scale * seen @ turn.T + shift
         spread = (np.sqrt(weight)[None, :, None] * modes).reshape(len(modes), -1) / _UNSURE

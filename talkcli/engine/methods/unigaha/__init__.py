@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from talkcli.engine.methods.method import Method
-from talkcli.engine.methods.unigaha.bodies import embodied, fitted, mixed, sampled
+from talkcli.engine.methods.unigaha.bodies import embodied, learnt_from, mixed, sampled
 from talkcli.engine.methods.unigaha.config import UnigahaConfig
 from talkcli.engine.methods.unigaha.prior_stage import head_prior
 from talkcli.engine.methods.unigaha.sizes import paper_size, starter_size
@@ -20,5 +20,5 @@ METHOD = Method(
     embodies=embodied,
     samples=sampled,
     mixes=mixed,
-    fits=fitted,
+    fits=learnt_from,
 )

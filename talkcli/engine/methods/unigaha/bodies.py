@@ -31,7 +31,7 @@ def embodied(talker: Unigaha, avatar: Avatar) -> Avatar:
     return with_head(_head_of(talker), avatar)
 
 
-def fitted(talker: Unigaha, shots: PersonShots, settings: Mapping[str, Any], seed: int) -> BodyFit:
+def learnt_from(talker: Unigaha, shots: PersonShots, settings: Mapping[str, Any], seed: int) -> BodyFit:
     """A fit of a Gaussian head to somebody's pictures. Settings: HeadFitSettings by name."""
     from talkcli.engine.methods.unigaha.posed_fit import PosedFit
 
