@@ -87,9 +87,9 @@ class HeadFit:
         """Where the prior is, the steps are taken."""
         self._device, self._there = next(prior.parameters()).device, prior
         self.prior = prior if self._device.type == "cpu" else copy.deepcopy(prior).cpu()
-        self.pictures, self.settings = pictures, settings
+        self.pictures, self.settings = pictures.to("cpu"), settings
         self.seed, self.step = seed, 0
-        self._codes = pictures.weights @ self.prior.codes.to_codes
+        self._codes = self.pictures.weights @ self.prior.codes.to_codes
         self._start = torch.zeros(prior.config.decoder.identity)
         self._start[prior.config.shape :] = prior.look_mean
         self._decoder: HeadDecoder = self._there.decoder
