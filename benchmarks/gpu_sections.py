@@ -26,7 +26,7 @@ from benchmarks.gpu_card import (
 )
 from benchmarks.splats import egg, portrait_of
 from talkcli.engine.assets import asset
-from talkcli.engine.device import PRECISIONS
+from talkcli.engine.device import PRECISIONS, Precision
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.gaussian_head import DecoderConfig
 from talkcli.engine.face.gaussians import Gaussians
@@ -156,24 +156,30 @@ def learns(card: Card, name: str, stage_name: str, least: float | None, **option
         settings = {"steps": 10_000, **({"batch": 2} if card.tiny else {}), **options}
         stage = tuned(load_method(name).stages[stage_name], talker.config, settings, stage_name)
         assert stage is not None
+        precisely(talker, "fast")
         begun = time.perf_counter()
         example = stage.begin(talker, clips, dice(0))
         yield Row(f"{name} {stage_name}: before the first step", time.perf_counter() - begun, "s")
         draw = clips.batches(example, stage.batch, stage.drawn_by)
-        run = fit(talker, stage, draw, seed=0, device=card.device)
-        for _ in range(card.pick(4, 1)):
-            next(run)
-        forget(card)
-        card.finish()
-        begun, waited, steps = time.perf_counter(), 0.0, 0
-        while steps < card.pick(40, 2) and (steps < 5 or time.perf_counter() - begun < 8):
-            waited, steps = waited + next(run).waited, steps + 1
-        card.finish()
-        spent = time.perf_counter() - begun
-        yield Row(f"{name} {stage_name}: batch of {stage.batch}", steps / spent, "steps/s", least=least)
-        yield Row(f"{name} {stage_name}: waiting for data", 100 * waited / spent, "% of time", most=10)
-        yield gigabytes(card)
-        run.close()
+        ways: list[tuple[Precision, bool]] = [("fast", False), ("fast", True), ("full", False)]
+        for precision, bf16 in ways:
+            precisely(talker, precision)
+            run = fit(talker, replace(stage, bf16=bf16), draw, seed=0, device=card.device)
+            for _ in range(card.pick(4, 1)):
+                next(run)
+            forget(card)
+            card.finish()
+            begun, waited, steps = time.perf_counter(), 0.0, 0
+            while steps < card.pick(40, 2) and (steps < 5 or time.perf_counter() - begun < 5):
+                waited, steps = waited + next(run).waited, steps + 1
+            card.finish()
+            spent = time.perf_counter() - begun
+            run.close()
+            what = f"{name} {stage_name}, {precision}{', bf16' if bf16 else ''}"
+            goal = least if precision == "fast" else None
+            yield Row(f"{what}: batch of {stage.batch}", steps / spent, "steps/s", least=goal)
+            yield Row(f"{what}: waiting for data", 100 * waited / spent, "% of time", most=10)
+            yield gigabytes(card)
 
 
 def learns_diffuse(card: Card) -> Iterator[Row]:
@@ -205,17 +211,18 @@ def encoding(card: Card) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         talker = published(card, "textalker")
         clips = clips_for(card, "textalker", Path(folder))
-        low, high = talker.low.cpu(), talker.high.cpu()
+        precisely(talker, "fast")
+        low, high = talker.low, talker.high
         motions = frame_maps(talker, clips, talker.config.motion.size)
         skins = frame_maps(talker, clips, talker.config.texture.size)
         makers = {
             "motion": (talker.motion, lambda clip, a, b: motions.motions(clip, a, b, low, high)),
-            "skin": (talker.texture, skins.wrinkles),
+            "skin": (talker.texture, lambda clip, a, b: skins.wrinkles(clip, a, b, low.device)),
         }
         for name, (autoencoder, maps) in makers.items():
             frames = motions.frames[1]
-            encoded(autoencoder, maps, 0, 32)
-            spent = card.seconds(lambda a=autoencoder, m=maps, n=frames: encoded(a, m, 1, n))
+            encoded(autoencoder, maps, 0, 32, True, "fast")
+            spent = card.seconds(lambda a=autoencoder, m=maps, n=frames: encoded(a, m, 1, n, True, "fast"))
             yield Row(f"TexTalker encodes maps of {name}", frames / spent, "frames/s", least=500)
 
 

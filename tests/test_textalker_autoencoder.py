@@ -20,6 +20,7 @@ from talkcli.engine.methods.textalker.critic import (
     critic_losses,
     pixel_loss,
 )
+from talkcli.engine.methods.textalker.encodings import in_half_precision
 from talkcli.engine.methods.textalker.perception import Lpips, perception
 
 GOLDEN = WHOLE / "textalker"
@@ -365,3 +366,15 @@ def test_a_file_without_vgg_is_refused(tmp_path):
     torch.save({"lin0.model.1.weight": torch.ones(1, 4, 1, 1)}, tmp_path / "wrong.pth")
     with pytest.raises(BadInput, match=r"features\.0\.weight"):
         perception(tmp_path / "wrong.pth")
+
+
+def test_a_corpus_is_encoded_in_half_precision_as_in_full_but_for_rounding():
+    torch.manual_seed(0)
+    autoencoder = Autoencoder(
+        AutoencoderConfig(size=16, width=8, multipliers=(1, 2), patch=2, attention=(8,))
+    )
+    maps, before = torch.rand(3, 3, 16, 16), autoencoder.encoder.state_dict()
+    with torch.no_grad():
+        exact, half = autoencoder.encode(maps), in_half_precision(autoencoder)(maps)
+    assert half.dtype == torch.float32 and 0 < float((half - exact).abs().max()) < 0.02 * float(exact.std())
+    assert all(tensor.dtype == torch.float32 for tensor in before.values())

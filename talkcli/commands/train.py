@@ -56,6 +56,7 @@ def run(
     ] = False,
     seed: options.SeedOrSettings = None,
     device: options.Device = "auto",
+    precision: options.Precision = "full",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -104,7 +105,7 @@ def run(
     console.warn(*plan.notes)
     if not draws_curves():
         console.warn("No training log: tensorboard is not installed (pip install 'talkcli[train]').")
-    moments = console.training(carried_out(plan, output, device=device, resume=resume))
+    moments = console.training(carried_out(plan, output, device=device, precision=precision, resume=resume))
     losses = {name: dict(terms) for name, terms in {m.stage: m.losses for m in moments}.items()}
     for name, terms in losses.items():
         console.say(f"{name}: {', '.join(f'{term} {value:.4g}' for term, value in terms.items())}")

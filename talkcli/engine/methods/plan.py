@@ -21,6 +21,7 @@ from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet, load_contents
 from talkcli.engine.config import checked, with_values
 from talkcli.engine.destinations import made_folder, replacing
+from talkcli.engine.device import set_precision
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.hub import ears_folder
 from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
@@ -224,14 +225,20 @@ def forget_states(folder: Path) -> None:
         state.unlink(missing_ok=True)
 
 
-def carried_out(plan: Plan, output: Path, *, device: str = "cpu", resume: bool = False) -> Iterator[Moment]:
-    """Train by the plan and write the checkpoint; with `resume`, go on where a run for `output` stopped."""
+def carried_out(
+    plan: Plan, output: Path, *, device: str = "cpu", precision: str = "full", resume: bool = False
+) -> Iterator[Moment]:
+    """Train by the plan and write the checkpoint; with `resume`, go on where a run for `output` stopped.
+
+    `precision` is that of all that this process computes on CUDA from then on (`device.set_precision`).
+    """
     for stage in plan.stages.values():
         stage.check()
     folder = run_folder(output)
     begin_run(folder, resume)
     with replacing(folder / "settings.toml") as temporary:
         temporary.write_text(f"{plan}\n", encoding="utf-8")
+    plan.talker.precision = set_precision(precision)
     seed, losses = plan.settings["seed"], {}
     for moment in train(plan.talker, plan.stages, plan.clips, seed=seed, device=device, folder=folder):
         losses[moment.stage] = moment.losses
@@ -255,7 +262,7 @@ def save_trained(plan: Plan, losses: Mapping[str, Mapping[str, float]], path: Pa
             **contents.made,
         },
         "learnt": {name: dict(learnt_by(stage, plan.clips)) for name, stage in plan.stages.items()},
-        "training": {**training, "half": plan.half},
+        "training": {**training, "half": plan.half, "precision": plan.talker.precision},
         "losses": losses,
     }
     if start is not None:

@@ -88,7 +88,9 @@ def latents_of_both(
     )
     for autoencoder, maps, name in makers:
         tag = f"{name}-{identity(autoencoder, low, high)}"
-        yield latents_of(autoencoder, maps, clips, motions.frames, tag, network.config.published)
+        yield latents_of(
+            autoencoder, maps, clips, motions.frames, tag, network.config.published, network.precision
+        )
 
 
 def along(tracks: list[Float[Tensor, "frames dims"]], axes: Float[Tensor, "dims parts"]) -> list[Tensor]:
