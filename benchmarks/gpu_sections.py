@@ -149,6 +149,15 @@ def dxtalker(card: Card) -> Iterator[Row]:
     yield gigabytes(card)
 
 
+_WAYS: list[tuple[str, Precision, dict[str, Any]]] = [
+    ("fast", "fast", {}),
+    ("fast, bf16", "fast", {"bf16": True}),
+    ("fast, bf16, the batch as one", "fast", {"bf16": True, "at_once": 0}),
+    ("full", "full", {}),
+]
+"""In which a stage with a goal learns; the others in the first alone."""
+
+
 def learns(card: Card, name: str, stage_name: str, least: float | None, **options: Any) -> Iterator[Row]:
     """Steps a second of a stage at its published batch, and what share of them is spent waiting for data."""
     with tempfile.TemporaryDirectory() as folder:
@@ -161,10 +170,11 @@ def learns(card: Card, name: str, stage_name: str, least: float | None, **option
         example = stage.begin(talker, clips, dice(0))
         yield Row(f"{name} {stage_name}: before the first step", time.perf_counter() - begun, "s")
         draw = clips.batches(example, stage.batch, stage.drawn_by)
-        ways: list[tuple[Precision, bool]] = [("fast", False), ("fast", True), ("full", False)]
-        for precision, bf16 in ways:
+        for way, precision, changes in _WAYS if least else _WAYS[:1]:
+            if "at_once" in changes and not stage.at_once:
+                continue
             precisely(talker, precision)
-            run = fit(talker, replace(stage, bf16=bf16), draw, seed=0, device=card.device)
+            run = fit(talker, replace(stage, **changes), draw, seed=0, device=card.device)
             for _ in range(card.pick(4, 1)):
                 next(run)
             forget(card)
@@ -175,8 +185,8 @@ def learns(card: Card, name: str, stage_name: str, least: float | None, **option
             card.finish()
             spent = time.perf_counter() - begun
             run.close()
-            what = f"{name} {stage_name}, {precision}{', bf16' if bf16 else ''}"
             goal = least if precision == "fast" else None
+            what = f"{name} {stage_name}, {way}"
             yield Row(f"{what}: batch of {stage.batch}", steps / spent, "steps/s", least=goal)
             yield Row(f"{what}: waiting for data", 100 * waited / spent, "% of time", most=10)
             yield gigabytes(card)
