@@ -71,6 +71,13 @@ class Hub:
         return [wanted for command, path, wanted in self.asked if command == "GET" and path.endswith(name)]
 
 
+@pytest.mark.parametrize("address", ["nonsense", "file:///etc/passwd", "ftp://x", "http://[::1", "https://"])
+def test_an_address_that_is_none_is_no_lack_of_a_network(address, monkeypatch, talk):
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    told = talk("models", "fetch", "whisper-base", code=2).stderr
+    assert f"HF_ENDPOINT is '{address}'" in told and "network" not in told
+
+
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch) -> Iterator[Hub]:
     """A hub with one model, `small`, in safetensors, pinned; it is the only one that is known."""

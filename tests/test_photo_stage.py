@@ -11,10 +11,10 @@ import torch
 from fuzz.small import untaught_head
 
 from talkcli.engine.assets import asset
-from talkcli.engine.errors import BadUsage
+from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.photograph import Photograph
-from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.face.rigs import load_rig, rigged
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.rendering.bending import Membrane, lay_over, trace_back
 from talkcli.engine.rendering.camera import Camera
@@ -56,6 +56,39 @@ def sitter() -> Avatar:
         load_rig("facekit").weight_vector(jawOpen=0.2),
     )  # fmt: skip
     return replace(kofi, photograph=photo)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("lens", torch.tensor([0.0, 330.0, 70.0, 76.0])),
+        ("lens", torch.tensor([330.0, -330.0, 70.0, 76.0])),
+        ("lens", torch.full((4,), 1e30)),
+        ("view", torch.zeros(4, 4)),
+        ("view", torch.full((4, 4), 1e20)),
+        ("weights", torch.full((54,), 1e30)),
+        ("picture", torch.zeros(0, 0, 3, dtype=torch.uint8)),
+        ("person", torch.zeros(0, 9, dtype=torch.uint8)),
+    ],
+)
+def test_a_photograph_that_no_camera_took_cannot_be(field, value, sitter):
+    with pytest.raises(ValueError, match=rf"Photograph\.{field}"):
+        replace(sitter.photograph, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [("neutral", "9 vertices"), ("identity", "9 numbers of identity"), ("photograph", "9 weights")],
+)
+def test_an_avatar_that_does_not_fit_its_rig_is_refused(field, told, sitter):
+    few = {
+        "neutral": sitter.neutral[:9],
+        "identity": torch.zeros(9),
+        "photograph": replace(sitter.photograph, weights=torch.zeros(9)),
+    }
+    changed = {"faces": sitter.faces[:0], "lips": sitter.lips[:0]} if field == "neutral" else {}
+    with pytest.raises(BadInput, match=f"has {told}"):
+        rigged(replace(sitter, worn=(), **{field: few[field]}, **changed))
 
 
 def test_a_photograph_stays_as_it_is_where_nothing_moves(sitter):

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -198,7 +199,12 @@ def _library() -> Any:
 
 
 def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    """The hub's address; BadUsage where the environment names what is none."""
+    address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    if not re.fullmatch(r"https?://[^\s/\[\]]+(/\S*)?", address):
+        hint = "Unset it, or give one such as https://huggingface.co."
+        raise BadUsage(f"HF_ENDPOINT is '{address}', which is no address of the web.", hint)
+    return address
 
 
 def _source(library: Any, model: HubModel, file: HubFile) -> Any:

@@ -70,6 +70,8 @@ class Avatar(TensorStruct):
             raise ValueError("Avatar.uv and Avatar.uv_faces go together")
         if self.rest is not None and self.rig is None and self.rest.idle.shape != self.neutral.shape:
             raise ValueError(f"Avatar.rest is {tuple(self.rest.idle.shape)}, no offsets of the face")
+        if self.photograph is not None and self.rig is None:
+            raise ValueError("Avatar.photograph needs a rig")
         for name, style in self.styles.items():
             if not (isinstance(style, Tensor) and style.is_floating_point()):
                 raise ValueError(f"Avatar.styles.{name} is no tensor of numbers")

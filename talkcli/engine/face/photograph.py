@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from talkcli.engine.struct import TensorStruct
+
+FARTHEST = 1e6
+"""Pixels of a lens, and metres between head and camera."""
+STRONGEST = 100.0
+"""Weight of a shape; a face has one of 1."""
 
 
 class Photograph(TensorStruct):
@@ -19,3 +25,16 @@ class Photograph(TensorStruct):
     """Head to camera, metres: X to the right, Y up, looking along -Z."""
     weights: Float[Tensor, " shapes"]
     """The expression, in weights of the avatar's rig."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(*self.picture.shape[:2], *self.person.shape) < 1:
+            raise ValueError("Photograph.picture, or Photograph.person, is empty")
+        if float(self.lens[:2].min()) <= 0 or float(self.lens.abs().max()) > FARTHEST:
+            raise ValueError(f"Photograph.lens is {self.lens.tolist()}")
+        turn = self.view[:3, :3].double()
+        turns = torch.allclose(turn @ turn.T, torch.eye(3).double(), atol=1e-3)
+        if not turns or float(self.view[:3, 3].abs().max()) > FARTHEST:
+            raise ValueError("Photograph.view is not where a camera stands")
+        if len(self.weights) and float(self.weights.abs().max()) > STRONGEST:
+            raise ValueError(f"Photograph.weights are stronger than {STRONGEST}")

@@ -32,13 +32,17 @@ def rigged(avatar: Avatar) -> Rigged | None:
     """The avatar's rig fitted to its neutral face; None for a bare mesh. The last ones are kept."""
     if avatar.rig is None:
         return None
-    model = load_rig(avatar.rig)
-    if len(avatar.neutral) != len(model.template):
-        raise BadInput(
-            f"Avatar {avatar.name} has {len(avatar.neutral)} vertices, "
-            f"its rig {avatar.rig} {len(model.template)}.",
-            "Make the avatar again with this version.",
-        )
+    model, photo = load_rig(avatar.rig), avatar.photograph
+    for things, there, wanted in (
+        ("vertices", avatar.neutral, model.template),
+        ("numbers of identity", avatar.identity, model.identity),
+        ("weights in its photograph", None if photo is None else photo.weights, model.shapes),
+    ):
+        if there is not None and len(there) != len(wanted):
+            raise BadInput(
+                f"Avatar {avatar.name} has {len(there)} {things}, its rig {avatar.rig} {len(wanted)}.",
+                "Make the avatar again with this version.",
+            )
     shapes = model.shapes_of(avatar.neutral)
     moves = torch.cat([shapes, model.arcs_of(avatar.neutral)])
     return Rigged(model, moves[: len(shapes)], model.joints_of(avatar.neutral), moves)
