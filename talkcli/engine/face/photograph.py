@@ -8,9 +8,9 @@ from torch import Tensor
 
 from talkcli.engine.struct import TensorStruct
 
-FARTHEST = 1e6
+_FARTHEST = 1e6
 """Pixels of a lens, and metres between head and camera."""
-STRONGEST = 100.0
+_STRONGEST = 100.0
 """Weight of a shape; a face has one of 1."""
 
 
@@ -30,11 +30,11 @@ class Photograph(TensorStruct):
         super().__post_init__()
         if min(*self.picture.shape[:2], *self.person.shape) < 1:
             raise ValueError("Photograph.picture, or Photograph.person, is empty")
-        if float(self.lens[:2].min()) <= 0 or float(self.lens.abs().max()) > FARTHEST:
+        if float(self.lens[:2].min()) <= 0 or float(self.lens.abs().max()) > _FARTHEST:
             raise ValueError(f"Photograph.lens is {self.lens.tolist()}")
         turn = self.view[:3, :3].double()
         turns = torch.allclose(turn @ turn.T, torch.eye(3).double(), atol=1e-3)
-        if not turns or float(self.view[:3, 3].abs().max()) > FARTHEST:
+        if not turns or float(self.view[:3, 3].abs().max()) > _FARTHEST:
             raise ValueError("Photograph.view is not where a camera stands")
-        if len(self.weights) and float(self.weights.abs().max()) > STRONGEST:
-            raise ValueError(f"Photograph.weights are stronger than {STRONGEST}")
+        if len(self.weights) and float(self.weights.abs().max()) > _STRONGEST:
+            raise ValueError(f"Photograph.weights are stronger than {_STRONGEST}")
