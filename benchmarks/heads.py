@@ -31,6 +31,8 @@ from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.studio.captures import faces_motion
 
 GREY = torch.tensor([0.5, 0.5, 0.5])[None, :, None, None]
+SHOWN = 2
+"""Of the faces that were not learnt from: which goes to the sheet."""
 MOUTH = 0.026, 0.022
 """Metres to either side of the lips' middle that are about the mouth."""
 
@@ -95,18 +97,20 @@ def drawn_by(head: GaussianHead, person: Sitter, face: int) -> Gaussians:
 def of_people(prior: Prior, people: list[Sitter], name: str, most: int, sheet: list[Image.Image]) -> None:
     """By code and skin: faces learnt from and others, by the cameras of either kind."""
     lips = prior.rig.topology.regions["lips"]
-    kinds = {"learnt faces": range(1, 41, 8), "other faces": range(41, 47)}
-    for kind, faces in kinds.items():
+    for kind in ("learnt faces", "other faces"):
         for tests in (False, True):
             rows: list[Scores] = []
             for person in people[:: max(1, len(people) // most)]:
                 identity, skin = code_by_skin(prior, person.identity, person.skin, person.known)
                 head = head_of(prior, identity, skin)
+                learnt = kind == "learnt faces"
+                faces = range(1, person.learnt, 8) if learnt else range(person.learnt, len(person.weights))
                 for face in faces:
                     shots = person.shots_of(face, tests=tests)
                     if len(shots):
                         cloud = drawn_by(head, person, face)
-                        rows += scored(person, face, shots, cloud, lips, sheet if face == 43 else [])
+                        shown = sheet if face == person.learnt + SHOWN else []
+                        rows += scored(person, face, shots, cloud, lips, shown)
             if rows:
                 told(f"{name}, {kind}, {'kept-out camera' if tests else 'known cameras'}", rows)
 

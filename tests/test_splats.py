@@ -213,7 +213,7 @@ def test_gsplat_draws_clouds_together_as_our_kernels_do():
     here, there = drawn_together("cpu")[2], drawn_together("cuda")[2]
     for ours, theirs in zip((here.colour, here.coverage), (there.colour, there.coverage), strict=True):
         off = (ours - theirs.cpu()).abs()
-        assert off.mean() < 5e-4 and off.max() < 3 / 255  # whose opacity is about 1/255 is drawn, or not
+        assert off.mean() < 5e-4 and off.max() < 5 / 255  # whose opacity is about 1/255 is drawn, or not
 
 
 @pytest.mark.gpu
