@@ -45,6 +45,7 @@ from talkcli.engine.studio.captures import load_capture
 from talkcli.engine.studio.readers import read_aloud, readers
 from talkcli.engine.studio.recording import RecordingPlan
 
+from .posed import read_posed
 from .seeds import SMALL_SETTINGS
 from .small import VERTS
 
@@ -307,6 +308,7 @@ READERS = {
     "pickles": Reader("lists/*.pkl", _pickle),
     "rigs": Reader("flame/*", _import_flame),
     "captures": Reader("captures/*", _capture),
+    "pictures with cameras": Reader("posed/*", read_posed),
     "clips": Reader("clips", _learn),
     "clips, trained on": Reader("clips", _train, heavy=True),
     "runs, resumed": Reader("runs/out.run", _resume, heavy=True),

@@ -54,6 +54,7 @@ from talkcli.engine.video import write_video
 
 from .captured import write_captures
 from .flame import write_flame, write_talking3d
+from .posed import write_posed
 from .small import DXTALKER, HUBERT, TEXTALKER, VERTS, bare_avatar, save_untaught
 
 SECONDS = 0.4
@@ -371,6 +372,7 @@ WRITERS = {
     "lists": write_lists, "clips": write_clips, "runs": write_runs,
     "corpora": write_corpora, "ears": write_ears, "directions": write_directions,
     "flame": write_flame, "talking3d": write_talking3d, "captures": write_captures,
+    "posed": write_posed,
 }  # fmt: skip
 
 
