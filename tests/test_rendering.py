@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -23,7 +24,7 @@ from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera, look_at, portrait
 from talkcli.engine.rendering.picture import Painter
-from talkcli.engine.rendering.render import compile_renderer, frames, is_compiled
+from talkcli.engine.rendering.render import compile_renderer, drawn_in_order, frames, is_compiled
 from talkcli.engine.rendering.surface import surface_of
 
 
@@ -245,6 +246,28 @@ def test_any_number_of_workers_draws_the_same_frames(bare_face):
     three = list(frames(motion, avatar, camera, workers=3))
     assert len(one) == 9 and all(np.array_equal(a, b) for a, b in zip(one, three, strict=True))
     assert not np.array_equal(one[0], one[5])
+
+
+def test_posing_drawing_and_writing_go_on_at_once():
+    """While a picture is written others are drawn and the next are posed, each on threads of its own."""
+    posing, drawing, enough = set(), set(), threading.Event()
+
+    def moments():
+        for number in range(60):
+            posing.add(threading.get_ident())
+            yield number
+
+    def draw(number: int) -> np.ndarray:
+        drawing.add(threading.get_ident())
+        if number == 4:
+            enough.set()
+        return np.full((1, 1, 3), number, np.uint8)
+
+    shots = drawn_in_order(moments(), draw, 2)
+    first = next(shots)
+    assert enough.wait(20)
+    assert [int(shot[0, 0, 0]) for shot in (first, *shots)] == list(range(60))
+    assert len(posing) == 1 and posing.isdisjoint(drawing) and threading.get_ident() not in posing | drawing
 
 
 def test_frames_stream(bare_face):

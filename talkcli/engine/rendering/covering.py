@@ -26,14 +26,9 @@ def _spread(builder: Any, scalar: Any, kind: Any) -> Any:
     return builder.shuffle_vector(one, nothing, ir.Constant(_WORDS, [0] * ABREAST))
 
 
-def _any(builder: Any, mask: Any) -> Any:
-    bits = builder.bitcast(mask, ir.IntType(ABREAST))
-    return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
-
-
-def _covering(typing, ids, depth, place, line, rows, steps, mine, edges, near, across, down):
+def _covering(typing, ids, depth, place, line, rows, last, mine, edges, near, across, down):
     """Put face number `mine` wherever it is nearer than what depth says, and its nearness, in `rows` rows of
-    `steps` times ABREAST samples from a place on, `line` apart.
+    last + 1 samples from a place on, `line` apart; up to ABREAST - 1 more are looked at.
 
     edges: nine numbers, of each edge its value at the first sample and its growth to the next sample and row;
     near: 1 / distance at the first sample; across, down: its growth.
@@ -45,51 +40,88 @@ def _covering(typing, ids, depth, place, line, rows, steps, mine, edges, near, a
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         owners = context.make_array(signature.args[0])(context, builder, args[0]).data
         depths = context.make_array(signature.args[1])(context, builder, args[1]).data
-        place, line, rows, steps, mine, nine, near, across, down = args[2:]
-        numbers = [builder.trunc(edge, _WORD) for edge in cgutils.unpack_tuple(builder, nine, 9)]
+        place, line, rows, last, mine, nine, near, across, down = args[2:]
+        numbers = cgutils.unpack_tuple(builder, nine, 9)
+        words = [builder.trunc(number, _WORD) for number in numbers]
         counting = ir.Constant(_WORDS, list(range(ABREAST)))
         mine = _spread(builder, mine, _WORDS)
         onward = _spread(builder, builder.fptrunc(across, _FLOAT), _FLOATS)
-        values, next_step, next_row = [], [], []
-        for value, by_sample, by_row in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True):
-            lanes = builder.mul(_spread(builder, by_sample, _WORDS), counting)
-            memory = cgutils.alloca_once(builder, _WORDS)
-            builder.store(builder.add(_spread(builder, value, _WORDS), lanes), memory)
-            values.append(memory)
-            step = builder.mul(by_sample, ir.Constant(_WORD, ABREAST))
-            next_step.append(_spread(builder, step, _WORDS))
-            next_row.append(_spread(builder, by_row, _WORDS))
-        start = cgutils.alloca_once_value(builder, near)
-        row_place = cgutils.alloca_once_value(builder, place)
-        with cgutils.for_range(builder, rows):
+        slopes = [_spread(builder, slope, _WORDS) for slope in words[1::3]]
+        values = [
+            cgutils.alloca_once_value(
+                builder, builder.add(_spread(builder, value, _WORDS), builder.mul(slope, counting))
+            )
+            for value, slope in zip(words[::3], slopes, strict=True)
+        ]
+        growths = [_spread(builder, growth, _WORDS) for growth in words[2::3]]
+        start, row = cgutils.alloca_once_value(builder, near), cgutils.alloca_once_value(builder, place)
+
+        def put(edges: list[Any], number: Any, aside: Any) -> None:
+            """Eight samples of a row: their edges, their numbers in the row, and the first of these."""
             first = _spread(builder, builder.fptrunc(builder.load(start), _FLOAT), _FLOATS)
-            here = [cgutils.alloca_once(builder, _WORDS) for _ in values]
-            for memory, value in zip(here, values, strict=True):
-                builder.store(builder.load(value), memory)
-            with cgutils.for_range(builder, steps) as loop:
-                aside = builder.mul(loop.index, ir.Constant(loop.index.type, ABREAST))
-                number = builder.add(_spread(builder, builder.trunc(aside, _WORD), _WORDS), counting)
-                nearness = builder.fadd(first, builder.fmul(onward, builder.sitofp(number, _FLOATS)))
-                a, b, c = (builder.load(memory) for memory in here)
-                outside = builder.or_(builder.or_(a, b), c)
-                inside = builder.icmp_signed(">=", outside, ir.Constant(_WORDS, [0] * ABREAST))
-                with builder.if_then(_any(builder, inside)):
-                    at = builder.add(builder.load(row_place), aside)
-                    owner = builder.bitcast(builder.gep(owners, [at]), _WORDS.as_pointer())
-                    known = builder.bitcast(builder.gep(depths, [at]), _FLOATS.as_pointer())
-                    nearest = builder.load(known, align=4)
-                    wins = builder.and_(inside, builder.fcmp_ordered(">", nearness, nearest))
-                    builder.store(builder.select(wins, nearness, nearest), known, align=4)
-                    builder.store(builder.select(wins, mine, builder.load(owner, align=4)), owner, align=4)
-                for memory, growth in zip(here, next_step, strict=True):
-                    builder.store(builder.add(builder.load(memory), growth), memory)
-            for memory, growth in zip(values, next_row, strict=True):
+            nearness = builder.fadd(first, builder.fmul(onward, builder.sitofp(number, _FLOATS)))
+            at = builder.add(builder.load(row), aside)
+            owner = builder.bitcast(builder.gep(owners, [at]), _WORDS.as_pointer())
+            known = builder.bitcast(builder.gep(depths, [at]), _FLOATS.as_pointer())
+            nearest = builder.load(known, align=4)
+            outside = builder.or_(builder.or_(edges[0], edges[1]), edges[2])
+            inside = builder.icmp_signed(">=", outside, ir.Constant(_WORDS, [0] * ABREAST))
+            wins = builder.and_(inside, builder.fcmp_ordered(">", nearness, nearest))
+            builder.store(builder.select(wins, nearness, nearest), known, align=4)
+            builder.store(builder.select(wins, mine, builder.load(owner, align=4)), owner, align=4)
+
+        def go_down() -> None:
+            for memory, growth in zip(values, growths, strict=True):
                 builder.store(builder.add(builder.load(memory), growth), memory)
             builder.store(builder.fadd(builder.load(start), down), start)
-            builder.store(builder.add(builder.load(row_place), line), row_place)
+            builder.store(builder.add(builder.load(row), line), row)
+
+        narrow = builder.icmp_signed("<", last, ir.Constant(last.type, ABREAST))
+        with builder.if_else(narrow) as (at_once, by_steps):
+            with at_once, cgutils.for_range(builder, rows):
+                put([builder.load(memory) for memory in values], counting, ir.Constant(last.type, 0))
+                go_down()
+            with by_steps:
+                bounds = [_bound(builder, *numbers[3 * k : 3 * k + 3], last) for k in range(3)]
+                with cgutils.for_range(builder, rows):
+                    low, high = ir.Constant(_DOUBLE, 0.0), builder.sitofp(last, _DOUBLE)
+                    for rising, falling, _ in bounds:
+                        least, most = builder.load(rising), builder.load(falling)
+                        low = builder.select(builder.fcmp_ordered(">", least, low), least, low)
+                        high = builder.select(builder.fcmp_ordered("<", most, high), most, high)
+                    first = builder.fptosi(low, last.type)
+                    end = builder.fptosi(builder.fadd(high, ir.Constant(_DOUBLE, float(ABREAST))), last.type)
+                    steps = builder.ashr(builder.sub(end, first), ir.Constant(last.type, 3))
+                    with cgutils.for_range(builder, steps) as loop:
+                        aside = builder.add(first, builder.mul(loop.index, ir.Constant(last.type, ABREAST)))
+                        further = _spread(builder, builder.trunc(aside, _WORD), _WORDS)
+                        here = [
+                            builder.add(builder.load(memory), builder.mul(slope, further))
+                            for memory, slope in zip(values, slopes, strict=True)
+                        ]
+                        put(here, builder.add(further, counting), aside)
+                    for rising, falling, growth in bounds:
+                        builder.store(builder.fadd(builder.load(rising), growth), rising)
+                        builder.store(builder.fadd(builder.load(falling), growth), falling)
+                    go_down()
         return context.get_dummy_value()
 
     return signature, code
+
+
+def _bound(builder: Any, value: Any, slope: Any, growth: Any, last: Any) -> tuple[Any, Any, Any]:
+    """Where an edge lets a row begin and end: memory of both numbers, -1 and last + 1 where it does not, and
+    what each row adds to them."""
+    value, slope, growth = (builder.sitofp(number, _DOUBLE) for number in (value, slope, growth))
+    none, sure = ir.Constant(_DOUBLE, 0.0), ir.Constant(_DOUBLE, 1e-6)
+    root = builder.fneg(builder.fdiv(value, slope))
+    rises, falls = builder.fcmp_ordered(">", slope, none), builder.fcmp_ordered("<", slope, none)
+    step = builder.fneg(builder.fdiv(growth, slope))
+    step = builder.select(builder.or_(rises, falls), step, none)
+    far = builder.sitofp(last, _DOUBLE)
+    rising = builder.select(rises, builder.fsub(root, sure), ir.Constant(_DOUBLE, -1e9))
+    falling = builder.select(falls, builder.fadd(root, sure), builder.fadd(far, ir.Constant(_DOUBLE, 1e9)))
+    return cgutils.alloca_once_value(builder, rising), cgutils.alloca_once_value(builder, falling), step
 
 
 cover: Any = intrinsic(_covering)

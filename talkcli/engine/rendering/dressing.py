@@ -67,6 +67,9 @@ class DrawnDressing(NamedTuple):
 AREA = 0.04
 """Square metres of ribbons that are enough for hair in a small picture."""
 
+SHORTEST = 0.003
+"""Metres of a strand's piece in a small picture: three pixels."""
+
 MOST_LEFT_OUT = 4
 """Of how many strands at least one is drawn."""
 
@@ -87,7 +90,7 @@ def wardrobe_of(avatar: Avatar, coarseness: float) -> DrawnDressing:
     things = [worn for worn in avatar.worn if len(worn.points)]
     things.sort(key=lambda worn: worn.kind == "strands")
     neutral = avatar.neutral.numpy().astype(np.float32)
-    pieces = [_drawn(worn, neutral, drawn_every(worn, coarseness)) for worn in things]
+    pieces = [_drawn(worn, neutral, drawn_every(worn, coarseness), SHORTEST * coarseness) for worn in things]
     width = max([worn.carriers.shape[1] for worn in things], default=1)
     firsts = np.cumsum([0, *(len(part.rest) for part in pieces)])
     rows = np.cumsum([0, *(len(worn.carriers) for worn in things)])
@@ -139,13 +142,13 @@ class _Drawn(NamedTuple):
     colours: NDArray
 
 
-def _drawn(worn: Worn, neutral: _Floats, every: int) -> _Drawn:
+def _drawn(worn: Worn, neutral: _Floats, every: int, shortest: float) -> _Drawn:
     """One thing with its vertices numbered from 0; `row` of its own carriers."""
     count = len(worn.points)
     colours = linear(worn.colour.numpy()).repeat(count // max(1, len(worn.colour)), 0)
     row = np.arange(len(worn.carriers)).repeat(count // len(worn.carriers))
     if worn.kind == "strands":
-        ribbons: Ribbons = ribbons_of(worn, neutral, every)
+        ribbons: Ribbons = ribbons_of(worn, neutral, every, shortest)
         at = ribbons.point
         faces, uv, hair = ribbons.faces, np.zeros((len(ribbons.faces), 3, 2)), ribbons.hair
         rest, normals, ways = ribbons.vertices, ribbons.normals, ribbons.ways
@@ -172,29 +175,30 @@ def carried(
         own = dressing.anchors[starts[thing] : starts[thing + 1]]
         turn, shift = rigid_motion(torch.from_numpy(dressing.neutral[own]), torch.from_numpy(head[own])[None])
         turns[thing], shifts[thing] = turn[0].numpy(), shift[0].numpy()
-    carry(dressing, head, turns, shifts, drift, vertices, normals, ways)
+    beyond = np.empty((len(turns), *head.shape), np.float32)
+    carry(dressing, head, turns, shifts, beyond, drift, vertices, normals, ways)
     return turns, shifts
 
 
 @fast
-def carry(dressing, head, turns, shifts, drift, vertices, normals, ways):
+def carry(dressing, head, turns, shifts, beyond, drift, vertices, normals, ways):
     carriers, shares, neutral = dressing.carriers, dressing.shares, dressing.neutral
+    for thing in range(len(turns)):
+        turn, shift = turns[thing], shifts[thing]
+        for v in range(len(head)):
+            x, y, z = neutral[v, 0], neutral[v, 1], neutral[v, 2]
+            for axis in range(3):
+                still = turn[axis, 0] * x + turn[axis, 1] * y + turn[axis, 2] * z + shift[axis]
+                beyond[thing, v, axis] = head[v, axis] - still
     for r in range(len(carriers)):
-        turn, shift = turns[dressing.thing[r]], shifts[dressing.thing[r]]
-        for axis in range(3):
-            drift[r, axis] = shift[axis]
+        thing = dressing.thing[r]
+        x, y, z = shifts[thing, 0], shifts[thing, 1], shifts[thing, 2]
         for k in range(carriers.shape[1]):
             share, v = shares[r, k], carriers[r, k]
-            if share == 0.0:
-                continue
-            for axis in range(3):
-                still = (
-                    turn[axis, 0] * neutral[v, 0]
-                    + turn[axis, 1] * neutral[v, 1]
-                    + turn[axis, 2] * neutral[v, 2]
-                    + shift[axis]
-                )
-                drift[r, axis] += share * (head[v, axis] - still)
+            x += share * beyond[thing, v, 0]
+            y += share * beyond[thing, v, 1]
+            z += share * beyond[thing, v, 2]
+        drift[r, 0], drift[r, 1], drift[r, 2] = x, y, z
     first = len(head)
     for i in range(len(dressing.rest)):
         r = dressing.row[i]

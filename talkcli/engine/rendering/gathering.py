@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast, inlined
 from talkcli.engine.rendering.lanes import ABREAST
-from talkcli.engine.rendering.point_rows import blend_four, blend_texels, copy_eight, mix_row, turn_rows
+from talkcli.engine.rendering.point_rows import (
+    blend_four,
+    blend_texels,
+    copy_eight,
+    mix_row,
+    prefetch,
+    turn_rows,
+)
 from talkcli.engine.rendering.rasterize import BOTH, SUBSAMPLE
 from talkcli.engine.rendering.shading import (
     ACROSS,
@@ -38,7 +45,7 @@ from talkcli.engine.rendering.shading import (
 )
 from talkcli.engine.rendering.strands import CONTRAST, WHICH, shade
 from talkcli.engine.rendering.surface import HAIR, LASH, SKIN
-from talkcli.engine.rendering.textures import FINE, HALVES, WHITE, corners, four, tinted
+from talkcli.engine.rendering.textures import CHANNELS, FINE, HALVES, WHITE, corners, four, tinted
 
 SCATTER = np.float32(0.0032)
 """Metres that red light wanders in skin."""
@@ -104,6 +111,13 @@ class Batch(NamedTuple):
     """Of the pixel that the point stands for"""
     rows: NDArray[np.float32]
     """[ABREAST * ROW] the numbers of so many points, one after the other"""
+    cells: NDArray[np.int64]
+    """[ABREAST, 4] the texels of skin, and of its folds, above and below each"""
+    cuts: NDArray[np.float32]
+    """[ABREAST, 8] and their weights"""
+    u: NDArray[np.float32]
+    v: NDArray[np.float32]
+    """[ABREAST]"""
     fields: NDArray[np.float32]
     """[SHADING_FIELDS * POINTS], see `shading`"""
 
@@ -112,7 +126,9 @@ def batch() -> Batch:
     x, y, share = np.zeros((3, 3, POINTS), np.float32)
     return Batch(
         np.zeros((3, POINTS), np.int32), x, y, np.zeros((3, POINTS), np.int64), share,
-        np.zeros(ABREAST * ROW, np.float32), np.zeros(SHADING_FIELDS * POINTS, np.float32),
+        np.zeros(ABREAST * ROW, np.float32), np.zeros((ABREAST, 4), np.int64),
+        np.zeros((ABREAST, 8), np.float32), *np.zeros((2, ABREAST), np.float32),
+        np.zeros(SHADING_FIELDS * POINTS, np.float32),
     )  # fmt: skip
 
 
@@ -174,16 +190,38 @@ def survey(vertices, surface, snapped, spans, facts, facing):
         facts[f, _LEVEL] = np.float32(level)
 
 
+@inlined
+def keep_cell(cells, cuts, n, texture, found):
+    """Remember what `corners` found of one of two textures."""
+    cells[n, 2 * texture], cells[n, 2 * texture + 1] = found[0], found[1]
+    cuts[n, 4 * texture], cuts[n, 4 * texture + 1] = found[2], found[3]
+    cuts[n, 4 * texture + 2], cuts[n, 4 * texture + 3] = found[4], found[5]
+
+
+@inlined
+def kept_cell(cells, cuts, n, texture):
+    at = 4 * texture
+    above, below = cells[n, 2 * texture], cells[n, 2 * texture + 1]
+    return above, below, cuts[n, at], cuts[n, at + 1], cuts[n, at + 2], cuts[n, at + 3]
+
+
 @fast
 def gather(count, program, batch, surface, facts, points, eye, acting, tables):
     """Make `count` points of a program ready to be shaded; they may lie a little beside their faces. Sheer
     hair is lit from outside whichever side is seen: light shines through it."""
     fields, rows, hair, uv = batch.fields, batch.rows, surface.hair, surface.uv
-    face, xs, ys = batch.face[program], batch.x[program], batch.y[program]
+    face, xs, ys, cells, cuts = (
+        batch.face[program],
+        batch.x[program],
+        batch.y[program],
+        batch.cells,
+        batch.cuts,
+    )
     tinting = acting.ratio_levels[0, 1] > 0
     for first in range(0, count, ABREAST):
-        for lane in range(min(ABREAST, count - first)):
-            i, at = np.uint64(first + lane), lane * ROW
+        lanes = min(ABREAST, count - first)
+        for lane in range(lanes):
+            i, n, at = np.uint64(first + lane), np.uint64(lane), lane * ROW
             f = np.uint64(face[i])
             x, y, w = xs[i] - facts[f, _CORNER], ys[i] - facts[f, _CORNER + 1], _SLOPES
             a, b, c = (
@@ -201,20 +239,34 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
             if facts[f, _GLOSS] < 0.0:
                 u = clamped(wa * uv[f, 0, 0] + wb * uv[f, 1, 0] + wc * uv[f, 2, 0])
                 v = clamped(wa * uv[f, 0, 1] + wb * uv[f, 1, 1] + wc * uv[f, 2, 1])
-                above, below, wp, wq, wr, ws = corners(surface.levels, int(facts[f, _LEVEL]), u, v)
-                blend_texels(surface.texels, above, below, wp, wq, wr, ws, rows, at + TEXEL)
+                keep_cell(cells, cuts, n, 0, corners(surface.levels, int(facts[f, _LEVEL]), u, v))
+                prefetch(surface.texels, cells[n, 0] * CHANNELS)
+                prefetch(surface.texels, cells[n, 1] * CHANNELS)
                 if surface.materials[f] == SKIN:
-                    above, below, wp, wq, wr, ws = corners(acting.crease_levels, 0, u, v)
-                    blend_four(acting.creases, above, below, wp, wq, wr, ws, rows, at + FOLD)
-                    if tinting:
-                        rows[at + FOLD + 3] = 0.0
-                        found = four(acting.ratios, corners(acting.ratio_levels, 0, u, v), 0)
-                        rows[at + TEXEL] = tinted(rows[at + TEXEL], found[0], tables)
-                        rows[at + TEXEL + 1] = tinted(rows[at + TEXEL + 1], found[1], tables)
-                        rows[at + TEXEL + 2] = tinted(rows[at + TEXEL + 2], found[2], tables)
+                    keep_cell(cells, cuts, n, 1, corners(acting.crease_levels, 0, u, v))
+                    prefetch(acting.creases, cells[n, 2] * 4)
+                    prefetch(acting.creases, cells[n, 3] * 4)
+                if tinting:
+                    batch.u[n], batch.v[n] = u, v
             elif program == COMBED:
                 across = wa * hair[f, 0, WHICH] + wb * hair[f, 1, WHICH] + wc * hair[f, 2, WHICH]
                 rows[at + BRIGHT] = shade(max(across, 0.0), hair[f, 0, CONTRAST])
+        for lane in range(lanes):
+            n, at = np.uint64(lane), lane * ROW
+            f = np.uint64(face[np.uint64(first + lane)])
+            if facts[f, _GLOSS] < 0.0:
+                above, below, wp, wq, wr, ws = kept_cell(cells, cuts, n, 0)
+                blend_texels(surface.texels, above, below, wp, wq, wr, ws, rows, at + TEXEL)
+                if surface.materials[f] == SKIN:
+                    above, below, wp, wq, wr, ws = kept_cell(cells, cuts, n, 1)
+                    blend_four(acting.creases, above, below, wp, wq, wr, ws, rows, at + FOLD)
+                    if tinting:
+                        rows[at + FOLD + 3] = 0.0
+                        place = corners(acting.ratio_levels, 0, batch.u[n], batch.v[n])
+                        red, green, blue, _ = four(acting.ratios, place, 0)
+                        rows[at + TEXEL] = tinted(rows[at + TEXEL], red, tables)
+                        rows[at + TEXEL + 1] = tinted(rows[at + TEXEL + 1], green, tables)
+                        rows[at + TEXEL + 2] = tinted(rows[at + TEXEL + 2], blue, tables)
             rows[at + KIND] = facts[f, _KIND]
         for column in range(0, ROW, ABREAST):
             turn_rows(rows, column, ROW, fields, column * POINTS + first, POINTS)

@@ -1,4 +1,5 @@
-"""What no camera sees and nobody need draw: hair deep in hair, and a mouth behind its lips."""
+"""What no camera sees and nobody need draw: hair deep in hair, the back of a shirt behind its front, and a
+mouth behind its lips."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from numpy.typing import NDArray
 
 from talkcli.engine.compiled import exact
 from talkcli.engine.rendering.rasterize import HIDDEN, LANES, SUBSAMPLE, project, rasterize, sheet
-from talkcli.engine.rendering.surface import DrawnSurface
+from talkcli.engine.rendering.surface import HAIR, DrawnSurface
 
 BURIED = 0.006
-"""Metres behind other hair from which hair is not seen between its strands."""
+"""Metres behind other hair from which hair is not seen between its strands, or cloth past other cloth."""
 
 COARSE = 128
 """Samples along a side of the picture in which buried hair is looked for."""
@@ -29,16 +30,19 @@ ANSWERS = 64
 
 
 class Thicket:
-    """Which hair is buried, seen from where; worked out once for each step of direction and distance, so that
-    a picture does not depend on those before it."""
+    """Which of what is worn of one material is buried, seen from where; worked out once for each step of
+    direction and distance, so that a picture does not depend on those before it. Hair is buried behind
+    anything, cloth behind cloth alone, for the head moves before it."""
 
-    def __init__(self, surface: DrawnSurface) -> None:
-        self._surface = surface
-        bodies, first = len(surface.corner_starts) - 1, len(surface.corner_faces) // 3
-        self._first, hair = first, surface.neutral[bodies:].astype(np.float64)
-        self._thing = surface.dressing.thing[surface.dressing.row[-1]] if len(hair) else 0
-        self._centre = (hair.min(0) + hair.max(0)) / 2 if len(hair) else np.zeros(3)
-        self._radius = float(np.linalg.norm(hair - self._centre, axis=1).max()) if len(hair) else 0.0
+    def __init__(self, surface: DrawnSurface, material: int) -> None:
+        self._surface, own = surface, surface.materials == material
+        self._faces = np.flatnonzero(own)
+        points = np.unique(surface.faces[own]).astype(np.int64)
+        place, head = surface.neutral[points].astype(np.float64), len(surface.dressing.neutral)
+        self._among = np.where(own | (material == HAIR), surface.sides, HIDDEN).astype(np.uint8)
+        self._thing = surface.dressing.thing[surface.dressing.row[points[-1] - head]] if len(points) else 0
+        self._centre = (place.min(0) + place.max(0)) / 2 if len(points) else np.zeros(3)
+        self._radius = float(np.linalg.norm(place - self._centre, axis=1).max()) if len(points) else 0.0
         self._answers: dict[tuple[int, ...], NDArray[np.uint8]] = {}
 
     def seen_from(
@@ -72,18 +76,18 @@ class Thicket:
         focal = 0.5 * COARSE * np.sqrt(distance**2 - self._radius**2) / self._radius
         project(s.neutral, view, focal, COARSE, COARSE, snapped, nearness)
         sides, order = s.sides.copy(), np.arange(len(s.faces), dtype=np.uint32)
-        bury(snapped, nearness, s.faces, s.sides, order, self._first, sides, *sheet(COARSE, COARSE))
+        bury(snapped, nearness, s.faces, self._among, order, self._faces, sides, *sheet(COARSE, COARSE))
         return sides
 
 
 @exact
-def bury(snapped, nearness, faces, sides, order, first, drawn, ids, depth):
-    """Set drawn [F] to HIDDEN for the faces of hair, from `first` on, that lie deeper than BURIED behind
-    others all round. order: all faces; ids and depth are a small `sheet`."""
+def bury(snapped, nearness, faces, sides, order, those, drawn, ids, depth):
+    """Set drawn [F] to HIDDEN for those faces that lie deeper than BURIED behind others all round. order: all
+    faces; ids and depth are a small `sheet`."""
     rasterize(snapped, nearness, faces, sides, order, 0, ids, depth)
     rows, width = ids.shape[0], ids.shape[1] - LANES
-    for f in range(first, len(faces)):
-        buried = True
+    for n in range(len(those)):
+        f, buried = those[n], True
         for corner in range(3):
             v = faces[f, corner]
             x, y = snapped[v, 0] >> 8, snapped[v, 1] >> 8

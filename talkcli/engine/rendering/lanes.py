@@ -65,6 +65,17 @@ class Lanes:
         chosen = self._builder.select((self < limit)._value, self._value, self._operand(limit))
         return Lanes(self._builder, chosen)
 
+    def at_least(self, limit: float) -> Lanes:
+        chosen = self._builder.select((self > limit)._value, self._value, self._operand(limit))
+        return Lanes(self._builder, chosen)
+
+    def total(self) -> Any:
+        """The sum of all lanes, as one float."""
+        lanes = self
+        for span in (4, 2, 1):
+            lanes = lanes + lanes.joined(lanes, [(i + span) % ABREAST for i in range(ABREAST)])
+        return self._builder.extract_element(lanes._value, ir.Constant(ir.IntType(32), 0))
+
     def joined(self, other: Lanes, places: list[int]) -> Lanes:
         """Of its own lanes and then the other's, those at eight places."""
         mask = ir.Constant(ir.VectorType(ir.IntType(32), ABREAST), places)
@@ -87,6 +98,14 @@ def whole_numbers(builder: Any, place: Any) -> Lanes:
 def counting(builder: Any) -> Lanes:
     """0, 1, .. 7"""
     return Lanes(builder, ir.Constant(_VECTOR, [float(i) for i in range(ABREAST)]))
+
+
+def told(builder: Any, scalars: list[Any]) -> Lanes:
+    """Eight floats, one for each lane."""
+    value = ir.Constant(_VECTOR, ir.Undefined)
+    for place, scalar in enumerate(scalars):
+        value = builder.insert_element(value, scalar, ir.Constant(ir.IntType(32), place))
+    return Lanes(builder, value)
 
 
 def alike(builder: Any, scalar: Any) -> Lanes:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast, inlined
 from talkcli.engine.device import cores
+from talkcli.engine.rendering.lanes import ABREAST
+from talkcli.engine.rendering.point_rows import seen_share
 from talkcli.engine.rendering.rasterize import BOTH, SHEER, SUBSAMPLE, rasterize, sheet
 
 _Floats = NDArray[np.float32]
@@ -136,7 +138,7 @@ def look_along(vertices, axes, centre, reach, size, snapped, nearness):
 @fast
 def look_up(vertices, normals, spacing, axes, centre, reach, depth, asking, visible):
     """Share of 5 x 5 depth samples round each lifted vertex, as far apart as vertices are, behind it."""
-    size = len(depth)
+    size, line = len(depth), depth.shape[1]
     for i in range(len(vertices)):
         facing = normals[i, 0] * axes[2, 0] + normals[i, 1] * axes[2, 1] + normals[i, 2] * axes[2, 2]
         visible[i] = 0.0
@@ -151,6 +153,9 @@ def look_up(vertices, normals, spacing, axes, centre, reach, depth, asking, visi
         column, row = int(np.floor(a)), int(np.floor(b))
         fx, fy = a - column, b - row
         stride = max(1, int(spacing[i] * size / (8 * reach)))
+        if stride == 1 and min(column, row) >= 2 and max(column, row) < size - ABREAST:
+            visible[i] = seen_share(depth, (row - 2) * line + column - 2, line, near, reach / LIFT, fx, fy)
+            continue
         total, lit = 0.0, 0.0
         for dy in range(-2, 4):
             wy = 1 - fy if dy == -2 else (fy if dy == 3 else 1.0)

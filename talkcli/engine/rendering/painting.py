@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast, inlined
-from talkcli.engine.rendering.gathering import FACING, gather
+from talkcli.engine.rendering.gathering import FACING, FACTS, gather
+from talkcli.engine.rendering.point_rows import prefetch
 from talkcli.engine.rendering.rasterize import LANES, SUBSAMPLE, rasterize
 from talkcli.engine.rendering.shading import LIGHT, POINTS, shade_body, shade_eye, shade_hair
 from talkcli.engine.rendering.strands import rasterize_sheer
@@ -59,20 +60,23 @@ def code(light, byte):
 
 
 @inlined
-def push(batch, counts, materials, face, x, y, pixel, count, across, down):
+def push(batch, counts, surface, facts, face, x, y, pixel, count, across, down):
     """One point more, in the middle of `count` samples of a pixel whose places add up to across and down."""
-    kind = materials[np.uint64(face)]
+    kind = surface.materials[np.uint64(face)]
+    prefetch(facts, np.int64(face) * FACTS)
+    prefetch(surface.faces, np.int64(face) * 3)
     program = 1 if kind == EYE else (2 if kind == HAIR else 0)
     k, i = np.uint64(program), np.uint64(counts[program])
     batch.face[k, i], batch.pixel[k, i], batch.share[k, i] = face, pixel, 0.25 * np.float32(count)
-    batch.x[k, i] = np.float32(2 * x * SUBSAMPLE + SUBSAMPLE // 2 + across * SUBSAMPLE // count)
-    batch.y[k, i] = np.float32(2 * y * SUBSAMPLE + SUBSAMPLE // 2 + down * SUBSAMPLE // count)
+    step = np.float32(SUBSAMPLE) / np.float32(count)
+    batch.x[k, i] = np.float32(2 * x * SUBSAMPLE + SUBSAMPLE // 2) + np.float32(across) * step
+    batch.y[k, i] = np.float32(2 * y * SUBSAMPLE + SUBSAMPLE // 2) + np.float32(down) * step
     counts[program] += 1
     return program
 
 
 @fast
-def scan(state, surface, snapped, nearness, starts, order, facing, reach, canvas, batch):
+def scan(state, surface, snapped, nearness, starts, order, facts, facing, reach, canvas, batch):
     """Sort the samples into batches until one is full: the number of that one; -1 at the end of the picture.
 
     state [7]: the next row and column, how many points each batch holds, how many pixels are edges; rows.
@@ -106,7 +110,7 @@ def scan(state, surface, snapped, nearness, starts, order, facing, reach, canvas
                     and kin(f, z, np.uint64(d), depth[here + 1, right], facing, reach)
                 )
             if alike:
-                program = push(batch, counts, surface.materials, a, x, y, pixel, 4, 2, 2)
+                program = push(batch, counts, surface, facts, a, x, y, pixel, 4, 2, 2)
                 if counts[program] > POINTS - 4:
                     state[0], state[1], state[5] = y, x + 1, edge
                     return program
@@ -132,7 +136,7 @@ def scan(state, surface, snapped, nearness, starts, order, facing, reach, canvas
                     total[pixel, 3] = 0.25 * np.float32(samples_inside)
                     edges[edge] = pixel
                     edge, samples_inside = edge + 1, 0
-                push(batch, counts, surface.materials, face[s], x, y, pixel, count, across, down)
+                push(batch, counts, surface, facts, face[s], x, y, pixel, count, across, down)
             for program in range(3):
                 if counts[program] > POINTS - 4:
                     state[0], state[1], state[5] = y, x + 1, edge
@@ -178,7 +182,7 @@ def paint(
     reach = NEIGHBOURLY / np.float32(focal)
     state[:6] = 0
     while True:
-        program = scan(state, surface, snapped, nearness, starts, order, facing, reach, canvas, batch)
+        program = scan(state, surface, snapped, nearness, starts, order, facts, facing, reach, canvas, batch)
         if program < 0:
             return state[5]
         count = state[2 + program]

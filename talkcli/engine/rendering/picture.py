@@ -14,7 +14,15 @@ from talkcli.engine.rendering.lights import LightRig, light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, face_camera, light_mouth, shadows
 from talkcli.engine.rendering.painting import PaintMemory, develop, expose, paint
 from talkcli.engine.rendering.rasterize import ONE, band, project, sheet
-from talkcli.engine.rendering.surface import CLAY_LOOK, WET, DrawnSurface, past_hair, vertex_normals
+from talkcli.engine.rendering.surface import (
+    CLAY_LOOK,
+    CLOTH,
+    HAIR,
+    WET,
+    DrawnSurface,
+    past_hair,
+    vertex_normals,
+)
 from talkcli.engine.rendering.textures import tables
 
 Pixels = NDArray[np.uint8]
@@ -67,7 +75,7 @@ class Painter:
         self.starts, self.cursor = np.zeros(bands + 1, np.int64), np.zeros(bands, np.int64)
         self.order, self.spans = np.zeros(2 * faces, np.uint32), np.zeros((faces, 2), np.int32)
         self.dark, self.shadow = sheet(SHADOW, SHADOW)
-        self.points = np.zeros((verts, ATTRIBUTES), np.float32)
+        self.points = _in_lines(verts, ATTRIBUTES)
         self.points[:, 8], self.points[:, 9:12] = surface.curvature, surface.strands
         self.points[:, 12:15] = surface.colours
         self.normals, self.key = np.empty((verts, 3), np.float32), np.ones(verts, np.float32)
@@ -75,7 +83,7 @@ class Painter:
         self.drift = np.empty((len(surface.dressing.carriers), 3), np.float32)
         self.bodies, self.body_faces = len(surface.corner_starts) - 1, len(surface.corner_faces) // 3
         self.seen = surface._replace(sides=surface.sides.copy())
-        self.thicket = Thicket(surface)
+        self.thicket, self.layers = Thicket(surface, HAIR), Thicket(surface, CLOTH)
         self.mouth = (
             np.flatnonzero(np.isin(surface.materials, WET)) if len(surface.pairs) else np.zeros(0, np.int64)
         )
@@ -84,7 +92,7 @@ class Painter:
         self.asking, self.lit = np.ones(self.bodies, bool), np.ones(verts, bool)
         self.cast: tuple[bytes, NDArray[np.float32]] = (b"", self.key)
         self.across = np.empty((faces, 3), np.float32)
-        self.facts, self.facing = np.zeros((faces, FACTS), np.float32), np.zeros((faces, 4), np.int8)
+        self.facts, self.facing = _in_lines(faces, FACTS), np.zeros((faces, 4), np.int8)
         rows, columns = self.maps.size
         self.creases = np.zeros((rows, columns, 4), np.float32)
         self.rim = np.empty((2 * MOUTH_CORNERS, 3))
@@ -118,9 +126,11 @@ class Painter:
         vertex_normals(
             vertices, s.faces[solid], s.corner_starts, s.corner_faces, self.across, self.normals
         )  # fmt: skip
-        rig = self.rig
+        rig, bodies = self.rig, slice(self.bodies)
+        face_camera(vertices[bodies], self.normals[bodies], eye, self.one_sided, self.asking)
         if self.lamps:
-            self._light(rig.directions[0], eye)
+            self._light(rig.directions[0])
+        self.lit[bodies] &= self.asking
         arrange(vertices, self.normals, self.ways, s.occlusion, self.key, self.nearness, bare, points)
         light_mouth(
             vertices, self.normals, s.pairs, s.inside, self.lit, s.lips, s.lip_pair, self.rim, points[:, 6]
@@ -139,21 +149,21 @@ class Painter:
         return out if self.finer == 1 else shrunk(out, self.finer)
 
     def _dressed(self, head: NDArray[np.float32], eye: NDArray[np.float64]) -> NDArray[np.float32]:
-        """All vertices: of a bare head, and of what it wears. Leaves out hair that no strand lets through."""
+        """All vertices: of a bare head, and of what it wears. Leaves out what is buried in hair or cloth."""
         s = self.surface
         self.vertices[: len(head)] = head
         self.seen.sides[:] = s.sides
         if len(head) < len(self.vertices):
             turns, shifts = carried(s.dressing, head, self.drift, self.vertices, self.normals, self.ways)
             self.seen.sides[:] = self.thicket.seen_from(eye, turns, shifts)
+            np.maximum(self.seen.sides, self.layers.seen_from(eye, turns, shifts), out=self.seen.sides)
         return self.vertices
 
-    def _light(self, direction: NDArray[np.float32], eye: NDArray[np.float64]) -> None:
+    def _light(self, direction: NDArray[np.float32]) -> None:
         """Set how much of the key each vertex sees: head and cloth in every frame past themselves, hair and
         past hair as on the neutral face, once for a direction."""
         s, bodies, solid = self.surface, self.bodies, slice(self.body_faces)
         vertices, normals = self.vertices[:bodies], self.normals[:bodies]
-        face_camera(vertices, normals, eye, self.one_sided, self.asking)
         shadows(
             vertices, normals, s.spacing, s.faces[solid], s.sides, direction, self.dark, self.shadow,
             self.key, self.asking,
@@ -188,6 +198,13 @@ class Painter:
             if needed <= len(self.order):
                 break
             self.order = np.zeros(needed, np.uint32)
+
+
+def _in_lines(rows: int, columns: int) -> NDArray[np.float32]:
+    """Zeros [rows, columns] that begin where a line of the fast memory does, so that a row of 16 is one."""
+    memory = np.zeros(rows * columns + 16, np.float32)
+    first = -(memory.ctypes.data // 4) % 16
+    return memory[first : first + rows * columns].reshape(rows, columns)
 
 
 def shrunk(picture: Pixels, times: int) -> Pixels:

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from talkcli.engine.rendering.lanes import ABREAST, Lanes, Planes, alike, whole_numbers
+from talkcli.engine.rendering.lanes import ABREAST, Lanes, Planes, alike, told, whole_numbers
 
 _HALF = ABREAST // 2
 
@@ -133,3 +133,42 @@ def _turning(typing, rows, at, apart, fields, place, between):
 
 
 turn_rows: Any = intrinsic(_turning)
+
+
+def _fetching(typing, array, start):
+    """Bring an array's numbers from `start` on near, for a moment later."""
+    signature = types.void(array, types.intp)
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), (byte, word, word, word))
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+        place = builder.bitcast(builder.gep(data, [args[1]]), byte)
+        builder.call(fetch, [place, *(ir.Constant(word, value) for value in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+prefetch: Any = intrinsic(_fetching)
+
+
+def _asking(typing, depth, place, line, near, steep, fx, fy):
+    """The mean over five rows and columns of samples, from a place in a picture of depth on, of how little
+    each is in front of something `near`, 0 where by 1 / steep or more; the outer ones count in part."""
+    signature = types.float32(depth, *[types.intp] * 2, *[types.float32] * 4)
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        one, none = (ir.Constant(ir.FloatType(), value) for value in (1.0, 0.0))
+        near, steep, fy = alike(builder, args[3]), alike(builder, args[4]), alike(builder, args[6])
+        rows = Planes(context, builder, signature.args[0], *args[:3])
+        shares = told(builder, [builder.fsub(one, args[5]), *[one] * 4, args[5], none, none])
+        seen = [(1.0 - (rows[row] - near) * steep).at_most(1.0).at_least(0.0) for row in range(6)]
+        inner = seen[1] + seen[2] + seen[3] + seen[4] + seen[0] + (seen[5] - seen[0]) * fy
+        return builder.fmul((inner * shares).total(), ir.Constant(ir.FloatType(), 1 / 25))
+
+    return signature, code
+
+
+seen_share: Any = intrinsic(_asking)

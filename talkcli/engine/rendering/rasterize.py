@@ -148,8 +148,8 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
         mine, last = np.int32(f), x1 - x0
         if max(max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)) < WIDEST_SPAN:
             edges = (ea, ea_x, ea_y, eb, eb_x, eb_y, ec, ec_x, ec_y)
-            place, steps = (y0 - top) * line + x0, last // LANES + 1
-            cover(ids, depth, place, line, y1 - y0 + 1, steps, mine, edges, start, across * 256, down * 256)
+            place = (y0 - top) * line + x0
+            cover(ids, depth, place, line, y1 - y0 + 1, last, mine, edges, start, across * 256, down * 256)
             continue
         low, high = 0, last
         root_a, root_b, root_c = root(ea_x), root(eb_x), root(ec_x)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from threading import local
@@ -165,18 +166,32 @@ def _moments(
             yield np.ascontiguousarray(shape, np.float32), view.numpy(), focal, acts, tint
 
 
+def made_before(items: Iterator[_M], most: int) -> Generator[_M, None, None]:
+    """The same items, made on a thread of its own, up to `most` before they are asked for."""
+    end = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="posing") as beside:
+        try:
+            waiting = collections.deque(beside.submit(next, items, end) for _ in range(most))
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(beside.submit(next, items, end))
+                yield item  # type: ignore[misc]
+        finally:
+            beside.shutdown(cancel_futures=True)
+
+
 def drawn_in_order(moments: Iterator[_M], draw: Callable[[_M], Pixels], workers: int) -> Iterator[Pixels]:
-    """Pictures in order, drawn by threads that run at most two frames each ahead."""
+    """Pictures in order. With several workers three things are done at once: what comes next is posed, on a
+    thread of its own; threads draw, at most two frames each ahead; and whoever asks writes."""
     if workers == 1:
         yield from (draw(moment) for moment in moments)
         return
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool, closing(made_before(moments, FRAMES_AHEAD)) as posed_ones:
         waiting: collections.deque[Future[Pixels]] = collections.deque()
         try:
-            waiting.extend(pool.submit(draw, moment) for moment in itertools.islice(moments, 2 * workers))
+            waiting.extend(pool.submit(draw, moment) for moment in itertools.islice(posed_ones, 2 * workers))
             while waiting:
                 image = waiting.popleft().result()
-                waiting.extend(pool.submit(draw, moment) for moment in itertools.islice(moments, 1))
+                waiting.extend(pool.submit(draw, moment) for moment in itertools.islice(posed_ones, 1))
                 yield image
         finally:
             for future in waiting:

@@ -36,6 +36,9 @@ WHOLE, BODY = 1.16, 1.3
 SLIM = ((0.0, 0.25, 0.7, 1.0), (0.75, 1.0, 0.9, 0.35))
 """Along a ribbon, and how wide it is there."""
 
+FINE_RIBBON = 2 * STRAND
+"""Metres across ribbons that are too fine for a coarse picture to show how their strands end."""
+
 POINTED = ((0.0, 0.25, 0.65, 1.0), (0.75, 1.0, 0.92, 0.14))
 """The same of the wider ones of a coarse picture, which end as one."""
 
@@ -64,15 +67,16 @@ class Ribbons(NamedTuple):
     """[M] how bright"""
 
 
-def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
+def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, shortest: float = 0.0) -> Ribbons:
     """Every so many strands as ribbons that face away from the middle of the head; where some are left out,
-    the fine ones of a hairline are, which would be scratches on a forehead when they are drawn wider."""
+    the fine ones of a hairline are, which would be scratches on a forehead when they are drawn wider. Where
+    pieces of strands are `shortest` metres or shorter, two are drawn as one."""
     assert worn.widths is not None
     widths = worn.widths.double().numpy()
     least = FINE_HAIR * np.median(widths) if every > 1 else 0.0
     rows = np.flatnonzero(widths >= least)[::every]
     lines = worn.points.double().numpy().reshape(-1, worn.nodes, 3)[rows]
-    nodes = _nodes(lines, every)
+    nodes = _nodes(lines, every, shortest)
     lines = lines[:, nodes]
     count, length = lines.shape[:2]
     steps = np.linalg.norm(np.diff(lines, axis=1), axis=2)
@@ -85,7 +89,8 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
     angle = ROLL * np.sqrt(12) * (_chances(rows, 3) - 0.5)[:, None, None]
     side = np.cross(ways, outward)
     side = np.cos(angle) * side + np.sin(angle) * outward
-    width = widths[rows, None] * every**WIDER * np.interp(t, *(SLIM if every == 1 else POINTED))
+    pointed = every > 1 or (shortest > 0 and np.median(widths) < FINE_RIBBON)
+    width = widths[rows, None] * every**WIDER * np.interp(t, *(POINTED if pointed else SLIM))
     vertices = lines[:, :, None] + side[:, :, None] * (width / 2)[..., None, None] * np.array([[-1.0], [1.0]])
     a = (np.arange(count)[:, None] * length + np.arange(length - 1)) * 2
     faces = np.stack([np.stack([a, a + 1, a + 2], -1), np.stack([a + 1, a + 3, a + 2], -1)], 2).reshape(-1, 3)
@@ -93,7 +98,7 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
     first = 50 + np.concatenate([[0], np.cumsum(number + 8)[:-1]])
     which = np.stack([first, first + number], 1)[:, None].repeat(length, 1)
     tip = np.minimum(TIP / whole, 0.5)
-    left = BODY * (np.minimum((1 - t) / tip, 1) if every == 1 else np.ones_like(t))[..., None].repeat(2, 2)
+    left = BODY * (np.ones_like(t) if pointed else np.minimum((1 - t) / tip, 1))[..., None].repeat(2, 2)
     hair = np.stack([which, left, np.ones_like(left)], -1).reshape(-1, 3)[faces]
     lit = np.interp(run, *DARK_ROOTS)[..., None].repeat(2, 2)
     point = (rows[:, None] * worn.nodes + nodes)[..., None].repeat(2, 2)
@@ -106,15 +111,18 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int) -> Ribbons:
     )
 
 
-def _nodes(lines: NDArray, every: int) -> NDArray[np.int64]:
-    """Which points of the strands are drawn: every other one where fewer strands are and they hardly bend."""
-    nodes = np.arange(lines.shape[1])
-    if every == 1 or len(nodes) < 6:
-        return nodes
-    ways = _unit(np.diff(lines, axis=1))
-    bend = np.arccos(np.clip((ways[:, 1:] * ways[:, :-1]).sum(2), -1, 1)).mean()
-    if bend > BENDS:
-        return nodes
+def _nodes(lines: NDArray, every: int, shortest: float) -> NDArray[np.int64]:
+    """Which points of the strands are drawn: every other one where the pieces are short, or where fewer
+    strands are and they hardly bend."""
+    nodes, steps = np.arange(lines.shape[1]), np.diff(lines, axis=1)
+    short = len(nodes) > 3 and np.linalg.norm(steps, axis=2).mean() <= shortest
+    if not short:
+        if every == 1 or len(nodes) < 6:
+            return nodes
+        ways = _unit(steps)
+        bend = np.arccos(np.clip((ways[:, 1:] * ways[:, :-1]).sum(2), -1, 1)).mean()
+        if bend > BENDS:
+            return nodes
     return np.unique(np.append(nodes[::2], nodes[-1]))
 
 
