@@ -41,7 +41,7 @@ def _covering(typing, ids, depth, place, line, rows, last, mine, edges, near, ac
         owners = context.make_array(signature.args[0])(context, builder, args[0]).data
         depths = context.make_array(signature.args[1])(context, builder, args[1]).data
         place, line, rows, last, mine, nine, near, across, down = args[2:]
-        numbers = cgutils.unpack_tuple(builder, nine, 9)
+        numbers = list(cgutils.unpack_tuple(builder, nine, 9))
         words = [builder.trunc(number, _WORD) for number in numbers]
         counting = ir.Constant(_WORDS, list(range(ABREAST)))
         mine = _spread(builder, mine, _WORDS)
@@ -82,7 +82,7 @@ def _covering(typing, ids, depth, place, line, rows, last, mine, edges, near, ac
                 put([builder.load(memory) for memory in values], counting, ir.Constant(last.type, 0))
                 go_down()
             with by_steps:
-                bounds = [_bound(builder, *numbers[3 * k : 3 * k + 3], last) for k in range(3)]
+                bounds = [_bound(builder, numbers[3 * k : 3 * k + 3], last) for k in range(3)]
                 with cgutils.for_range(builder, rows):
                     low, high = ir.Constant(_DOUBLE, 0.0), builder.sitofp(last, _DOUBLE)
                     for rising, falling, _ in bounds:
@@ -109,10 +109,10 @@ def _covering(typing, ids, depth, place, line, rows, last, mine, edges, near, ac
     return signature, code
 
 
-def _bound(builder: Any, value: Any, slope: Any, growth: Any, last: Any) -> tuple[Any, Any, Any]:
+def _bound(builder: Any, edge: list[Any], last: Any) -> tuple[Any, Any, Any]:
     """Where an edge lets a row begin and end: memory of both numbers, -1 and last + 1 where it does not, and
     what each row adds to them."""
-    value, slope, growth = (builder.sitofp(number, _DOUBLE) for number in (value, slope, growth))
+    value, slope, growth = (builder.sitofp(number, _DOUBLE) for number in edge)
     none, sure = ir.Constant(_DOUBLE, 0.0), ir.Constant(_DOUBLE, 1e-6)
     root = builder.fneg(builder.fdiv(value, slope))
     rises, falls = builder.fcmp_ordered(">", slope, none), builder.fcmp_ordered("<", slope, none)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.worn import WORN_KINDS, Worn, rigid_motion
+from talkcli.engine.face.worn import WORN_KINDS, Worn
 from talkcli.engine.rendering.strands import Ribbons, ribbons_of
 from talkcli.engine.rendering.textures import linear
 
@@ -173,11 +173,21 @@ def carried(
     turns, shifts = np.empty((len(starts) - 1, 3, 3), np.float32), np.empty((len(starts) - 1, 3), np.float32)
     for thing in range(len(turns)):
         own = dressing.anchors[starts[thing] : starts[thing + 1]]
-        turn, shift = rigid_motion(torch.from_numpy(dressing.neutral[own]), torch.from_numpy(head[own])[None])
-        turns[thing], shifts[thing] = turn[0].numpy(), shift[0].numpy()
+        turns[thing], shifts[thing] = _rigid(dressing.neutral[own], head[own])
     beyond = np.empty((len(turns), *head.shape), np.float32)
     carry(dressing, head, turns, shifts, beyond, drift, vertices, normals, ways)
     return turns, shifts
+
+
+def _rigid(before: _Floats, after: _Floats) -> tuple[NDArray, NDArray]:
+    """As `rigid_motion` finds them for one frame."""
+    if not len(before):
+        return np.eye(3), np.zeros(3)
+    first, then = before.astype(np.float64), after.astype(np.float64)
+    middle, centre = first.mean(0), then.mean(0)
+    u, _, v = np.linalg.svd((then - centre).T @ (first - middle))
+    turn = u * np.array([1.0, 1.0, np.sign(np.linalg.det(u @ v))]) @ v
+    return turn, centre - turn @ middle
 
 
 @fast

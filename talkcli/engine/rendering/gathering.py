@@ -127,7 +127,7 @@ def batch() -> Batch:
     return Batch(
         np.zeros((3, POINTS), np.int32), x, y, np.zeros((3, POINTS), np.int64), share,
         np.zeros(ABREAST * ROW, np.float32), np.zeros((ABREAST, 4), np.int64),
-        np.zeros((ABREAST, 8), np.float32), *np.zeros((2, ABREAST), np.float32),
+        np.zeros((ABREAST, 8), np.float32), np.zeros(ABREAST, np.float32), np.zeros(ABREAST, np.float32),
         np.zeros(SHADING_FIELDS * POINTS, np.float32),
     )  # fmt: skip
 

@@ -35,10 +35,11 @@ class Thicket:
     anything, cloth behind cloth alone, for the head moves before it."""
 
     def __init__(self, surface: DrawnSurface, material: int) -> None:
-        self._surface, own = surface, surface.materials == material
+        self._surface, head = surface, len(surface.neutral) - len(surface.dressing.rest)
+        own = (surface.materials == material) & (surface.faces.min(1) >= head)
         self._faces = np.flatnonzero(own)
         points = np.unique(surface.faces[own]).astype(np.int64)
-        place, head = surface.neutral[points].astype(np.float64), len(surface.dressing.neutral)
+        place = surface.neutral[points].astype(np.float64)
         self._among = np.where(own | (material == HAIR), surface.sides, HIDDEN).astype(np.uint8)
         self._thing = surface.dressing.thing[surface.dressing.row[points[-1] - head]] if len(points) else 0
         self._centre = (place.min(0) + place.max(0)) / 2 if len(points) else np.zeros(3)

@@ -105,10 +105,13 @@ def scan(state, surface, snapped, nearness, starts, order, facts, facing, reach,
             if not alike and min(min(a, b), min(c, d)) >= 0:
                 f, z = np.uint64(a), depth[here, left]
                 alike = (
-                    kin(f, z, np.uint64(b), depth[here, right], facing, reach)
-                    and kin(f, z, np.uint64(c), depth[here + 1, left], facing, reach)
-                    and kin(f, z, np.uint64(d), depth[here + 1, right], facing, reach)
-                )
+                    (a == b or kin(f, z, np.uint64(b), depth[here, right], facing, reach))
+                    and (a == c or b == c or kin(f, z, np.uint64(c), depth[here + 1, left], facing, reach))
+                    and (
+                        a == d or b == d or c == d
+                        or kin(f, z, np.uint64(d), depth[here + 1, right], facing, reach)
+                    )
+                )  # fmt: skip
             if alike:
                 program = push(batch, counts, surface, facts, a, x, y, pixel, 4, 2, 2)
                 if counts[program] > POINTS - 4:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from talkcli.engine.compiled import exact
 from talkcli.engine.rendering.covering import WIDEST_SPAN, cover
 from talkcli.engine.rendering.lanes import ABREAST
+from talkcli.engine.rendering.point_rows import prefetch
 
 SUBSAMPLE = 256
 """Steps per sample that vertices are snapped to."""
@@ -26,6 +27,9 @@ _LARGEST_SNAPPED = float(1 << 30)
 ONE, BOTH, SHEER, HIDDEN = 0, 1, 2, 3
 """What is drawn of a face: its front; both sides; both sides of strands with gaps between, see `strands`;
 nothing."""
+
+AHEAD = 6
+"""Faces before which a face's corners are fetched."""
 
 LANES = ABREAST
 """Samples of a row that are tested together, whether the face's box ends there or not."""
@@ -114,7 +118,10 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
     ids[:] = -1
     depth[:] = 0.0
     for number in range(len(order)):
-        f = order[number]
+        f, later = order[number], order[min(number + AHEAD, len(order) - 1)]
+        prefetch(snapped, np.int64(faces[later, 0]) * 2)
+        prefetch(snapped, np.int64(faces[later, 1]) * 2)
+        prefetch(snapped, np.int64(faces[later, 2]) * 2)
         if sides[f] >= SHEER:
             continue
         a, b, c = np.uint64(faces[f, 0]), np.uint64(faces[f, 1]), np.uint64(faces[f, 2])
