@@ -28,7 +28,7 @@ ONE, BOTH, SHEER, HIDDEN = 0, 1, 2, 3
 """What is drawn of a face: its front; both sides; both sides of strands with gaps between, see `strands`;
 nothing."""
 
-AHEAD = 6
+_AHEAD = 6
 """Faces before which a face's corners are fetched."""
 
 LANES = ABREAST
@@ -118,7 +118,7 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
     ids[:] = -1
     depth[:] = 0.0
     for number in range(len(order)):
-        f, later = order[number], order[min(number + AHEAD, len(order) - 1)]
+        f, later = order[number], order[min(number + _AHEAD, len(order) - 1)]
         prefetch(snapped, np.int64(faces[later, 0]) * 2)
         prefetch(snapped, np.int64(faces[later, 1]) * 2)
         prefetch(snapped, np.int64(faces[later, 2]) * 2)
