@@ -31,9 +31,9 @@ SMALL = AutoencoderConfig(size=32, width=32, multipliers=(1, 2, 2), attention=(8
 def as_before() -> Iterator[None]:
     """What is decided for the process is undone."""
     backends = torch.backends
-    before = backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32, backends.cudnn.benchmark
+    before = backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32
     yield
-    backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32, backends.cudnn.benchmark = before
+    backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32 = before
 
 
 def small() -> Autoencoder:

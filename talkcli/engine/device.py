@@ -50,7 +50,6 @@ def set_precision(precision: str) -> Precision:
     """Of all that this process computes on CUDA from now on: torch's own defaults are neither of the two."""
     known: Precision = "fast" if pick(precision, PRECISIONS, "precision") == "fast" else "full"
     _allow_tf32(known == "fast")
-    torch.backends.cudnn.benchmark = known == "fast"
     return known
 
 
@@ -68,6 +67,17 @@ def exact_products() -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+@contextmanager
+def seeking_the_fastest() -> Iterator[None]:
+    """Convolutions that are met for the first time meanwhile keep the way that was fastest: worth its seconds
+    where they come back often."""
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _allow_tf32(allowed: bool) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from talkcli.engine.assets import cache_folder
-from talkcli.engine.device import Precision, painting_kind, painting_room
+from talkcli.engine.device import Precision, painting_kind, painting_room, seeking_the_fastest
 from talkcli.engine.methods.textalker.map_blocks import Chain, Residual, Up
 
 _AT_ONCE = 32
@@ -87,7 +87,7 @@ class MapPainter:
         self._most = max(1, min(_AT_ONCE, painting_room(weight.device) // bytes_each))
         self._repeats = weight.device.type == "cuda"
         self._fixed, self.is_compiled = 0, False
-        """How many are painted at a time, always: a card seeks the best way anew for any other number."""
+        """How many are painted at a time, always: a card gets ready anew for any other number."""
 
     @torch.no_grad()
     def compile(self, count: int) -> None:
@@ -97,7 +97,8 @@ class MapPainter:
         paint = cast(Callable[[Tensor], Tensor], torch.compile(self._paint, dynamic=False))
         fixed = self._parted(count)
         weight = next(cast(nn.Module, self._paint).parameters())
-        paint(self._laid(weight.new_zeros(fixed, *self._codes)))
+        with seeking_the_fastest():
+            paint(self._laid(weight.new_zeros(fixed, *self._codes)))
         self._paint, self._fixed, self.is_compiled = paint, fixed, True
 
     def painted(self, codes: Float[Tensor, "b latent g g"]) -> Float[Tensor, "b channels size size"]:
