@@ -312,6 +312,25 @@ def test_a_device_is_no_text(words, file, tmp_path, monkeypatch):
     assert "it has more than" in refused(result, 3, file.split("=")[-1])
 
 
+@pytest.mark.parametrize(
+    ("words", "name", "code"),
+    [
+        ("animate {}", "a.wav", 3),
+        ("animate hello.wav --ears {} -o x.motion", "config.json", 4),
+        ("train {}", "clips.json", 3),
+        ("emote {}", "clips.json", 3),
+        ("evaluate {} {} --metric lve", "a.motion", 3),
+        ("personalize {} --model textalker -o x.avatar", "face.obj", 3),
+        ("prepare biwi {} -o x", "BIWI_topology.obj", 4),
+    ],
+)
+def test_a_pipe_in_a_folder_is_waited_for_by_nobody(words, name, code, tmp_path, monkeypatch, hello):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder" / name)
+    refused(CliRunner().invoke(app, words.format("folder", "folder").split()), code, "folder")
+
+
 def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "There is no folder nowhere" in refused(

@@ -154,6 +154,21 @@ def test_bent_and_damaged_models_of_colmap_are_refused(tmp_path):
         posed_pictures(folder)
 
 
+@pytest.mark.parametrize("file", ["cameras", "images"])
+@pytest.mark.parametrize("number", ["nan", "inf", "0.0"])
+def test_a_camera_of_colmap_without_focal_length_or_pose_is_refused(tmp_path, file, number):
+    folder = colmap_text(tmp_path, pictures_in(tmp_path / "images"))
+    path = folder / f"sparse/0/{file}.txt"
+    focals = " ".join(map(str, CAMERAS.lenses[0].tolist()[:2]))
+    turn = " ".join(map(str, colmap_poses(CAMERAS)[0][0]))
+    old, count = {"cameras": (focals, 2), "images": (turn, 4)}[file]
+    before = path.read_text()
+    path.write_text(before.replace(old, " ".join([number] * count)))
+    assert path.read_text() != before
+    with pytest.raises(BadInput, match=r"images\.txt"):
+        posed_pictures(folder)
+
+
 def elsewhere(camera: Camera) -> tuple[Camera, float]:
     """The same cameras in a world that is turned, shifted and counted otherwise."""
     scale, turn = (

@@ -39,7 +39,7 @@ class PretrainedEar(PiecewiseEar, Pretrained):
 def settings_in(folder: Path) -> dict[str, Any]:
     """config.json of a transformers folder. MissingAsset, BadInput where there is none."""
     path = folder / "config.json"
-    if folder.is_dir() and not path.exists():
+    if folder.is_dir() and not path.is_file():
         raise _lacking(folder, path.name)
     with reading(path, "a config of transformers", "Fetch the folder again."):
         settings = json.loads(text_of(path))

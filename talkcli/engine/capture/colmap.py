@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -68,6 +69,8 @@ def _shot(
     focals = 1 if model in _ONE_FOCAL else 2 if model in _TWO_FOCALS else 0
     if not focals or any(abs(value) > 1e-9 for value in own[focals + 2 :]):
         raise BadInput(f"The lens of {name} ({model}) bends straight lines.", UNBENT)
+    if not all(map(math.isfinite, (w, x, y, z, *shift, *own))) or min(own[:focals]) <= 0:
+        raise ValueError(f"{name} has no pose or no focal length")
     matrix = torch.eye(3, dtype=torch.float64)
     matrix[0, 0], matrix[1, 1] = own[0], own[focals - 1]
     matrix[:2, 2] = torch.tensor(own[focals : focals + 2])
