@@ -14,23 +14,24 @@ from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.speech import Speech
 
 
-def studio_clips(folder: Path) -> ClipSet:
-    """Two speakers of the rig who open their mouths when it is loud."""
+def studio_clips(folder: Path, frames: int = 45) -> ClipSet:
+    """Two speakers of the rig who open their mouths when it is loud, twice for so many frames each."""
+    samples = frames * 1600 // 3
     model, names, dice = load_face_model(), [], torch.Generator().manual_seed(0)
     for speaker in ("ada", "ben"):
         lips = model.topology.regions["lips"]
         avatar = Avatar(speaker, model.template, model.topology.faces, lips, rig=DEFAULT_RIG)
         for number in range(2):
-            loud = torch.rand(45, generator=dice)
-            hiss = torch.randn(24_000, generator=dice)
+            loud = torch.rand(frames, generator=dice)
+            hiss = torch.randn(samples, generator=dice)
             if speaker == "ben":  # a darker voice
                 hiss = avg_pool1d(hiss[None], 9, 1, 4)[0] * 3
-            sound = hiss * loud.repeat_interleave(534)[:24_000] * 0.2
-            weights = torch.zeros(45, len(model.shapes))
+            sound = hiss * loud.repeat_interleave(534)[:samples] * 0.2
+            weights = torch.zeros(frames, len(model.shapes))
             weights[:, model.shape_names.index("jawOpen")] = loud
             weights[:, model.shape_names.index("mouthPucker")] = loud.flip(0) * 0.3
             weights[:, model.shape_names.index("eyeBlinkLeft")] = 1.0
-            motion = Motion(Fraction(30), Coefficients(weights, torch.zeros(45, 3)))
+            motion = Motion(Fraction(30), Coefficients(weights, torch.zeros(frames, 3)))
             names.append(f"{speaker}/{number}")
             save_clip(Clip(Speech(sound), motion, avatar), folder, names[-1])
     save_contents(Contents({"train": names}, "CC0-1.0", "this test"), folder)

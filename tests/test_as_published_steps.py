@@ -84,7 +84,11 @@ def mesh_clips(folder: Path) -> ClipSet:
 
 @pytest.fixture(params=["vertices", "rig"])
 def clips(request, tmp_path) -> ClipSet:
-    return mesh_clips(tmp_path / "clips") if request.param == "vertices" else studio_clips(tmp_path / "clips")
+    return (
+        mesh_clips(tmp_path / "clips")
+        if request.param == "vertices"
+        else studio_clips(tmp_path / "clips", 12)
+    )
 
 
 def steps_of(network: nn.Module, stage: Any, clips: ClipSet) -> list[Mapping[str, float]]:
