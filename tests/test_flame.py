@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fuzz.flame import flame_arrays, write_flame
 from procedural_head import ball
 from test_another_rig import skinned
 from typer.testing import CliRunner
@@ -186,6 +187,26 @@ def test_masks_and_embeddings_say_where_lips_eyes_and_points_are(tmp_path):
     assert topology.lip_pairs.shape == (3, 2)
     files["masks"] = written({**masks, "lips": np.array([VERTS])}, tmp_path / "masks.pkl")
     with pytest.raises(BadInput, match="lips speaks of vertices outside"):
+        flame_model(files, "flame")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, 1e300])
+@pytest.mark.parametrize("file", ["model", "landmarks", "mediapipe"])
+def test_a_file_of_what_is_no_number_is_named(value, file, tmp_path):
+    write_flame(tmp_path)
+    files = {name: tmp_path / f"{name}.pkl" for name in ("model", "landmarks")}
+    files["mediapipe"] = tmp_path / "mediapipe.npz"
+    assert flame_model(files, "flame").signed
+    if file == "model":
+        tree = flame_arrays()
+        tree["v_template"][1, 1] = value
+        files[file].write_bytes(pickle.dumps(tree, protocol=2))
+    else:
+        points = {"lmk_face_idx": np.zeros(51, int), "lmk_b_coords": np.full((51, 3), value)}
+        files[file].write_bytes(pickle.dumps(points, protocol=2))
+        if file == "mediapipe":
+            np.savez(files[file], **points)
+    with pytest.raises((BadInput, Untrusted), match=files[file].name):
         flame_model(files, "flame")
 
 

@@ -45,6 +45,8 @@ EDITIONS = ("2023_open", "2023", "2020", "2019", "2017")
 IDENTITY, EXPRESSION = 300, 100
 """Columns of `shapedirs`: identity, then expression."""
 MOST_VERTS = 100_000
+LARGEST = 1e6
+"""Of any number: metres, shares."""
 MOST_BYTES = 100_000_000
 """Of an archive of landmarks, unpacked."""
 _HINT = "Get it again from its authors' site: generic_model.pkl of an edition."
@@ -180,9 +182,15 @@ def _numbers(tree: Mapping[Any, Any], key: str, shape: tuple[int | None, ...]) -
     )
     if not fits or array.dtype.kind not in "fiu":
         raise ValueError(f"{key} is {array.dtype} {list(array.shape)}")
-    numbers = torch.from_numpy(np.ascontiguousarray(array, np.float32))
-    if not torch.isfinite(numbers).all():
-        raise ValueError(f"{key} holds what is no number")
+    return torch.from_numpy(_single(array))
+
+
+def _single(array: Any) -> NDArray[np.float32]:
+    """In single precision; ValueError for what is no number, or none of a head's."""
+    with np.errstate(over="ignore"):
+        numbers = np.ascontiguousarray(array, np.float32)
+    if not (np.abs(numbers) < LARGEST).all():
+        raise ValueError("it holds what is no number of a head")
     return numbers
 
 
@@ -268,14 +276,13 @@ def _archive(path: Path) -> dict[str, NDArray[Any]]:
 def _embedding(path: Path, faces: int, load: Callable[[Path], Mapping[str, NDArray[Any]]]) -> Landmarks:
     arrays = load(path)
     with reading(path, "an embedding of landmarks", "Give the one that belongs to this model."):
-        triangles, weights = np.asarray(arrays["lmk_face_idx"]), np.asarray(arrays["lmk_b_coords"])
+        triangles = np.asarray(arrays["lmk_face_idx"])
+        weights = _single(arrays["lmk_b_coords"])
         if triangles.ndim != 1 or triangles.min() < 0 or triangles.max() >= faces:
             raise ValueError(f"it speaks of triangles outside 0..{faces - 1}")
-        if weights.shape != (len(triangles), 3) or not np.isfinite(weights).all():
+        if weights.shape != (len(triangles), 3):
             raise ValueError(f"its places in {len(triangles)} triangles are not three numbers each")
-        return Landmarks(
-            torch.from_numpy(triangles.astype(np.int64)), torch.from_numpy(weights.astype(np.float32))
-        )
+        return Landmarks(torch.from_numpy(triangles.astype(np.int64)), torch.from_numpy(weights))
 
 
 def _unrolled(template: Float[Tensor, "verts 3"]) -> Float[Tensor, "verts 2"]:
