@@ -238,6 +238,14 @@ def test_the_coarser_the_picture_the_fewer_and_wider_the_ribbons():
     assert wide(coarse) > 1.5 * wide(fine)
 
 
+def test_fine_hair_of_short_pieces_has_half_the_ribbons_in_a_small_picture():
+    strands = mop(50)
+    fine = dataclasses.replace(strands, points=0.05 * strands.points, widths=torch.full((50,), 4e-4))
+    many, few = (ribbons_of(fine, wall().neutral.numpy(), 1, small) for small in (False, True))
+    assert len(many.faces) == 2 * len(few.faces)
+    assert few.hair[..., TO_END].min() > WHOLE > many.hair[..., TO_END].min()
+
+
 def test_ribbons_are_whole_at_the_root_and_thin_out_at_the_tip():
     ribbons = ribbons_of(mop(50), wall().neutral.numpy(), 1)
     left = ribbons.hair[..., TO_END].reshape(50, -1)

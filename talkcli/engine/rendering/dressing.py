@@ -67,9 +67,6 @@ class DrawnDressing(NamedTuple):
 AREA = 0.04
 """Square metres of ribbons that are enough for hair in a small picture."""
 
-SHORTEST = 0.003
-"""Metres of a strand's piece in a small picture: three pixels."""
-
 MOST_LEFT_OUT = 4
 """Of how many strands at least one is drawn."""
 
@@ -90,7 +87,7 @@ def wardrobe_of(avatar: Avatar, coarseness: float) -> DrawnDressing:
     things = [worn for worn in avatar.worn if len(worn.points)]
     things.sort(key=lambda worn: worn.kind == "strands")
     neutral = avatar.neutral.numpy().astype(np.float32)
-    pieces = [_drawn(worn, neutral, drawn_every(worn, coarseness), SHORTEST * coarseness) for worn in things]
+    pieces = [_drawn(worn, neutral, drawn_every(worn, coarseness), coarseness >= 1) for worn in things]
     width = max([worn.carriers.shape[1] for worn in things], default=1)
     firsts = np.cumsum([0, *(len(part.rest) for part in pieces)])
     rows = np.cumsum([0, *(len(worn.carriers) for worn in things)])
@@ -142,13 +139,13 @@ class _Drawn(NamedTuple):
     colours: NDArray
 
 
-def _drawn(worn: Worn, neutral: _Floats, every: int, shortest: float) -> _Drawn:
+def _drawn(worn: Worn, neutral: _Floats, every: int, small: bool) -> _Drawn:
     """One thing with its vertices numbered from 0; `row` of its own carriers."""
     count = len(worn.points)
     colours = linear(worn.colour.numpy()).repeat(count // max(1, len(worn.colour)), 0)
     row = np.arange(len(worn.carriers)).repeat(count // len(worn.carriers))
     if worn.kind == "strands":
-        ribbons: Ribbons = ribbons_of(worn, neutral, every, shortest)
+        ribbons: Ribbons = ribbons_of(worn, neutral, every, small)
         at = ribbons.point
         faces, uv, hair = ribbons.faces, np.zeros((len(ribbons.faces), 3, 2)), ribbons.hair
         rest, normals, ways = ribbons.vertices, ribbons.normals, ribbons.ways

@@ -36,8 +36,11 @@ WHOLE, BODY = 1.16, 1.3
 SLIM = ((0.0, 0.25, 0.7, 1.0), (0.75, 1.0, 0.9, 0.35))
 """Along a ribbon, and how wide it is there."""
 
+SHORTEST = 0.003
+"""Metres of a strand's piece, on average, that are three pixels of a small picture."""
+
 FINE_RIBBON = 2 * STRAND
-"""Metres across ribbons that are too fine for a coarse picture to show how their strands end."""
+"""Metres across ribbons that are too fine for a small picture to show how their strands end."""
 
 POINTED = ((0.0, 0.25, 0.65, 1.0), (0.75, 1.0, 0.92, 0.14))
 """The same of the wider ones of a coarse picture, which end as one."""
@@ -67,16 +70,16 @@ class Ribbons(NamedTuple):
     """[M] how bright"""
 
 
-def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, shortest: float = 0.0) -> Ribbons:
+def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, small: bool = False) -> Ribbons:
     """Every so many strands as ribbons that face away from the middle of the head; where some are left out,
-    the fine ones of a hairline are, which would be scratches on a forehead when they are drawn wider. Where
-    pieces of strands are `shortest` metres or shorter, two are drawn as one."""
+    the fine ones of a hairline are, which would be scratches on a forehead when they are drawn wider. In
+    a `small` picture two pieces that are SHORTEST are drawn as one, and fine ribbons end as one."""
     assert worn.widths is not None
     widths = worn.widths.double().numpy()
     least = FINE_HAIR * np.median(widths) if every > 1 else 0.0
     rows = np.flatnonzero(widths >= least)[::every]
     lines = worn.points.double().numpy().reshape(-1, worn.nodes, 3)[rows]
-    nodes = _nodes(lines, every, shortest)
+    nodes = _nodes(lines, every, small)
     lines = lines[:, nodes]
     count, length = lines.shape[:2]
     steps = np.linalg.norm(np.diff(lines, axis=1), axis=2)
@@ -89,7 +92,7 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, shortest: f
     angle = ROLL * np.sqrt(12) * (_chances(rows, 3) - 0.5)[:, None, None]
     side = np.cross(ways, outward)
     side = np.cos(angle) * side + np.sin(angle) * outward
-    pointed = every > 1 or (shortest > 0 and np.median(widths) < FINE_RIBBON)
+    pointed = every > 1 or (small and np.median(widths) < FINE_RIBBON)
     width = widths[rows, None] * every**WIDER * np.interp(t, *(POINTED if pointed else SLIM))
     vertices = lines[:, :, None] + side[:, :, None] * (width / 2)[..., None, None] * np.array([[-1.0], [1.0]])
     a = (np.arange(count)[:, None] * length + np.arange(length - 1)) * 2
@@ -111,11 +114,11 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, shortest: f
     )
 
 
-def _nodes(lines: NDArray, every: int, shortest: float) -> NDArray[np.int64]:
+def _nodes(lines: NDArray, every: int, small: bool) -> NDArray[np.int64]:
     """Which points of the strands are drawn: every other one where the pieces are short, or where fewer
     strands are and they hardly bend."""
     nodes, steps = np.arange(lines.shape[1]), np.diff(lines, axis=1)
-    short = len(nodes) > 3 and np.linalg.norm(steps, axis=2).mean() <= shortest
+    short = small and len(nodes) > 3 and np.linalg.norm(steps, axis=2).mean() <= SHORTEST
     if not short:
         if every == 1 or len(nodes) < 6:
             return nodes
