@@ -144,9 +144,7 @@ MUTANTS = {
         "round(frames)",
         PUBLISHED,
     ),
-    "letters_between_ticks": Mutant(
-        f"{ENGINE}/layers/resampling.py", "align_corners=True", "align_corners=False", LOSSES
-    ),
+    "letters_between_ticks": Mutant(f"{ENGINE}/layers/resampling.py", "ends=True", "ends=False", LOSSES),
     "steps_draw_alike": Mutant(
         f"{ENGINE}/training/fit.py", "draw(dice(seed, number, team.rank))", "draw(dice(seed, 0))", FIT
     ),

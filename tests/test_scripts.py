@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+PARTS = {ROOT / "benchmarks" / name for name in ("gpu_card.py", "gpu_sections.py")}
+"""Of a script: they are not run."""
 SCRIPTS = [
     *sorted((ROOT / "recipes").glob("*.py")),
-    *sorted((ROOT / "benchmarks").glob("*.py")),
+    *sorted(set((ROOT / "benchmarks").glob("*.py")) - PARTS),
     ROOT / "tests/kills.py",
     ROOT / "tests/mutants.py",
 ]
