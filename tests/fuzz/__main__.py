@@ -12,6 +12,8 @@ import warnings
 from pathlib import Path
 from random import Random
 
+import torch
+
 from .mutations import mutated
 from .readers import READERS, drawn, lay_out_spoilt, seeds_of, victims_in
 from .seeds import write_seeds
@@ -29,6 +31,7 @@ def main() -> int:
     names = options.only or list(READERS)
     if unknown := set(names) - set(READERS):
         parser.error(f"no such reader: {', '.join(unknown)}")
+    torch.set_num_threads(1)  # a child that is forked beside OpenMP's threads waits for them for ever
     with tempfile.TemporaryDirectory() as scratch:
         seeds = write_seeds(Path(scratch) / "seeds")
         for (
