@@ -21,6 +21,8 @@ from talkcli.engine.face.harmonics import turned_harmonics
 from talkcli.engine.face.known_rigs import load_rig
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.rotations import matrix
+from talkcli.engine.face.texel_layout import texel_layout
+from talkcli.engine.face.worn import Worn
 from talkcli.engine.files import load_tensors, save_tensors
 from talkcli.engine.motion import Coefficients, Head, Motion, Textures
 from talkcli.engine.rendering.camera import portrait
@@ -131,6 +133,24 @@ def test_what_it_wears_as_gaussians_is_drawn_beside_its_head(person):
         assert torch.equal(whole.places, torch.cat([one.places, own.places]))
         assert torch.equal(whole.colour[len(one) :, :1], own.colour)
         assert bool((whole.colour[len(one) :, 1:] == 0).all())
+
+
+def test_skin_that_clothes_hide_is_not_drawn(person):
+    head, hides = person.gaussian_head, torch.arange(40, 400, dtype=torch.int32)
+    shirt = Worn(
+        "shirt", "cloth", person.neutral[:3].clone(), torch.arange(3, dtype=torch.int32)[:, None],
+        torch.ones(3, 1),
+        torch.zeros(0, dtype=torch.int32), torch.zeros(1, 3, dtype=torch.uint8),
+        torch.tensor([[0, 1, 2]], dtype=torch.int32), hides=hides,
+    )  # fmt: skip
+    hidden = {tuple(face) for face in person.faces[hides.long()].tolist()}
+    layout = texel_layout(head.rig, head.config.size)
+    shown = torch.tensor([tuple(corners) not in hidden for corners in layout.corners.tolist()])
+    assert 0 < int((~shown).sum()) < len(shown)
+    bare, dressed = (gaussians(speaking(2), who) for who in (person, replace(person, worn=(shirt,))))
+    for one, other in zip(bare, dressed, strict=True):
+        for name, tensor in vars(one).items():
+            assert torch.equal(getattr(other, name), tensor[shown]), name
 
 
 def test_a_film_has_the_same_bytes_for_any_number_of_threads(person):

@@ -17,7 +17,7 @@ from talkcli.engine.face.texel_layout import texel_layout, texels_on
 from talkcli.engine.methods.unigaha.head_fit import FacePictures, HeadFit, HeadFitSettings
 from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of, sampled_code
 from talkcli.engine.methods.unigaha.prior import Prior
-from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anchors
+from talkcli.engine.methods.unigaha.prior_anchors import completed, leave_people, solve_anchors
 from talkcli.engine.methods.unigaha.prior_config import PriorConfig
 from talkcli.engine.methods.unigaha.prior_people import captured_people
 from talkcli.engine.methods.unigaha.prior_stage import at_half_size, head_prior, importance_of
@@ -125,6 +125,18 @@ def test_texels_that_nothing_shows_are_not_black(solved, people):
     assert not bool(torch.stack([person.known for person in people]).any(0).all())
     mean = solved.skin_mean.flatten(1)[:, solved.decoder.layout.texels]
     assert float(mean.sum(0).min()) > 0.02
+
+
+def test_a_texel_that_few_show_takes_the_mean_of_those_near_it(solved):
+    layout = solved.decoder.layout
+    places = texels_on(solved.mesh_mean[None], layout).places[0]
+    known = places[:, 1] > places[:, 1].median()
+    values = torch.rand(len(known), 2, generator=torch.Generator().manual_seed(0))
+    whole = completed(solved, known)(values)
+    assert torch.equal(whole[known], values[known])
+    last = int(torch.nonzero(~known)[-1])
+    near = (places[known] - places[last]).norm(dim=1).topk(200, largest=False).indices
+    assert torch.allclose(whole[last], values[known][near].mean(0), atol=1e-6)
 
 
 def test_the_guide_mesh_is_near_the_true_one_before_it_learns(solved, people):

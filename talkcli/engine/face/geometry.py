@@ -123,13 +123,26 @@ def _decoding(
     changes = None
     if acting and part.texture is not None:
         changes = _otherwise(part.texture, whole.weights, avatar, head)
+    shown = _uncovered_texels(avatar, head)
 
     def decoded(number: int) -> Gaussians:
         one = slice(number, number + 1)
         turn = None if turns is None else turns[one]
-        return _tinted(head_gaussians(head, whole.vertices[one], weights[one], turn)[0], changes, number)
+        cloud = head_gaussians(head, whole.vertices[one], weights[one], turn)[0]
+        return _tinted(cloud, changes, number).map(lambda tensor: tensor[shown])
 
     return decoded
+
+
+def _uncovered_texels(avatar: Avatar, head: GaussianHead) -> slice | Int[Tensor, " shown"]:
+    """Those of a Gaussian head that lie on no face which something worn hides."""
+    hides = [item.hides.long() for item in avatar.worn if item.hides is not None]
+    if not hides:
+        return slice(None)
+    base = torch.tensor([len(avatar.neutral) ** 2, len(avatar.neutral), 1])
+    beneath = (avatar.faces[torch.cat(hides)].long() * base).sum(1)
+    own = (texel_layout(head.rig, head.config.size).corners.long() * base).sum(1)
+    return torch.nonzero(~torch.isin(own, beneath))[:, 0]
 
 
 def _otherwise(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy.spatial import KDTree
 from torch import Tensor, nn
 
 from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_people import Sitter
+
+_TOLD, _NEAR = 0.5, 200
+"""Share of the people of whom a texel is known, from which on it is; how many stand in for one that is
+not."""
 
 
 @torch.no_grad()
@@ -31,10 +35,11 @@ def solve_anchors(prior: Prior, people: Sequence[Sitter]) -> None:
     off = torch.where(known[..., None] > 0, skins - mean, 0.0).mT.flatten(1)
     basis, deviation = principal(off, min(config.solved, len(people) - 1))
     texels, size = prior.decoder.layout.texels, config.decoder.size
-    like = most_like(prior, known.sum(0) > 0)
-    prior.skin_mean.flatten(1)[:, texels] = mean.mT[:, like]
+    everywhere = completed(prior, known.sum(0) >= _TOLD * len(people))
+    prior.skin_mean.flatten(1)[:, texels] = everywhere(mean).mT
     drawn = torch.zeros(config.solved, 3, size * size)
-    drawn[: len(basis), :, texels] = (basis * deviation[:, None]).unflatten(1, (3, -1))[:, :, like]
+    for number, step in enumerate((basis * deviation[:, None]).unflatten(1, (3, -1))):
+        drawn[number, :, texels] = everywhere(step.mT).mT
     prior.keep_skins(drawn.unflatten(2, (size, size)))
     table = nn.Embedding(len(people), config.decoder.identity)
     table.weight.zero_()
@@ -43,12 +48,20 @@ def solve_anchors(prior: Prior, people: Sequence[Sitter]) -> None:
     prior.people = table
 
 
-def most_like(prior: Prior, known: Bool[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """For every texel the nearest on the mean face whose colour is known: itself, or whose it takes."""
+def completed(
+    prior: Prior, known: Bool[Tensor, " n"]
+) -> Callable[[Float[Tensor, "n channels"]], Float[Tensor, "n channels"]]:
+    """What gives texels that few pictures showed the mean of the nearest ones on the mean face that many did:
+    one alone would be drawn out to a streak."""
     places = texels_on(prior.mesh_mean[None], prior.decoder.layout).places[0].numpy()
-    there = torch.nonzero(known)[:, 0]
-    nearest = KDTree(places[there.numpy()]).query(places)[1]
-    return torch.where(known, torch.arange(len(known)), there[torch.from_numpy(np.asarray(nearest))])
+    there, unknown = torch.nonzero(known)[:, 0], torch.nonzero(~known)[:, 0]
+    near = KDTree(places[there.numpy()]).query(places[unknown.numpy()], min(_NEAR, len(there)))[1]
+    nearest = there[torch.from_numpy(np.asarray(near).reshape(len(unknown), -1))]
+
+    def complete(values: Float[Tensor, "n channels"]) -> Float[Tensor, "n channels"]:
+        return values.index_copy(0, unknown, values[nearest].mean(1))
+
+    return complete
 
 
 def principal(
