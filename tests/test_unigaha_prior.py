@@ -163,6 +163,21 @@ def test_the_same_seed_takes_the_same_steps_and_forgets_whom_it_met(sessions):
     assert all(map(torch.equal, network.parameters(), again.parameters()))
 
 
+@torch.no_grad()
+def test_several_people_at_once_are_decoded_as_each_alone(solved, people):
+    who = torch.randn(2, SMALL.decoder.identity, generator=torch.Generator().manual_seed(3))
+    meshes = torch.stack([person.vertices[1] for person in people])
+    codes = torch.stack([person.weights[1] for person in people]) @ solved.codes.to_codes
+    together = solved.decoder(meshes, codes, who, solved.maps(who))
+    guides = solved.guide_mesh(codes, who)
+    for n, cloud in enumerate(together):
+        one = slice(n, n + 1)
+        (alone,) = solved.decoder(meshes[one], codes[one], who[n], solved.maps(who[n]))
+        for name, tensor in vars(alone).items():
+            assert torch.allclose(getattr(cloud, name), tensor, atol=1e-5), name
+        assert torch.allclose(guides[one], solved.guide_mesh(codes[one], who[n]), atol=1e-6)
+
+
 def test_pictures_at_half_their_size_are_means_of_what_covers_them(people):
     person = people[0]
     camera, picture = person.cameras.part([3]), person.picture(3)[None].clone()

@@ -78,12 +78,12 @@ class DecoderConfig:
 
 
 class HeadMaps(TensorStruct):
-    """What is a person's own in the decoder."""
+    """What is a person's own in the decoder: one's, or those of several at once."""
 
-    form: tuple[Float[Tensor, "channels side side"], ...]
+    form: tuple[Float[Tensor, "*batch channels side side"], ...]
     """What biases the branch of form, from the second coarsest on."""
-    look: tuple[Float[Tensor, "channels side side"], ...]
-    base: Float[Tensor, "3 size size"]
+    look: tuple[Float[Tensor, "*batch channels side side"], ...]
+    base: Float[Tensor, "*batch 3 size size"]
     """sRGB 0..1 of the skin at rest, lit."""
 
 
@@ -112,8 +112,8 @@ class MapBranch(nn.Module):
     def forward(
         self,
         expression: Float[Tensor, "batch expression"],
-        identity: Float[Tensor, " identity"],
-        biases: Sequence[Float[Tensor, "channels side side"]],
+        identity: Float[Tensor, "*batch identity"],
+        biases: Sequence[Float[Tensor, "*batch channels side side"]],
     ) -> Float[Tensor, "batch outputs size size"]:
         codes = torch.cat([expression, self.summary(identity).expand(len(expression), -1)], 1)
         x = F.leaky_relu(self.first(codes), _LEAK).unflatten(1, (-1, self.side, self.side))
@@ -141,15 +141,16 @@ class HeadDecoder(nn.Module):
         self,
         vertices: Float[Tensor, "frames verts 3"],
         expression: Float[Tensor, "frames expression"],
-        identity: Float[Tensor, " identity"],
+        identity: Float[Tensor, "*frames identity"],
         maps: HeadMaps,
     ) -> list[Gaussians]:
-        """One cloud a frame; the vertices are the head before it turns."""
+        """One cloud a frame; the vertices are the head before it turns. Identity and maps are those of one
+        person, or of whoever each frame shows."""
         layout = self.layout
         there = layout.texels.to(expression.device)
         form = self.form(expression, identity, maps.form).flatten(2)[:, :, there].mT
         look = self.look(expression, identity, maps.look).flatten(2)[:, :, there].mT
-        base = maps.base.flatten(1)[:, there].mT
+        base = maps.base.flatten(-2)[..., there].mT
         texels = texels_on(vertices, layout)
         places = texels.places + (texels.frames @ (_REACH * form[..., :3, None]))[..., 0]
         spacing = texels.spacing

@@ -51,14 +51,14 @@ class NeutralDecoder(nn.Module):
         ups = [doubled(before, after) for before, after in pairwise(widths)]
         self.ups = nn.ModuleList([*ups, doubled(widths[-1], 3, last=True)])
 
-    def forward(self, identity: Float[Tensor, " identity"]) -> tuple[list[Tensor], Tensor]:
-        """[channels, side, side] from the second coarsest on; [3, size, size]."""
-        x = F.leaky_relu(self.first(identity[None]), 0.2).unflatten(1, (-1, self.side, self.side))
+    def forward(self, identity: Float[Tensor, "*batch identity"]) -> tuple[list[Tensor], Tensor]:
+        """[*batch, channels, side, side] from the second coarsest on; [*batch, 3, size, size]."""
+        x = F.leaky_relu(self.first(identity), 0.2).unflatten(-1, (-1, self.side, self.side))
         maps = []
         for layer in self.ups[:-1]:
             x = F.leaky_relu(layer(x), 0.2)
-            maps.append(x[0])
-        return maps, self.ups[-1](x)[0]
+            maps.append(x)
+        return maps, self.ups[-1](x)
 
 
 class ExpressionEncoder(nn.Module):
@@ -157,27 +157,30 @@ class Prior(nn.Module):
         self.skin_steps.copy_((skins / self.skin_step[:, None, None, None]).round())
 
     def maps(
-        self, identity: Float[Tensor, " identity"], skin_of: Float[Tensor, " identity"] | None = None
+        self,
+        identity: Float[Tensor, "*batch identity"],
+        skin_of: Float[Tensor, "*batch identity"] | None = None,
     ) -> HeadMaps:
-        """What is somebody's own in the decoder; `skin_of`: whose skin that is, where somebody else's."""
+        """What is somebody's own in the decoder, or several people's; `skin_of`: whose skin that is, where
+        somebody else's."""
         form, _ = self.neutral_form(identity)
         look, skin = self.neutral_look(identity)
         shape, solved = self.config.shape, self.config.solved
         base = skin + self.skin_mean
         if solved:
             owner = identity if skin_of is None else skin_of
-            code = owner[shape : shape + solved] * self.skin_step
-            base = base + torch.einsum("k,kcyx->cyx", code, self.skin_steps.to(code))
+            code = owner[..., shape : shape + solved] * self.skin_step
+            base = base + torch.einsum("...k,kcyx->...cyx", code, self.skin_steps.to(code))
         return HeadMaps(tuple(form), tuple(look), base)
 
     def guide_mesh(
-        self, expression: Float[Tensor, "faces expression"], identity: Float[Tensor, " identity"]
+        self, expression: Float[Tensor, "faces expression"], identity: Float[Tensor, "*faces identity"]
     ) -> Float[Tensor, "faces verts 3"]:
-        """Metres: the rig's own identity and shapes, corrected."""
+        """Metres: the rig's own identity and shapes, corrected; of one person, or of each face's own."""
         told = torch.cat([expression, identity.expand(len(expression), -1)], 1)
         shape = self.config.shape
         corrected = GUIDED * self.guide(told)
-        who = identity[:shape] + corrected[:, :shape]
+        who = identity[..., :shape] + corrected[:, :shape]
         weights = expression @ self.codes.to_weights.to(expression) + corrected[:, shape:]
         identities, shapes = _moves_of(self.config.decoder.rig, shape, who.device)
         moved = who @ identities + weights @ shapes

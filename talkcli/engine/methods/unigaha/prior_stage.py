@@ -1,9 +1,8 @@
-"""How the prior learns: one person a step, a few faces, a few cameras each (the losses of UHAP's eq. 3)."""
+"""How the prior learns: a few faces of a person, before a few cameras each (the losses of UHAP's eq. 3)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 
 from talkcli.engine.clips import ClipSet, Example
 from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.gaussian_head import HeadMaps
 from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
@@ -70,7 +70,7 @@ def head_prior(
     shots: int = 2,
     coarse: float = 0.0,
 ) -> Stage[Any, SessionExample] | None:
-    """Adam at 1e-3 along a cosine, one person a step.
+    """Adam at 1e-3 along a cosine, `batch` people a step.
 
     `captures`: the folder that `talk prepare captures` fills. Weights: `l1` and `ssim` of pictures, sRGB
     0..1; `coverage` of their L1 of coverage; `neutral` of the L1 of the lit skin at rest; `mesh` of square
@@ -105,11 +105,7 @@ def head_prior(
 
     def losses(network: Any, batch: SessionExample, generator: torch.Generator) -> Losses:
         solved[:] = [solved[0].to(batch.row.device)]
-        terms = [
-            session_losses(network.prior, batch.map(itemgetter(n)), solved[0], generator, parts)
-            for n in range(len(batch.row))
-        ]
-        return {name: torch.stack([each[name] for each in terms]).mean() for name in terms[0]}
+        return session_losses(network.prior, batch, solved[0], generator, parts)
 
     def weights(network: Any) -> Iterable[nn.Parameter]:
         return network.prior.parameters()  # type: ignore[no-any-return]
@@ -151,42 +147,50 @@ def session_losses(
     generator: torch.Generator,
     parts: dict[str, float],
 ) -> Losses:
-    """Of one person; `solved` are the `Prior.solved_codes`. Half of the steps decode the code that is solved
-    from the rig's weights, as speech will, the others what the encoder draws."""
+    """Of some people; `solved` are the `Prior.solved_codes`. Half of the people decode the codes that are
+    solved from the rig's weights, as speech will, the others what the encoder draws."""
     assert prior.people is not None
     layout, config = prior.decoder.layout, prior.config
     who = prior.people.weight[session.row]
-    texels = layout.texels.to(who.device)
-    at_rest = texels_on(session.rest[None], layout).places
-    moved = texels_on(session.vertices, layout).places - at_rest
-    mean, deviation = prior.encoder(session.looks, moved, solved.to(who), texels)
+    people, faces = session.weights.shape[:2]
+
+    def by_face(of_people: Tensor) -> Tensor:
+        return of_people.repeat_interleave(faces, 0)
+
+    texels, vertices = layout.texels.to(who.device), session.vertices.flatten(0, 1)
+    at_rest = texels_on(session.rest, layout).places
+    moved = texels_on(vertices, layout).places - by_face(at_rest)
+    mean, deviation = prior.encoder(session.looks.flatten(0, 1), moved, solved.to(who), texels)
     noise = torch.randn(mean.shape, generator=generator).to(mean)
-    told = torch.rand((), generator=generator) < 0.5
-    how = session.weights @ prior.codes.to_codes.to(mean) if told else mean + deviation.exp() * noise
-    known = torch.rand((), generator=generator) >= parts["nobody"]
+    told = by_face(torch.rand(people, 1, generator=generator) < 0.5).to(who.device)
+    coded = session.weights.flatten(0, 1) @ prior.codes.to_codes.to(mean)
+    how = torch.where(told, coded, mean + deviation.exp() * noise)
+    known = (torch.rand(people, 1, generator=generator) >= parts["nobody"]).to(who)
     told_who = known * who + parts["blur"] * torch.randn(who.shape, generator=generator).to(who)
     maps = prior.maps(told_who, who)
-    clouds = prior.decoder(session.vertices, how, told_who, maps)
+    own = HeadMaps(tuple(map(by_face, maps.form)), tuple(map(by_face, maps.look)), by_face(maps.base))
+    clouds = prior.decoder(vertices, how, by_face(told_who), own)
     background = torch.rand(3, generator=generator).to(who)
-    views = Camera(session.views.cpu(), session.lenses.cpu(), session.sizes.cpu())
-    pictures = session.pictures
+    views = Camera(*(part.flatten(0, 1).cpu() for part in (session.views, session.lenses, session.sizes)))
+    pictures = session.pictures.flatten(0, 1)
     if bool(torch.rand((), generator=generator) < parts["coarse"]):
         views, pictures = at_half_size(views, pictures)
     regions = prior.rig.topology.regions
-    spots = torch.stack([session.vertices[:, regions[name]].mean(1) for name in SPOTS], 1)
+    spots = torch.stack([vertices[:, regions[name]].mean(1) for name in SPOTS], 1)
     weight = importance_of(spots.repeat_interleave(len(pictures) // len(clouds), 0), views)
     terms = picture_terms(clouds, views, pictures, background, weight)
     extent = 1000 * torch.stack([cloud.axes for cloud in clouds]).square().sum((2, 3)).sqrt()
     terms["size"] = (extent - LARGE).clamp(min=0).mean()
     losses = {name: parts[name] * value for name, value in terms.items()}
-    skin = maps.base.flatten(1)[:, texels].mT
-    losses["neutral"] = parts["neutral"] * ((skin - session.skin).abs() * session.known[:, None]).mean()
-    guided = prior.guide_mesh(how.detach(), who)
-    losses["mesh"] = parts["mesh"] * 1e6 * (guided - session.vertices).square().sum(-1).mean()
+    skin = maps.base.flatten(2)[:, :, texels].mT
+    losses["neutral"] = parts["neutral"] * ((skin - session.skin).abs() * session.known[..., None]).mean()
+    guided = prior.guide_mesh(how.detach(), by_face(who))
+    losses["mesh"] = parts["mesh"] * 1e6 * (guided - vertices).square().sum(-1).mean()
     kl = 0.5 * (mean.square() + (2 * deviation).exp() - 1) - deviation
     losses["kl"] = parts["kl"] * kl.mean()
-    kept = who[: config.shape] - session.identity[: config.shape]
-    losses["keep"] = parts["keep"] * (kept.square().mean() + who[config.shape :].square().mean())
+    kept = who[:, : config.shape] - session.identity[:, : config.shape]
+    squares = kept.square().mean(1) + who[:, config.shape :].square().mean(1)
+    losses["keep"] = parts["keep"] * squares.mean()
     return losses
 
 
