@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from talkcli.engine.assets import STARTER_EARS, asset
 from talkcli.engine.errors import BadInput, Untrusted, reading
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors, with_article
+from talkcli.engine.pickles import check_claims
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,4 +161,5 @@ def load_pickled(path: Path) -> Any:
         torch.serialization.safe_globals([rebuild, old, np.ndarray, np.dtype, *numbers]),
         warnings.catch_warnings(action="ignore"),
     ):
+        check_claims(path)
         return torch.load(path, map_location="cpu", weights_only=True)

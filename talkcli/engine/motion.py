@@ -19,6 +19,8 @@ from talkcli.engine.struct import TensorStruct, along_frames, tracks
 SLOWEST_FPS, FASTEST_FPS = 1, 1000
 LARGEST_NUMBER = 1e4
 """Below which a motion's numbers are: metres, radians, weights of shapes."""
+WHAT_IS_SPOKEN = "What this model speaks"
+"""A source of motions, as errors call it."""
 
 
 class Head(TensorStruct):
@@ -171,8 +173,16 @@ def sensible(motion: Motion, source: str) -> Motion:
         fault = "has no frames"
     elif not SLOWEST_FPS <= motion.fps <= FASTEST_FPS:
         fault = f"has a rate of {float(motion.fps):.3g} frames a second"
-    elif not all(bool((track.abs() < LARGEST_NUMBER).all()) for track in tracks(motion)):
-        fault = "moves further than any face"
     if fault:
-        raise BadInput(f"{source} {fault}.", "Make it again, or give another.")
+        raise BadInput(f"{source} {fault}.", _AGAIN)
+    check_reach(source, *tracks(motion))
     return motion
+
+
+def check_reach(source: str, *numbers: Tensor) -> None:
+    """BadInput, naming their source, for numbers of a motion that no face reaches, and for what is none."""
+    if not all(bool((each.abs() < LARGEST_NUMBER).all()) for each in numbers):
+        raise BadInput(f"{source} moves further than any face.", _AGAIN)
+
+
+_AGAIN = "Make it again, or give another."

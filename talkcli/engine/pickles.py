@@ -1,10 +1,14 @@
-"""Other people's pickles: arrays in plain containers, read without running anything that they contain."""
+"""Other people's pickles: arrays in plain containers, read without running anything that they contain; what
+torch's files claim to hold."""
 
 from __future__ import annotations
 
 import codecs
 import io
+import math
+import mmap
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -138,7 +142,7 @@ def load_tree(path: Path, stand_ins: StandIns = NONE) -> dict[Any, Any]:
     with reading(path, "a plain dict of arrays", _HINT, Untrusted):
         content = io.BytesIO(path.read_bytes())  # a file itself makes room for whatever is asked of it
         tree = _plain(_ArraysOnly(content, stand_ins).load(), {})
-    if not tree or not isinstance(tree, dict):
+    if not isinstance(tree, dict) or not tree:
         raise Untrusted(f"{path} is not a plain dict of arrays.", _HINT)
     return tree
 
@@ -149,3 +153,102 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not all(isinstance(value, np.ndarray) for value in values.values()):
         raise Untrusted(f"{path} is not a plain dict of arrays.", _HINT)
     return values
+
+
+class _Inert:
+    """What stands for whatever a pickle makes, and keeps none of it."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+
+_MAKERS = {
+    ("collections", "OrderedDict"), ("collections", "Counter"), ("torch._utils", "_rebuild_parameter"),
+    ("torch", "device"), ("_codecs", "encode"), ("numpy", "dtype"), ("builtins", "set"),
+    ("__builtin__", "set"),
+}  # fmt: skip
+_REBUILD = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3")
+_SPARE_NUMBERS = 1 << 24
+"""That tensors may be made of more than is stored, as views of one another."""
+
+
+class _Claims(pickle._Unpickler):
+    """What a pickle of torch's says that it stores and makes of it.
+
+    Names other than those of plain tensors and arrays are refused: some make room for any number that they
+    are told.
+    """
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(file, encoding="latin1")
+        self.stored: dict[object, int] = {}
+        """Numbers of each storage."""
+        self.made = 0
+        """Numbers of all tensors."""
+
+    dispatch: ClassVar = _ArraysOnly.dispatch
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "torch._utils" and name in _REBUILD:
+            return self._rebuilt
+        if (module, name) == ("torch", "Size"):
+            return tuple
+        if module.partition(".")[0] == "numpy" and name == "_reconstruct":
+            return self._reconstructed
+        if (module, name) in _MAKERS:
+            return _Inert
+        if module in ("torch", "torch.storage", "numpy"):
+            return (module, name)  # says of what kind something is, and cannot be called
+        raise pickle.UnpicklingError(f"it wants {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> _Inert:
+        _, _, key, _, numbers = pid[:5]
+        if not isinstance(numbers, int) or numbers < 0:
+            raise pickle.UnpicklingError("it stores what is no number of numbers")
+        self.stored[key] = numbers
+        return _Inert()
+
+    def _rebuilt(self, storage: object, offset: object, size: tuple[int, ...], *_: object) -> _Inert:
+        self.made += math.prod(size)
+        return _Inert()
+
+    def _reconstructed(self, kind: object, shape: tuple[int, ...], *_: object) -> _Inert:
+        if math.prod(shape):
+            raise pickle.UnpicklingError("it makes an array of nothing")
+        return _Inert()
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file begins as zip archives do."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def check_claims(path: Path) -> None:
+    """ValueError, or whatever a damaged pickle raises, unless a file that torch saved holds as much as it
+    claims to: torch makes room before it looks."""
+    size = path.stat().st_size
+    if is_archive(path):
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > size:
+                raise ValueError("it unpacks to more than it is")
+            (name,) = (member.filename for member in members if member.filename.endswith("/data.pkl"))
+            claims = _Claims(io.BytesIO(archive.read(name)))
+        claims.load()
+    else:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            _, _, _, claims, _ = parts = [_Claims(content) for _ in range(5)]
+            for part in parts:  # magic, version, system, tensors, and the names of what they are stored in
+                part.load()
+    stored = sum(claims.stored.values())
+    if stored > size:
+        raise ValueError(f"it claims to store {stored} numbers in {size} bytes")
+    if claims.made > 2 * stored + _SPARE_NUMBERS:
+        raise ValueError(f"it makes {claims.made} numbers of the {stored} that it stores")

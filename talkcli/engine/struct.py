@@ -73,6 +73,23 @@ def tracks(struct: TensorStruct) -> Iterator[Tensor]:
             yield value
 
 
+def largest(struct: TensorStruct) -> Iterator[tuple[str, float]]:
+    """The largest absolute of each thing that holds numbers with a point, however deep, by its name."""
+
+    def under(at: str, value: Any) -> Iterator[tuple[str, float]]:
+        if isinstance(value, Tensor) and value.is_floating_point() and value.numel():
+            low, high = map(float, torch.aminmax(value))
+            yield at, max(-low, high)
+        elif isinstance(value, float):
+            yield at, abs(value)
+        value = vars(value) if isinstance(value, TensorStruct) else value
+        value = dict(enumerate(value)) if isinstance(value, tuple) else value
+        for name, part in value.items() if isinstance(value, Mapping) else ():
+            yield from under(f"{at}.{name}" if at else name, part)
+
+    yield from under("", struct)
+
+
 def along_frames(struct: S, change: Callable[[Tensor], Tensor]) -> S:
     """A new struct with `change` applied to its tracks; whatever has no frames stays."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from talkcli.engine.errors import BadInput
 from talkcli.engine.face.expression import Expression
 from talkcli.engine.face.gaussian_head import GaussianHead, HeadMaps
 from talkcli.engine.face.gaussians import BoundGaussians
@@ -17,7 +18,7 @@ from talkcli.engine.face.look import Look
 from talkcli.engine.face.photograph import Photograph
 from talkcli.engine.face.worn import WORN_STEP, Worn
 from talkcli.engine.files import load_struct, save_struct
-from talkcli.engine.struct import TensorStruct
+from talkcli.engine.struct import TensorStruct, largest
 
 PHOTO_QUALITY = 90
 """0..100 of the photograph in an `.avatar` file, which is kept with a little loss."""
@@ -110,6 +111,23 @@ _KINDS = (Avatar, Look, Photograph, Worn, Expression, BoundGaussians, GaussianHe
 """What an `.avatar` file may be made of."""
 
 
+_FARTHEST = 1e4
+"""Below which an avatar's numbers are: metres, coefficients, factors of light; not the pixels of a lens."""
+_NARROWEST = 1e-4
+"""Metres above which a face is wide, or high, or deep."""
+
+
 def load_avatar(path: Path) -> Avatar:
-    """Read what save_avatar wrote. BadInput if absent or another kind of talk file, Untrusted if damaged."""
-    return load_struct(path, _KINDS)
+    """Read what save_avatar wrote. BadInput if absent, another kind of talk file or beyond all measure,
+    Untrusted if damaged."""
+    avatar: Avatar = load_struct(path, _KINDS)
+    hint = "Make it again, or give another."
+    points = avatar.neutral
+    if not (len(avatar.faces) and float((points.amax(0) - points.amin(0)).max()) > _NARROWEST):
+        raise BadInput(f"{path} cannot be a face: it has no extent.", hint)
+    for name, number in largest(
+        replace(avatar, photograph=None, provenance={})
+    ):  # which have their own measure
+        if not number < _FARTHEST:
+            raise BadInput(f"{path} cannot be a face: {number:.3g} in its {name}.", hint)
+    return avatar

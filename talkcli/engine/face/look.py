@@ -39,6 +39,9 @@ class Look(TensorStruct):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, picture in (("albedo", self.albedo), ("gloss", self.gloss)):
+            if not picture.numel():
+                raise ValueError(f"Look.{name} is empty")
         if isinstance(self.light, str) and self.light not in LIGHTS:
             raise ValueError(f"Look.light is {self.light}, not one of {', '.join(LIGHTS)}")
         if not 0 < self.exposure < math.inf:

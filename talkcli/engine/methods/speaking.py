@@ -20,7 +20,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.methods import load_method, methods_that
 from talkcli.engine.methods.captured import styled, unused_manner
 from talkcli.engine.methods.method import Talker
-from talkcli.engine.motion import Motion, sensible
+from talkcli.engine.motion import WHAT_IS_SPOKEN, Motion, sensible
 from talkcli.engine.rendering.shot import AS_USUAL, MESH, PHOTO, Shot, check_shot, needs_pictures
 from talkcli.engine.speech import Speech
 
@@ -45,9 +45,7 @@ def spoken_motion(
     `told`: what is said, for a talker that hears phones. Errors as in `reading_along`.
     """
     with reading_along(talker, told):
-        motion = sensible(
-            talker.animate(speech, avatar, seed=seed, progress=progress), "What this model speaks"
-        )
+        motion = sensible(talker.animate(speech, avatar, seed=seed, progress=progress), WHAT_IS_SPOKEN)
     if told is not None:
         motion = replace(
             motion, provenance={**motion.provenance, "told": "by words" if told.words else "by phones"}

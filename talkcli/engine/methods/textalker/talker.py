@@ -42,7 +42,16 @@ from talkcli.engine.methods.textalker.maps import (
     ratio_of,
 )
 from talkcli.engine.methods.textalker.regressor import Regressor
-from talkcli.engine.motion import Coefficients, Face, Folds, Motion, Shapes, Textures
+from talkcli.engine.motion import (
+    WHAT_IS_SPOKEN,
+    Coefficients,
+    Face,
+    Folds,
+    Motion,
+    Shapes,
+    Textures,
+    check_reach,
+)
 from talkcli.engine.scans import TEXTALK4D_UNIT
 from talkcli.engine.speech import Counted, Speech
 
@@ -291,6 +300,7 @@ class TexTalker(Talker):
         mesh, skin = Factors(_FINE), Factors(_FAINT)
         count = 0
         for part in windows:
+            check_reach(WHAT_IS_SPOKEN, *(track for track in part if track is not None))
             if self.config.rig_shapes:
                 part = part.cpu()
                 weights = _filled(weights, part.face, count, frames)
