@@ -12,6 +12,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
 from talkcli.engine.rendering.camera import look_at
+from talkcli.engine.rendering.lashes import BLADE, lash_colours
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.picture import Painter
 from talkcli.engine.rendering.surface import surface_of
@@ -101,3 +102,13 @@ def test_cloth_has_its_dye_and_its_weave():
     lit = np.median(cloth, axis=0) * look(0.2).exposure ** 0.75
     assert np.abs(lit - WINE).max() < 0.02
     assert cloth.std(0).min() > 0.0005
+
+
+def test_lashes_are_dark_where_they_grow_and_fade_into_the_lids():
+    model = load_face_model()
+    for melanin in FAMILIES[::2]:
+        lashes, colours = lash_colours(model.template.numpy(), model.topology, look(melanin, SMALL))
+        assert set(lashes) == set(model.topology.regions["lashes"].tolist())
+        root, _, middle, _, tip = colours.reshape(-1, BLADE, 3).mean(2).T
+        assert (root < middle).all() and (middle < tip).all()
+        assert np.ptp(tip) < 1e-6

@@ -14,6 +14,7 @@ from talkcli.engine.face.look import Look
 from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.face.worn import WORN_KINDS
 from talkcli.engine.rendering.dressing import Dressing, wardrobe_of
+from talkcli.engine.rendering.lashes import lash_colours
 from talkcli.engine.rendering.occlusion import bake_occlusion, shadows
 from talkcli.engine.rendering.rasterize import BOTH, ONE, SHEER
 from talkcli.engine.rendering.strands import TO_END, WHOLE
@@ -32,6 +33,12 @@ STRAND_SPACING = np.float32(0.003)
 
 CLOTH_LEAST = 0.3
 """Share of the room's light that worn meshes get between their layers: it comes through."""
+
+LASH_LEAST = 0.7
+"""The same of lashes, which stand free."""
+
+LASH_GLOSS = 0.0, 0.6
+"""Strength and roughness."""
 
 CLAY_LOOK = Look(
     torch.tensor([[[196, 186, 176]]], dtype=torch.uint8),
@@ -118,6 +125,11 @@ def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.
     thin = (wardrobe.hair[:, :, TO_END] < WHOLE).any(1) & (wardrobe.kinds == WORN_KINDS.index("strands"))
     sides = np.concatenate([sides, np.where(thin, SHEER, BOTH).astype(np.uint8)])
     gloss = np.concatenate([np.full((len(sides) - len(wardrobe.gloss), 2), -1, np.float32), wardrobe.gloss])
+    lashes, colours = np.zeros(0, np.int64), np.zeros((head, 3), np.float32)
+    if topology is not None and avatar.look is not None and "lashes" in topology.regions:
+        lashes, tinted = lash_colours(vertices[:head], topology, look)
+        colours[lashes] = tinted
+        gloss[materials == LASH] = LASH_GLOSS
     body = faces[:solid]
     order = np.argsort(body.ravel(), kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(body.ravel(), minlength=bodies))])
@@ -133,12 +145,13 @@ def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.
     pairs, inside, lips, lip_pair = _mouth(vertices, avatar.faces.numpy(), topology)
     occlusion = bake_occlusion(vertices, normals, spacing, faces, sides, materials == HAIR)
     occlusion[head:bodies] = np.maximum(occlusion[head:bodies], CLOTH_LEAST)
+    occlusion[lashes] = np.maximum(occlusion[lashes], LASH_LEAST)
     return DrawnSurface(
         faces, uv, materials, sides, starts, corners,
         *layered(look), METRES * np.array([*look.relief.shape[::-1], 1], np.float32),
         occlusion, curvature, spacing,
         np.concatenate([np.zeros((head, 3), np.float32), wardrobe.dressing.ways]),
-        np.concatenate([np.zeros((head, 3), np.float32), wardrobe.colours]),
+        np.concatenate([colours, wardrobe.colours]),
         gloss.astype(np.float32), hair, pairs, inside, lips, lip_pair, wardrobe.dressing, vertices, normals,
     )  # fmt: skip
 
