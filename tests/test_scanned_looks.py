@@ -106,7 +106,7 @@ def test_cloth_has_its_dye_and_its_weave():
 
 def test_lashes_are_dark_where_they_grow_and_fade_into_the_lids():
     model = load_face_model()
-    for melanin in FAMILIES[::2]:
+    for melanin in FAMILIES[:3:2]:
         lashes, colours = lash_colours(model.template.numpy(), model.topology, look(melanin, SMALL))
         assert set(lashes) == set(model.topology.regions["lashes"].tolist())
         root, _, middle, _, tip = colours.reshape(-1, BLADE, 3).mean(2).T
