@@ -82,7 +82,8 @@ def photographed_person(footage: Path, worn: Path, output: Path, face: int | Non
     """The face, skin and hair of a picture, in the manner of the avatar `worn`."""
     with console.step(f"Looking at {footage}"):
         from talkcli.engine.capture.detector import MediaPipe
-        from talkcli.engine.capture.photo import SKIN_QUALITY, avatar_of_photo
+        from talkcli.engine.capture.dressed_person import SKIN_QUALITY
+        from talkcli.engine.capture.photo import avatar_of_photo
         from talkcli.engine.face.avatar import load_avatar, save_avatar
 
         base = load_avatar(worn)

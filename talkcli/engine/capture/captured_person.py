@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Float
@@ -23,7 +22,7 @@ from talkcli.engine.capture.marks import Marks, marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, residual
 from talkcli.engine.capture.sight import Sight, sight_of
 from talkcli.engine.face.face_model import FaceModel
-from talkcli.engine.studio.arrays import Array
+from talkcli.engine.studio.arrays import Array, Index
 
 TELLING_MOST = 12
 """Frames, of those that differ most, by which a person is known."""
@@ -51,13 +50,26 @@ class CapturedPerson:
         """Root mean square distance between points seen and points of the head, eye distances."""
         return residual(self.marks, self.fit, self.sight)
 
+    def part(self, frames: list[int]) -> CapturedPerson:
+        """In some of the pictures."""
+        return replace(self, fit=self.fit.part(frames), sight=self.sight.part(frames))
+
 
 def captured_person(
-    model: FaceModel, points: Array, size: tuple[int, int], fps: Fraction = Fraction(25)
+    model: FaceModel,
+    points: Array,
+    size: tuple[int, int],
+    gaps: Array | None = None,
+    among: Index | None = None,
 ) -> CapturedPerson:
-    """From the detector's points [frames, points, 2] of one person in pictures of a size, in order."""
+    """From the detector's points [frames, points, 2] of one person in pictures of a size, in order.
+
+    `gaps` [frames]: 25ths of a second since the picture before, infinite where a picture has nothing to do
+    with it; 1 each unless given. `among`: the frames that tell who it is, all unless given.
+    """
     sight = sight_of(points, size, marks_on(model, model.template))
-    telling = differing_frames(points[:, :SKIN_POINTS], sight.unit, TELLING_MOST)
+    there = np.arange(len(points)) if among is None else among
+    telling = there[differing_frames(points[there, :SKIN_POINTS], sight.unit, TELLING_MOST)].tolist()
     few = sight.part(telling)
     plain, marks = fitted_person(model, few)
     rest, fit, mine = settled_face(model, plain.identity), plain, marks
@@ -70,20 +82,22 @@ def captured_person(
     offsets = (neutral - rest)[model.topology.regions["face"].long()]
     moved = 1000 * float(offsets.square().sum(1).mean().sqrt())
     if len(points) > 1:
-        fit = _tracked(mine, fit, telling, sight, float(25 / fps))
+        fit = _tracked(mine, fit, telling, sight, np.ones(len(points)) if gaps is None else gaps)
     return CapturedPerson(neutral, mine, fit, sight, moved)
 
 
-def _tracked(marks: Marks, few: FaceFit, telling: list[int], sight: Sight, pace: float) -> FaceFit:
+def _tracked(marks: Marks, few: FaceFit, telling: list[int], sight: Sight, gaps: Array) -> FaceFit:
     """Every frame, forwards from the one before it, then beside both its neighbours."""
     count = len(sight.points)
     fit = replace(begun(marks, sight), focal=few.focal, identity=few.identity)
     for i in range(count):
-        source, k = (fit, i - 1) if i else (few, int(np.abs(np.array(telling)).argmin()))
+        follows = i > 0 and np.isfinite(gaps[i])
+        source, k = (fit, i - 1) if follows else (few, int(np.abs(np.array(telling) - i).argmin()))
         fit.turns[i], fit.shifts[i], fit.weights[i] = source.turns[k], source.shifts[k], source.weights[k]
         start_lids(marks, fit, i, sight)
-        fit = fitted_frame(marks, fit, i, sight, (i - 1,) if i else (), pace=pace)
+        fit = fitted_frame(marks, fit, i, sight, ((i - 1, gaps[i]),) if follows else ())
     for i in range(count):
-        beside = [j for j in (i - 1, i + 1) if 0 <= j < count]
-        fit = fitted_frame(marks, fit, i, sight, beside, rounds=2, pace=pace)
+        beside = [(j, gaps[k]) for j, k in ((i - 1, i), (i + 1, i + 1)) if 0 <= j < count]
+        beside = [(j, gap) for j, gap in beside if np.isfinite(gap)]
+        fit = fitted_frame(marks, fit, i, sight, beside, rounds=2)
     return fit

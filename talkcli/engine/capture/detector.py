@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +27,9 @@ CONFIDENCE = 0.4
 BORDERS = (0, 1 / 3, 1)
 """Of the longer side, laid round a picture in which no face is found: one that fills it is found so."""
 
+FOLLOWED_FACES = 2
+"""Faces of a film that are followed at most: whose it is, and whoever comes beside them."""
+
 CAPTURE_INSTALL = "pip install 'talkcli[capture]'"
 
 
@@ -35,6 +38,10 @@ class Detector(Protocol):
 
     def faces(self, picture: Photo) -> list[NDArray[np.float64]]:
         """[MESH_POINTS, 2] column and row of each face, pixels, the largest first."""
+        ...
+
+    def following(self, pictures: Iterable[Photo]) -> Iterator[list[NDArray[np.float64]]]:
+        """The same of pictures that follow each other: steadier and in a quarter of the time."""
         ...
 
     def person(self, picture: Photo) -> NDArray[np.float32]:
@@ -59,16 +66,33 @@ class MediaPipe:
             for share in BORDERS:
                 border = round(share * max(picture.shape[:2]))
                 wider = np.pad(picture, ((border, border), (border, border), (0, 0)))
-                answer = mesh.process(np.ascontiguousarray(wider)).multi_face_landmarks or ()
-                scale = np.array(wider.shape[1::-1])
-                places = [np.array([[p.x, p.y] for p in face.landmark]) * scale - border for face in answer]
+                places = [points - border for points in _found(mesh, np.ascontiguousarray(wider))]
                 if places:
-                    return sorted(places, key=lambda points: -float(np.ptp(points, axis=0).prod()))
+                    return places
         return []
+
+    def following(self, pictures: Iterable[Photo]) -> Iterator[list[NDArray[np.float64]]]:
+        settings = {"max_num_faces": FOLLOWED_FACES, "min_detection_confidence": CONFIDENCE}
+        with _quiet():
+            mesh = self._solutions.face_mesh.FaceMesh(refine_landmarks=True, **settings)
+            _found(mesh, np.zeros((64, 64, 3), np.uint8))  # its threads have their say while nobody listens
+        with mesh:
+            for picture in pictures:
+                with _quiet():
+                    found = _found(mesh, picture)
+                yield found
 
     def person(self, picture: Photo) -> NDArray[np.float32]:
         with _quiet(), self._solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as model:
             return np.array(model.process(picture).segmentation_mask, np.float32)
+
+
+def _found(mesh: Any, picture: Photo) -> list[NDArray[np.float64]]:
+    """The largest first."""
+    faces = mesh.process(picture).multi_face_landmarks or ()
+    scale = np.array(picture.shape[1::-1])
+    places = [np.array([[p.x, p.y] for p in face.landmark]) * scale for face in faces]
+    return sorted(places, key=lambda points: -float(np.ptp(points, axis=0).prod()))
 
 
 def _solutions() -> Any:

@@ -131,21 +131,22 @@ def _shared_step(marks: Marks, fit: FaceFit, sight: Sight, calm: float, likely: 
 
 
 def fitted_frame(
-    marks: Marks, fit: FaceFit, frame: int, sight: Sight, beside: Sequence[int] = (), rounds: int = 6,
-    pace: float = 1.0, calm: float = 1.0,
+    marks: Marks, fit: FaceFit, frame: int, sight: Sight, beside: Sequence[tuple[int, float]] = (),
+    rounds: int = 6, calm: float = 1.0,
 ) -> FaceFit:  # fmt: skip
-    """Pose and weights of one frame, held near those of the frames `beside`; `pace`: of 25 a second."""
+    """Pose and weights of one frame, held near those of the frames `beside`, each so many 25ths of a second
+    away."""
     steady = np.concatenate(
         [np.full(3, STEADY_TURN), np.full(3, STEADY_SHIFT), np.full(len(marks.names), STEADY_WEIGHT)]
     )
     steady[POSE:][[name.startswith("eyeBlink") for name in marks.names]] *= BRISK
-    stiff = 1 / (steady * pace) ** 2
     for _ in range(rounds):
         hessian, gradient = frame_equations(marks, fit, frame, sight, shared=False)
         weights, diagonal = fit.weights[frame], np.full(len(gradient), _LOOSE)
         diagonal[POSE:] = calm / WEIGHT_SD**2
         gradient[POSE:] += calm * (weights / WEIGHT_SD**2 + WEIGHT_PULL)
-        for other in beside:
+        for other, away in beside:
+            stiff = 1 / (steady * away) ** 2
             turn = turn_between(fit.turns[other], fit.turns[frame])
             shift, change = fit.shifts[frame] - fit.shifts[other], weights - fit.weights[other]
             gradient += stiff * np.concatenate([turn, shift, change])

@@ -66,6 +66,12 @@ class FaceFit:
         weights[frame] = np.clip(weights[frame] + step[POSE:], 0, 1)
         return replace(self, turns=turns, shifts=shifts, weights=weights)
 
+    def part(self, frames: list[int]) -> FaceFit:
+        """Some of the pictures."""
+        return replace(
+            self, turns=self.turns[frames], shifts=self.shifts[frames], weights=self.weights[frames]
+        )
+
 
 class Normal(NamedTuple):
     """hessian @ step = -gradient, before priors."""

@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
 
-from talkcli import __version__
-from talkcli.engine.assets import DEFAULT_RIG, asset, head_credit
-from talkcli.engine.capture.atlas import Atlas, skin_atlas
+from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
 from talkcli.engine.capture.detector import Detector, Photo
-from talkcli.engine.capture.hair_choice import dressing_in
-from talkcli.engine.capture.kept_photograph import kept_photograph
-from talkcli.engine.capture.photographed_skin import (
-    painted_skin,
-    printed_albedo,
-    recoloured_cloth,
-    recoloured_hair,
-    seen_skin,
-    shelter_of,
-)
+from talkcli.engine.capture.dressed_person import PersonShot, dressed_person
 from talkcli.engine.capture.sight import eye_distances
-from talkcli.engine.capture.studio_skin import studio_skin
 from talkcli.engine.errors import BadInput, BadUsage
-from talkcli.engine.face.avatar import Avatar, load_avatar
-from talkcli.engine.face.geometry import vertices
-from talkcli.engine.face.look import Look
-from talkcli.engine.face.rigs import load_rig, talking_head
-from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.pictures import opened_picture
-from talkcli.engine.rendering.surface import surface_of
-from talkcli.engine.rendering.textures import linear
 from talkcli.engine.studio.arrays import Array
-from talkcli.engine.studio.scanned.garments import garment_of
-from talkcli.engine.studio.scanned.hair.hair import hair_of
-from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
-
-SKIN_QUALITY = 92
-"""0..100 of both skins in an `.avatar` file."""
 
 LARGEST_SIDE = 2000
 """Pixels of a photograph that are read; more shows nothing more on a skin of 1024 texels."""
-
-DONORS: Mapping[str, str] = {"ada": "blouse", "emil": "jumper", "noor": "top", "kofi": "t-shirt"}
-"""Whose skin is where nobody looked, the one of the nearest tone, and what they wear."""
 
 LEAST_PIXELS, FEW_PIXELS = 30, 80
 """Pixels between the eyes below which there is no face to be had, and below which it is coarse."""
@@ -68,9 +39,6 @@ eye distances."""
 BLURRED = 0.06
 """Sharpness below which a picture is blurred. The six bundled people have 0.17 to 0.34, and 0.06 when they
 are blurred by 2 to 4 hundredths of the distance of their eyes (standard deviation)."""
-
-IN_SHADE = 0.75
-"""Share of the room's light that reaches hair and cloth on average."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +82,7 @@ def avatar_of_photo(
         )
     person = captured_person(load_rig(DEFAULT_RIG), points[None], (picture.shape[1], picture.shape[0]))
     degrees = _checked(path, person)
-    avatar, style = _dressed(picture, points, person, detector, name)
+    avatar, style = dressed_person([PersonShot(picture, points, person)], detector, name, "a photograph")
     notes = _notes(picture, points, pixels)
     return avatar, PhotoReport(count, pixels, person.residual, degrees, style, notes)
 
@@ -175,58 +143,3 @@ def _sharpness(grey: np.ndarray, pixels: float) -> float:
     """How much of a face's contrast is finer than a hundredth of the distance of the eyes."""
     fine = grey - gaussian_filter(grey, max(0.02 * pixels, 0.7))
     return float(fine.std() / max(grey.std(), 1.0))
-
-
-def _dressed(
-    picture: Photo, points: Array, person: CapturedPerson, detector: Detector, name: str
-) -> tuple[Avatar, str]:
-    """The avatar with skin, hair and clothes; and the style of its hair."""
-    model, maps = load_rig(DEFAULT_RIG), skin_atlas()
-    head = replace(
-        talking_head(),
-        name=name,
-        neutral=person.neutral,
-        identity=torch.from_numpy(person.fit.identity).float(),
-    )
-    weights = torch.from_numpy(person.fit.weights).float()
-    motion = Motion(Fraction(25), Coefficients(weights, torch.zeros(len(weights), 3)))
-    body = vertices(motion, head)[0].double().numpy()
-    seen = seen_skin(picture, body, person, maps)
-    shelter = shelter_of(surface_of(head, model.topology), maps)
-    tone = np.median(seen.light[(seen.trust > 0.7) & maps.face], 0)
-    donor, base = _nearest_donor(tone, maps)
-    mask = detector.person(picture)
-    dressing = dressing_in(picture, points, mask, tone)
-    look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
-    shade = np.full(1, IN_SHADE, np.float32)
-    colour = printed_albedo(dressing.hair[None], shade)[0]
-    studio = studio_skin(base, seen, tone, maps, bald=dressing.style == "bald")
-    if dressing.style != "bald":
-        look, studio = (recoloured_hair(each, colour, maps) for each in (look, studio))
-    if dressing.cloth is not None:
-        cloth = printed_albedo(dressing.cloth[None], shade)[0]
-        look, studio = (recoloured_cloth(each, cloth, maps) for each in (look, studio))
-    worn = [garment_of(DONORS[donor], head.neutral)]
-    if HAIR_STYLES[dressing.style].count:
-        worn.append(hair_of(dressing.style, torch.from_numpy(colour).float(), head.neutral))
-    made = {"synthetic": True, "source": "a photograph", "program": f"talk {__version__}"}
-    avatar = replace(
-        head,
-        look=look,
-        studio_look=studio,
-        photograph=kept_photograph(picture, points, mask, person),
-        worn=tuple(worn),
-        provenance={**made, **head_credit(head.rig)},
-    )
-    return avatar, dressing.style
-
-
-def _nearest_donor(tone: np.ndarray, maps: Atlas) -> tuple[str, Look]:
-    """Of DONORS, the one whose face is most like a tone [3] in linear light, and its look."""
-    looks = {name: load_avatar(asset(f"{name}.avatar")).look for name in DONORS}
-
-    def away(look: Look) -> float:
-        skin = look.albedo.numpy().reshape(-1, 3)[maps.canvas.texels[maps.face]]
-        return float(np.abs(np.log(tone.clip(1e-3) / (np.median(linear(skin), 0) * look.exposure))).sum())
-
-    return min(((name, look) for name, look in looks.items() if look), key=lambda donor: away(donor[1]))

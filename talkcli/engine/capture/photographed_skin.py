@@ -39,6 +39,9 @@ CLIFF, SHORE = 0.012, 0.005
 LENT = 0.6
 """Trust below which the other side of the face lends."""
 
+EYES_SHUT = 0.93
+"""Weight of both blinks from which on upper lids are unfolded."""
+
 IRIS_RING, WHITE_RING = (0.14, 0.38), (0.55, 1.0)
 """Radians off the axis between which eyes show either."""
 
@@ -78,7 +81,8 @@ class SeenSkin(NamedTuple):
 
 
 def seen_skin(picture: Photo, body: Array, person: CapturedPerson, maps: Atlas) -> SeenSkin:
-    """What a picture shows of each texel; `body`: vertices before head pose, metres."""
+    """What a picture shows of each texel; `body`: vertices before head pose, metres. Upper lids are seen of
+    eyes that are shut."""
     fit, size = person.fit, person.sight.size
     faces, turn = load_rig(DEFAULT_RIG).topology.faces.long().numpy(), fit.turns[0]
     place = body @ turn.T + fit.shifts[0]
@@ -92,7 +96,9 @@ def seen_skin(picture: Photo, body: Array, person: CapturedPerson, maps: Atlas) 
     distance = view.distance[row, column]
     visible = inside & ((distance == 0) | (-at[:, 2] < distance + HIDDEN_BEHIND))
     share = np.clip((cosine - STEEP[0]) / (STEEP[1] - STEEP[0]), 0, 1)
-    trust = share * share * (3 - 2 * share) * visible * (1 - maps.folded)
+    blinks = [person.marks.names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
+    folded = maps.folded * (fit.weights[0, blinks].min() < EYES_SHUT)
+    trust = share * share * (3 - 2 * share) * visible * (1 - folded)
     trust = trust * read_at(_inland(view.distance, fit.focal), spots)
     return SeenSkin(read_at(linear(picture), spots), trust.astype(np.float32))
 

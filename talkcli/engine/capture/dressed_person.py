@@ -1,0 +1,122 @@
+"""Somebody as pictures show them: a captured face with skin, hair and clothes, in an avatar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from talkcli import __version__
+from talkcli.engine.assets import DEFAULT_RIG, asset, head_credit
+from talkcli.engine.capture.atlas import Atlas, skin_atlas
+from talkcli.engine.capture.captured_person import CapturedPerson
+from talkcli.engine.capture.detector import Detector, Photo
+from talkcli.engine.capture.hair_choice import dressing_in
+from talkcli.engine.capture.kept_photograph import kept_photograph
+from talkcli.engine.capture.merged_skin import merged_skin
+from talkcli.engine.capture.photographed_skin import (
+    painted_skin,
+    printed_albedo,
+    recoloured_cloth,
+    recoloured_hair,
+    seen_skin,
+    shelter_of,
+)
+from talkcli.engine.capture.studio_skin import studio_skin
+from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.face.geometry import vertices
+from talkcli.engine.face.look import Look
+from talkcli.engine.face.rigs import load_rig, talking_head
+from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.rendering.surface import surface_of
+from talkcli.engine.rendering.textures import linear
+from talkcli.engine.studio.arrays import Array
+from talkcli.engine.studio.scanned.garments import garment_of
+from talkcli.engine.studio.scanned.hair.hair import hair_of
+from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
+
+SKIN_QUALITY = 92
+"""0..100 of both skins in an `.avatar` file."""
+
+DONORS: Mapping[str, str] = {"ada": "blouse", "emil": "jumper", "noor": "top", "kofi": "t-shirt"}
+"""Whose skin is where nobody looked, the one of the nearest tone, and what they wear."""
+
+IN_SHADE = 0.75
+"""Share of the room's light that reaches hair and cloth on average."""
+
+
+class PersonShot(NamedTuple):
+    picture: Photo
+    points: Array
+    """[points, 2] of the detector, in it"""
+    person: CapturedPerson
+    """In this picture alone"""
+
+
+def dressed_person(
+    shots: Sequence[PersonShot], detector: Detector, name: str, source: str
+) -> tuple[Avatar, str]:
+    """The avatar with skin, hair and clothes; and the style of its hair.
+
+    All pictures paint the skin; the first is the one that is kept, and the one by which hair and clothes are
+    chosen. `source`: what kind of thing they come from, in words.
+    """
+    picture, points, person = shots[0]
+    model, maps = load_rig(DEFAULT_RIG), skin_atlas()
+    head = replace(
+        talking_head(),
+        name=name,
+        neutral=person.neutral,
+        identity=torch.from_numpy(person.fit.identity).float(),
+    )
+    weights = torch.from_numpy(np.concatenate([shot.person.fit.weights for shot in shots])).float()
+    bodies = vertices(Motion(Fraction(25), Coefficients(weights, torch.zeros(len(weights), 3))), head)
+    seen = merged_skin(
+        [
+            seen_skin(shot.picture, body.double().numpy(), shot.person, maps)
+            for shot, body in zip(shots, bodies, strict=True)
+        ],
+        maps,
+    )
+    shelter = shelter_of(surface_of(head, model.topology), maps)
+    tone = np.median(seen.light[(seen.trust > 0.7) & maps.face], 0)
+    donor, base = _nearest_donor(tone, maps)
+    mask = detector.person(picture)
+    dressing = dressing_in(picture, points, mask, tone)
+    look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
+    shade = np.full(1, IN_SHADE, np.float32)
+    colour = printed_albedo(dressing.hair[None], shade)[0]
+    studio = studio_skin(base, seen, tone, maps, bald=dressing.style == "bald")
+    if dressing.style != "bald":
+        look, studio = (recoloured_hair(each, colour, maps) for each in (look, studio))
+    if dressing.cloth is not None:
+        cloth = printed_albedo(dressing.cloth[None], shade)[0]
+        look, studio = (recoloured_cloth(each, cloth, maps) for each in (look, studio))
+    worn = [garment_of(DONORS[donor], head.neutral)]
+    if HAIR_STYLES[dressing.style].count:
+        worn.append(hair_of(dressing.style, torch.from_numpy(colour).float(), head.neutral))
+    made = {"synthetic": True, "source": source, "program": f"talk {__version__}"}
+    avatar = replace(
+        head,
+        look=look,
+        studio_look=studio,
+        photograph=kept_photograph(picture, points, mask, person),
+        worn=tuple(worn),
+        provenance={**made, **head_credit(head.rig)},
+    )
+    return avatar, dressing.style
+
+
+def _nearest_donor(tone: np.ndarray, maps: Atlas) -> tuple[str, Look]:
+    """Of DONORS, the one whose face is most like a tone [3] in linear light, and its look."""
+    looks = {name: load_avatar(asset(f"{name}.avatar")).look for name in DONORS}
+
+    def away(look: Look) -> float:
+        skin = look.albedo.numpy().reshape(-1, 3)[maps.canvas.texels[maps.face]]
+        return float(np.abs(np.log(tone.clip(1e-3) / (np.median(linear(skin), 0) * look.exposure))).sum())
+
+    return min(((name, look) for name, look in looks.items() if look), key=lambda donor: away(donor[1]))

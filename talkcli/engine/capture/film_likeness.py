@@ -1,0 +1,152 @@
+"""How like an avatar is to pictures of its film that nothing learnt from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from talkcli.engine.assets import DEFAULT_RIG
+from talkcli.engine.capture.detector import Detector, Photo
+from talkcli.engine.capture.film_track import TrackedFilm, seen_motion
+from talkcli.engine.capture.filmed_person import pictures_of
+from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.geometry import posed
+from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.metrics.texture import SkinPair, psnr, ssim
+from talkcli.engine.motion import Motion
+from talkcli.engine.rendering.camera import Camera
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.view import view_of
+from talkcli.engine.struct import along_frames
+
+COMPARED, SHOWN = 24, 8
+"""Pictures at most that numbers are of, and that a sheet shows."""
+
+SIDE = 320
+"""Pixels of a side of what is compared."""
+
+AROUND = 2.1
+"""Sides of that square, in distances from the forehead to the chin."""
+
+GREY = 128
+"""Of what stands behind where the whole person is compared."""
+
+
+class FilmLikeness(NamedTuple):
+    pictures: int
+    face_psnr: float
+    """dB over the pixels of the face, mean over the pictures"""
+    face_ssim: float
+    person_psnr: float
+    """The same of all that the person covers or the avatar does, before grey"""
+    person_ssim: float
+    sheet: NDArray[np.uint8]
+    """[rows, columns, 3] some of them: the film above, the avatar below"""
+
+
+def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> FilmLikeness | None:
+    """By pictures that were kept out of the longest run, by its own camera; None where there are none."""
+    span = tracked.spans[tracked.longest]
+    kept = np.flatnonzero(tracked.kept_out[span])
+    if not len(kept):
+        return None
+    some = kept[np.unique(np.linspace(0, len(kept) - 1, COMPARED).round().astype(int))]
+    pictures = pictures_of(tracked, (some + span.start).tolist())
+    some = np.array([number for number in some if number + span.start in pictures])
+    motion, camera = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
+    motion = along_frames(motion, lambda track: track[some.tolist()])
+    boxes = [_box(tracked.points[number + span.start]) for number in some]
+    camera = _cropped(camera.part(some.tolist()), boxes)
+    drawn = list(frames(motion, replace(avatar, splats=None), camera, background="transparent"))
+    faces = face_masks(motion, avatar, camera)
+    scores, rows = [], []
+    for number, box, ours, face in zip(some, boxes, drawn, faces, strict=True):
+        picture = pictures[number + span.start]
+        true, mask = (_cut(each, box) for each in (picture, _person(detector, picture)))
+        scores.append((*_alike(ours[..., :3], true, face), *_alike(*_before_grey(ours, true, mask))))
+        rows.append(np.concatenate([true, _over(ours, true)]))
+    shown = [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, SHOWN).round().astype(int))]
+    return FilmLikeness(len(some), *np.mean(scores, 0).tolist(), np.concatenate(shown, 1))
+
+
+def _box(points: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Left, top and side of a square about a face, pixels."""
+    side = AROUND * float(np.linalg.norm(points[10] - points[152]))
+    left, top = (points[10] + points[152]) / 2 - side / 2
+    return float(left), float(top), side
+
+
+def _cropped(camera: Camera, boxes: list[tuple[float, float, float]]) -> Camera:
+    """Each view of its square alone, SIDE pixels."""
+    lenses = camera.lenses.clone()
+    for lens, (left, top, side) in zip(lenses, boxes, strict=True):
+        lens[2:] -= torch.tensor([left, top], dtype=lens.dtype)
+        lens *= SIDE / side
+    return Camera(camera.views, lenses, torch.full_like(camera.sizes, SIDE))
+
+
+def face_masks(motion: Motion, avatar: Avatar, camera: Camera) -> list[NDArray[np.bool_]]:
+    """Which pixels of each frame show skin of the face, lips or eyes, seen by the camera's view of it."""
+    topology = load_rig(DEFAULT_RIG).topology
+    faces = topology.faces.long().numpy()
+    inside = np.zeros(len(avatar.neutral), bool)
+    for region in ("face", "lips", "left_eye", "right_eye"):
+        inside[topology.regions[region].long().numpy()] = True
+    of_face = inside[faces].all(1)
+    masks = []
+    for number, body in enumerate(posed(motion, avatar).vertices):
+        view, focal = camera.centred(number)
+        places = body.double().numpy() @ view[:3, :3].numpy().T + view[:3, 3].numpy()
+        ids = view_of(places, faces, focal, (camera.width, camera.height), both=True).ids
+        masks.append((ids >= 0) & of_face[ids.clip(0)])
+    return masks
+
+
+def _person(detector: Detector, picture: Photo) -> Photo:
+    """[h, w, 3] how surely a pixel is the person's, bytes."""
+    mask = (detector.person(picture) * 255 + 0.5).astype(np.uint8)
+    return np.repeat(mask[..., None], 3, 2)
+
+
+def _cut(picture: Photo, box: tuple[float, float, float]) -> Photo:
+    """A square of a picture, black beyond its borders."""
+    left, top, side = box
+    affine = (side / SIDE, 0.0, left, 0.0, side / SIDE, top)
+    blurred = Image.fromarray(picture)
+    if side > SIDE:
+        factor = side / SIDE
+        small = blurred.resize(
+            (round(picture.shape[1] / factor), round(picture.shape[0] / factor)), Image.Resampling.BOX
+        )
+        across, down = small.width / picture.shape[1], small.height / picture.shape[0]
+        affine = (side / SIDE * across, 0.0, left * across, 0.0, side / SIDE * down, top * down)
+        blurred = small
+    return np.asarray(
+        blurred.transform((SIDE, SIDE), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
+    )
+
+
+def _over(ours: Photo, behind: Photo) -> Photo:
+    """A picture with alpha over another."""
+    alpha = ours[..., 3:].astype(np.float32) / 255
+    return (ours[..., :3] * alpha + behind * (1 - alpha) + 0.5).astype(np.uint8)
+
+
+def _before_grey(ours: Photo, true: Photo, mask: Photo) -> tuple[Photo, Photo, NDArray[np.bool_]]:
+    """Both persons before grey, and the pixels of either."""
+    grey = np.full_like(true, GREY)
+    cover = mask.astype(np.float32) / 255
+    theirs = (true * cover + grey * (1 - cover) + 0.5).astype(np.uint8)
+    return _over(ours, grey), theirs, (ours[..., 3] > 127) | (mask[..., 0] > 127)
+
+
+def _alike(ours: Photo, true: Photo, where: NDArray[np.bool_]) -> tuple[float, float]:
+    """PSNR and SSIM over some pixels."""
+    one, other = (torch.from_numpy(each.copy()).permute(2, 0, 1)[None].float() for each in (ours, true))
+    pair = SkinPair(one, other, torch.from_numpy(where))
+    return float(psnr(pair)[0]), float(ssim(pair)[0])

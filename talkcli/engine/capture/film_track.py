@@ -1,0 +1,195 @@
+"""A film followed: who it is, where the head is in every picture, and what the face does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import accumulate
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from talkcli import __version__
+from talkcli.engine.assets import head_credit
+from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
+from talkcli.engine.capture.film_watch import FaceRun, LeftOut, WatchedFilm
+from talkcli.engine.capture.landmark_sets import SKIN_POINTS
+from talkcli.engine.capture.normal_equations import errors
+from talkcli.engine.face.face_model import JOINTS, FaceModel
+from talkcli.engine.face.rotations import axis_angle
+from talkcli.engine.motion import Coefficients, Head, Motion
+from talkcli.engine.rendering.camera import Camera, centred_camera
+from talkcli.engine.speech import SAMPLE_RATE, Speech
+from talkcli.engine.studio.arrays import Array
+
+FILM_FPS = Fraction(30)
+"""Frames a second of motions from films: the studio's."""
+
+KEPT_OUT_EVERY = 10
+"""Of so many pictures one is never learnt from."""
+
+SOMEBODY_ELSE, SURELY = 1.6, 0.018
+"""How much worse the points of another scene fit the person of the longest one, and eye distances that they
+are off, where it shows somebody else."""
+
+OTHER_PERSON = "somebody else is seen"
+
+
+@dataclass(frozen=True)
+class TrackedFilm:
+    """n pictures of one person, run after run."""
+
+    watched: WatchedFilm
+    """With the runs that show this person"""
+    person: CapturedPerson
+    """In all n pictures"""
+    kept_out: NDArray[np.bool_]
+    """[n] what nothing is learnt from"""
+
+    @property
+    def seconds(self) -> Array:
+        """[n] of each picture, since the film's beginning"""
+        return np.concatenate([run.seconds for run in self.watched.runs])
+
+    @property
+    def sharp(self) -> Array:
+        """[n]"""
+        return np.concatenate([run.sharp for run in self.watched.runs])
+
+    @property
+    def points(self) -> Array:
+        """[n, points, 2] as they are seen"""
+        return np.concatenate([run.points for run in self.watched.runs])
+
+    @property
+    def spans(self) -> tuple[slice, ...]:
+        """The pictures of each run."""
+        ends = list(accumulate(len(run.seconds) for run in self.watched.runs))
+        return tuple(slice(a, b) for a, b in zip([0, *ends], ends, strict=False))
+
+    @property
+    def longest(self) -> int:
+        """The number of the longest run."""
+        return _longest(self.watched.runs)
+
+
+class HeadPath:
+    """Head poses of some pictures as turns of a head on still shoulders, before a camera that moves."""
+
+    def __init__(self, turns: Array, shifts: Array, joint: Array) -> None:
+        """Head to camera [n, 3, 3] and [n, 3] metres; `joint` [3]: where the neck turns.
+
+        At rest the head is where it is on average; what it moves from its place, the camera does.
+        """
+        u, _, vh = np.linalg.svd(turns.mean(0))
+        rest = u @ np.diag([1, 1, np.linalg.det(u @ vh)]) @ vh
+        own = np.einsum("ji,njk->nik", rest, turns)
+        self.rotation: Float[Tensor, "frames 3"] = axis_angle(torch.from_numpy(own))
+        """Of the head, axis-angle, radians"""
+        self.views = np.tile(np.eye(4), (len(turns), 1, 1))
+        """[n, 4, 4] world to camera"""
+        self.views[:, :3, :3] = rest
+        self.views[:, :3, 3] = turns @ joint + shifts - rest @ joint
+
+
+def tracked_film(model: FaceModel, watched: WatchedFilm) -> TrackedFilm:
+    """Who is known from the longest run, and followed through all that show the same person."""
+    tracked = _tracked_runs(model, watched)
+    error = np.sqrt(
+        (errors(tracked.person.marks, tracked.person.fit, tracked.person.sight)[:, :SKIN_POINTS] ** 2)
+        .sum(-1)
+        .mean(1)
+    )
+    off = [float(np.median(error[span])) for span in tracked.spans]
+    most = max(SURELY, SOMEBODY_ELSE * off[tracked.longest])
+    strange = [run for run, far in zip(watched.runs, off, strict=True) if far > most]
+    if not strange or len(strange) == len(watched.runs):
+        return tracked
+    left = [LeftOut(float(run.seconds[0]), float(run.seconds[-1]), OTHER_PERSON) for run in strange]
+    same = tuple(run for run, far in zip(watched.runs, off, strict=True) if far <= most)
+    ordered = sorted([*watched.left_out, *left], key=lambda part: part.start)
+    some = np.concatenate(
+        [
+            np.arange(span.start, span.stop)
+            for span, far in zip(tracked.spans, off, strict=True)
+            if far <= most
+        ]
+    )
+    return TrackedFilm(
+        replace(watched, runs=same, left_out=tuple(ordered)),
+        tracked.person.part(some.tolist()),
+        tracked.kept_out[some],
+    )
+
+
+def _tracked_runs(model: FaceModel, watched: WatchedFilm) -> TrackedFilm:
+    runs = watched.runs
+    points = np.concatenate([run.points for run in runs])
+    gaps = np.concatenate([np.r_[np.inf, np.diff(run.seconds) * 25] for run in runs])
+    kept_out = np.arange(len(points)) % KEPT_OUT_EVERY == KEPT_OUT_EVERY - 1
+    before = sum(len(run.seconds) for run in runs[: _longest(runs)])
+    mine = np.arange(before, before + len(runs[_longest(runs)].seconds))
+    person = captured_person(model, points, watched.size, gaps, mine[~kept_out[mine]])
+    return TrackedFilm(watched, person, kept_out)
+
+
+def _longest(runs: tuple[FaceRun, ...]) -> int:
+    return int(np.argmax([run.length for run in runs]))
+
+
+def head_path(tracked: TrackedFilm, model: FaceModel, number: int) -> HeadPath:
+    """Of the pictures of one run."""
+    span, fit = tracked.spans[number], tracked.person.fit
+    joint = model.joints_of(tracked.person.neutral)[JOINTS.index("neck")].double().numpy()
+    return HeadPath(fit.turns[span], fit.shifts[span], joint)
+
+
+def seen_motion(tracked: TrackedFilm, model: FaceModel, number: int) -> tuple[Motion, Camera]:
+    """One run picture by picture, and the camera that sees it so; its rate is the pictures' mean one."""
+    path, run = head_path(tracked, model, number), tracked.watched.runs[number]
+    weights = torch.from_numpy(tracked.person.fit.weights[tracked.spans[number]]).float()
+    rate = Fraction((len(weights) - 1) / run.length).limit_denominator(1001)
+    camera = centred_camera(
+        torch.from_numpy(path.views).float(), tracked.person.fit.focal, *tracked.watched.size
+    )
+    return Motion(
+        rate, Coefficients(weights, torch.zeros(len(weights), 3)), _still_place(path.rotation)
+    ), camera
+
+
+def run_motion(tracked: TrackedFilm, model: FaceModel, number: int, fps: Fraction = FILM_FPS) -> Motion:
+    """One run at a steady rate: by the times of its pictures, between which it goes straight."""
+    run, path = tracked.watched.runs[number], head_path(tracked, model, number)
+    weights = tracked.person.fit.weights[tracked.spans[number]]
+    ticks = run.seconds[0] + np.arange(int(run.length * float(fps) + 1e-6) + 1) / float(fps)
+    both = np.concatenate([weights, path.rotation.numpy()], 1)
+    steady = np.stack([np.interp(ticks, run.seconds, track) for track in both.T], 1)
+    values = torch.from_numpy(steady).float()
+    shapes = weights.shape[1]
+    return Motion(
+        fps,
+        Coefficients(values[:, :shapes].clamp(0, 1), torch.zeros(len(values), 3)),
+        _still_place(values[:, shapes:]),
+        provenance=film_provenance(tracked.person, model),
+    )
+
+
+def _still_place(rotation: Tensor) -> Head:
+    return Head(rotation.float(), torch.zeros(len(rotation), 3))
+
+
+def film_provenance(person: CapturedPerson, model: FaceModel) -> dict[str, object]:
+    """What is said of everything that is made from a film."""
+    made = {"synthetic": True, "source": "a film", "program": f"talk {__version__}"}
+    return {**made, **head_credit(model.topology.name)}
+
+
+def run_speech(whole: Speech, run: FaceRun, frames: int, fps: Fraction = FILM_FPS) -> Speech:
+    """What is heard in a run; silence where the film has no more sound."""
+    first = round(float(run.seconds[0]) * SAMPLE_RATE)
+    count = round(Fraction(frames, 1) / fps * SAMPLE_RATE)
+    heard = whole.waveform[first : first + count]
+    return Speech(torch.nn.functional.pad(heard, (0, count - len(heard))), whole.notes)

@@ -1,0 +1,272 @@
+"""Watching a film: where one face is to be followed, and why elsewhere not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkcli.engine.capture.detector import MESH_POINTS, Detector, Photo
+from talkcli.engine.capture.film_pictures import film_pictures, film_seconds
+from talkcli.engine.capture.sight import eye_distances
+from talkcli.engine.errors import BadInput
+from talkcli.engine.studio.arrays import Array
+
+PICTURES_APART = 1 / 45
+"""Seconds: of faster films only some pictures are looked at."""
+
+SHORTEST_RUN = 1.0
+"""Seconds that a face must be seen in one go."""
+
+LOST_FOR = 0.25
+"""Seconds without a face, or between two pictures, that end what is followed."""
+
+SMALLEST_FACE, SMALL_FACE = 25.0, 60.0
+"""Pixels between the eyes below which a face is not followed, and below which it is coarse."""
+
+SOMEBODY_BESIDE = 0.3
+"""Area of another face, of the largest one's, from which on it is a second person."""
+
+LEAP, SWELLING = 0.6, 1.5
+"""How far a face moves, in its widths, and how much it grows or shrinks between two pictures, where what
+follows is another scene."""
+
+CUT, THUMB = 24.0, 24
+"""Grey levels by which small pictures of a scene differ from those of another, on average; pixels of their
+sides."""
+
+GLANCES = 0.5
+"""Seconds between the pictures by which a long film is surveyed."""
+
+NO_FACE, SECOND, TOO_SMALL, TOO_SHORT, BETTER = (
+    "no face is seen", "a second face is seen", "the face is too small", "it is too short",
+    "other parts are better",
+)  # fmt: skip
+"""Why parts of a film are left out."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    start: float
+    """Seconds"""
+    stop: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class FaceRun:
+    """One face in one scene, picture after picture; n of them."""
+
+    seconds: Array
+    """[n] of each picture, since the film's beginning"""
+    points: Array
+    """[n, MESH_POINTS, 2] column and row, pixels"""
+    sharp: Array
+    """[n] how sharp the face is, beside other pictures of the film"""
+
+    @property
+    def length(self) -> float:
+        return float(self.seconds[-1] - self.seconds[0])
+
+
+@dataclass(frozen=True)
+class WatchedFilm:
+    path: Path
+    size: tuple[int, int]
+    """Width and height of its pictures as they are read"""
+    runs: tuple[FaceRun, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True)
+class _Glance:
+    """What one picture shows."""
+
+    seconds: float
+    points: Array | None
+    sharp: float
+    thumb: NDArray[np.float32]
+    reason: str
+
+
+def watched_film(path: Path, detector: Detector, most: float) -> WatchedFilm:
+    """At most so many seconds of a film, where one face is seen best. BadInput where none is to be followed:
+    no face, a second one all along, too small or too short."""
+    windows, left = best_parts(path, detector, most)
+    runs: list[FaceRun] = []
+    for start, stop in windows:
+        found, lost = followed(list(_glances(path, detector, start, stop, PICTURES_APART)))
+        runs += found
+        left += lost
+    if not runs:
+        raise _nothing_followed(path, left)
+    height, width = next(film_pictures(path)).picture.shape[:2]
+    return WatchedFilm(path, (width, height), tuple(runs), tuple(sorted(left, key=lambda each: each.start)))
+
+
+def _nothing_followed(path: Path, left: list[LeftOut]) -> BadInput:
+    lasting = {
+        reason: sum(p.stop - p.start for p in left if p.reason == reason)
+        for p in left
+        for reason in (p.reason,)
+    }
+    reason = max(lasting, key=lambda each: lasting[each], default=TOO_SHORT)
+    hints = {
+        NO_FACE: "Give a film that shows one from the front, lit and not covered.",
+        SECOND: "Give a film of one person, or cut the other out of the picture.",
+        TOO_SMALL: "Come nearer: 60 pixels or more between the eyes.",
+        TOO_SHORT: f"Give at least {SHORTEST_RUN:g} s of one face, {10:g} for a good one.",
+    }  # fmt: skip
+    return BadInput(f"{path} cannot become an avatar: {reason}.", hints.get(reason, hints[NO_FACE]))
+
+
+def best_parts(
+    path: Path, detector: Detector, most: float
+) -> tuple[list[tuple[float, float]], list[LeftOut]]:
+    """Parts of a film in order, from and to which second, of `most` seconds together; the whole film where it
+    is no longer. A long film is surveyed by a picture now and then."""
+    whole = film_seconds(path)
+    if 0 < whole <= most + LOST_FOR:
+        return [(0.0, np.inf)], []
+    looks = list(_glances(path, detector, 0.0, np.inf, GLANCES))
+    if not looks or looks[-1].seconds <= most:
+        return [(0.0, np.inf)], []
+    worth = np.array([_worth(glance) for glance in looks])
+    begins = np.array([glance.seconds for glance in looks])
+    parts, left, rest = [], np.ones(len(looks), bool), most
+    while rest > SHORTEST_RUN and (worth * left > 0).any():
+        first, stop = _best_stretch(begins, worth * left, rest)
+        left[first:stop] = False
+        begin, end = (
+            float(begins[first]),
+            float(begins[first]) + min(rest, float(begins[stop - 1] - begins[first]) + GLANCES),
+        )
+        parts.append((begin, end))
+        rest -= end - begin
+    parts.sort()
+    edges = [0.0, *(edge for part in parts for edge in part), max(whole, float(begins[-1]))]
+    others = [LeftOut(a, b, BETTER) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > GLANCES]
+    return parts, others
+
+
+def _best_stretch(begins: Array, worth: Array, most: float) -> tuple[int, int]:
+    """First and past the last of the glances that follow each other and are worth most."""
+    best, found = -1.0, (0, 1)
+    for first in range(len(begins)):
+        stop, total = first, 0.0
+        while stop < len(begins) and worth[stop] > 0 and begins[stop] - begins[first] < most:
+            total += worth[stop]
+            stop += 1
+        if total > best:
+            best, found = total, (first, max(stop, first + 1))
+    return found
+
+
+def _worth(glance: _Glance) -> float:
+    """How much a moment tells of a face: large, sharp and turned to the camera; 0 where it is not to be
+    used."""
+    if glance.points is None or glance.reason:
+        return 0.0
+    left, right = glance.points[[234, 454], 0] - glance.points[1, 0]
+    ahead = min(abs(left), abs(right)) / max(abs(left), abs(right), 1.0)
+    return (
+        (0.3 + ahead)
+        * min(float(eye_distances(glance.points[None])[0]), 120.0)
+        * (0.5 + min(glance.sharp, 1.0))
+    )
+
+
+def _glances(path: Path, detector: Detector, start: float, stop: float, apart: float) -> Iterator[_Glance]:
+    """What each picture of a part shows."""
+    shown: list[tuple[float, Photo]] = []
+
+    def pictures() -> Iterator[Photo]:
+        for each in film_pictures(path, start, stop, apart):
+            shown.append((each.seconds, each.picture))
+            yield each.picture
+
+    for faces in detector.following(pictures()):
+        yield _glance(*shown.pop(), faces)
+
+
+def _glance(seconds: float, picture: Photo, faces: list[Array]) -> _Glance:
+    rows, columns = (np.linspace(0, side - 1, 4 * THUMB).astype(int) for side in picture.shape[:2])
+    grey = picture[rows[:, None], columns].astype(np.float32).mean(-1)
+    thumb = grey.reshape(THUMB, 4, THUMB, 4).mean((1, 3))
+    if not faces:
+        return _Glance(seconds, None, 0.0, thumb, NO_FACE)
+    points = faces[0].astype(np.float64)
+    size = np.ptp(points, axis=0)
+    others = [face for face in faces[1:] if np.linalg.norm(face.mean(0) - points.mean(0)) > 0.5 * size.max()]
+    reason = ""
+    if any(np.ptp(face, axis=0).prod() > SOMEBODY_BESIDE * size.prod() for face in others):
+        reason = SECOND
+    elif float(eye_distances(points[None])[0]) < SMALLEST_FACE:
+        reason = TOO_SMALL
+    return _Glance(seconds, points, _crispness(picture, points), thumb, reason)
+
+
+def _crispness(picture: Photo, points: Array) -> float:
+    """How much of the face's contrast lies between neighbouring pixels."""
+    left, top = points.min(0).astype(int).clip(0)
+    right, bottom = points.max(0).astype(int)
+    face = picture[top:bottom:2, left:right, 1].astype(np.float32)
+    if min(face.shape, default=0) < 8:
+        return 0.0
+    return float(np.abs(np.diff(face, axis=1)).mean() / max(face.std(), 4.0)) * 4
+
+
+def followed(glances: list[_Glance]) -> tuple[list[FaceRun], list[LeftOut]]:
+    """Runs of one face in one scene, and what lies between them."""
+    runs: list[list[_Glance]] = []
+    for before, glance in zip([None, *glances], glances, strict=False):
+        if glance.points is None or glance.reason:
+            continue
+        last = runs[-1][-1] if runs else None
+        goes_on = last is not None and before is not None and _goes_on(last, before, glance)
+        if goes_on:
+            runs[-1].append(glance)
+        else:
+            runs.append([glance])
+    kept = [run for run in runs if run[-1].seconds - run[0].seconds >= SHORTEST_RUN]
+    left = _between(glances, kept)
+    return [_run_of(run) for run in kept], left
+
+
+def _goes_on(last: _Glance, before: _Glance, glance: _Glance) -> bool:
+    """Whether a picture shows the same face in the same scene as the last one did."""
+    if glance.seconds - last.seconds > LOST_FOR or np.abs(glance.thumb - before.thumb).mean() > CUT:
+        return False
+    assert last.points is not None and glance.points is not None
+    width, now = np.ptp(last.points, axis=0).max(), np.ptp(glance.points, axis=0).max()
+    away = np.linalg.norm(glance.points.mean(0) - last.points.mean(0))
+    return bool(away < LEAP * width and 1 / SWELLING < now / width < SWELLING)
+
+
+def _between(glances: list[_Glance], kept: list[list[_Glance]]) -> list[LeftOut]:
+    """The stretches that no run holds, each with its most common reason."""
+    held = {id(glance) for run in kept for glance in run}
+    left: list[LeftOut] = []
+    stretch: list[_Glance] = []
+    for glance in [*glances, None]:
+        if glance is not None and id(glance) not in held:
+            stretch.append(glance)
+        elif stretch:
+            reasons = [each.reason or TOO_SHORT for each in stretch]
+            reason = max(set(reasons), key=reasons.count)
+            if stretch[-1].seconds - stretch[0].seconds > LOST_FOR or len(stretch) == len(glances):
+                left.append(LeftOut(stretch[0].seconds, stretch[-1].seconds, reason))
+            stretch = []
+    return left
+
+
+def _run_of(glances: list[_Glance]) -> FaceRun:
+    points = [each.points for each in glances if each.points is not None]
+    return FaceRun(
+        np.array([each.seconds for each in glances]),
+        np.array(points).reshape(-1, MESH_POINTS, 2),
+        np.array([each.sharp for each in glances]),
+    )
