@@ -42,6 +42,11 @@ def remember_given(names: Iterable[str]) -> None:
     _given.update(names)
 
 
+def is_given(name: str) -> bool:
+    """Whether this command's words name a parameter themselves."""
+    return name in _given
+
+
 def tell_unused(outputs: Iterable[Path], *also: str) -> None:
     """A warning for parameters that say how pictures are drawn where no output is made of any, and for
     others that do nothing to these outputs (`also`)."""

@@ -12,6 +12,7 @@ from talkcli import console, options
 from talkcli.engine.assets import DEFAULT_AVATAR
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.methods import DEFAULT_PUPIL
+from talkcli.filmed import filmed_person
 from talkcli.sitters import mannered_person, newborn_person, photographed_person, pictured_person
 
 
@@ -36,6 +37,12 @@ def run(
     preview: Annotated[
         bool, typer.Option("--preview", help="Pictures with cameras: a first likeness, sooner.")
     ] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1.0, max=600.0, help="Of a film, the most that is looked at.")
+    ] = 30.0,
+    keep_motion: Annotated[
+        bool, typer.Option("--keep-motion", help="Of a film: what the face did, as .motion and .wav.")
+    ] = False,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
@@ -53,6 +60,10 @@ def run(
     speaks in the manner that --avatar holds. Use your own face, or that of somebody who has agreed to it. The
     picture stays on this machine; the avatar says that it is synthetic and made from a photograph.
 
+    A film (`talk personalize me.mp4`) becomes the same with the skin of many pictures, in the manner of its
+    voice; NAME.report.png shows it beside pictures that were kept out. With --avatar, --set or --resume it is
+    a voice alone, for that avatar.
+
     A folder of pictures with cameras (transforms.json of NeRF or INSTA; COLMAP's; a .capture of ours) becomes
     with --model unigaha somebody with a Gaussian head; NAME.report.png shows it beside pictures kept out. An
     avatar gets such a head with --model unigaha, `sampled` is somebody new for each --seed, and `sampled
@@ -61,7 +72,7 @@ def run(
     \b
     Examples:
       talk personalize hello.wav -o hello.avatar
-      talk personalize hello.wav --avatar kofi --channel left -o kofi-as-hello.avatar
+      talk personalize me.mp4 --seconds 20 --keep-motion
       talk personalize sampled --model unigaha --seed 7 -o nobody.avatar
     """
     if output is None:
@@ -83,14 +94,18 @@ def run(
         raise BadUsage("--mix is for somebody who never lived.", "talk personalize sampled --mix A B 0.3")
     from talkcli.engine.methods.pictured import is_pictured
     from talkcli.engine.pictures import is_picture
+    from talkcli.engine.video import is_film
 
-    how: dict[str, Any] = {
-        "resume": resume,
-        "overwrite": overwrite,
-        "seed": seed,
-        "device": device,
-        "json": json,
-    }
+    how: dict[str, Any] = {"overwrite": overwrite, "device": device, "json": json}
+    if footage.is_file() and is_film(footage) and not (options.is_given("avatar") or set_ or resume):
+        if face is not None or preview or seed:
+            raise BadUsage("A film shows one face, as it is.", "Leave out --face, --preview and --seed.")
+        how |= {"seconds": seconds, "keep_motion": keep_motion, "channel": channel}
+        filmed_person(footage, model, worn, output, **how)
+        return
+    if keep_motion or options.is_given("seconds"):
+        raise BadUsage("--seconds and --keep-motion are for a film of a face.", "Leave them out.")
+    how |= {"resume": resume, "seed": seed}
     if is_pictured(footage):
         if channel != "mix" or face is not None:
             raise BadUsage(
@@ -111,5 +126,4 @@ def run(
         return
     if face is not None:
         raise BadUsage("--face is for a picture.", "Leave it out.")
-
     mannered_person(footage, model, worn, output, set_ or [], channel, **how)

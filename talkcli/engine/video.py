@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from talkcli.engine.destinations import replacing
-from talkcli.engine.errors import BadUsage, MissingAsset, check_interruption
+from talkcli.engine.errors import BadUsage, MissingAsset, check_interruption, reading
 from talkcli.engine.sound import OPTIONS, Block, Sound, is_lack_of_memory, open_sound
 from talkcli.engine.speech import SAMPLE_RATE, Speech
 
@@ -46,6 +46,17 @@ def is_film(path: Path) -> bool:
         if is_lack_of_memory(error):
             raise
         return False
+
+
+def has_sound(path: Path) -> bool:
+    """Whether a film has sound, too."""
+    import av
+
+    with (
+        reading(path, "a film that can be read"),
+        av.open(str(path.absolute()), options=OPTIONS) as container,
+    ):
+        return bool(container.streams.audio)
 
 
 def write_video(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from talkcli.engine.capture.face_fit import (
 from talkcli.engine.capture.landmark_sets import SKIN_POINTS
 from talkcli.engine.capture.marks import Marks, marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, residual
+from talkcli.engine.capture.seen_blinks import with_whole_blinks
 from talkcli.engine.capture.sight import Sight, sight_of
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.studio.arrays import Array, Index
@@ -32,6 +34,13 @@ _CORRECTIONS = 2
 
 _REFIT = 3
 """Rounds of each of these fits."""
+
+
+HABIT, HABIT_FRAMES = 20, 50
+"""Percentile of a weight that is the face's own and no expression, and how many pictures say so at least."""
+
+HABITUAL = ("brow", "noseSneer", "eyeWide")
+"""What the shapes are called that are taken for the face's own where they always stand so."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +91,22 @@ def captured_person(
     offsets = (neutral - rest)[model.topology.regions["face"].long()]
     moved = 1000 * float(offsets.square().sum(1).mean().sqrt())
     if len(points) > 1:
-        fit = _tracked(mine, fit, telling, sight, np.ones(len(points)) if gaps is None else gaps)
-    return CapturedPerson(neutral, mine, fit, sight, moved)
+        apart = np.ones(len(points)) if gaps is None else gaps
+        sight = sight if gaps is None else with_whole_blinks(sight, apart)
+        fit = _tracked(mine, fit, telling, sight, apart)
+    person = CapturedPerson(neutral, mine, fit, sight, moved)
+    return rested_person(model, person) if len(points) >= HABIT_FRAMES else person
+
+
+def rested_person(model: FaceModel, person: CapturedPerson) -> CapturedPerson:
+    """The same in all pictures, with what brows and nose always do in the face at rest."""
+    weights = person.fit.weights
+    always = np.percentile(weights, HABIT, axis=0)
+    always[[not name.startswith(HABITUAL) for name in person.marks.names]] = 0
+    change = torch.from_numpy(always).float() @ model.shapes_of(person.neutral).flatten(1)
+    neutral = model.settled(person.neutral + change.unflatten(0, (-1, 3)))
+    fit = replace(person.fit, weights=np.clip(weights - always, 0, 1))
+    return replace(person, neutral=neutral, marks=marks_on(model, neutral), fit=fit)
 
 
 def _tracked(marks: Marks, few: FaceFit, telling: list[int], sight: Sight, gaps: Array) -> FaceFit:

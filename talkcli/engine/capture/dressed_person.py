@@ -80,7 +80,7 @@ def dressed_person(
             seen_skin(shot.picture, body.double().numpy(), shot.person, maps)
             for shot, body in zip(shots, bodies, strict=True)
         ],
-        maps,
+        maps.face,
     )
     shelter = shelter_of(surface_of(head, model.topology), maps)
     tone = np.median(seen.light[(seen.trust > 0.7) & maps.face], 0)

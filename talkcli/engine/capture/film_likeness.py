@@ -48,6 +48,12 @@ class FilmLikeness(NamedTuple):
     sheet: NDArray[np.uint8]
     """[rows, columns, 3] some of them: the film above, the avatar below"""
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """All but the sheet, by name."""
+        told = self._asdict()
+        return {"kept_out": told.pop("pictures"), **{k: v for k, v in told.items() if k != "sheet"}}
+
 
 def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> FilmLikeness | None:
     """By pictures that were kept out of the longest run, by its own camera; None where there are none."""

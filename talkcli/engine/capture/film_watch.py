@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -247,19 +248,14 @@ def _goes_on(last: _Glance, before: _Glance, glance: _Glance) -> bool:
 
 
 def _between(glances: list[_Glance], kept: list[list[_Glance]]) -> list[LeftOut]:
-    """The stretches that no run holds, each with its most common reason."""
+    """The stretches that no run holds, each for one reason."""
     held = {id(glance) for run in kept for glance in run}
-    left: list[LeftOut] = []
-    stretch: list[_Glance] = []
-    for glance in [*glances, None]:
-        if glance is not None and id(glance) not in held:
-            stretch.append(glance)
-        elif stretch:
-            reasons = [each.reason or TOO_SHORT for each in stretch]
-            reason = max(set(reasons), key=reasons.count)
-            if stretch[-1].seconds - stretch[0].seconds > LOST_FOR or len(stretch) == len(glances):
-                left.append(LeftOut(stretch[0].seconds, stretch[-1].seconds, reason))
-            stretch = []
+    left = []
+    for reason, group in groupby(glances, lambda each: "" if id(each) in held else each.reason or TOO_SHORT):
+        stretch = list(group)
+        long = stretch[-1].seconds - stretch[0].seconds > LOST_FOR or len(stretch) == len(glances)
+        if reason and long:
+            left.append(LeftOut(stretch[0].seconds, stretch[-1].seconds, reason))
     return left
 
 

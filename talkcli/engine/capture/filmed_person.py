@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person
 from talkcli.engine.capture.film_pictures import film_pictures
 from talkcli.engine.capture.film_track import TrackedFilm, tracked_film
-from talkcli.engine.capture.film_watch import SMALL_FACE, watched_film
+from talkcli.engine.capture.film_watch import SMALL_FACE, WatchedFilm
 from talkcli.engine.capture.photographed_skin import EYES_SHUT
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.errors import BadInput
@@ -25,8 +24,8 @@ from talkcli.engine.studio.arrays import Array
 SKIN_SHOTS = 9
 """Pictures that paint the skin, beside the one with shut eyes."""
 
-LEAST_SECONDS, FEW_SECONDS = 1.0, 5.0
-"""Of one face: less makes no avatar, and so little a poor one."""
+FEW_SECONDS = 5.0
+"""Of one face, with which an avatar is poor."""
 
 CALM_SHAPES = (
     "jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthFunnel", "mouthPucker", "eyeBlinkLeft",
@@ -62,12 +61,12 @@ class FilmReport:
     notes: tuple[str, ...]
 
 
-def followed_film(path: Path, detector: Detector, seconds: float) -> TrackedFilm:
-    """At most so many seconds of a film, followed. BadInput where it shows nobody to be made."""
-    tracked = tracked_film(load_rig(DEFAULT_RIG), watched_film(path, detector, seconds))
+def followed_film(watched: WatchedFilm) -> TrackedFilm:
+    """A film on the built-in head. BadInput where it shows nobody to be made."""
+    tracked = tracked_film(load_rig(DEFAULT_RIG), watched)
     if tracked.person.residual > STRANGE_FILM:
         raise BadInput(
-            f"The face in {path} is no human face that is to be made: its points are "
+            f"The face in {watched.path} is no human face that is to be made: its points are "
             f"{tracked.person.residual:.1%} of the eye distance off.",
             "Give a film of a person from the front, with mouth and eyes in sight.",
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.photographed_skin import SeenSkin, Texels
 
 KNOWN = 0.6
@@ -26,12 +26,12 @@ DARK = 0.01
 """Linear light below which logarithms would be noise."""
 
 
-def merged_skin(seen: Sequence[SeenSkin], maps: Atlas) -> SeenSkin:
-    """Of several pictures, each brought to the exposure and colour of the first."""
+def merged_skin(seen: Sequence[SeenSkin], face: NDArray[np.bool_]) -> SeenSkin:
+    """Of several pictures, each brought to the exposure and colour that the first has of the face [n]."""
     if len(seen) == 1:
         return seen[0]
     trust = np.stack([each.trust for each in seen])
-    light = np.stack([each.light / _brightness(each, seen[0], maps) for each in seen])
+    light = np.stack([each.light / _brightness(each, seen[0], face) for each in seen])
     weight = trust**PICKY
     logs = np.log(light + DARK)
     middle = _weighted_median(logs.mean(-1), weight)
@@ -44,9 +44,9 @@ def merged_skin(seen: Sequence[SeenSkin], maps: Atlas) -> SeenSkin:
     return SeenSkin(merged.clip(0).astype(np.float32), trust.max(0))
 
 
-def _brightness(one: SeenSkin, other: SeenSkin, maps: Atlas) -> Texels:
+def _brightness(one: SeenSkin, other: SeenSkin, face: NDArray[np.bool_]) -> Texels:
     """[3] how much brighter the face is in one picture than in the other."""
-    both = maps.face & (np.minimum(one.trust, other.trust) > KNOWN)
+    both = face & (np.minimum(one.trust, other.trust) > KNOWN)
     if both.sum() < FEW_TEXELS:
         return np.ones(3, np.float32)
     ratio = np.log(one.light[both] + DARK) - np.log(other.light[both] + DARK)

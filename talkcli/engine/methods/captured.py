@@ -19,8 +19,8 @@ from talkcli.engine.methods.method import Evidence, Method, Talker
 from talkcli.engine.pictures import is_picture
 from talkcli.engine.recordings import recordings_in
 from talkcli.engine.sound import STDIN
-from talkcli.engine.speech import MIX, Speech, voice_in
-from talkcli.engine.video import is_film
+from talkcli.engine.speech import MIX, Speech, load_speech, voice_in
+from talkcli.engine.video import has_sound, is_film
 
 IN_WORDS: Mapping[Evidence, str] = {
     "voice": "a voice alone",
@@ -88,6 +88,19 @@ def captured(
         speech = voice_in(source, channel)
         return method.captures[kind](talker, speech, avatar), speech
     return method.captures[kind](talker, source, avatar), None
+
+
+def film_manner(
+    film: Path, talker: Talker, avatar: Avatar, channel: str = MIX
+) -> tuple[Avatar, Speech | None]:
+    """The avatar with every style of the talker's method that the film's voice shows, and that speech; as it
+    is, and None, where the film has no sound."""
+    method = load_method(talker.method)
+    if not has_sound(film):
+        return avatar, None
+    speech = load_speech(film, channel=channel)
+    capture = method.captures.get("voice")
+    return (capture(talker, speech, avatar) if capture else avatar), speech
 
 
 def _untaken(method: Method, kind: Evidence) -> BadUsage:

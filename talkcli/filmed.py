@@ -1,0 +1,102 @@
+"""Whoever a film shows: an avatar with their face, skin, hair and manner, and what they did in it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from talkcli import console
+from talkcli.engine.errors import BadInput, MissingAsset
+
+VOICE_ALONE = "or take the voice alone, for another face: --avatar ada"
+
+
+def filmed_person(
+    footage: Path,
+    model: str,
+    worn: Path,
+    output: Path,
+    *,
+    seconds: float,
+    keep_motion: bool,
+    channel: str,
+    device: str,
+    overwrite: bool,
+    json: bool,
+) -> None:
+    """The face, skin and hair of a film, in the manner of its voice; of the avatar `worn`, if it has none."""
+    report, motion, sound = (output.with_suffix(s) for s in (".report.png", ".motion", ".wav"))
+    console.claim(report, overwrite, inputs=(footage,))
+    for path in (motion, sound) if keep_motion else ():
+        console.claim(path, overwrite, inputs=(footage,))
+    with console.step(f"Watching {footage}"):
+        from PIL import Image
+
+        from talkcli.engine.capture.dressed_person import SKIN_QUALITY
+        from talkcli.engine.capture.film_likeness import film_likeness
+        from talkcli.engine.capture.film_track import run_motion, run_speech
+        from talkcli.engine.capture.film_watch import watched_film
+        from talkcli.engine.capture.filmed_person import avatar_of_film, followed_film
+        from talkcli.engine.face.avatar import load_avatar, save_avatar
+        from talkcli.engine.face.rigs import load_rig, rig_of
+        from talkcli.engine.files import replacing
+        from talkcli.engine.methods import open_talker
+        from talkcli.engine.methods.captured import film_manner
+        from talkcli.engine.motion import save_motion
+        from talkcli.engine.speech import save_speech
+
+        detector, talker, base = _detector(), open_talker(model, device), load_avatar(worn)
+        try:
+            watched = watched_film(footage, detector, seconds)
+        except BadInput as error:
+            raise BadInput(error.message, f"{error.hint} ({VOICE_ALONE})") from error
+    pictures = sum(len(run.seconds) for run in watched.runs)
+    with console.step(f"Following the face through {pictures} pictures"):
+        tracked = followed_film(watched)
+    _tell_parts(tracked.watched)
+    with console.step("Painting the skin"):
+        person, told = avatar_of_film(tracked, detector, output.stem)
+    with console.step(f"Getting to know the voice of {footage}"):
+        person, speech = film_manner(footage, talker, replace(person, styles=base.styles), channel)
+    notes = [*told.notes, *(speech.notes if speech else ())]
+    notes += [] if speech else [f"{footage} has no sound: the manner is that of {base.name}."]
+    console.warn(*notes)
+    with console.step(f"Looking how like {output.stem} is"):
+        like = film_likeness(tracked, person, detector)
+    save_avatar(person, output, SKIN_QUALITY)
+    answer: dict[str, Any] = {"avatar": output, "model": talker.method, **asdict(told), "notes": notes}
+    if like is not None:
+        with replacing(report) as temporary:
+            Image.fromarray(like.sheet).save(temporary, "PNG")
+        answer |= {**like.numbers, "report": report}
+        for what in ("face", "person"):
+            psnr, ssim = like.numbers[f"{what}_psnr"], like.numbers[f"{what}_ssim"]
+            console.say(f"{like.pictures} pictures kept out, {what}: PSNR {psnr:.1f} dB, SSIM {ssim:.3f}")
+        console.say(f"The film above, the avatar below: {report}")
+    if keep_motion:
+        done = run_motion(tracked, load_rig(rig_of(person)), tracked.longest)
+        save_motion(done, motion)
+        answer |= {"motion": motion, "frames": len(done)}
+        if speech is not None:
+            run = tracked.watched.runs[tracked.longest]
+            save_speech(run_speech(speech, run, len(done)), sound)
+            answer |= {"sound": sound}
+    console.answer_json(answer) if json else console.answer(output)
+
+
+def _detector() -> Any:
+    from talkcli.engine.capture.detector import MediaPipe
+
+    try:
+        return MediaPipe()
+    except MissingAsset as error:
+        raise MissingAsset(error.message, f"{error.hint} ({VOICE_ALONE})") from error
+
+
+def _tell_parts(watched: Any) -> None:
+    """Which parts of a film are used, and why others are not."""
+    used = ", ".join(f"{run.seconds[0]:.1f}-{run.seconds[-1]:.1f} s" for run in watched.runs)
+    console.say(f"Used of {watched.path}: {used}")
+    for part in watched.left_out:
+        console.say(f"Left out: {part.start:.1f}-{part.stop:.1f} s, because {part.reason}")
