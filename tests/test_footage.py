@@ -93,7 +93,7 @@ def tracked(tmp_path_factory) -> TrackedFilm:
 def test_a_face_is_followed_as_it_moved(tracked):
     avatar, motion, _ = performance()
     found = run_motion(tracked, load_face_model(), 0, FPS)
-    assert len(found) == FRAMES and found.provenance["synthetic"] is True and found.head is not None
+    assert len(found) == FRAMES and found.provenance["synthetic"] is True and found.head and motion.head
     away = found.head.rotation - motion.head.rotation
     assert float((away - away.mean(0)).abs().max()) < np.radians(1.5), "but for where it rests"
     model = load_face_model()

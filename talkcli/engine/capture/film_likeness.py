@@ -77,7 +77,9 @@ def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> F
         scores.append((*_alike(ours[..., :3], true, face), *_alike(*_before_grey(ours, true, mask))))
         rows.append(np.concatenate([true, _over(ours, true)]))
     shown = [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, SHOWN).round().astype(int))]
-    return FilmLikeness(len(some), *np.mean(scores, 0).tolist(), np.concatenate(shown, 1))
+    face_psnr, face_ssim, person_psnr, person_ssim = np.mean(scores, 0).tolist()
+    sheet = np.concatenate(shown, 1)
+    return FilmLikeness(len(some), face_psnr, face_ssim, person_psnr, person_ssim, sheet)
 
 
 def _box(points: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -103,7 +105,7 @@ def face_masks(motion: Motion, avatar: Avatar, camera: Camera) -> list[NDArray[n
     inside = np.zeros(len(avatar.neutral), bool)
     for region in ("face", "lips", "left_eye", "right_eye"):
         inside[topology.regions[region].long().numpy()] = True
-    of_face = inside[faces].all(1)
+    of_face: NDArray[np.bool_] = np.all(inside[faces], axis=1)
     masks = []
     for number, body in enumerate(posed(motion, avatar).vertices):
         view, focal = camera.centred(number)
