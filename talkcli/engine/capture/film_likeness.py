@@ -24,16 +24,16 @@ from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.view import view_of
 from talkcli.engine.struct import along_frames
 
-COMPARED, SHOWN = 24, 8
+_COMPARED, _SHOWN = 24, 8
 """Pictures at most that numbers are of, and that a sheet shows."""
 
 SIDE = 320
 """Pixels of a side of what is compared."""
 
-AROUND = 2.1
+_AROUND = 2.1
 """Sides of that square, in distances from the forehead to the chin."""
 
-GREY = 128
+_GREY = 128
 """Of what stands behind where the whole person is compared."""
 
 
@@ -61,7 +61,7 @@ def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> F
     kept = np.flatnonzero(tracked.kept_out[span])
     if not len(kept):
         return None
-    some = kept[np.unique(np.linspace(0, len(kept) - 1, COMPARED).round().astype(int))]
+    some = kept[np.unique(np.linspace(0, len(kept) - 1, _COMPARED).round().astype(int))]
     pictures = pictures_of(tracked, (some + span.start).tolist())
     some = np.array([number for number in some if number + span.start in pictures])
     motion, camera = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
@@ -76,7 +76,7 @@ def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> F
         true, mask = (_cut(each, box) for each in (picture, _person(detector, picture)))
         scores.append((*_alike(ours[..., :3], true, face), *_alike(*_before_grey(ours, true, mask))))
         rows.append(np.concatenate([true, _over(ours, true)]))
-    shown = [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, SHOWN).round().astype(int))]
+    shown = [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, _SHOWN).round().astype(int))]
     face_psnr, face_ssim, person_psnr, person_ssim = np.mean(scores, 0).tolist()
     sheet = np.concatenate(shown, 1)
     return FilmLikeness(len(some), face_psnr, face_ssim, person_psnr, person_ssim, sheet)
@@ -84,7 +84,7 @@ def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> F
 
 def _box(points: NDArray[np.float64]) -> tuple[float, float, float]:
     """Left, top and side of a square about a face, pixels."""
-    side = AROUND * float(np.linalg.norm(points[10] - points[152]))
+    side = _AROUND * float(np.linalg.norm(points[10] - points[152]))
     left, top = (points[10] + points[152]) / 2 - side / 2
     return float(left), float(top), side
 
@@ -147,7 +147,7 @@ def _over(ours: Photo, behind: Photo) -> Photo:
 
 def _before_grey(ours: Photo, true: Photo, mask: Photo) -> tuple[Photo, Photo, NDArray[np.bool_]]:
     """Both persons before grey, and the pixels of either."""
-    grey = np.full_like(true, GREY)
+    grey = np.full_like(true, _GREY)
     cover = mask.astype(np.float32) / 255
     theirs = (true * cover + grey * (1 - cover) + 0.5).astype(np.uint8)
     return _over(ours, grey), theirs, (ours[..., 3] > 127) | (mask[..., 0] > 127)
