@@ -72,7 +72,7 @@ def run(
     \b
     Examples:
       talk personalize hello.wav -o hello.avatar
-      talk personalize me.mp4 --seconds 20 --keep-motion
+      talk personalize hello.wav --avatar kofi --channel left -o kofi-as-hello.avatar
       talk personalize sampled --model unigaha --seed 7 -o nobody.avatar
     """
     if output is None:
