@@ -184,6 +184,19 @@ def test_nothing_drawn_is_the_reference_bit_for_bit():
     )
 
 
+def test_another_beginning_is_told_to_the_network_and_added_unless_codes_are_absolute():
+    moved = torch.full((CONFIG.layout.dims,), 0.5)
+    still = torch.zeros(CONFIG.layout.dims)
+    for absolute, offset in ((False, 0.5), (True, 0.0)):
+        talker = DxTalker(replace(CONFIG, absolute=absolute)).eval()
+        talker.taught.fill_(True)
+        apart = talker.vectors(voice(), moved) - talker.vectors(voice(), still)
+        torch.testing.assert_close(apart, torch.full_like(apart, offset))  # untaught, it is deaf and blind
+        talker = untaught(absolute=absolute)
+        apart = talker.vectors(voice(), moved) - talker.vectors(voice(), still)
+        assert float((apart - offset).abs().max()) > 1e-3
+
+
 def test_what_no_clip_moves_stays_as_in_the_reference():
     talker = untaught()
     with torch.no_grad():

@@ -108,7 +108,6 @@ class DxTalker(Talker):
         """A reference frame as the network is told of it."""
         return scaled(reference - self.reference_mean, self.reference_deviation)
 
-    @torch.no_grad()
     def animate(
         self,
         speech: Speech,
@@ -117,10 +116,25 @@ class DxTalker(Talker):
         seed: int = 0,
         progress: Callable[[float], None] = lambda share: None,
     ) -> Motion:
-        """Overlapping windows, each the difference from the avatar at rest, whose noise is one for all. In
-        pauses that an ear hears for certain lips come to rest; what a mood does stays."""
+        """The face vectors that begin at the avatar at rest."""
+        layout = self.config.layout
+        check_wears(avatar, self.config.rig)
+        vectors = self.vectors(speech, resting(identity_of(avatar), layout), seed, progress)
+        face, head, codes = motion_tracks(vectors, avatar, self.config.rig, self.config.rig_shapes, layout)
+        signed = self.signed(avatar, seed)
+        return Motion(Fraction(self.config.fps), face, head, codes=codes, provenance=signed)
+
+    @torch.no_grad()
+    def vectors(
+        self,
+        speech: Speech,
+        reference: Float[Tensor, " dims"],
+        seed: int = 0,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Float[Tensor, "frames dims"]:
+        """Face vectors by their differences from `reference`, in overlapping windows whose noise is one for
+        all. In pauses that an ear hears for certain lips come to rest; what a mood does stays."""
         config, layout = self.config, self.config.layout
-        check_wears(avatar, config.rig)
         frames, device = speech.frames(config.fps), self.mean.device
         loud = amplitude(speech.waveform, frames, config.fps)
         heard = self.hearing.listened(speech.waveform.to(device), loud.to(device), Fraction(config.fps))
@@ -135,7 +149,7 @@ class DxTalker(Talker):
         def noise(start: int, stop: int) -> Float[Tensor, "frames dims"]:
             return warmth * anchored_noise(anchors, start, stop, layout.dims, seed)
 
-        reference = resting(identity_of(avatar), layout).to(device)
+        reference = reference.to(device)
         windows = self._windows(streams, noise, reference, frames, progress)
         drawn = blend(lambda start, stop: next(windows)[None], frames, config.window, config.overlap)[0]
         vectors = self.restored(drawn.to(device), reference).cpu()
@@ -149,9 +163,7 @@ class DxTalker(Talker):
         vectors[:, lips] += rest[:, None] * (reference.cpu() - vectors)[:, lips]
         if self.sampling.whole_blinks and lids:
             vectors[:, lids] = whole_blinks(vectors[:, lids], config.fps)
-        face, head, codes = motion_tracks(vectors, avatar, config.rig, config.rig_shapes, layout)
-        signed = self.signed(avatar, seed)
-        return Motion(Fraction(config.fps), face, head, codes=codes, provenance=signed)
+        return vectors
 
     def _windows(
         self,
