@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from fuzz.captured import write_captures
 from fuzz.small import TEXTALKER, bare_avatar
+from PIL import Image
 from torch import nn
 
 from talkcli.engine.checkpoint import load_pickled
@@ -21,9 +26,14 @@ from talkcli.engine.errors import BadInput, Untrusted
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.worn import Worn
+from talkcli.engine.files import save_struct
+from talkcli.engine.measured import Measured
 from talkcli.engine.methods.textalker.talker import TexTalker
+from talkcli.engine.motion import Coefficients, Motion, save_motion
 from talkcli.engine.pickles import load_tree
+from talkcli.engine.pictures import is_picture, load_picture
 from talkcli.engine.speech import Speech
+from talkcli.engine.studio.captures import load_capture
 
 HUGE = 1 << 44
 
@@ -95,6 +105,34 @@ def test_no_room_is_made_for_what_a_file_of_torch_does_not_hold(case, tmp_path):
     assert caught.value.hint
 
 
+def test_a_picture_whose_pieces_claim_to_be_long_takes_no_memory(tmp_path):
+    path = tmp_path / "x.png"
+    Image.new("L", (16, 24), 9).save(path)
+    content = path.read_bytes()
+    start = content.index(b"IDAT") - 4
+    path.write_bytes(content[:start] + b"\x7f\xff\xff\xff" + content[start + 4 :])
+    tracemalloc.start()
+    try:
+        is_picture(path)
+        with suppress(BadInput):
+            load_picture(path)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+    with Measured(path) as file:
+        assert file.read(HUGE) + file.read(HUGE) == path.read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
+def test_a_picture_is_read_in_strips_as_it_is_read_at_once(mode, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (600, 5, 3), np.uint8)
+    picture = Image.fromarray(noise).convert("L" if mode in ("I;16", "F") else mode)
+    picture.convert({"F": "F", "I;16": "I"}.get(mode, mode)).convert(mode).save(tmp_path / "x.tiff")
+    with Image.open(tmp_path / "x.tiff") as whole:
+        assert whole.mode == mode
+        assert np.array_equal(load_picture(tmp_path / "x.tiff"), np.array(whole.convert("RGB")))
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 def test_whatever_plain_files_of_torch_hold_is_read(legacy, tmp_path):
     table = torch.arange(12.0).view(3, 4)
@@ -159,6 +197,30 @@ def test_an_avatar_without_extent_is_refused(size, tmp_path):
         save_avatar(face, path)
         with pytest.raises(BadInput, match=r"x\.avatar cannot be a face: it has no extent"):
             load_avatar(path)
+
+
+@pytest.mark.parametrize("name", ["neutral", "identity", "weights"])
+def test_a_capture_beyond_all_measure_is_refused(name, tmp_path):
+    write_captures(tmp_path)
+    path = tmp_path / "p0000.capture"
+    session = load_capture(path)
+    save_struct(replace(session, **{name: torch.full_like(getattr(session, name), 1e30)}), path)
+    with pytest.raises(BadInput, match=r"p0000\.capture (cannot be a face|moves further than any face)"):
+        load_capture(path)
+
+
+@pytest.mark.parametrize(
+    "words", [("render",), ("evaluate", "--metric", "mve"), ("emote", "--mood", "happy")]
+)
+def test_a_motion_that_does_not_fit_is_named(words, tmp_path, talk):
+    """One of several may be meant."""
+    foreign = Motion(Fraction(25), Coefficients(torch.zeros(3, 5), torch.zeros(3, 3), rig="nobody's"))
+    save_motion(foreign, tmp_path / "other.motion")
+    verb, *options = words.split()
+    given = [tmp_path / "other.motion"] * (1 + (verb == "evaluate"))
+    outputs = [] if verb == "evaluate" else ["-o", tmp_path / "x.npz"]
+    said = talk(verb, *given, *options, *outputs, code=3).stderr
+    assert "other" in said.splitlines()[0].split(":")[1] and "nobody's" in said
 
 
 def test_a_look_of_no_texels_cannot_be():

@@ -84,12 +84,12 @@ def run(
         from talkcli.engine.editing.emote import emoted, with_mood
         from talkcli.engine.editing.mood_templates import load_mood_templates
         from talkcli.engine.face.avatar import load_avatar, save_avatar
-        from talkcli.engine.motion import load_motion
+        from talkcli.engine.face.geometry import load_moves
         from talkcli.engine.rendering.shot import Shot, notes_on
         from talkcli.engine.rendering.write import Act, write
 
         person, learnt = load_avatar(face), load_mood_templates(templates) if templates else None
-        motion = emoted(load_motion(source), person, spans, learnt) if is_motion else None
+        motion = emoted(load_moves(source, person), person, spans, learnt) if is_motion else None
     shot = Shot(camera, size, background, renderer, quality=quality)
     notes = late_moods(spans, motion.seconds) if motion else []
     notes += notes_on(shot, motion, person, [output]) if motion else []

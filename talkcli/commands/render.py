@@ -69,13 +69,13 @@ def run(
     with console.step("Loading"):
         from talkcli.engine.editing.retiming import at_rate
         from talkcli.engine.face.avatar import load_avatar
-        from talkcli.engine.motion import load_motion
+        from talkcli.engine.face.geometry import load_moves
         from talkcli.engine.rendering.shot import Shot, check_shot, notes_on
         from talkcli.engine.rendering.write import Act, write
 
         people = [load_avatar(face) for face in faces]
         people = people * len(motion) if len(people) == 1 else people
-        motions = [load_motion(path) for path in motion]
+        motions = [load_moves(path, person) for path, person in zip(motion, people, strict=True)]
         motions = [at_rate(track, rate) for track in motions] if rate else motions
         names = label or ([path.stem for path in motion] if len(motion) > 1 else [""])
         acts = [Act(*each) for each in zip(motions, people, names, strict=True)]

@@ -159,6 +159,17 @@ def reading(
         raise kind(f"{path} is not {what}, or is damaged: {reason_of(error)}.", hint) from error
 
 
+@contextmanager
+def naming(thing: Path | str) -> Iterator[None]:
+    """What goes wrong with one of several things, with its name in front where nothing names it."""
+    try:
+        yield
+    except TalkError as error:
+        if str(thing) in error.message:
+            raise
+        raise type(error)(f"{thing}: {error.message}", error.hint) from error
+
+
 def reason_of(error: Exception) -> str:
     """What a library has against a file, in one line."""
     if isinstance(error, RecursionError):

@@ -6,18 +6,18 @@ from __future__ import annotations
 import codecs
 import io
 import math
-import mmap
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.errors import Untrusted, reading
+from talkcli.engine.measured import Measured
 
 Plain = Callable[[Any], Any]
 
@@ -90,7 +90,7 @@ class _ArraysOnly(pickle._Unpickler):
     In Python, as the one in C makes room for what a file claims before it looks whether that is there.
     """
 
-    def __init__(self, content: io.BytesIO, stand_ins: StandIns) -> None:
+    def __init__(self, content: BinaryIO, stand_ins: StandIns) -> None:
         super().__init__(content, encoding="latin1")
         self._stand_ins = stand_ins
 
@@ -139,8 +139,7 @@ _HINT = "Give the file as its authors publish it; one that was cut short is to b
 def load_tree(path: Path, stand_ins: StandIns = NONE) -> dict[Any, Any]:
     """A pickled dict of dicts, lists, numbers, words and arrays, of Python 2 as well; objects of the classes
     that `stand_ins` names, (module, name), become arrays."""
-    with reading(path, "a plain dict of arrays", _HINT, Untrusted):
-        content = io.BytesIO(path.read_bytes())  # a file itself makes room for whatever is asked of it
+    with reading(path, "a plain dict of arrays", _HINT, Untrusted), Measured(path) as content:
         tree = _plain(_ArraysOnly(content, stand_ins).load(), {})
     if not isinstance(tree, dict) or not tree:
         raise Untrusted(f"{path} is not a plain dict of arrays.", _HINT)
@@ -185,7 +184,7 @@ class _Claims(pickle._Unpickler):
     are told.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         super().__init__(file, encoding="latin1")
         self.stored: dict[object, int] = {}
         """Numbers of each storage."""
@@ -243,7 +242,7 @@ def check_claims(path: Path) -> None:
             claims = _Claims(io.BytesIO(archive.read(name)))
         claims.load()
     else:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        with Measured(path) as content:
             _, _, _, claims, _ = parts = [_Claims(content) for _ in range(5)]
             for part in parts:  # magic, version, system, tensors, and the names of what they are stored in
                 part.load()

@@ -15,13 +15,18 @@ from PIL import Image, features
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, reading
+from talkcli.engine.measured import Measured
 
 _AVIF = ("AVIF",) if features.check("avif") else ()
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", *_AVIF)
 """By Pillow's names: those whose readers run no other program, of those that it was built with."""
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-LARGEST_PICTURE = 100_000_000
+LARGEST_PICTURE = 64_000_000
 """Pixels; a small file may claim to be of any size."""
+_LARGEST_HELD_TWICE = 32_000_000
+"""Of the formats whose readers hold a picture several times over."""
+_STRIP = 256
+"""Rows that are turned into sRGB at a time."""
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it has to say of a file, an error says
 
@@ -31,7 +36,11 @@ def is_picture(path: Path) -> bool:
     try:
         if _is_heic(path):
             return True
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=PICTURE_FORMATS):
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Measured(path) as file,
+            Image.open(file, formats=PICTURE_FORMATS),
+        ):
             return True
     except Image.DecompressionBombError:
         return True
@@ -50,7 +59,11 @@ def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "heigh
     with opened_picture(path) as picture:
         if largest:
             picture.thumbnail((largest, largest), Image.Resampling.BOX)
-        return torch.from_numpy(np.array(picture.convert("RGB")))
+        rows = np.empty((picture.height, picture.width, 3), np.uint8)
+        for top in range(0, picture.height, _STRIP):
+            strip = picture.crop((0, top, picture.width, min(top + _STRIP, picture.height)))
+            rows[top : top + _STRIP] = strip.convert("RGB")
+        return torch.from_numpy(rows)
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -67,8 +80,10 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
     with (
         reading(path, "a picture that can be read", "Give a PNG or JPEG file."),
         warnings.catch_warnings(action="ignore"),
-        Image.open(path, formats=PICTURE_FORMATS) as picture,
+        Measured(path) as file,
+        Image.open(file, formats=PICTURE_FORMATS) as picture,
     ):
-        if picture.width * picture.height > LARGEST_PICTURE:
-            raise ValueError(f"it has more than {LARGEST_PICTURE:,} pixels")
+        most = _LARGEST_HELD_TWICE if picture.format in ("WEBP", "AVIF") else LARGEST_PICTURE
+        if picture.width * picture.height > most:
+            raise ValueError(f"it has more than {most:,} pixels")
         yield picture

@@ -121,6 +121,12 @@ def load_avatar(path: Path) -> Avatar:
     """Read what save_avatar wrote. BadInput if absent, another kind of talk file or beyond all measure,
     Untrusted if damaged."""
     avatar: Avatar = load_struct(path, _KINDS)
+    check_face(avatar, path)
+    return avatar
+
+
+def check_face(avatar: Avatar, path: Path) -> None:
+    """BadInput, naming the file that it came from, for an avatar beyond all measure or without extent."""
     hint = "Make it again, or give another."
     points = avatar.neutral
     if not (len(avatar.faces) and float((points.amax(0) - points.amin(0)).max()) > _NARROWEST):
@@ -130,4 +136,3 @@ def load_avatar(path: Path) -> Avatar:
     ):  # which have their own measure
         if not number < _FARTHEST:
             raise BadInput(f"{path} cannot be a face: {number:.3g} in its {name}.", hint)
-    return avatar

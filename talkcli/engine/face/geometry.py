@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, naming
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.deformation import FRAMES_EXPANDED, deformed, weights_of
@@ -33,6 +34,7 @@ from talkcli.engine.motion import (
     Shapes,
     Textures,
     Vertices,
+    load_motion,
 )
 from talkcli.engine.struct import TensorStruct
 
@@ -210,6 +212,14 @@ def rig_weights(
         )
     check_moves(motion, avatar)
     return weights_of(_part(motion, avatar, start, stop), avatar, rig)
+
+
+def load_moves(path: Path, avatar: Avatar) -> Motion:
+    """A motion that can move this avatar. Errors as in `load_motion` and `check_moves`, with its name."""
+    motion = load_motion(path)
+    with naming(path):
+        check_moves(motion, avatar)
+    return motion
 
 
 def check_moves(motion: Motion, avatar: Avatar) -> None:

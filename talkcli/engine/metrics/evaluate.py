@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from talkcli.engine.assets import DEFAULT_RIG
-from talkcli.engine.errors import BadInput, pick
+from talkcli.engine.errors import BadInput, naming, pick
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.rigs import rigged, talking_head
@@ -98,7 +98,8 @@ def evaluate(
                 usable.append(metric)
             elif not lenient:
                 raise lack
-        own, true, loud = _measured(usable, case, regions)
+        with naming(case.name):
+            own, true, loud = _measured(usable, case, regions)
         louds += [loud] if loud else []
         for all_of, one in ((tallies, own), (truths, true)):
             for id, tally in one.items():

@@ -19,10 +19,10 @@ from talkcli.engine.clips import write_all
 from talkcli.engine.config import LARGEST_INTEGER, check_limits, with_values
 from talkcli.engine.destinations import made_folder, replacing
 from talkcli.engine.errors import BadUsage, reading
-from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.avatar import Avatar, check_face
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.files import load_struct, save_struct
-from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.motion import Coefficients, Motion, check_reach
 from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.struct import TensorStruct
@@ -195,5 +195,8 @@ def _write(plan: CapturePlan, folder: Path, name: str) -> None:
 
 
 def load_capture(path: Path) -> CaptureSession:
-    """What `capture_all` wrote. BadInput or Untrusted as in `load_struct`."""
-    return load_struct(path, (CaptureSession, Camera))
+    """What `capture_all` wrote. BadInput or Untrusted as in `load_avatar`."""
+    session: CaptureSession = load_struct(path, (CaptureSession, Camera))
+    check_face(session.avatar, path)
+    check_reach(str(path), session.weights)
+    return session
