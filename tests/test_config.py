@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -57,6 +58,24 @@ def test_a_misspelt_name_shows_its_neighbour(pair, says):
 def test_a_value_of_another_type_is_refused(pair):
     with pytest.raises(BadUsage):
         with_values(Outer(), parse_settings([pair]))
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "read"),
+    [
+        (tuple[str, ...], ["a", "b"], ("a", "b")), (tuple[str, ...], [], ()),
+        (tuple[str, ...], ["a", 1], None),
+        (tuple[float, float], [1, 2.5], (1.0, 2.5)), (tuple[float, float], [1.0], None),
+        (tuple[float, ...], [1.0, math.inf], None), (tuple[int, ...], [True], None),
+        (tuple[int, ...], [10**30], None), (tuple[str, ...] | None, None, None), (tuple[int, ...], 3, None),
+    ],
+)  # fmt: skip
+def test_each_of_a_list_is_of_its_type(hint, value, read):
+    if read is None and value is not None:
+        with pytest.raises(BadUsage, match="Setting sizes"):
+            checked(value, hint, "sizes")
+    else:
+        assert checked(value, hint, "sizes") == read
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])

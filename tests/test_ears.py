@@ -264,3 +264,15 @@ def test_a_config_of_any_kind_survives_its_file(kind):
 
     config = MemoryTalkerConfig(ears=(CONFIGS[kind], LogMelEncoderConfig()), slots=40)
     assert from_values(MemoryTalkerConfig, json.loads(json.dumps(asdict(config)))) == config
+
+
+@pytest.mark.parametrize("value", [True, 3.5, "64", None, [64], -1, 10**30])
+def test_sizes_that_are_none_are_refused_before_anything_is_built(value, tmp_path):
+    waves = {"model_type": "hubert", "conv_dim": [16] * 7, "num_conv_pos_embedding_groups": 4}
+    waves |= dict.fromkeys(("hidden_size", "num_hidden_layers", "num_attention_heads"), 4)
+    spectra = {"model_type": "whisper", "encoder_layers": 1, "encoder_attention_heads": 1, "d_model": 4}
+    for known, spoilt in ((waves, "intermediate_size"), (spectra, "encoder_ffn_dim")):
+        known |= {"num_conv_pos_embeddings": 16, "num_mel_bins": 80, "max_source_positions": 9}
+        (tmp_path / "config.json").write_text(json.dumps({**known, spoilt: value}))
+        with pytest.raises(BadInput, match=f"{tmp_path.name} is not a .* feed_forward"):
+            ear_config(tmp_path)

@@ -30,7 +30,7 @@ FLOORS = [
     {"errors", "measured", "text_files"},
     {"struct", "config", "assets", "destinations", "device", "sound", "recordings", "voicing"},
     {"files", "compiled", "pickles"},
-    {"speech", "motion", "phones", "pictures", "generation", "layers"},
+    {"states", "speech", "motion", "phones", "pictures", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},
     {"gate", "hub"},
     {"clips", "scans"},

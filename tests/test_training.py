@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from talkcli.engine.errors import BadInput, BadUsage, TalkError, Untrusted
+from talkcli.engine.errors import BadInput, BadUsage, TalkError
 from talkcli.engine.files import load_tensors
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.ahead import ahead, dice
@@ -144,7 +144,7 @@ def test_the_state_of_another_run_is_refused(tmp_path):
     run(STAGE, state=tmp_path / "state")
     other = nn.Linear(2, 2)
     stage = Stage((Update(nn.Module.parameters, square),), STAGE.begin, steps=1, batch=1)
-    with pytest.raises(Untrusted, match="the state of this training run"):
+    with pytest.raises(BadInput, match=r"state is not the state of this run, .* missing"):
         next(fit(other, stage, pairs, seed=3, state=tmp_path / "state"))  # type: ignore[arg-type,type-var]
 
 

@@ -160,8 +160,14 @@ def checked(value: Any, hint: Any, name: str) -> Any:
         raise BadUsage(f"Setting {name} cannot be {value}.", "Give a finite number.")
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         raise BadUsage(f"Setting {name} is too large a number.", "Give a smaller one.")
-    if any(_fits(value, member) for member in _members(hint)):
-        return tuple(value) if isinstance(value, list) else value
+    for member in _members(hint):
+        if typing.get_origin(member) is tuple and isinstance(value, (list, tuple)):
+            first, *others = typing.get_args(member)
+            kinds = [first] * len(value) if others == [...] else [first, *others]
+            if len(kinds) == len(value):
+                return tuple(checked(part, kind, name) for part, kind in zip(value, kinds, strict=True))
+        elif _fits(value, member):
+            return tuple(value) if isinstance(value, list) else value
     if float in _members(hint) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     raise BadUsage(f"Setting {name} cannot be {value!r}.", f"It is {in_words(hint)}.")
@@ -187,8 +193,6 @@ def _fits(value: Any, hint: Any) -> bool:
         return value in typing.get_args(hint)
     if origin is Any:
         return True
-    if origin is tuple:
-        return isinstance(value, (list, tuple))
     if not isinstance(origin, type):
         return False
     return isinstance(value, origin) and not (isinstance(value, bool) and origin is not bool)

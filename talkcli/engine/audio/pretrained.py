@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from talkcli.engine.audio.ear import PiecewiseEar
+from talkcli.engine.config import from_values
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset, reading
 from talkcli.engine.speech import SAMPLE_RATE, TICK
 from talkcli.engine.text_files import text_of
 
+_Config = TypeVar("_Config")
 LONGEST = 30 * SAMPLE_RATE // TICK
 """Ticks that are heard at a time, unless a model is made for fewer."""
 
@@ -49,6 +51,14 @@ def settings_in(folder: Path) -> dict[str, Any]:
         if preprocessor.is_file():
             settings["do_normalize"] = json.loads(text_of(preprocessor)).get("do_normalize")
         return settings
+
+
+def sized_as_told(kind: type[_Config], values: Mapping[str, Any]) -> _Config:
+    """A config of these values, as a folder says them. ValueError for what cannot be."""
+    try:
+        return from_values(kind, values)
+    except BadUsage as error:
+        raise ValueError(error.message) from error
 
 
 def take_body(network: Pretrained, folder: Path) -> None:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from talkcli.engine.audio.pretrained import PretrainedEar, settings_in, transformers
+from talkcli.engine.audio.pretrained import PretrainedEar, settings_in, sized_as_told, transformers
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import reading
 from talkcli.engine.speech import FIELD, TICK
@@ -144,17 +144,18 @@ def wav2vec_config(folder: Path) -> AnyWav2VecConfig:
         if len(channels) != 1 or (settings.get("feat_extract_norm", "group") == "layer") != large:
             raise ValueError("its convolutions are of another kind")
         normalise = settings.get("do_normalize")
-        return kind(
-            hidden=settings["hidden_size"],
-            layers=settings["num_hidden_layers"],
-            heads=settings["num_attention_heads"],
-            feed_forward=settings["intermediate_size"],
-            convolution=channels.pop(),
-            position_kernel=settings["num_conv_pos_embeddings"],
-            position_groups=settings["num_conv_pos_embedding_groups"],
-            large=large,
-            normalise=kind.normalise if normalise is None else bool(normalise),
-        )
+        values = {
+            "hidden": settings["hidden_size"],
+            "layers": settings["num_hidden_layers"],
+            "heads": settings["num_attention_heads"],
+            "feed_forward": settings["intermediate_size"],
+            "convolution": channels.pop(),
+            "position_kernel": settings["num_conv_pos_embeddings"],
+            "position_groups": settings["num_conv_pos_embedding_groups"],
+            "large": large,
+            "normalise": kind.normalise if normalise is None else normalise,
+        }
+        return sized_as_told(kind, values)
 
 
 def normalised(waveform: Float[Tensor, " samples"]) -> Float[Tensor, " samples"]:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from talkcli.engine.audio.pretrained import LONGEST, PretrainedEar, settings_in
+from talkcli.engine.audio.pretrained import LONGEST, PretrainedEar, settings_in, sized_as_told
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import reading
 from talkcli.engine.speech import SAMPLE_RATE, TICK
@@ -163,11 +163,12 @@ def whisper_config(folder: Path) -> WhisperConfig:
     """Sizes of the encoder in a transformers folder."""
     settings = settings_in(folder)
     with reading(folder, "a Whisper", "Give another folder."):
-        return WhisperConfig(
-            hidden=settings["d_model"],
-            layers=settings["encoder_layers"],
-            heads=settings["encoder_attention_heads"],
-            feed_forward=settings["encoder_ffn_dim"],
-            mels=settings["num_mel_bins"],
-            ticks=settings["max_source_positions"],
-        )
+        values = {
+            "hidden": settings["d_model"],
+            "layers": settings["encoder_layers"],
+            "heads": settings["encoder_attention_heads"],
+            "feed_forward": settings["encoder_ffn_dim"],
+            "mels": settings["num_mel_bins"],
+            "ticks": settings["max_source_positions"],
+        }
+        return sized_as_told(WhisperConfig, values)

@@ -120,7 +120,7 @@ class FaceModel(TensorStruct):
         missing = [name for name in names if name not in places]
         if missing:
             raise BadInput(
-                f"The rig {self.topology.name} has no shape {missing[0]}.",
+                f"The rig {self.topology.name} has no shape {missing[0]}, which this model moves.",
                 "Use a rig that has it, or train the model again on clips of this one.",
             )
         return [places[name] for name in names]

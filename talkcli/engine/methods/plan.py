@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from talkcli.engine.audio.ears import PhoneEarConfig, holds_starter_ear, take_ph
 from talkcli.engine.audio.starter_ear import StarterEar
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.clips import ClipSet, load_contents
-from talkcli.engine.config import checked, with_values
+from talkcli.engine.config import checked, load_toml, with_values
 from talkcli.engine.destinations import made_folder, replacing
 from talkcli.engine.device import set_precision
 from talkcli.engine.errors import BadUsage, pick
@@ -27,11 +28,14 @@ from talkcli.engine.hub import ears_folder
 from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
 from talkcli.engine.methods.method import Method, Size, Talker
 from talkcli.engine.methods.other_ears import ear_in
+from talkcli.engine.states import ANEW
 from talkcli.engine.training.fit import is_leader
 from talkcli.engine.training.run import Moment, learnt_by, train
-from talkcli.engine.training.settings import Factory, as_toml, by_stage, tuned, values_of
+from talkcli.engine.training.settings import Factory, as_toml, by_dotted_name, by_stage, tuned, values_of
 from talkcli.engine.training.stage import Stage
 
+SETTINGS_FILE = "settings.toml"
+"""In the folder of a run: what it was begun with."""
 LARGE_TENSOR = 4096
 """Numbers in a tensor that `half` stores in half precision; smaller ones cost nothing."""
 DEFAULT_SIZE: Size = "starter"
@@ -235,8 +239,10 @@ def carried_out(
     for stage in plan.stages.values():
         stage.check()
     folder = run_folder(output)
+    if resume:
+        _check_same(plan, folder / SETTINGS_FILE)
     begin_run(folder, resume)
-    with replacing(folder / "settings.toml") as temporary:
+    with replacing(folder / SETTINGS_FILE) as temporary:
         temporary.write_text(f"{plan}\n", encoding="utf-8")
     plan.talker.precision = set_precision(precision)
     seed, losses = plan.settings["seed"], {}
@@ -246,6 +252,22 @@ def carried_out(
     if is_leader():
         save_trained(plan, {name: dict(terms) for name, terms in losses.items()}, output)
     forget_states(folder)
+
+
+def _check_same(plan: Plan, path: Path) -> None:
+    """BadUsage where the settings in a file, if it is there, are of another network than the plan's."""
+    if not path.is_file():
+        return
+    begun, now = (_of_network(values) for values in (load_toml(path), tomllib.loads(str(plan))))
+    for key in (*begun, *now):
+        if begun.get(key) != now.get(key):
+            fault = f"{path.parent} was begun with {key} {begun.get(key)}, not {now.get(key)}."
+            raise BadUsage(fault, f"Go on as it was begun: --config {path}. {ANEW}")
+
+
+def _of_network(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Which one it is, and its sizes."""
+    return {"model": settings.get("model"), **by_dotted_name({"config": settings.get("config", {})})}
 
 
 def save_trained(plan: Plan, losses: Mapping[str, Mapping[str, float]], path: Path) -> None:

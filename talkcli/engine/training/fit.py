@@ -15,18 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from talkcli.engine.checkpoint import check_shapes
 from talkcli.engine.clips import Draw
 from talkcli.engine.errors import (
     BadUsage,
     MissingAsset,
     TalkError,
-    Untrusted,
     check_interruption,
     held,
     interrupted,
-    reading,
 )
-from talkcli.engine.files import FORMAT, load_tensors, save_tensors
+from talkcli.engine.states import gone_on_from, load_state, save_state
 from talkcli.engine.struct import S
 from talkcli.engine.training.ahead import THREADS, ahead, dice
 from talkcli.engine.training.stage import Losses, N, Stage, Update
@@ -291,30 +290,24 @@ class _Run:
             for index, moments in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{number}.{index}.{k}": v for k, v in moments.items()}
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        header = {"format": FORMAT, "kind": STATE, "steps": steps, "seed": self.seed}
-        header["means"] = dict(Readings(self.means))
-        save_tensors(tensors, header, path)
+        save_state(tensors, path, STATE, steps, seed=self.seed, means=dict(Readings(self.means)))
 
     def load(self, path: Path) -> int:
         """Steps taken so far."""
-        tensors, header = load_tensors(path)
+        tensors, header = load_state(path, STATE)
         if header.get("seed") != self.seed:
-            raise BadUsage(
-                f"{path} was begun with seed {header.get('seed')}, not {self.seed}.",
-                "Give that seed, or train without --resume.",
-            )
+            begun = header.get("seed")
+            hint = f"Go on with --seed {begun}, or give --overwrite instead of --resume to begin anew."
+            raise BadUsage(f"{path} was begun with seed {begun}, not {self.seed}.", hint)
 
         def under(prefix: str) -> dict[str, Tensor]:
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
-        hint = "Train without --resume, or with the settings it was begun with."
-        with reading(path, "the state of this training run", hint, Untrusted):
-            steps = header["steps"]
-            if header.get("kind") != STATE or type(steps) is not int or steps < 0:
-                raise ValueError(f"it has taken {steps!r:.40} steps")
+        with gone_on_from(path):
             place = next(self.network.parameters()).device
             for name, mean in header.get("means", {}).items():
                 self.means[str(name)] = torch.tensor(float(mean), device=place)
+            check_shapes(self.network, under("network."))
             self.network.load_state_dict(under("network."))
             for name, tensor in under("average.").items():
                 self.average[name].copy_(tensor)
@@ -327,7 +320,7 @@ class _Run:
                         raise ValueError("its optimiser has weights of other shapes")
                     moments.setdefault(int(index), {})[kind] = tensor
                 optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-            return steps
+            return int(header["steps"])
 
 
 def is_leader() -> bool:

@@ -12,15 +12,14 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
-from talkcli.engine.errors import BadInput
 from talkcli.engine.face.gaussian_head import GaussianHead, HeadDecoder, HeadMaps
 from talkcli.engine.face.texel_layout import texels_on
-from talkcli.engine.files import load_tensors, save_tensors
 from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_stage import SPOTS, importance_of, picture_terms
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.unwrapping import seen_colours
+from talkcli.engine.states import adam_tensors, gone_on_from, load_state, save_state, take_adam_tensors
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.training.stage import cosine
 
@@ -146,37 +145,20 @@ class HeadFit:
 
     def save(self, path: Path) -> None:
         """All that another fit of the same pictures needs to go on."""
-        tensors = {name: tensor.detach().cpu() for name, tensor in self._learnt.items()}
-        for name, tensor in self._learnt.items():
-            for moment in ("exp_avg", "exp_avg_sq"):
-                if tensor in self._adam.state:
-                    tensors[f"{name}.{moment}"] = self._adam.state[tensor][moment].cpu()
+        tensors = adam_tensors(self._adam, self._learnt)
         if self._kept is not None:
             tensors |= {"begun": self._start, "begun.base": self._kept.base}
-        save_tensors(tensors, {"format": 1, "kind": _STATE, "step": self.step}, path)
+        save_state(tensors, path, _STATE, self.step)
 
     def resume(self, path: Path) -> None:
-        """Go on from what `save` wrote. BadInput for another fit's."""
-        tensors, header = load_tensors(path)
-        if header.get("kind") != _STATE:
-            raise BadInput(f"{path} is of another fit.", "Begin anew: --overwrite")
-        if "begun" in tensors:
-            self._begin_own(tensors["begun"], tensors["begun.base"])
-        self.step = int(header["step"])
-        if {name: tensors[name].shape for name in self._learnt if name in tensors} != {
-            name: tensor.shape for name, tensor in self._learnt.items()
-        }:
-            raise BadInput(f"{path} is of another fit.", "Begin anew: --overwrite")
-        for name, tensor in self._learnt.items():
-            with torch.no_grad():
-                tensor.copy_(tensors[name])
-            if f"{name}.exp_avg" in tensors:
-                moments = {
-                    moment: tensors[f"{name}.{moment}"].to(self._device)
-                    for moment in ("exp_avg", "exp_avg_sq")
-                }
-                steps = self.step - (self.settings.code_steps if "begun" in tensors else 0)
-                self._adam.state[tensor] = {"step": torch.tensor(float(steps)), **moments}
+        """Go on from what `save` wrote. Errors as in `load_state`, and BadInput for another fit's."""
+        tensors, header = load_state(path, _STATE)
+        with gone_on_from(path):
+            if "begun" in tensors:
+                self._begin_own(tensors["begun"], tensors["begun.base"])
+            self.step = int(header["steps"])
+            steps = self.step - (self.settings.code_steps if "begun" in tensors else 0)
+            take_adam_tensors(self._adam, self._learnt, tensors, steps)
 
     def _learn(self, start: dict[str, Tensor], rate: float, shape_rate: float | None = None) -> None:
         """Parameters themselves, copies of other tensors."""
