@@ -62,7 +62,7 @@ def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "heigh
         rows = np.empty((picture.height, picture.width, 3), np.uint8)
         for top in range(0, picture.height, _STRIP):
             strip = picture.crop((0, top, picture.width, min(top + _STRIP, picture.height)))
-            rows[top : top + _STRIP] = strip.convert("RGB")
+            rows[top : top + _STRIP] = np.asarray(strip.convert("RGB"))
         return torch.from_numpy(rows)
 
 
