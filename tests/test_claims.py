@@ -209,9 +209,7 @@ def test_a_capture_beyond_all_measure_is_refused(name, tmp_path):
         load_capture(path)
 
 
-@pytest.mark.parametrize(
-    "words", [("render",), ("evaluate", "--metric", "mve"), ("emote", "--mood", "happy")]
-)
+@pytest.mark.parametrize("words", ["render", "evaluate --metric mve", "emote --mood happy"])
 def test_a_motion_that_does_not_fit_is_named(words, tmp_path, talk):
     """One of several may be meant."""
     foreign = Motion(Fraction(25), Coefficients(torch.zeros(3, 5), torch.zeros(3, 3), rig="nobody's"))
