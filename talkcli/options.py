@@ -29,7 +29,7 @@ SKINLESS = (".motion", ".npz", ".csv")
 LARGEST_SEED = (1 << 63) - 1
 """What every generator of chance takes."""
 
-OUTPUTS = ("output", "csv", "plot")
+OUTPUTS = ("output", "target", "csv", "plot")
 """Parameters of verbs that name what is written; all others that name a file name what is read."""
 
 

@@ -20,7 +20,7 @@ import torch
 from films import timed_pictures
 
 from talkcli.engine.assets import assets_folder
-from talkcli.engine.capture import detector
+from talkcli.engine.capture import detector, footage_clips
 from talkcli.engine.capture.face_fit import settled_face
 from talkcli.engine.capture.film_pictures import film_pictures, narrowed
 from talkcli.engine.capture.film_track import TrackedFilm, run_motion, seen_motion, tracked_film
@@ -39,6 +39,7 @@ from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.topology import landmark_points
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.rendering.view import seen_at
+from talkcli.engine.speech import Speech
 from talkcli.engine.video import write_video
 
 SIZE, FOCAL, FPS, FRAMES = (384, 288), 560.0, Fraction(25), 60
@@ -79,8 +80,10 @@ def performance() -> tuple[Avatar, Motion, np.ndarray]:
     return avatar, motion, seen + chance.normal(0, 0.15, seen.shape)
 
 
-def film(path: Path, pictures: Iterable[np.ndarray], fps: Fraction = FPS) -> Path:
-    write_video(pictures, fps, path)
+def film(
+    path: Path, pictures: Iterable[np.ndarray], fps: Fraction = FPS, speech: Speech | None = None
+) -> Path:
+    write_video(pictures, fps, path, speech=speech)
     return path
 
 
@@ -228,6 +231,59 @@ def test_a_film_without_a_face_becomes_nobody(talk, tmp_path, monkeypatch):
     path = film(tmp_path / "me.mp4", [PLAIN] * 30)
     said = talk("personalize", path, "-o", tmp_path / "me.avatar", code=3)
     assert "no face is seen" in said.stderr and sorted(os.listdir(tmp_path)) == ["me.mp4"]
+
+
+def test_films_become_clips_to_learn_from(talk, tracked, tmp_path, monkeypatch):
+    """Of two films one shows nobody; what is there already stays. The face is followed once for all tests."""
+    monkeypatch.setattr(footage_clips, "followed_film", lambda watched: tracked)
+    seen = [[points] for points in performance()[2]]
+    truths = iter([Truth(seen), Truth([[]] * FRAMES)])
+
+    class Detector(Truth):
+        def __init__(self) -> None:
+            super().__init__([])
+
+        def following(self, pictures: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
+            return next(truths).following(pictures)
+
+    monkeypatch.setattr(detector, "MediaPipe", Detector)
+    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, FRAMES * 640)).float()
+    (tmp_path / "films").mkdir()
+    for name in ("ann.mp4", "nobody.mp4"):
+        film(tmp_path / "films" / name, [PLAIN] * FRAMES, speech=Speech(noise))
+    words = ("prepare", "footage", tmp_path / "films", tmp_path / "clips", "--set", "clip=1", "--json")
+    said = json.loads(talk(*words).stdout)
+    assert said["written"] == 3 and [each["name"] for each in said["refused"]] == ["nobody"]
+    clips = ClipSet(tmp_path / "clips")
+    clips.check()
+    assert clips.contents.splits == {"train": ["ann/000"], "val": ["ann/001"], "test": ["ann/002"]}
+    assert clips[0].motion.fps == 30 and len(clips[0].speech) / 16_000 == pytest.approx(
+        len(clips[0].motion) / 30
+    )
+    heard = torch.nn.functional.cosine_similarity(
+        clips[1].speech.waveform, noise[12_800:][: len(clips[1].speech)], 0
+    )
+    assert heard > 0.5, "the sound of its own pictures"
+    truths = iter([Truth([[]] * FRAMES)])
+    assert json.loads(talk(*words).stdout)["written"] == 0
+    assert "memorise" in talk("train", tmp_path / "clips", "--print-config").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        (("me.wav", "clips"), 3, "is no film"),
+        (("gone.mp4", "clips"), 3, "does not exist"),
+        (("me.mp4", "clips", "-o", "other"), 2, "Two folders"),
+        (("me.mp4", "clips", "--jobs", 2), 2, "one after the other"),
+    ],
+)
+def test_what_is_no_footage_is_refused_by_reason(talk, hello, tmp_path, monkeypatch, words, code, reason):
+    monkeypatch.setattr(detector, "MediaPipe", lambda: Truth([]))
+    monkeypatch.chdir(tmp_path)
+    hello.rename("me.wav")
+    film(Path("me.mp4"), [PLAIN[::8, ::8]] * 3)
+    assert reason in talk("prepare", "footage", *words, code=code).stderr and not Path("clips").exists()
 
 
 @pytest.mark.slow
