@@ -86,7 +86,6 @@ def _lengths(roots: Roots, style: HairStyle) -> Array:
 def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: np.random.Generator) -> Array:
     """[g, nodes, 3]"""
     places, count = roots.places, len(roots.places)
-    comb = WAYS[style.way]
     cut_heights = _cuts(roots, style, chance)
     falls = style.end is not None
     steps = _LONGEST if falls else 9
@@ -98,7 +97,8 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
     stand = (
         style.stand * (0.7 * style.sides + (1 - 0.7 * style.sides) * top) * chance.uniform(0.75, 1.2, count)
     )
-    way = comb(places, sides, style)
+    stand = stand * (1 - 0.6 * _beside_parting(places, style, 26.0))
+    way = _combed(places, sides, style)
     way = np.where(cut_heights[:, None] > 0, _forward(places), way) if style.fringe is not None else way
     way = unit_of(way + style.messy * lock)
     way = unit_of(way - (way * roots.normals).sum(1, keepdims=True) * roots.normals)
@@ -106,7 +106,7 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
         t = step / steps
         here = line[-1]
         rise, up = floor.height(here)
-        flow = comb(here, sides, style) + style.messy * lock * (1 - t)
+        flow = _combed(here, sides, style) + style.messy * lock * (1 - t)
         flow = np.where(cut_heights[:, None] > 0, _forward(here), flow) if style.fringe is not None else flow
         if falls:
             free = np.clip((20 - here[:, 1:2]) / 60, 0, 1)
@@ -135,6 +135,15 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
     return _resampled(lines, ends, style.nodes)
 
 
+def _combed(places: Array, sides: Array, style: HairStyle) -> Array:
+    """[n, 3] the way of the style; short hair before the ears grows down."""
+    way = WAYS[style.way](places, sides, style)
+    if style.end is not None or style.way == "gathered":
+        return way
+    down = np.clip((48 - places[:, 1:2]) / 14, 0, 1) * np.clip((places[:, 2:] + 14) / 8, 0, 1)
+    return way * (1 - down) + down * np.array([0.0, -1.0, -0.1])
+
+
 def _forward(here: Array) -> Array:
     """Over the forehead, fanned a little."""
     return unit_of(np.stack([0.004 * here[:, 0], np.full(len(here), -0.35), np.ones(len(here))], 1))
@@ -152,11 +161,15 @@ def _hanging(here: Array) -> Array:
 
 def _valley(points: Array, style: HairStyle) -> Array:
     """[n] how much of its volume hair has: little along the parting."""
+    return 1 - 0.9 * _beside_parting(points, style, 75.0) ** 2
+
+
+def _beside_parting(points: Array, style: HairStyle, reach: float) -> Array:
+    """[n] 1 at the parting of hair that has one .. 0 so many mm from it, and below the crown."""
     if style.way not in PARTED:
-        return np.ones(len(points))
+        return np.zeros(len(points))
     level = np.clip((points[:, 1] - 55) / 40, 0, 1)
-    off = np.clip(np.abs(points[:, 0] - style.part) / 55, 0, 1)
-    return 1 - level * 0.9 * (1 - off) ** 2
+    return level * (1 - np.clip(np.abs(points[:, 0] - style.part) / reach, 0, 1))
 
 
 def _cuts(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Array:
