@@ -69,9 +69,11 @@ PATIENCE = 120
 """Seconds for which trainings wait for each other."""
 
 
-def planned(folder: Path, variant: str, steps: int) -> tuple[Plan, DxTalker]:
+def planned(
+    folder: Path, variant: str, features: int, steps: int = 1, batch: int = 1
+) -> tuple[Plan, DxTalker]:
     """A run of the flow alone, by a talker that hears feelings as the starter does."""
-    changes = {"config": VARIANTS[variant], "flow": {"views": 0}}
+    changes = {"config": {**VARIANTS[variant], "features": features}, "flow": {"views": 0, "batch": batch}}
     plan = plan_for(folder, load_toml(RECIPE), changes, stage="flow", steps=steps)
     talker, starter = plan.talker, open_talker("3dxtalker")
     assert isinstance(talker, DxTalker) and isinstance(starter, DxTalker)
@@ -95,19 +97,19 @@ def spoken(talker: DxTalker, clips: ClipSet, index: int, seed: int, rested: bool
 
 
 @functools.cache
-def taught(folder: Path, variant: str, out: Path) -> DxTalker:
+def taught(folder: Path, variant: str, out: Path, features: int) -> DxTalker:
     """A talker as its training left it."""
     torch.set_num_threads(1)
-    talker = planned(folder, variant, 1)[1]
+    talker = planned(folder, variant, features)[1]
     hearing = {name: tensor for name, tensor in talker.state_dict().items() if name.startswith(HEARING)}
     talker.load_state_dict({**hearing, **load_tensors(out / f"{variant}.weights")[0]})
     return talker.eval()
 
 
-def scored(task: tuple[Path, Path, str, str, int]) -> dict[str, float]:
+def scored(task: tuple[Path, Path, int, str, str, int]) -> dict[str, float]:
     """One held-out clip, spoken and scored."""
-    folder, out, variant, start, index = task
-    talker, clips = taught(folder, variant, out), ClipSet(folder, "test")
+    folder, out, features, variant, start, index = task
+    talker, clips = taught(folder, variant, out, features), ClipSet(folder, "test")
     motion = spoken(talker, clips, index, 0, start == "rest")
     case = Case(clips.names[index], motion, clips.avatar(index), reference=clips.motion(index))
     values = {score.metric: score.per_clip for score in evaluate(tuple(METRICS.values()), [case])}
@@ -119,7 +121,7 @@ def scores(given: argparse.Namespace, variants: Sequence[str]) -> dict[tuple[str
     speakers = ClipSet(given.clips, "test").speakers.values()
     chosen = [i for own in speakers for i in own[:: max(1, len(own) * len(speakers) // given.most)]]
     tasks = [
-        (given.clips, given.out, variant, start, index)
+        (given.clips, given.out, given.features, variant, start, index)
         for variant in variants
         for start in STARTS
         for index in chosen[: given.most]
@@ -178,7 +180,7 @@ class Together:
 def trained(given: argparse.Namespace, variant: str, number: int, together: Together) -> None:
     """One run, which leaves its weights and what it took."""
     torch.set_num_threads(1)
-    plan, talker = planned(given.clips, variant, given.steps)
+    plan, talker = planned(given.clips, variant, given.features, given.steps, given.batch)
     stage, device = plan.stages["flow"], pick_device(given.device)
     draw = plan.clips.batches(stage.begin(talker, plan.clips, dice(0)), stage.batch, stage.drawn_by)
     threads, steps, losses = given.workers or THREADS, given.steps, {}
@@ -210,6 +212,8 @@ def trained(given: argparse.Namespace, variant: str, number: int, together: Toge
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "clips": len(plan.clips),
         "steps": steps,
+        "batch": given.batch,
+        "features": given.features,
         "seconds": time.perf_counter() - begun,
         "losses": losses,
     }
@@ -218,7 +222,7 @@ def trained(given: argparse.Namespace, variant: str, number: int, together: Toge
 
 def hear(folder: Path) -> None:
     """What all of them hear, once, before they begin at the same time."""
-    plan, talker = planned(folder, "whole", 1)
+    plan, talker = planned(folder, "whole", 8)
     HeardStreamsOfClips(talker.hearing, plan.clips, 0)
 
 
@@ -244,6 +248,8 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--features", type=int, default=160, help="width of the network")
     parser.add_argument("--seconds", type=float, default=0, help="as many steps as all take in so long")
     parser.add_argument("--most", type=int, default=60, help="held-out clips that are spoken")
     parser.add_argument("--device", default="auto")
