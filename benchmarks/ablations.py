@@ -69,12 +69,10 @@ PATIENCE = 120
 """Seconds for which trainings wait for each other."""
 
 
-def planned(
-    folder: Path, variant: str, features: int, steps: int = 1, batch: int = 1
-) -> tuple[Plan, DxTalker]:
+def planned(folder: Path, variant: str, features: int, **settings: int) -> tuple[Plan, DxTalker]:
     """A run of the flow alone, by a talker that hears feelings as the starter does."""
-    changes = {"config": {**VARIANTS[variant], "features": features}, "flow": {"views": 0, "batch": batch}}
-    plan = plan_for(folder, load_toml(RECIPE), changes, stage="flow", steps=steps)
+    changes = {"config": {**VARIANTS[variant], "features": features}, "flow": {"views": 0, **settings}}
+    plan = plan_for(folder, load_toml(RECIPE), changes, stage="flow")
     talker, starter = plan.talker, open_talker("3dxtalker")
     assert isinstance(talker, DxTalker) and isinstance(starter, DxTalker)
     if talker.hearing.affect is not None and starter.hearing.affect is not None:
@@ -180,7 +178,10 @@ class Together:
 def trained(given: argparse.Namespace, variant: str, number: int, together: Together) -> None:
     """One run, which leaves its weights and what it took."""
     torch.set_num_threads(1)
-    plan, talker = planned(given.clips, variant, given.features, given.steps, given.batch)
+    plan, talker = planned(
+        given.clips, variant, given.features, steps=given.steps, batch=given.batch, excerpt=given.excerpt
+    )
+    plan.clips.motion = functools.cache(plan.clips.motion)  # type: ignore[method-assign]
     stage, device = plan.stages["flow"], pick_device(given.device)
     draw = plan.clips.batches(stage.begin(talker, plan.clips, dice(0)), stage.batch, stage.drawn_by)
     threads, steps, losses = given.workers or THREADS, given.steps, {}
@@ -213,6 +214,7 @@ def trained(given: argparse.Namespace, variant: str, number: int, together: Toge
         "clips": len(plan.clips),
         "steps": steps,
         "batch": given.batch,
+        "excerpt": given.excerpt,
         "features": given.features,
         "seconds": time.perf_counter() - begun,
         "losses": losses,
@@ -249,6 +251,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--excerpt", type=int, default=120, help="frames of an example")
     parser.add_argument("--features", type=int, default=160, help="width of the network")
     parser.add_argument("--seconds", type=float, default=0, help="as many steps as all take in so long")
     parser.add_argument("--most", type=int, default=60, help="held-out clips that are spoken")

@@ -15,9 +15,10 @@ from talkcli.engine.corpora.foreign import (
     load_indices,
 )
 from talkcli.engine.errors import BadInput, MissingAsset, Untrusted
+from talkcli.engine.face.obj_mesh import load_obj
 from talkcli.engine.methods.memorytalker.motions import paper_size
 from talkcli.engine.pickles import load_arrays
-from talkcli.engine.scans import load_obj, load_obj_vertices
+from talkcli.engine.scans import load_obj_vertices
 from talkcli.engine.speech import Speech, save_speech
 
 FACES = [(0, 1, 2), (2, 1, 3)]

@@ -25,7 +25,7 @@ def test_json_holds_every_finding(talk):
     told = json.loads(talk("doctor", "--json").stdout)
     assert told["works"] is True and told["lacking"] == [] and told["version"] == __version__
     sections = {row["section"] for row in told["found"]}
-    assert sections == {"program", "device", "renderer", "encoder", "extra", "synthesiser", "asset"}
+    assert sections == {"program", "device", "renderer", "encoder", "extra", "synthesiser", "asset", "rig"}
     for row in told["found"]:
         assert row["found"] or (row["unlocks"] and row["remedy"]), row
 

@@ -36,13 +36,13 @@ from talkcli.engine.config import load_toml, parse_settings
 from talkcli.engine.corpora.foreign import load_faces, load_indices
 from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadInput, BadUsage, TalkError, Untrusted, reading
+from talkcli.engine.face.obj_mesh import load_obj
 from talkcli.engine.files import FORMAT, load_tensors
 from talkcli.engine.methods import open_talker
 from talkcli.engine.motion import Coefficients, Motion, Shapes, load_motion, save_motion
 from talkcli.engine.phones import load_phones
 from talkcli.engine.pickles import load_arrays
 from talkcli.engine.pictures import load_picture
-from talkcli.engine.scans import load_obj
 from talkcli.engine.training.settings import tuned
 
 DEEP = 100_000

@@ -12,6 +12,7 @@ from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.methods import METHODS
 
 ACTIONS = ("list", "import", "fetch")
+_RIGS = ("flame", "emoca")
 
 
 def run(
@@ -20,7 +21,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help=f"What is imported: {', '.join([*METHODS, 'flame'])}; or fetched: whisper-base ...",
+            help=f"What is imported: {', '.join([*METHODS, *_RIGS])}; or fetched: whisper-base ...",
         ),
     ] = None,
     weights: Annotated[
@@ -40,9 +41,9 @@ def run(
     `talk models import textalker motion=FILE texture=FILE diffusion=FILE -o OUT.ckpt`.
 
     FLAME, `talk models import flame generic_model.pkl`, becomes a rig of this user with its mean face as
-    --avatar flame; masks=FLAME_masks.pkl, landmarks=flame_static_embedding.pkl and
-    mediapipe=mediapipe_landmark_embedding.npz say where its lips and points are. The edition is read from the
-    names of file and folder (FLAME2020/generic_model.pkl): codes of one are not those of another.
+    --avatar flame; masks=FLAME_masks.pkl and landmarks=, mediapipe=, contour=, uv= (the authors' embeddings
+    and head_template.obj) say where lips and points are. Names of file and folder tell the edition.
+    `talk models import emoca detail.ckpt [fixed=FILE]` draws codes of detail on a FLAME that has its uv.
 
     `talk models fetch NAME` downloads an ear that somebody else taught from huggingface.co (HF_ENDPOINT,
     HTTPS_PROXY; extra `hubert`) into this user's data folder; without NAME it says which are known. Size and
@@ -65,9 +66,9 @@ def run(
         return
     given = options.named_files(weights, "files")
     if method is not None:
-        pick(method, (*METHODS, "flame"), "method")
-    if method == "flame":
-        _import_flame(given, output, overwrite, json)
+        pick(method, (*METHODS, *_RIGS), "method")
+    if method in _RIGS:
+        _take(method, given, output, overwrite, json)
         return
     if method is None or output is None or not given:
         raise BadUsage(
@@ -86,14 +87,15 @@ def run(
     console.answer_json({"output": output, **provenance}) if json else console.answer(output)
 
 
-def _import_flame(given: dict[str | None, Path], output: Path | None, overwrite: bool, json: bool) -> None:
-    from talkcli.engine.face.flame import import_flame
-
+def _take(what: str, given: dict[str | None, Path], output: Path | None, overwrite: bool, json: bool) -> None:
     if output is not None:
-        raise BadUsage("A rig goes where talk finds it.", "Leave out --output.")
-    with console.step("Reading FLAME"):
-        made = import_flame({name or "model": path for name, path in given.items()}, overwrite=overwrite)
-    console.answer_json(made) if json else console.answer(f"{made['rig']}: --avatar {made['rig']}")
+        raise BadUsage("It goes where talk finds it.", "Leave out --output.")
+    from talkcli.engine.methods.dxtalker.emoca import FOR_FLAME
+
+    with console.step(f"Reading {what}"):
+        made = FOR_FLAME[what]({name or "model": path for name, path in given.items()}, overwrite=overwrite)
+    said = f"{made['rig']}: --avatar {made['rig']}" if "rig" in made else made["output"]
+    console.answer_json(made) if json else console.answer(said)
 
 
 def _fetch(name: str | None, json: bool) -> None:

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from talkcli.engine.assets import STARTER_EARS, asset
 from talkcli.engine.errors import BadInput, Untrusted, reading
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors, with_article
-from talkcli.engine.pickles import check_claims
+from talkcli.engine.pickles import Inert, check_claims, is_archive, module_within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,16 +150,27 @@ def check_shapes(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
             raise ValueError(f"{name} is {there}, not {shapes.get(name, 'known')}")
 
 
-def load_pickled(path: Path) -> Any:
-    """What other people `torch.save`d: tensors and arrays in plain containers, and nothing that runs."""
+def load_pickled(path: Path, unread: tuple[str, ...] = ()) -> Any:
+    """What other people `torch.save`d: tensors and arrays in plain containers, and nothing that runs. Objects
+    of the packages `unread`, such as "omegaconf.", are made nothing of."""
     rebuild: Any = np.zeros(0).__reduce__()[0]
     numbers = [type(np.dtype(kind)) for kind in (np.float16, np.float32, np.float64, np.int32, np.int64)]
     old = (rebuild, "numpy.core.multiarray._reconstruct")
     hint = "Only tensors and arrays are read from other people's files; get a plain state dict."
     with (
         reading(path, "a plain file of tensors", hint, Untrusted),
-        torch.serialization.safe_globals([rebuild, old, np.ndarray, np.dtype, *numbers]),
+        torch.serialization.safe_globals(
+            [rebuild, old, np.ndarray, np.dtype, *numbers, *_read_as_nothing(path, unread)]
+        ),
         warnings.catch_warnings(action="ignore"),
     ):
-        check_claims(path)
+        check_claims(path, unread)
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _read_as_nothing(path: Path, packages: tuple[str, ...]) -> list[Any]:
+    """What torch is to make of classes of these packages that a file names."""
+    if not packages or not is_archive(path):
+        return []
+    strangers = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    return [(Inert, name) for name in strangers if module_within(name.rpartition(".")[0], packages)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import shutil
 import sys
@@ -80,6 +81,7 @@ def findings() -> Iterator[Finding]:
     yield from _extras()
     yield from _synthesisers()
     yield from _assets()
+    yield from _imported()
 
 
 def _basics() -> Iterator[Finding]:
@@ -178,6 +180,28 @@ def _assets() -> Iterator[Finding]:
         yield Finding(
             "asset", "clips/", f"{counted(count, 'recordings')}, {_licence(clips)}, SHA-256 {index}"
         )
+
+
+def _imported() -> Iterator[Finding]:
+    """What a user made rigs of, and what else was imported for them."""
+    from talkcli.engine.face.detail import DETAIL_FILE, installed_detail
+    from talkcli.engine.face.known_rigs import ORIGIN_SUFFIX, imported_rigs
+
+    rigs = imported_rigs()
+    if not rigs:
+        hint = "talk models import flame FLAME2020/generic_model.pkl"
+        yield Finding("rig", "flame", "", "--avatar flame; talk prepare talking3d", hint)
+    for name, path in rigs.items():
+        origin, found = path.with_suffix(ORIGIN_SUFFIX), _size(path)
+        if origin.is_file():
+            made = json.loads(origin.read_text(encoding="utf-8"))
+            found += f", made of {made['files']['model']['name']}, SHA-256 {made['files']['model']['sha256']}"
+        yield Finding("rig", name, found)
+    if rigs:
+        detail = installed_detail()
+        unlocks = "folds that a motion's codes of detail draw on FLAME"
+        hint = "talk models import emoca detail.ckpt"
+        yield Finding("rig", DETAIL_FILE, "" if detail is None else _size(detail), unlocks, hint)
 
 
 def _size(path: Path) -> str:

@@ -27,7 +27,7 @@ class _Numbers:
 
     def __init__(self, name: object, *_: object) -> None:
         self.kind = np.dtype(str(name))
-        if self.kind.kind not in "fiub":
+        if self.kind.kind not in "fiubO":
             raise pickle.UnpicklingError(f"it holds {self.kind}")
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -56,15 +56,20 @@ NONE: StandIns = MappingProxyType({})
 
 
 class _Array:
-    """An array as pickles describe it: of numbers, as many as its bytes are."""
+    """An array as pickles describe it: of numbers, as many as its bytes are, or of plain objects."""
 
-    values: NDArray[Any]
+    values: NDArray[Any] | list[Any]
 
     def __init__(self, *_: object) -> None:
         pass
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, numbers, by_columns, content = state
+        if numbers.kind.kind == "O":
+            if not isinstance(content, list):
+                raise pickle.UnpicklingError("it holds objects that are no list")
+            self.values = content
+            return
         content = content.encode("latin1") if isinstance(content, str) else content
         array = np.frombuffer(content, numbers.kind)
         self.values = array.reshape(shape, order="F" if by_columns else "C").copy()
@@ -119,8 +124,9 @@ def _reconstructed(kind: Any, *_: object) -> StandIn:
 
 def _plain(value: Any, known: dict[int, Any]) -> Any:
     """With arrays in the place of what describes them; what stands in many places is made once."""
-    if isinstance(value, _Array):
+    if isinstance(value, _Array) and isinstance(value.values, np.ndarray):
         return value.values
+    value = value.values if isinstance(value, _Array) else value
     if not isinstance(value, dict | list | tuple | StandIn):
         return value
     if id(value) not in known:
@@ -133,17 +139,31 @@ def _plain(value: Any, known: dict[int, Any]) -> Any:
     return known[id(value)]
 
 
+NPY = b"\x93NUMPY"
 _HINT = "Give the file as its authors publish it; one that was cut short is to be fetched again."
 
 
 def load_tree(path: Path, stand_ins: StandIns = NONE) -> dict[Any, Any]:
-    """A pickled dict of dicts, lists, numbers, words and arrays, of Python 2 as well; objects of the classes
-    that `stand_ins` names, (module, name), become arrays."""
+    """A pickled dict of dicts, lists, numbers, words and arrays, of Python 2 as well, or a .npy that holds
+    nothing but one; objects of the classes that `stand_ins` names, (module, name), become arrays."""
     with reading(path, "a plain dict of arrays", _HINT, Untrusted), Measured(path) as content:
+        stored = content.read(len(NPY)) == NPY
+        content.seek(0)
+        if stored:
+            _skip_header(content)
         tree = _plain(_ArraysOnly(content, stand_ins).load(), {})
+        if stored and isinstance(tree, list) and len(tree) == 1:
+            tree = tree[0]
     if not isinstance(tree, dict) or not tree:
         raise Untrusted(f"{path} is not a plain dict of arrays.", _HINT)
     return tree
+
+
+def _skip_header(content: BinaryIO) -> None:
+    """To where the pickle of a .npy of objects begins."""
+    version = np.lib.format.read_magic(content)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    read(content)
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -154,7 +174,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     return values
 
 
-class _Inert:
+class Inert:
     """What stands for whatever a pickle makes, and keeps none of it."""
 
     def __init__(self, *_: object) -> None:
@@ -184,8 +204,9 @@ class _Claims(pickle._Unpickler):
     are told.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, unread: tuple[str, ...] = ()) -> None:
         super().__init__(file, encoding="latin1")
+        self._unread = unread
         self.stored: dict[object, int] = {}
         """Numbers of each storage."""
         self.made = 0
@@ -200,27 +221,27 @@ class _Claims(pickle._Unpickler):
             return tuple
         if module.partition(".")[0] == "numpy" and name == "_reconstruct":
             return self._reconstructed
-        if (module, name) in _MAKERS:
-            return _Inert
+        if (module, name) in _MAKERS or module_within(module, self._unread):
+            return Inert
         if module in ("torch", "torch.storage", "numpy"):
             return (module, name)  # says of what kind something is, and cannot be called
         raise pickle.UnpicklingError(f"it wants {module}.{name}")
 
-    def persistent_load(self, pid: Any) -> _Inert:
+    def persistent_load(self, pid: Any) -> Inert:
         _, _, key, _, numbers = pid[:5]
         if not isinstance(numbers, int) or numbers < 0:
             raise pickle.UnpicklingError("it stores what is no number of numbers")
         self.stored[key] = numbers
-        return _Inert()
+        return Inert()
 
-    def _rebuilt(self, storage: object, offset: object, size: tuple[int, ...], *_: object) -> _Inert:
+    def _rebuilt(self, storage: object, offset: object, size: tuple[int, ...], *_: object) -> Inert:
         self.made += math.prod(size)
-        return _Inert()
+        return Inert()
 
-    def _reconstructed(self, kind: object, shape: tuple[int, ...], *_: object) -> _Inert:
+    def _reconstructed(self, kind: object, shape: tuple[int, ...], *_: object) -> Inert:
         if math.prod(shape):
             raise pickle.UnpicklingError("it makes an array of nothing")
-        return _Inert()
+        return Inert()
 
 
 def is_archive(path: Path) -> bool:
@@ -229,9 +250,14 @@ def is_archive(path: Path) -> bool:
         return file.read(4) == b"PK\x03\x04"
 
 
-def check_claims(path: Path) -> None:
+def module_within(module: str, packages: tuple[str, ...]) -> bool:
+    """Whether a module is of one of these packages, which end in dots."""
+    return f"{module}.".startswith(packages)
+
+
+def check_claims(path: Path, unread: tuple[str, ...] = ()) -> None:
     """ValueError, or whatever a damaged pickle raises, unless a file that torch saved holds as much as it
-    claims to: torch makes room before it looks."""
+    claims to: torch makes room before it looks. Classes of the packages `unread` count as nothing."""
     size = path.stat().st_size
     if is_archive(path):
         with zipfile.ZipFile(path) as archive:
@@ -239,11 +265,11 @@ def check_claims(path: Path) -> None:
             if sum(member.file_size for member in members) > size:
                 raise ValueError("it unpacks to more than it is")
             (name,) = (member.filename for member in members if member.filename.endswith("/data.pkl"))
-            claims = _Claims(io.BytesIO(archive.read(name)))
+            claims = _Claims(io.BytesIO(archive.read(name)), unread)
         claims.load()
     else:
         with Measured(path) as content:
-            _, _, _, claims, _ = parts = [_Claims(content) for _ in range(5)]
+            _, _, _, claims, _ = parts = [_Claims(content, unread) for _ in range(5)]
             for part in parts:  # magic, version, system, tensors, and the names of what they are stored in
                 part.load()
     stored = sum(claims.stored.values())

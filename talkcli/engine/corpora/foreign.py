@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, MissingAsset, reading
+from talkcli.engine.face.obj_mesh import load_obj
 from talkcli.engine.pickles import load_arrays
-from talkcli.engine.scans import load_obj
 from talkcli.engine.text_files import text_of
 
 

@@ -6,7 +6,10 @@ its embedding of landmarks and a mesh with texture coordinates; each unlocks wha
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +21,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from talkcli.engine.assets import data_folder, sha256
-from talkcli.engine.destinations import made_folder
+from talkcli.engine.destinations import made_folder, replacing
 from talkcli.engine.errors import BadUsage, Untrusted, pick, reading
 from talkcli.engine.face.avatar import Avatar, save_avatar
 from talkcli.engine.face.face_model import JOINTS, PARENTS, FaceModel
-from talkcli.engine.face.known_rigs import RIG_SUFFIX
-from talkcli.engine.face.topology import MATERIALS, Landmarks, Topology
+from talkcli.engine.face.known_rigs import ORIGIN_SUFFIX, RIG_SUFFIX
+from talkcli.engine.face.obj_mesh import load_obj
+from talkcli.engine.face.topology import CONTOURS, MATERIALS, Landmarks, Topology
 from talkcli.engine.files import save_struct
 from talkcli.engine.pickles import Plain, StandIn, StandIns, load_arrays, load_tree
 
@@ -32,6 +36,8 @@ FILES = {
     "masks": "FLAME_masks.pkl",
     "landmarks": "flame_static_embedding.pkl",
     "mediapipe": "mediapipe_landmark_embedding.npz",
+    "contour": "flame_dynamic_embedding.npy",
+    "uv": "head_template.obj",
 }
 """What `talk models import flame NAME=FILE` takes, as their authors call them; all but the model may be
 missing."""
@@ -39,6 +45,8 @@ UNLOCKED = {
     "masks": "metrics of the lips and of the upper face",
     "landmarks": "points of iBUG, gaps between the lips",
     "mediapipe": "points of MediaPipe",
+    "contour": "the contour of a face as its head turns",
+    "uv": "its authors' texture coordinates, by which detail is drawn",
 }
 EDITIONS = ("2023_open", "2023", "2020", "2019", "2017")
 """As names of files and folders have them; expression codes of one are not those of another."""
@@ -47,6 +55,8 @@ IDENTITY, EXPRESSION = 300, 100
 MOST_VERTS = 100_000
 LARGEST = 1e6
 """Of any number: metres, shares."""
+LONGEST_LICENCE = 1_000_000
+"""Bytes of a text that is kept."""
 MOST_BYTES = 100_000_000
 """Of an archive of landmarks, unpacked."""
 _HINT = "Get it again from its authors' site: generic_model.pkl of an edition."
@@ -124,14 +134,28 @@ def import_flame(files: Mapping[str, Path], *, overwrite: bool = False) -> dict[
     lips = model.topology.regions["lips"]
     mean = torch.zeros(len(model.identity))
     save_avatar(Avatar(name, model.template, model.topology.faces, lips, name, mean), face)
-    return {
+    made = {
         "rig": name,
         "edition": edition or "unknown",
         "files": {kind: {"name": path.name, "sha256": sha256(path)} for kind, path in files.items()},
-        "licence": "that of its authors: see where you got it",
+        "licence": _kept_licence(files["model"].parent, name),
         "unlocked": [what for kind, what in UNLOCKED.items() if kind in files],
-        "output": rig,
     }
+    with replacing(rig.with_suffix(ORIGIN_SUFFIX)) as temporary:
+        temporary.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    return {**made, "output": rig}
+
+
+def _kept_licence(folder: Path, name: str) -> str:
+    """Where the licence is kept whose text lay beside the model; whose it is where there was none."""
+    texts = (path for path in sorted(folder.iterdir()) if re.search("licen[cs]e", path.name, re.IGNORECASE))
+    for path in texts:
+        if path.is_file() and path.stat().st_size < LONGEST_LICENCE:
+            kept = data_folder() / f"{name}.licence{path.suffix}"
+            with replacing(kept) as temporary:
+                shutil.copyfile(path, temporary)
+            return str(kept)
+    return "that of its authors: see where you got it"
 
 
 def flame_model(files: Mapping[str, Path], name: str) -> FaceModel:
@@ -222,6 +246,11 @@ def _topology(
         )
         if file in files
     }
+    if "contour" in files:
+        landmarks["contour"] = _contours(files["contour"], len(faces))
+    uv, uv_faces = _unrolled(template), faces.clone()
+    if "uv" in files:
+        uv, uv_faces = _layout(files["uv"], faces)
     pairs = torch.zeros(0, 2, dtype=torch.long)
     if "ibug51" in landmarks:
         marks = landmarks["ibug51"]
@@ -230,8 +259,8 @@ def _topology(
     return Topology(
         name,
         faces,
-        _unrolled(template),
-        faces.clone(),
+        uv,
+        uv_faces,
         materials,
         {"lips": _NOBODY, **regions},
         landmarks,
@@ -283,6 +312,31 @@ def _embedding(path: Path, faces: int, load: Callable[[Path], Mapping[str, NDArr
         if weights.shape != (len(triangles), 3):
             raise ValueError(f"its places in {len(triangles)} triangles are not three numbers each")
         return Landmarks(torch.from_numpy(triangles.astype(np.int64)), torch.from_numpy(weights))
+
+
+def _contours(path: Path, faces: int) -> Landmarks:
+    """One set of points for each of CONTOURS, one after the other."""
+    arrays = load_arrays(path)
+    with reading(path, "contours of a face", "Give flame_dynamic_embedding.npy."):
+        triangles = np.asarray(arrays["lmk_face_idx"])
+        weights = _single(arrays["lmk_b_coords"])
+        if triangles.ndim != 2 or len(triangles) != CONTOURS or weights.shape != (*triangles.shape, 3):
+            raise ValueError(f"its triangles are {list(triangles.shape)}, their places {list(weights.shape)}")
+        if triangles.min() < 0 or triangles.max() >= faces:
+            raise ValueError(f"it speaks of triangles outside 0..{faces - 1}")
+        places = torch.from_numpy(triangles.astype(np.int64).ravel())
+        return Landmarks(places, torch.from_numpy(weights.reshape(-1, 3)))
+
+
+def _layout(path: Path, faces: Int[Tensor, "faces 3"]) -> tuple[Tensor, Tensor]:
+    """Texture coordinates of a mesh that has the model's triangles."""
+    mesh = load_obj(path)
+    with reading(path, "a template of this model", "Give head_template.obj."):
+        if not torch.equal(mesh.faces, faces):
+            raise ValueError("its triangles are not the model's")
+        if len(mesh.uv_faces) != len(faces) or not bool(((mesh.uv >= 0) & (mesh.uv <= 1)).all()):
+            raise ValueError("it has no texture coordinates in 0..1 at every corner")
+        return mesh.uv, mesh.uv_faces
 
 
 def _unrolled(template: Float[Tensor, "verts 3"]) -> Float[Tensor, "verts 2"]:

@@ -15,6 +15,7 @@ from talkcli.engine.errors import BadInput, naming
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.deformation import FRAMES_EXPANDED, deformed, weights_of
+from talkcli.engine.face.detail import detailed
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.gaussian_head import GaussianHead, head_gaussians
@@ -258,6 +259,8 @@ def _part(motion: Motion, avatar: Avatar, start: int, stop: int | None) -> Motio
 def _faces(part: Motion, avatar: Avatar, rig: Rigged | None) -> Float[Tensor, "frames verts 3"]:
     """Vertices before head pose, in memory of their own."""
     points = deformed(part, avatar, rig)
+    if rig is not None and part.codes is not None:
+        points = detailed(points, part, rig.model.topology)
     if rig is not None and rig.model.contact is not None:
         rig.model.contact.settle(points, rig.model.template, avatar.neutral)
     return points

@@ -14,7 +14,8 @@ from talkcli.engine.files import load_struct
 
 RIGS: dict[str, Callable[[], FaceModel]] = {DEFAULT_RIG: load_face_model}
 """What `Avatar.rig` may name -> its loader, which reads its file once; beside those that a user imported."""
-RIG_SUFFIX = ".rig"
+RIG_SUFFIX, ORIGIN_SUFFIX = ".rig", ".json"
+"""Of an imported rig, and of what is known of the files that it was made of."""
 
 FORMER = "talk-head"
 """The head of versions before this one, of which files may still speak."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from talkcli.engine.face.rotations import matrix
 from talkcli.engine.struct import TensorStruct
 
 MATERIALS = ("skin", "eye", "teeth", "gum", "tongue", "cavity", "lash", "hair")
@@ -44,6 +46,30 @@ def landmark_points(
     marks = topology.landmarks[name]
     corners = vertices[..., topology.faces[marks.triangles], :]
     return (corners * marks.weights[..., None]).sum(-2)
+
+
+CONTOURS, CONTOUR_TURN = 79, 39
+"""Contours of a face, one for each degree that the head turns, and how far it turns at most."""
+
+
+def contour_points(
+    vertices: Float[Tensor, "frames verts 3"], topology: Topology, rotation: Float[Tensor, "frames 3"]
+) -> Float[Tensor, "frames points 3"]:
+    """Where the contour of a face lies, metres, that changes as the head turns (axis-angle, radians).
+
+    Set y of the CONTOURS for a turn of -y degrees about the vertical, 39 + y for one of y, as FLAME_PyTorch
+    counts them. KeyError for a rig that brings no contours.
+    """
+    turns = matrix(rotation)
+    upright = turns[:, :2, 0].norm(dim=1)
+    degrees = -torch.rad2deg(torch.atan2(-turns[:, 2, 0], upright))
+    near = degrees.clamp(-CONTOUR_TURN, CONTOUR_TURN).round().long()
+    which = torch.where(near < 0, CONTOUR_TURN - near, near)
+    marks = topology.landmarks["contour"]
+    corners = topology.faces[marks.triangles].unflatten(0, (CONTOURS, -1))[which]
+    weights = marks.weights.unflatten(0, (CONTOURS, -1))[which]
+    places = vertices[torch.arange(len(vertices))[:, None, None], corners]
+    return (places * weights[..., None]).sum(-2)
 
 
 def middle_pairs(topology: Topology) -> Int[Tensor, "pairs 2"]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.detail import shows_detail
+from talkcli.engine.face.rigs import rigged
 from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.backdrop import STUDIO, backdrop
 from talkcli.engine.rendering.camera import parse_size, portrait
@@ -129,7 +131,21 @@ def check_shot(shot: Shot, avatar: Avatar, paths: Iterable[Path], moves: Collect
 
 
 def notes_on(shot: Shot, motion: Motion, avatar: Avatar, paths: Iterable[Path]) -> list[str]:
-    """What is to be said of pictures of this motion."""
+    """What is to be said of what shows this motion."""
+    return [*_undrawn(motion, avatar), *_notes_on_pictures(shot, motion, avatar, list(paths))]
+
+
+def _undrawn(motion: Motion, avatar: Avatar) -> list[str]:
+    """Of codes of detail that the motion has and nothing here can draw."""
+    rig = rigged(avatar)
+    if rig is None or motion.codes is None or not bool(motion.codes.detail.any()):
+        return []
+    if shows_detail(motion, rig.model.topology):
+        return []
+    return ["Its codes of detail are not drawn: that takes talk models import emoca, and FLAME with uv=."]
+
+
+def _notes_on_pictures(shot: Shot, motion: Motion, avatar: Avatar, paths: list[Path]) -> list[str]:
     turn = farthest_turn(motion)
     shown = [
         path.suffix.lower() for path in paths if needs_pictures([path]) or path.suffix.lower() == SPLAT_FILE
