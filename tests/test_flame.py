@@ -24,7 +24,7 @@ from talkcli.app import app
 from talkcli.engine.assets import sha256
 from talkcli.engine.errors import BadInput, BadUsage, Untrusted
 from talkcli.engine.face.avatar import load_avatar
-from talkcli.engine.face.detail import MOST, DetailDecoder, normals_of, shows_detail
+from talkcli.engine.face.detail import DEEPEST, DetailDecoder, normals_of, shows_detail
 from talkcli.engine.face.face_model import JOINTS
 from talkcli.engine.face.flame import edition_of, flame_model, import_flame
 from talkcli.engine.face.geometry import vertices
@@ -365,7 +365,7 @@ def test_detail_moves_vertices_along_their_normals_by_what_the_map_says_where_th
         maps = decoder(torch.cat([motion.face.jaw, motion.face.expression[:, :50], codes.detail], 1)) + 1e-3
     read = read_maps(maps[:, None], uv_reader(FACES, topology.uv, topology.uv_faces, 256, verts=VERTS))
     torch.testing.assert_close(depth, read[..., 0], atol=1e-6, rtol=0)
-    assert depth.abs().max() <= MOST + 1e-3 + 1e-6 and depth.std() > 1e-5
+    assert depth.abs().max() <= DEEPEST + 1e-3 + 1e-6 and depth.std() > 1e-5
     assert torch.equal(vertices(coarse, who), plain)
     assert not notes_on(Shot(), motion, who, []) and not notes_on(Shot(), coarse, who, [])
 

@@ -25,9 +25,9 @@ from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.struct import TensorStruct
 
 DETAIL_FILE = "emoca.detail"
-EXPRESSIONS, CODES, SIDE = 50, 128, 256
+EXPRESSIONS, CODES, DETAIL_SIDE = 50, 128, 256
 """Numbers of a frame that the decoder takes besides the jaw, and texels along a side of its map."""
-MOST = 0.01
+DEEPEST = 0.01
 """Metres that it displaces at most."""
 _SEED, _WIDTHS = (128, 8), (128, 128, 64, 64, 32, 16)
 """Channels and side of the map that it begins with; channels before and after each doubling."""
@@ -61,7 +61,7 @@ class DetailDecoder(nn.Module):
         self.draw = nn.Sequential(*layers, nn.Conv2d(_WIDTHS[-1], 1, 3, padding=1))
 
     def forward(self, told: Float[Tensor, "frames 181"]) -> Float[Tensor, "frames 256 256"]:
-        return MOST * self.draw(self.enter(told).unflatten(1, (_SEED[0], _SEED[1], -1))).tanh()[:, 0]
+        return DEEPEST * self.draw(self.enter(told).unflatten(1, (_SEED[0], _SEED[1], -1))).tanh()[:, 0]
 
 
 def installed_detail() -> Path | None:
@@ -81,7 +81,7 @@ def _decoder(path: Path) -> tuple[DetailDecoder, Tensor | None]:
 @functools.lru_cache(maxsize=2)
 def _reader(topology: Topology) -> UVReader:
     verts = int(topology.faces.max()) + 1
-    return uv_reader(topology.faces, topology.uv, topology.uv_faces, SIDE, verts=verts)
+    return uv_reader(topology.faces, topology.uv, topology.uv_faces, DETAIL_SIDE, verts=verts)
 
 
 def shows_detail(motion: Motion, topology: Topology) -> bool:

@@ -15,7 +15,7 @@ from talkcli.engine.assets import data_folder, sha256
 from talkcli.engine.checkpoint import load_pickled
 from talkcli.engine.destinations import made_folder
 from talkcli.engine.errors import BadUsage, Untrusted, pick, reading
-from talkcli.engine.face.detail import DETAIL_FILE, MOST, SIDE, DetailDecoder, DetailWeights
+from talkcli.engine.face.detail import DEEPEST, DETAIL_FILE, DETAIL_SIDE, DetailDecoder, DetailWeights
 from talkcli.engine.face.flame import import_flame
 from talkcli.engine.files import save_struct
 
@@ -75,8 +75,8 @@ def detail_weights(path: Path) -> dict[str, Tensor]:
 def _fixed(path: Path) -> Tensor:
     with reading(path, "a map of displacements", f"Give {EMOCA_FILES['fixed']}."):
         displacements = np.load(path, allow_pickle=False)
-        if displacements.shape != (SIDE, SIDE) or not (np.abs(displacements) <= MOST).all():
-            raise ValueError(f"it is {list(displacements.shape)}, or above {MOST} m")
+        if displacements.shape != (DETAIL_SIDE, DETAIL_SIDE) or not (np.abs(displacements) <= DEEPEST).all():
+            raise ValueError(f"it is {list(displacements.shape)}, or above {DEEPEST} m")
         return torch.from_numpy(displacements.astype(np.float32))
 
 
