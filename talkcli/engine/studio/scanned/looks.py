@@ -48,7 +48,7 @@ UNDER_BEARD = 0.62
 
 FIELDS = "head_fields.safetensors"
 
-WORN_IN = 1.4
+WORN_IN = 0.9
 """How deep lines are at 74 years, of what the expression that draws them folds."""
 
 LINE_SHADE = np.array([0.45, 0.75, 0.85])

@@ -32,7 +32,7 @@ class BeardStyle:
 
 
 BEARD_STYLES: Mapping[str, BeardStyle] = {
-    "full": BeardStyle(6800, 19.0, 7.0, 9.0, 99.0),
+    "full": BeardStyle(9500, 19.0, 7.0, 9.0, 99.0),
     "short-beard": BeardStyle(6800, 7.0, 4.0, 5.0, 99.0),
     "goatee": BeardStyle(2800, 14.0, 7.0, 9.0, 21.0),
     "moustache": BeardStyle(1400, 0.0, 0.0, 11.0, 0.0),

@@ -29,7 +29,7 @@ from talkcli.engine.studio.scanned.source import SKIN_VERTS
 
 NODES, _STEPS = 4, 3
 
-WIDTH = 0.40
+WIDTH = 0.30
 """mm across a ribbon."""
 
 LIP = 4.5

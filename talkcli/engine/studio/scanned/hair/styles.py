@@ -74,7 +74,7 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
         count=9500, nodes=4, top=7, side=4, stand=0.42, lock=0.1, messy=0.6, width=0.5, painted=1.0,
     ),
     "coily": HairStyle(
-        count=8500, nodes=5, top=15, side=7, stand=1.0, coil=1.1, pitch=4.5, lock=0.1, messy=0.9, ragged=0.25,
+        count=7500, nodes=9, top=15, side=7, stand=0.8, coil=1.9, pitch=7, lock=0.1, messy=0.9, ragged=0.25,
         width=0.5, painted=1.0, loose=0.06,
     ),
     "short": HairStyle(
@@ -86,8 +86,8 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
         messy=0.16, ragged=0.1,
     ),
     "slicked": HairStyle(
-        count=9000, nodes=8, top=105, side=50, stand=0.12, volume=7, way="back", lock=0.5, messy=0.12,
-        ragged=0.1, loose=0.015,
+        count=12000, nodes=8, top=105, side=50, stand=0.12, volume=7, way="back", lock=0.22, messy=0.14,
+        ragged=0.12, loose=0.02, width=0.7,
     ),
     "fringe": HairStyle(
         count=8000, nodes=11, end=-62, volume=9, way="falling", part=4, lock=0.5, messy=0.14, fringe=53,
