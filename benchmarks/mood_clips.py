@@ -1,8 +1,8 @@
-"""Does a mood that is put on look like one that was performed? python benchmarks/mood_clips.py CLIPS [MOST]
+"""Does a mood that is put on look like one that was performed? python benchmarks/mood_clips.py CLIPS [MOST] [--model NAME]
 
-CLIPS are of `talk prepare studio --set moods=...`. The installed talkers speak the test speakers' clips of
-each mood (MOST of each, 12 by default), and the mood is put on with the performance's own intensity. Prints,
-mood by mood, the cosine between the mean expressions of what was made and of what was performed (3DXTalker's
+CLIPS are of `talk prepare studio --set moods=...`. The installed talkers, or those named, speak the test
+speakers' clips of each mood (MOST of each, 12 by default), and the mood is put on with the performance's own
+intensity. Prints, mood by mood, the cosine between the mean expressions of what was made and of what was performed (3DXTalker's
 table 3, here of the rig's shapes), that of the talker's plain speech, and LVE against the performance, with
 the mood and without it.
 """
@@ -69,11 +69,12 @@ def main() -> None:
     )
     parser.add_argument("clips", type=Path)
     parser.add_argument("most", type=int, nargs="?", default=12)
+    parser.add_argument("--model", action="append", help="instead of all talkers that are installed")
     given = parser.parse_args()
     clips = ClipSet(given.clips, "test")
     table: dict[str, dict[str, float]] = {}
-    for path in installed().values():
-        talker = open_talker(str(path))
+    for model in given.model or installed():
+        talker = open_talker(model)
         chosen = clips_by_mood(clips, given.most)
         for mood in MOODS:
             values = table[f"{talker.method} {mood}"] = measured(talker, clips, mood, chosen[mood])

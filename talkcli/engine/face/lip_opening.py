@@ -22,8 +22,9 @@ FLAME_INNER_LIPS = (3531, 3504)
 MEET_WITHIN, APART_FROM = 1.0e-3, 3.5e-3
 """Metres further apart than at rest, up to which lips meet and from which on they do not at all."""
 
-LONGEST_CLOSURE = 0.7
-"""Seconds: lips that stay together for longer belong to somebody who is silent, or about to speak."""
+LONGEST_CLOSURE = 1.6
+"""Seconds: lips that stay together for longer belong to somebody who has nothing to say. In shorter pauses
+those who act a mood keep their lips as they are; a jaw that dropped there would be in the way."""
 
 _SETTLES = 0.1
 """Seconds on either side over which silence is averaged, twice."""
