@@ -1,10 +1,10 @@
-"""Does a mood that is put on look like one that was performed? python benchmarks/mood_clips.py CLIPS [MOST] [--model NAME]
+"""Does a mood that is put on look like one that was performed? python benchmarks/mood_clips.py CLIPS [MOST]
 
-CLIPS are of `talk prepare studio --set moods=...`. The installed talkers, or those named, speak the test
+CLIPS are of `talk prepare studio --set moods=...`. The installed talkers, or those of --model, speak the test
 speakers' clips of each mood (MOST of each, 12 by default), and the mood is put on with the performance's own
-intensity. Prints, mood by mood, the cosine between the mean expressions of what was made and of what was performed (3DXTalker's
-table 3, here of the rig's shapes), that of the talker's plain speech, and LVE against the performance, with
-the mood and without it.
+intensity. Prints, mood by mood, the cosine between the mean expressions of what was made and of what was
+performed (3DXTalker's table 3, here of the rig's shapes), that of the talker's plain speech, and LVE against
+the performance, with the mood and without it.
 """
 
 from __future__ import annotations

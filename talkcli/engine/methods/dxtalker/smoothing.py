@@ -28,9 +28,13 @@ def smoothed_vectors(
 
 
 def filtered(tracks: Float[Tensor, "frames dims"], window: int, order: int) -> Float[Tensor, "frames dims"]:
-    """The value of the polynomial that fits each frame's surroundings; at an end, of that of its window."""
-    if len(tracks) < window or not tracks.shape[1]:
-        return tracks.clone()
+    """The value of the polynomial that fits each frame's surroundings; at an end, of that of its window. One
+    number after the other, for an hour of all of them in double precision is much."""
+    smooth = tracks.clone()
+    if len(tracks) < window:
+        return smooth
     from scipy.signal import savgol_filter
 
-    return torch.from_numpy(savgol_filter(tracks.double().numpy(), window, order, axis=0)).to(tracks)
+    for column, track in enumerate(tracks.unbind(1)):
+        smooth[:, column] = torch.from_numpy(savgol_filter(track.double().numpy(), window, order))
+    return smooth

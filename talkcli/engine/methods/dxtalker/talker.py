@@ -37,6 +37,8 @@ from talkcli.engine.struct import stack
 
 _MOUTHS = ("jaw", "mouth", "tongue", "cheek", "nose")
 """Prefixes of shapes that are no part of the eyes."""
+_AT_ONCE = 4096
+"""Frames of which there are copies at the same time."""
 _LIDS = ("eyeBlink",)
 _LIPS = (
     "jaw", "tongue", "mouthClose", "mouthFunnel", "mouthPucker", "mouthUpperUp", "mouthLowerDown",
@@ -151,8 +153,9 @@ class DxTalker(Talker):
 
         reference = reference.to(device)
         windows = self._windows(streams, noise, reference, frames, progress)
-        drawn = blend(lambda start, stop: next(windows)[None], frames, config.window, config.overlap)[0]
-        vectors = self.restored(drawn.to(device), reference).cpu()
+        vectors = blend(lambda start, stop: next(windows)[None], frames, config.window, config.overlap)[0]
+        for part in vectors.split(_AT_ONCE):
+            part.copy_(self.restored(part.to(device), reference))
         if layout.identity and not self.sampling.drift:
             part = layout.part("identity")
             vectors[:, part] = vectors[:, part].mean(0)
@@ -160,7 +163,7 @@ class DxTalker(Talker):
             vectors = smoothed_vectors(vectors, layout)
         lids, lips = self._numbers(_LIDS), self._numbers(_LIPS)
         rest = rests(lambda start, stop: silence[start:stop], frames, config.fps)(0, frames)
-        vectors[:, lips] += rest[:, None] * (reference.cpu() - vectors)[:, lips]
+        vectors[:, lips] += rest[:, None] * (reference.cpu()[lips] - vectors[:, lips])
         if self.sampling.whole_blinks and lids:
             vectors[:, lids] = whole_blinks(vectors[:, lids], config.fps)
         return vectors
