@@ -230,7 +230,9 @@ PhonesFile = Annotated[
 ]
 Emotion = Annotated[
     str | None,
-    typer.Option("--emotion", metavar="MOODS", help="As in talk emote: happy:0.7, sad:strong@0-2,fear@3-."),
+    typer.Option(
+        "--emotion", metavar="MOODS", help="As in talk emote: happy:0.7, sad:strong@0-2; auto: as it sounds."
+    ),
 ]
 Strength = Annotated[float, typer.Option("--strength", help="Of the mouth: 0.8 is calmer, 1.2 livelier.")]
 Smooth = Annotated[float, typer.Option("--smooth", metavar="MS", help="Average the speaking over so long.")]

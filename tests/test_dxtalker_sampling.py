@@ -7,12 +7,14 @@ from fractions import Fraction
 
 import pytest
 import torch
+from test_another_rig import flame_like
 from test_dxtalker import SHAPES, untaught, voice
 from torch import Tensor
 
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.audio.starter_ear import StarterEarConfig
 from talkcli.engine.clips import ClipSet
+from talkcli.engine.face.known_rigs import RIGS
 from talkcli.engine.face.rigs import load_rig, talking_head
 from talkcli.engine.methods.dxtalker import METHOD
 from talkcli.engine.methods.dxtalker.blinks import LEAST, whole_blinks
@@ -80,6 +82,24 @@ def test_lips_rest_in_a_silence_that_is_certain_and_moods_stay():
     speaking = [name.startswith(("jaw", "mouthClose", "mouthFunnel")) for name in rig.shape_names]
     assert not face.expression[:, torch.tensor(speaking)].any() and not face.jaw.any()
     assert face.expression[:, rig.columns([SHAPES[-1]])].any()
+
+
+def test_shapes_without_names_are_the_mouths_where_they_move_lips(monkeypatch):
+    rig = flame_like()
+    lips, brows = rig.topology.regions["lips"], torch.tensor([0, 1])
+    topology = replace(rig.topology, regions={"lips": lips, "upper_face": brows})
+    shapes = torch.zeros_like(rig.shapes)
+    shapes[0, lips], shapes[1, brows], shapes[2] = 0.01, 0.01, 0.01
+    rig = replace(rig, topology=topology, shapes=shapes)
+    monkeypatch.setitem(RIGS, "flame-toy", lambda: rig)
+    names = rig.shape_names[:3]
+    talker = untaught(rig="flame-toy", rig_shapes=names, expression=3, ears=(StarterEarConfig(),))
+    talker.sampling = FlowSampling(steps=1, smooth=False, temperature=0.5, mouth=0.5)
+    shares = talker._warmth()[talker.config.layout.part("expression")]
+    assert shares.tolist() == [0.25, 0.5, 0.5]
+    resting = torch.zeros(talker.config.layout.dims)
+    still = talker.vectors(Speech(torch.zeros(32_000)), resting)[:, talker.config.layout.part("expression")]
+    assert not still[:, 0].any() and still[:, 1].any() and still[:, 2].any()
 
 
 def test_the_starter_draws_otherwise_than_the_paper():

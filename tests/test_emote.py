@@ -13,9 +13,12 @@ import pytest
 import torch
 from test_another_rig import flame_like
 
+from talkcli.engine.assets import asset
+from talkcli.engine.audio.mood_ear import MoodEar, load_mood_ear, tone
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.editing.emote import emoted, with_mood
-from talkcli.engine.editing.mood_schedule import FADE_SECONDS, mood_levels, parse_moods
+from talkcli.engine.editing.heard_moods import mood_heard, moods_of
+from talkcli.engine.editing.mood_schedule import FADE_SECONDS, MoodSpan, mood_levels, parse_moods
 from talkcli.engine.editing.mood_templates import (
     LabelledClip,
     MoodTemplates,
@@ -37,7 +40,7 @@ from talkcli.engine.face.lip_opening import meeting, silence
 from talkcli.engine.face.rigs import rigged, talking_head
 from talkcli.engine.metrics.mouth import mouth_of
 from talkcli.engine.motion import Coefficients, Folds, Motion, Shapes, Vertices, load_motion, save_motion
-from talkcli.engine.speech import Speech
+from talkcli.engine.speech import Speech, load_speech
 
 FPS = Fraction(30)
 FEELINGS = tuple(name for name in MOODS if name != "neutral")
@@ -363,3 +366,18 @@ def test_a_recording_is_spoken_in_a_mood_or_refused_before_the_network_is_at_wor
     assert wide[3] > 0.2 and not wide[25:].any() and smile[27] > 0.3
     words = (*words[:-1], tmp_path / "y.motion", "-m", untaught, "-a", bare_face)
     assert "no moods are built in" in talk(*words, code=3).stderr.replace("\n", " ")
+
+
+def test_auto_takes_the_likeliest_mood_where_it_is_sure_and_says_how_sure():
+    speech = load_speech(asset("hello.wav"))
+    numbers = len(tone(speech))
+    for happy, spans in ((3.0, (MoodSpan("happy"),)), (0.1, ())):
+        bias = torch.tensor([0.0, happy, 0.0])
+        ear = MoodEar(("neutral", "happy", "sad"), torch.zeros(numbers, 3), bias)
+        share = float(bias.softmax(0)[1])
+        taken, (note,) = mood_heard(ear, speech, "hello")
+        assert taken == spans and f"sounds happy ({100 * share:.0f} % sure" in note
+    calm = MoodEar(("neutral", "happy"), torch.zeros(numbers, 2), torch.tensor([5.0, 0.0]))
+    assert mood_heard(calm, speech, "hello")[0] == ()
+    assert abs(sum(load_mood_ear().heard(speech).values()) - 1) < 1e-5
+    assert moods_of("happy:0.5", speech, "hello") == ((MoodSpan("happy", 0.5),), [])

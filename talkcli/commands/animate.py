@@ -79,7 +79,7 @@ def run(
         from talkcli.engine.config import parse_settings
         from talkcli.engine.destinations import made_folder
         from talkcli.engine.editing.dials import Dials
-        from talkcli.engine.editing.mood_schedule import late_moods, parse_moods
+        from talkcli.engine.editing.heard_moods import moods_of, written_moods
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.captured import model_for
@@ -90,7 +90,6 @@ def run(
         from talkcli.engine.sound import called, seekable
         from talkcli.engine.speech import load_speech
 
-        moods = parse_moods(emotion) if emotion is not None else ()
         dials = Dials(strength, smooth, offset, 0.0 if no_life else life, head, gaze, blinks)
         person = load_avatar(face)
         talker = open_talker(model or model_for(person), device, precision)
@@ -102,10 +101,10 @@ def run(
     shot = Shot(camera, size, background, renderer, quality=quality, form=as_, stage=stage, look=look)
     with console.step(f"Getting {person.name} ready"):
         person, warnings = made_ready(talker, person, styles, dials, batch.outputs, shot)
-    check_outputs(batch.outputs, talker, person, shot, moods)
+    check_outputs(batch.outputs, talker, person, shot, written_moods(emotion))
     console.get_renderer_ready(batch.outputs, shot, person)
     console.warn(*warnings)
-    speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials, moods=moods)
+    speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)
 
     def animate(task: Task) -> dict[str, Any]:
         """One recording to its outputs, all of them or none."""
@@ -114,11 +113,12 @@ def run(
             with console.step(f"Listening to {name}"):
                 speech = load_speech(sound, name, channel)
                 told = told_of(talker, speech, task.audio, text=text, phones=phones, alone=alone)
-            notes = [*speech.notes, *(told.notes(name) if told else ()), *late_moods(moods, speech.seconds)]
+                moods, heard = moods_of(emotion, speech, name)
+            notes = [*speech.notes, *(told.notes(name) if told else ()), *heard]
             console.warn(*notes)
             console.get_talker_ready(talker, speech.seconds)
             with console.share_done(f"Animating {name}") as progress:
-                motion = speak(speech, told=told, progress=progress)
+                motion = speak(speech, told=told, moods=moods, progress=progress)
             console.warn(*(beyond := notes_on(shot, motion, person, task.outputs)))
             made_folder(task.outputs[0].parent)
             with console.writing(task.outputs):

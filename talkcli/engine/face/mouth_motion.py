@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from talkcli.engine.face.face_model import FaceModel
@@ -29,6 +29,17 @@ def importance(model: FaceModel, names: tuple[str, ...]) -> Float[Tensor, "shape
     upper, lower = model.topology.lip_pairs.unbind(1)
     gap = (chosen[:, upper] - chosen[:, lower]).flatten(1) * (GAP_WEIGHT / len(upper) * 10) ** 0.5
     return seen @ seen.T + gap @ gap.T
+
+
+def lip_movers(model: FaceModel, names: tuple[str, ...]) -> Bool[Tensor, " shapes"]:
+    """Which of these shapes are the mouth's, by what they move: the lips twice as far as the upper face. None
+    where the rig does not say where these are."""
+    places = [model.topology.regions.get(name, ()) for name in ("lips", "upper_face")]
+    if not all(len(place) for place in places):
+        return torch.zeros(len(names), dtype=torch.bool)
+    chosen = model.shapes[model.columns(names)]
+    lips, upper = (chosen[:, place].norm(dim=-1).mean(1) for place in places)
+    return lips > 2 * upper
 
 
 def seen_roots(form: Float[Tensor, "shapes shapes"]) -> tuple[Tensor, Tensor]:

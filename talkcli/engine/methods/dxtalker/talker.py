@@ -18,6 +18,8 @@ from talkcli.engine.audio.pauses import rests
 from talkcli.engine.device import half_products
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.known_rigs import load_rig
+from talkcli.engine.face.mouth_motion import lip_movers
 from talkcli.engine.face.rigs import check_wears
 from talkcli.engine.generation.flow import Flow, integrate
 from talkcli.engine.generation.guidance import guide
@@ -93,12 +95,16 @@ class DxTalker(Talker):
         return start[..., None, :] + (drawn * self.deviation + self.mean)
 
     def _numbers(self, prefixes: tuple[str, ...]) -> list[int]:
-        """Those of the face vector that weigh shapes of such names; with the jaw's shapes its angles."""
+        """Those of the face vector that weigh shapes of such names. With the jaw's shapes its angles, and
+        shapes that have numbers for names but move lips."""
         shapes, jaw = self.config.layout.part("expression"), self.config.layout.part("jaw")
-        named = (
-            i for i, name in enumerate(self.config.rig_shapes, shapes.start) if name.startswith(prefixes)
-        )
-        return [*named, *(range(jaw.start, jaw.stop) if "jaw" in prefixes else ())]
+        rig, names = load_rig(self.config.rig), self.config.rig_shapes
+        found = [i for i, name in enumerate(names, shapes.start) if name.startswith(prefixes)]
+        if "jaw" not in prefixes:
+            return found
+        if rig.signed:
+            found += (shapes.start + torch.nonzero(lip_movers(rig, names))[:, 0]).tolist()
+        return [*found, *range(jaw.start, jaw.stop)]
 
     def _warmth(self) -> Float[Tensor, " dims"]:
         """What the noise of each number is multiplied by."""

@@ -1,0 +1,38 @@
+"""Moods that are heard in a recording and not written down."""
+
+from __future__ import annotations
+
+from talkcli.engine.audio.mood_ear import MoodEar, load_mood_ear
+from talkcli.engine.editing.mood_schedule import MoodSpan, late_moods, parse_moods
+from talkcli.engine.editing.moods import NEUTRAL_MOOD
+from talkcli.engine.speech import Speech
+
+AUTO = "auto"
+"""What stands for the mood that is heard."""
+SURE = 0.4
+"""Probability from which on a mood is taken: of 90 clips of studio voices that nothing learnt from 16 were so
+sure, and 14 of them right; of all 90, 34."""
+
+
+def written_moods(asked: str | None) -> tuple[MoodSpan, ...]:
+    """Those of `--emotion`, none where they are to be heard. BadUsage as in `parse_moods`."""
+    return () if asked is None or asked.strip() == AUTO else parse_moods(asked)
+
+
+def moods_of(asked: str | None, speech: Speech, name: str) -> tuple[tuple[MoodSpan, ...], list[str]]:
+    """The moods of a recording called `name`, and what is to be said of them: those that were written, or for
+    AUTO the likeliest one at level 1, if it is likely enough."""
+    if asked is None or asked.strip() != AUTO:
+        spans = written_moods(asked)
+        return spans, late_moods(spans, speech.seconds)
+    return mood_heard(load_mood_ear(), speech, name)
+
+
+def mood_heard(ear: MoodEar, speech: Speech, name: str) -> tuple[tuple[MoodSpan, ...], list[str]]:
+    """What one ear makes of a recording: the likeliest mood if it is sure of it."""
+    heard = ear.heard(speech)
+    mood = max(heard, key=lambda each: heard[each])
+    said = f"{name} sounds {mood} ({100 * heard[mood]:.0f} % sure, by intonation alone)"
+    if heard[mood] < SURE:
+        return (), [f"{said}: too unsure, no mood is taken; name one with --emotion."]
+    return () if mood == NEUTRAL_MOOD else (MoodSpan(mood),), [f"{said}."]
