@@ -100,6 +100,7 @@ def ended_kindly() -> Iterator[None]:
     ]
     handlers = {number: signal.signal(number, _unwind) for number in signals}
     _earlier.update({int(number): handler for number, handler in handlers.items()})
+    unraisable, sys.unraisablehook = sys.unraisablehook, _lost
     try:
         yield
         check_interruption()
@@ -108,6 +109,7 @@ def ended_kindly() -> Iterator[None]:
         raise
     finally:
         forget_interruption()
+        sys.unraisablehook = unraisable
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
@@ -131,11 +133,27 @@ def _unwind(number: int, frame: FrameType | None) -> None:
     if imports and callable(earlier) and "".join(names[imports[-1] + 1 :][:1]).startswith(_LOADING):
         earlier(number, None)
     if imports or any(name.startswith(_LOSING) for name in names):
-        timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
-        timer.daemon = True
-        timer.start()
+        _ring_again(number)
         return
     interrupt(_Interrupted() if number == signal.SIGINT else SystemExit(128 + number))
+
+
+def _ring_again(number: int) -> None:
+    """Send a signal once more, when whatever loses it may be over."""
+    timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()
+
+
+def _lost(unraisable: Any) -> None:
+    """What ends the program and was raised where nothing can be, as in a generator that is thrown away."""
+    match unraisable.exc_value:
+        case _Interrupted():
+            _ring_again(signal.SIGINT)
+        case SystemExit(code=int(code)):
+            _ring_again(code - 128)
+        case _:
+            sys.__unraisablehook__(unraisable)
 
 
 _earlier: dict[int, Any] = {}

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fuzz.seeds import write_clips
 
 from talkcli.app import ended_kindly
 from talkcli.engine import errors
+from talkcli.engine.clips import ClipSet, load_contents, save_clip, save_contents
 from talkcli.engine.errors import reading
 
 
@@ -135,6 +138,43 @@ def test_a_limit_of_memory_that_aborts_libraries_is_told_before(kilobytes, tmp_p
     done = subprocess.run(words, env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == json.loads(done.stdout)["exit"] == 5
     assert "ulimit" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_signal_at_any_moment_ends_work_on_clips_in_one_line_and_leaves_nothing_half(
+    tmp_path, untaught, bare_face
+):
+    write_clips(tmp_path / "clips")
+    contents = load_contents(tmp_path / "clips")
+    for name in ("ada/2", "ada/3"):
+        save_clip(ClipSet(tmp_path / "clips")[0], tmp_path / "clips", name)
+    save_contents(replace(contents, splits={"train": [f"ada/{n}" for n in range(4)]}), tmp_path / "clips")
+    (tmp_path / "runs").mkdir()
+    commands = (
+        f"personalize {tmp_path / 'clips'} -m {untaught} -a {bare_face} -o x.avatar",
+        f"evaluate {tmp_path / 'clips'} -m {untaught} --metric lve --csv x.csv",
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    words = [sys.executable, Path(__file__).parent / "bells.py", tmp_path / "runs", "4", *commands]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    for whole, *rung in json.loads(done.stdout):
+        assert whole["code"] == 0 and whole["left"], whole
+        for run in rung:
+            assert run["code"] == 128 + run["signal"], run
+            ending = "error: Interrupted.\n" if run["signal"] == signal.SIGINT else ""
+            said = run["err"].removesuffix(ending).splitlines()
+            assert run["err"].endswith(ending) and set(said) <= set(whole["err"].splitlines()), run
+            assert set(run["left"]) <= set(whole["left"]) and whole["out"].startswith(run["out"]), run
+
+
+def test_a_signal_that_is_lost_where_nothing_can_be_raised_comes_again_in_silence(capsys):
+    class Closing:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt), ended_kindly():
+        Closing()
+        time.sleep(10)
+    assert capsys.readouterr().err == ""
 
 
 def test_what_an_interruption_broke_is_no_fault_of_its_own():

@@ -88,7 +88,13 @@ def judged(ended: Outcome, target: Path) -> Finding | None:
 def _names(target: Path) -> set[str]:
     """What a message may call the file, or what is around it; there is one model in a command."""
     inside = list(target.rglob("*")) if target.is_dir() else []
-    return {"his model", target.name, *(path.name for path in inside), *(path.stem for path in inside)}
+    return {
+        "his model",
+        target.name,
+        target.stem,
+        *(path.name for path in inside),
+        *(path.stem for path in inside),
+    }
 
 
 class Child:
