@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from talkcli.engine.face.flame import CONTOURS
+
 SECONDS, FPS, POINTS = 0.4, 25, 51
 
 
@@ -40,6 +42,18 @@ def write_flame(folder: Path) -> None:
     for name, tree in (("model", flame_arrays()), ("masks", flame_masks()), ("landmarks", points)):
         (folder / f"{name}.pkl").write_bytes(pickle.dumps(tree, protocol=2))
     np.savez(folder / "mediapipe.npz", **points)
+    contour = np.empty((), object)
+    contour[()] = {
+        "lmk_face_idx": np.zeros((CONTOURS, 2), np.int64),
+        "lmk_b_coords": np.full((CONTOURS, 2, 3), 1 / 3),
+    }
+    np.save(folder / "contour.npy", contour, allow_pickle=True)
+    model = flame_arrays()
+    lines = [f"v {x} {y} {z}" for x, y, z in model["v_template"].tolist()]
+    lines += ["vt 0 0", "vt 1 0", "vt 0 1"] + [
+        f"f {a}/1 {b}/2 {c}/3" for a, b, c in (model["f"] + 1).tolist()
+    ]
+    (folder / "uv.obj").write_text("\n".join(lines))
 
 
 def write_talking3d(folder: Path) -> None:
