@@ -128,12 +128,17 @@ def of_heads(all_of_them: Sequence[Alive], minutes: float, talker: Talker | None
     degrees = [torch.rad2deg(one.head) for one in all_of_them]
     speeds = torch.cat([track.diff(dim=0).norm(dim=1) * float(FPS) for track in degrees])
     silent = alive(Speech(torch.zeros(30 * SAMPLE_RATE)), talker)
+    away = torch.cat([track - track[0] for track in degrees]).square().mean(0).sqrt()
     return {
         "stresses a minute": sum(len(one.prosody.stresses) for one in all_of_them) / minutes,
         "stresses that may have a nod a minute": len(nods) / minutes,
         "head there, median degrees": float(np.median(nods)),
         "head there, 90 % below": float(np.quantile(nods, 0.9)),
         "head, furthest degrees": max(float(track.abs().max()) for track in degrees),
+        **{
+            f"head, degrees from its first frame, {name}": float(value)
+            for name, value in zip(("nod", "turn", "tilt"), away, strict=True)
+        },
         "head speed, median degrees a second": float(speeds.median()),
         "head speed, 99 % below": float(speeds.quantile(0.99)),
         "head in silence, of that in speech": float(

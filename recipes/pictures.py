@@ -4,7 +4,8 @@ people: the bundled ones, front and three-quarter; expressions: five faces of tw
 say it; texture: two do so, above on a still skin, below on the one that TexTalker makes, when they differ
 most; photograph: one of ada, drawn in other light and by another lens, and the same speaking (extra capture);
 heads: six people who never lived, as unigaha makes them, and marta speaking, drawn of Gaussians and of her
-mesh. Without names all six, in fifteen minutes of one core.
+mesh; feeling: two people whom 3DXTalker moves, in moods that change. Without names all seven, in fifteen
+minutes of one core.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from recipes.contact_sheet import BUNDLED, FACES, pictures
 from talkcli.engine.assets import asset, assets_folder
 from talkcli.engine.capture.detector import MediaPipe
 from talkcli.engine.capture.photo import avatar_of_photo
+from talkcli.engine.editing.mood_schedule import parse_moods
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
@@ -45,6 +47,9 @@ SPEAKERS, SIDE, QUALITY = ("ada", "kofi", "noor"), 320, 55
 SITTING, SPOKEN = (640, 720), (0, 42, 51, 126)
 """Pixels of the photograph; frames of hello.wav in it: shut, in a blink, twice open."""
 
+FEELERS = {"noor": "happy@0-4.2,sad@5.2-", "otto": "surprise@0-4.2,angry@5.2-"}
+FELT = (36, 84, 108, 180, 204, 252)
+"""Of the picture of 3DXTalker: who speaks in which moods, and the frames that are shown."""
 
 NOBODIES, SPEAKER = (1, 2, 3, 4, 5, 6), "marta"
 """Of the picture of Gaussian heads: seeds, and who speaks."""
@@ -60,6 +65,17 @@ def saying_hello(model: str, avatar: Avatar) -> Motion:
 
 def beside(rows: list[list[np.ndarray]]) -> Image.Image:
     return Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows]))
+
+
+def feeling(folder: Path) -> None:
+    rows = []
+    for name, moods in FEELERS.items():
+        avatar, said = person(name), load_speech(asset("hello.wav"))
+        motion = spoken_motion(open_talker("3dxtalker"), said, avatar, moods=parse_moods(moods))
+        camera = portrait(avatar, "front", (384, 384))
+        shown = (next(frames(motion.part(moment, moment + 1), avatar, camera)) for moment in FELT)
+        rows.append([picture[30:330, 72:312] for picture in shown])
+    beside(rows).save(folder / "feeling.jpg", quality=88)
 
 
 def people(folder: Path) -> None:
@@ -168,6 +184,7 @@ PICTURES: Mapping[str, Callable[[Path], None]] = {
     "hello": hello,
     "photograph": photograph,
     "heads": heads,
+    "feeling": feeling,
 }
 
 
