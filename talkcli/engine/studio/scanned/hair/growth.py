@@ -27,6 +27,9 @@ _FACE, TEMPLE = (28.0, -112.0, 64.0), 61.0
 """mm: in front of the first, between the heights of the others, hair stays further from the middle than
 TEMPLE: it hides no eye."""
 
+SIDEBURN = 25.0
+"""mm: hair of sides that is longer does not hang before the ears."""
+
 SHOULDERS = -92.0
 """mm: below, hair lies over clothes."""
 
@@ -138,7 +141,7 @@ def _guides(roots: Roots, sides: Array, style: HairStyle, floor: Floor, chance: 
 def _combed(places: Array, sides: Array, style: HairStyle) -> Array:
     """[n, 3] the way of the style; short hair before the ears grows down."""
     way = WAYS[style.way](places, sides, style)
-    if style.end is not None or style.way == "gathered":
+    if style.end is not None or style.side > SIDEBURN:
         return way
     down = np.clip((48 - places[:, 1:2]) / 14, 0, 1) * np.clip((places[:, 2:] + 14) / 8, 0, 1)
     return way * (1 - down) + down * np.array([0.0, -1.0, -0.1])
