@@ -101,7 +101,8 @@ def skinned(model: FaceModel, who: Avatar, motion: Motion) -> torch.Tensor:
     turns = torch.zeros(count, len(JOINTS), 3)
     turns[:, JOINTS.index("neck")], turns[:, JOINTS.index("jaw")] = motion.head.rotation, motion.face.jaw
     rotations = torch.stack([matrix(turns[:, joint]) for joint in range(len(JOINTS))], 1)
-    moved = who.neutral + (motion.face.expression @ model.shapes.flatten(1)).unflatten(1, (-1, 3))
+    known = model.shapes[: motion.face.expression.shape[1]]
+    moved = who.neutral + (motion.face.expression @ known.flatten(1)).unflatten(1, (-1, 3))
     moved = moved + torch.einsum("fjk,jkvc->fvc", (rotations - torch.eye(3)).flatten(2), model.pose_shapes)
     worlds: list[torch.Tensor] = []
     for joint, parent in enumerate(PARENTS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,12 +25,14 @@ from typer.testing import CliRunner
 from talkcli.app import app
 from talkcli.engine.assets import sha256
 from talkcli.engine.errors import BadInput, BadUsage, Untrusted
+from talkcli.engine.face.arkit import LOOK_ASIDE, LOOK_UP
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.detail import DEEPEST, DetailDecoder, normals_of, shows_detail
 from talkcli.engine.face.face_model import JOINTS
 from talkcli.engine.face.flame import edition_of, flame_model, import_flame
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.known_rigs import imported_rigs, load_rig
+from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.topology import contour_points
 from talkcli.engine.face.uv_maps import read_maps, uv_reader
 from talkcli.engine.installation import findings
@@ -125,7 +129,7 @@ def test_what_chumpy_and_scipy_hold_is_read_without_them(libraries, protocol, tm
     path = written(as_published(libraries), tmp_path / "FLAME2020" / "generic_model.pkl", protocol)
     model, plain = flame_model({"model": path}, "flame2020"), arrays()
     directions = torch.from_numpy(plain["shapedirs"]).float().permute(2, 0, 1)
-    assert torch.equal(model.identity, directions[:300]) and torch.equal(model.shapes, directions[300:])
+    assert torch.equal(model.identity, directions[:300]) and torch.equal(model.shapes[:100], directions[300:])
     assert model.joint_regressor is not None and model.pose_shapes is not None
     torch.testing.assert_close(model.joint_regressor, torch.from_numpy(plain["J_regressor"]).float())
     poses = torch.from_numpy(plain["posedirs"]).float()
@@ -144,6 +148,29 @@ def test_it_moves_as_linear_blend_skinning_with_joints_and_correctives_of_its_ow
     )
     still = Motion(Fraction(25), Coefficients(torch.zeros(1, 100), torch.zeros(1, 3), "flame2020"))
     torch.testing.assert_close(vertices(still, who)[0], POINTS, atol=1e-6, rtol=0)
+
+
+def test_eyes_look_by_their_joints_under_the_names_of_arkit():
+    """Left is the subject's: +x, as the face looks along +z."""
+    tree = arrays()
+    tree["weights"] = np.eye(5)[np.full(VERTS, 1)]
+    tree["weights"][:2] = np.eye(5)[[JOINTS.index("left_eye"), JOINTS.index("right_eye")]]
+    with TemporaryDirectory() as folder:
+        model = flame_model({"model": written(tree, Path(folder) / "x.pkl")}, "flame")
+    for name, axis, degrees in (
+        ("eyeLookOutLeft", 1, LOOK_ASIDE), ("eyeLookInRight", 1, LOOK_ASIDE),
+        ("eyeLookOutRight", 1, -LOOK_ASIDE), ("eyeLookUpLeft", 0, -LOOK_UP), ("eyeLookDownRight", 0, LOOK_UP),
+    ):  # fmt: skip
+        vertex, joint = (0, "left_eye") if name.endswith("Left") else (1, "right_eye")
+        turn = torch.zeros(1, 3)
+        turn[0, axis] = math.radians(degrees)
+        wanted = model.turned(POINTS[None], joint, model.joints, turn)[0] - POINTS
+        (shape,) = model.columns([name])
+        torch.testing.assert_close(model.shapes[shape], wanted, atol=1e-6, rtol=0)
+        assert model.shapes[shape, vertex].any() and not model.shapes[shape, 2:].any()
+    ahead = torch.tensor([0.0, 0.0, 1.0])
+    left = matrix(torch.tensor([0.0, math.radians(LOOK_ASIDE), 0.0])) @ ahead
+    assert left[0] > 0 and (matrix(torch.tensor([-0.3, 0.0, 0.0])) @ ahead)[1] > 0
 
 
 class Thief:

@@ -23,10 +23,12 @@ from torch import Tensor
 from talkcli.engine.assets import data_folder, sha256
 from talkcli.engine.destinations import made_folder, replacing
 from talkcli.engine.errors import BadUsage, Untrusted, pick, reading
+from talkcli.engine.face.arkit import LOOK_ASIDE, LOOK_UP
 from talkcli.engine.face.avatar import Avatar, save_avatar
 from talkcli.engine.face.face_model import JOINTS, PARENTS, FaceModel
 from talkcli.engine.face.known_rigs import ORIGIN_SUFFIX, RIG_SUFFIX
 from talkcli.engine.face.obj_mesh import load_obj
+from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.topology import CONTOURS, MATERIALS, Landmarks, Topology
 from talkcli.engine.files import save_struct
 from talkcli.engine.pickles import Plain, StandIn, StandIns, load_arrays, load_tree
@@ -183,20 +185,41 @@ def flame_model(files: Mapping[str, Path], name: str) -> FaceModel:
         if not torch.allclose(weights.sum(1), torch.ones(verts), atol=1e-3):
             raise ValueError("its skinning shares do not sum to 1")
     correctives = poses.unflatten(2, (len(JOINTS) - 1, 9)).permute(2, 3, 0, 1)
-    shapes = directions.permute(2, 0, 1)
+    shapes, joints = directions.permute(2, 0, 1), regressor @ template
+    looks = _looks(template, joints, weights)
     return FaceModel(
         topology=_topology(files, name, template, faces),
         template=template,
         identity=shapes[:IDENTITY].contiguous(),
-        shapes=shapes[IDENTITY:].contiguous(),
-        shape_names=tuple(f"expression{number:03}" for number in range(EXPRESSION)),
-        expression=torch.eye(EXPRESSION),
-        joints=regressor @ template,
+        shapes=torch.cat([shapes[IDENTITY:], *(look[None] for look in looks.values())]),
+        shape_names=(*(f"expression{number:03}" for number in range(EXPRESSION)), *looks),
+        expression=torch.eye(EXPRESSION, EXPRESSION + len(looks)),
+        joints=joints,
         weights=weights,
         joint_regressor=regressor,
         pose_shapes=torch.cat([torch.zeros_like(correctives[:1]), correctives]),
         signed=True,
     )
+
+
+def _looks(
+    template: Float[Tensor, "verts 3"],
+    joints: Float[Tensor, "joints 3"],
+    weights: Float[Tensor, "verts joints"],
+) -> dict[str, Float[Tensor, "verts 3"]]:
+    """Glances by ARKit's names: what the eyes' joints do, straight to where it ends. None where nothing hangs
+    on those joints."""
+    down, left = math.radians(LOOK_UP), math.radians(LOOK_ASIDE)
+    looks: dict[str, Tensor] = {}
+    for side, joint, outwards in (("Left", "left_eye", left), ("Right", "right_eye", -left)):
+        place = JOINTS.index(joint)
+        share, arm = weights[:, place, None], template - joints[place]
+        ways = {"Up": (-down, 0), "Down": (down, 0), "Out": (0, outwards), "In": (0, -outwards)}
+        for way, (nod, turn) in ways.items():
+            if share.any():
+                moved = arm @ matrix(torch.tensor([nod, turn, 0.0])).mT - arm
+                looks[f"eyeLook{way}{side}"] = share * moved
+    return looks
 
 
 def _numbers(tree: Mapping[Any, Any], key: str, shape: tuple[int | None, ...]) -> Float[Tensor, ...]:
