@@ -1,4 +1,4 @@
-"""EMOCA's detail: the decoder out of a user's checkpoint, here one of its form, and what it does to a FLAME."""
+"""EMOCA's detail: the decoder out of a checkpoint of its form, and what it does to a FLAME."""
 
 from __future__ import annotations
 
