@@ -20,6 +20,7 @@ def filmed_person(
     *,
     seconds: float,
     keep_motion: bool,
+    splats: bool,
     channel: str,
     device: str,
     overwrite: bool,
@@ -35,6 +36,7 @@ def filmed_person(
 
         from talkcli.engine.capture.dressed_person import SKIN_QUALITY
         from talkcli.engine.capture.film_likeness import film_likeness
+        from talkcli.engine.capture.film_splats import FILM_STEPS, film_fit
         from talkcli.engine.capture.film_track import run_motion, run_speech
         from talkcli.engine.capture.film_watch import watched_film
         from talkcli.engine.capture.filmed_person import avatar_of_film, followed_film
@@ -62,6 +64,12 @@ def filmed_person(
     notes = [*told.notes, *(speech.notes if speech else ())]
     notes += [] if speech else [f"{footage} has no sound: the manner is that of {base.name}."]
     console.warn(*notes)
+    if splats:
+        with console.step("Scattering Gaussians"):
+            fit = film_fit(tracked, person, detector)
+        for _ in console.progress(fit.steps(), "Learning how it looks", FILM_STEPS, "steps"):
+            pass
+        person = replace(person, splats=fit.splats)
     with console.step(f"Looking how like {output.stem} is"):
         like = film_likeness(tracked, person, detector)
     save_avatar(person, output, SKIN_QUALITY)

@@ -179,6 +179,15 @@ def avatar_file(avatar: str) -> Path:
 FaceNumber = Annotated[
     int | None, typer.Option("--face", min=1, help="Of several in a picture, from left to right.")
 ]
+FilmSeconds = Annotated[
+    float, typer.Option("--seconds", min=1.0, max=600.0, help="Of a film, the most that is looked at.")
+]
+KeepMotion = Annotated[
+    bool, typer.Option("--keep-motion", help="Of a film: what the face did, as .motion and .wav.")
+]
+FilmSplats = Annotated[
+    bool, typer.Option("--splats", help="Of a film: Gaussians too, with hair and eyes as filmed; minutes.")
+]
 Mix = Annotated[
     tuple[str, str, float] | None,
     typer.Option("--mix", metavar="AVATAR AVATAR SHARE", help="sampled: somebody so far between two (0..1)."),

@@ -20,6 +20,7 @@ from talkcli.engine.rendering.splat_fit import (
     SplatFit,
     SplatFitSettings,
     fit_to_mesh,
+    photographed,
     portraits_around,
     rehearsal,
 )
@@ -76,6 +77,20 @@ def test_the_same_seed_scatters_the_same_and_another_others(ada):
     flat = Avatar("flat", torch.zeros(3, 3), torch.tensor([[0, 1, 2]]), torch.tensor([0]))
     with pytest.raises(BadInput, match="no surface"):
         seeded_gaussians(flat, 10)
+
+
+def test_what_is_held_stays_as_it_is_while_others_learn():
+    whole = small()
+    avatar, first = replace(bare_avatar(), splats=whole.splats), whole.splats
+    held = torch.zeros(len(first.opacity))
+    held[:50] = 1
+    shots = photographed(avatar, rehearsal(avatar, 1), portraits_around(avatar, 3, (40, 40)))
+    fit = SplatFit(avatar, rehearsal(avatar, 1), shots, STEPS, held=held)
+    for _ in fit.steps():
+        pass
+    for name in ("offsets", "scales", "colour"):
+        moved = (getattr(fit.splats, name) - getattr(first, name)).abs().flatten(1).amax(1)
+        assert moved[:50].max() < 1e-6 and moved[50:].max() > 1e-5, name
 
 
 def test_a_fit_comes_nearer_to_the_pictures_and_leaves_an_avatar_that_can_be_drawn():

@@ -37,12 +37,9 @@ def run(
     preview: Annotated[
         bool, typer.Option("--preview", help="Pictures with cameras: a first likeness, sooner.")
     ] = False,
-    seconds: Annotated[
-        float, typer.Option("--seconds", min=1.0, max=600.0, help="Of a film, the most that is looked at.")
-    ] = 30.0,
-    keep_motion: Annotated[
-        bool, typer.Option("--keep-motion", help="Of a film: what the face did, as .motion and .wav.")
-    ] = False,
+    seconds: options.FilmSeconds = 30.0,
+    keep_motion: options.KeepMotion = False,
+    splats: options.FilmSplats = False,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
@@ -61,7 +58,8 @@ def run(
     picture stays on this machine; the avatar says that it is synthetic and made from a photograph.
 
     A film (`talk personalize me.mp4`) becomes the same with the skin of many pictures, in the manner of its
-    voice; NAME.report.png shows it beside pictures that were kept out. With --avatar, --set or --resume it is
+    voice; NAME.report.png shows it beside pictures that were kept out. With --splats it is drawn of Gaussians
+    that learn hair, eyes and cloth as filmed, which takes minutes. With --avatar, --set or --resume a film is
     a voice alone, for that avatar.
 
     A folder of pictures with cameras (transforms.json of NeRF or INSTA; COLMAP's; a .capture of ours) becomes
@@ -100,11 +98,11 @@ def run(
     if footage.is_file() and is_film(footage) and not (options.is_given("avatar") or set_ or resume):
         if face is not None or preview or seed:
             raise BadUsage("A film shows one face, as it is.", "Leave out --face, --preview and --seed.")
-        how |= {"seconds": seconds, "keep_motion": keep_motion, "channel": channel}
+        how |= {"seconds": seconds, "keep_motion": keep_motion, "splats": splats, "channel": channel}
         filmed_person(footage, model, worn, output, **how)
         return
-    if keep_motion or options.is_given("seconds"):
-        raise BadUsage("--seconds and --keep-motion are for a film of a face.", "Leave them out.")
+    if keep_motion or splats or options.is_given("seconds"):
+        raise BadUsage("--seconds, --keep-motion and --splats are for a film of a face.", "Leave them out.")
     how |= {"resume": resume, "seed": seed}
     if is_pictured(footage):
         if channel != "mix" or face is not None:

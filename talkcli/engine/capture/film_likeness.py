@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.detector import Detector, Photo
+from talkcli.engine.capture.film_crops import cut_person, face_square, square_views
 from talkcli.engine.capture.film_track import TrackedFilm, seen_motion
 from talkcli.engine.capture.filmed_person import pictures_of
 from talkcli.engine.face.avatar import Avatar
@@ -21,6 +20,7 @@ from talkcli.engine.metrics.texture import SkinPair, psnr, ssim
 from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.render import frames
+from talkcli.engine.rendering.splat_film import splat_frames
 from talkcli.engine.rendering.view import view_of
 from talkcli.engine.struct import along_frames
 
@@ -29,9 +29,6 @@ _COMPARED, _SHOWN = 24, 8
 
 SIDE = 320
 """Pixels of a side of what is compared."""
-
-_AROUND = 2.1
-"""Sides of that square, in distances from the forehead to the chin."""
 
 _GREY = 128
 """Of what stands behind where the whole person is compared."""
@@ -66,36 +63,21 @@ def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> F
     some = np.array([number for number in some if number + span.start in pictures])
     motion, camera = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
     motion = along_frames(motion, lambda track: track[some.tolist()])
-    boxes = [_box(tracked.points[number + span.start]) for number in some]
-    camera = _cropped(camera.part(some.tolist()), boxes)
-    drawn = list(frames(motion, replace(avatar, splats=None), camera, background="transparent"))
+    squares = [face_square(tracked.points[number + span.start], tracked.watched.size) for number in some]
+    camera = square_views(camera.part(some.tolist()), squares, SIDE)
+    draw = splat_frames if avatar.has_gaussians else frames
+    drawn = list(draw(motion, avatar, camera, background="transparent"))
     faces = face_masks(motion, avatar, camera)
     scores, rows = [], []
-    for number, box, ours, face in zip(some, boxes, drawn, faces, strict=True):
-        picture = pictures[number + span.start]
-        true, mask = (_cut(each, box) for each in (picture, _person(detector, picture)))
-        scores.append((*_alike(ours[..., :3], true, face), *_alike(*_before_grey(ours, true, mask))))
+    for number, square, ours, face in zip(some, squares, drawn, faces, strict=True):
+        whole = cut_person(pictures[number + span.start], detector, square, SIDE)
+        true, mask = whole[..., :3], whole[..., 3:]
+        scores.append((*_alike(_over(ours, true), true, face), *_alike(*_before_grey(ours, true, mask))))
         rows.append(np.concatenate([true, _over(ours, true)]))
     shown = [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, _SHOWN).round().astype(int))]
     face_psnr, face_ssim, person_psnr, person_ssim = np.mean(scores, 0).tolist()
     sheet = np.concatenate(shown, 1)
     return FilmLikeness(len(some), face_psnr, face_ssim, person_psnr, person_ssim, sheet)
-
-
-def _box(points: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Left, top and side of a square about a face, pixels."""
-    side = _AROUND * float(np.linalg.norm(points[10] - points[152]))
-    left, top = (points[10] + points[152]) / 2 - side / 2
-    return float(left), float(top), side
-
-
-def _cropped(camera: Camera, boxes: list[tuple[float, float, float]]) -> Camera:
-    """Each view of its square alone, SIDE pixels."""
-    lenses = camera.lenses.clone()
-    for lens, (left, top, side) in zip(lenses, boxes, strict=True):
-        lens[2:] -= torch.tensor([left, top], dtype=lens.dtype)
-        lens *= SIDE / side
-    return Camera(camera.views, lenses, torch.full_like(camera.sizes, SIDE))
 
 
 def face_masks(motion: Motion, avatar: Avatar, camera: Camera) -> list[NDArray[np.bool_]]:
@@ -113,30 +95,6 @@ def face_masks(motion: Motion, avatar: Avatar, camera: Camera) -> list[NDArray[n
         ids = view_of(places, faces, focal, (camera.width, camera.height), both=True).ids
         masks.append((ids >= 0) & of_face[ids.clip(0)])
     return masks
-
-
-def _person(detector: Detector, picture: Photo) -> Photo:
-    """[h, w, 3] how surely a pixel is the person's, bytes."""
-    mask = (detector.person(picture) * 255 + 0.5).astype(np.uint8)
-    return np.repeat(mask[..., None], 3, 2)
-
-
-def _cut(picture: Photo, box: tuple[float, float, float]) -> Photo:
-    """A square of a picture, black beyond its borders."""
-    left, top, side = box
-    affine = (side / SIDE, 0.0, left, 0.0, side / SIDE, top)
-    blurred = Image.fromarray(picture)
-    if side > SIDE:
-        factor = side / SIDE
-        small = blurred.resize(
-            (round(picture.shape[1] / factor), round(picture.shape[0] / factor)), Image.Resampling.BOX
-        )
-        across, down = small.width / picture.shape[1], small.height / picture.shape[0]
-        affine = (side / SIDE * across, 0.0, left * across, 0.0, side / SIDE * down, top * down)
-        blurred = small
-    return np.asarray(
-        blurred.transform((SIDE, SIDE), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
-    )
 
 
 def _over(ours: Photo, behind: Photo) -> Photo:

@@ -39,8 +39,8 @@ LEARNING_RATES = {
 sRGB; lobes are the harmonics beyond the first."""
 SLOWING = 0.1
 """Of the rates, from the first step to the last."""
-STRAY, SWELL, ROOM = 3e-4, 0.02, 3.0
-"""Weights of offsets squared, and of scales beyond so many times the space that a Gaussian has."""
+SWELL, ROOM = 0.02, 3.0
+"""Weight of scales beyond so many times the space that a Gaussian has."""
 _BETAS, _TINY = (0.9, 0.99), 1e-12
 _STATE = "SplatFit"
 
@@ -65,6 +65,8 @@ class SplatFitSettings:
     """Weight of 1 - SSIM beside an L1 of 1."""
     coverage: float = 0.5
     """Weight of the L1 of coverage."""
+    stray: float = 3e-4
+    """Weight of offsets squared, in units of the space that a Gaussian has"""
 
 
 class SplatFit:
@@ -78,9 +80,11 @@ class SplatFit:
         settings: SplatFitSettings = SplatFitSettings(),
         seed: int = 0,
         device: torch.device | str = "cpu",
+        held: Float[Tensor, " n"] | None = None,
     ) -> None:
         """Fits the Gaussians that the avatar has, which its moving head carries; the motion's frames are what
-        `Shots.pose` counts. BadInput for an avatar without any."""
+        `Shots.pose` counts. `held`: how much of each one stays as it is, 0..1. BadInput for an avatar without
+        any."""
         if avatar.splats is None:
             raise BadInput(f"Avatar {avatar.name} has no Gaussians to fit.", "Scatter some over it first.")
         self._first, self._neutral = avatar.splats.to(device), avatar.neutral.to(device)
@@ -99,6 +103,7 @@ class SplatFit:
             "colour": own.colour[:, :1],
             "lobes": own.colour[:, 1:],
         }
+        self._start, self._free = start, None if held is None else (1 - held).to(device)
         self._learnt = {name: tensor.clone().requires_grad_() for name, tensor in start.items()}
         groups = [{"params": [tensor], "lr": LEARNING_RATES[name]} for name, tensor in self._learnt.items()]
         self._adam = torch.optim.Adam(groups, betas=_BETAS, eps=_TINY)
@@ -161,6 +166,10 @@ class SplatFit:
 
     def _bound(self) -> BoundGaussians:
         own = self._learnt
+        if self._free is not None:
+            free, start = self._free, self._start
+            shares = {n: free.view(-1, *(1,) * (tensor.ndim - 1)) for n, tensor in own.items()}
+            own = {n: torch.lerp(start[n], tensor, shares[n]) for n, tensor in own.items()}
         return replace(
             self._first,
             offsets=own["offsets"] * self._space,
@@ -184,7 +193,7 @@ class SplatFit:
         loss = (drawn - target).abs().mean() + settings.ssim * (1 - window_ssim(drawn, target))
         loss = loss + settings.coverage * (seen.coverage[0] - covered).abs().mean()
         room = (self._learnt["scales"].exp() / self._space - ROOM).clamp(min=0)
-        return loss + STRAY * self._learnt["offsets"].square().mean() + SWELL * room.mean()
+        return loss + settings.stray * self._learnt["offsets"].square().mean() + SWELL * room.mean()
 
 
 def rehearsal(avatar: Avatar, poses: int, seed: int = 0) -> Motion:

@@ -1,0 +1,161 @@
+"""Films of studio people become avatars again: python benchmarks/footage.py FOLDER
+
+Bundled people say the bundled held-out clips and turn their heads, before a hand-held camera in the light of
+some room, with noise, an exposure that wanders and compression: phone videos of which everything is known
+(kept in FOLDER; extra capture). Lips and lids: correlation of their opening with the truth, over all frames;
+blinks: how many of the true ones shut. Jitter: second differences of the head's points in the picture beside
+those of the detector's. CPU milliseconds a picture, of one thread (OMP_NUM_THREADS=1): looking for faces with
+decoding, and following. Face and person: PSNR and SSIM of the pictures kept out. A sheet a person is kept.
+Five minutes of one core a person, most of it for drawing the film.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from talkcli.engine.assets import asset, assets_folder
+from talkcli.engine.capture.detector import MediaPipe
+from talkcli.engine.capture.film_likeness import film_likeness
+from talkcli.engine.capture.film_track import TrackedFilm
+from talkcli.engine.capture.film_watch import watched_film
+from talkcli.engine.capture.filmed_person import avatar_of_film, followed_film
+from talkcli.engine.capture.landmark_sets import SKIN_POINTS
+from talkcli.engine.capture.normal_equations import errors, rotation_of
+from talkcli.engine.clips import ClipSet
+from talkcli.engine.face.avatar import Avatar, load_avatar
+from talkcli.engine.face.face_contact import FaceContact
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import vertices
+from talkcli.engine.face.lip_contact import measured
+from talkcli.engine.face.rigs import talking_head
+from talkcli.engine.motion import Coefficients, Head, Motion
+from talkcli.engine.rendering.camera import centred_camera
+from talkcli.engine.rendering.render import frames
+from talkcli.engine.studio.arrays import Array
+from talkcli.engine.video import write_video
+
+PEOPLE = {"noor": 0, "ada": 1, "otto": 2, "marta": 3}
+"""Who speaks which of the bundled clips."""
+SIZE, FPS = (544, 960), Fraction(30)
+NOISE, QUALITY = 2.5, 72
+"""Of a pixel, in bytes; of a picture's JPEG, before the film's own compression."""
+SHUT_LIDS = 1.0
+"""Millimetres between lids that a blink leaves at most."""
+MIDDLE = slice(12, 19)
+"""Of the rings of the lips: those in the middle of the mouth."""
+
+
+def performed(number: int) -> Motion:
+    """A bundled clip by a head that turns further."""
+    motion = ClipSet(assets_folder() / "clips")[number].motion
+    assert isinstance(motion.face, Coefficients) and motion.head
+    time_ = np.arange(len(motion)) / float(FPS)
+    waves = zip((4, 12, 3), (5.1, 5.3, 4.3), (1, 0, 0), strict=True)
+    sway = np.stack([a * np.sin(2 * np.pi * time_ / t + p) for a, t, p in waves], 1)
+    turns = 1.5 * motion.head.rotation + torch.from_numpy(np.radians(sway)).float()
+    face = Coefficients(motion.face.expression, torch.zeros(len(motion), 3))
+    return Motion(FPS, face, Head(turns, torch.zeros(len(motion), 3)))
+
+
+def filmed(avatar: Avatar, motion: Motion, seed: int) -> Iterator[np.ndarray]:
+    """What a phone in somebody's hand sees of it."""
+    chance, light, views = np.random.default_rng(seed), np.zeros((9, 3)), []
+    light[0] = chance.uniform(0.55, 0.7) * np.array([1.05, 1, 0.92])
+    light[1], light[2], light[3] = chance.uniform(-0.3, 0.3), 0.15, chance.uniform(0.15, 0.3)
+    assert avatar.look is not None
+    lit = replace(avatar, look=replace(avatar.look, light=torch.from_numpy(light).float()))
+    for t in np.arange(len(motion)) / float(FPS):
+        view = np.eye(4)
+        view[:3, :3] = rotation_of(np.radians([1.5 * np.sin(1.3 * t), 4 + np.sin(0.9 * t), 1.0]))
+        away = [0.01 * np.sin(t), -0.03 + 0.01 * np.cos(0.7 * t), -0.62 + 0.01 * np.sin(0.5 * t)]
+        view[:3, 3] = view[:3, :3] @ [0, 0, -0.06] + away
+        views.append(view)
+    camera = centred_camera(torch.from_numpy(np.array(views)).float(), 0.94 * SIZE[1], *SIZE)
+    behind = "#{:02x}{:02x}{:02x}".format(*chance.integers(60, 200, 3))
+    for number, picture in enumerate(frames(motion, lit, camera, background=behind)):
+        exposed = picture * (1 + 0.04 * np.sin(0.8 * number / float(FPS)))
+        noisy = np.clip(exposed + chance.normal(0, NOISE, picture.shape), 0, 255).astype(np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(noisy).save(file, "JPEG", quality=QUALITY)
+        yield np.asarray(Image.open(file).convert("RGB"))
+
+
+def openings(neutral: torch.Tensor, weights: torch.Tensor) -> tuple[Array, Array]:
+    """Millimetres between the middles of the lips, and between lids, both [frames]."""
+    contact = load_face_model().contact
+    assert isinstance(contact, FaceContact)
+    still = Motion(FPS, Coefficients(weights.float(), torch.zeros(len(weights), 3)))
+    bodies = vertices(still, replace(talking_head(), neutral=neutral))
+    lips = measured(bodies[:, contact.mouth.rings], contact.mouth).gaps[:, MIDDLE].median(1).values
+    lids = []
+    for eye in (contact.left, contact.right):
+        edge = bodies[:, eye.edge]
+        lids.append((edge - edge[:, eye.opposite]).norm(dim=2).amax(1))
+    return 1000 * lips.numpy(), 1000 * torch.stack(lids).mean(0).numpy()
+
+
+def jitter(points: Array) -> float:
+    return float(np.abs(np.diff(points, 2, axis=0)).mean())
+
+
+def scores(avatar: Avatar, motion: Motion, tracked: TrackedFilm) -> dict[str, float]:
+    assert isinstance(motion.face, Coefficients)
+    person = tracked.person
+    true = openings(avatar.neutral, motion.face.expression)
+    found = openings(person.neutral, torch.from_numpy(person.fit.weights))
+    shut = true[1] < SHUT_LIDS
+    blinks = np.split(np.flatnonzero(shut), np.flatnonzero(np.diff(np.flatnonzero(shut)) > 1) + 1)
+    met = [float(found[1][blink].min()) < SHUT_LIDS for blink in blinks if len(blink)]
+    seen = person.sight.points[:, :SKIN_POINTS]
+    drawn = seen + errors(person.marks, person.fit, person.sight)[:, :SKIN_POINTS] * person.sight.unit
+    return {
+        "lips r": float(np.corrcoef(true[0], found[0])[0, 1]),
+        "lids r": float(np.corrcoef(true[1], found[1])[0, 1]),
+        "blinks": len(met),
+        "shut": sum(met),
+        "jitter": jitter(drawn) / jitter(seen),
+        "residual %": 100 * person.residual,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--people", nargs="+", choices=PEOPLE, default=list(PEOPLE))
+    words = parser.parse_args()
+    detector = MediaPipe()
+    words.folder.mkdir(exist_ok=True)
+    for seed, name in enumerate(words.people):
+        avatar, motion = load_avatar(asset(f"{name}.avatar")), performed(PEOPLE[name])
+        path = words.folder / f"{name}.mp4"
+        if not path.exists():
+            write_video(filmed(avatar, motion, seed), FPS, path)
+        begun = time.process_time()
+        watched = watched_film(path, detector, 30)
+        looked = time.process_time()
+        tracked = followed_film(watched)
+        followed = time.process_time()
+        row = scores(avatar, motion, tracked)
+        row |= {"look ms": 1000 * (looked - begun) / len(motion)}
+        row |= {"follow ms": 1000 * (followed - looked) / len(motion)}
+        like = film_likeness(tracked, avatar_of_film(tracked, detector, name)[0], detector)
+        assert like is not None
+        Image.fromarray(like.sheet).save(words.folder / f"{name}.png")
+        row |= like.numbers
+        print(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
