@@ -28,7 +28,7 @@ LEARNT_FROM = 100
 
 FILM_GAUSSIANS, FILM_STEPS = 24_000, 900
 
-LOOKED_AT = 16
+_LOOKED_AT = 16
 """Pictures by which it is known what a film shows."""
 
 HARDLY_SHOWN, WELL_SHOWN = (0.04, 0.0), (0.2, 0.01)
@@ -72,7 +72,7 @@ def shown_by(avatar: Avatar, motion: Motion, shots: Shots) -> Float[Tensor, " n"
     assert splats is not None
     best = torch.zeros(len(splats.opacity))
     wide = 2 * math.pi * splats.scales[:, :2].prod(1) * splats.opacity
-    for number in np.unique(np.linspace(0, len(shots) - 1, LOOKED_AT).round().astype(int)).tolist():
+    for number in np.unique(np.linspace(0, len(shots) - 1, _LOOKED_AT).round().astype(int)).tolist():
         pose, camera = int(shots.pose[number]), shots.camera.part([number])
         cloud = gaussians(motion, avatar, pose, pose + 1, acting=False)[0]
         white = torch.ones(len(best), 1, 3).requires_grad_()
