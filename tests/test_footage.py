@@ -295,7 +295,8 @@ def test_what_is_no_footage_is_refused_by_reason(talk, hello, tmp_path, monkeypa
 def test_gaussians_are_shown_by_a_film_where_its_camera_sees_them(tracked):
     """In front of the face, not behind the head; 3000 on the bare head that was followed."""
     person = footage_clips.bare_person(tracked, "ann")
-    person = replace(person, splats=seeded_gaussians(person, 3000))
+    seeds = seeded_gaussians(person, 3000)
+    person = replace(person, splats=replace(seeds, uv=torch.zeros(3000, 2)))  # all of it is skin
     motion, camera = seen_motion(tracked, load_face_model(), 0)
     squares = [face_square(points, SIZE) for points in tracked.points]
     views = square_views(camera, squares, 96)
@@ -308,7 +309,7 @@ def test_gaussians_are_shown_by_a_film_where_its_camera_sees_them(tracked):
     scalp = torch.isin(person.splats.corners, regions["scalp"].long()).all(1)
     behind = scalp & (places[:, 2] < places[scalp, 2].median() - 0.02)
     assert skin.sum() > 50 and behind.sum() > 50
-    assert share[skin].median() > 0.8 and share[behind].median() == 0
+    assert share[skin].median() > 0.8 and share[behind].quantile(0.9) < 0.01
 
 
 @pytest.mark.slow

@@ -31,9 +31,10 @@ FILM_GAUSSIANS, FILM_STEPS = 24_000, 900
 _LOOKED_AT = 16
 """Pictures by which it is known what a film shows."""
 
-HARDLY_SHOWN, WELL_SHOWN = (0.04, 0.0), (0.2, 0.01)
+HARDLY_SHOWN, WELL_SHOWN = (0.02, 0.0), (0.1, 0.01)
 """Of what a Gaussian of the skin, and one of hair or cloth, would add to a picture alone: up to which it
-stays as the mesh has it, and from which on the film says how it looks."""
+stays as the mesh has it, and from which on the film says how it looks. Hair that shines through other hair is
+free, or none could vanish where the film has less of it."""
 
 NEAR_SKIN = 5e-3
 """Weight of offsets squared: a film sees from few sides how far off the skin anything is."""
@@ -67,21 +68,23 @@ def film_fit(tracked: TrackedFilm, avatar: Avatar, detector: Detector, seed: int
 
 def shown_by(avatar: Avatar, motion: Motion, shots: Shots) -> Float[Tensor, " n"]:
     """How well some of the pictures show each of the avatar's Gaussians at the best, 0..1: what it adds to a
-    picture beside what it would add alone, flat before the camera."""
+    picture, if skin is dense, beside what it would add alone, flat before the camera."""
     splats = avatar.splats
     assert splats is not None
     best = torch.zeros(len(splats.opacity))
-    wide = 2 * math.pi * splats.scales[:, :2].prod(1) * splats.opacity
+    skin = torch.zeros(len(best), dtype=torch.bool) if splats.uv is None else (splats.uv >= 0).all(1)
+    opacity = torch.where(skin, 1.0, splats.opacity)
+    wide = 2 * math.pi * splats.scales[:, :2].prod(1) * opacity
     for number in np.unique(np.linspace(0, len(shots) - 1, _LOOKED_AT).round().astype(int)).tolist():
         pose, camera = int(shots.pose[number]), shots.camera.part([number])
         cloud = gaussians(motion, avatar, pose, pose + 1, acting=False)[0]
         white = torch.ones(len(best), 1, 3).requires_grad_()
-        draw_views(replace(cloud, colour=white), camera).colour[:, 0].sum().backward()
+        dense = replace(cloud, colour=white, opacity=opacity)
+        draw_views(dense, camera).colour[:, 0].sum().backward()
         assert white.grad is not None
         away = -(cloud.places @ camera.views[0, 2, :3] + camera.views[0, 2, 3]).clamp(max=-0.05)
         alone = wide * (camera.lenses[0, 0].float() / away).square()
         best = torch.maximum(best, white.grad[:, 0, 0] / alone)
-    skin = torch.zeros(len(best), dtype=torch.bool) if splats.uv is None else (splats.uv >= 0).all(1)
-    hardly, well = (torch.where(skin, of_skin, of_worn) for of_skin, of_worn in (HARDLY_SHOWN, WELL_SHOWN))
+    hardly, well = (torch.where(skin, *least) for least in (HARDLY_SHOWN, WELL_SHOWN))
     share = ((best - hardly) / (well - hardly)).clamp(0, 1)
     return share * share * (3 - 2 * share)
