@@ -350,6 +350,7 @@ def claim(
     written.
     """
     above = path.parent
+    refuse_stdout(path)
     try:
         if path.is_dir() and not folder:
             raise BadUsage(f"{path} is a folder.", "Give the name of a file.")
@@ -374,6 +375,12 @@ def claim(
         raise OutOfResources(f"The folder {above} cannot be written.", "Give a name in another folder.")
     _outputs.append(path)
     return path
+
+
+def refuse_stdout(output: Path | None) -> None:
+    """BadUsage for `-`, which stands for stdin where something is read."""
+    if str(output) == "-":
+        raise BadUsage("Only answers are written to stdout.", "Give the name of a file or a folder.")
 
 
 def _same(path: Path, other: Path) -> bool:

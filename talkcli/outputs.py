@@ -78,6 +78,7 @@ def batch_of(audio: Sequence[Path], output: Path | None, formats: str | None = N
     skipped = sum(passed_over(path) for path in audio if str(path) != "-" and path.is_dir())
     several = len(recordings) > 1 or any(path.is_dir() for path in audio)
     suffixes = parse_formats(formats) if formats is not None else (".mp4", MOTION)
+    console.refuse_stdout(output)
     if output is None or _is_folder(output, several):
         return Batch(_named_for(recordings, output, suffixes), skipped, output)
     if formats is not None:

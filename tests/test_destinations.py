@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from talkcli.app import _as_talk_error, app
 from talkcli.engine.assets import asset, cache_folder, data_folder
-from talkcli.engine.destinations import made_folder, replacing_folder
+from talkcli.engine.destinations import made_folder, replacing, replacing_folder
 from talkcli.engine.errors import OutOfResources, TalkError
 from talkcli.engine.motion import load_motion, save_motion
 from talkcli.engine.studio.espeak import has_espeak
@@ -117,6 +117,34 @@ def test_where_nothing_may_be_written_is_named_and_is_no_fault_of_a_file(words, 
     with without_powers():
         told(talk(words.replace("CLIPS", str(asset("clips")))), 5, "shut" if "shut" in words else "closed")
     assert not os.listdir("closed") and not os.listdir("shut")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["animate hello.wav -m x.ckpt -a x.avatar -o -", "evaluate x.motion x.motion -a x.avatar --csv -"],
+)
+def test_a_dash_is_no_place_to_write_to(words, here):
+    told(talk(words), 2, "stdout")
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize("letters", ["a" * 255, "\u65e5" * 85, "\U0001f600" * 63 + "abc", "e\u0301" * 85])
+def test_a_name_as_long_as_names_may_be_is_written_to_and_leaves_nothing_beside_it(letters, tmp_path):
+    assert len(os.fsencode(letters)) == 255
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for suffix in (".motion", f".{'s' * 200}", ""):
+        cut = letters
+        while len(os.fsencode(cut + suffix)) > 255:
+            cut = cut[:-1]
+        path = tmp_path / f"{cut}{suffix}"
+        with replacing(path) as left:
+            left.with_name(left.name.replace(str(os.getpid()), str(gone.pid))).write_text("left")
+            left.write_text("first")
+        with replacing(path) as temporary:
+            temporary.write_text("whole")
+        assert path.read_text() == "whole" and os.listdir(tmp_path) == [path.name]
+        path.unlink()
 
 
 @pytest.mark.parametrize("number", ["ENOENT", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EBUSY", "EISDIR"])

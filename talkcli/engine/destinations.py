@@ -12,6 +12,9 @@ from pathlib import Path
 
 from talkcli.engine.errors import BadUsage, OutOfResources, lacks_memory
 
+_MOST_BYTES = 100
+"""Of a name within the name of a temporary sibling: letters may take four, and names of files have 255."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -21,20 +24,25 @@ def replacing(path: Path) -> Iterator[Path]:
     be written. What a killed process left behind goes.
     """
     path = _swept(path)
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}{path.suffix}")
+    temporary = _beside(path)
     try:
         temporary.touch()
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        if lacks_memory(error):
-            raise MemoryError from error
-        hint = "Give another name."
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            hint = "Free some space, or give a name on another disk."
-        raise OutOfResources(f"Cannot write {path}: {error.strerror or error}.", hint) from error
+        raise _unwritten(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: OSError) -> Exception:
+    """What to raise where something could not be written."""
+    if lacks_memory(error):
+        return MemoryError()
+    hint = "Give another name."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        hint = "Free some space, or give a name on another disk."
+    return OutOfResources(f"Cannot write {path}: {error.strerror or error}.", hint)
 
 
 def made_folder(folder: Path) -> Path:
@@ -55,14 +63,30 @@ def made_folder(folder: Path) -> Path:
 def _swept(path: Path) -> Path:
     """What is to be written at `path`, which may be a link to it; what killed processes left there goes."""
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
-    for leftover in path.parent.glob(f".{escape(path.name[:100])}.*{escape(path.suffix)}"):
-        pid = leftover.name.removeprefix(f".{path.name[:100]}.").removesuffix(path.suffix)
+    head, tail = _ends(path)
+    for leftover in path.parent.glob(f"{escape(head)}*{escape(tail)}"):
+        pid = leftover.name.removeprefix(head).removesuffix(tail)
         if pid.isdigit() and not _is_alive(int(pid)):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
                 leftover.unlink(missing_ok=True)
     return path
+
+
+def _beside(path: Path) -> Path:
+    """The temporary sibling that this process writes."""
+    head, tail = _ends(path)
+    return path.with_name(f"{head}{os.getpid()}{tail}")
+
+
+def _ends(path: Path) -> tuple[str, str]:
+    """What stands before and behind the number of a process in the names of temporary siblings: of any name
+    that a file may have so much that theirs are not too long."""
+    name, suffix = path.name, path.suffix
+    while len(os.fsencode(name)) > _MOST_BYTES:
+        name = name[:-1]
+    return f".{name}.", suffix if len(os.fsencode(suffix)) <= _MOST_BYTES else ""
 
 
 def _is_alive(pid: int) -> bool:
@@ -84,7 +108,7 @@ def replacing_folder(path: Path, *suffixes: str) -> Iterator[Path]:
     folder that it points to is. What a killed process left behind goes.
     """
     path = _swept(path)
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}{path.suffix}")
+    temporary = _beside(path)
     foreign = next((file for file in path.glob("*") if file.suffix not in suffixes), None)
     if foreign is not None:
         raise BadUsage(f"{path} holds other files, such as {foreign.name}.", "Give another name.")
@@ -96,8 +120,6 @@ def replacing_folder(path: Path, *suffixes: str) -> Iterator[Path]:
             shutil.rmtree(path)
         temporary.replace(path)
     except OSError as error:
-        raise OutOfResources(
-            f"Cannot write {path}: {error.strerror or error}.", "Give another name."
-        ) from error
+        raise _unwritten(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -175,6 +175,8 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     text = " ".join(str(error).split()).rstrip(".")
+    if isinstance(error, EOFError) and not text:
+        return "it ends too soon"
     if isinstance(error, (KeyError, AssertionError)) or not text:
         text = f"{type(error).__name__} {text}".strip()
     return text if len(text) <= REASON_LETTERS else f"{text[:REASON_LETTERS]}..."
