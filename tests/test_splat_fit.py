@@ -119,7 +119,7 @@ def test_a_resumed_fit_is_the_whole_one(tmp_path):
         second.advance()
     for name, tensor in vars(whole.splats).items():
         assert torch.equal(getattr(second.splats, name), tensor), name
-    with pytest.raises(BadInput, match="another fit"):
+    with pytest.raises(BadInput, match="not the state of this run"):
         fit_to_mesh(bare_avatar(), 20, views=1, poses=1, size=16).resume(tmp_path / "fit.safetensors")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.topology import MATERIALS, Topology
@@ -34,7 +33,10 @@ def lash_colours(
         painted[faces[own]] = _looked_up(look, corners[own])
     around = np.unique(faces[skin])
     roots = vertices[lashes].reshape(-1, BLADE, 3)[:, :2].mean(1)
-    away = KDTree(roots).query(vertices[around])[0]
+    reach = vertices[around]
+    near = ((reach > roots.min(0) - LID_SKIN[1]) & (reach < roots.max(0) + LID_SKIN[1])).all(1)
+    around = around[near]
+    away = np.linalg.norm(reach[near][:, None] - roots.astype(np.float64), axis=2).min(1)
     lids = np.median(painted[around[(away > LID_SKIN[0]) & (away < LID_SKIN[1])]], 0)
     share = np.tile(THINNER, len(roots))[:, None]
     return lashes, ((1 - share) * painted[lashes] + share * lids).astype(np.float32)

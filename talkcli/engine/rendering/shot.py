@@ -14,7 +14,6 @@ from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.backdrop import STUDIO, backdrop
 from talkcli.engine.rendering.camera import parse_size, portrait
 from talkcli.engine.rendering.export import PICTURES, WRITERS
-from talkcli.engine.rendering.photo_stage import FARTHEST_TURN, farthest_turn, photo_frames, photo_stage
 from talkcli.engine.rendering.picture import Pixels
 from talkcli.engine.rendering.render import RENDERERS, check_quality, frames
 from talkcli.engine.rendering.splat_film import splat_frames
@@ -125,6 +124,10 @@ def check_shot(shot: Shot, avatar: Avatar, paths: Iterable[Path], moves: Collect
         raise BadUsage("pyrender draws no changing skin.", hint)
     size = parse_size(shot.size)
     if stage_of(shot, avatar) == PHOTO:
+        from talkcli.engine.rendering.photo_stage import (
+            photo_stage,  # half a second, for those who stand there
+        )
+
         photo_stage(avatar, size)
     portrait(avatar, shot.camera, size)
     backdrop(shot.background, 16, 16)
@@ -146,7 +149,6 @@ def _undrawn(motion: Motion, avatar: Avatar) -> list[str]:
 
 
 def _notes_on_pictures(shot: Shot, motion: Motion, avatar: Avatar, paths: list[Path]) -> list[str]:
-    turn = farthest_turn(motion)
     shown = [
         path.suffix.lower() for path in paths if needs_pictures([path]) or path.suffix.lower() == SPLAT_FILE
     ]
@@ -155,7 +157,12 @@ def _notes_on_pictures(shot: Shot, motion: Motion, avatar: Avatar, paths: list[P
     if avatar.gaussian_head is not None and avatar.look is None and not _skinless(paths):
         hint = " Leave --as mesh out to see it." if shot.form == MESH and needs_pictures(paths) else ""
         return [f"{avatar.name}'s skin is of Gaussians alone: the mesh is shown in clay.{hint}"]
-    if not needs_pictures(paths) or stage_of(shot, avatar) == STUDIO_STAGE or turn <= FARTHEST_TURN:
+    if not needs_pictures(paths) or stage_of(shot, avatar) == STUDIO_STAGE:
+        return []
+    from talkcli.engine.rendering.photo_stage import FARTHEST_TURN, farthest_turn
+
+    turn = farthest_turn(motion)
+    if turn <= FARTHEST_TURN:
         return []
     return [
         f"The head turns by {turn:.0f} degrees; in its photograph it is held within {FARTHEST_TURN:.0f}: "
@@ -186,6 +193,8 @@ def shot_frames(shot: Shot, motion: Motion, avatar: Avatar) -> Iterator[Pixels]:
     size = parse_size(shot.size)
     acting = {"wrinkles": shot.wrinkles, "texture": shot.texture, "quality": shot.quality}
     if stage_of(shot, avatar) == PHOTO:
+        from talkcli.engine.rendering.photo_stage import photo_frames
+
         return photo_frames(motion, avatar, size, **acting)
     camera = portrait(avatar, shot.camera, size, float(motion.fps))
     if drawn_as(shot, avatar) == SPLATS:

@@ -18,13 +18,13 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.gaussians import BoundGaussians, carried_gaussians
 from talkcli.engine.face.geometry import colour_changes, posed
 from talkcli.engine.face.rigs import rig_of, rigged
-from talkcli.engine.files import load_tensors, save_tensors
 from talkcli.engine.motion import Coefficients, Motion, Vertices
 from talkcli.engine.rendering.camera import Camera, centred_camera, look_at, portrait
 from talkcli.engine.rendering.likeness import window_ssim
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.splat_seeds import seeded_gaussians
 from talkcli.engine.rendering.splats import draw_views
+from talkcli.engine.states import adam_tensors, gone_on_from, load_state, save_state, take_adam_tensors
 from talkcli.engine.struct import TensorStruct, along_frames
 
 LEARNING_RATES = {
@@ -134,29 +134,14 @@ class SplatFit:
 
     def save(self, path: Path) -> None:
         """All that another fit of the same pictures needs to go on."""
-        tensors = {name: tensor.detach().cpu() for name, tensor in self._learnt.items()}
-        for name, tensor in self._learnt.items():
-            for moment in ("exp_avg", "exp_avg_sq"):
-                if tensor in self._adam.state:
-                    tensors[f"{name}.{moment}"] = self._adam.state[tensor][moment].cpu()
-        save_tensors(tensors, {"format": 1, "kind": _STATE, "step": self.step}, path)
+        save_state(adam_tensors(self._adam, self._learnt), path, _STATE, self.step)
 
     def resume(self, path: Path) -> None:
-        """Go on from what `save` wrote. BadInput for another fit's."""
-        tensors, header = load_tensors(path)
-        known = {name: tensor.shape for name, tensor in self._learnt.items()}
-        if header.get("kind") != _STATE or {n: t.shape for n, t in tensors.items() if n in known} != known:
-            raise BadInput(f"{path} is of another fit.", "Begin anew.")
-        self.step = int(header["step"])
-        for name, tensor in self._learnt.items():
-            with torch.no_grad():
-                tensor.copy_(tensors[name])
-            if self.step:
-                moments = {
-                    moment: tensors[f"{name}.{moment}"].to(self._device)
-                    for moment in ("exp_avg", "exp_avg_sq")
-                }
-                self._adam.state[tensor] = {"step": torch.tensor(float(self.step)), **moments}
+        """Go on from what `save` wrote. Errors as in `load_state`, and BadInput for another fit's."""
+        tensors, header = load_state(path, _STATE)
+        with gone_on_from(path):
+            self.step = int(header["steps"])
+            take_adam_tensors(self._adam, self._learnt, tensors, self.step)
 
     def _turn(self, count: int) -> int:
         """Which picture it is the turn of: all of them in an order of each round's own."""
