@@ -29,7 +29,7 @@ from talkcli.engine.face.worn import Worn
 from talkcli.engine.files import save_struct
 from talkcli.engine.measured import Measured
 from talkcli.engine.methods.textalker.talker import TexTalker
-from talkcli.engine.motion import Coefficients, Motion, save_motion
+from talkcli.engine.motion import Coefficients, Motion, Shapes, Textures, load_motion, ratios, save_motion
 from talkcli.engine.pickles import load_tree
 from talkcli.engine.pictures import is_picture, load_picture
 from talkcli.engine.speech import Speech
@@ -207,6 +207,24 @@ def test_a_capture_beyond_all_measure_is_refused(name, tmp_path):
     save_struct(replace(session, **{name: torch.full_like(getattr(session, name), 1e30)}), path)
     with pytest.raises(BadInput, match=r"p0000\.capture (cannot be a face|moves further than any face)"):
         load_capture(path)
+
+
+def test_a_motion_whose_shapes_add_up_beyond_all_measure_is_refused(tmp_path):
+    for weights, basis in ((1.0, 1e30), (1e3, 1e3), (9e3, 2.0)):
+        face = Shapes(torch.full((2, 3), weights), torch.full((3, 12, 3), basis))
+        save_motion(Motion(Fraction(25), face), tmp_path / "x.motion")
+        with pytest.raises(BadInput, match=r"x\.motion moves further than any face"):
+            load_motion(tmp_path / "x.motion")
+    skin = Textures(torch.ones(2, 1), torch.full((1, 3, 2, 2), 9e3))
+    bare = Shapes(torch.ones(2, 1), torch.zeros(1, 12, 3))
+    save_motion(Motion(Fraction(25), bare, texture=skin), tmp_path / "x.motion")
+    read = load_motion(tmp_path / "x.motion").texture
+    assert isinstance(read, Textures) and ratios(read).isfinite().all()
+    save_motion(
+        Motion(Fraction(25), bare, texture=Textures(skin.weights, 2 * skin.basis)), tmp_path / "x.motion"
+    )
+    with pytest.raises(BadInput, match=r"x\.motion moves further than any face"):
+        load_motion(tmp_path / "x.motion")
 
 
 @pytest.mark.parametrize("words", ["render", "evaluate --metric mve", "emote --mood happy"])

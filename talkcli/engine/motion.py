@@ -14,11 +14,13 @@ from torch import Tensor
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.errors import BadInput
 from talkcli.engine.files import load_rows, load_shapes, load_struct, save_struct
-from talkcli.engine.struct import TensorStruct, along_frames, tracks
+from talkcli.engine.struct import TensorStruct, along_frames, magnitude, tracks
 
 SLOWEST_FPS, FASTEST_FPS = 1, 1000
 LARGEST_NUMBER = 1e4
 """Below which a motion's numbers are: metres, radians, weights of shapes."""
+LARGEST_LOG = 50.0
+"""Beyond which a skin does not change, in logarithms of ratios, whatever its parts add up to."""
 WHAT_IS_SPOKEN = "What this model speaks"
 """A source of motions, as errors call it."""
 
@@ -90,7 +92,7 @@ def ratios(
 ) -> Float[Tensor, "frames 3 rows columns"]:
     """Frames [start, stop): texture divided by neutral texture, sRGB values."""
     logs = textures.weights[start:stop] @ textures.basis.flatten(1)
-    return logs.exp().unflatten(1, textures.basis.shape[1:])
+    return logs.clamp(-LARGEST_LOG, LARGEST_LOG).exp().unflatten(1, textures.basis.shape[1:])
 
 
 Face = Vertices | Shapes | Coefficients
@@ -176,12 +178,16 @@ def sensible(motion: Motion, source: str) -> Motion:
     if fault:
         raise BadInput(f"{source} {fault}.", _AGAIN)
     check_reach(source, *tracks(motion))
+    if isinstance(motion.texture, Textures):
+        check_reach(source, motion.texture.basis)
+    if isinstance(motion.face, Shapes):
+        check_reach(source, motion.face.weights.abs().sum(1).max() * motion.face.basis)
     return motion
 
 
 def check_reach(source: str, *numbers: Tensor) -> None:
     """BadInput, naming their source, for numbers of a motion that no face reaches, and for what is none."""
-    if not all(bool((each.abs() < LARGEST_NUMBER).all()) for each in numbers):
+    if not all(magnitude(each) < LARGEST_NUMBER for each in numbers):
         raise BadInput(f"{source} moves further than any face.", _AGAIN)
 
 

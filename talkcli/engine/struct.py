@@ -73,13 +73,18 @@ def tracks(struct: TensorStruct) -> Iterator[Tensor]:
             yield value
 
 
+def magnitude(numbers: Tensor) -> float:
+    """The largest absolute, 0 of none; not-a-number where one is none."""
+    low, high = map(float, torch.aminmax(numbers)) if numbers.numel() else (0.0, 0.0)
+    return max(-low, high)
+
+
 def largest(struct: TensorStruct) -> Iterator[tuple[str, float]]:
     """The largest absolute of each thing that holds numbers with a point, however deep, by its name."""
 
     def under(at: str, value: Any) -> Iterator[tuple[str, float]]:
         if isinstance(value, Tensor) and value.is_floating_point() and value.numel():
-            low, high = map(float, torch.aminmax(value))
-            yield at, max(-low, high)
+            yield at, magnitude(value)
         elif isinstance(value, float):
             yield at, abs(value)
         value = vars(value) if isinstance(value, TensorStruct) else value

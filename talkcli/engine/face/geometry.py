@@ -28,6 +28,7 @@ from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.skinning import turned_about
 from talkcli.engine.face.texel_layout import texel_layout
 from talkcli.engine.motion import (
+    LARGEST_LOG,
     Coefficients,
     Folds,
     Head,
@@ -179,7 +180,7 @@ def _logarithms(textures: Textures, uv: Float[Tensor, "n 2"]) -> Float[Tensor, "
     row = ((1 - uv[:, 1]) * rows).long().clamp(0, rows - 1)
     column = (uv[:, 0] * columns).long().clamp(0, columns - 1)
     there = textures.basis[:, :, row, column] * (uv >= 0).all(1)
-    return torch.einsum("fp,pcn->fnc", textures.weights, there)
+    return torch.einsum("fp,pcn->fnc", textures.weights, there).clamp(-LARGEST_LOG, LARGEST_LOG)
 
 
 def offsets(
