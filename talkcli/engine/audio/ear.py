@@ -22,6 +22,8 @@ from talkcli.engine.speech import SAMPLE_RATE, TICK
 TICKS = SAMPLE_RATE // TICK
 """Ticks a second; tick k of what hears phones stands at k / TICKS seconds."""
 
+_FRAMES_AT_ONCE = 8192
+"""Whose loudness is worked out together."""
 _HUSH_RMS = 10**-3.5
 """Root mean square of full scale (-70 dB) below which there is nothing to hear, whatever a recogniser of
 phones, which is deaf to level, makes of it."""
@@ -135,6 +137,14 @@ def _silence(logits: Float[Tensor, "n phones"]) -> Float[Tensor, " phones"]:
 
 
 def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " frames"]:
-    """Frames whose surroundings of three frames are below _HUSH_RMS."""
-    power = F.adaptive_avg_pool1d(waveform.square()[None, None], frames)
-    return F.max_pool1d(power, 3, stride=1, padding=1)[0, 0] < _HUSH_RMS**2
+    """Frames whose surroundings of three frames are below _HUSH_RMS; in constant memory beside the sound."""
+    ends = torch.arange(frames + 1) * len(waveform)
+    starts, stops = ends[:-1] // frames, -(-ends[1:] // frames)
+    power = torch.empty(frames, dtype=torch.float64)
+    for some in torch.arange(frames).split(_FRAMES_AT_ONCE):
+        first, last = int(starts[some[0]]), int(stops[some[-1]])
+        sums = F.pad(waveform[first:last].cpu().double().square().cumsum(0), (1, 0))
+        counts = stops[some] - starts[some]
+        power[some] = (sums[stops[some] - first] - sums[starts[some] - first]) / counts.clamp(min=1)
+    loudest = F.max_pool1d(power[None, None], 3, stride=1, padding=1)[0, 0]
+    return (loudest < _HUSH_RMS**2).to(waveform.device)
