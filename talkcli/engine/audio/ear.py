@@ -22,7 +22,7 @@ from talkcli.engine.speech import SAMPLE_RATE, TICK
 TICKS = SAMPLE_RATE // TICK
 """Ticks a second; tick k of what hears phones stands at k / TICKS seconds."""
 
-_FRAMES_AT_ONCE = 8192
+_FRAMES_AT_ONCE = 1024
 """Whose loudness is worked out together."""
 _HUSH_RMS = 10**-3.5
 """Root mean square of full scale (-70 dB) below which there is nothing to hear, whatever a recogniser of
