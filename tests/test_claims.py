@@ -123,6 +123,18 @@ def test_a_picture_whose_pieces_claim_to_be_long_takes_no_memory(tmp_path):
         assert file.read(HUGE) + file.read(HUGE) == path.read_bytes()
 
 
+@pytest.mark.parametrize("compression", [2, 3, 4, 5, 7, 8, 32773, 34712])
+def test_a_library_that_talks_of_a_damaged_picture_is_not_heard(compression, tmp_path, capfd):
+    path = tmp_path / "x.tiff"
+    Image.new("RGB", (16, 24), (9, 8, 7)).save(path)
+    content, tag = path.read_bytes(), b"\x03\x01\x03\x00\x01\x00\x00\x00"
+    assert tag + b"\x01\x00" in content
+    path.write_bytes(content.replace(tag + b"\x01\x00", tag + compression.to_bytes(2, "little")))
+    with suppress(BadInput):
+        load_picture(path)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
 def test_a_picture_is_read_in_strips_as_it_is_read_at_once(mode, tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (600, 5, 3), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,13 +69,36 @@ def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "heigh
 
 def picture_size(path: Path) -> tuple[int, int]:
     """Width and height, from the header alone."""
-    with opened_picture(path) as picture:
+    with _begun(path) as picture:
         return picture.size
 
 
 @contextmanager
 def opened_picture(path: Path) -> Iterator[Image.Image]:
-    """A picture of PICTURE_FORMATS, before it is decoded. BadInput for any other, and for one too large."""
+    """A picture of PICTURE_FORMATS. BadInput for any other, for a damaged one and for one too large."""
+    with _begun(path) as picture:
+        if picture.format == "TIFF":
+            with _in_silence():
+                picture.load()
+        yield picture
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """What libtiff itself tells stderr of a file, an error says."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextmanager
+def _begun(path: Path) -> Iterator[Image.Image]:
+    """One whose header was read."""
     if path.is_file() and _is_heic(path):
         raise BadInput(f"{path} is HEIC, which is not read here.", "Export it as JPEG, AVIF or PNG.")
     with (
