@@ -239,6 +239,13 @@ def test_a_film_without_a_face_becomes_nobody(talk, tmp_path, monkeypatch):
     assert "no face is seen" in said.stderr and sorted(os.listdir(tmp_path)) == ["me.mp4"]
 
 
+def test_a_model_that_hears_no_manner_in_a_film_is_refused_at_once(talk, tmp_path, monkeypatch):
+    monkeypatch.setattr(detector, "MediaPipe", lambda: Truth([]))
+    path = film(tmp_path / "me.mp4", [PLAIN[::8, ::8]] * 3)
+    said = talk("personalize", path, "-m", "textalker", "-o", tmp_path / "me.avatar", code=2)
+    assert "takes no style from a voice" in said.stderr and "memorytalker" in said.stderr
+
+
 def test_films_become_clips_to_learn_from(talk, tracked, tmp_path, monkeypatch):
     """Of two films one shows nobody; what is there already stays. The face is followed once for all tests."""
     monkeypatch.setattr(footage_clips, "followed_film", lambda watched: tracked)

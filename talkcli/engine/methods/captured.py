@@ -95,12 +95,18 @@ def film_manner(
 ) -> tuple[Avatar, Speech | None]:
     """The avatar with every style of the talker's method that the film's voice shows, and that speech; as it
     is, and None, where the film has no sound."""
-    method = load_method(talker.method)
+    check_takes_voice(talker)
     if not has_sound(film):
         return avatar, None
     speech = load_speech(film, channel=channel)
-    capture = method.captures.get("voice")
-    return (capture(talker, speech, avatar) if capture else avatar), speech
+    return load_method(talker.method).captures["voice"](talker, speech, avatar), speech
+
+
+def check_takes_voice(talker: Talker) -> None:
+    """BadUsage for a talker whose method takes no style from a voice."""
+    method = load_method(talker.method)
+    if "voice" not in method.captures:
+        raise _untaken(method, "voice")
 
 
 def _untaken(method: Method, kind: Evidence) -> BadUsage:
