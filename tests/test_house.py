@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
 from talkcli.app import VERBS, app
@@ -53,6 +55,9 @@ SHARED = {
 }  # fmt: skip
 """Names that several files define, because they are the same thing for different papers or corpora."""
 
+BROUGHT = {"llvmlite", "click"}
+"""Packages that come with those of `dependencies` that show them: numba, typer."""
+
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 FORBIDDEN = re.compile(r"^(utils?|helpers?|common|misc|base(_.*)?|.*_(manager|builder|factory))$")
@@ -90,6 +95,19 @@ def test_every_file_is_named_for_what_it_is(path):
 def test_every_room_has_its_floor():
     rooms = {path.relative_to(ROOT / "engine").parts[0].removesuffix(".py") for path in ENGINE}
     assert rooms - {"__init__"} == set(FLOOR) & rooms, "place it in FLOORS"
+
+
+def test_what_files_begin_with_is_installed_with_talk():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    installed = {canonicalize_name(Requirement(each).name) for each in project["dependencies"]}
+    homes = packages_distributions()
+    known = {top for top in homes if {canonicalize_name(home) for home in homes[top]} & installed}
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            tops = {name.split(".")[0] for name in names}
+            assert tops <= known | BROUGHT | sys.stdlib_module_names | {"talkcli"}, name_of(path)
 
 
 @pytest.mark.parametrize("path", ENGINE, ids=name_of)

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from talkcli.engine.capture.person_shots import PersonShots
 from talkcli.engine.config import with_values
@@ -22,6 +20,7 @@ from talkcli.engine.methods.method import BodyLikeness
 from talkcli.engine.methods.unigaha.head_fit import CODE, OWN, FacePictures, HeadFit, HeadFitSettings
 from talkcli.engine.methods.unigaha.heads import born_of
 from talkcli.engine.methods.unigaha.prior import Prior
+from talkcli.engine.metrics.texture import SkinPair, psnr, ssim
 from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.studio.captures import faces_motion
 from talkcli.engine.training.fit import Step
@@ -80,7 +79,7 @@ class PosedFit:
     def likeness(self, avatar: Avatar) -> BodyLikeness | None:
         """Of the pictures that were kept out; None where none were."""
         kept = [number for number, out in enumerate(self.shots.kept_out) if out]
-        head, psnr, ssim, rows = avatar.gaussian_head, [], [], []
+        head, decibels, alike, rows = avatar.gaussian_head, [], [], []
         if not kept or head is None:
             return None
         for number in kept:
@@ -90,13 +89,11 @@ class PosedFit:
             seen = draw_views(cloud, self.shots.camera.part([number]), behind).colour.clamp(0, 1)
             picture = self.shots.pictures[number].permute(2, 0, 1).float() / 255
             truth = (picture[:3] * picture[3] + GREY * (1 - picture[3]))[None]
-            psnr.append(float(-10 * torch.log10((seen - truth).square().mean().clamp(min=1e-9))))
-            alike = structural_similarity_index_measure(
-                seen, truth, sigma=1.5, kernel_size=11, data_range=1.0
-            )
-            assert isinstance(alike, Tensor)
-            ssim.append(float(alike))
+            everywhere = torch.ones(seen.shape[2:], dtype=torch.bool)
+            pair = SkinPair(255 * seen, 255 * truth, everywhere)
+            decibels.append(float(psnr(pair)[0]))
+            alike.append(float(ssim(pair)[0]))
             if len(rows) < SHOWN_MOST:
                 rows.append(torch.cat([seen[0], truth[0]], 1))
         sheet = (torch.cat(rows, 2).permute(1, 2, 0) * 255 + 0.5).byte().numpy()
-        return BodyLikeness(len(kept), float(np.mean(psnr)), float(np.mean(ssim)), sheet)
+        return BodyLikeness(len(kept), float(np.mean(decibels)), float(np.mean(alike)), sheet)
