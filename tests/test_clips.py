@@ -40,7 +40,7 @@ def generator() -> torch.Generator:
 
 
 def avatar(name: str) -> Avatar:
-    return Avatar(name, torch.zeros(10, 3), torch.tensor([[0, 1, 2]]), torch.tensor([1, 2]))
+    return Avatar(name, torch.eye(10, 3) / 10, torch.tensor([[0, 1, 2]]), torch.tensor([1, 2]))
 
 
 def clip(speaker: str, seconds: float = 2.0) -> Clip:

@@ -108,7 +108,7 @@ ANSWERS: dict[str, tuple[Route, int, str]] = {
     "resampler_setup.mp4": (heard, 0, ""),
     "shape.pth": (imported, 3, "shape.pth is not a checkpoint of MemoryTalker"),
     "slots_20M.ckpt": (spoken, 6, "not a checkpoint of this version"),
-    "stopiteration.pth": (imported, 3, "stopiteration.pth is not a checkpoint of MemoryTalker"),
+    "stopiteration.pth": (imported, 6, "stopiteration.pth is not a plain file of tensors"),
     "style_text.avatar": (worn, 6, "no tensor"),
     "verts_0.ckpt": (spoken, 6, "not a checkpoint of this version"),
     "very_quiet16.wav": (heard, 0, "very quiet"),

@@ -113,7 +113,7 @@ def tiny(**changes) -> MemoryTalker:
 
 
 def face(**changes) -> Avatar:
-    values = {"name": "ada", "neutral": torch.zeros(10, 3), "lips": torch.tensor([1, 2])}
+    values = {"name": "ada", "neutral": torch.eye(10, 3) / 10, "lips": torch.tensor([1, 2])}
     return Avatar(**{**values, "faces": torch.tensor([[0, 1, 2]]), **changes})
 
 
