@@ -165,6 +165,7 @@ def test_plots_are_written(tmp_path: Path, suffix: str) -> None:
         (["--audio", "empty"], 3, "no recordings"),
         (["--audio", "none.wav"], 3, "does not exist"),
         (["--audio", "a.wav"], 3, "--transcript"),
+        (["--audio", "junk.motion"], 3, "junk.motion is not a recording"),
         (["--transcript", "hello"], 2, "--audio"),
         (["--audio", "a.wav", "--transcript", "none.txt"], 3, "none.txt"),
     ],

@@ -253,6 +253,29 @@ def _open_ffmpeg(file: BinaryIO, name: str) -> Iterator[Sound]:
         yield Sound(name, stream.rate, stream.channels, blocks, notes)
 
 
+def decoded_packets(container: Any, stream: Any) -> Iterator[list[Any] | None]:
+    """The frames of each packet of a stream of PyAV's, None for one that is damaged; what comes after a break
+    in the container is lost."""
+    from av.error import FFmpegError
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (FFmpegError, ValueError, OSError):
+            return
+        if packet is None:
+            return
+        try:
+            frames = packet.decode()
+        except Exception as error:  # damaged packets make decoders fail in any way
+            check_interruption()
+            if is_lack_of_memory(error):
+                raise
+            frames = None
+        yield frames
+
+
 def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> Iterator[Block]:
     """Decoded to float; silence stands where the file's clock says that nothing was heard."""
     import av
@@ -263,20 +286,8 @@ def _ffmpeg_blocks(container: Any, stream: Any, name: str, notes: list[str]) -> 
     zero = (container.start_time or 0) / av.time_base
     promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
     position = broken = silent = 0
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except (FFmpegError, ValueError, OSError):
-            break
-        if packet is None:
-            break
-        try:
-            frames = packet.decode()
-        except Exception as error:  # damaged packets make decoders fail in any way
-            check_interruption()
-            if is_lack_of_memory(error):
-                raise
+    for frames in decoded_packets(container, stream):
+        if frames is None:
             broken += 1
             continue
         for frame in frames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.device import cores
-from talkcli.engine.errors import BadInput, check_interruption, reading
-from talkcli.engine.sound import OPTIONS, is_lack_of_memory
+from talkcli.engine.errors import BadInput, reading
+from talkcli.engine.sound import OPTIONS, decoded_packets
 
 FILM_SIDE = 1280
 """Pixels of the longer side of a picture that are read; more shows nothing more on a skin of 1024 texels."""
@@ -71,7 +72,8 @@ def film_pictures(
             container.seek(round((start + zero) * av.time_base))
         stream.thread_type, stream.codec_context.thread_count = "AUTO", cores()
         due = max(start, 0.0) - 1e-4
-        for number, frame in enumerate(_frames(container, stream)):
+        packets = decoded_packets(container, stream)
+        for number, frame in enumerate(chain.from_iterable(frames or () for frames in packets)):
             seconds = (frame.time or 0.0) - zero
             if seconds >= stop:
                 return
@@ -88,28 +90,6 @@ def _moving(container: Any, path: Path) -> Any:
         if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
             return stream
     raise BadInput(f"{path} has no moving pictures.", "Give a film, or a photograph.")
-
-
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
-    """Decoded; what is damaged is passed over."""
-    from av.error import FFmpegError
-
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except (FFmpegError, ValueError, OSError):
-            return
-        if packet is None:
-            return
-        try:
-            frames = packet.decode()
-        except Exception as error:  # damaged packets make decoders fail in any way
-            check_interruption()
-            if is_lack_of_memory(error):
-                raise
-            continue
-        yield from frames
 
 
 def _upright(frame: Any, side: int) -> NDArray[np.uint8]:

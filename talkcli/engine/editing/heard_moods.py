@@ -10,8 +10,8 @@ from talkcli.engine.speech import Speech
 AUTO = "auto"
 """What stands for the mood that is heard."""
 SURE = 0.4
-"""Probability from which on a mood is taken: of 90 clips of studio voices that nothing learnt from 16 were so
-sure, and 14 of them right; of all 90, 34."""
+"""Probability from which on a mood is taken. Of 90 clips of studio voices that nothing learnt from 28 are
+named rightly, and of 6 so sure 5; of 92 people who read without a mood none is given one."""
 
 
 def written_moods(asked: str | None) -> tuple[MoodSpan, ...]:

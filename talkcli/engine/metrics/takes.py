@@ -99,6 +99,7 @@ def _phones(audio: Path, transcript: str | None, alone: bool) -> Phones:
     if phones is not None:
         return phones
     if words is None:
+        load_speech(audio)  # what is no recording is told to be none
         raise BadInput(
             f"Nothing says which phones {audio} holds.",
             f"Put {audio.stem}.phones.json, {audio.stem}.txt or {ALIGNMENTS} beside it, or use --transcript.",
