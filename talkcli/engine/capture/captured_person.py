@@ -39,7 +39,7 @@ _REFIT = 3
 HABIT, HABIT_FRAMES = 20, 50
 """Percentile of a weight that is the face's own and no expression, and how many pictures say so at least."""
 
-HABITUAL = ("brow", "noseSneer", "eyeWide")
+HABITUAL = ("brow", "noseSneer", "eyeWide", "eyeSquint")
 """What the shapes are called that are taken for the face's own where they always stand so."""
 
 
@@ -99,7 +99,7 @@ def captured_person(
 
 
 def rested_person(model: FaceModel, person: CapturedPerson) -> CapturedPerson:
-    """The same in all pictures, with what brows and nose always do in the face at rest."""
+    """The same in all pictures, with what brows, lids and nose always do in the face at rest."""
     weights = person.fit.weights
     always = np.percentile(weights, HABIT, axis=0)
     always[[not name.startswith(HABITUAL) for name in person.marks.names]] = 0
