@@ -10,11 +10,12 @@ import numpy as np
 
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.face.topology import MATERIALS
 from talkcli.engine.face.worn import WORN_STEP
 from talkcli.engine.files import save_struct
 from talkcli.engine.studio.scanned.bust import make_bust
-from talkcli.engine.studio.scanned.garments import GARMENTS, Wardrobe, cloth_normals
+from talkcli.engine.studio.scanned.garments import GARMENTS, Wardrobe
 from talkcli.engine.studio.scanned.tailoring import tailored
 
 _BUST = -70.0
@@ -31,7 +32,7 @@ def main() -> None:
     points = model.template.double().numpy() * 1000
     skin = np.unique(faces)
     skin = skin[points[skin, 1] < _BUST]
-    garments = tailored(make_bust(points[skin], cloth_normals(points, faces)[skin]))
+    garments = tailored(make_bust(points[skin], mesh_normals(points, faces)[skin]))
     target = assets_folder() / GARMENTS
     steps = {f"garments.{name}.points": WORN_STEP for name in garments}
     for part, step in (("from_edge", 1e-4), ("lift", 1e-4), ("grain", 1e-4), ("uv", 1 / 32768)):

@@ -16,10 +16,11 @@ from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
+from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.face.worn import worn_vertices
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.rendering.surface import surface_of
-from talkcli.engine.studio.scanned.garments import GARMENTS, cloth_normals, garment_of, wardrobe
+from talkcli.engine.studio.scanned.garments import GARMENTS, garment_of, wardrobe
 from talkcli.engine.studio.scanned.people import sample_person
 
 NAMES = ("t-shirt", "shirt", "jacket", "blouse", "jumper", "top")
@@ -63,7 +64,7 @@ def test_cloth_lies_outside_the_skin_that_is_drawn(seed: int):
     head, faces = wearer.neutral.double().numpy(), wearer.faces.long().numpy()
     skin = drawn_skin(wearer)
     skin = skin[(load_face_model().template.numpy()[skin, 1] < -0.085)]
-    normals = cloth_normals(head, faces)
+    normals = mesh_normals(head, faces)
     sheet = wearer.worn[0].points.double().numpy()
     distance, near = KDTree(head[skin]).query(sheet)
     depth = ((sheet - head[skin][near]) * normals[skin][near]).sum(1)
@@ -112,7 +113,7 @@ def test_necklines_rest_on_the_skin_with_a_thickness(name: str):
     worn, cloth = garment_of(name, neutral(7)), wardrobe()[name]
     rim = (cloth.from_edge < 0.003).numpy() & (cloth.lift <= 0.003).numpy()
     head = neutral(7).double().numpy()
-    normals = cloth_normals(head, load_face_model().topology.faces.long().numpy())
+    normals = mesh_normals(head, load_face_model().topology.faces.long().numpy())
     points = worn.points.double().numpy()[rim]
     near = KDTree(head).query(points, k=4)[1]
     gap = ((points[:, None] - head[near]) * normals[near]).sum(2).mean(1)
@@ -130,7 +131,7 @@ def test_a_jacket_lies_over_its_shirt():
     )
     wool, shirt = (np.unique(faces[(colour == dye).numpy()]) for dye in (0, 1))
     distance, near = KDTree(points[shirt]).query(points[wool])
-    depth = ((points[wool] - points[shirt][near]) * cloth_normals(points, faces)[shirt][near]).sum(1)
+    depth = ((points[wool] - points[shirt][near]) * mesh_normals(points, faces)[shirt][near]).sum(1)
     over = distance < 0.012
     assert over.sum() > 200 and (depth[over] < -0.001).mean() < 0.05
 

@@ -6,6 +6,7 @@ import math
 import os
 import struct
 import threading
+import time
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from talkcli.engine import sound
 from talkcli.engine.errors import BadInput
 from talkcli.engine.sound import open_sound
 from talkcli.engine.speech import SAMPLE_RATE, Speech, save_speech, speech_as_recorded
@@ -167,6 +169,39 @@ def test_a_pipe_is_read_like_a_file(tmp_path):
     writer = threading.Thread(target=lambda: pipe.write_bytes((tmp_path / "x.wav").read_bytes()))
     writer.start()
     assert torch.equal(speech_as_recorded(pipe).waveform, speech_as_recorded(tmp_path / "x.wav").waveform)
+    writer.join()
+
+
+def test_a_pipe_that_nobody_writes_into_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(sound, "WRITER_COMES", 0.2)
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(BadInput, match=r"Nobody writes into the pipe .*pipe\.wav"):
+        speech_as_recorded(tmp_path / "pipe.wav")
+
+
+def test_a_pipe_whose_writer_is_slow_to_begin_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(sound, "WRITER_COMES", 0.1)
+    soundfile.write(tmp_path / "x.wav", tone(16_000), 16_000)
+    os.mkfifo(tmp_path / "pipe")
+
+    def write():
+        with (tmp_path / "pipe").open("wb") as pipe:
+            time.sleep(0.4)
+            pipe.write((tmp_path / "x.wav").read_bytes())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    heard = speech_as_recorded(tmp_path / "pipe").waveform
+    writer.join()
+    assert torch.equal(heard, speech_as_recorded(tmp_path / "x.wav").waveform)
+
+
+def test_a_pipe_into_which_nothing_was_written_is_empty(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(b""))
+    writer.start()
+    with pytest.raises(BadInput, match="is empty"):
+        speech_as_recorded(tmp_path / "pipe")
     writer.join()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +31,11 @@ _LONGEST_SECONDS = 12 * 3600
 
 LARGEST_PIPE = 16 << 30
 """Bytes taken from a pipe before it is refused."""
+
+WRITER_COMES = 10.0
+"""Seconds within which somebody must begin to write into a pipe that has a name."""
+_GLANCE = 50
+"""Milliseconds between two looks for one."""
 
 _BLOCK_BYTES = 1 << 20
 
@@ -124,12 +131,30 @@ def seekable(path: Path) -> Iterator[Path]:
         raise BadInput("Nothing comes in on stdin.", "Pipe a recording: talk animate - < hello.wav")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
-        with nullcontext(sys.stdin.buffer) if stdin else path.open("rb") as pipe, copy.open("wb") as file:
-            while block := pipe.read(_BLOCK_BYTES):
+        blocks = iter(lambda: sys.stdin.buffer.read(_BLOCK_BYTES), b"") if stdin else _piped(path)
+        with copy.open("wb") as file:
+            for block in blocks:
                 file.write(block)
                 if file.tell() > LARGEST_PIPE:
                     raise BadInput(f"{called(path)} does not end.", "Give a file, or a shorter recording.")
         yield copy
+
+
+def _piped(path: Path) -> Iterator[bytes]:
+    """What somebody writes into a pipe. BadInput if nobody does: an ordinary opening would wait for ever."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", 0) as pipe:
+        events, until = select.poll(), time.monotonic() + WRITER_COMES
+        events.register(pipe, select.POLLIN)
+        while not events.poll(_GLANCE):
+            if block := pipe.read(_BLOCK_BYTES):
+                yield block
+            if block != b"":  # None of a writer that has not written yet
+                break
+            if time.monotonic() > until:
+                raise BadInput(f"Nobody writes into the pipe {path}.", "Start what writes into it first.")
+        os.set_blocking(pipe.fileno(), True)
+        while block := pipe.read(_BLOCK_BYTES):
+            yield block
 
 
 class _Clamped:

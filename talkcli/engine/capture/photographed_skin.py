@@ -18,12 +18,13 @@ from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Photo
 from talkcli.engine.compiled import fast
 from talkcli.engine.face.look import Look
+from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.rendering.shading import bounced, toned
 from talkcli.engine.rendering.surface import DrawnSurface
 from talkcli.engine.rendering.textures import linear, srgb_of
 from talkcli.engine.rendering.view import read_at, seen_at, view_of
-from talkcli.engine.studio.arrays import Array, Index
+from talkcli.engine.studio.arrays import Array
 
 Texels = NDArray[np.float32]
 
@@ -89,7 +90,7 @@ def seen_skin(picture: Photo, body: Array, person: CapturedPerson, maps: Atlas) 
     view = view_of(place, faces, fit.focal, size, both=True)
     at = (place[maps.corners] * maps.shares[..., None]).sum(1)
     spots = seen_at(at, fit.focal, size)
-    normals = (_normals(place, faces)[maps.corners] * maps.shares[..., None]).sum(1)
+    normals = (mesh_normals(place, faces)[maps.corners] * maps.shares[..., None]).sum(1)
     cosine = -(normals * at).sum(1) / np.linalg.norm(normals, axis=1).clip(1e-9) / np.linalg.norm(at, axis=1)
     column, row = (np.clip(spots[:, k], 0, size[k] - 1).astype(int) for k in (0, 1))
     inside = ((spots > 1) & (spots < np.array(size) - 1)).all(1)
@@ -101,13 +102,6 @@ def seen_skin(picture: Photo, body: Array, person: CapturedPerson, maps: Atlas) 
     trust = share * share * (3 - 2 * share) * visible * (1 - folded)
     trust = trust * read_at(_inland(view.distance, fit.focal), spots)
     return SeenSkin(read_at(linear(picture), spots), trust.astype(np.float32))
-
-
-def _normals(vertices: Array, faces: Index) -> Array:
-    corner = vertices[faces]
-    across = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    columns = [np.bincount(faces.ravel(), np.repeat(across[:, k], 3), len(vertices)) for k in range(3)]
-    return np.stack(columns, -1).astype(np.float64)
 
 
 def _inland(distance: Texels, focal: float) -> Texels:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from talkcli.engine.audio.mood_ear import MoodEar, load_mood_ear
 from talkcli.engine.editing.mood_schedule import MoodSpan, late_moods, parse_moods
 from talkcli.engine.editing.moods import NEUTRAL_MOOD
+from talkcli.engine.errors import BadUsage
 from talkcli.engine.speech import Speech
 
 AUTO = "auto"
@@ -16,7 +17,12 @@ named rightly, and of 6 so sure 5; of 92 people who read without a mood none is 
 
 def written_moods(asked: str | None) -> tuple[MoodSpan, ...]:
     """Those of `--emotion`, none where they are to be heard. BadUsage as in `parse_moods`."""
-    return () if asked is None or asked.strip() == AUTO else parse_moods(asked)
+    if asked is None or asked.strip() == AUTO:
+        return ()
+    try:
+        return parse_moods(asked)
+    except BadUsage as error:
+        raise BadUsage(error.message, f"{error.hint} Or {AUTO}: the mood that is heard.") from error
 
 
 def moods_of(asked: str | None, speech: Speech, name: str) -> tuple[tuple[MoodSpan, ...], list[str]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from talkcli.engine.errors import BadUsage, MissingAsset
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.lights import COLOURS, LIGHT_DIRECTIONS
@@ -76,12 +77,7 @@ class Window:
         """The picture [height, width, 3] of a head that wears its things, and where they cover it."""
         pyrender, mesh = self._library, self._mesh
         vertices = dressed_vertices(mesh.dressing, vertices)
-        edges = vertices[self._faces[:, 1:]] - vertices[self._faces[:, :1]]
-        across = np.cross(edges[:, 0], edges[:, 1])
-        normals = np.zeros_like(vertices)
-        for corner in range(3):
-            np.add.at(normals, self._faces[:, corner], across)
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+        normals = mesh_normals(vertices, self._faces)
         pieces = []
         if self._painted:
             corners = np.concatenate(self._painted).astype(np.uint32)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from talkcli.engine.compiled import making_arrays
+from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.studio.painted_parts import PARTS
 
 Field = NDArray[np.float32]
@@ -95,16 +96,6 @@ def cover_texels(corners: NDArray, size: int) -> tuple[NDArray, NDArray]:  # pra
     return face, weights
 
 
-def _vertex_normals(vertices: NDArray, faces: NDArray) -> Field:
-    """[V, 3] area-weighted unit normals."""
-    a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
-    normal = np.cross(b - a, c - a)
-    total = np.zeros_like(vertices)
-    for k in range(3):
-        np.add.at(total, faces[:, k], normal)
-    return (total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
-
-
 def canvas_of(
     points: NDArray, faces: NDArray, uv: NDArray, part: NDArray, fields: NDArray, size: int
 ) -> Canvas:
@@ -124,7 +115,7 @@ def canvas_of(
     def bake(values: NDArray) -> Field:
         return np.einsum("nkc,nk->nc", values[triangle].astype(np.float32), weights)
 
-    normal = bake(_vertex_normals(points, faces))
+    normal = bake(mesh_normals(points, faces).astype(np.float32))
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     rings = bake(fields)
     right, down = _texel_steps(points[faces], corners)

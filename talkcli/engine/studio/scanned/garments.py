@@ -15,6 +15,7 @@ from torch import Tensor
 from talkcli.engine.assets import asset
 from talkcli.engine.errors import pick
 from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.face.topology import MATERIALS
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.files import load_struct
@@ -138,15 +139,6 @@ def _carried(name: str, neutral: Array) -> Array:
     return wardrobe()[name].points.double().numpy() + (offsets[carriers] * share[..., None]).sum(1)
 
 
-def cloth_normals(points: Array, faces: Index) -> Array:
-    """[V, 3] area-weighted unit normals."""
-    a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
-    total = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(total, faces[:, corner], np.cross(b - a, c - a))
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
-
-
 def cloth_neighbours(faces: Index, count: int):
     """[count, count] sparse: means of each vertex's cloth_neighbours."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
@@ -187,7 +179,7 @@ def _off_skin(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) 
 
 def _skin_normals(neutral: Float[Tensor, "verts 3"]) -> Array:
     faces = load_face_model().topology.faces.long().numpy()[_skin_faces()]
-    return cloth_normals(neutral.double().numpy(), faces)
+    return mesh_normals(neutral.double().numpy(), faces)
 
 
 def _hidden(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) -> Index:
@@ -202,8 +194,8 @@ def _hidden(points: Array, cloth: Garment, neutral: Float[Tensor, "verts 3"]) ->
         bare[faces[visible]] = True
         visible = bare[faces].any(1)
     near = KDTree(points).query(head)[1]
-    offset, way = head - points[near], cloth_normals(points, cloth.faces.long().numpy())[near]
-    alike = (cloth_normals(head, faces) * way).sum(1) > 0.3
+    offset, way = head - points[near], mesh_normals(points, cloth.faces.long().numpy())[near]
+    alike = (mesh_normals(head, faces) * way).sum(1) > 0.3
     close = np.abs((offset * way).sum(1)) < TOUCHES
     inner = cloth.from_edge.numpy()[near] > _BORDER
     pierced = alike & close & inner & (np.abs(head[:, 0]) > CHEST[0]) & (head[:, 1] < -0.1)

@@ -11,6 +11,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.scalp import directions, inside
 from talkcli.engine.studio.scanned.looks import read_fields
@@ -66,7 +67,7 @@ def skull_of(neutral: Float[Tensor, "verts 3"]) -> Skull:
     origin = (low + high) / 2 - (first + last) / 2 / scale
     points = (own - origin) * scale
     faces = model.topology.faces.long().numpy()
-    normals = _normals(points, faces[(faces < SKIN_VERTS).all(1)])
+    normals = mesh_normals(points, faces[(faces < SKIN_VERTS).all(1)])
     ears = model.topology.regions["ears"].long().numpy()
     solid = np.setdiff1d(np.arange(SKIN_VERTS), ears)
     boxes = []
@@ -74,14 +75,6 @@ def skull_of(neutral: Float[Tensor, "verts 3"]) -> Skull:
         ear = points[ears[points[ears, 0] * sign > 0]]
         boxes.append([(ear.min(0) + ear.max(0)) / 2, np.ptp(ear, axis=0) / 2])
     return Skull(points, normals, KDTree(points[solid], leafsize=LEAF), solid, np.array(boxes), scale, origin)
-
-
-def _normals(points: Array, faces: Index) -> Array:
-    a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
-    total, across = np.zeros_like(points), np.cross(b - a, c - a)
-    for corner in range(3):
-        np.add.at(total, faces[:, corner], across)
-    return unit_of(total)
 
 
 @dataclass(frozen=True)
