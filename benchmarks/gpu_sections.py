@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.gaussian_head import DecoderConfig
 from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.geometry import offsets
+from talkcli.engine.generation.together import together
 from talkcli.engine.methods import METHODS, load_method, open_talker
 from talkcli.engine.methods.method import Talker
+from talkcli.engine.methods.speaking import recordings_together
 from talkcli.engine.methods.textalker.encodings import encoded
 from talkcli.engine.methods.textalker.frame_maps import frame_maps
 from talkcli.engine.methods.unigaha.head_fit import FacePictures, HeadFit
@@ -86,6 +89,26 @@ def starters(card: Card) -> Iterator[Row]:
         talker = open_talker(method, str(card.device))
         goals = {60.0: 5000.0} if method in ("textalker", "memorytalker") else {}
         yield from rates(card, talker, avatar, f"{method}, starter", goals)
+        if recordings_together(talker) > 1:
+            yield from _folder(card, talker, avatar, method)
+
+
+def _folder(card: Card, talker: Talker, avatar: Avatar, method: str) -> Iterator[Row]:
+    """Recordings spoken one by one and with each other, and how far the motions are apart."""
+    tasks = [partial(talker.animate, spoken(card.pick(20.0, 1.0)), avatar, seed=seed) for seed in range(8)]
+    alone: list[Motion] = []
+    both: list[Motion] = []
+
+    def speak_together() -> None:
+        both[:] = [motion for motion in together(tasks) if isinstance(motion, Motion)]
+
+    apart_seconds = card.seconds(lambda: alone.extend(task() for task in tasks))
+    speak_together()
+    spent, frames = card.seconds(speak_together), sum(map(len, alone))
+    yield Row(f"{method}, starter, 8 recordings one by one", frames / apart_seconds, "frames/s")
+    yield Row(f"{method}, starter, 8 recordings together", frames / spent, "frames/s")
+    apart = 1000 * float((offsets(alone[0], avatar) - offsets(both[0], avatar)).norm(dim=-1).max())
+    yield Row(f"{method}, starter, together and alone apart", apart, "mm at most", most=0.001)
 
 
 def memorytalker(card: Card) -> Iterator[Row]:

@@ -1,11 +1,13 @@
-"""Which recording becomes which files, and one after the other."""
+"""Which recording becomes which files, and all of them in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import collections
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 
@@ -15,6 +17,10 @@ from talkcli.engine.errors import BadInput, BadUsage, TalkError
 from talkcli.engine.recordings import passed_over, recordings_in
 
 MOTION = ".motion"
+H = TypeVar("H")
+"""A recording as it was heard."""
+M = TypeVar("M")
+"""What is said of it."""
 
 
 @dataclass(frozen=True)
@@ -155,29 +161,58 @@ def _recordings(path: Path) -> list[Path]:
     return recordings
 
 
-def one_by_one(batch: Batch, animate: Callable[[Task], Mapping[str, Any]], json: bool) -> None:
+def in_groups(
+    batch: Batch,
+    hear: Callable[[Task], AbstractContextManager[H]],
+    has_room: Callable[[Sequence[H]], bool],
+    speak: Callable[[Sequence[H]], Sequence[M | TalkError]],
+    write: Callable[[Task, H, M], Mapping[str, Any]],
+    json: bool,
+) -> None:
     """Do every task and answer: what was made, or one JSON object.
 
-    One that fails does not stop the others; the first failure gives the exit code. With `json` every failure
-    is in the answer; without it that of a single recording is the program's own.
+    Recordings are heard one by one, spoken in groups that are full where `has_room` says so, and then
+    written. One that fails does not stop the others; the first failure gives the exit code. With `json` every
+    failure is in the answer; without it that of a single recording is the program's own.
     """
     results: list[Mapping[str, Any]] = []
-    failed: list[Mapping[str, Any]] = []
-    for task in batch.tasks:
+    failed: dict[Task, dict[str, str | int]] = {}
+
+    @contextmanager
+    def noting(task: Task) -> Iterator[None]:
         try:
-            results.append(animate(task))
+            yield
         except TalkError as error:
             if len(batch.tasks) == 1 and not json:
                 raise
             console.fail(error.message, error.hint)
-            failed.append({"audio": task.audio, **error.as_answer})
-            continue
-        for path in () if json else task.outputs:
-            console.answer(path)
+            failed[task] = error.as_answer
+
+    waiting = collections.deque(batch.tasks)
+
+    def one_group(until_written: ExitStack) -> None:
+        group: list[tuple[Task, H]] = []
+        while waiting and (not group or has_room([heard for _, heard in group])):
+            task = waiting.popleft()
+            with noting(task):
+                group.append((task, until_written.enter_context(hear(task))))
+        motions = speak([heard for _, heard in group]) if group else []
+        for (task, heard), motion in zip(group, motions, strict=True):
+            with noting(task):
+                if isinstance(motion, TalkError):
+                    raise motion
+                results.append(write(task, heard, motion))
+                for path in () if json else task.outputs:
+                    console.answer(path)
+
+    while waiting:
+        with ExitStack() as until_written:
+            one_group(until_written)
+    failures = [{"audio": task.audio, **failed[task]} for task in batch.tasks if task in failed]
     if json:
-        console.answer_json({"results": results, "failed": failed, "skipped": batch.skipped})
+        console.answer_json({"results": results, "failed": failures, "skipped": batch.skipped})
     elif batch.skipped:
         files = "1 file is no recording" if batch.skipped == 1 else f"{batch.skipped} files are no recordings"
-        console.say(f"{len(results)} made, {len(failed)} failed; {files}.")
-    if failed:
-        raise typer.Exit(failed[0]["exit"])
+        console.say(f"{len(results)} made, {len(failures)} failed; {files}.")
+    if failures:
+        raise typer.Exit(int(failures[0]["exit"]))

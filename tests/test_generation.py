@@ -96,7 +96,7 @@ def test_samplers_end_in_the_same_place_whichever_quantity_is_predicted(steps):
         return (bar.sqrt() * x - clean) / (1 - bar).sqrt()
 
     for denoise in (denoise_of(noise, schedule), denoise_of_velocity(velocity, schedule)):
-        dice = torch.Generator().manual_seed(0)
+        dice = [torch.Generator().manual_seed(0)]
         made = solve(denoise, start, schedule, steps) if steps else ancestral(denoise, start, schedule, dice)
         torch.testing.assert_close(made, clean, atol=2e-4, rtol=1e-4)
 
@@ -168,7 +168,7 @@ def test_all_steps_are_the_ancestral_formula(flexibility):
         mean = alpha[t].sqrt() * (1 - bar[t - 1]) * x + (1 - alpha[t]) * bar[t - 1].sqrt() * clean
         lower, upper = ((1 - bar[t - 1]) / (1 - bar[t]) * beta[t]).sqrt(), beta[t].sqrt()
         x = mean / (1 - bar[t]) + ((1 - flexibility) * lower + flexibility * upper) * z
-    made = ancestral(guess, start, schedule, torch.Generator().manual_seed(2), flexibility)
+    made = ancestral(guess, start, schedule, [torch.Generator().manual_seed(2)], flexibility)
     torch.testing.assert_close(made, x, atol=1e-5, rtol=0)
 
 

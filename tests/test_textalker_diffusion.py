@@ -237,7 +237,7 @@ def test_windows_continue_each_other_as_published(diffuser, guidance):
                 )
                 return unheard + guidance * (given - unheard)
 
-            made.append(ancestral(guess, start, schedule, dice))
+            made.append(ancestral(guess, start, schedule, [dice]))
             past, past_audio = made[-1][:, -2:], audio[:, -2:]
     ours = torch.cat(list(diffuser.latents(known(heard), frames, seed(5), guidance=guidance)), dim=1)
     close(ours, torch.cat(made, dim=1)[:, :frames], 1e-4)

@@ -215,10 +215,8 @@ def test_a_window_keeps_what_is_past_and_goes_on_from_it(talker):
     noise = torch.randn(1, 20, 4, generator=dice(1))
     heard = torch.randn(1, 20, 120, generator=dice(2))
     with torch.no_grad():
-        windows = [
-            talker._window(heard, talker.carried(each, noise), noise, dice())
-            for each in (past, 2 * past, None)
-        ]
+        begun = [talker.carried(each, noise) for each in (past, 2 * past, None)]
+        windows = [talker._window([dice()], heard, it.numbers, it.known, noise) for it in begun]
     assert torch.equal(windows[0][:, :6], past) and torch.equal(windows[1][:, :6], 2 * past)
     assert not torch.allclose(windows[0][:, 6:], windows[1][:, 6:], atol=1e-4)
     carried = talker.carried(None, noise)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from talkcli import console, options
+from talkcli.animated import Animation
 from talkcli.engine.assets import DEFAULT_AVATAR
-from talkcli.outputs import Task, batch_of, one_by_one
+from talkcli.outputs import batch_of, in_groups
 
 
 def run(
@@ -75,20 +76,16 @@ def run(
     batch.claim(background, overwrite, (face, *given, *styles.values()))
 
     with console.step("Loading the model"):
-        from talkcli.engine.audio.told import reader_of, told_of
+        from talkcli.engine.audio.told import reader_of
         from talkcli.engine.config import parse_settings
-        from talkcli.engine.destinations import made_folder
         from talkcli.engine.editing.dials import Dials
-        from talkcli.engine.editing.heard_moods import moods_of, written_moods
+        from talkcli.engine.editing.heard_moods import written_moods
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.captured import model_for
         from talkcli.engine.methods.other_ears import hear_with
         from talkcli.engine.methods.speaking import check_outputs, made_ready, set_sampling, spoken_motion
-        from talkcli.engine.rendering.shot import Shot, notes_on
-        from talkcli.engine.rendering.write import Act, write_together
-        from talkcli.engine.sound import called, seekable
-        from talkcli.engine.speech import load_speech
+        from talkcli.engine.rendering.shot import Shot
 
         dials = Dials(strength, smooth, offset, 0.0 if no_life else life, head, gaze, blinks)
         person = load_avatar(face)
@@ -105,26 +102,5 @@ def run(
     console.get_renderer_ready(batch.outputs, shot, person)
     console.warn(*warnings)
     speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)
-
-    def animate(task: Task) -> dict[str, Any]:
-        """One recording to its outputs, all of them or none."""
-        name = called(task.audio)
-        with seekable(task.audio) as sound:
-            with console.step(f"Listening to {name}"):
-                speech = load_speech(sound, name, channel)
-                told = told_of(talker, speech, task.audio, text=text, phones=phones, alone=alone)
-                moods, heard = moods_of(emotion, speech, name)
-            notes = [*speech.notes, *(told.notes(name) if told else ()), *heard]
-            console.warn(*notes)
-            console.get_talker_ready(talker, speech.seconds)
-            with console.share_done(f"Animating {name}") as progress:
-                motion = speak(speech, told=told, moods=moods, progress=progress)
-            console.warn(*(beyond := notes_on(shot, motion, person, task.outputs)))
-            made_folder(task.outputs[0].parent)
-            with console.writing(task.outputs):
-                write_together(Act(motion, person), task.outputs, shot, sound=sound, show=console.rendering)
-        made = {"audio": task.audio, "outputs": list(task.outputs), "model": talker.method}
-        film = {"frames": len(motion), "fps": str(motion.fps), "seconds": motion.seconds}
-        return {**made, **film, "notes": [*warnings, *notes, *beyond]}
-
-    one_by_one(batch, animate, json)
+    how = Animation(talker, person, shot, warnings, speak, channel, emotion, text, phones, alone)
+    in_groups(batch, how.heard, how.has_room, how.spoken, how.written, json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -104,13 +104,13 @@ def ancestral(
     denoise: Denoise,
     x: Float[Tensor, "batch frames dims"],
     schedule: Schedule,
-    generator: torch.Generator,
+    dice: Sequence[torch.Generator],
     flexibility: float = 0.0,
 ) -> Float[Tensor, "batch frames dims"]:
     """All T steps from noise to signal, fresh noise at each but the last (Ho et al. 2020, eq. 7).
 
-    `flexibility` 0 to 1 leads from the lower bound of that noise's deviation to the upper one. It is drawn on
-    the CPU, so that a seed means the same on every device.
+    `dice`: a generator for each of the batch. `flexibility` 0 to 1 leads from the lower bound of that noise's
+    deviation to the upper one. It is drawn on the CPU, so that a seed means the same on every device.
     """
     if not 0 <= flexibility <= 1:
         raise BadUsage(f"A flexibility of {flexibility} is not between 0 and 1.", "Give 0 to 1.")
@@ -122,7 +122,8 @@ def ancestral(
         take = (1 - alphas[t]) * math.sqrt(bars[t - 1]) / (1 - bars[t])
         x = keep * x + take * clean
         if t > 1:
-            x = x + sigmas[t] * _sent(torch.randn(x.shape, generator=generator), x)
+            fresh = [torch.randn(x.shape[1:], generator=generator) for generator in dice]
+            x = x + sigmas[t] * _sent(torch.stack(fresh), x)
     return x
 
 

@@ -25,6 +25,8 @@ from talkcli.engine.rendering.shot import AS_USUAL, MESH, PHOTO, Shot, check_sho
 from talkcli.engine.speech import Speech
 
 NO_LIFE = LifeAmounts(0, 0, 0, 0)
+_TOGETHER = {"cuda": 8, "cpu": 4}
+"""Recordings whose windows are one batch, by kind of device: more are hardly faster."""
 
 
 def spoken_motion(
@@ -58,6 +60,13 @@ def spoken_motion(
     if dials.amounts != NO_LIFE:
         motion = with_life(motion, speech, avatar, seed, talker.moves, dials.amounts)
     return emoted(motion, avatar, moods) if moods else motion
+
+
+def recordings_together(talker: Talker) -> int:
+    """How many recordings a talker had better speak at the same time (`together`); one where it draws no
+    windows."""
+    device = next(talker.parameters()).device
+    return 1 if talker.sampling is None else _TOGETHER.get(device.type, 1)
 
 
 def made_ready(

@@ -6,7 +6,7 @@ and deviation over the clips that it learnt from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import torch
@@ -24,6 +24,7 @@ from talkcli.engine.face.rigs import check_wears
 from talkcli.engine.generation.flow import Flow, integrate
 from talkcli.engine.generation.guidance import guide
 from talkcli.engine.generation.replay import Replay
+from talkcli.engine.generation.together import drawn_together
 from talkcli.engine.generation.windows import blend, spans
 from talkcli.engine.methods.dxtalker.anchors import anchored_noise
 from talkcli.engine.methods.dxtalker.blinks import whole_blinks
@@ -221,8 +222,9 @@ class DxTalker(Talker):
 
             return guide(flow, None, nothing, sampling.guidance)
 
-        with half_products(device, self.precision):
-            velocity = self.replay(
-                prepared, (reference, *heard), noise, times=noise.dtype, settings=sampling.guidance
-            )
-            return integrate(velocity, noise, sampling.steps, sampling.solver)
+        def draw(dice: Sequence[torch.Generator], noise: Tensor, *known: Tensor) -> Tensor:
+            with half_products(device, self.precision):
+                velocity = self.replay(prepared, known, noise, times=noise.dtype, settings=sampling.guidance)
+                return integrate(velocity, noise, sampling.steps, sampling.solver)
+
+        return drawn_together(draw, (noise, reference, *heard))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +16,7 @@ from talkcli.engine.generation.diffusion import Denoise, Schedule, ancestral, so
 from talkcli.engine.generation.guidance import bounded, guide
 from talkcli.engine.generation.noise import normal_noise
 from talkcli.engine.generation.replay import Replay
+from talkcli.engine.generation.together import drawn_together
 from talkcli.engine.generation.windows import continued
 from talkcli.engine.methods.textalker.denoiser import FPS, Denoiser, DenoiserConfig
 from talkcli.engine.speech import SAMPLE_RATE
@@ -98,7 +99,13 @@ class Diffuser(nn.Module):
 
         def prepared(heard: Tensor, past: Tensor, past_audio: Tensor, present: Tensor) -> Denoise:
             predict = partial(net.prepare, past=past, past_audio=past_audio, present=present)
-            return bounded(guide(predict, heard, null, guidance), *threshold)
+            return bounded(guide(predict, heard, null.expand(len(heard), -1, -1), guidance), *threshold)
+
+        def draw(dice: Sequence[torch.Generator], noise: Tensor, *known: Tensor) -> Tensor:
+            denoise = self.replay(prepared, known, noise, settings=(guidance, threshold))
+            if steps:
+                return solve(denoise, noise, self.diffusion_sched, steps)
+            return ancestral(denoise, noise, self.diffusion_sched, dice, flexibility)
 
         def make(begin: int, past: Tensor | None) -> Float[Tensor, "1 window dims"]:
             present = (places < frames - begin).to(noise)
@@ -106,11 +113,7 @@ class Diffuser(nn.Module):
                 past, past_audio = self.start, self.start_audio_feat
             else:
                 past_audio = audio(begin - window)[:, -config.context :]
-            known = (audio(begin), past, past_audio, present)
-            denoise = self.replay(prepared, known, noise, settings=(guidance, threshold))
-            if steps:
-                return solve(denoise, noise, self.diffusion_sched, steps)
-            return ancestral(denoise, noise, self.diffusion_sched, generator, flexibility)
+            return drawn_together(draw, (noise, audio(begin), past, past_audio, present), [generator])
 
         yield from continued(make, frames, window, config.context)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from talkcli.engine.audio.ear import Listened
@@ -26,6 +26,7 @@ from talkcli.engine.generation.diffusion import (
 )
 from talkcli.engine.generation.guidance import guide
 from talkcli.engine.generation.replay import Replay
+from talkcli.engine.generation.together import drawn_together
 from talkcli.engine.generation.windows import continued
 from talkcli.engine.layers.resampling import beside_neighbours
 from talkcli.engine.methods.method import Talker
@@ -104,7 +105,8 @@ class Unigaha(Talker):
             near = self._heard_from(heard, begin - known, frames)
             noise = torch.randn(1, config.window, config.diffused, generator=generator)
             carried = self.carried(past, noise.to(near))
-            numbers = self._window(near[None], carried, noise.to(near), generator)
+            given = (near[None], carried.numbers, carried.known, noise.to(near))
+            numbers = drawn_together(self._window, given, [generator])
             return numbers[:, known : known + fresh]
 
         yield from (part[0] for part in continued(make, frames, fresh, config.carried))
@@ -127,12 +129,13 @@ class Unigaha(Talker):
 
     def _window(
         self,
+        dice: Sequence[torch.Generator],
         heard: Float[Tensor, "batch window spliced"],
-        past: Carried,
+        numbers: Float[Tensor, "batch window diffused"],
+        known: Bool[Tensor, "batch window"],
         noise: Float[Tensor, "batch window diffused"],
-        generator: torch.Generator,
     ) -> Float[Tensor, "batch window diffused"]:
-        """From noise to numbers; in bfloat16 on a GPU where that is asked for."""
+        """From noise to numbers, some of which are known; in bfloat16 on a GPU where that is asked for."""
         sampling = self.sampling
         if sampling.guidance != 1 and not self.config.mask:
             raise BadUsage(
@@ -150,12 +153,11 @@ class Unigaha(Talker):
             return kept(guide(predict, None, deaf, sampling.guidance), past)
 
         with half_products(noise.device, self.precision):
-            given = (heard, past.numbers, past.known)
-            clean = self.replay(prepared, given, noise, settings=sampling.guidance)
+            clean = self.replay(prepared, (heard, numbers, known), noise, settings=sampling.guidance)
             start = sampling.temperature * noise
             if sampling.steps:
                 return solve(clean, start, self.schedule, sampling.steps)
-            return ancestral(clean, start, self.schedule, generator)
+            return ancestral(clean, start, self.schedule, dice)
 
     def denoise(self, heard: HeardWindow, past: Carried) -> Denoise:
         """Clean numbers, whatever it is that the network predicts."""
