@@ -83,6 +83,12 @@ def _known_precision(precision: str) -> str:
     return precision
 
 
+def _known_driver(driver: str) -> str:
+    if driver not in ("sound", "points", "picture"):
+        raise typer.BadParameter(f"'{driver}' is none of sound, points, picture.")
+    return driver
+
+
 def _known_seed(seed: int | None) -> int | None:
     if seed is not None and not 0 <= seed <= LARGEST_SEED:
         raise typer.BadParameter(f"{seed} is not from 0 to {LARGEST_SEED}.")
@@ -203,6 +209,16 @@ AnyModel = Annotated[
         callback=_known_model,
         help="Method name or checkpoint file.",
         show_default="whose manner the avatar holds, else textalker",
+    ),
+]
+DrivenBy = Annotated[
+    str,
+    typer.Option(
+        "--driven-by",
+        metavar="sound|points|picture",
+        callback=_known_driver,
+        help="Films: sound is heard; points of the face are followed (extra `capture`); or unigaha reads "
+        "each picture.",
     ),
 ]
 Formats = Annotated[

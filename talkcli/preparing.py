@@ -12,21 +12,32 @@ from talkcli.engine.corpora import Outcome
 from talkcli.engine.errors import BadUsage, counted
 
 
-def captured(
-    target: Path, config: Path | None, given: list[str], seed: int | None, jobs: int, anew: bool, json: bool
+def seated(
+    what: str,
+    target: Path,
+    config: Path | None,
+    given: list[str],
+    seed: int | None,
+    jobs: int,
+    anew: bool,
+    json: bool,
 ) -> None:
-    """People before the studio's cameras."""
+    """People before the studio's cameras: captures or portraits."""
     with console.step("Opening the studio"):
         from talkcli.engine.config import load_toml, parse_settings, with_values
-        from talkcli.engine.studio.captures import CapturePlan, capture_all, lacking_captures
+        from talkcli.engine.studio.captures import CAPTURES, CapturePlan
+        from talkcli.engine.studio.portraits import PORTRAITS, PortraitPlan
+        from talkcli.engine.studio.sessions import lacking_people, sit_all
 
+    kinds = {CAPTURES.what: (CAPTURES, CapturePlan()), PORTRAITS.what: (PORTRAITS, PortraitPlan())}
+    sitting, plain = kinds[what]
     values: dict[str, Any] = load_toml(config) if config else {}
     chosen = {} if seed is None else {"seed": seed}
-    plan = with_values(CapturePlan(), values | chosen | parse_settings(given))
-    count = len(lacking_captures(plan, target, anew))
-    made = list(console.progress(capture_all(plan, target, jobs), "Preparing captures", count, "people"))
+    plan = with_values(plain, values | chosen | parse_settings(given))
+    count = len(lacking_people(sitting, plan, target, anew))
+    made = list(console.progress(sit_all(sitting, plan, target, jobs), f"Preparing {what}", count, "people"))
     console.say(f"{len(made)} new people")
-    console.answer_json({"captures": target, "written": len(made)}) if json else console.answer(target)
+    console.answer_json({what: target, "written": len(made)}) if json else console.answer(target)
 
 
 def recorded(

@@ -23,13 +23,8 @@ from talkcli.engine.methods.unigaha.prior_people import captured_people
 from talkcli.engine.methods.unigaha.prior_stage import at_half_size, head_prior, importance_of
 from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.struct import stack
-from talkcli.engine.studio.captures import (
-    CapturePlan,
-    capture_all,
-    lacking_captures,
-    load_capture,
-    session_of,
-)
+from talkcli.engine.studio.captures import CAPTURES, CapturePlan, load_capture, session_of
+from talkcli.engine.studio.sessions import lacking_people, sit_all
 from talkcli.engine.training.fit import fit
 
 SMALL = PriorConfig(
@@ -53,7 +48,7 @@ class Pupil(nn.Module):
 @pytest.fixture(scope="module")
 def sessions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("captures")
-    assert list(capture_all(PLAN, folder)) == ["p0000", "p0001"]
+    assert list(sit_all(CAPTURES, PLAN, folder)) == ["p0000", "p0001"]
     return folder
 
 
@@ -107,10 +102,10 @@ def test_the_same_plan_and_number_give_the_same_session(sessions):
 
 
 def test_captures_go_on_where_they_stopped_and_refuse_another_plan(sessions):
-    assert list(capture_all(PLAN, sessions)) == []
-    assert lacking_captures(replace(PLAN, people=3), sessions) == ["p0002"]
+    assert list(sit_all(CAPTURES, PLAN, sessions)) == []
+    assert lacking_people(CAPTURES, replace(PLAN, people=3), sessions) == ["p0002"]
     with pytest.raises(BadUsage, match="another plan"):
-        lacking_captures(replace(PLAN, size=96), sessions)
+        lacking_people(CAPTURES, replace(PLAN, size=96), sessions)
 
 
 def test_skins_of_those_it_learns_from_are_their_components(solved, people):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,12 +12,14 @@ from talkcli import console, options
 from talkcli.animated import Animation
 from talkcli.engine.assets import DEFAULT_AVATAR
 from talkcli.outputs import batch_of, in_groups
+from talkcli.reenacted import reenacted
 
 
 def run(
     audio: Annotated[
         list[Path], typer.Argument(help="Recordings of speech, or a folder of them; - is WAV on stdin.")
     ],
+    driven_by: options.DrivenBy = "sound",
     model: options.AnyModel = None,
     avatar: options.Avatar = DEFAULT_AVATAR,
     output: options.Output = None,
@@ -62,6 +64,9 @@ def run(
     takes a manner from a recording (memorytalker), a folder of clips or an .avatar. --text puts right what is
     heard (extra `align`): English words in a .txt, for several recordings a folder of them.
 
+    With --driven-by points or picture nothing is listened to: the avatar does what the face in a film does,
+    head and eyes too, and the film's sound goes with it. Use a film of yourself, or of somebody who agreed.
+
     \b
     Examples:
       talk animate hello.wav
@@ -74,6 +79,12 @@ def run(
     styles = {key: options.recording_file(it) for key, it in options.named_files(style, "--style").items()}
     given = [path for path in (phones, Path(text) if text and Path(text).suffix else None) if path]
     batch.claim(background, overwrite, (face, *given, *styles.values()))
+    seen: dict[str, Any] = {"camera": camera, "size": size, "background": background, "renderer": renderer}
+    seen |= {"quality": quality, "form": as_, "stage": stage, "look": look}
+    if driven_by != "sound":
+        turned = {"strength": strength, "smooth": smooth, "offset": offset}
+        reenacted(batch, driven_by, model, face, seen, turned, rate, device, json)
+        return
 
     with console.step("Loading the model"):
         from talkcli.engine.audio.told import reader_of
@@ -95,7 +106,7 @@ def run(
     if text is not None or phones is not None:
         reader_of(talker)
     console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
-    shot = Shot(camera, size, background, renderer, quality=quality, form=as_, stage=stage, look=look)
+    shot = Shot(**seen)
     with console.step(f"Getting {person.name} ready"):
         person, warnings = made_ready(talker, person, styles, dials, batch.outputs, shot)
     check_outputs(batch.outputs, talker, person, shot, written_moods(emotion))

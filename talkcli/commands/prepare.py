@@ -10,16 +10,17 @@ import typer
 from talkcli import console, options
 from talkcli.engine.corpora import CORPORA, Outcome
 from talkcli.engine.errors import BadUsage, pick
-from talkcli.preparing import captured, filmed, recorded, tell
+from talkcli.preparing import filmed, recorded, seated, tell
 
-STUDIO, CAPTURES, FOOTAGE = "studio", "captures", "footage"
+STUDIO, CAPTURES, PORTRAITS, FOOTAGE = "studio", "captures", "portraits", "footage"
 
 
 def run(
     corpus: Annotated[
         str,
         typer.Argument(
-            help=f"{STUDIO} or {CAPTURES}, which need no data; {FOOTAGE}; or: {', '.join(CORPORA)}."
+            help=f"{STUDIO}, {CAPTURES} or {PORTRAITS}, which need no data; {FOOTAGE}; or: "
+            f"{', '.join(CORPORA)}."
         ),
     ],
     folder: Annotated[
@@ -45,7 +46,8 @@ def run(
     The studio makes its own: speakers that never were, with the voices of espeak-ng and flite. A stopped run
     goes on where it stopped when the same command is given again; only what is missing is made.
 
-    `captures` are people before the fixed cameras of the studio, of which unigaha learns its heads.
+    `captures` are people before the fixed cameras of the studio, of which unigaha learns its heads;
+    `portraits` are people from the front, of which it learns to read faces.
 
     `talk prepare footage me.mp4 clips/` follows the face of a film, or of every film of a folder (extra
     capture): what was said and what face and head did, a speaker a film. Use your own face, or those of
@@ -60,13 +62,13 @@ def run(
       talk prepare captures heads/ --set people=1 --set faces=2 --set tests=1
       talk prepare studio more/ --set speakers=2 --set takes=2 --set flite=0 --json
     """
-    pick(corpus, (STUDIO, CAPTURES, FOOTAGE, *CORPORA), "corpus")
+    pick(corpus, (STUDIO, CAPTURES, PORTRAITS, FOOTAGE, *CORPORA), "corpus")
     if output is not None and target is not None:
         raise BadUsage("Two folders are named for the clips.", "Give one, with or without --output.")
     output = output or target
     total: int | None = None
-    if corpus == CAPTURES:
-        captured(output or folder, config, set_ or [], seed, jobs, overwrite, json)
+    if corpus in (CAPTURES, PORTRAITS):
+        seated(corpus, output or folder, config, set_ or [], seed, jobs, overwrite, json)
         return
     if corpus == STUDIO:
         output = output or folder

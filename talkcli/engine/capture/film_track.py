@@ -163,25 +163,38 @@ def seen_motion(tracked: TrackedFilm, model: FaceModel, number: int) -> tuple[Mo
 def run_motion(tracked: TrackedFilm, model: FaceModel, number: int, fps: Fraction = FILM_FPS) -> Motion:
     """One run at a steady rate: by the times of its pictures, between which it goes straight."""
     run, path = tracked.watched.runs[number], head_path(tracked, model, number)
-    weights = tracked.person.fit.weights[tracked.spans[number]]
     ticks = run.seconds[0] + np.arange(int(run.length * float(fps) + 1e-6) + 1) / float(fps)
-    both = np.concatenate([weights, path.rotation.numpy()], 1)
-    steady = np.stack([np.interp(ticks, run.seconds, track) for track in both.T], 1)
-    values = torch.from_numpy(steady).float()
+    weights = tracked.person.fit.weights[tracked.spans[number]]
+    steady = steady_motion(ticks, run.seconds, weights, path.rotation, fps)
+    return replace(steady, provenance=film_provenance(model))
+
+
+def whole_motion(tracked: TrackedFilm, model: FaceModel, seconds: float, fps: Fraction = FILM_FPS) -> Motion:
+    """So many seconds of the film from its beginning, at a steady rate: what no run shows goes straight from
+    one to the next."""
+    turns = [head_path(tracked, model, number).rotation for number in range(len(tracked.spans))]
+    ticks = np.arange(max(1, round(seconds * float(fps)))) / float(fps)
+    steady = steady_motion(ticks, tracked.seconds, tracked.person.fit.weights, torch.cat(turns), fps)
+    return replace(steady, provenance=film_provenance(model))
+
+
+def steady_motion(
+    ticks: Array, seconds: Array, weights: Array, turns: Float[Tensor, "n 3"], fps: Fraction
+) -> Motion:
+    """At some times, `fps` a second, what a face does and how its head turns at others [n], seconds: straight
+    between them, the ends held."""
+    both = np.concatenate([weights, turns.numpy()], 1)
+    values = torch.from_numpy(np.stack([np.interp(ticks, seconds, track) for track in both.T], 1)).float()
     shapes = weights.shape[1]
-    return Motion(
-        fps,
-        Coefficients(values[:, :shapes].clamp(0, 1), torch.zeros(len(values), 3)),
-        _still_place(values[:, shapes:]),
-        provenance=film_provenance(tracked.person, model),
-    )
+    face = Coefficients(values[:, :shapes].clamp(0, 1), torch.zeros(len(values), 3))
+    return Motion(fps, face, _still_place(values[:, shapes:]))
 
 
 def _still_place(rotation: Tensor) -> Head:
     return Head(rotation.float(), torch.zeros(len(rotation), 3))
 
 
-def film_provenance(person: CapturedPerson, model: FaceModel) -> dict[str, object]:
+def film_provenance(model: FaceModel) -> dict[str, object]:
     """What is said of everything that is made from a film."""
     made = {"synthetic": True, "source": "a film", "program": f"talk {__version__}"}
     return {**made, **head_credit(model.topology.name)}

@@ -17,6 +17,10 @@ FAINT = 0.02
 and fainter ones have less: what nobody sees is not blown up."""
 
 
+_LEAN, _DESCENTS = 1e-3, 200
+"""Of the mean square of codes, how much weights are held small; steps of the search for them."""
+
+
 class CodeSpace(NamedTuple):
     to_codes: Float[Tensor, "shapes codes"]
     """Codes are weights @ to_codes: of natural faces with a deviation of about 1."""
@@ -37,3 +41,19 @@ def expression_codes(model: FaceModel, names: tuple[str, ...], count: int) -> Co
     seen = ((mixing.double() @ form) * mixing.double()).sum(1).sqrt()
     scale = (seen / (seen.square() + (FAINT * seen.amax()) ** 2).sqrt()).float()
     return CodeSpace(projected(torch.eye(len(names)), mixing, form) * scale, mixing / scale[:, None])
+
+
+@torch.no_grad()
+def weights_with(space: CodeSpace, codes: Float[Tensor, "*batch codes"]) -> Float[Tensor, "*batch shapes"]:
+    """The weights from 0 to 1 whose codes are nearest to these, small where many are: by accelerated descent
+    along the gradient (Beck and Teboulle 2009)."""
+    gram = space.to_codes @ space.to_codes.mT
+    gram = gram + _LEAN * gram.diagonal().mean() * torch.eye(len(gram))
+    step, pull = 1 / float(torch.linalg.matrix_norm(gram, 2)), codes @ space.to_codes.mT
+    weights = (codes @ space.to_weights).clamp(0, 1)
+    ahead, pace = weights, 1.0
+    for _ in range(_DESCENTS):
+        before, weights = weights, (ahead - step * (ahead @ gram - pull)).clamp(0, 1)
+        after = (1 + (1 + 4 * pace * pace) ** 0.5) / 2
+        ahead, pace = weights + (pace - 1) / after * (weights - before), after
+    return weights

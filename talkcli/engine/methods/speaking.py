@@ -87,15 +87,24 @@ def made_ready(
     ]
     if styles:
         avatar = styled(talker, avatar, styles)
+    avatar, more = embodied_for(talker, avatar, paths, shot)
+    return avatar, [*notes, *more]
+
+
+def embodied_for(
+    talker: Talker, avatar: Avatar, paths: Sequence[Path], shot: Shot
+) -> tuple[Avatar, list[str]]:
+    """The avatar in the body that the talker's method gives to those who have none, where pictures are to be
+    made of it; and what is to be said of that."""
     embodies = load_method(talker.method).embodies
     shown = needs_pictures(paths) and shot.form != MESH and shot.renderer == AS_USUAL.renderer
     shown = shown and shot.stage != PHOTO
     if embodies is None or avatar.has_gaussians or not shown:
-        return avatar, notes
+        return avatar, []
     try:
-        return embodies(talker, avatar), notes
+        return embodies(talker, avatar), []
     except BadInput as error:
-        return avatar, [*notes, f"{error.message} Its mesh is drawn."]
+        return avatar, [f"{error.message} Its mesh is drawn."]
 
 
 def set_sampling(talker: Talker, settings: Mapping[str, Any]) -> None:

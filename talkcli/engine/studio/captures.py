@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +12,10 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from talkcli.engine.clips import write_all
-from talkcli.engine.config import LARGEST_INTEGER, check_limits, with_values
-from talkcli.engine.destinations import made_folder, replacing
-from talkcli.engine.errors import BadUsage, reading
+from talkcli.engine.config import LARGEST_INTEGER, check_limits
 from talkcli.engine.face.avatar import Avatar, check_face
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.files import load_struct, save_struct
+from talkcli.engine.files import load_struct
 from talkcli.engine.motion import Coefficients, Motion, check_reach
 from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
 from talkcli.engine.rendering.render import frames
@@ -31,7 +25,7 @@ from talkcli.engine.studio.scanned.avatars import sample_outfit
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
 from talkcli.engine.studio.scanned.looks import bake_look
 from talkcli.engine.studio.scanned.people import sample_person
-from talkcli.engine.text_files import text_of
+from talkcli.engine.studio.sessions import Sitting
 
 SUFFIX, SKINS_SUFFIX, PLAN_FILE = ".capture", ".skins", "captures.json"
 """Of sessions, of what is unwrapped of them, and the file that says how they were made."""
@@ -161,41 +155,11 @@ def session_of(plan: CapturePlan, number: int) -> CaptureSession:
     return replace(capture, pictures=torch.stack([torch.from_numpy(picture) for picture in seen]))
 
 
-def lacking_captures(plan: CapturePlan, folder: Path, overwrite: bool = False) -> list[str]:
-    """The sessions of the plan that a folder lacks. BadUsage where it holds those of a plan that differs in
-    more than how many people there are, unless it is to be begun anew."""
-    names = [f"p{number:04}" for number in range(plan.people)]
-    told = folder / PLAN_FILE
-    if overwrite:
-        for path in folder.glob("p*.*"):
-            if path.suffix in (SUFFIX, SKINS_SUFFIX):
-                path.unlink()
-    elif told.is_file():
-        with reading(told, "a plan of captures", "Prepare them again with --overwrite."):
-            before = with_values(CapturePlan(), dict(json.loads(text_of(told))))
-        if replace(before, people=plan.people) != plan:
-            raise BadUsage(
-                f"{folder} holds captures of another plan.", "Give another folder, or --overwrite."
-            )
-    made_folder(folder)
-    with replacing(told) as temporary:
-        temporary.write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
-    return [name for name in names if not (folder / f"{name}{SUFFIX}").is_file()]
-
-
-def capture_all(plan: CapturePlan, folder: Path, jobs: int = 1, overwrite: bool = False) -> Iterator[str]:
-    """Write the sessions that the folder lacks, in so many processes; yields the name of each."""
-    names = lacking_captures(plan, folder, overwrite)
-    tasks = {name: partial(_write, plan, folder, name) for name in names}
-    yield from (name for name, _ in write_all(tasks, jobs))
-
-
-def _write(plan: CapturePlan, folder: Path, name: str) -> None:
-    save_struct(session_of(plan, int(name.removeprefix("p"))), folder / f"{name}{SUFFIX}")
+CAPTURES = Sitting("captures", SUFFIX, PLAN_FILE, session_of, (SKINS_SUFFIX,))
 
 
 def load_capture(path: Path) -> CaptureSession:
-    """What `capture_all` wrote. BadInput or Untrusted as in `load_avatar`."""
+    """One of CAPTURES. BadInput or Untrusted as in `load_avatar`."""
     session: CaptureSession = load_struct(path, (CaptureSession, Camera))
     check_face(session.avatar, path)
     check_reach(str(path), session.weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from talkcli.engine.methods.method import Method
 from talkcli.engine.methods.unigaha.bodies import embodied, learnt_from, mixed, sampled
 from talkcli.engine.methods.unigaha.config import UnigahaConfig
+from talkcli.engine.methods.unigaha.monocular_stage import monocular
 from talkcli.engine.methods.unigaha.prior_stage import head_prior
 from talkcli.engine.methods.unigaha.sizes import paper_size, starter_size
 from talkcli.engine.methods.unigaha.stages import code_diffusion, lip_reading
@@ -16,7 +17,7 @@ METHOD = Method(
     config=UnigahaConfig,
     build=Unigaha,
     sizes={"paper": paper_size, "starter": starter_size},
-    stages={"prior": head_prior, "lips": lip_reading, "diffuse": code_diffusion},
+    stages={"prior": head_prior, "encoder": monocular, "lips": lip_reading, "diffuse": code_diffusion},
     embodies=embodied,
     samples=sampled,
     mixes=mixed,

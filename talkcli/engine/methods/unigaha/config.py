@@ -10,6 +10,7 @@ from talkcli.engine.audio.ears import EarConfig
 from talkcli.engine.audio.wav2vec import Wav2Vec2Config
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadUsage
+from talkcli.engine.methods.unigaha.monocular_config import MonocularConfig
 from talkcli.engine.methods.unigaha.prior_config import PriorConfig
 
 Predicted = Literal["x0", "eps", "v"]
@@ -79,6 +80,8 @@ class UnigahaConfig:
     """How it draws unless told otherwise."""
     prior: PriorConfig | None = None
     """The universal head, where it has one."""
+    seeing: MonocularConfig | None = None
+    """What reads expressions from pictures, where it does."""
 
     def __post_init__(self) -> None:
         check_limits(self, fps=(1, 240), codes=(1, 10_000), diffused=(1, self.codes), reach=(0, 1000))

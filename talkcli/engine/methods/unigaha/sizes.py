@@ -11,6 +11,7 @@ from talkcli.engine.face.gaussian_head import DecoderConfig
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.methods.method import rig_motion
 from talkcli.engine.methods.unigaha.config import CodeSampling, UnigahaConfig
+from talkcli.engine.methods.unigaha.monocular_config import MonocularConfig
 from talkcli.engine.methods.unigaha.prior_config import PriorConfig
 
 _SPOKEN = ("jaw", "mouth", "tongue", "cheek", "nose")
@@ -34,6 +35,7 @@ def paper_size(clips: ClipSet) -> UnigahaConfig:
         codes=codes,
         diffused=min(UnigahaConfig.diffused, codes),
         prior=_published_prior(rig, codes),
+        seeing=_published_eye(rig, codes),
     )
 
 
@@ -41,6 +43,13 @@ def _published_prior(rig: str, codes: int) -> PriorConfig:
     """A million Gaussians; nothing but codes of expressions is solved."""
     decoder = DecoderConfig(rig, 4, (256, 256, 128, 128, 64, 64, 32, 16), codes, identity=512)
     return PriorConfig(decoder, solved=0, encoder=(32, 32, 64, 64, 128, 128, 256), hidden=512)
+
+
+def _published_eye(rig: str, codes: int) -> MonocularConfig:
+    """A whole ResNet34 and eight tokens to a side, of pictures of 512 pixels."""
+    return MonocularConfig(
+        rig, codes, 512, (3, 4, 6, 3), (64, 128, 256, 512), (64, 96, 128), features=256, layers=4, heads=8
+    )
 
 
 def starter_size(clips: ClipSet) -> UnigahaConfig:
@@ -64,4 +73,5 @@ def starter_size(clips: ClipSet) -> UnigahaConfig:
         mask=0.1,
         sampling=CALM_CODES,
         prior=PriorConfig() if size.rig == DEFAULT_RIG else None,
+        seeing=MonocularConfig() if size.rig == DEFAULT_RIG else None,
     )

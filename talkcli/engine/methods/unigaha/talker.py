@@ -33,6 +33,7 @@ from talkcli.engine.methods.method import Talker
 from talkcli.engine.methods.unigaha.config import UnigahaConfig
 from talkcli.engine.methods.unigaha.denoiser import Carried, CodeDenoiser, HeardWindow
 from talkcli.engine.methods.unigaha.lip_reader import LipReader
+from talkcli.engine.methods.unigaha.monocular import MonocularEncoder
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.space import CodeNumbers
 from talkcli.engine.motion import Coefficients, Motion
@@ -57,6 +58,7 @@ class Unigaha(Talker):
         self.denoiser = CodeDenoiser(config, heard)
         self.schedule = Schedule(config.steps)
         self.prior = None if config.prior is None else Prior(config.prior)
+        self.seeing = None if config.seeing is None else MonocularEncoder(config.seeing)
         self.replay = Replay(self)
 
     @torch.no_grad()

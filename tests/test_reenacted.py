@@ -1,0 +1,77 @@
+"""talk animate --driven-by: a face does what another does in a film. The detector of points is the truth."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+import torch
+from test_footage import FPS, PLAIN, Truth, film, performance
+
+from talkcli.engine.capture import detector
+from talkcli.engine.face.face_model import load_face_model
+from talkcli.engine.face.geometry import vertices
+from talkcli.engine.face.rigs import talking_head
+from talkcli.engine.motion import Motion, load_motion
+from talkcli.engine.speech import Speech
+
+SEEN, UNSEEN = 34, 11
+"""Pictures that show the face, and those after them that show nobody."""
+
+
+def lip_gaps(motion: Motion) -> np.ndarray:
+    still = Motion(motion.fps, motion.face)
+    points = load_face_model().landmarks(vertices(still, talking_head()), "mediapipe")
+    return (points[:, 13, 1] - points[:, 14, 1]).numpy()
+
+
+@pytest.fixture
+def watched(monkeypatch) -> None:
+    class Detector(Truth):
+        def __init__(self) -> None:
+            super().__init__([[points] for points in performance()[2][:SEEN]] + [[]] * UNSEEN)
+
+    monkeypatch.setattr(detector, "MediaPipe", Detector)
+
+
+def test_a_face_does_what_a_film_shows_in_step_with_its_sound(talk, tmp_path, watched):
+    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (SEEN + UNSEEN) * 640)).float()
+    me = film(tmp_path / "me.mp4", [PLAIN] * (SEEN + UNSEEN), speech=Speech(noise))
+    out = tmp_path / "kofi.motion"
+    words = ("--avatar", "kofi", "--driven-by", "points", "--fps", int(FPS), "-o", out, "--json")
+    said = json.loads(talk("animate", me, *words).stdout)["results"][0]
+    motion, true = load_motion(out), performance()[1]
+    assert said["driven_by"] == "points" and motion.provenance["synthetic"] is True
+    assert motion.provenance["avatar"] == "kofi" and len(motion) == SEEN + UNSEEN
+    assert said["notes"] == ["1.4-1.8 s: no face is seen; the face waits there."]
+    gaps = lip_gaps(motion)
+    assert np.corrcoef(gaps[:SEEN], lip_gaps(true)[:SEEN])[0, 1] > 0.98
+    assert np.ptp(gaps[SEEN:]) < 1e-6
+    assert motion.head is not None and true.head is not None
+    away = motion.head.rotation[:SEEN] - true.head.rotation[:SEEN]
+    assert float((away - away.mean(0)).abs().max()) < np.radians(1.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        (("--emotion", "happy"), 2, "--emotion would change nothing"),
+        (("--no-life", "--set", "steps=2"), 2, "--set, --no-life would change nothing"),
+        (("--model", "memorytalker"), 2, "does nothing but speak"),
+        (("--driven-by", "sight"), 2, "none of sound, points, picture"),
+        ((), 3, "is no film"),
+    ],
+)
+def test_what_a_film_does_not_need_is_refused_by_name(talk, hello, tmp_path, watched, words, code, reason):
+    command = ("animate", hello, "--driven-by", "points", *words, "-o", tmp_path / "x.motion")
+    assert reason in " ".join(talk(*command, code=code).stderr.split())
+    assert not (tmp_path / "x.motion").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")
+def test_without_mediapipe_the_extra_and_the_other_way_are_named(talk, tmp_path):
+    me = film(tmp_path / "me.mp4", [PLAIN[::8, ::8]] * 3)
+    said = talk("animate", me, "--driven-by", "points", "-o", tmp_path / "x.motion", code=4)
+    assert "talkcli[capture]" in said.stderr and "--driven-by picture" in said.stderr
