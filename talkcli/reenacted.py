@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from talkcli import console, options
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
-from talkcli.outputs import Batch, Task, one_by_one
+from talkcli.outputs import Batch, Task, in_groups
 
 UNHEARD = (
     "style", "set_", "channel", "ears", "text", "phones", "emotion", "life", "no_life", "head", "gaze",
@@ -33,7 +35,8 @@ def reenacted(
         from talkcli.engine.editing.dials import Dials, as_dialled
         from talkcli.engine.face.avatar import load_avatar
         from talkcli.engine.methods.reenacted import (
-            POINTS,
+            BY_POINTS,
+            Driven,
             body_giver,
             driven_by_picture,
             driven_by_points,
@@ -43,7 +46,7 @@ def reenacted(
         from talkcli.engine.rendering.write import Act, write_together
         from talkcli.engine.video import has_sound, is_film
 
-        detector = _detector() if driver == POINTS else None
+        detector = _detector() if driver == BY_POINTS else None
         shot, turned = Shot(**seen), Dials(**dials)
         person, talker = load_avatar(face), body_giver(model, device)
         warnings: list[str] = []
@@ -53,27 +56,30 @@ def reenacted(
     console.get_renderer_ready(batch.outputs, shot, person)
     console.warn(*warnings)
 
-    def reenact(task: Task) -> dict[str, Any]:
+    @contextmanager
+    def watched(task: Task) -> Iterator[Driven]:
         film = task.audio
         if not film.is_file() or not is_film(film):
             raise BadInput(f"{film} is no film whose picture could drive a face.", "Give a film of a face.")
         with console.step(f"Watching {film}"):
             if detector is not None:
-                motion, notes = driven_by_points(film, person, detector, rate)
+                done = driven_by_points(film, person, detector, rate)
             else:
-                motion, notes = driven_by_picture(film, person, talker, rate)
-            motion = as_dialled(motion, turned)
-        beyond = notes_on(shot, motion, person, task.outputs)
-        console.warn(*notes, *beyond)
+                done = driven_by_picture(film, person, talker, rate)
+        yield done._replace(motion=as_dialled(done.motion, turned))
+
+    def write(task: Task, seen: Driven, done: Driven) -> dict[str, Any]:
+        beyond = notes_on(shot, done.motion, person, task.outputs)
+        console.warn(*done.notes, *beyond)
         made_folder(task.outputs[0].parent)
         with console.writing(task.outputs):
-            sound = film if has_sound(film) else None
-            write_together(Act(motion, person), task.outputs, shot, sound=sound, show=console.rendering)
-        made = {"film": film, "outputs": list(task.outputs), "driven_by": driver}
-        length = {"frames": len(motion), "fps": str(motion.fps), "seconds": motion.seconds}
-        return {**made, **length, "notes": [*warnings, *notes, *beyond]}
+            sound = task.audio if has_sound(task.audio) else None
+            write_together(Act(done.motion, person), task.outputs, shot, sound=sound, show=console.rendering)
+        made = {"film": task.audio, "outputs": list(task.outputs), "driven_by": driver}
+        length = {"frames": len(done.motion), "fps": str(done.motion.fps), "seconds": done.motion.seconds}
+        return {**made, **length, "notes": [*warnings, *done.notes, *beyond]}
 
-    one_by_one(batch, reenact, json)
+    in_groups(batch, watched, lambda group: False, list, write, json)
 
 
 def _detector() -> Any:

@@ -72,7 +72,7 @@ def test_the_paper_size_is_the_published_network_but_for_what_it_moves(name, cli
     config = method.sizes["paper"](clips)
     published = AS_PUBLISHED[name](method.config()) if name in AS_PUBLISHED else method.config()
     known = {field.name for field in fields(method.config)}
-    codes = {"codes", "diffused", "prior"}  # as many as the rig has expressions
+    codes = {"codes", "diffused", "prior", "seeing"}  # as many as the rig has expressions
     of_mesh = {"verts", "fps", "period", "double_rate", "rig", "rig_shapes"}
     of_clips = (of_mesh | {"identity", "expression", "head", "detail", "translation", *codes}) & known
     assert replace(config, **{field: getattr(published, field) for field in of_clips}) == published

@@ -21,7 +21,7 @@ from talkcli.engine.methods import load_method, methods_that, open_talker
 from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Motion
 
-SOUND, POINTS, PICTURE = DRIVERS = "sound", "points", "picture"
+BY_SOUND, BY_POINTS, BY_PICTURE = DRIVERS = "sound", "points", "picture"
 """What of a film may drive a face."""
 
 

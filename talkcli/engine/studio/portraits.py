@@ -33,7 +33,7 @@ from talkcli.engine.studio.scanned.avatars import make_avatar, sample_outfit
 from talkcli.engine.studio.scanned.people import sample_person
 from talkcli.engine.studio.sessions import Sitting
 
-SUFFIX, PLAN_FILE = ".portraits", "portraits.json"
+PORTRAITS_SUFFIX, PORTRAITS_PLAN = ".portraits", "portraits.json"
 EYES, UNDER_NOSE = (33, 133, 362, 263), 2
 """MediaPipe's points by which a face is placed: they stay where they are, whatever the face does."""
 ABOUT = 3.6
@@ -111,7 +111,7 @@ def portraits_of(plan: PortraitPlan, number: int) -> Portraits:
     return Portraits(avatar.name, weights, turns, face_squares(marks, camera), pictures)
 
 
-PORTRAITS = Sitting("portraits", SUFFIX, PLAN_FILE, portraits_of)
+PORTRAITS = Sitting("portraits", PORTRAITS_SUFFIX, PORTRAITS_PLAN, portraits_of)
 
 
 def load_portraits(path: Path) -> Portraits:

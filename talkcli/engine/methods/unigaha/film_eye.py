@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from talkcli.engine.assets import asset
+from talkcli.engine.assets import assets_folder
 from talkcli.engine.capture.film_pictures import film_pictures
 from talkcli.engine.capture.film_track import HeadPath, film_provenance, steady_motion
 from talkcli.engine.capture.film_watch import PICTURES_APART
 from talkcli.engine.checkpoint import check_shapes, load_checkpoint
 from talkcli.engine.config import from_values
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, MissingAsset
 from talkcli.engine.face.expression_codes import expression_codes, weights_with
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.face.rotations import matrix
@@ -27,11 +27,11 @@ from talkcli.engine.methods.unigaha.monocular import MonocularEncoder, SeenFace,
 from talkcli.engine.methods.unigaha.monocular_config import MonocularConfig
 from talkcli.engine.motion import Motion
 
-EYE = "eye.ckpt"
+SHIPPED_EYE = "eye.ckpt"
 """The encoder that ships."""
 STARTS = (1.0, 0.7, 0.5)
 """Of a picture's shorter side, the squares in its middle in which a face is first looked for."""
-LOOKS = 5
+TRIES = 5
 """Times that it is looked for from each."""
 _LOST = 0.12
 """How far a face is off its square, sides, beyond which it is looked at again."""
@@ -48,8 +48,11 @@ class FilmRead(NamedTuple):
 
 
 def shipped_eye() -> MonocularEncoder:
-    """The encoder that ships, in eval mode."""
-    path = asset(EYE)
+    """The encoder that ships, in eval mode. MissingAsset where none does."""
+    path = assets_folder() / SHIPPED_EYE
+    if not path.is_file():
+        hint = "Follow points instead: --driven-by points; or give --model a checkpoint with an encoder."
+        raise MissingAsset("No encoder that reads faces is bundled with this version.", hint)
     checkpoint = load_checkpoint(path)
     eye = MonocularEncoder(from_values(MonocularConfig, checkpoint.config))
     check_shapes(eye, checkpoint.weights)
@@ -86,7 +89,7 @@ def first_square(eye: MonocularEncoder, image: Image.Image) -> NDArray[np.float6
     for start in STARTS:
         square = np.array([*middle, start * short])
         off = np.inf
-        for _ in range(LOOKS):
+        for _ in range(TRIES):
             said = look_at_square(eye, image, square)
             square, off = moved_square(square, said, image.size), float(said.places[0].norm())
         found.append((off, square))

@@ -25,7 +25,7 @@ from talkcli.engine.face.rotations import axis_angle, matrix
 from talkcli.engine.files import load_rows
 from talkcli.engine.methods.unigaha.monocular import MonocularConfig, SeenFace, crop_affine
 from talkcli.engine.struct import TensorStruct
-from talkcli.engine.studio.portraits import SUFFIX, load_portraits
+from talkcli.engine.studio.portraits import PORTRAITS_SUFFIX, load_portraits
 from talkcli.engine.training.stage import Losses, Stage, Update, cosine
 
 _ASTRAY = 0.2
@@ -47,7 +47,7 @@ class PortraitExample(TensorStruct):
     """1 where the whole face is seen, so that its expression is to be told."""
 
 
-class Sitter(NamedTuple):
+class Poser(NamedTuple):
     """Somebody's portraits, but for the pictures."""
 
     path: Path
@@ -87,7 +87,7 @@ def monocular(
 
     def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[PortraitExample]:
         check()
-        people = [sitter(path, seeing) for path in portrait_paths(Path(portraits))]
+        people = [poser(path, seeing) for path in portrait_paths(Path(portraits))]
         learnt.update(people=len(people), pictures=sum(len(each.turns) for each in people))
         form[:] = [seen_of_codes(load_rig(seeing.rig), seeing.codes)]
         return _crops(people, seeing.side)
@@ -130,7 +130,7 @@ def seen_of_codes(model: FaceModel, count: int) -> Float[Tensor, "codes shapes"]
 
 def portrait_paths(folder: Path, test: bool = False) -> list[Path]:
     """People to learn from, seven of eight, or the others for tests. BadInput where there is nobody."""
-    paths = sorted(folder.glob(f"*{SUFFIX}"))
+    paths = sorted(folder.glob(f"*{PORTRAITS_SUFFIX}"))
     chosen = [path for number, path in enumerate(paths) if (number % 8 == 7) == test]
     if not chosen:
         hint = "Make some: talk prepare portraits FOLDER"
@@ -138,11 +138,11 @@ def portrait_paths(folder: Path, test: bool = False) -> list[Path]:
     return chosen
 
 
-def sitter(path: Path, config: MonocularConfig) -> Sitter:
+def poser(path: Path, config: MonocularConfig) -> Poser:
     person, model = load_portraits(path), load_rig(config.rig)
     to_codes = expression_codes(model, model.shape_names, config.codes).to_codes
     other = person.weights[:, model.columns([_mirrored(name) for name in model.shape_names])]
-    return Sitter(path, person.weights @ to_codes, other @ to_codes, person.turns, person.squares)
+    return Poser(path, person.weights @ to_codes, other @ to_codes, person.turns, person.squares)
 
 
 def _mirrored(name: str) -> str:
@@ -153,7 +153,7 @@ def _mirrored(name: str) -> str:
     return name
 
 
-def _crops(people: list[Sitter], side: int) -> Example[PortraitExample]:
+def _crops(people: list[Poser], side: int) -> Example[PortraitExample]:
     def cut(clips: ClipSet, index: int, generator: torch.Generator) -> PortraitExample:
         chance = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
         person = people[int(chance.integers(len(people)))]
@@ -166,7 +166,7 @@ def _crops(people: list[Sitter], side: int) -> Example[PortraitExample]:
 
 
 def cropped(
-    person: Sitter, shot: int, picture: NDArray[np.uint8], side: int, chance: np.random.Generator
+    person: Poser, shot: int, picture: NDArray[np.uint8], side: int, chance: np.random.Generator
 ) -> PortraitExample:
     """One crop of a portrait before something, as some camera might see it, perhaps mirrored."""
     square = person.squares[shot].double().numpy()
