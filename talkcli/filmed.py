@@ -44,12 +44,12 @@ def filmed_person(
         from talkcli.engine.face.rigs import load_rig, rig_of
         from talkcli.engine.files import replacing
         from talkcli.engine.methods import open_talker
-        from talkcli.engine.methods.captured import check_takes_voice, film_manner
+        from talkcli.engine.methods.captured import check_takes, film_manner
         from talkcli.engine.motion import save_motion
         from talkcli.engine.speech import save_speech
 
         detector, talker, base = _detector(), open_talker(model, device), load_avatar(worn)
-        check_takes_voice(talker)
+        check_takes(talker, "voice")
         try:
             watched = watched_film(footage, detector, seconds)
         except BadInput as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -78,20 +79,41 @@ def pictured_person(
     console.answer_json(answer) if json else console.answer(output)
 
 
-def photographed_person(footage: Path, worn: Path, output: Path, face: int | None, json: bool) -> None:
-    """The face, skin and hair of a picture, in the manner of the avatar `worn`."""
+def photographed_person(
+    footage: Path,
+    worn: Path,
+    output: Path,
+    face: int | None,
+    json: bool,
+    *,
+    model: str | None = None,
+    device: str = "auto",
+) -> None:
+    """The face, skin and hair of a picture, in the manner of the avatar `worn`; with a model in that which it
+    takes from the picture."""
+    with console.step("Loading the model") if model else nullcontext():
+        from talkcli.engine.face.avatar import load_avatar, save_avatar
+        from talkcli.engine.methods import open_talker
+        from talkcli.engine.methods.captured import check_takes, pictured_manner
+
+        base, talker = load_avatar(worn), open_talker(model, device) if model else None
+        if talker is not None:
+            check_takes(talker, "picture")
     with console.step(f"Looking at {footage}"):
         from talkcli.engine.capture.detector import MediaPipe
         from talkcli.engine.capture.dressed_person import SKIN_QUALITY
         from talkcli.engine.capture.photo import avatar_of_photo
-        from talkcli.engine.face.avatar import load_avatar, save_avatar
 
-        base = load_avatar(worn)
         person, report = avatar_of_photo(footage, MediaPipe(), output.stem, face)
+        if talker is None:
+            person = replace(person, styles=base.styles)
+        else:
+            person = pictured_manner(talker, person, person)
     console.warn(*report.notes)
-    save_avatar(replace(person, styles=base.styles), output, SKIN_QUALITY)
+    save_avatar(person, output, SKIN_QUALITY)
     if json:
-        console.answer_json({"avatar": output, "styles": list(base.styles), **asdict(report)})
+        answer = {"avatar": output, "styles": list(person.styles), **asdict(report)}
+        console.answer_json(answer if talker is None else {**answer, "model": talker.method})
     else:
         console.answer(output)
 

@@ -138,7 +138,7 @@ def test_a_refused_style_says_what_the_method_takes_and_who_would_take_it(tmp_pa
     with pytest.raises(BadUsage, match="memorytalker takes no style from a picture") as caught:
         captured(tmp_path / "face.png", talker, face)
     assert "a recording of the voice; or a prepared folder" in caught.value.hint
-    assert "--model" not in caught.value.hint, "nobody takes a picture yet"
+    assert "--model 3dxtalker" in caught.value.hint
     save_speech(Speech(torch.zeros(16_000)), tmp_path / "voice.wav")
     with pytest.raises(BadUsage, match="textalker takes no style from a voice alone") as caught:
         captured(tmp_path / "voice.wav", open_talker("textalker"), face)

@@ -106,7 +106,7 @@ def test_a_photograph_becomes_an_avatar_that_looks_like_it(talk, knowing, kofi, 
         ([(6.0, 1.0)], ["--face", "2"], 2, "has no face 2"),
         ([(6.0, 0.25)], [], 3, "too small"),
         ([(75.0, 1.0)], [], 3, "turned away"),
-        ([(6.0, 1.0)], ["--channel", "left"], 2, "without a model"),
+        ([(6.0, 1.0)], ["--channel", "left"], 2, "has no sound"),
     ],
 )
 def test_what_cannot_become_an_avatar_is_refused_by_reason(

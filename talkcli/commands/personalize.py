@@ -54,8 +54,9 @@ def run(
     its state beside the output, in NAME.avatar.run/.
 
     A picture (`talk personalize me.jpg`) becomes an avatar with its face, skin and hair, as photographed; it
-    speaks in the manner that --avatar holds. Use your own face, or that of somebody who has agreed to it. The
-    picture stays on this machine; the avatar says that it is synthetic and made from a photograph.
+    speaks in the manner that --avatar holds, with --model 3dxtalker by that, of which a .npz of codes of a
+    face (DECA, EMOCA) makes somebody too, on FLAME. Use your own face, or that of somebody who has agreed to
+    it. The picture stays on this machine; the avatar says that it is synthetic and made from a photograph.
 
     A film (`talk personalize me.mp4`) becomes the same with the skin of many pictures, in the manner of its
     voice; NAME.report.png shows it beside pictures that were kept out. With --splats it is drawn of Gaussians
@@ -115,12 +116,13 @@ def run(
         raise BadUsage("--preview is for pictures with cameras.", "Leave it out.")
 
     if footage.is_file() and is_picture(footage):
-        if set_ or resume or channel != "mix" or model != DEFAULT_PUPIL or seed or device != "auto":
+        if set_ or resume or channel != "mix" or seed:
             raise BadUsage(
-                "A picture is made an avatar without a model.",
-                "Leave out --model, --set, --channel, --resume, --seed and --device.",
+                "A picture has no sound, and nothing is drawn by chance or trained.",
+                "Leave out --set, --channel, --resume and --seed.",
             )
-        photographed_person(footage, worn, output, face, json)
+        asked = model if options.is_given("model") else None
+        photographed_person(footage, worn, output, face, json, model=asked, device=device)
         return
     if face is not None:
         raise BadUsage("--face is for a picture.", "Leave it out.")

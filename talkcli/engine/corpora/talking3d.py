@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,14 +20,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from talkcli.engine.clips import Clip
 from talkcli.engine.corpora.corpus import Corpus
 from talkcli.engine.corpora.foreign import load_array
 from talkcli.engine.editing.moods import mood_of_word
 from talkcli.engine.errors import BadInput, MissingAsset, reading
-from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.known_rigs import RIGS, imported_rigs, load_rig
+from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.motion import Coefficients, FrameCodes, Head, Motion
 from talkcli.engine.speech import load_speech
 
@@ -99,8 +101,12 @@ def _clip(folder: Path, first: Path, speaker: str) -> Clip:
         codes=FrameCodes(shape[:frames] - identity, detail[:frames]),
         provenance={} if mood is None else {"mood": mood},
     )
-    lips = model.topology.regions["lips"]
-    avatar = Avatar(speaker, model.neutral(identity), model.topology.faces, lips, rig, identity)
+    avatar = replace(
+        talking_head(rig),
+        name=speaker,
+        neutral=model.neutral(identity),
+        identity=F.pad(identity, (0, len(model.identity) - len(identity))),
+    )
     return Clip(load_speech(folder / _NEEDED[0]), motion, avatar)
 
 

@@ -22,17 +22,20 @@ from talkcli.engine.sound import STDIN
 from talkcli.engine.speech import MIX, Speech, load_speech, voice_in
 from talkcli.engine.video import has_sound, is_film
 
+CODES_SUFFIX = ".npz"
 IN_WORDS: Mapping[Evidence, str] = {
     "voice": "a voice alone",
     "clips": "a folder of clips",
     "picture": "a picture",
     "video": "a film",
+    "codes": "codes of a face",
 }
 TO_GIVE: Mapping[Evidence, str] = {
     "voice": "a recording of the voice",
     "clips": "a prepared folder of the person's clips",
     "picture": "a picture of the face",
     "video": "a film of the person",
+    "codes": "a .npz of codes of the face, as DECA and EMOCA make",
 }
 
 
@@ -49,6 +52,8 @@ def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
         return "avatar"
     if is_picture(source):
         return ("picture",)
+    if source.suffix.lower() == CODES_SUFFIX:
+        return ("codes",)
     return ("video", "voice") if is_film(source) else ("voice",)
 
 
@@ -87,7 +92,18 @@ def captured(
     if kind == "voice":
         speech = voice_in(source, channel)
         return method.captures[kind](talker, speech, avatar), speech
+    if kind == "picture":
+        from talkcli.engine.capture.detector import MediaPipe  # a second, for those who have a picture
+        from talkcli.engine.capture.photo import avatar_of_photo
+
+        return pictured_manner(talker, avatar_of_photo(source, MediaPipe(), source.stem)[0], avatar), None
     return method.captures[kind](talker, source, avatar), None
+
+
+def pictured_manner(talker: Talker, person: Avatar, avatar: Avatar) -> Avatar:
+    """The avatar with what the talker's method takes from a picture that became `person`."""
+    check_takes(talker, "picture")
+    return load_method(talker.method).captures["picture"](talker, person, avatar)
 
 
 def film_manner(
@@ -95,18 +111,18 @@ def film_manner(
 ) -> tuple[Avatar, Speech | None]:
     """The avatar with every style of the talker's method that the film's voice shows, and that speech; as it
     is, and None, where the film has no sound."""
-    check_takes_voice(talker)
+    check_takes(talker, "voice")
     if not has_sound(film):
         return avatar, None
     speech = load_speech(film, channel=channel)
     return load_method(talker.method).captures["voice"](talker, speech, avatar), speech
 
 
-def check_takes_voice(talker: Talker) -> None:
-    """BadUsage for a talker whose method takes no style from a voice."""
+def check_takes(talker: Talker, kind: Evidence) -> None:
+    """BadUsage for a talker whose method takes no style from such evidence."""
     method = load_method(talker.method)
-    if "voice" not in method.captures:
-        raise _untaken(method, "voice")
+    if kind not in method.captures:
+        raise _untaken(method, kind)
 
 
 def _untaken(method: Method, kind: Evidence) -> BadUsage:

@@ -26,8 +26,8 @@ from talkcli.engine.training.settings import Factory
 
 Track = Literal["mouth", "eyes", "head", "skin"]
 """What may move. `eyes` are lids, gaze and brows; `mouth` is all else that a face does."""
-Evidence = Literal["voice", "clips", "picture", "video"]
-"""What may show a person: sound, a prepared folder, one image, or a film."""
+Evidence = Literal["voice", "clips", "picture", "video", "codes"]
+"""What may show a person: sound, a prepared folder, one image, a film, or what was read off an image."""
 Size = Literal["paper", "starter"]
 """A network as published, or one small enough to learn and to speak on two CPU cores."""
 
@@ -61,7 +61,7 @@ class BodyFit(Protocol):
 
 Capture = Callable[[Any, Any, Avatar], Avatar]
 """talker, evidence, avatar -> the avatar with what the evidence shows of the person. A voice comes as
-`Speech`, all other evidence as a path."""
+`Speech`, a picture as the avatar that it became, all other evidence as a path."""
 
 
 class Talker(nn.Module, ABC):

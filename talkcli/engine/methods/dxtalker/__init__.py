@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from talkcli.engine.methods.dxtalker.config import DxTalkerConfig
+from talkcli.engine.methods.dxtalker.reference import capture_codes, capture_picture
 from talkcli.engine.methods.dxtalker.sizes import paper_size, starter_size
 from talkcli.engine.methods.dxtalker.stages import affect, flow
 from talkcli.engine.methods.dxtalker.talker import DxTalker
@@ -16,4 +17,5 @@ METHOD = Method(
     sizes={"paper": paper_size, "starter": starter_size},
     stages={"affect": affect, "flow": flow},
     moves=frozenset({"mouth", "eyes", "head"}),
+    captures={"picture": capture_picture, "codes": capture_codes},
 )

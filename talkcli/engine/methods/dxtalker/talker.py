@@ -16,7 +16,7 @@ from torch import Tensor
 from talkcli.engine.audio.amplitude import amplitude
 from talkcli.engine.audio.pauses import rests
 from talkcli.engine.device import half_products
-from talkcli.engine.errors import BadUsage
+from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.known_rigs import load_rig
 from talkcli.engine.face.mouth_motion import lip_movers
@@ -125,13 +125,22 @@ class DxTalker(Talker):
         seed: int = 0,
         progress: Callable[[float], None] = lambda share: None,
     ) -> Motion:
-        """The face vectors that begin at the avatar at rest."""
+        """The face vectors that begin at the avatar at rest, or at the frame that is known of it."""
         layout = self.config.layout
         check_wears(avatar, self.config.rig)
-        vectors = self.vectors(speech, resting(identity_of(avatar), layout), seed, progress)
+        vectors = self.vectors(speech, self._reference(avatar), seed, progress)
         face, head, codes = motion_tracks(vectors, avatar, self.config.rig, self.config.rig_shapes, layout)
         signed = self.signed(avatar, seed)
         return Motion(Fraction(self.config.fps), face, head, codes=codes, provenance=signed)
+
+    def _reference(self, avatar: Avatar) -> Float[Tensor, " dims"]:
+        layout, known = self.config.layout, avatar.styles.get(self.method)
+        if known is not None and known.shape != (layout.dims,):
+            raise BadInput(
+                f"The frame of {avatar.name} has {len(known)} numbers, this model wants {layout.dims}.",
+                "Make it again with this model: talk personalize PICTURE --model ...",
+            )
+        return resting(identity_of(avatar), layout) if known is None else known
 
     @torch.no_grad()
     def vectors(
