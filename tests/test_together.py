@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -168,3 +169,13 @@ def test_who_draws_no_windows_speaks_alone_on_every_device(monkeypatch):
     assert recordings_together(open_talker("unigaha")) == 8
     monkeypatch.setattr(speaking, "_TOGETHER", {})
     assert recordings_together(open_talker("unigaha")) == 1
+
+
+def test_whoever_is_interrupted_leaves_no_thread_behind():
+    def draw(dice: Sequence[torch.Generator], given: Tensor) -> Tensor:
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        together([lambda: drawn_together(draw, [torch.zeros(1)])] * 3)
+    assert threading.active_count() == before

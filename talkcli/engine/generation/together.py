@@ -21,6 +21,10 @@ DrawBatch = Callable[..., Tensor]
 row sees another."""
 
 
+_PATIENCE = 5.0
+"""Seconds for whoever is given up."""
+
+
 class _GivenUp(BaseException):
     """Nobody waits for this recording any more."""
 
@@ -60,9 +64,10 @@ class _Speaker(Generic[_T]):
         self._rests.acquire()
 
     def give_up(self) -> None:
-        """End wherever it is."""
+        """End where it next looks up, which is waited for a while."""
         self._left = True
         self._go.release()
+        self._thread.join(_PATIENCE)
 
     def outcome(self) -> _T | TalkError:
         """What came of it; raises what is no TalkError."""
@@ -119,6 +124,11 @@ def together(tasks: Sequence[Callable[[], _T]]) -> list[_T | TalkError]:
 
     What tasks want drawn must differ in its tensors and generators alone. Any other exception ends all.
     """
+    if len(tasks) == 1:
+        try:
+            return [tasks[0]()]
+        except TalkError as error:
+            return [error]
     speakers = [_Speaker(task) for task in tasks]
     try:
         while working := [speaker for speaker in speakers if not speaker.done]:
