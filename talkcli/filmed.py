@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from talkcli import console
-from talkcli.engine.errors import BadInput, MissingAsset
+from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
 
 VOICE_ALONE = "or take the voice alone, for another face: --avatar ada"
 
 
 def filmed_person(
     footage: Path,
-    model: str,
+    model: str | None,
     worn: Path,
     output: Path,
     *,
@@ -26,7 +27,8 @@ def filmed_person(
     overwrite: bool,
     json: bool,
 ) -> None:
-    """The face, skin and hair of a film, in the manner of its voice; of the avatar `worn`, if it has none."""
+    """The face, skin and hair of a film, in the manner of who is seen; of the avatar `worn`, if nobody is
+    heard. `model` alone takes a manner, or gives a body; without it every method that can takes one."""
     report, motion, sound = (output.with_suffix(s) for s in (".report.png", ".motion", ".wav"))
     console.claim(report, overwrite, inputs=(footage,))
     for path in (motion, sound) if keep_motion else ():
@@ -36,6 +38,7 @@ def filmed_person(
 
         from talkcli.engine.capture.dressed_person import SKIN_QUALITY
         from talkcli.engine.capture.film_likeness import film_likeness
+        from talkcli.engine.capture.film_shots import film_shots
         from talkcli.engine.capture.film_splats import FILM_STEPS, film_fit
         from talkcli.engine.capture.film_track import run_motion, run_speech
         from talkcli.engine.capture.film_watch import watched_film
@@ -43,13 +46,26 @@ def filmed_person(
         from talkcli.engine.face.avatar import load_avatar, save_avatar
         from talkcli.engine.face.rigs import load_rig, rig_of
         from talkcli.engine.files import replacing
+<<<<<<< HEAD
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.captured import check_takes, film_manner
+=======
+        from talkcli.engine.methods.film_manners import film_talkers, with_film_manners
+        from talkcli.engine.methods.pictured import shots_fit
+>>>>>>> 950ca8a (A film teaches every method its manner, gives a Gaussian head with --model unigaha, and its clips have a speaker with the film's skin; what is no film is told before mediapipe is missed)
         from talkcli.engine.motion import save_motion
-        from talkcli.engine.speech import save_speech
+        from talkcli.engine.speech import load_speech, save_speech
+        from talkcli.engine.video import has_sound
 
+<<<<<<< HEAD
         detector, talker, base = _detector(), open_talker(model, device), load_avatar(worn)
         check_takes(talker, "voice")
+=======
+        detector, base = _detector(), load_avatar(worn)
+        talkers, giver = film_talkers(model, device)
+        if giver is not None and splats:
+            raise BadUsage(f"{giver.method} makes Gaussians of its own.", "Leave out --splats, or --model.")
+>>>>>>> 950ca8a (A film teaches every method its manner, gives a Gaussian head with --model unigaha, and its clips have a speaker with the film's skin; what is no film is told before mediapipe is missed)
         try:
             watched = watched_film(footage, detector, seconds)
         except BadInput as error:
@@ -60,8 +76,11 @@ def filmed_person(
     _tell_parts(tracked.watched)
     with console.step("Painting the skin"):
         person, told = avatar_of_film(tracked, detector, output.stem)
-    with console.step(f"Getting to know the voice of {footage}"):
-        person, speech = film_manner(footage, talker, replace(person, styles=base.styles), channel)
+    person = replace(person, styles=base.styles)
+    with console.step(f"Getting to know how {output.stem} speaks"):
+        speech = load_speech(footage, channel=channel) if has_sound(footage) else None
+        if speech is not None:
+            person = with_film_manners(person, tracked, speech, talkers)
     notes = [*told.notes, *(speech.notes if speech else ())]
     notes += [] if speech else [f"{footage} has no sound: the manner is that of {base.name}."]
     console.warn(*notes)
@@ -71,10 +90,20 @@ def filmed_person(
         for _ in console.progress(fit.steps(), "Learning how it looks", FILM_STEPS, "steps"):
             pass
         person = replace(person, splats=fit.splats)
+    if giver is not None:
+        with console.step("Cutting out the face"):
+            body = shots_fit(giver, film_shots(tracked, person, detector), {})
+        with TemporaryDirectory() as folder:
+            for _ in console.training(body.moments(Path(folder))):
+                pass
+        with console.step("Dressing it"):
+            person = body.avatar(output.stem)
     with console.step(f"Looking how like {output.stem} is"):
         like = film_likeness(tracked, person, detector)
     save_avatar(person, output, SKIN_QUALITY)
-    answer: dict[str, Any] = {"avatar": output, "model": talker.method, **asdict(told), "notes": notes}
+    manners = [talker.method for talker in talkers] if speech else []
+    answer: dict[str, Any] = {"avatar": output, "manners": manners, **asdict(told), "notes": notes}
+    answer |= {"body": giver.method} if giver else {}
     if like is not None:
         with replacing(report) as temporary:
             Image.fromarray(like.sheet).save(temporary, "PNG")

@@ -66,11 +66,12 @@ def filmed(
         raise BadUsage("Films are followed one after the other.", "Leave --jobs out.")
     with console.step(f"Looking at {source}"):
         from talkcli.engine.capture.detector import MediaPipe
-        from talkcli.engine.capture.footage_clips import FootagePlan, footage_clips
+        from talkcli.engine.capture.footage_clips import FootagePlan, films_in, footage_clips
         from talkcli.engine.config import load_toml, parse_settings, with_values
 
         values: dict[str, Any] = load_toml(config) if config else {}
         plan = with_values(FootagePlan(), values | parse_settings(given))
+        films_in(source)  # what is no film needs no detector
         detector = MediaPipe()
     yield from footage_clips(source, target, detector, plan, overwrite)
 

@@ -33,12 +33,16 @@ from talkcli.engine.capture.photographed_skin import SeenSkin
 from talkcli.engine.capture.seen_blinks import with_whole_blinks
 from talkcli.engine.capture.sight import Sight
 from talkcli.engine.clips import ClipSet
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.topology import landmark_points
+from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.film_manners import film_talkers, with_film_manners
+from talkcli.engine.methods.textalker.frame_maps import RigFrameMaps
+from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.motion import Coefficients, Head, Motion, load_motion
 from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
@@ -225,6 +229,35 @@ def test_a_skin_of_many_pictures_is_that_of_most_in_the_light_of_the_first():
     assert np.abs(merged.light - true)[true.mean(1) < 0.5].max() < 0.03
 
 
+def test_a_film_shows_every_method_its_manner(tracked):
+    """TexTalker's pivots lie where those of what was truly done lie."""
+    talkers, giver = film_talkers(None, "cpu")
+    assert giver is None and [talker.method for talker in talkers] == ["textalker", "memorytalker"]
+    said = ClipSet(assets_folder() / "clips").speech(0)
+    ann = with_film_manners(footage_clips.bare_person(tracked, "ann"), tracked, said, talkers)
+    assert set(ann.styles) == {"memorytalker", "textalker/motion", "textalker/texture"}
+    assert float((ann.styles["memorytalker"] - 1).abs().max()) > 0.01
+    talker = talkers[0]
+    assert isinstance(talker, TexTalker) and talker.weights_of is not None
+    done, weights = performance()[1].face, talker.weights_of(ann.styles["textalker/motion"][None])[0]
+    assert isinstance(done, Coefficients)
+    truth = done.expression.mean(0)[load_face_model().columns(talker.config.rig_shapes)]
+    assert torch.nn.functional.cosine_similarity(weights, truth, 0) > 0.9
+
+
+def test_a_model_that_gives_bodies_leaves_every_manner_and_one_that_takes_none_is_refused():
+    talkers, giver = film_talkers("unigaha", "cpu")
+    assert giver is not None and giver.method == "unigaha" and len(talkers) == 2
+    assert [talker.method for talker in film_talkers("memorytalker", "cpu")[0]] == ["memorytalker"]
+    with pytest.raises(BadUsage, match="takes no style from a film"):
+        film_talkers("3dxtalker", "cpu")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")
+def test_what_is_no_film_is_told_before_mediapipe_is_missed(talk, hello, tmp_path):
+    assert "is no film" in talk("prepare", "footage", hello, tmp_path / "clips", code=3).stderr
+
+
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")
 def test_without_mediapipe_the_extra_and_the_voice_are_named(talk, tmp_path):
     said = talk("personalize", film(tmp_path / "me.mp4", [PLAIN] * 3), "-o", tmp_path / "me.avatar", code=4)
@@ -242,8 +275,8 @@ def test_a_film_without_a_face_becomes_nobody(talk, tmp_path, monkeypatch):
 def test_a_model_that_hears_no_manner_in_a_film_is_refused_at_once(talk, tmp_path, monkeypatch):
     monkeypatch.setattr(detector, "MediaPipe", lambda: Truth([]))
     path = film(tmp_path / "me.mp4", [PLAIN[::8, ::8]] * 3)
-    said = talk("personalize", path, "-m", "textalker", "-o", tmp_path / "me.avatar", code=2)
-    assert "takes no style from a voice" in said.stderr and "memorytalker" in said.stderr
+    said = talk("personalize", path, "-m", "3dxtalker", "-o", tmp_path / "me.avatar", code=2)
+    assert "takes no style from a film" in said.stderr and "memorytalker" in said.stderr
 
 
 def test_films_become_clips_to_learn_from(talk, tracked, tmp_path, monkeypatch):
@@ -264,7 +297,8 @@ def test_films_become_clips_to_learn_from(talk, tracked, tmp_path, monkeypatch):
     (tmp_path / "films").mkdir()
     for name in ("ann.mp4", "nobody.mp4"):
         film(tmp_path / "films" / name, [PLAIN] * FRAMES, speech=Speech(noise))
-    words = ("prepare", "footage", tmp_path / "films", tmp_path / "clips", "--set", "clip=1", "--json")
+    bare = ("--set", "clip=1", "--set", "skin=false", "--json")
+    words = ("prepare", "footage", tmp_path / "films", tmp_path / "clips", *bare)
     said = json.loads(talk(*words).stdout)
     assert said["written"] == 3 and [each["name"] for each in said["refused"]] == ["nobody"]
     clips = ClipSet(tmp_path / "clips")
@@ -280,6 +314,10 @@ def test_films_become_clips_to_learn_from(talk, tracked, tmp_path, monkeypatch):
     truths = iter([Truth([[]] * FRAMES)])
     assert json.loads(talk(*words).stdout)["written"] == 0
     assert "memorise" in talk("train", tmp_path / "clips", "--print-config").stdout
+    skins = RigFrameMaps(clips, open_talker("textalker"), 32)
+    assert float((skins.wrinkles(1, 0, 30) - 0.5).abs().max()) > 0.005, (
+        "a face that moves has a skin that does"
+    )
 
 
 @pytest.mark.parametrize(
@@ -344,7 +382,7 @@ def test_a_film_becomes_an_avatar_that_looks_like_it(talk, tmp_path, monkeypatch
     assert said["residual"] < 0.02 and said["face_psnr"] > 22 and said["kept_out"] == 6
     me, moved = load_avatar(tmp_path / "me.avatar"), load_motion(tmp_path / "me.motion")
     assert me.provenance["source"] == "a film" and me.photograph is not None
-    assert "has no sound" in said["notes"][-1]
+    assert "has no sound" in said["notes"][-1] and said["manners"] == []
     assert sorted(os.listdir(tmp_path)) == ["me.avatar", "me.motion", "me.mp4", "me.report.png"]
     found = load_face_model().landmarks(vertices(moved, me), "mediapipe").numpy()
     times = np.arange(len(found)) / 30 * 25

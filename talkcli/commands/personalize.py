@@ -58,10 +58,11 @@ def run(
     face (DECA, EMOCA) makes somebody too, on FLAME. Use your own face, or that of somebody who has agreed to
     it. The picture stays on this machine; the avatar says that it is synthetic and made from a photograph.
 
-    A film (`talk personalize me.mp4`) becomes the same with the skin of many pictures, in the manner of its
-    voice; NAME.report.png shows it beside pictures that were kept out. With --splats it is drawn of Gaussians
-    that learn hair, eyes and cloth as filmed, which takes minutes. With --avatar, --set or --resume a film is
-    a voice alone, for that avatar.
+    A film (`talk personalize me.mp4`) becomes the same with the skin of many pictures, in the manner of what
+    is said and done in it, for every model that has manners, or for --model alone; NAME.report.png shows it
+    beside pictures that were kept out. --splats draws it of Gaussians that learn hair, eyes and cloth as
+    filmed, --model unigaha gives it a Gaussian head: minutes either. With --avatar, --set or --resume a film
+    is a voice alone, for that avatar.
 
     A folder of pictures with cameras (transforms.json of NeRF or INSTA; COLMAP's; a .capture of ours) becomes
     with --model unigaha somebody with a Gaussian head; NAME.report.png shows it beside pictures kept out. An
@@ -100,7 +101,7 @@ def run(
         if face is not None or preview or seed:
             raise BadUsage("A film shows one face, as it is.", "Leave out --face, --preview and --seed.")
         how |= {"seconds": seconds, "keep_motion": keep_motion, "splats": splats, "channel": channel}
-        filmed_person(footage, model, worn, output, **how)
+        filmed_person(footage, model if options.is_given("model") else None, worn, output, **how)
         return
     if keep_motion or splats or options.is_given("seconds"):
         raise BadUsage("--seconds, --keep-motion and --splats are for a film of a face.", "Leave them out.")

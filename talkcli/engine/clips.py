@@ -40,6 +40,8 @@ from talkcli.engine.struct import S, TensorStruct, stack, tracks
 from talkcli.engine.text_files import text_of
 
 CONTENTS_FILE = "clips.json"
+FOOTAGE = "footage"
+"""The source of clips of films."""
 HEARD_SUFFIX = ".heard"
 """Of what an ear heard of a clip, which can be worked out again."""
 _Result = TypeVar("_Result")
@@ -147,13 +149,14 @@ def _forget(folder: Path, names: Sequence[str]) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def save_clip(clip: Clip, folder: Path, name: str) -> None:
-    """Write one clip; the motion comes last, so that a clip with a motion is whole."""
+def save_clip(clip: Clip, folder: Path, name: str, quality: int | None = None) -> None:
+    """Write one clip; the motion comes last, so that a clip with a motion is whole. `quality`: of the skins
+    of whoever speaks, as in `save_avatar`."""
     path = folder / name
     made_folder(path.parent)
     avatar = path.parent / "avatar"
     if not avatar.exists():
-        save_avatar(clip.avatar, avatar)
+        save_avatar(clip.avatar, avatar, quality)
     save_speech(clip.speech, _beside(path, ".wav"))
     if clip.phones is not None:
         save_phones(clip.phones, _beside(path, ".phones.json"))

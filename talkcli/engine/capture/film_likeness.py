@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.detector import Detector, Photo
-from talkcli.engine.capture.film_crops import cut_person, face_square, square_views
+from talkcli.engine.capture.film_crops import square_views
+from talkcli.engine.capture.film_squares import film_squares
 from talkcli.engine.capture.film_track import TrackedFilm, seen_motion
-from talkcli.engine.capture.filmed_person import pictures_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import posed
 from talkcli.engine.face.rigs import load_rig
@@ -54,23 +54,17 @@ class FilmLikeness(NamedTuple):
 
 def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> FilmLikeness | None:
     """By pictures that were kept out of the longest run, by its own camera; None where there are none."""
-    span = tracked.spans[tracked.longest]
-    kept = np.flatnonzero(tracked.kept_out[span])
-    if not len(kept):
+    some, squares, pictures = film_squares(tracked, detector, SIDE, _COMPARED, kept_out=True)
+    if not len(some):
         return None
-    some = kept[np.unique(np.linspace(0, len(kept) - 1, _COMPARED).round().astype(int))]
-    pictures = pictures_of(tracked, (some + span.start).tolist())
-    some = np.array([number for number in some if number + span.start in pictures])
     motion, camera = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
     motion = along_frames(motion, lambda track: track[some.tolist()])
-    squares = [face_square(tracked.points[number + span.start], tracked.watched.size) for number in some]
     camera = square_views(camera.part(some.tolist()), squares, SIDE)
     draw = splat_frames if avatar.has_gaussians else frames
     drawn = list(draw(motion, avatar, camera, background="transparent"))
     faces = face_masks(motion, avatar, camera)
     scores, rows = [], []
-    for number, square, ours, face in zip(some, squares, drawn, faces, strict=True):
-        whole = cut_person(pictures[number + span.start], detector, square, SIDE)
+    for whole, ours, face in zip(pictures, drawn, faces, strict=True):
         true, mask = whole[..., :3], whole[..., 3:]
         scores.append((*_alike(_over(ours, true), true, face), *_alike(*_before_grey(ours, true, mask))))
         rows.append(np.concatenate([true, _over(ours, true)]))

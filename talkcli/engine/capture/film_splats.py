@@ -12,9 +12,9 @@ from torch import Tensor
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.detector import Detector
-from talkcli.engine.capture.film_crops import cut_person, face_square, square_views
+from talkcli.engine.capture.film_crops import square_views
+from talkcli.engine.capture.film_squares import film_squares
 from talkcli.engine.capture.film_track import TrackedFilm, seen_motion
-from talkcli.engine.capture.filmed_person import pictures_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import gaussians
 from talkcli.engine.face.rigs import load_rig
@@ -46,19 +46,10 @@ FILM_SQUARE = 256
 def film_fit(tracked: TrackedFilm, avatar: Avatar, detector: Detector, seed: int = 0) -> SplatFit:
     """A fit, not yet begun, of the avatar's Gaussians to the longest run of its film, of which what is kept
     out is left out."""
-    span, model = tracked.spans[tracked.longest], load_rig(DEFAULT_RIG)
-    free = np.flatnonzero(~tracked.kept_out[span])
-    some = free[np.unique(np.linspace(0, len(free) - 1, LEARNT_FROM).round().astype(int))]
-    pictures = pictures_of(tracked, (some + span.start).tolist())
-    some = np.array([number for number in some if number + span.start in pictures])
-    motion, camera = seen_motion(tracked, model, tracked.longest)
-    squares = [face_square(tracked.points[number + span.start], tracked.watched.size) for number in some]
-    cut = [
-        cut_person(pictures[number + span.start], detector, square, FILM_SQUARE)
-        for number, square in zip(some, squares, strict=True)
-    ]
+    some, squares, pictures = film_squares(tracked, detector, FILM_SQUARE, LEARNT_FROM, kept_out=False)
+    motion, camera = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
     views = square_views(camera.part(some.tolist()), squares, FILM_SQUARE)
-    shots = Shots(torch.from_numpy(np.stack(cut)), views, torch.from_numpy(some))
+    shots = Shots(torch.from_numpy(pictures), views, torch.from_numpy(some))
     seeded = replace(avatar, splats=seeded_gaussians(avatar, FILM_GAUSSIANS, seed))
     held = 1 - shown_by(seeded, motion, shots)
     return SplatFit(

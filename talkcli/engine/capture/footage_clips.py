@@ -13,11 +13,13 @@ import torch
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.detector import Detector
+from talkcli.engine.capture.dressed_person import SKIN_QUALITY
 from talkcli.engine.capture.film_track import FILM_FPS, TrackedFilm, run_motion, run_speech
 from talkcli.engine.capture.film_watch import watched_film
-from talkcli.engine.capture.filmed_person import followed_film
+from talkcli.engine.capture.filmed_person import avatar_of_film, followed_film
 from talkcli.engine.clips import (
     CONTENTS_FILE,
+    FOOTAGE,
     Clip,
     Contents,
     has_clip,
@@ -31,11 +33,8 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import load_rig, talking_head
 from talkcli.engine.gate import check_clip
-from talkcli.engine.speech import SAMPLE_RATE, load_speech
+from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
 from talkcli.engine.video import has_sound, is_film
-
-FOOTAGE = "footage"
-"""The name of this corpus."""
 
 FILMS_TERMS = "whatever the films are under; use those of people who have agreed to it"
 
@@ -56,6 +55,8 @@ class FootagePlan:
     """Of each film at most"""
     clip: float = 8.0
     """Seconds of a clip at most"""
+    skin: bool = True
+    """Whether whoever speaks has the film's skin, hair and clothes, which takes half a minute a film"""
 
     def __post_init__(self) -> None:
         if not (1 <= self.clip <= self.seconds <= 36_000):
@@ -118,19 +119,27 @@ def _clips_of_film(film: Path, folder: Path, detector: Detector, plan: FootagePl
         return
     for part in tracked.watched.left_out:
         yield Outcome(f"{film.stem} {part.start:.1f}-{part.stop:.1f} s", fate="skipped", reason=part.reason)
-    model, number = load_rig(DEFAULT_RIG), 0
-    for run in range(len(tracked.spans)):
+    person = bare_person(tracked, film.stem)
+    if plan.skin:
+        person = avatar_of_film(tracked, detector, film.stem)[0]
+    for number, clip in enumerate(clips_of(tracked, speech, person, plan.clip)):
+        check_clip(clip.speech, clip.motion, clip.avatar)
+        save_clip(clip, folder, name := f"{film.stem}/{number:03d}", SKIN_QUALITY)
+        yield Outcome(name, clip.speech.seconds, notes=() if number else speech.notes)
+
+
+def clips_of(
+    tracked: TrackedFilm, speech: Speech, person: Avatar, longest: float = FootagePlan.clip
+) -> Iterator[Clip]:
+    """What is said and done in every run, in clips of at most so many seconds."""
+    model = load_rig(DEFAULT_RIG)
+    for run, watched in enumerate(tracked.watched.runs):
         motion = run_motion(tracked, model, run)
-        heard = run_speech(speech, tracked.watched.runs[run], len(motion))
-        for start, stop in _pieces_of(len(motion), plan.clip):
-            name = f"{film.stem}/{number:03d}"
+        heard = run_speech(speech, watched, len(motion))
+        for start, stop in _pieces_of(len(motion), longest):
             first, last = (round(Fraction(f) / FILM_FPS * SAMPLE_RATE) for f in (start, stop))
             said = replace(heard, waveform=heard.waveform[first:last])
-            clip = Clip(said, motion.part(start, stop), bare_person(tracked, film.stem))
-            check_clip(clip.speech, clip.motion, clip.avatar)
-            save_clip(clip, folder, name)
-            number += 1
-            yield Outcome(name, clip.speech.seconds, notes=speech.notes if number == 1 else ())
+            yield Clip(said, motion.part(start, stop), person)
 
 
 def _pieces_of(frames: int, longest: float) -> list[tuple[int, int]]:

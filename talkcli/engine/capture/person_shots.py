@@ -14,6 +14,7 @@ from torch import Tensor
 from talkcli.engine.capture.detector import CAPTURE_INSTALL, Detector
 from talkcli.engine.capture.posed_pictures import PosedPicture, PosedPictures
 from talkcli.engine.errors import BadInput
+from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.pictures import opened_picture, picture_size
 from talkcli.engine.rendering.camera import Camera
@@ -36,6 +37,10 @@ class PersonShots(TensorStruct):
     """What the face does, in weights of all shapes of the rig."""
     kept_out: tuple[bool, ...]
     """Which are to be tested by."""
+    cut_out: bool = False
+    """Whether they tell nothing where the person does not cover them."""
+    person: Avatar | None = None
+    """Who it is, with a skin and what they wear, where that is known already."""
 
 
 def person_shots(

@@ -19,8 +19,8 @@ from talkcli.engine.methods.method import Evidence, Method, Talker
 from talkcli.engine.pictures import is_picture
 from talkcli.engine.recordings import recordings_in
 from talkcli.engine.sound import STDIN
-from talkcli.engine.speech import MIX, Speech, load_speech, voice_in
-from talkcli.engine.video import has_sound, is_film
+from talkcli.engine.speech import MIX, Speech, voice_in
+from talkcli.engine.video import is_film
 
 CODES_SUFFIX = ".npz"
 IN_WORDS: Mapping[Evidence, str] = {
@@ -104,18 +104,6 @@ def pictured_manner(talker: Talker, person: Avatar, avatar: Avatar) -> Avatar:
     """The avatar with what the talker's method takes from a picture that became `person`."""
     check_takes(talker, "picture")
     return load_method(talker.method).captures["picture"](talker, person, avatar)
-
-
-def film_manner(
-    film: Path, talker: Talker, avatar: Avatar, channel: str = MIX
-) -> tuple[Avatar, Speech | None]:
-    """The avatar with every style of the talker's method that the film's voice shows, and that speech; as it
-    is, and None, where the film has no sound."""
-    check_takes(talker, "voice")
-    if not has_sound(film):
-        return avatar, None
-    speech = load_speech(film, channel=channel)
-    return load_method(talker.method).captures["voice"](talker, speech, avatar), speech
 
 
 def check_takes(talker: Talker, kind: Evidence) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,24 @@ def body_fit(
 ) -> tuple[BodyFit, list[str]]:
     """A fit that is not begun, and what is to be said of it. BadUsage for a method that makes no bodies;
     errors as in `posed_pictures`, `aligned_pictures` and `person_shots`."""
+    _fitting(talker)
+    shots, notes = (captured_shots(load_capture(source)), []) if source.is_file() else _of_folder(source)
+    if not any(shots.kept_out):
+        notes.append("No picture is kept out, so nothing says how good the head is.")
+    return shots_fit(talker, shots, settings, seed), notes
+
+
+def shots_fit(talker: Talker, shots: PersonShots, settings: Mapping[str, Any], seed: int = 0) -> BodyFit:
+    """The same of pictures that are at hand."""
+    return _fitting(talker)(talker, shots, settings, seed)
+
+
+def _fitting(talker: Talker) -> Callable[[Any, Any, Mapping[str, Any], int], BodyFit]:
     method = load_method(talker.method)
     if method.fits is None:
         able = " or ".join(methods_that(lambda other: other.fits is not None))
         raise BadUsage(f"{method.name} makes nobody of pictures with cameras.", f"Take --model {able}.")
-    shots, notes = (captured_shots(load_capture(source)), []) if source.is_file() else _of_folder(source)
-    if not any(shots.kept_out):
-        notes.append("No picture is kept out, so nothing says how good the head is.")
-    return method.fits(talker, shots, settings, seed), notes
+    return method.fits
 
 
 def captured_shots(capture: CaptureSession) -> PersonShots:

@@ -46,6 +46,19 @@ class FacePictures(TensorStruct):
     """A view a shot."""
     weights: Float[Tensor, "shots shapes"]
     """What the face does, in weights of all shapes of the rig."""
+    cut_out: bool = False
+    """Whether pictures tell nothing where they are not covered."""
+
+
+class KnownFace(TensorStruct):
+    """Somebody by whom a fit begins."""
+
+    identity: Float[Tensor, " identity"]
+    """The code"""
+    neutral: Float[Tensor, "verts 3"]
+    """Metres"""
+    skin: Float[Tensor, "3 size size"]
+    """sRGB 0..1 as it is lit, of all texels"""
 
 
 @dataclass(frozen=True)
@@ -82,8 +95,9 @@ class HeadFit:
         pictures: FacePictures,
         settings: HeadFitSettings = HeadFitSettings(),
         seed: int = 0,
+        known: KnownFace | None = None,
     ) -> None:
-        """Where the prior is, the steps are taken."""
+        """Where the prior is, the steps are taken. `known`: who it is, where that is known already."""
         self._device, self._there = next(prior.parameters()).device, prior
         self.prior = prior if self._device.type == "cpu" else copy.deepcopy(prior).cpu()
         self.pictures, self.settings = pictures.to("cpu"), settings
@@ -91,6 +105,11 @@ class HeadFit:
         self._codes = self.pictures.weights @ self.prior.codes.to_codes
         self._start = torch.zeros(prior.config.decoder.identity)
         self._start[prior.config.shape :] = prior.look_mean
+        self._known, self._own_form = known, torch.zeros(())
+        if known is not None:
+            self._start = known.identity.clone()
+            with torch.no_grad():
+                self._own_form = known.neutral - self.prior.guide_mesh(self._rest, self._start)[0]
         self._decoder: HeadDecoder = self._there.decoder
         self._kept: HeadMaps | None = None
         self._hidden = torch.zeros(0, dtype=torch.bool)
@@ -117,8 +136,18 @@ class HeadFit:
             weights = {name: tensor.half().cpu() for name, tensor in self._decoder.state_dict().items()}
             maps = self._maps().map(lambda tensor: tensor.detach().half().cpu())
             head = replace(head_of(self.prior, identity), weights=weights, maps=maps)
-        rest = torch.zeros(1, self.prior.config.decoder.expression)
-        return FittedHead(head, self.prior.guide_mesh(rest, identity)[0])
+        return FittedHead(head, self._mesh(self._rest, identity)[0])
+
+    @property
+    def _rest(self) -> Float[Tensor, "1 expression"]:
+        return torch.zeros(1, self.prior.config.decoder.expression)
+
+    def _mesh(
+        self, codes: Float[Tensor, "some expression"], identity: Float[Tensor, " identity"]
+    ) -> Float[Tensor, "some verts 3"]:
+        """The guide mesh, where the code is; a known face keeps what it has beside the code."""
+        prior = self.prior if identity.device.type == "cpu" else self._there
+        return prior.guide_mesh(codes, identity) + self._own_form.to(identity.device)
 
     def run(self) -> Iterator[float]:
         """The loss of every step that is left."""
@@ -218,13 +247,14 @@ class HeadFit:
         shots = torch.randperm(len(self._codes), generator=dice)[: self.settings.shots]
         background = torch.rand(3, generator=dice).to(self._device)
         codes = self._codes[shots].to(self._device)
-        meshes = self._there.guide_mesh(codes, identity)
+        meshes = self._mesh(codes, identity)
         clouds = decoder(meshes, codes, identity, maps)
         regions = self.prior.rig.topology.regions
         spots = torch.stack([meshes[:, regions[name]].mean(1) for name in SPOTS], 1).detach()
         views = self.pictures.camera.part(shots.tolist())
         pictures = self.pictures.pictures[shots].to(self._device)
-        terms = picture_terms(clouds, views, pictures, background, importance_of(spots, views))
+        weight, cut_out = importance_of(spots, views), self.pictures.cut_out
+        terms = picture_terms(clouds, views, pictures, background, weight, cut_out)
         return L1 * terms["l1"] + SSIM * terms["ssim"] + COVERAGE * terms["coverage"]
 
     def _strayed(self, before: HeadMaps, hidden: Bool[Tensor, " n"]) -> Tensor:
@@ -261,6 +291,9 @@ class HeadFit:
         code[self.prior.config.shape + self.prior.config.solved :] = identity[
             self.prior.config.shape + self.prior.config.solved :
         ]
+        if self._known is not None:
+            texels = self.prior.decoder.layout.texels[seen <= SHOWN]
+            base.flatten(1)[:, texels] = self._known.skin.flatten(1)[:, texels]
         return code, base
 
     @torch.no_grad()
@@ -270,9 +303,7 @@ class HeadFit:
         """sRGB 0..1 of texels in some of these pictures, and how well they show each."""
         picks = shots[torch.linspace(0, len(shots) - 1, min(LOOKED_THROUGH, len(shots))).round().long()]
         sums, total = torch.zeros(len(self.prior.decoder.layout.texels), 3), 0
-        for shot, mesh in zip(
-            picks.tolist(), self.prior.guide_mesh(self._codes[picks], identity), strict=True
-        ):
+        for shot, mesh in zip(picks.tolist(), self._mesh(self._codes[picks], identity), strict=True):
             texels = texels_on(mesh[None], self.prior.decoder.layout)
             normals = texels.frames[0, :, :, 2].contiguous()
             view = self.pictures.camera.part([shot])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,19 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.gaussian_head import head_gaussians
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.methods.method import BodyLikeness
-from talkcli.engine.methods.unigaha.head_fit import CODE, OWN, FacePictures, HeadFit, HeadFitSettings
-from talkcli.engine.methods.unigaha.heads import born_of
+from talkcli.engine.methods.unigaha.head_fit import (
+    CODE,
+    OWN,
+    FacePictures,
+    HeadFit,
+    HeadFitSettings,
+    KnownFace,
+)
+from talkcli.engine.methods.unigaha.heads import WORN_STEPS, born_of, code_of
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.metrics.texture import SkinPair, psnr, ssim
 from talkcli.engine.rendering.splats import draw_views
+from talkcli.engine.rendering.worn_splats import worn_gaussians
 from talkcli.engine.studio.captures import faces_motion
 from talkcli.engine.training.fit import Step
 from talkcli.engine.training.run import Moment
@@ -42,8 +51,12 @@ class PosedFit:
         if not learnt:
             raise BadInput("Every picture is kept out for tests.", "Give some to learn from.")
         self.prior, self.shots = prior, shots
-        given = FacePictures(shots.pictures[learnt], shots.camera.part(learnt), shots.weights[learnt])
-        self.fit = HeadFit(prior, given, with_values(HeadFitSettings(), settings), seed)
+        part = shots.pictures[learnt], shots.camera.part(learnt), shots.weights[learnt]
+        given, known = FacePictures(*part, shots.cut_out), None
+        if shots.person is not None:
+            identity, skin = code_of(prior, shots.person)
+            known = KnownFace(identity, shots.person.neutral, skin)
+        self.fit = HeadFit(prior, given, with_values(HeadFitSettings(), settings), seed, known)
 
     def moments(self, folder: Path) -> Iterator[Moment]:
         """Step by step; a state in the folder goes on, and is kept there."""
@@ -66,9 +79,13 @@ class PosedFit:
                     break
 
     def avatar(self, name: str) -> Avatar:
-        """Whoever it is, as it stands: bare, without a skin on the mesh."""
+        """Whoever it is, as it stands: who was known with what they wear, else bare and without a skin on the
+        mesh."""
         result, model = self.fit.result(), self.prior.rig
-        topology = model.topology
+        topology, known = model.topology, self.shots.person
+        if known is not None:
+            neutral, worn = model.settled(result.neutral), worn_gaussians(known, steps=WORN_STEPS)
+            return replace(known, name=name, neutral=neutral, gaussian_head=result.head, splats=worn)
         return Avatar(
             name, model.settled(result.neutral), topology.faces, topology.regions["lips"], topology.name,
             result.head.identity[: self.prior.config.shape].float(), gaussian_head=result.head,

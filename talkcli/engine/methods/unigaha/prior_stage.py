@@ -212,14 +212,20 @@ def picture_terms(
     pictures: UInt8[Tensor, "views height width 4"],
     background: Float[Tensor, " 3"],
     weight: Float[Tensor, "views height width"],
+    cut_out: bool = False,
 ) -> Losses:
     """What drawn pictures of each cloud, by as many views as of the others, differ by from true ones on the
-    same background: `l1` weighted, 1 - SSIM of grey, and the L1 of coverage."""
+    same background: `l1` weighted, 1 - SSIM of grey, and the L1 of coverage. `cut_out`: a true one tells
+    nothing where it is not covered."""
     truth = pictures.permute(0, 3, 1, 2).float() / 255
     covered = truth[:, 3]
     behind = background[None, :, None, None]
     target = truth[:, :3] * covered[:, None] + behind * (1 - covered[:, None])
     seen = draw_clouds(clouds, camera, behind, workers=1)
+    if cut_out:
+        told = covered > 0
+        target = torch.where(told[:, None], target, seen.colour.detach())
+        covered = torch.where(told, covered, seen.coverage.detach())
     return {
         "l1": ((seen.colour - target).abs() * weight[:, None]).mean(),
         "ssim": 1 - window_ssim(seen.colour.mean(1), target.mean(1)),
