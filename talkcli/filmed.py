@@ -46,26 +46,16 @@ def filmed_person(
         from talkcli.engine.face.avatar import load_avatar, save_avatar
         from talkcli.engine.face.rigs import load_rig, rig_of
         from talkcli.engine.files import replacing
-<<<<<<< HEAD
-        from talkcli.engine.methods import open_talker
-        from talkcli.engine.methods.captured import check_takes, film_manner
-=======
         from talkcli.engine.methods.film_manners import film_talkers, with_film_manners
         from talkcli.engine.methods.pictured import shots_fit
->>>>>>> 950ca8a (A film teaches every method its manner, gives a Gaussian head with --model unigaha, and its clips have a speaker with the film's skin; what is no film is told before mediapipe is missed)
         from talkcli.engine.motion import save_motion
         from talkcli.engine.speech import load_speech, save_speech
         from talkcli.engine.video import has_sound
 
-<<<<<<< HEAD
-        detector, talker, base = _detector(), open_talker(model, device), load_avatar(worn)
-        check_takes(talker, "voice")
-=======
         detector, base = _detector(), load_avatar(worn)
         talkers, giver = film_talkers(model, device)
         if giver is not None and splats:
             raise BadUsage(f"{giver.method} makes Gaussians of its own.", "Leave out --splats, or --model.")
->>>>>>> 950ca8a (A film teaches every method its manner, gives a Gaussian head with --model unigaha, and its clips have a speaker with the film's skin; what is no film is told before mediapipe is missed)
         try:
             watched = watched_film(footage, detector, seconds)
         except BadInput as error:

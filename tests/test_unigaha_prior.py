@@ -14,7 +14,7 @@ from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.gaussian_head import DecoderConfig, head_gaussians
 from talkcli.engine.face.texel_layout import texel_layout, texels_on
-from talkcli.engine.methods.unigaha.head_fit import FacePictures, HeadFit, HeadFitSettings
+from talkcli.engine.methods.unigaha.head_fit import FacePictures, HeadFit, HeadFitSettings, KnownFace
 from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of, sampled_code
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_anchors import completed, leave_people, solve_anchors
@@ -260,6 +260,23 @@ def test_a_fit_leaves_everybody_else_and_what_no_picture_shows(solved, people):
     plain, texels = head_of(solved, fit_.identity), solved.decoder.layout.texels[~fit_.shown()]
     changed = (fit_.result().head.maps.base.float() - plain.maps.base.float()).flatten(1).abs()
     assert float(changed[:, texels].mean()) < 0.5 * float(changed.mean())
+
+
+def test_a_fit_begins_with_somebody_known_and_where_nothing_is_cut_out_nothing_is_learnt(solved, people):
+    person, form = people[1], 1e-3 * torch.randn(len(solved.rig.template), 3)
+    code, skin = code_by_skin(solved, person.identity, person.skin, person.known)
+    neutral = solved.guide_mesh(torch.zeros(1, SMALL.decoder.expression), code)[0] + form
+    shots = person.shots_of(0)[2:4]
+    camera = person.cameras.part(person.camera[shots].tolist())
+    pictures = torch.stack([person.picture(shot) for shot in shots.tolist()])
+    pictures[..., 3] = 0
+    given = FacePictures(pictures, camera, person.weights[:1].expand(len(shots), -1), cut_out=True)
+    settings = HeadFitSettings(code_steps=2, own_steps=2, anchor=0)
+    fit_ = HeadFit(solved, given, settings, known=KnownFace(code, neutral, skin))
+    torch.testing.assert_close(fit_.result().neutral, neutral, atol=1e-6, rtol=0)
+    assert list(fit_.run()) == pytest.approx([0, 0, 0, 0], abs=1e-6)
+    base = fit_.result().head.maps.base.float().flatten(1)[:, solved.decoder.layout.texels]
+    torch.testing.assert_close(base, skin.flatten(1)[:, solved.decoder.layout.texels], atol=1e-3, rtol=0)
 
 
 @pytest.mark.slow
