@@ -30,7 +30,8 @@ def film_shots(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> Pers
     motion, seen_by = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
     motion = along_frames(motion, lambda track: track[some.tolist()])
     moving = square_views(seen_by.part(some.tolist()), squares, SHOT_SIDE)
-    faces = np.stack([binary_fill_holes(face) for face in face_masks(motion, avatar, moving)])
+    faces = np.stack(face_masks(motion, avatar, moving))
+    faces = np.array([binary_fill_holes(face) for face in faces], bool)
     pictures[..., 3] = 255 * (faces & (pictures[..., 3] > 127))
     views = np.tile(np.eye(4), (len(some), 1, 1))
     views[:, :3, :3], views[:, :3, 3] = fit.turns[span][some], fit.shifts[span][some]
