@@ -273,7 +273,7 @@ def test_a_fit_begins_with_somebody_known_and_where_nothing_is_cut_out_nothing_i
     given = FacePictures(pictures, camera, person.weights[:1].expand(len(shots), -1), cut_out=True)
     settings = HeadFitSettings(code_steps=2, own_steps=2, anchor=0)
     fit_ = HeadFit(solved, given, settings, known=KnownFace(code, neutral, skin))
-    torch.testing.assert_close(fit_.result().neutral, neutral, atol=1e-6, rtol=0)
+    torch.testing.assert_close(fit_.result().neutral, neutral, atol=5e-5, rtol=0)
     assert list(fit_.run()) == pytest.approx([0, 0, 0, 0], abs=1e-6)
     base = fit_.result().head.maps.base.float().flatten(1)[:, solved.decoder.layout.texels]
     torch.testing.assert_close(base, skin.flatten(1)[:, solved.decoder.layout.texels], atol=1e-3, rtol=0)
