@@ -5,8 +5,9 @@ some room, with noise, an exposure that wanders and compression: phone videos of
 (kept in FOLDER; extra capture). Lips and lids: correlation of their opening with the truth, over all frames;
 blinks: how many of the true ones shut. Jitter: second differences of the head's points in the picture beside
 those of the detector's. CPU milliseconds a picture, of one thread (OMP_NUM_THREADS=1): looking for faces with
-decoding, and following. Face and person: PSNR and SSIM of the pictures kept out. A sheet a person is kept.
-Five minutes of one core a person, most of it for drawing the film.
+decoding, and following. A sentence that was not filmed, as TexTalker says it with the pivots of all and with
+those of the film. Face and person: PSNR and SSIM of the pictures kept out. A sheet a person is kept. Five
+minutes of one core a person, most of it for drawing the film.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from trimesh.registration import procrustes
 
 from talkcli.engine.assets import asset, assets_folder
 from talkcli.engine.capture.detector import MediaPipe
@@ -29,7 +32,8 @@ from talkcli.engine.capture.film_likeness import film_likeness
 from talkcli.engine.capture.film_track import TrackedFilm
 from talkcli.engine.capture.film_watch import watched_film
 from talkcli.engine.capture.filmed_person import avatar_of_film, followed_film
-from talkcli.engine.capture.landmark_sets import SKIN_POINTS
+from talkcli.engine.capture.footage_clips import bare_person
+from talkcli.engine.capture.landmark_sets import MIDDLE_LIPS, SKIN_POINTS
 from talkcli.engine.capture.normal_equations import errors, rotation_of
 from talkcli.engine.clips import ClipSet
 from talkcli.engine.face.avatar import Avatar, load_avatar
@@ -38,6 +42,10 @@ from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.lip_contact import measured
 from talkcli.engine.face.rigs import talking_head
+from talkcli.engine.face.topology import landmark_points
+from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.film_manners import with_film_manners
+from talkcli.engine.metrics.articulation import BILABIALS
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
@@ -51,6 +59,8 @@ NOISE, QUALITY = 2.5, 72
 """Of a pixel, in bytes; of a picture's JPEG, before the film's own compression."""
 SHUT_LIDS = 1.0
 """Millimetres between lids that a blink leaves at most."""
+MET = 5e-4
+"""Metres between lips that meet."""
 MIDDLE = slice(12, 19)
 """Of the rings of the lips: those in the middle of the mouth."""
 
@@ -90,18 +100,25 @@ def filmed(avatar: Avatar, motion: Motion, seed: int) -> Iterator[np.ndarray]:
         yield np.asarray(Image.open(file).convert("RGB"))
 
 
-def openings(neutral: torch.Tensor, weights: torch.Tensor) -> tuple[Array, Array]:
-    """Millimetres between the middles of the lips, and between lids, both [frames]."""
-    contact = load_face_model().contact
-    assert isinstance(contact, FaceContact)
+def faces_of(neutral: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """[frames, verts, 3] of a face that does not turn."""
     still = Motion(FPS, Coefficients(weights.float(), torch.zeros(len(weights), 3)))
-    bodies = vertices(still, replace(talking_head(), neutral=neutral))
-    lips = measured(bodies[:, contact.mouth.rings], contact.mouth).gaps[:, MIDDLE].median(1).values
+    return vertices(still, replace(talking_head(), neutral=neutral))
+
+
+def openings(bodies: torch.Tensor) -> tuple[Array, Array]:
+    """Millimetres between the middles of the lips, where the detector's points lie on them, and between lids,
+    both [frames]."""
+    model = load_face_model()
+    assert isinstance(model.contact, FaceContact)
+    upper, lower = np.array(MIDDLE_LIPS).T
+    points = landmark_points(bodies, model.topology, "mediapipe").numpy()
+    lips = np.linalg.norm(points[:, upper] - points[:, lower], axis=-1).mean(1)
     lids = []
-    for eye in (contact.left, contact.right):
+    for eye in (model.contact.left, model.contact.right):
         edge = bodies[:, eye.edge]
         lids.append((edge - edge[:, eye.opposite]).norm(dim=2).amax(1))
-    return 1000 * lips.numpy(), 1000 * torch.stack(lids).mean(0).numpy()
+    return 1000 * lips, 1000 * torch.stack(lids).mean(0).numpy()
 
 
 def jitter(points: Array) -> float:
@@ -111,8 +128,9 @@ def jitter(points: Array) -> float:
 def scores(avatar: Avatar, motion: Motion, tracked: TrackedFilm) -> dict[str, float]:
     assert isinstance(motion.face, Coefficients)
     person = tracked.person
-    true = openings(avatar.neutral, motion.face.expression)
-    found = openings(person.neutral, torch.from_numpy(person.fit.weights))
+    bodies = faces_of(avatar.neutral, motion.face.expression)
+    followed = faces_of(person.neutral, torch.from_numpy(person.fit.weights))
+    true, found = openings(bodies), openings(followed)
     shut = true[1] < SHUT_LIDS
     blinks = np.split(np.flatnonzero(shut), np.flatnonzero(np.diff(np.flatnonzero(shut)) > 1) + 1)
     met = [float(found[1][blink].min()) < SHUT_LIDS for blink in blinks if len(blink)]
@@ -126,6 +144,39 @@ def scores(avatar: Avatar, motion: Motion, tracked: TrackedFilm) -> dict[str, fl
         "jitter": jitter(drawn) / jitter(seen),
         "residual %": 100 * person.residual,
     }
+
+
+def spoken(avatar: Avatar, tracked: TrackedFilm, number: int) -> dict[str, float]:
+    """How TexTalker says a sentence of the same speaker that was not filmed: with the pivots of all, and of
+    the film. Millimetres from the lips of the film's face to where the true ones are, both faces laid on each
+    other as the film shows them; share of p, b and m on which its lips come within half a millimetre."""
+    model, clips, other = load_face_model(), ClipSet(assets_folder() / "clips"), number ^ 1
+    talker: Any = open_talker("textalker")
+    plain, speech = bare_person(tracked, "me"), clips.speech(number)
+    mannered = with_film_manners(plain, tracked, speech, [talker])
+    done, held = clips.motion(number).face, clips.motion(other).face
+    assert isinstance(done, Coefficients) and isinstance(held, Coefficients)
+    face, lips = (model.topology.regions[name].long().numpy() for name in ("face", "lips"))
+    shown = faces_of(plain.neutral, torch.from_numpy(tracked.person.fit.weights)).mean(0)
+    wanted = faces_of(avatar.neutral, done.expression).mean(0)
+    onto = procrustes(shown[face].double(), wanted[face].double(), reflection=False)[0]
+    says = torch.zeros(len(model.shape_names))
+    says[model.columns(talker.config.rig_shapes)] = 1
+    truth = faces_of(avatar.neutral, held.expression * says)[:, lips].numpy()
+    phones = clips.phones(other)
+    assert phones is not None and isinstance(model.contact, FaceContact)
+    spans = [(start, stop) for phone, start, stop in phones.segments if phone in BILABIALS]
+    row = {}
+    for name, who in (("mean", plain), ("film", mannered)):
+        motion = talker.animate(clips.speech(other), who).face
+        bodies = faces_of(who.neutral, motion.expression)
+        ours = bodies[: len(truth), lips].numpy() @ onto[:3, :3].T + onto[:3, 3]
+        row[f"{name} lips mm"] = float(1000 * np.linalg.norm(ours - truth[: len(ours)], axis=-1).mean())
+        mouth = model.contact.mouth
+        gaps = measured(bodies[:, mouth.rings], mouth).gaps[:, MIDDLE].median(1).values.numpy()
+        met = [gaps[int(a * FPS) : int(b * FPS) + 2].min() < MET for a, b in spans]
+        row[f"{name} p b m"] = float(np.mean(met))
+    return row
 
 
 def main() -> None:
@@ -150,6 +201,7 @@ def main() -> None:
         row = scores(avatar, motion, tracked)
         row |= {"look ms": 1000 * (looked - begun) / len(motion)}
         row |= {"follow ms": 1000 * (followed - looked) / len(motion)}
+        row |= spoken(avatar, tracked, PEOPLE[name])
         like = film_likeness(tracked, avatar_of_film(tracked, detector, name)[0], detector)
         assert like is not None
         Image.fromarray(like.sheet).save(words.folder / f"{name}.png")

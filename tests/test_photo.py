@@ -3,6 +3,7 @@ truth: points of a studio person, projected."""
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 from dataclasses import replace
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
+from talkcli.engine.capture.covered_parts import covered_parts
 from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.normal_equations import rotation_of
 from talkcli.engine.capture.photographed_skin import printed_albedo, shown_by_even_room
@@ -130,6 +132,45 @@ def test_hair_is_as_long_as_it_falls(falls, style):
         picture[80 : 160 + falls, 80:116] = picture[80 : 160 + falls, 284:320] = 20
     skin = linear(picture)[200, 200]
     assert dressing_in(picture, points, np.ones((400, 400), np.float32), skin).style == style
+
+
+@functools.cache
+def clear(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of somebody bundled from nearby, and the detector's points."""
+    avatar = load_avatar(asset(f"{name}.avatar"))
+    camera = centred_camera(torch.from_numpy(view()).float()[None], FOCAL, SIZE, SIZE)
+    return next(iter(frames(STILL, avatar, camera, workers=1))), points_of(avatar)
+
+
+def drawn_over(name: str, thing: str) -> np.ndarray:
+    picture, points = clear(name)
+    image, wide = Image.fromarray(picture), np.ptp(points[:, 0])
+    pencil, skin = ImageDraw.Draw(image), tuple(picture[tuple(points[50, ::-1].astype(int))].tolist())
+    where, colour, tall = {
+        "mask": (13, (150, 185, 205), 0.25), "hand": (13, skin, 0.25), "hand on eyes": (168, skin, 0.12),
+        "dark glasses": (168, (22, 22, 25), 0.12),
+    }[thing]  # fmt: skip
+    low, high = points[where] - wide * np.array([0.5, tall]), points[where] + wide * np.array([0.5, tall])
+    pencil.rounded_rectangle([*low, *high], 8, colour)
+    for row in np.linspace(low[1], high[1], 5)[1:-1]:
+        pencil.line([low[0], row, high[0], row], tuple(int(0.85 * v) for v in colour), 2)
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("name", ["kofi", "marta", "otto"])
+def test_beards_glasses_and_dark_skin_cover_nothing(name):
+    picture, points = clear(name)
+    grey = np.repeat(picture.mean(-1, keepdims=True).astype(np.uint8), 3, -1)
+    assert covered_parts(picture, points) == () == covered_parts(grey, points)
+
+
+@pytest.mark.parametrize("name", ["kofi", "marta", "otto"])
+@pytest.mark.parametrize(
+    ("thing", "part"),
+    [("mask", "mouth"), ("hand", "mouth"), ("dark glasses", "eyes"), ("hand on eyes", "eyes")],
+)
+def test_a_covered_mouth_and_covered_eyes_are_seen(name, thing, part):
+    assert covered_parts(drawn_over(name, thing), clear(name)[1]) == (part,)
 
 
 def test_points_of_nobody_are_refused(talk, knowing, kofi, tmp_path):

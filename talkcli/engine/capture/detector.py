@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from talkcli.engine.capture.landmark_sets import MIRRORED
 from talkcli.engine.errors import MissingAsset
 
 Photo = NDArray[np.uint8]
@@ -30,6 +31,9 @@ BORDERS = (0, 1 / 3, 1)
 FOLLOWED_FACES = 2
 """Faces of a film that are followed at most: whose it is, and whoever comes beside them."""
 
+SAME_FACE = 0.15
+"""Of a face's width, how far off its mirror image may see it on average."""
+
 CAPTURE_INSTALL = "pip install 'talkcli[capture]'"
 
 
@@ -41,7 +45,7 @@ class Detector(Protocol):
         ...
 
     def following(self, pictures: Iterable[Photo]) -> Iterator[list[NDArray[np.float64]]]:
-        """The same of pictures that follow each other: steadier and in a quarter of the time."""
+        """The same of pictures that follow each other: steadier and in half the time."""
         ...
 
     def person(self, picture: Photo) -> NDArray[np.float32]:
@@ -72,15 +76,19 @@ class MediaPipe:
         return []
 
     def following(self, pictures: Iterable[Photo]) -> Iterator[list[NDArray[np.float64]]]:
+        with self._follower() as mesh, self._follower() as mirror:
+            for picture in pictures:
+                with _quiet():
+                    found = _found(mesh, picture)
+                    turned = _found(mirror, np.ascontiguousarray(picture[:, ::-1])) if found else []
+                yield [with_mirrored(points, turned, picture.shape[1]) for points in found]
+
+    def _follower(self) -> Any:
         settings = {"max_num_faces": FOLLOWED_FACES, "min_detection_confidence": CONFIDENCE}
         with _quiet():
             mesh = self._solutions.face_mesh.FaceMesh(refine_landmarks=True, **settings)
             _found(mesh, np.zeros((64, 64, 3), np.uint8))  # its threads have their say while nobody listens
-        with mesh:
-            for picture in pictures:
-                with _quiet():
-                    found = _found(mesh, picture)
-                yield found
+        return mesh
 
     def person(self, picture: Photo) -> NDArray[np.float32]:
         with _quiet(), self._solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as model:
@@ -93,6 +101,18 @@ def _found(mesh: Any, picture: Photo) -> list[NDArray[np.float64]]:
     scale = np.array(picture.shape[1::-1])
     places = [np.array([[p.x, p.y] for p in face.landmark]) * scale for face in faces]
     return sorted(places, key=lambda points: -float(np.ptp(points, axis=0).prod()))
+
+
+def with_mirrored(
+    points: NDArray[np.float64], turned: list[NDArray[np.float64]], width: int
+) -> NDArray[np.float64]:
+    """Points of a face, and what the picture's mirror image shows of it, half and half: each errs its own
+    way. As they are, where the mirror shows it elsewhere or not at all."""
+    for other in turned:
+        back = np.stack([width - other[:, 0], other[:, 1]], 1)[list(MIRRORED)]
+        if np.linalg.norm(back - points, axis=1).mean() < SAME_FACE * np.ptp(points[:, 0]):
+            return (points + back) / 2
+    return points
 
 
 def _solutions() -> Any:

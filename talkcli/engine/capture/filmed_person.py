@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from talkcli.engine.assets import DEFAULT_RIG
+from talkcli.engine.capture.covered_parts import covering_note
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person
 from talkcli.engine.capture.film_pictures import film_pictures
@@ -82,10 +83,10 @@ def avatar_of_film(tracked: TrackedFilm, detector: Detector, name: str) -> tuple
         for number in chosen
     ]
     avatar, style = dressed_person(shots, detector, name, "a film")
-    return avatar, _reported(tracked, style)
+    return avatar, _reported(tracked, style, covering_note(shots[0].picture, shots[0].points))
 
 
-def _reported(tracked: TrackedFilm, style: str) -> FilmReport:
+def _reported(tracked: TrackedFilm, style: str, covering: tuple[str, ...]) -> FilmReport:
     runs = tracked.watched.runs
     pixels = float(np.median(eye_distances(tracked.points)))
     sides = head_yaws(tracked)
@@ -106,7 +107,7 @@ def _reported(tracked: TrackedFilm, style: str) -> FilmReport:
         pixels,
         degrees,
         style,
-        tuple(notes),
+        (*notes, *covering),
     )
 
 

@@ -150,16 +150,20 @@ def frame_equations(marks: Marks, fit: FaceFit, frame: int, sight: Sight, shared
     zero = np.zeros_like(x)
     cross = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], -1).reshape(-1, 3, 3)
     turned = linear.by_place @ fit.turns[frame]
-    shapes = np.matmul(turned, marks.moves(weights).transpose(1, 2, 0))
-    columns = [linear.by_place @ cross, linear.by_place, shapes]
+    columns = [linear.by_place @ cross, linear.by_place, _seen_moves(turned, marks.moves(weights))]
     if shared:
-        who = np.matmul(turned, marks.identity.transpose(1, 2, 0))
-        columns = [who, linear.by_focal[..., None], *columns]
+        columns = [_seen_moves(turned, marks.identity), linear.by_focal[..., None], *columns]
     jacobian = np.concatenate(columns, -1).reshape(2 * len(x), -1)
     weighted = jacobian * np.repeat(trust, 2)[:, None]
     normal = Normal(weighted.T @ jacobian, weighted.T @ linear.error.reshape(-1))
     _touch(normal, marks, weights, frame, sight)
     return normal
+
+
+def _seen_moves(turned: Array, moves: Array) -> Array:
+    """[points, 2, n] of moves [n, points, 3], as `turned` [points, 2, 3] has them in the picture."""
+    x, y, z = np.ascontiguousarray(moves.transpose(2, 1, 0))[:, :, None]
+    return turned[..., :1] * x + turned[..., 1:2] * y + turned[..., 2:] * z
 
 
 def _touch(normal: Normal, marks: Marks, weights: Array, frame: int, sight: Sight) -> None:

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
+from talkcli.engine.capture.covered_parts import covering_note
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person
 from talkcli.engine.capture.sight import eye_distances
@@ -136,7 +137,7 @@ def _notes(picture: Photo, points: Array, pixels: float) -> tuple[str, ...]:
     grey = picture[top:bottom, left:right].astype(np.float32).mean(-1)
     if grey.size and _sharpness(grey, pixels) < BLURRED:
         notes.append("The face is blurred: a sharper picture gives a better skin.")
-    return tuple(notes)
+    return (*notes, *covering_note(picture, points))
 
 
 def _sharpness(grey: np.ndarray, pixels: float) -> float:
