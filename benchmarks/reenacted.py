@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.footage import FPS, PEOPLE, filmed, openings, performed
+from benchmarks.footage import FPS, PEOPLE, faces_of, filmed, openings, performed
 from talkcli.engine.assets import asset
 from talkcli.engine.capture.detector import MediaPipe
 from talkcli.engine.errors import MissingAsset
@@ -43,7 +43,8 @@ def scores(found: Motion, true: Motion) -> dict[str, float]:
     frames, model = min(len(found), len(true)), load_face_model()
     theirs, ours = true.face.expression[:frames], found.face.expression[:frames]
     neutral = talking_head().neutral
-    pairs = zip(("lips", "lids"), openings(neutral, theirs), openings(neutral, ours), strict=True)
+    moved = (openings(faces_of(neutral, weights)) for weights in (theirs, ours))
+    pairs = zip(("lips", "lids"), *moved, strict=True)
     row = {f"{part} r": float(np.corrcoef(one, other)[0, 1]) for part, one, other in pairs}
     for part in ("face", "lips"):
         moves = model.shapes[:, model.topology.regions[part].long()]

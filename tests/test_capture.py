@@ -17,7 +17,7 @@ from talkcli.engine.capture.captured_person import CapturedPerson, captured_pers
 from talkcli.engine.capture.correction import DEPTH_SHARE, Observed, covariance, field_of
 from talkcli.engine.capture.detector import with_mirrored
 from talkcli.engine.capture.face_fit import fitted_frame, settled_face
-from talkcli.engine.capture.landmark_sets import INNER_LIPS, MIRRORED
+from talkcli.engine.capture.landmark_sets import INNER_LIPS, OTHER_SIDE
 from talkcli.engine.capture.marks import Marks, marks_on
 from talkcli.engine.capture.normal_equations import (
     FaceFit,
@@ -204,7 +204,7 @@ def test_a_camera_sees_the_nearer_of_two_triangles_and_where_on_it():
 
 
 def test_the_mirror_of_a_point_is_where_the_mean_head_has_its_other_side():
-    model, order = load_face_model(), np.array(MIRRORED)
+    model, order = load_face_model(), np.array(OTHER_SIDE)
     assert (order[order] == np.arange(478)).all() and order[13] == 13 and order[33] == 263
     places = landmark_points(model.template, model.topology, "mediapipe").numpy()
     assert np.linalg.norm(places[order] * [-1, 1, 1] - places, axis=1).max() < 5e-4
@@ -214,6 +214,6 @@ def test_what_a_picture_and_its_mirror_image_show_is_averaged():
     chance, width = np.random.default_rng(0), 400
     places = chance.uniform(100, 200, (478, 2))
     one, other = (places + chance.normal(0, 1, places.shape) for _ in range(2))
-    turned = np.stack([width - other[:, 0], other[:, 1]], 1)[list(MIRRORED)]
+    turned = np.stack([width - other[:, 0], other[:, 1]], 1)[list(OTHER_SIDE)]
     np.testing.assert_allclose(with_mirrored(one, [turned + 150, turned], width), (one + other) / 2)
     assert with_mirrored(one, [turned + 150], width) is one

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.capture.landmark_sets import MIRRORED
+from talkcli.engine.capture.landmark_sets import OTHER_SIDE
 from talkcli.engine.errors import MissingAsset
 
 Photo = NDArray[np.uint8]
@@ -109,7 +109,7 @@ def with_mirrored(
     """Points of a face, and what the picture's mirror image shows of it, half and half: each errs its own
     way. As they are, where the mirror shows it elsewhere or not at all."""
     for other in turned:
-        back = np.stack([width - other[:, 0], other[:, 1]], 1)[list(MIRRORED)]
+        back = np.stack([width - other[:, 0], other[:, 1]], 1)[list(OTHER_SIDE)]
         if np.linalg.norm(back - points, axis=1).mean() < SAME_FACE * np.ptp(points[:, 0]):
             return (points + back) / 2
     return points
