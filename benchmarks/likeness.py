@@ -96,9 +96,8 @@ def main() -> None:
     worn = likenesses(made, true)
     for name, alike in (("bare", bare), ("dressed", worn), ("both", bare + worn)):
         ranks = (alike > alike.diagonal()[:, None]).sum(1)
-        print(
-            f"{name}: {(ranks == 0).sum()} of {len(made)} are most like themselves; {ranks.max()} at most before"
-        )
+        first, later = int((ranks == 0).sum()), sorted(ranks[ranks > 0].tolist())
+        print(f"{name}: {first} of {len(made)} are most like themselves; before the others come {later}")
 
 
 if __name__ == "__main__":
