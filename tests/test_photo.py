@@ -17,10 +17,11 @@ from PIL import Image, ImageDraw
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
+from talkcli.engine.capture.atlas import skin_atlas
 from talkcli.engine.capture.covered_parts import covered_parts
 from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.normal_equations import rotation_of
-from talkcli.engine.capture.photographed_skin import printed_albedo, shown_by_even_room
+from talkcli.engine.capture.photographed_skin import printed_albedo, recoloured_hair, shown_by_even_room
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.topology import landmark_points
@@ -200,3 +201,13 @@ def test_printed_albedo_shows_what_was_seen():
     shown = chance.uniform(0.01, 0.75, (200, 3)).astype(np.float32)
     shelter = chance.uniform(0.85, 1, 200).astype(np.float32)
     assert np.abs(shown_by_even_room(printed_albedo(shown, shelter), shelter) - shown).max() < 0.01
+
+
+def test_painted_hair_has_the_hue_of_the_picture_and_nothing_else_changes(kofi):
+    assert kofi.look is not None
+    grey, maps = np.full(3, 0.3, np.float32), skin_atlas()
+    looks = kofi.look, recoloured_hair(kofi.look, grey, maps)
+    before, after = (linear(look.albedo.numpy()).reshape(-1, 3) for look in looks)
+    changed = np.flatnonzero(np.abs(after - before).max(1) > 0.01)
+    assert len(changed) > 1000 and np.isin(changed, maps.canvas.texels[maps.scalp]).all()
+    assert np.ptp(after[changed], axis=1).max() < 0.01

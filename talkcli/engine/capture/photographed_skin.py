@@ -223,6 +223,10 @@ def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
     out[maps.mouth] = own[maps.mouth] * IN_MOUTH * dim * np.exp(np.clip(white, -2.5, 0.1))
 
 
+LIGHT_STRAND = 1.6
+"""Times the mean of hair, the lightest of what is painted of it."""
+
+
 def recoloured_hair(look: Look, colour: Texels, maps: Atlas) -> Look:
     """The painted scalp in the mean colour [3] of the hair, linear."""
     albedo = linear(look.albedo.numpy()).reshape(-1, 3)
@@ -230,7 +234,8 @@ def recoloured_hair(look: Look, colour: Texels, maps: Atlas) -> Look:
     dark = albedo[scalp].mean(1) < np.median(albedo[maps.canvas.texels[maps.flesh]].mean(1)) * 0.7
     hair = scalp[dark]
     if len(hair):
-        albedo[hair] *= np.clip(colour / np.median(albedo[hair], 0).clip(1e-3), 0.05, 8)
+        shade = albedo[hair].mean(1) / max(float(np.median(albedo[hair].mean(1))), 1e-3)
+        albedo[hair] = colour * shade.clip(max=LIGHT_STRAND)[:, None]
     return replace(look, albedo=_bytes(albedo, look))
 
 
