@@ -228,14 +228,18 @@ LIGHT_STRAND = 1.6
 
 
 def recoloured_hair(look: Look, colour: Texels, maps: Atlas) -> Look:
-    """The painted scalp in the mean colour [3] of the hair, linear."""
+    """The painted scalp in the mean colour [3] of the hair, linear: what is as dark as its hair wholly, what
+    is nearly skin hardly."""
     albedo = linear(look.albedo.numpy()).reshape(-1, 3)
     scalp = maps.canvas.texels[maps.scalp]
-    dark = albedo[scalp].mean(1) < np.median(albedo[maps.canvas.texels[maps.flesh]].mean(1)) * 0.7
-    hair = scalp[dark]
+    pale = np.median(albedo[maps.canvas.texels[maps.flesh]].mean(1)) * 0.7
+    hair = scalp[albedo[scalp].mean(1) < pale]
     if len(hair):
-        shade = albedo[hair].mean(1) / max(float(np.median(albedo[hair].mean(1))), 1e-3)
-        albedo[hair] = colour * shade.clip(max=LIGHT_STRAND)[:, None]
+        level = albedo[hair].mean(1)
+        middle = max(float(np.median(level)), 1e-3)
+        share = ((pale - level) / max(pale - middle, 1e-3)).clip(0, 1)[:, None]
+        painted = colour * (level / middle).clip(max=LIGHT_STRAND)[:, None]
+        albedo[hair] = share * painted + (1 - share) * albedo[hair]
     return replace(look, albedo=_bytes(albedo, look))
 
 
