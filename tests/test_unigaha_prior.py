@@ -277,6 +277,10 @@ def test_a_fit_begins_with_somebody_known_and_where_nothing_is_cut_out_nothing_i
     assert list(fit_.run()) == pytest.approx([0, 0, 0, 0], abs=1e-6)
     base = fit_.result().head.maps.base.float().flatten(1)[:, solved.decoder.layout.texels]
     torch.testing.assert_close(base, skin.flatten(1)[:, solved.decoder.layout.texels], atol=1e-3, rtol=0)
+    given = FacePictures(pictures | 255, camera, given.weights, cut_out=True)
+    fit_ = HeadFit(solved, given, settings, known=KnownFace(code, neutral, skin))
+    assert min(fit_.run()) > 0
+    torch.testing.assert_close(fit_.result().neutral, neutral, atol=2e-4, rtol=0)
 
 
 @pytest.mark.slow

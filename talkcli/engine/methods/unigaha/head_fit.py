@@ -166,8 +166,10 @@ class HeadFit:
             group["lr"] = group["first"] * cosine(share)
         loss = self._loss()
         slopes = torch.autograd.grad(loss, list(self._learnt.values()))
-        for tensor, slope in zip(self._learnt.values(), slopes, strict=True):
+        for (name, tensor), slope in zip(self._learnt.items(), slopes, strict=True):
             tensor.grad = slope
+            if name == "identity" and self._known is not None:
+                slope[: self.prior.config.shape] = 0  # the form is known better than a cut-out face tells it
         self._adam.step()
         self.step += 1
         return float(loss.detach())
