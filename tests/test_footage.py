@@ -23,9 +23,7 @@ from films import timed_pictures
 from talkcli.engine.assets import asset, assets_folder
 from talkcli.engine.capture import detector, footage_clips
 from talkcli.engine.capture.face_fit import settled_face
-from talkcli.engine.capture.film_crops import face_square, square_views
 from talkcli.engine.capture.film_pictures import film_pictures, narrowed
-from talkcli.engine.capture.film_splats import shown_by
 from talkcli.engine.capture.film_track import TrackedFilm, run_motion, seen_motion, tracked_film
 from talkcli.engine.capture.film_watch import NO_FACE, SECOND, best_parts, watched_film
 from talkcli.engine.capture.merged_skin import merged_skin
@@ -47,8 +45,6 @@ from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.motion import Coefficients, Head, Motion, load_motion
 from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
-from talkcli.engine.rendering.splat_fit import Shots
-from talkcli.engine.rendering.splat_seeds import seeded_gaussians
 from talkcli.engine.rendering.view import seen_at
 from talkcli.engine.speech import Speech
 from talkcli.engine.video import write_video
@@ -335,26 +331,6 @@ def test_what_is_no_footage_is_refused_by_reason(talk, hello, tmp_path, monkeypa
     hello.rename("me.wav")
     film(Path("me.mp4"), [PLAIN[::8, ::8]] * 3)
     assert reason in talk("prepare", "footage", *words, code=code).stderr and not Path("clips").exists()
-
-
-def test_gaussians_are_shown_by_a_film_where_its_camera_sees_them(tracked):
-    """In front of the face, not behind the head; 3000 on the bare head that was followed."""
-    person = footage_clips.bare_person(tracked, "ann")
-    seeds = seeded_gaussians(person, 3000)
-    person = replace(person, splats=replace(seeds, uv=torch.zeros(3000, 2)))  # all of it is skin
-    motion, camera = seen_motion(tracked, load_face_model(), 0)
-    squares = [face_square(points, SIZE) for points in tracked.points]
-    views = square_views(camera, squares, 96)
-    black = torch.zeros(FRAMES, 96, 96, 4, dtype=torch.uint8)
-    share = shown_by(person, motion, Shots(black, views, torch.arange(FRAMES)))
-    assert person.splats is not None
-    places = (person.neutral[person.splats.corners] * person.splats.weights[..., None]).sum(1)
-    regions = load_face_model().topology.regions
-    skin = torch.isin(person.splats.corners, regions["nose"].long()).all(1)
-    scalp = torch.isin(person.splats.corners, regions["scalp"].long()).all(1)
-    behind = scalp & (places[:, 2] < places[scalp, 2].median() - 0.02)
-    assert skin.sum() > 50 and behind.sum() > 50
-    assert share[skin].median() > 0.8 and share[behind].quantile(0.9) < 0.01
 
 
 @pytest.mark.slow

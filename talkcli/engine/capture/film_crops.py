@@ -16,13 +16,13 @@ from talkcli.engine.studio.arrays import Array
 Square = tuple[float, float, float]
 """Left, top and side, pixels."""
 
-_AROUND = 2.1
-"""Sides of a square, in distances from the forehead to the chin."""
+PERSON_AROUND = 2.1
+"""Sides of a square that shows a person, in distances from the forehead to the chin."""
 
 
-def face_square(points: Array, size: tuple[int, int]) -> Square:
+def face_square(points: Array, size: tuple[int, int], around: float = PERSON_AROUND) -> Square:
     """About the detector's points [points, 2], inside a picture of (width, height)."""
-    side = min(_AROUND * float(np.linalg.norm(points[FOREHEAD] - points[CHIN])), *map(float, size))
+    side = min(around * float(np.linalg.norm(points[FOREHEAD] - points[CHIN])), *map(float, size))
     corner = (points[FOREHEAD] + points[CHIN]) / 2 - side / 2
     left, top = np.clip(corner, 0, np.array(size) - side).tolist()
     return left, top, side
@@ -35,6 +35,15 @@ def square_views(camera: Camera, squares: Sequence[Square], pixels: int) -> Came
         lens[2:] -= torch.tensor([left, top], dtype=lens.dtype)
         lens *= pixels / side
     return Camera(camera.views, lenses, torch.full_like(camera.sizes, pixels))
+
+
+def joined_views(cameras: Sequence[Camera]) -> Camera:
+    """The views of one camera after those of another."""
+    return Camera(
+        torch.cat([camera.views for camera in cameras]),
+        torch.cat([camera.lenses for camera in cameras]),
+        torch.cat([camera.sizes for camera in cameras]),
+    )
 
 
 def cut_square(picture: Photo, square: Square, pixels: int) -> Photo:

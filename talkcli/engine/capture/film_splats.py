@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy import ndimage
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from talkcli.engine.assets import DEFAULT_RIG
-from talkcli.engine.capture.detector import Detector
-from talkcli.engine.capture.film_crops import square_views
+from talkcli.engine.capture.detector import Detector, Photo
+from talkcli.engine.capture.film_crops import PERSON_AROUND, joined_views, square_views
 from talkcli.engine.capture.film_squares import film_squares
 from talkcli.engine.capture.film_track import TrackedFilm, seen_motion
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.gaussians import BoundGaussians, carried_gaussians
 from talkcli.engine.face.geometry import gaussians
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.motion import Motion
@@ -26,56 +30,124 @@ from talkcli.engine.rendering.splats import draw_views
 LEARNT_FROM = 100
 """Pictures at most."""
 
-FILM_GAUSSIANS, FILM_STEPS = 24_000, 900
+FILM_GAUSSIANS, FILM_STEPS = 24_000, 1200
 
 _LOOKED_AT = 16
 """Pictures by which it is known what a film shows."""
 
-HARDLY_SHOWN, WELL_SHOWN = (0.02, 0.0), (0.1, 0.01)
+HARDLY_SHOWN, WELL_SHOWN = (0.04, 0.0), (0.12, 0.01)
 """Of what a Gaussian of the skin, and one of hair or cloth, would add to a picture alone: up to which it
-stays as the mesh has it, and from which on the film says how it looks. Hair that shines through other hair is
-free, or none could vanish where the film has less of it."""
+stays as the mesh has it in the film's light, and from which on the film says how it looks. Hair that shines
+through other hair is free, or none could vanish where the film has less of it."""
 
 NEAR_SKIN = 5e-3
 """Weight of offsets squared: a film sees from few sides how far off the skin anything is."""
 
 FILM_SQUARE = 256
-"""Pixels of a side of what is learnt from."""
+"""Pixels of a side of what is learnt from: of the person, and of the face alone."""
+
+FACE_AROUND = 1.2
+"""Side of a square that shows the face alone, in distances from the forehead to the chin."""
+
+_SURELY, _OUTLINE = 250, 3
+"""Byte of a mask; pixels inside its outline whose colour may be that of what stands behind."""
+
+_NEAR, _ALIKE, _NEIGHBOURS = 0.01, 0.05, 48
+"""Metres and sRGB within which Gaussians are of one stuff in one light, and by how many each is known."""
+_DARK, _MOST = 0.1, math.log(2)
+"""sRGB below which ratios of colours say little; the most of their logarithms."""
+_A_PIXEL = 1.0
+"""What a Gaussian adds to pictures before its colour counts as seen."""
 
 
 def film_fit(tracked: TrackedFilm, avatar: Avatar, detector: Detector, seed: int = 0) -> SplatFit:
     """A fit, not yet begun, of the avatar's Gaussians to the longest run of its film, of which what is kept
     out is left out."""
-    some, squares, pictures = film_squares(tracked, detector, FILM_SQUARE, LEARNT_FROM, kept_out=False)
     motion, camera = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
-    views = square_views(camera.part(some.tolist()), squares, FILM_SQUARE)
-    shots = Shots(torch.from_numpy(pictures), views, torch.from_numpy(some))
+    cut, views, poses = [], [], []
+    for around in (PERSON_AROUND, FACE_AROUND):
+        some, squares, pictures = film_squares(
+            tracked, detector, FILM_SQUARE, LEARNT_FROM, kept_out=False, around=around
+        )
+        cut += [own_colours(picture) for picture in pictures]
+        views.append(square_views(camera.part(some.tolist()), squares, FILM_SQUARE))
+        poses.append(torch.from_numpy(some))
+    shots = Shots(torch.from_numpy(np.stack(cut)), joined_views(views), torch.cat(poses))
     seeded = replace(avatar, splats=seeded_gaussians(avatar, FILM_GAUSSIANS, seed))
-    held = 1 - shown_by(seeded, motion, shots)
-    return SplatFit(
-        seeded, motion, shots, SplatFitSettings(steps=FILM_STEPS, stray=NEAR_SKIN), seed, held=held
-    )
+    seen = seen_gaussians(seeded, motion, shots)
+    lit = replace(avatar, splats=lit_gaussians(seeded, seen))
+    settings = SplatFitSettings(steps=FILM_STEPS, stray=NEAR_SKIN)
+    return SplatFit(lit, motion, shots, settings, seed, held=1 - seen.share)
 
 
-def shown_by(avatar: Avatar, motion: Motion, shots: Shots) -> Float[Tensor, " n"]:
-    """How well some of the pictures show each of the avatar's Gaussians at the best, 0..1: what it adds to a
-    picture, if skin is dense, beside what it would add alone, flat before the camera."""
+def own_colours(cut: Photo) -> Photo:
+    """The person's colours, carried outwards from inside the outline: beyond it, and nearly so within, a
+    picture is of what stands behind."""
+    inside = ndimage.binary_erosion(cut[..., 3] > _SURELY, iterations=_OUTLINE)
+    if not inside.any():
+        return cut
+    rows, columns = np.nonzero(inside)
+    _, nearest = KDTree(np.stack([rows, columns], 1)).query(np.argwhere(np.ones_like(inside)))
+    own = cut[rows[nearest], columns[nearest], :3].reshape(*inside.shape, 3)
+    return np.concatenate([own, cut[..., 3:]], 2)
+
+
+class SeenGaussians(NamedTuple):
+    """What pictures show of each Gaussian."""
+
+    share: Float[Tensor, " n"]
+    """How well one of them does at the best, 0..1: what it adds to a picture, if skin is dense, beside what
+    it would add alone, flat before the camera."""
+    weight: Float[Tensor, " n"]
+    """Pixels of the person that it adds to all of them"""
+    colour: Float[Tensor, "n 3"]
+    """sRGB, mean of these"""
+
+
+def seen_gaussians(avatar: Avatar, motion: Motion, shots: Shots) -> SeenGaussians:
+    """What some of the pictures show of the avatar's Gaussians."""
     splats = avatar.splats
     assert splats is not None
-    best = torch.zeros(len(splats.opacity))
+    best, weight, colour = torch.zeros(len(splats)), torch.zeros(len(splats)), torch.zeros(len(splats), 3)
     skin = torch.zeros(len(best), dtype=torch.bool) if splats.uv is None else (splats.uv >= 0).all(1)
     opacity = torch.where(skin, 1.0, splats.opacity)
     wide = 2 * math.pi * splats.scales[:, :2].prod(1) * opacity
     for number in np.unique(np.linspace(0, len(shots) - 1, _LOOKED_AT).round().astype(int)).tolist():
         pose, camera = int(shots.pose[number]), shots.camera.part([number])
         cloud = gaussians(motion, avatar, pose, pose + 1, acting=False)[0]
-        white = torch.ones(len(best), 1, 3).requires_grad_()
-        dense = replace(cloud, colour=white, opacity=opacity)
-        draw_views(dense, camera).colour[:, 0].sum().backward()
-        assert white.grad is not None
+        picture = shots.pictures[number].permute(2, 0, 1).float() / 255
+        whole, person = torch.ones_like(picture[3:]), picture[3:]
+        added = []
+        for shown in (torch.cat([whole, person, person]), picture[:3] * person):
+            plain = torch.ones(len(best), 1, 3).requires_grad_()
+            drawn = draw_views(replace(cloud, colour=plain, opacity=opacity), camera)
+            (drawn.colour[0] * shown).sum().backward()
+            assert plain.grad is not None
+            added.append(plain.grad[:, 0])
         away = -(cloud.places @ camera.views[0, 2, :3] + camera.views[0, 2, 3]).clamp(max=-0.05)
         alone = wide * (camera.lenses[0, 0].float() / away).square()
-        best = torch.maximum(best, white.grad[:, 0, 0] / alone)
+        best = torch.maximum(best, added[0][:, 0] / alone)
+        weight, colour = weight + added[0][:, 1], colour + added[1]
     hardly, well = (torch.where(skin, *least) for least in (HARDLY_SHOWN, WELL_SHOWN))
     share = ((best - hardly) / (well - hardly)).clamp(0, 1)
-    return share * share * (3 - 2 * share)
+    return SeenGaussians(share * share * (3 - 2 * share), weight, colour / weight.clamp(min=1e-6)[:, None])
+
+
+def lit_gaussians(avatar: Avatar, seen: SeenGaussians) -> BoundGaussians:
+    """The avatar's in the light of what was seen: each as much lighter or darker than the mesh's look as
+    those are that were seen near it and are of its colour."""
+    splats = avatar.splats
+    assert splats is not None
+    known = seen.weight * seen.share > _A_PIXEL
+    if int(known.sum()) < 2:
+        return splats
+    own = splats.colour[:, 0]
+    rest = carried_gaussians(splats, avatar.neutral, avatar.neutral[None])[0].places
+    places = torch.cat([rest / _NEAR, own / _ALIKE], 1).numpy()
+    ratio = ((seen.colour[known] + _DARK) / (own[known] + _DARK)).log()
+    count = min(_NEIGHBOURS, int(known.sum()))
+    _, near = KDTree(places[known.numpy()]).query(places, k=count)
+    trust = seen.weight[known][torch.from_numpy(near)][..., None]
+    mean = ((ratio[torch.from_numpy(near)] * trust).sum(1) / trust.sum(1)).clamp(-_MOST, _MOST)
+    lit = ((own + _DARK) * mean.exp() - _DARK).clamp(0, 1)
+    return replace(splats, colour=torch.cat([lit[:, None], splats.colour[:, 1:]], 1))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.capture.detector import Detector
-from talkcli.engine.capture.film_crops import Square, cut_person, face_square
+from talkcli.engine.capture.film_crops import PERSON_AROUND, Square, cut_person, face_square
 from talkcli.engine.capture.film_track import TrackedFilm
 from talkcli.engine.capture.filmed_person import pictures_of
 from talkcli.engine.studio.arrays import Index
@@ -24,15 +24,23 @@ class FilmSquares(NamedTuple):
 
 
 def film_squares(
-    tracked: TrackedFilm, detector: Detector, pixels: int, most: int, kept_out: bool
+    tracked: TrackedFilm,
+    detector: Detector,
+    pixels: int,
+    most: int,
+    kept_out: bool,
+    around: float = PERSON_AROUND,
 ) -> FilmSquares:
-    """Of at most so many pictures, spread over the run: of those that are kept out, or of all others."""
+    """Of at most so many pictures, spread over the run: of those that are kept out, or of all others;
+    `around` as in `face_square`."""
     span = tracked.spans[tracked.longest]
     there = np.flatnonzero(tracked.kept_out[span] == kept_out)
     some = there[np.unique(np.linspace(0, max(len(there) - 1, 0), min(most, len(there))).round().astype(int))]
     pictures = pictures_of(tracked, (some + span.start).tolist())
     some = np.array([number for number in some if number + span.start in pictures], dtype=int)
-    squares = [face_square(tracked.points[number + span.start], tracked.watched.size) for number in some]
+    squares = [
+        face_square(tracked.points[number + span.start], tracked.watched.size, around) for number in some
+    ]
     cut = [
         cut_person(pictures[number + span.start], detector, square, pixels)
         for number, square in zip(some, squares, strict=True)
