@@ -88,4 +88,4 @@ def _detector() -> Any:
     try:
         return MediaPipe()
     except MissingAsset as error:
-        raise MissingAsset(error.message, f"{error.hint} (or let it be read: --driven-by picture)") from error
+        raise MissingAsset(error.message, f"{error.hint} (or hear it alone: --driven-by sound)") from error

@@ -70,8 +70,14 @@ def test_what_a_film_does_not_need_is_refused_by_name(talk, hello, tmp_path, wat
     assert not (tmp_path / "x.motion").exists()
 
 
+def test_without_an_encoder_the_other_way_is_named(talk, tmp_path):
+    me = film(tmp_path / "me.mp4", [PLAIN[::8, ::8]] * 3)
+    said = talk("animate", me, "--driven-by", "picture", "-o", tmp_path / "x.motion", code=4)
+    assert "--driven-by points" in said.stderr and not (tmp_path / "x.motion").exists()
+
+
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")
 def test_without_mediapipe_the_extra_and_the_other_way_are_named(talk, tmp_path):
     me = film(tmp_path / "me.mp4", [PLAIN[::8, ::8]] * 3)
     said = talk("animate", me, "--driven-by", "points", "-o", tmp_path / "x.motion", code=4)
-    assert "talkcli[capture]" in said.stderr and "--driven-by picture" in said.stderr
+    assert "talkcli[capture]" in said.stderr and "--driven-by sound" in said.stderr

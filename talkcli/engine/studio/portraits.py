@@ -17,7 +17,7 @@ from talkcli.engine.config import LARGEST_INTEGER, check_limits
 from talkcli.engine.face.acting import wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import JOINTS, FaceModel, load_face_model
-from talkcli.engine.face.geometry import posed
+from talkcli.engine.face.geometry import Posed, posed
 from talkcli.engine.face.look import LIGHTS, Look
 from talkcli.engine.face.rotations import axis_angle, matrix
 from talkcli.engine.files import load_struct
@@ -36,6 +36,8 @@ from talkcli.engine.studio.sessions import Sitting
 PORTRAITS_SUFFIX, PORTRAITS_PLAN = ".portraits", "portraits.json"
 EYES, UNDER_NOSE = (33, 133, 362, 263), 2
 """MediaPipe's points by which a face is placed: they stay where they are, whatever the face does."""
+PORTRAIT_MARKS = "ibug68"
+"""The landmarks that portraits know the places of."""
 ABOUT = 3.6
 """Sides of the square about a face, in distances from between the eyes to under the nose: brows to chin."""
 _LIGHTS = 4
@@ -78,6 +80,8 @@ class Portraits(TensorStruct):
     """Of the head to the camera, axis-angle, radians."""
     squares: Float[Tensor, "shots 3"]
     """About the face: column and row of its middle, side; pixels. See `face_squares`."""
+    marks: Float[Tensor, "shots points 2"]
+    """Column and row of the landmarks `PORTRAIT_MARKS`, hidden ones too; pixels."""
     pictures: UInt8[Tensor, "shots height width 4"]
     """sRGB, and how much of a pixel the person covers."""
 
@@ -107,8 +111,10 @@ def portraits_of(plan: PortraitPlan, number: int) -> Portraits:
         Head(heads, torch.zeros(shots, 3)),
     )
     turns = axis_angle(camera.views[:, :3, :3].double() @ matrix(heads.double())).float()
-    pictures = torch.stack([torch.from_numpy(each) for each in _taken(motion, avatar, camera, chance)])
-    return Portraits(avatar.name, weights, turns, face_squares(marks, camera), pictures)
+    faces = posed(motion, avatar)
+    seen = _seen_by(camera, model.landmarks(faces.vertices, PORTRAIT_MARKS))[0].float()
+    pictures = torch.stack([torch.from_numpy(each) for each in _taken(faces, avatar, camera, chance)])
+    return Portraits(avatar.name, weights, turns, face_squares(marks, camera), seen, pictures)
 
 
 PORTRAITS = Sitting("portraits", PORTRAITS_SUFFIX, PORTRAITS_PLAN, portraits_of)
@@ -139,12 +145,20 @@ def standing_marks(
 def face_squares(marks: Float[Tensor, "shots 2 3"], camera: Camera) -> Float[Tensor, "shots 3"]:
     """Where pictures show faces: about the point under the nose, ABOUT times as wide as it is from the eyes,
     were the face turned to the camera. Columns, rows and sides, pixels."""
-    views, lenses = camera.views.double(), camera.lenses.double()
-    there = (marks.double() @ views[:, :3, :3].mT + views[:, None, :3, 3])[:, 1]
-    column = lenses[:, 2] - lenses[:, 0] * there[:, 0] / there[:, 2]
-    row = lenses[:, 3] + lenses[:, 1] * there[:, 1] / there[:, 2]
-    side = -ABOUT * (marks[:, 0] - marks[:, 1]).double().norm(dim=1) * lenses[:, 0] / there[:, 2]
-    return torch.stack([column, row, side], 1).float()
+    places, ahead = _seen_by(camera, marks[:, 1:])
+    long = (marks[:, 0] - marks[:, 1]).double().norm(dim=1)
+    side = ABOUT * long * camera.lenses[:, 0].double() / ahead[:, 0]
+    return torch.cat([places[:, 0], side[:, None]], 1).float()
+
+
+def _seen_by(camera: Camera, points: Float[Tensor, "shots n 3"]) -> tuple[Tensor, Tensor]:
+    """[shots, n, 2] column and row, pixels, and [shots, n] how far ahead, metres."""
+    views, lenses = camera.views.double(), camera.lenses.double()[:, None]
+    there = points.double() @ views[:, :3, :3].mT + views[:, None, :3, 3]
+    ahead = -there[..., 2]
+    column = lenses[..., 2] + lenses[..., 0] * there[..., 0] / ahead
+    row = lenses[..., 3] - lenses[..., 1] * there[..., 1] / ahead
+    return torch.stack([column, row], -1), ahead
 
 
 def _cameras(chance: np.random.Generator, marks: Float[Tensor, "shots 2 3"], plan: PortraitPlan) -> Camera:
@@ -166,14 +180,14 @@ def _cameras(chance: np.random.Generator, marks: Float[Tensor, "shots 2 3"], pla
     return Camera(views, lenses, torch.tensor([[size, size]]).repeat(shots, 1))
 
 
-def _taken(motion: Motion, avatar: Avatar, camera: Camera, chance: np.random.Generator) -> Iterator[Pixels]:
+def _taken(faces: Posed, avatar: Avatar, camera: Camera, chance: np.random.Generator) -> Iterator[Pixels]:
     """The pictures, in one light after the other."""
     model, look = load_face_model(), avatar.look
     assert look is not None
     surface = surface_of(avatar, model.topology, 1.0)
-    maps, faces = wrinkle_maps(wrinkles_of(avatar)), posed(motion, avatar)
+    maps, shots = wrinkle_maps(wrinkles_of(avatar)), len(faces.vertices)
     assert faces.folds is not None
-    for light in np.array_split(np.arange(len(motion)), min(_LIGHTS, len(motion))):
+    for light in np.array_split(np.arange(shots), min(_LIGHTS, shots)):
         lit = light_rig(_lit(look, chance))
         painter = Painter(surface, camera.width, camera.height, "transparent", maps, lit)
         for shot in light.tolist():

@@ -33,6 +33,8 @@ class SeenFace(NamedTuple):
     places: Float[Tensor, "batch 3"]
     """Where the square about the face lies (`portraits.face_squares`): how far its middle is to the right of
     the picture's and below it, in sides of the picture; the logarithm of its side, of the picture's."""
+    marks: Float[Tensor, "batch marks 2"]
+    """Landmarks: how far to the right of the picture's middle and below it, in sides of the picture."""
 
 
 def _normed(channels: int) -> nn.GroupNorm:
@@ -109,7 +111,7 @@ class MonocularEncoder(nn.Module):
             *(TokenBlock(features, config.heads, _DECODED) for _ in range(config.layers))
         )
         self.norm = nn.LayerNorm(features)
-        self.leave = nn.Linear(features, config.codes + 2 * PLACE)
+        self.leave = nn.Linear(features * config.pooled**2, config.codes + 2 * PLACE + 2 * config.marks)
         with torch.no_grad():
             self.leave.weight.mul_(0.1)
 
@@ -122,9 +124,11 @@ class MonocularEncoder(nn.Module):
         lines = F.interpolate(self.lines(x).float(), (side, side), mode="bilinear", antialias=True)
         fused = self.fuse(torch.cat([tokens.mT.unflatten(2, (side, side)), lines], 1))
         read = self.decode(fused.flatten(2).mT + self.spots)
-        said = self.leave(self.norm(read.mean(1)))
-        codes, turns, places = said.split((self.config.codes, PLACE, PLACE), 1)
-        return SeenFace(codes, turns, places)
+        means = F.adaptive_avg_pool2d(self.norm(read).mT.unflatten(2, (side, side)), self.config.pooled)
+        said = self.leave(means.flatten(1))
+        sizes = self.config.codes, PLACE, PLACE, 2 * self.config.marks
+        codes, turns, places, marks = said.split(sizes, 1)
+        return SeenFace(codes, turns, places, marks.unflatten(1, (self.config.marks, 2)))
 
     def _placed(self, pictures: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch 5 side side"]:
         """With where each pixel is, as Live3DPortrait (Trevithick et al. 2023) has it."""

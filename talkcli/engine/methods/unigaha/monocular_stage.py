@@ -34,6 +34,11 @@ _OFF, _SCALED, _ROLLED = 0.03, 0.06, math.radians(6)
 """Deviations of the other crops: sides, logarithm of the side, radians."""
 _FAR_OFF, _LARGER, _SMALLER = 0.35, 1.2, 0.4
 """The most that crops that miss are off; logarithms of how much larger and smaller they are."""
+_OTHER_SIDE = [
+    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46,
+    39, 38, 37, 36, 41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+]  # fmt: skip
+"""Which of iBUG's 68 landmarks is which in a mirror."""
 _PAPER_BATCH, _SMALL_BATCH = 64, 16
 
 
@@ -43,6 +48,7 @@ class PortraitExample(TensorStruct):
     turn: Float[Tensor, "*batch 3"]
     place: Float[Tensor, "*batch 3"]
     """As in `SeenFace`."""
+    marks: Float[Tensor, "*batch marks 2"]
     near: Float[Tensor, "*batch"]
     """1 where the whole face is seen, so that its expression is to be told."""
 
@@ -55,6 +61,7 @@ class Poser(NamedTuple):
     mirrored: Float[Tensor, "shots codes"]
     turns: Float[Tensor, "shots 3"]
     squares: Float[Tensor, "shots 3"]
+    marks: Float[Tensor, "shots marks 2"]
 
 
 def monocular(
@@ -62,21 +69,23 @@ def monocular(
     *,
     portraits: str = "",
     code: float = 1.0,
-    seen: float = 1.0,
-    turn: float = 10.0,
-    place: float = 10.0,
+    seen: float = 0.2,
+    turn: float = 5.0,
+    place: float = 5.0,
+    mark: float = 500.0,
 ) -> Stage[Any, PortraitExample] | None:
-    """AdamW at 1e-3 along a cosine.
+    """AdamW at 1.5e-3 along a cosine.
 
     `portraits`: the folder that `talk prepare portraits` fills. Weights: `code` of the mean square of the
     code's numbers; `seen` of square millimetres of what is seen of a code on the mean face: skin, lips, most
-    of all their gap; `turn` of square radians of the head; `place` of where the face is, see `SeenFace`.
+    of all their gap; `turn` of square radians of the head; `place` of where the face is and `mark` of where
+    its landmarks are, see `SeenFace`.
     """
     seeing: MonocularConfig | None = config.seeing
     if seeing is None:
         return None
     learnt: dict[str, int] = {}
-    parts = {"code": code, "seen": seen, "turn": turn, "place": place}
+    parts = {"code": code, "seen": seen, "turn": turn, "place": place, "mark": mark}
     form: list[Tensor] = []
 
     def check() -> None:
@@ -101,7 +110,7 @@ def monocular(
         return network.seeing.parameters()  # type: ignore[no-any-return]
 
     small = seeing.side < 256
-    update = Update[Any, PortraitExample](weights, losses, lr=1e-3, weight_decay=0.02)
+    update = Update[Any, PortraitExample](weights, losses, lr=1.5e-3, weight_decay=0.02)
     return Stage(
         (update,), begin, steps=100_000, batch=_SMALL_BATCH if small else _PAPER_BATCH, ema=0.998,
         schedule=cosine, check=check, learnt=lambda: learnt,
@@ -112,12 +121,15 @@ def seeing_terms(said: SeenFace, batch: PortraitExample, form: Float[Tensor, "co
     """Of each, but for its weight; `form`: see `seen_of_codes`."""
     off = said.codes - batch.codes
     whole = batch.near.sum().clamp(min=1)
-    return {
+    terms = {
         "code": (off.square().mean(1) * batch.near).sum() / whole,
         "seen": ((off @ form).square().sum(1) * batch.near).sum() / whole,
         "turn": ((said.turns - batch.turn).square().sum(1) * batch.near).sum() / whole,
         "place": (said.places - batch.place).square().sum(1).mean(),
     }
+    if said.marks.shape[1]:
+        terms["mark"] = ((said.marks - batch.marks).square().mean((1, 2)) * batch.near).sum() / whole
+    return terms
 
 
 def seen_of_codes(model: FaceModel, count: int) -> Float[Tensor, "codes shapes"]:
@@ -142,7 +154,10 @@ def poser(path: Path, config: MonocularConfig) -> Poser:
     person, model = load_portraits(path), load_rig(config.rig)
     to_codes = expression_codes(model, model.shape_names, config.codes).to_codes
     other = person.weights[:, model.columns([_mirrored(name) for name in model.shape_names])]
-    return Poser(path, person.weights @ to_codes, other @ to_codes, person.turns, person.squares)
+    return Poser(
+        path, person.weights @ to_codes, other @ to_codes, person.turns, person.squares,
+        person.marks[:, : config.marks],
+    )  # fmt: skip
 
 
 def _mirrored(name: str) -> str:
@@ -183,12 +198,14 @@ def cropped(
     seen = _before_something(picture, crop, side, roll, chance)
     seen = as_filmed(seen[:, ::-1] if mirrored else seen, chance)
     place, turn = place_in(square, crop, roll), rolled(person.turns[shot], roll)
+    marks = torch.from_numpy(_places_in(person.marks[shot].double().numpy(), crop, roll)).float()
     if mirrored:
         place, turn = place * torch.tensor([-1.0, 1, 1]), turn * torch.tensor([1.0, -1, -1])
+        marks = (marks * torch.tensor([-1.0, 1]))[_OTHER_SIDE] if len(marks) else marks
     return PortraitExample(
         torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1))),
         (person.mirrored if mirrored else person.codes)[shot],
-        turn, place, torch.tensor(float(not astray)),
+        turn, place, marks, torch.tensor(float(not astray)),
     )  # fmt: skip
 
 
@@ -196,8 +213,13 @@ def place_in(
     square: NDArray[np.float64], crop: NDArray[np.float64], roll: float = 0.0
 ) -> Float[Tensor, " 3"]:
     """Where a square lies in a crop (both: middle and side, pixels), as in `SeenFace`."""
-    way = complex(*(square[:2] - crop[:2])) * complex(math.cos(roll), -math.sin(roll)) / crop[2]
-    return torch.tensor([way.real, way.imag, math.log(square[2] / crop[2])])
+    return torch.tensor([*_places_in(square[:2], crop, roll).tolist(), math.log(square[2] / crop[2])])
+
+
+def _places_in(points: NDArray[np.float64], crop: NDArray[np.float64], roll: float) -> NDArray[np.float64]:
+    """How far points [.., 2] are to the right of a rolled crop's middle and below it, in its sides."""
+    (cosine, sine), off = (math.cos(roll), math.sin(roll)), (points - crop[:2]) / crop[2]
+    return off @ np.array([[cosine, -sine], [sine, cosine]])
 
 
 def rolled(turn: Float[Tensor, " 3"], roll: float) -> Float[Tensor, " 3"]:

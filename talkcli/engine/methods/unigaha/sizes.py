@@ -46,10 +46,11 @@ def _published_prior(rig: str, codes: int) -> PriorConfig:
 
 
 def _published_eye(rig: str, codes: int) -> MonocularConfig:
-    """A whole ResNet34 and eight tokens to a side, of pictures of 512 pixels."""
+    """A whole ResNet34 and sixteen tokens to a side, of pictures of 512 pixels."""
     return MonocularConfig(
-        rig, codes, 512, (3, 4, 6, 3), (64, 128, 256, 512), (64, 96, 128), features=256, layers=4, heads=8
-    )
+        rig, codes, 512, (3, 4, 6, 3), (64, 128, 256, 512), (64, 96, 128), features=256, layers=4, heads=8,
+        pooled=1, marks=0,
+    )  # fmt: skip
 
 
 def starter_size(clips: ClipSet) -> UnigahaConfig:
