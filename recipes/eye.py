@@ -34,8 +34,9 @@ from talkcli.engine.methods.plan import halved
 from talkcli.engine.methods.unigaha.film_eye import look_at_square
 from talkcli.engine.methods.unigaha.monocular import MonocularEncoder
 from talkcli.engine.methods.unigaha.monocular_config import MonocularConfig
-from talkcli.engine.methods.unigaha.monocular_stage import monocular, portrait_paths
-from talkcli.engine.studio.portraits import Portraits, load_portraits
+from talkcli.engine.methods.unigaha.monocular_stage import monocular
+from talkcli.engine.studio.portraits import PORTRAITS, Portraits, load_portraits
+from talkcli.engine.studio.sessions import people_files
 from talkcli.engine.training.run import train
 from talkcli.engine.training.settings import tuned
 
@@ -81,11 +82,11 @@ def correlation(one: Tensor, other: Tensor) -> float:
 
 def scores(eye: MonocularEncoder, folder: Path) -> dict[str, float]:
     """On the people whom it never met."""
-    people = [load_portraits(path) for path in portrait_paths(folder, test=True)]
+    people = [load_portraits(path) for path in people_files(PORTRAITS, folder, test=True)]
     model, names = load_rig(eye.config.rig), load_rig(eye.config.rig).shape_names
     space = expression_codes(model, names, eye.config.codes)
     weights = torch.cat([person.weights for person in people])
-    known = torch.cat([load_portraits(path).weights for path in portrait_paths(folder)])
+    known = torch.cat([load_portraits(path).weights for path in people_files(PORTRAITS, folder)])
     mean = known.mean(0)
     codes, turns = read(eye, people)
     found, true = weights_with(space, codes), weights @ space.to_codes

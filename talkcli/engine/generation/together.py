@@ -144,7 +144,7 @@ def together(tasks: Sequence[Callable[[], _T]]) -> list[_T | TalkError]:
 
 
 def _fulfil(wishes: Sequence[_Wish]) -> None:
-    """DrawBatch what is wished for, each kind as one batch, in the order in which kinds come."""
+    """Draw what is wished for, each kind as one batch, in the order in which kinds come."""
     kinds: dict[object, list[_Wish]] = {}
     for wish in wishes:
         kinds.setdefault(wish.kind, []).append(wish)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from talkcli.engine.clips import write_all
 from talkcli.engine.config import with_values
 from talkcli.engine.destinations import made_folder, replacing
-from talkcli.engine.errors import BadUsage, reading
+from talkcli.engine.errors import BadInput, BadUsage, reading
 from talkcli.engine.files import save_struct
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.text_files import text_of
@@ -30,6 +30,17 @@ class Sitting(NamedTuple):
     """plan, number -> that person's file; the same give the same."""
     beside: tuple[str, ...] = ()
     """Suffixes of what is made of the files and kept with them."""
+
+
+def people_files(sitting: Sitting, folder: Path, test: bool = False) -> list[Path]:
+    """The files of those to learn from, seven of eight, or of the others, for tests. BadInput where there is
+    nobody."""
+    paths = sorted(folder.glob(f"*{sitting.suffix}"))
+    chosen = [path for number, path in enumerate(paths) if (number % 8 == 7) == test]
+    if not chosen:
+        hint = f"Make some: talk prepare {sitting.what} FOLDER"
+        raise BadInput(f"{folder} holds no {sitting.what} to learn from.", hint)
+    return chosen
 
 
 def lacking_people(sitting: Sitting, plan: Any, folder: Path, overwrite: bool = False) -> list[str]:

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from talkcli.engine.clips import ClipSet, Example
-from talkcli.engine.errors import BadInput, BadUsage
+from talkcli.engine.errors import BadUsage
 from talkcli.engine.face.expression_codes import expression_codes
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.mouth_motion import importance, seen_roots
@@ -25,7 +25,8 @@ from talkcli.engine.face.rotations import axis_angle, matrix
 from talkcli.engine.files import load_rows
 from talkcli.engine.methods.unigaha.monocular import MonocularConfig, SeenFace, crop_affine
 from talkcli.engine.struct import TensorStruct
-from talkcli.engine.studio.portraits import PORTRAITS_SUFFIX, load_portraits
+from talkcli.engine.studio.portraits import PORTRAITS, load_portraits
+from talkcli.engine.studio.sessions import people_files
 from talkcli.engine.training.stage import Losses, Stage, Update, cosine
 
 _ASTRAY = 0.2
@@ -92,11 +93,11 @@ def monocular(
         if not portraits:
             hint = "Give them: talk prepare portraits FOLDER, then --set portraits=FOLDER; or --stage lips."
             raise BadUsage("The encoder of unigaha learns from portraits, and none are given.", hint)
-        portrait_paths(Path(portraits))
+        people_files(PORTRAITS, Path(portraits))
 
     def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[PortraitExample]:
         check()
-        people = [poser(path, seeing) for path in portrait_paths(Path(portraits))]
+        people = [poser(path, seeing) for path in people_files(PORTRAITS, Path(portraits))]
         learnt.update(people=len(people), pictures=sum(len(each.turns) for each in people))
         form[:] = [seen_of_codes(load_rig(seeing.rig), seeing.codes)]
         return _crops(people, seeing.side)
@@ -138,16 +139,6 @@ def seen_of_codes(model: FaceModel, count: int) -> Float[Tensor, "codes shapes"]
     form = importance(model, model.shape_names) / len(model.template)
     space = expression_codes(model, model.shape_names, count)
     return 1000 * space.to_weights @ seen_roots(form)[0].float()
-
-
-def portrait_paths(folder: Path, test: bool = False) -> list[Path]:
-    """People to learn from, seven of eight, or the others for tests. BadInput where there is nobody."""
-    paths = sorted(folder.glob(f"*{PORTRAITS_SUFFIX}"))
-    chosen = [path for number, path in enumerate(paths) if (number % 8 == 7) == test]
-    if not chosen:
-        hint = "Make some: talk prepare portraits FOLDER"
-        raise BadInput(f"{folder} holds no portraits to learn from.", hint)
-    return chosen
 
 
 def poser(path: Path, config: MonocularConfig) -> Poser:

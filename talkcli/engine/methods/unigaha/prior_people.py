@@ -10,13 +10,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput, TalkError
+from talkcli.engine.errors import TalkError
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.texel_layout import TexelLayout, texels_on
 from talkcli.engine.files import load_rows, load_tensors, save_tensors
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.unwrapping import seen_colours
-from talkcli.engine.studio.captures import SKINS_SUFFIX, SUFFIX, CaptureSession, load_capture
+from talkcli.engine.studio.captures import CAPTURES, SKINS_SUFFIX, CaptureSession, load_capture
+from talkcli.engine.studio.sessions import people_files
 
 _SEEN = 0.05
 """The least that pictures must show of a texel for its colour to be known."""
@@ -57,17 +58,7 @@ def captured_people(folder: Path, layout: TexelLayout, test: bool = False) -> li
 
     What is unwrapped is kept beside each. BadInput where there is nobody.
     """
-    return [_person(path, layout) for path in paths_of_captures(folder, test)]
-
-
-def paths_of_captures(folder: Path, test: bool = False) -> list[Path]:
-    """The files of `captured_people`. BadInput where there is nobody."""
-    paths = sorted(folder.glob(f"*{SUFFIX}"))
-    chosen = [path for number, path in enumerate(paths) if (number % 8 == 7) == test]
-    if not chosen:
-        hint = "Make some: talk prepare captures FOLDER"
-        raise BadInput(f"{folder} holds no captures to learn from.", hint)
-    return chosen
+    return [_person(path, layout) for path in people_files(CAPTURES, folder, test)]
 
 
 def _person(path: Path, layout: TexelLayout) -> Sitter:

@@ -18,11 +18,13 @@ from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anchors
-from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people, paths_of_captures
+from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.likeness import window_ssim
 from talkcli.engine.rendering.splats import draw_clouds
 from talkcli.engine.struct import TensorStruct
+from talkcli.engine.studio.captures import CAPTURES
+from talkcli.engine.studio.sessions import people_files
 from talkcli.engine.training.stage import Losses, Stage, Update, cosine
 
 SPOTS = {"lips": (0.02, 6.0), "left_eye": (0.012, 3.0), "right_eye": (0.012, 3.0)}
@@ -93,7 +95,7 @@ def head_prior(
         if not captures:
             hint = "Give them: talk prepare captures FOLDER, then --set captures=FOLDER; or --stage lips."
             raise BadUsage("The prior of unigaha learns from captures, and none are given.", hint)
-        paths_of_captures(Path(captures))
+        people_files(CAPTURES, Path(captures))
 
     def begin(network: Any, clips: ClipSet, generator: torch.Generator) -> Example[SessionExample]:
         check()
