@@ -10,7 +10,14 @@ import torch
 from fuzz.small import TEXTALKER
 from torch import Tensor, nn
 
-from talkcli.engine.device import PRECISIONS, exact_products, painting_kind, set_precision
+from talkcli.engine.device import (
+    PRECISIONS,
+    bfloat16_products,
+    exact_products,
+    multiplies_bfloat16,
+    painting_kind,
+    set_precision,
+)
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, solve
 from talkcli.engine.generation.replay import Replay
@@ -222,3 +229,12 @@ def test_factors_are_found_where_the_frames_are():
     factors.add(frames)
     assert factors.basis is not None and factors.basis.is_cuda and len(factors.basis) == 4
     torch.testing.assert_close(factors.weights() @ factors.basis, frames, atol=5e-3, rtol=0)
+
+
+@pytest.mark.parametrize("whole", (False, True))
+@pytest.mark.parametrize("wanted", (False, True))
+def test_products_are_bfloat16_where_the_device_multiplies_it_or_a_step_is_so(whole: bool, wanted: bool):
+    cpu, x = torch.device("cpu"), torch.ones(2, 2)
+    with torch.autocast("cpu", torch.bfloat16, enabled=whole), bfloat16_products(cpu, wanted):
+        kind = (x @ x).dtype
+    assert (kind == torch.bfloat16) == (whole or (wanted and multiplies_bfloat16(cpu)))

@@ -18,6 +18,7 @@ from talkcli.engine.audio.ears import phone_ear
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
 from talkcli.engine.checkpoint import save_checkpoint
 from talkcli.engine.clips import ClipSet
+from talkcli.engine.device import bfloat16_products
 from talkcli.engine.methods.memorytalker import METHOD as MEMORYTALKER
 from talkcli.engine.methods.memorytalker.motions import targets
 from talkcli.engine.methods.memorytalker.talker import MemoryTalker
@@ -116,7 +117,7 @@ def test_mouth_and_blind_are_the_weight_of_what_is_seen_and_the_share_of_noise(c
     blind, cut = diffusing(talker, clips, blind=1.0)
     batch = stack([cut(clips, 0, dice()), cut(clips, 2, dice())])
     ours = blind.updates[0].losses(talker, batch, dice(5))["mse"]
-    with torch.autocast("cpu", torch.bfloat16):
+    with bfloat16_products(torch.device("cpu")):
         expected = diffusion_losses(
             talker.diffuser, batch.audio, batch.latents, dice(5), weight=batch.weight, blind=1.0
         )
@@ -231,7 +232,7 @@ def test_listening_is_cross_entropy_of_smooth_labels_where_a_phone_is_known():
     torch.manual_seed(0)
     encoder = LogMelEncoder(LogMelEncoderConfig(width=8, depth=1)).eval()
     features = torch.randn(2, 40, 120, generator=dice(1))
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), bfloat16_products(torch.device("cpu")):
         logits = encoder.phones(features).double()
     phones = torch.randint(logits.shape[-1], logits.shape[:2], generator=dice())
     phones[1, 5:] = UNKNOWN

@@ -12,6 +12,7 @@ from talkcli.engine.audio.logmel import features
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.audio.starter_ear import StarterEar
 from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.device import bfloat16_products
 from talkcli.engine.training.hearing import NOWHERE, SOUND_TICKS, SoundExample, sound_example
 from talkcli.engine.training.stage import Losses, Stage, Update, cosine
 
@@ -24,7 +25,7 @@ def distillation(teacher: StarterEar, *, steps: int = 10_000) -> Stage[LogMelEnc
     """
 
     def losses(student: LogMelEncoder, batch: SoundExample, generator: torch.Generator) -> Losses:
-        with torch.autocast(batch.sound.device.type, torch.bfloat16):
+        with bfloat16_products(batch.sound.device):
             with torch.no_grad():
                 wanted = teacher.phones(batch.sound).float().softmax(-1)
             logits = student.phones(features(batch.sound))[:, :SOUND_TICKS].float()

@@ -16,6 +16,7 @@ from talkcli.engine.audio.company import in_company, nobody_near, on_telephone
 from talkcli.engine.audio.ear import TICKS
 from talkcli.engine.audio.starter_ear import StarterEar
 from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.device import bfloat16_products
 from talkcli.engine.errors import BadInput
 from talkcli.engine.phones import SILENCE
 from talkcli.engine.speech import TICK
@@ -94,7 +95,7 @@ def hearing_lessons(*, steps: int = 1000) -> Stage[StarterEar, SoundExample]:
     """
 
     def losses(ear: StarterEar, batch: SoundExample, generator: torch.Generator) -> Losses:
-        with torch.autocast(batch.sound.device.type, torch.bfloat16):
+        with bfloat16_products(batch.sound.device):
             logits = ear.phones(batch.sound)
         flat = logits.float().flatten(0, 1)
         loss = F.cross_entropy(flat, batch.phones.flatten(), ignore_index=NOWHERE, label_smoothing=0.05)

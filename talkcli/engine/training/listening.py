@@ -17,6 +17,7 @@ from talkcli.engine.audio.ear import TICKS, Ear
 from talkcli.engine.audio.logmel import HOP, fold, mel_power, normalise, with_slopes
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder
 from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.device import bfloat16_products
 from talkcli.engine.errors import BadInput
 from talkcli.engine.phones import SILENCE
 from talkcli.engine.speech import SAMPLE_RATE
@@ -89,7 +90,7 @@ def listening(*, steps: int = 10_000) -> Stage[Any, PhoneExample]:
         return next(part for part in network.modules() if isinstance(part, LogMelEncoder))
 
     def losses(network: nn.Module, batch: PhoneExample, generator: torch.Generator) -> Losses:
-        with torch.autocast(batch.features.device.type, torch.bfloat16):
+        with bfloat16_products(batch.features.device):
             logits = ear(network).phones(batch.features)
         flat = logits.float().flatten(0, 1)
         loss = F.cross_entropy(flat, batch.phones.flatten(), ignore_index=UNKNOWN, label_smoothing=0.05)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from talkcli.engine.device import bfloat16_products
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder
 from talkcli.engine.training.stage import Losses
 
@@ -74,7 +75,7 @@ def autoencoder_losses(
     `importance` is how much each texel's error counts, and `half` computes the network in bfloat16. Where the
     config restarts codes, they are drawn by `generator`. `settled`: encoder and codes stay as they are.
     """
-    with bfloat16(maps.device, half):
+    with bfloat16_products(maps.device, half):
         with torch.set_grad_enabled(not settled):
             latents = autoencoder.encode(maps)
             if autoencoder.config.restart and generator is not None and not settled:
@@ -103,14 +104,9 @@ def critic_losses(
     half: bool = False,
 ) -> Losses:
     """Hinge: real maps above 1, made ones below -1 (Lim and Ye 2017)."""
-    with torch.no_grad(), bfloat16(maps.device, half):
+    with torch.no_grad(), bfloat16_products(maps.device, half):
         images, _ = autoencoder(maps)
     return {"real": F.relu(1 - critic(maps)).mean(), "made": F.relu(1 + critic(images)).mean()}
-
-
-def bfloat16(device: torch.device, half: bool) -> torch.autocast:
-    """Products in bfloat16 for a while if `half`, or if a whole step is computed so."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=half or torch.is_autocast_enabled(device.type))
 
 
 def pixel_loss(

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from talkcli.engine.clips import ClipSet
-from talkcli.engine.device import Precision, painting_kind
+from talkcli.engine.device import Precision, bfloat16_products, painting_kind
 from talkcli.engine.errors import BadInput, Untrusted
 from talkcli.engine.files import FORMAT, load_tensors, save_tensors
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder
@@ -84,7 +84,7 @@ def encoded(
         return maps(clip, number * BATCH, min((number + 1) * BATCH, frames))
 
     for batch in ahead(drawn, 0, -(-frames // BATCH), THREADS if device.type == "cuda" else 0):
-        with torch.autocast(device.type, torch.bfloat16, enabled=not (exact or halved)):
+        with bfloat16_products(device, not (exact or halved)):
             latents = encode(batch.to(device)).flatten(1)
         parts.append((latents if exact else latents.half()).cpu())
     return torch.cat(parts)

@@ -15,12 +15,12 @@ from talkcli.engine.audio.logmel_encoder import LogMelEncoderConfig
 from talkcli.engine.audio.wav2vec import HubertConfig
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import ClipSet, Example
+from talkcli.engine.device import bfloat16_products
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
 from talkcli.engine.methods.textalker.critic import (
     Critic,
     CriticConfig,
     autoencoder_losses,
-    bfloat16,
     critic_losses,
 )
 from talkcli.engine.methods.textalker.diffuser import Readout, diffusion_losses
@@ -238,7 +238,7 @@ def diffuse(
 
     def losses(network: TexTalker, batch: SpeechWindows, generator: torch.Generator) -> Losses:
         half = not config.published
-        with bfloat16(batch.latents.device, half):
+        with bfloat16_products(batch.latents.device, half):
             return diffusion_losses(
                 network.diffuser,
                 batch.audio,
