@@ -103,6 +103,16 @@ def test_codes_are_told_when_the_model_moves_another_head(talk, tmp_path):
     assert "this model moves the rig facekit" in said.replace("\n", " ")
 
 
+def test_what_is_no_archive_is_told_before_any_model_is(talk, tmp_path):
+    (tmp_path / "me.npz").write_bytes(b"hello")
+    for model in ("memorytalker", "3dxtalker"):
+        said = talk("personalize", tmp_path / "me.npz", "-m", model, "-o", tmp_path / "me.avatar", code=3)
+        assert "me.npz is not a .npz of codes" in said.stderr.replace("\n", " ")
+    path = written(tmp_path / "face.npz", vertices=np.zeros((1, 3)))
+    with pytest.raises(BadInput, match="no shape"):
+        captured(path, open_talker("3dxtalker"), talking_head())
+
+
 def test_codes_become_an_avatar_by_one_command(flame, talk, tmp_path):
     talker = speaker()
     save_checkpoint("3dxtalker", talker.config, talker.state_dict(), {}, tmp_path / "flame.ckpt")

@@ -24,6 +24,8 @@ from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.texel_layout import texel_layout
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.files import load_tensors, save_tensors
+from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.captured import unused_manner
 from talkcli.engine.motion import Coefficients, Head, Motion, Textures
 from talkcli.engine.rendering.camera import portrait
 from talkcli.engine.rendering.shot import AS_USUAL, MESH, SPLATS, Shot, drawn_as, notes_on, shot_frames
@@ -40,6 +42,12 @@ def speaking(frames: int = 3, turn: tuple[float, ...] | None = None) -> Motion:
     weights = torch.rand(frames, shapes, generator=torch.Generator().manual_seed(1)) * 0.4
     head = None if turn is None else Head(torch.tensor([turn] * frames), torch.zeros(frames, 3))
     return Motion(Fraction(25), Coefficients(weights, torch.zeros(frames, 3), "facekit"), head)
+
+
+def test_whoever_speaks_by_their_body_is_told_nothing_of_manners_that_nobody_asked_for(person):
+    mannered = replace(person, styles={"textalker/motion": torch.zeros(4)})
+    assert unused_manner(open_talker("unigaha"), mannered) == ""
+    assert "manner is for textalker" in unused_manner(open_talker("memorytalker"), mannered)
 
 
 def test_a_head_comes_back_from_its_file(person, tmp_path):

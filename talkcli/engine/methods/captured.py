@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from talkcli.engine.assets import DEFAULT_MODEL
 from talkcli.engine.clips import CONTENTS_FILE
-from talkcli.engine.errors import BadInput, BadUsage, pick
+from talkcli.engine.errors import BadInput, BadUsage, pick, reading
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.files import is_talk_file
 from talkcli.engine.methods import BODY_GIVER, METHODS, load_method, methods_that
@@ -42,7 +43,8 @@ TO_GIVE: Mapping[Evidence, str] = {
 def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
     """What a file or folder is evidence of, found by looking inside; the most telling kind comes first.
 
-    A film is a voice too. A pipe or stdin cannot be looked into beforehand and is taken for a voice.
+    A film is a voice too. A pipe or stdin cannot be looked into beforehand and is taken for a voice. BadInput
+    for a .npz that is no archive.
     """
     if source.is_dir():
         return ("voice",) if _is_of_recordings(source) else ("clips",)
@@ -53,7 +55,8 @@ def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
     if is_picture(source):
         return ("picture",)
     if source.suffix.lower() == CODES_SUFFIX:
-        return ("codes",)
+        with reading(source, TO_GIVE["codes"]), zipfile.ZipFile(source):
+            return ("codes",)
     return ("video", "voice") if is_film(source) else ("voice",)
 
 
@@ -157,9 +160,10 @@ def model_for(avatar: Avatar) -> str:
 
 
 def unused_manner(talker: Talker, avatar: Avatar) -> str:
-    """What to say where an avatar's manner is for other methods than the talker's; else nothing."""
+    """What to say where an avatar's manner is for other methods than the talker's; nothing of one by which it
+    speaks unasked, for its body."""
     methods = _manners(avatar)
-    if not methods or talker.method in methods:
+    if not methods or talker.method in methods or talker.method == model_for(avatar):
         return ""
     return f"{avatar.name}'s manner is for {' or '.join(methods)}: --model {methods[0]} would use it."
 

@@ -47,13 +47,18 @@ def capture_codes(talker: DxTalker, path: Path, avatar: Avatar) -> Avatar:
 
     BadInput for a talker of another rig, for an archive without shape, or for more numbers than FLAME has.
     """
-    config = talker.config
+    config, (known, detail) = talker.config, _codes(path)
     if config.rig not in _FLAMES:
         raise BadInput(
             f"Codes describe a face of FLAME 2020, and this model moves the rig {config.rig}.",
             "Give a checkpoint that learnt from clips of FLAME (talk prepare talking3d), or a picture.",
         )
-    shape, detail = _codes(path, len(load_rig(config.rig).identity))
+    most = len(load_rig(config.rig).identity)
+    if len(known) > most:
+        raise BadInput(
+            f"{path}: its shape has {len(known)} numbers, FLAME {most}.", "Give codes of the same FLAME."
+        )
+    shape = F.pad(known, (0, most - len(known)))
     person = replace(
         talking_head(config.rig),
         name=path.stem,
@@ -72,8 +77,8 @@ def capture_codes(talker: DxTalker, path: Path, avatar: Avatar) -> Avatar:
     return replace(person, styles={**avatar.styles, talker.method: reference})
 
 
-def _codes(path: Path, most: int) -> tuple[Float[Tensor, " most"], Float[Tensor, " n_detail"]]:
-    """Shape, with zeros to as many numbers as a rig has, and detail."""
+def _codes(path: Path) -> tuple[Float[Tensor, " n_shape"], Float[Tensor, " n_detail"]]:
+    """Shape and detail, which may be none."""
     with (
         reading(path, "an archive of codes", "Give a .npz with `shape`, and `detail` if there is one."),
         path.open("rb") as file,
@@ -89,9 +94,7 @@ def _codes(path: Path, most: int) -> tuple[Float[Tensor, " most"], Float[Tensor,
         shape, detail = found
         if shape is None:
             raise ValueError(f"it holds {_listed(arrays.files)}, and no shape")
-        if len(shape) > most:
-            raise ValueError(f"its shape has {len(shape)} numbers, FLAME {most}")
-        return F.pad(shape, (0, most - len(shape))), torch.zeros(0) if detail is None else detail
+        return shape, torch.zeros(0) if detail is None else detail
 
 
 def _row(array: np.ndarray, name: str) -> Float[Tensor, " numbers"]:
