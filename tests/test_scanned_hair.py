@@ -21,6 +21,7 @@ from talkcli.engine.studio.scanned.hair.glasses import GLASSES_STYLES, glasses_o
 from talkcli.engine.studio.scanned.hair.hair import hair_of
 from talkcli.engine.studio.scanned.hair.roots import LEAF
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
+from talkcli.engine.studio.scanned.hair.tails import STRANDS
 from talkcli.engine.studio.scanned.looks import read_fields
 from talkcli.engine.studio.scanned.people import sample_identity
 from talkcli.engine.studio.scanned.source import SKIN_VERTS
@@ -115,6 +116,17 @@ def test_hair_grows_inside_the_hairline_and_thins_towards_it(style: str):
     rooted = np.linalg.norm(starts - carriers, axis=1)
     tied = HAIR_STYLES[style].tail != ""
     assert np.percentile(rooted, 75 if tied else 100) < 12.0
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("style", [name for name, style in HAIR_STYLES.items() if style.tail])
+def test_what_is_tied_begins_among_the_hair_that_is_gathered(style: str, number: int):
+    """No gap is seen between them: the lowest of a knot or a tail lies as high over the scalp as hair does."""
+    strands = lines(hair_of(style, BROWN, neutrals()[number]))
+    gathered, tied = strands[:-STRANDS].reshape(-1, 3), strands[-STRANDS:].reshape(-1, 3)
+    lowest = tied[np.argsort(-depth(tied, number))[:100]]
+    assert -depth(lowest, number).max() < 6.0
+    assert np.median(KDTree(gathered).query(lowest)[0]) < 5.0
 
 
 @pytest.mark.parametrize("style", ["short", "long", "curly", "bun"])

@@ -18,7 +18,7 @@ from talkcli.engine.studio.paint.pigment import to_srgb
 from talkcli.engine.studio.scanned.hair.growth import grown
 from talkcli.engine.studio.scanned.hair.roots import Roots, scattered, skull_of
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES, PARTED, HairStyle
-from talkcli.engine.studio.scanned.hair.tails import TAILS
+from talkcli.engine.studio.scanned.hair.tails import BAND, TAILS
 
 ANCHORS = 160
 """Vertices of the skull whose motion hair follows."""
@@ -52,13 +52,13 @@ def hair_of(
     carriers = roots.faces[np.arange(len(lines)), roots.shares.argmax(1)]
     colours = _colours(colour, roots, chance)
     if look.tail:
-        tied = TAILS[look.tail](look, chance)
+        near = skull.solid[skull.tree.query(np.array(look.pole))[1]]
+        tied = TAILS[look.tail](look, skull.points[near] + BAND * skull.normals[near], chance)
         picks = chance.integers(0, len(lines), len(tied))
         lines, widths = (
             np.concatenate([lines, tied]),
             np.concatenate([widths, look.width + 0 * tied[:, 0, 0]]),
         )
-        near = skull.solid[skull.tree.query(np.array(look.pole))[1]]
         carriers = np.concatenate([carriers, np.full(len(tied), near)])
         colours = np.concatenate([colours, colours[picks]])
     return _worn(style, skull.back(lines), carriers, widths, colours)

@@ -21,12 +21,15 @@ _MIDDLE = np.array([0.0, 40.0, -10.0])
 KNOT, TURNS = 27.0, 0.85
 """mm: radius of a knot; how often each hair of it goes round."""
 
+BAND, KNOT_STANDS = 4.0, 5.0
+"""mm over the scalp where hair is tied; from there to the middle of a knot."""
 
-def _falling_tail(style: HairStyle, chance: np.random.Generator) -> Array:
+
+def _falling_tail(style: HairStyle, band: Array, chance: np.random.Generator) -> Array:
     """[STRANDS, nodes, 3] mm: up and back out of the band, then down, widest in the middle."""
     angle, out = chance.uniform(0, 2 * np.pi, STRANDS), np.sqrt(chance.random(STRANDS))
     disc = np.stack([np.cos(angle) * out, np.sin(angle) * out, np.zeros(STRANDS)], 1)
-    here = np.array(style.pole) + 7.0 * disc
+    here = band + 7.0 * disc
     way = unit_of(np.array([0.0, 0.45, -1.0]) + 0.35 * disc)
     length = TAIL_LENGTH * chance.uniform(0.72, 1.0, STRANDS) * (0.8 + 0.2 * out)
     line = [here]
@@ -40,7 +43,7 @@ def _falling_tail(style: HairStyle, chance: np.random.Generator) -> Array:
     return np.stack(line, 1)[:, at]
 
 
-def _knot(style: HairStyle, chance: np.random.Generator) -> Array:
+def _knot(style: HairStyle, band: Array, chance: np.random.Generator) -> Array:
     """[STRANDS, nodes, 3] mm: wound from the rim to the middle of half a ball."""
     t = np.linspace(0, 1, style.nodes)[None]
     start = chance.uniform(0, 2 * np.pi, (STRANDS, 1))
@@ -50,13 +53,14 @@ def _knot(style: HairStyle, chance: np.random.Generator) -> Array:
     radius = KNOT * chance.uniform(0.86, 1.0, (STRANDS, 1)) * wave
     flat = np.cos(rise)
     way = np.stack([np.cos(around) * flat, np.sin(around) * flat, -0.8 * np.sin(rise)], -1)
-    out = unit_of(np.array(style.pole) - _MIDDLE)
+    out = unit_of(band - _MIDDLE)
     right = np.array([1.0, 0.0, 0.0])
     axes = np.stack([right, np.cross(right, out), -out])
-    return np.array(style.pole) + 16.0 * out + radius[..., None] * (way @ axes)
+    return band + KNOT_STANDS * out + radius[..., None] * (way @ axes)
 
 
-TAILS: Mapping[str, Callable[[HairStyle, np.random.Generator], Array]] = {
+TAILS: Mapping[str, Callable[[HairStyle, Array, np.random.Generator], Array]] = {
     "tail": _falling_tail,
     "knot": _knot,
 }
+"""Of a style, of where its hair is tied, mm [3]."""
