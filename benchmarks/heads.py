@@ -27,6 +27,7 @@ from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of
 from talkcli.engine.methods.unigaha.posed_fit import PosedFit
 from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people
+from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.studio.captures import faces_motion
 
@@ -56,29 +57,33 @@ def scored(
     seen = draw_views(cloud, camera, GREY).colour.clamp(0, 1)
     rows = []
     for number, shot in enumerate(shots.tolist()):
-        picture = person.picture(shot).permute(2, 0, 1).float() / 255
-        truth = picture[:3] * picture[3] + GREY[0] * (1 - picture[3])
-        square = (seen[number] - truth).square().mean(0)
-        view, lens = camera.views[number].float(), camera.lenses[number].float()
-        middle = view[:3, :3] @ person.vertices[face, lips].mean(0) + view[:3, 3]
-        scale = -lens[0] / middle[2]
-        x, y = lens[2] + scale * middle[0], lens[3] - scale * middle[1]
-        wide, high = (float(scale) * reach for reach in MOUTH)
-        mouth = square[int(y - high) : int(y + high), int(x - wide) : int(x + wide)]
-        alike = structural_similarity_index_measure(
-            seen[number][None], truth[None], sigma=1.5, kernel_size=11, data_range=1.0
-        )
-        assert isinstance(alike, Tensor)
-        rows.append(
-            Scores(
-                decibels(square.mean()), decibels(square[picture[3] > 0.5].mean()), float(alike),
-                decibels(mouth.mean()),
-            )
-        )  # fmt: skip
+        one = camera.part([number])
+        row, truth = compared(seen[number], person.picture(shot), one, person.vertices[face, lips].mean(0))
+        rows.append(row)
         if not number:
             both = torch.cat([seen[number], truth], 1)
             sheet.append(Image.fromarray((both * 255).byte().permute(1, 2, 0).numpy()))
     return rows
+
+
+def compared(seen: Tensor, picture: Tensor, camera: Camera, lips: Tensor) -> tuple[Scores, Tensor]:
+    """What one view draws [3, height, width] before grey beside a true picture [height, width, 4] uint8, and
+    that before grey; `lips` [3] is their middle, metres."""
+    picture = picture.permute(2, 0, 1).float() / 255
+    truth = picture[:3] * picture[3] + GREY[0] * (1 - picture[3])
+    square = (seen - truth).square().mean(0)
+    view, lens = camera.views[0].float(), camera.lenses[0].float()
+    middle = view[:3, :3] @ lips + view[:3, 3]
+    scale = -lens[0] / middle[2]
+    x, y = lens[2] + scale * middle[0], lens[3] - scale * middle[1]
+    wide, high = (float(scale) * reach for reach in MOUTH)
+    mouth = square[int(y - high) : int(y + high), int(x - wide) : int(x + wide)]
+    alike = structural_similarity_index_measure(
+        seen[None], truth[None], sigma=1.5, kernel_size=11, data_range=1.0
+    )
+    assert isinstance(alike, Tensor)
+    person = decibels(square[picture[3] > 0.5].mean())
+    return Scores(decibels(square.mean()), person, float(alike), decibels(mouth.mean())), truth
 
 
 def told(name: str, rows: Iterable[Scores]) -> None:

@@ -121,7 +121,7 @@ def test_hair_grows_inside_the_hairline_and_thins_towards_it(style: str):
 @pytest.mark.parametrize("number", range(3))
 @pytest.mark.parametrize("style", [name for name, style in HAIR_STYLES.items() if style.tail])
 def test_what_is_tied_begins_among_the_hair_that_is_gathered(style: str, number: int):
-    """No gap is seen between them: the lowest of a knot or a tail lies as high over the scalp as hair does."""
+    """No gap is seen between them: the lowest of a knot or a tail lies as high over the scalp as hair."""
     strands = lines(hair_of(style, BROWN, neutrals()[number]))
     gathered, tied = strands[:-STRANDS].reshape(-1, 3), strands[-STRANDS:].reshape(-1, 3)
     lowest = tied[np.argsort(-depth(tied, number))[:100]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -119,12 +119,27 @@ def studio_cameras(size: int) -> Camera:
     return centred_camera(torch.stack(views), size * _DISTANCE / _FILLS, size, size)
 
 
-def session_of(plan: CapturePlan, number: int) -> CaptureSession:
-    """The session of one person; the same plan and number give the same."""
+def sitter_of(plan: CapturePlan, number: int) -> tuple[Avatar, np.random.Generator]:
+    """Who sits there, bare as the pictures have them, and the chances of what they do there."""
     chance = np.random.default_rng([plan.seed, number])
     person = sample_person(int(chance.integers(2**31)))
     outfit = sample_outfit(chance, person.skin)
-    look = bake_look(person.skin, HAIR_STYLES[outfit.hair].painted, plan.skin, None, outfit.beard)
+    topology = load_face_model().topology
+    avatar = Avatar(
+        name=f"p{number:04}",
+        neutral=person.neutral,
+        faces=topology.faces,
+        lips=topology.regions["lips"],
+        rig=topology.name,
+        identity=person.identity,
+        look=bake_look(person.skin, HAIR_STYLES[outfit.hair].painted, plan.skin, None, outfit.beard),
+    )
+    return avatar, chance
+
+
+def session_of(plan: CapturePlan, number: int) -> CaptureSession:
+    """The session of one person; the same plan and number give the same."""
+    avatar, chance = sitter_of(plan, number)
     model = load_face_model()
     pool = torch.from_numpy(natural_faces(model.shape_names, _POOL, plan.seed)).float()
     pool[::2] *= _GENTLE
@@ -140,11 +155,6 @@ def session_of(plan: CapturePlan, number: int) -> CaptureSession:
         taken += [(face, camera) for camera in (*chosen, *([len(_YAWS) - 1] if testing else []))]
     face, camera = torch.tensor(taken).unbind(1)
     cameras = studio_cameras(plan.size)
-    capture = CaptureSession(
-        f"p{number:04}", person.neutral, person.identity, weights, plan.tests, cameras, face, camera,
-        torch.zeros(len(face), plan.size, plan.size, 4, dtype=torch.uint8),
-    )  # fmt: skip
-    avatar = replace(capture.avatar, look=look)
     seen = frames(
         faces_motion(weights[face]),
         avatar,
@@ -152,7 +162,11 @@ def session_of(plan: CapturePlan, number: int) -> CaptureSession:
         background="transparent",
         workers=1,
     )
-    return replace(capture, pictures=torch.stack([torch.from_numpy(picture) for picture in seen]))
+    pictures = torch.stack([torch.from_numpy(picture) for picture in seen])
+    assert avatar.identity is not None
+    return CaptureSession(
+        avatar.name, avatar.neutral, avatar.identity, weights, plan.tests, cameras, face, camera, pictures
+    )
 
 
 CAPTURES = Sitting("captures", SUFFIX, PLAN_FILE, session_of, (SKINS_SUFFIX,))
