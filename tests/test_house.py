@@ -30,7 +30,7 @@ WRITTEN = sorted({*FILES, *(path for folder in BESIDE for path in (REPOSITORY / 
 
 FLOORS = [
     {"errors", "measured", "text_files"},
-    {"struct", "config", "assets", "destinations", "device", "sound", "recordings", "voicing"},
+    {"struct", "spilt", "config", "assets", "destinations", "device", "sound", "recordings", "voicing"},
     {"files", "compiled", "pickles"},
     {"states", "speech", "motion", "phones", "pictures", "generation", "layers"},
     {"face", "audio", "checkpoint", "video"},

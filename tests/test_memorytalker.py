@@ -12,7 +12,7 @@ import torch
 from goldens import keys
 from safetensors.torch import save_file
 
-from talkcli.engine.audio.wav2vec import HubertConfig
+from talkcli.engine.audio.wav2vec import HubertConfig, normalised
 from talkcli.engine.clips import Clip, ClipSet, Contents, save_clip, save_contents
 from talkcli.engine.errors import BadInput, BadUsage, Untrusted
 from talkcli.engine.face.avatar import Avatar
@@ -235,7 +235,10 @@ def test_the_style_of_an_hour_is_heard_in_constant_memory_and_alike():
         parts = talker.style.hear(voice[None], one(len(voice)))
         talker.style.train()
         whole = talker.style.hear(voice[None], one(len(voice)))
+        talker.style.eval()
+        told = talker.style.gain(talker.style.hear(normalised(voice)[None], one(len(voice))))
     assert (parts - whole).norm() < 0.02 * whole.norm()
+    assert torch.equal(talker.manner(Speech(voice)), told[0])
 
 
 def test_paper_size_begins_with_a_pretrained_hubert(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import struct
 import threading
 import time
@@ -19,7 +20,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkcli.engine import sound
+from talkcli.engine import sound, spilt
 from talkcli.engine.errors import BadInput
 from talkcli.engine.sound import open_sound
 from talkcli.engine.speech import SAMPLE_RATE, Speech, save_speech, speech_as_recorded
@@ -138,7 +139,36 @@ def test_ten_minutes_cost_the_result_and_small_blocks(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert speech.seconds == pytest.approx(600, abs=1e-3)
-    assert peak < 1.2 * speech.waveform.nbytes + 12e6  # bytearray grows by an eighth
+    assert speech.waveform.nbytes > 38e6 > peak
+
+
+def numbers_in_blocks(count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(size, 1)).astype(np.float32) for size in [count // 7 + 1] * 6 + [1, 0]]
+
+
+@pytest.mark.parametrize("count", [0, 100, spilt.IN_MEMORY // 3, spilt.IN_MEMORY])
+def test_what_is_spilt_is_the_same_and_may_be_written_into(count):
+    blocks = numbers_in_blocks(count)
+    row = spilt.spilt(blocks)
+    assert np.array_equal(row, np.concatenate(blocks)[:, 0])
+    row += 1
+    assert np.array_equal(row, np.concatenate(blocks)[:, 0] + 1)
+
+
+def test_where_no_file_can_be_or_grow_all_stays_in_memory(tmp_path, monkeypatch):
+    blocks = numbers_in_blocks(spilt.IN_MEMORY)
+    monkeypatch.setattr(spilt.tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert np.array_equal(spilt.spilt(blocks), np.concatenate(blocks)[:, 0])
+    monkeypatch.setattr(spilt.tempfile, "tempdir", str(tmp_path))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (spilt.IN_MEMORY + (5 << 20), limits[1]))
+    try:
+        row = spilt.spilt(blocks)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert np.array_equal(row, np.concatenate(blocks)[:, 0])
+    assert not os.listdir(tmp_path)
 
 
 def test_what_starts_late_is_not_moved(tmp_path):

@@ -19,7 +19,8 @@ from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.recordings import recordings_in
 from talkcli.engine.sound import RECORD_AGAIN, Block, Sound, called, open_sound, seekable
-from talkcli.engine.struct import TensorStruct
+from talkcli.engine.spilt import spilt
+from talkcli.engine.struct import TensorStruct, magnitude
 from talkcli.engine.voicing import Voicing, voicing_of
 
 SAMPLE_RATE = 16_000
@@ -48,6 +49,8 @@ _HARDLY_VOICED = 0.1
 
 QUIETEST_VOICE, HEARD_VOICE = -45.0, -26.0
 """Decibels of full scale: a voice below the one is brought to the other, where networks learnt to hear."""
+_AT_ONCE = 1 << 20
+"""Samples that are made louder together."""
 
 
 class Speech(TensorStruct):
@@ -173,15 +176,16 @@ def _audible(speech: Speech, name: str) -> Speech:
         return dataclasses.replace(speech, notes=(*speech.notes, note))
     if voicing.decibels >= QUIETEST_VOICE:
         return speech
-    gain = min(10 ** ((HEARD_VOICE - voicing.decibels) / 20), 1 / float(speech.waveform.abs().max()))
+    gain = min(10 ** ((HEARD_VOICE - voicing.decibels) / 20), 1 / magnitude(speech.waveform))
     note = f"{name} is very quiet: it is heard {20 * math.log10(gain):.0f} dB louder."
-    return Speech(speech.waveform * gain, (*speech.notes, note))
+    louder = spilt((part * gain).numpy() for part in speech.waveform.split(_AT_ONCE))
+    return Speech(torch.from_numpy(louder), (*speech.notes, note))
 
 
 def speech_as_recorded(path: Path, name: str = "") -> Speech:
     """All channels of any audio or video file, or of stdin (`-`), averaged, at SAMPLE_RATE, and no more.
 
-    Decoded and resampled block by block: beyond the result's own 64 kB a second it needs a few megabytes. A
+    Decoded and resampled block by block in a few megabytes; a long result, 64 kB a second, is `spilt`. A
     recording that breaks off is used up to there, and says so in `notes`. BadInput for what is no recording,
     is empty, is shorter than 0.1 s or holds samples that are not numbers; it is called `name` there.
     """
@@ -226,10 +230,7 @@ def speech_of(samples: Float32[np.ndarray, " samples"], rate: int, name: str) ->
 
 def _taken(sound: Sound) -> Speech:
     """The speech in a sound of one channel."""
-    samples = bytearray()
-    for block in sound.resampled(SAMPLE_RATE).blocks:
-        samples += block.tobytes()
-    waveform = np.frombuffer(samples, np.float32)
+    waveform = spilt(sound.resampled(SAMPLE_RATE).blocks)
     if not len(waveform):
         raise BadInput(f"{sound.name} holds no sound.", RECORD_AGAIN)
     if len(waveform) < SHORTEST_SECONDS * SAMPLE_RATE:

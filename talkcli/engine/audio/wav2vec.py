@@ -160,7 +160,13 @@ def wav2vec_config(folder: Path) -> AnyWav2VecConfig:
 
 def normalised(waveform: Float[Tensor, " samples"]) -> Float[Tensor, " samples"]:
     """Zero mean, unit variance, as the models' own preprocessor makes it."""
-    return (waveform - waveform.mean()) / torch.sqrt(waveform.var(correction=0) + 1e-7)
+    mean, deviation = mean_and_deviation(waveform)
+    return (waveform - mean) / deviation
+
+
+def mean_and_deviation(waveform: Float[Tensor, " samples"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """What `normalised` subtracts, and then divides by: where parts of a recording are enough."""
+    return waveform.mean(), torch.sqrt(waveform.var(correction=0) + 1e-7)
 
 
 def long_enough(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch samples2"]:

@@ -17,6 +17,9 @@ from talkcli.engine.speech import SAMPLE_RATE, Speech
 
 TICKS_A_SECOND = 100
 
+_AT_ONCE = 10_000
+"""Ticks whose loudness is worked out together."""
+
 QUIETEST = -50.0
 """Decibels of full scale: nobody speaks in a recording that stays below."""
 
@@ -94,10 +97,9 @@ def averaged(track: Float[Tensor, " samples"], width: float) -> Float[Tensor, " 
 
 def _voice(speech: Speech) -> Float[Tensor, " ticks"]:
     hop = SAMPLE_RATE // TICKS_A_SECOND
-    parts = speech.waveform.split(hop * 10_000)
-    power = torch.cat(
-        [pad(part, (0, -len(part) % hop)).unflatten(0, (-1, hop)).square().mean(1) for part in parts]
-    )
+    power = torch.empty(-(-len(speech) // hop))
+    for part, own in zip(speech.waveform.split(hop * _AT_ONCE), power.split(_AT_ONCE), strict=True):
+        torch.mean(pad(part, (0, -len(part) % hop)).unflatten(0, (-1, hop)).square(), 1, out=own)
     level = 10 * torch.log10(power + 1e-10)
     loudest = max(level.quantile(0.95).item(), QUIETEST)
     return ((level - loudest) / RANGE + 1).clamp(0, 1)

@@ -33,7 +33,7 @@ def _added(face: Face, weights: Float[Tensor, "frames shapes"], rig: Rigged) -> 
             return Shapes(torch.cat([face.weights, weights[:, columns]], 1), torch.cat([face.basis, basis]))
         case Coefficients():
             expression = pad(face.expression, (0, len(rig.shapes) - face.expression.shape[1]))
-            return dataclasses.replace(face, expression=expression + weights)
+            return dataclasses.replace(face, expression=expression.add_(weights))
         case Vertices():
             offsets = (weights[:, columns] @ basis.flatten(1)).unflatten(1, (-1, 3))
             return dataclasses.replace(face, offsets=face.offsets + offsets)

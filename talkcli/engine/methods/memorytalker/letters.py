@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from talkcli.engine.audio.ears import EarConfig, Ears
 from talkcli.engine.audio.pauses import FrameValues
 from talkcli.engine.audio.pretrained import Pretrained
-from talkcli.engine.audio.wav2vec import HubertConfig, long_enough, normalised, time_mask, wav2vec_body
+from talkcli.engine.audio.wav2vec import (
+    HubertConfig,
+    long_enough,
+    mean_and_deviation,
+    time_mask,
+    wav2vec_body,
+)
 from talkcli.engine.layers.attention import padding_mask
 from talkcli.engine.layers.resampling import resampled
 from talkcli.engine.speech import SAMPLE_RATE, Speech
@@ -81,11 +87,12 @@ class HubertLetters(Pretrained):
     def listened(self, speech: Speech, frames: int) -> ReadLetters:
         """Every window is read by itself."""
         rate, device = Fraction(SAMPLE_RATE, self.fps), self.head.weight.device
-        sound = normalised(speech.waveform)
+        sound = speech.waveform
+        mean, deviation = mean_and_deviation(sound)
 
         def letters(start: int, stop: int) -> tuple[Tensor, Tensor]:
             end = len(sound) if stop == frames else round(stop * rate)
-            piece = sound[round(start * rate) : end].to(device)[None]
+            piece = ((sound[round(start * rate) : end] - mean) / deviation).to(device)[None]
             return self(piece, torch.tensor([piece.shape[1]]), torch.tensor([stop - start], device=device))
 
         return letters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
@@ -87,18 +88,28 @@ class Style(nn.Module):
         pooled = torch.cat([self._pooled(w[:n]) for w, n in zip(waveform, samples.tolist(), strict=True)])
         return self.to_style(self.speaker(pooled))
 
+    def hear_long(
+        self, voice: Float[Tensor, " samples"], ready: Callable[[Tensor], Tensor]
+    ) -> Float[Tensor, "1 slots"]:
+        """f_s of one voice of any length; `ready` makes of each part of it, and of no more, what is heard."""
+        return self.to_style(self.speaker(self._pooled(voice, ready)))
+
     def gain(self, f_s: Float[Tensor, "batch slots"]) -> Float[Tensor, "batch slots"]:
         """w_s = sigmoid(f_s) times one scalar of either sign."""
         return f_s.sigmoid() * self.to_scale(f_s)
 
-    def _pooled(self, voice: Float[Tensor, " samples"]) -> Float[Tensor, "1 width"]:
+    def _pooled(
+        self, voice: Float[Tensor, " samples"], ready: Callable[[Tensor], Tensor] = lambda part: part
+    ) -> Float[Tensor, "1 width"]:
         if len(voice) < _SHORTEST:
             voice = voice.repeat(math.ceil(_SHORTEST / max(1, len(voice))))[:_SHORTEST]
         if self.training:
-            return self.speaker.over_time(mel_decibels(voice[None])).mean(2)
+            return self.speaker.over_time(mel_decibels(ready(voice)[None])).mean(2)
         parts = _parts(voice)
-        means = torch.stack([self.speaker.over_time(mel_decibels(part[None])).mean(2) for part in parts])
-        shares = torch.tensor([len(part) / len(voice) for part in parts], device=voice.device)
+        means = torch.stack(
+            [self.speaker.over_time(mel_decibels(ready(part)[None])).mean(2) for part in parts]
+        )
+        shares = torch.tensor([len(part) / len(voice) for part in parts], device=means.device)
         return (means * shares[:, None, None]).sum(0)
 
 

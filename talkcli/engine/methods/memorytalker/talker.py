@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.audio.ears import EarConfig, PhoneEarConfig
 from talkcli.engine.audio.pauses import FrameValues, rests
-from talkcli.engine.audio.wav2vec import HubertConfig, normalised
+from talkcli.engine.audio.wav2vec import HubertConfig, mean_and_deviation
 from talkcli.engine.config import check_limits
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
@@ -223,8 +223,12 @@ class MemoryTalker(Talker):
         if not self.style.learnt:
             return torch.ones(self.config.slots)
         device = self.output.weight.device
-        voice = normalised(speech.waveform).to(device)[None]
-        return self.style.gain(self.style.hear(voice, torch.tensor([len(speech)])))[0].cpu()
+        mean, deviation = mean_and_deviation(speech.waveform)
+
+        def ready(part: Tensor) -> Tensor:
+            return ((part - mean) / deviation).to(device)
+
+        return self.style.gain(self.style.hear_long(speech.waveform, ready))[0].cpu()
 
     @torch.no_grad()
     def animate(
