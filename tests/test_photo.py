@@ -21,7 +21,13 @@ from talkcli.engine.capture.atlas import skin_atlas
 from talkcli.engine.capture.covered_parts import covered_parts
 from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.normal_equations import rotation_of
-from talkcli.engine.capture.photographed_skin import printed_albedo, recoloured_hair, shown_by_even_room
+from talkcli.engine.capture.photographed_skin import (
+    SeenSkin,
+    printed_albedo,
+    recoloured_hair,
+    shown_by_even_room,
+)
+from talkcli.engine.capture.picture_light import without_light
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.topology import landmark_points
@@ -121,9 +127,13 @@ def test_what_cannot_become_an_avatar_is_refused_by_reason(
     assert reason in said.stderr.replace("\n", " ") and not (tmp_path / "me.avatar").exists()
 
 
-@pytest.mark.parametrize(("falls", "style"), [(None, "bald"), (0, "short"), (110, "bob"), (220, "long")])
-def test_hair_is_as_long_as_it_falls(falls, style):
-    """A face 160 wide and 200 high, ears a hundred below its top, under and beside black hair."""
+@pytest.mark.parametrize(
+    ("falls", "crown", "style"),
+    [(None, 40, "bald"), (0, 40, "short"), (0, 2, "cropped"), (110, 2, "bob"), (220, 40, "long")],
+)
+def test_hair_is_as_long_as_it_falls_and_stands(falls, crown, style):
+    """A face 160 wide and 200 high, ears a hundred below its top, under and beside black hair, of whoever
+    fills the picture; the bare head ends so many rows below its edge."""
     picture, points = np.full((400, 400, 3), (200, 150, 120), np.uint8), np.zeros((478, 2))
     for point, place in {10: (200, 80), 152: (200, 280), 127: (120, 150), 356: (280, 150)}.items():
         points[point] = place
@@ -132,7 +142,25 @@ def test_hair_is_as_long_as_it_falls(falls, style):
         picture[20:80, 100:300] = 20
         picture[80 : 160 + falls, 80:116] = picture[80 : 160 + falls, 284:320] = 20
     skin = linear(picture)[200, 200]
-    assert dressing_in(picture, points, np.ones((400, 400), np.float32), skin).style == style
+    head = np.stack([np.linspace(120, 280, 161), np.full(161, crown)], 1)
+    assert dressing_in(picture, points, np.ones((400, 400), np.float32), skin, head).style == style
+
+
+def test_the_light_of_a_picture_is_taken_off_a_face_and_its_brows_stay():
+    """The face as our own skin has it, but for brows a third as bright, lit from the left by warm light."""
+    maps, chance = skin_atlas(), np.random.default_rng(0)
+    normals = chance.normal(size=(len(maps.corners), 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    expected = np.tile(np.array([0.5, 0.35, 0.25], np.float32), (len(normals), 1))
+    brows = chance.random(len(normals)) < 0.1
+    plain = expected * np.where(brows, 0.33, 1)[:, None]
+    shade = (1 + 0.4 * normals[:, :1]) * np.array([1.1, 1, 0.9])
+    trust = maps.face.astype(np.float32)
+    found = without_light(SeenSkin((plain * shade).astype(np.float32), trust), expected, normals, maps)
+    ratio = found.light[maps.face] / plain[maps.face]
+    assert ratio.std(0).max() < 0.02 * ratio.mean()
+    nobody = SeenSkin(found.light, np.zeros(len(normals), np.float32))
+    assert without_light(nobody, expected, normals, maps) is nobody
 
 
 @functools.cache

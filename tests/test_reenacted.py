@@ -11,6 +11,7 @@ import torch
 from test_footage import FPS, PLAIN, Truth, film, performance
 
 from talkcli.engine.capture import detector
+from talkcli.engine.capture.film_track import beyond_usual
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.rigs import talking_head
@@ -81,3 +82,13 @@ def test_without_mediapipe_the_extra_and_the_other_way_are_named(talk, tmp_path)
     me = film(tmp_path / "me.mp4", [PLAIN[::8, ::8]] * 3)
     said = talk("animate", me, "--driven-by", "points", "-o", tmp_path / "x.motion", code=4)
     assert "talkcli[capture]" in said.stderr and "--driven-by sound" in said.stderr
+
+
+def test_what_a_face_does_all_the_time_is_not_given_to_another():
+    weights = np.full((60, 3), 0.25)
+    weights[40:] += 0.5
+    given = beyond_usual(weights, ("mouthSmileLeft", "jawOpen", "browDownLeft"))
+    assert np.array_equal(given[:, 1], weights[:, 1]), "an open mouth is no look"
+    assert np.array_equal(given[:, [0, 2]], weights[:, [0, 2]] - 0.25)
+    few = weights[:30]
+    assert beyond_usual(few, ("mouthSmileLeft", "jawOpen", "browDownLeft")) is few

@@ -30,10 +30,12 @@ from talkcli.engine.capture.studio_skin import studio_skin
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.look import Look
+from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.face.rigs import load_rig, talking_head
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.surface import surface_of
 from talkcli.engine.rendering.textures import linear
+from talkcli.engine.rendering.view import seen_at
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.garments import garment_of
 from talkcli.engine.studio.scanned.hair.hair import hair_of
@@ -82,15 +84,21 @@ def dressed_person(
         ],
         maps.face,
     )
-    shelter = shelter_of(surface_of(head, model.topology), maps)
+    surface = surface_of(head, model.topology)
+    shelter = shelter_of(surface, maps)
     tone = np.median(seen.light[(seen.trust > 0.7) & maps.face], 0)
     donor, base = _nearest_donor(tone, maps)
     mask = detector.person(picture)
-    dressing = dressing_in(picture, points, mask, tone)
+    place = bodies[0].double().numpy() @ person.fit.turns[0].T + person.fit.shifts[0]
+    outline = seen_at(place, person.fit.focal, person.sight.size)
+    dressing = dressing_in(picture, points, mask, tone, outline)
     look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
     shade = np.full(1, IN_SHADE, np.float32)
     colour = printed_albedo(dressing.hair[None], shade)[0]
-    studio = studio_skin(base, seen, tone, maps, bald=dressing.style == "bald")
+    normals = mesh_normals(head.neutral.double().numpy(), model.topology.faces.long().numpy())
+    across = (normals[maps.corners] * maps.shares[..., None]).sum(1)
+    across /= np.linalg.norm(across, axis=1, keepdims=True).clip(1e-9)
+    studio = studio_skin(base, seen, shelter, across, tone, maps, bald=dressing.style == "bald")
     if dressing.style != "bald":
         look, studio = (recoloured_hair(each, colour, maps) for each in (look, studio))
     if dressing.cloth is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from talkcli import __version__
 from talkcli.engine.assets import head_credit
-from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
+from talkcli.engine.capture.captured_person import HABIT_FRAMES, CapturedPerson, captured_person
 from talkcli.engine.capture.film_watch import FaceRun, LeftOut, WatchedFilm
 from talkcli.engine.capture.landmark_sets import SKIN_POINTS
 from talkcli.engine.capture.normal_equations import errors
@@ -36,6 +37,13 @@ SOMEBODY_ELSE, SURELY = 1.6, 0.018
 are off, where it shows somebody else."""
 
 OTHER_PERSON = "somebody else is seen"
+
+PASSING = (
+    "eyeBlink", "eyeLook", "jawOpen", "mouthClose", "mouthLowerDown", "mouthUpperUp", "mouthRoll",
+    "mouthPress", "mouthShrug",
+)  # fmt: skip
+"""What the shapes are called that are never taken for somebody's own face: lids, gaze, and what parts lips
+and lets them meet."""
 
 
 @dataclass(frozen=True)
@@ -170,12 +178,23 @@ def run_motion(tracked: TrackedFilm, model: FaceModel, number: int, fps: Fractio
 
 
 def whole_motion(tracked: TrackedFilm, model: FaceModel, seconds: float, fps: Fraction = FILM_FPS) -> Motion:
-    """So many seconds of the film from its beginning, at a steady rate: what no run shows goes straight from
-    one to the next."""
+    """So many seconds of the film from its beginning, for another face to do, at a steady rate: what no run
+    shows goes straight from one to the next."""
+    weights = beyond_usual(tracked.person.fit.weights, model.shape_names)
     turns = [head_path(tracked, model, number).rotation for number in range(len(tracked.spans))]
     ticks = np.arange(max(1, round(seconds * float(fps)))) / float(fps)
-    steady = steady_motion(ticks, tracked.seconds, tracked.person.fit.weights, torch.cat(turns), fps)
+    steady = steady_motion(ticks, tracked.seconds, weights, torch.cat(turns), fps)
     return replace(steady, provenance=film_provenance(model))
+
+
+def beyond_usual(weights: Array, names: Sequence[str]) -> Array:
+    """[n, shapes] what a face does beyond its most usual look, the median: points of a few seconds do not
+    tell that from the face at rest. All of what is PASSING, and of fewer than HABIT_FRAMES pictures."""
+    if len(weights) < HABIT_FRAMES:
+        return weights
+    usual = np.median(weights, axis=0)
+    usual[[name.startswith(PASSING) for name in names]] = 0
+    return np.clip(weights - usual, 0, 1)
 
 
 def steady_motion(

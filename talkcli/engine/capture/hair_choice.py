@@ -16,8 +16,8 @@ Light = NDArray[np.float32]
 TEMPLES, EARS = (127, 356), (234, 454)
 """Points at either side: beside the eyes, and before the ears."""
 
-BALD_BELOW = 0.25
-"""Share of the places over the forehead that are hair, below which there is none."""
+BALD_BELOW = 0.19
+"""Share of the person's places over the forehead that are hair, below which there is none."""
 
 PUREST = 25
 """Percentile of how unlike skin places over the forehead are, from which on they show hair alone."""
@@ -34,6 +34,13 @@ HAIRS_FALLING = 3
 STYLES = ((0.25, "short"), (0.55, "bob"), (np.inf, "long"))
 """How far below the ears hair falls without a gap, in heights of the face, up to which a style is the
 nearest."""
+
+CROPPED, FLAT = "cropped", 0.017
+"""The style of short hair that stands off the head by less than so many heights of the face, 3 mm: it is
+cropped, or combed back."""
+
+_CROWN = 0.25
+"""Widths of the face to either side within which it is seen how far hair stands off the head."""
 
 BLACK, WARM = 0.03, np.array([1.15, 1.0, 0.87], np.float32)
 """Light of hair below which its hue is noise, and what is taken for it then."""
@@ -54,14 +61,52 @@ class Outward(NamedTuple):
     """[3] the same; None where the picture ends above"""
 
 
-def dressing_in(picture: NDArray[np.uint8], points: Array, mask: NDArray[np.float32], skin: Light) -> Outward:
-    """From points [478, 2], how surely each pixel is the person's, and the skin's linear colour [3]."""
-    light, (height, width) = linear(picture), mask.shape
+class _Axes(NamedTuple):
+    """Of a face in a picture."""
+
+    top: Array
+    """[2] of the forehead, pixels"""
+    up: Array
+    side: Array
+    """[2] both of unit length"""
+    tall: float
+    wide: float
+    """Pixels"""
+
+
+def _axes(points: Array) -> _Axes:
     top, chin = points[FOREHEAD], points[CHIN]
-    up = (top - chin) / np.linalg.norm(top - chin)
-    side = np.array([-up[1], up[0]])
     tall = float(np.linalg.norm(top - chin))
+    up = (top - chin) / tall
     wide = float(np.linalg.norm(points[TEMPLES[0]] - points[TEMPLES[1]]))
+    return _Axes(top, up, np.array([-up[1], up[0]]), tall, wide)
+
+
+def hair_height(points: Array, mask: NDArray[np.float32], head: Array) -> float:
+    """How far the person stands over their bare `head` [n, 2], whose points are pixels, at the crown; heights
+    of the face."""
+    axes, (height, width) = _axes(points), mask.shape
+    along, across = (head - axes.top) @ axes.up, (head - axes.top) @ axes.side / axes.wide
+    over = []
+    for place in np.linspace(-_CROWN, _CROWN, 11):
+        start, reached = axes.top + place * axes.wide * axes.side, 0
+        while True:
+            x, y = (start + reached * axes.up).astype(int)
+            if not (0 <= x < width and 0 <= y < height and mask[y, x] > PERSON):
+                break
+            reached += 1
+        over.append(reached - along[np.abs(across - place) < 0.04].max(initial=-np.inf))
+    return float(np.median(over)) / axes.tall
+
+
+def dressing_in(
+    picture: NDArray[np.uint8], points: Array, mask: NDArray[np.float32], skin: Light, head: Array
+) -> Outward:
+    """From points [478, 2], how surely each pixel is the person's, the skin's linear colour [3], and the bare
+    head's points [n, 2] in the picture."""
+    light, (height, width) = linear(picture), mask.shape
+    top, up, side, tall, wide = _axes(points)
+    chin = points[CHIN]
 
     def colours(middle: Array, across: list[float], along: list[float]) -> Light:
         """[n, 3] of the places about a point, in widths and heights of the face, that are the person's."""
@@ -81,7 +126,7 @@ def dressing_in(picture: NDArray[np.uint8], points: Array, mask: NDArray[np.floa
     across, along = list(np.linspace(-0.3, 0.3, 13)), list(np.linspace(0.04, 0.3, 14))
     crown = colours(top, across, along)
     inked = crown[other_than_skin(crown)]
-    if len(inked) < BALD_BELOW * len(across) * len(along):
+    if len(inked) <= BALD_BELOW * len(crown):
         style, hair = "bald", skin * np.float32(0.25)
     else:
         unlike = np.abs(np.log((inked + 0.003) / (skin + 0.003))).max(-1)
@@ -94,6 +139,8 @@ def dressing_in(picture: NDArray[np.uint8], points: Array, mask: NDArray[np.floa
                 break
             falls += FALLS
         style = next(name for most, name in STYLES if falls < most)
+        if style == STYLES[0][1] and hair_height(points, mask, head) < FLAT:
+            style = CROPPED
         hue = np.clip(hair.mean() / BLACK, 0, 1)
         hair = hair * hue + hair.mean() * WARM * (1 - hue)
     shoulders = colours(chin, list(np.linspace(-0.7, 0.7, 15)), list(np.linspace(-0.7, -0.5, 5)))

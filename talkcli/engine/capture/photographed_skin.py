@@ -120,14 +120,26 @@ def painted_skin(base: Look, seen: SeenSkin, shelter: Texels, maps: Atlas, bald:
     """The base's look with the picture's skin where it is trusted and its own, recoloured, elsewhere; of
     somebody `bald` the scalp is skin too. `shelter` [n]: share of the room's light that each texel gets."""
     own, skin = own_skin(base, maps, bald)
+    photo = SeenSkin(printed_albedo(seen.light, shelter), seen.trust)
+    out, firm = merged_albedo(photo, own, skin, maps, bald)
+    _paint_eyes(out, own, photo, maps)
+    relief = flattened_relief(base, firm, maps)
+    return replace(base, albedo=albedo_bytes(out, base, maps), relief=relief, light="even", exposure=1.0)
+
+
+def merged_albedo(
+    photo: SeenSkin, own: Texels, skin: NDArray[np.bool_], maps: Atlas, bald: bool
+) -> tuple[Texels, Texels]:
+    """[n, 3] linear albedo: a picture's where it is trusted, its mirror image's beside it, and our own,
+    recoloured, elsewhere; and [n] how much of it is the picture's. `photo` is of albedo."""
     painted = maps.face | (maps.scalp & skin)
-    photo = printed_albedo(seen.light, shelter)
-    sure = seen.trust * painted
+    sure = photo.trust * painted
     lend = np.clip(1 - sure / LENT, 0, 1) * sure[maps.mirror]
     both = sure + lend
-    merged = (photo * sure[:, None] + photo[maps.mirror] * lend[:, None]) / both.clip(1e-6)[:, None]
+    here, there = photo.light * sure[:, None], photo.light[maps.mirror] * lend[:, None]
+    merged = (here + there) / both.clip(1e-6)[:, None]
     firm = gaussian_filter(_image(np.clip(both, 0, 1), maps), FEATHER).ravel()[maps.canvas.texels]
-    firm = np.clip((firm * (both > 0.05) - 0.3) / 0.65, 0, 1) * painted
+    firm = (np.clip((firm * (both > 0.05) - 0.3) / 0.65, 0, 1) * painted).astype(np.float32)
     firm = firm * firm * (3 - 2 * firm)
     ratio = np.log(merged.clip(1e-3) / own.clip(1e-3))
     known = (firm > 0.9) & (maps.canvas.lip > 1.2)
@@ -138,15 +150,13 @@ def painted_skin(base: Look, seen: SeenSkin, shelter: Texels, maps: Atlas, bald:
     smooth = spread_ratio(ratio, known, maps)
     out = np.where((skin | maps.scalp)[:, None], own * np.exp(np.clip(smooth, -2.5, 1.5)), own)
     out = (merged * firm[:, None] + out * (1 - firm[:, None])).astype(np.float32)
-    _paint_eyes(out, own, SeenSkin(photo, seen.trust), maps)
+    return out, firm
+
+
+def flattened_relief(base: Look, firm: Texels, maps: Atlas) -> torch.Tensor:
+    """The base's, less of it where a picture shows pores and lines itself."""
     relief = base.relief.numpy() * (1 - 0.7 * _image(firm, maps)[::2, ::2])
-    return replace(
-        base,
-        albedo=albedo_bytes(out, base, maps),
-        relief=torch.from_numpy(np.rint(relief).astype(np.int8)),
-        light="even",
-        exposure=1.0,
-    )
+    return torch.from_numpy(np.rint(relief).astype(np.int8))
 
 
 def own_skin(base: Look, maps: Atlas, bald: bool) -> tuple[Texels, NDArray[np.bool_]]:

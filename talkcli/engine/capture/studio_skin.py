@@ -1,4 +1,4 @@
-"""The face of a photograph as we paint it: our own skin for studio light, in the tone of a picture."""
+"""The face of a photograph for studio light: its skin without the picture's light, in a likely tone."""
 
 from __future__ import annotations
 
@@ -13,28 +13,50 @@ from talkcli.engine.capture.photographed_skin import (
     Texels,
     albedo_bytes,
     eye_ratios,
+    flattened_relief,
+    merged_albedo,
     own_skin,
+    printed_albedo,
+    shown_by_even_room,
 )
+from talkcli.engine.capture.picture_light import without_light
 from talkcli.engine.face.look import Look
+from talkcli.engine.studio.arrays import Array
 
 LIGHTER, HUE = 0.5, 0.2
 """Of the logarithm of the tone, how much the picture may change of our skin's at most: its exposure and the
 colour of its light are not known."""
 
+_SURE = 0.7
+"""Trust from which on a texel says what tone the picture gives to the face."""
+
 IRIS_CHANGE = 1.2
 """The same of irises beside the whites, which share their light."""
 
 
-def studio_skin(base: Look, seen: SeenSkin, tone: Texels, maps: Atlas, bald: bool) -> Look:
-    """The base's look in the tone [3], linear, that a face has in its picture, with the picture's irises."""
+def studio_skin(
+    base: Look, seen: SeenSkin, shelter: Texels, normals: Array, tone: Texels, maps: Atlas, bald: bool
+) -> Look:
+    """The base's look with the picture's skin where it is trusted, without the picture's light, and its own
+    elsewhere, both in the tone [3], linear, that the face has in its picture; with the picture's irises.
+    `shelter` [n]: share of the room's light that each texel gets; `normals` [n, 3]."""
     own, skin = own_skin(base, maps, bald)
-    change = np.log(tone.clip(1e-3) / (np.median(own[maps.face], 0) * base.exposure))
-    level = np.clip(change.mean(), -LIGHTER, LIGHTER)
-    out = own.copy()
-    out[skin] *= np.exp(level + np.clip(change - change.mean(), -HUE, HUE))
     ratios = eye_ratios(seen.light, seen.trust, own, maps)
+    middle = np.median(own[maps.face], 0)
+    change = np.log(tone.clip(1e-3) / (middle * base.exposure))
+    level = np.clip(change.mean(), -LIGHTER, LIGHTER)
+    tinted = middle * np.exp(level + np.clip(change - change.mean(), -HUE, HUE))
+    even = without_light(seen, shown_by_even_room(own, shelter), normals, maps)
+    photo = printed_albedo(even.light, shelter)
+    sure = maps.face & (seen.trust > _SURE)
+    if sure.any():
+        photo *= tinted / np.median(photo[sure], 0)
+    else:
+        photo = own * (tinted / middle)
+    out, firm = merged_albedo(SeenSkin(photo, seen.trust), own, skin, maps, bald)
     if ratios is not None:
         iris = np.clip(ratios[0] - ratios[1].mean(), -IRIS_CHANGE, IRIS_CHANGE)
         inside = 1 - np.clip((maps.off_axis[maps.eyes] - IRIS_ENDS) / 0.1, 0, 1)[:, None]
         out[maps.eyes] *= np.exp(iris * inside)
-    return replace(base, albedo=albedo_bytes(out, base, maps))
+    relief = flattened_relief(base, firm, maps)
+    return replace(base, albedo=albedo_bytes(out.clip(0, 1), base, maps), relief=relief)
