@@ -1,4 +1,4 @@
-"""Films of studio people become avatars again: python benchmarks/footage.py FOLDER
+"""Films of studio people become avatars again: python -m benchmarks.footage FOLDER
 
 Bundled people say the bundled held-out clips and turn their heads, before a hand-held camera in the light of
 some room, with noise, an exposure that wanders and compression: phone videos of which everything is known
@@ -7,7 +7,8 @@ blinks: how many of the true ones shut. Jitter: second differences of the head's
 those of the detector's. CPU milliseconds a picture, of one thread (OMP_NUM_THREADS=1): looking for faces with
 decoding, and following. A sentence that was not filmed, as TexTalker says it with the pivots of all and with
 those of the film. Face and person: PSNR and SSIM of the pictures kept out. A sheet a person is kept. Five
-minutes of one core a person, most of it for drawing the film.
+minutes of one core a person, most of it for drawing the film. With --splats Gaussians as well, and both from
+beside the film's camera (beside.py): four minutes more.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ import torch
 from PIL import Image
 from trimesh.registration import procrustes
 
+from benchmarks.beside import MOMENTS, Shown, from_beside
 from talkcli.engine.assets import asset, assets_folder
 from talkcli.engine.capture.detector import MediaPipe
 from talkcli.engine.capture.film_likeness import film_likeness
-from talkcli.engine.capture.film_track import TrackedFilm
+from talkcli.engine.capture.film_splats import film_fit
+from talkcli.engine.capture.film_track import TrackedFilm, seen_motion
 from talkcli.engine.capture.film_watch import watched_film
 from talkcli.engine.capture.filmed_person import avatar_of_film, followed_film
 from talkcli.engine.capture.footage_clips import bare_person
@@ -77,9 +80,9 @@ def performed(number: int) -> Motion:
     return Motion(FPS, face, Head(turns, torch.zeros(len(motion), 3)))
 
 
-def filmed(avatar: Avatar, motion: Motion, seed: int) -> Iterator[np.ndarray]:
-    """What a phone in somebody's hand sees of it."""
-    chance, light, views = np.random.default_rng(seed), np.zeros((9, 3)), []
+def before_phone(avatar: Avatar, motion: Motion, chance: np.random.Generator) -> Shown:
+    """Somebody in the light of some room, before a phone in somebody's hand."""
+    light, views = np.zeros((9, 3)), []
     light[0] = chance.uniform(0.55, 0.7) * np.array([1.05, 1, 0.92])
     light[1], light[2], light[3] = chance.uniform(-0.3, 0.3), 0.15, chance.uniform(0.15, 0.3)
     assert avatar.look is not None
@@ -90,14 +93,28 @@ def filmed(avatar: Avatar, motion: Motion, seed: int) -> Iterator[np.ndarray]:
         away = [0.01 * np.sin(t), -0.03 + 0.01 * np.cos(0.7 * t), -0.62 + 0.01 * np.sin(0.5 * t)]
         view[:3, 3] = view[:3, :3] @ [0, 0, -0.06] + away
         views.append(view)
-    camera = centred_camera(torch.from_numpy(np.array(views)).float(), 0.94 * SIZE[1], *SIZE)
+    views = torch.from_numpy(np.array(views)).float()
+    return Shown(lit, motion, centred_camera(views, 0.94 * SIZE[1], *SIZE))
+
+
+def filmed(shown: Shown, chance: np.random.Generator) -> Iterator[np.ndarray]:
+    """What the phone makes of it."""
     behind = "#{:02x}{:02x}{:02x}".format(*chance.integers(60, 200, 3))
-    for number, picture in enumerate(frames(motion, lit, camera, background=behind)):
+    for number, picture in enumerate(frames(shown.motion, shown.avatar, shown.camera, background=behind)):
         exposed = picture * (1 + 0.04 * np.sin(0.8 * number / float(FPS)))
         noisy = np.clip(exposed + chance.normal(0, NOISE, picture.shape), 0, 255).astype(np.uint8)
         file = io.BytesIO()
         Image.fromarray(noisy).save(file, "JPEG", quality=QUALITY)
         yield np.asarray(Image.open(file).convert("RGB"))
+
+
+def film_of(name: str, folder: Path) -> tuple[Path, Shown]:
+    """Of one of PEOPLE, drawn where it is not there; and the truth of it."""
+    path, chance = folder / f"{name}.mp4", np.random.default_rng(PEOPLE[name])
+    shown = before_phone(load_avatar(asset(f"{name}.avatar")), performed(PEOPLE[name]), chance)
+    if not path.exists():
+        write_video(filmed(shown, chance), FPS, path)
+    return path, shown
 
 
 def faces_of(neutral: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -185,14 +202,13 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--people", nargs="+", choices=PEOPLE, default=list(PEOPLE))
+    parser.add_argument("--splats", action="store_true", help="Gaussians, too, and both from beside")
     words = parser.parse_args()
     detector = MediaPipe()
     words.folder.mkdir(exist_ok=True)
-    for seed, name in enumerate(words.people):
-        avatar, motion = load_avatar(asset(f"{name}.avatar")), performed(PEOPLE[name])
-        path = words.folder / f"{name}.mp4"
-        if not path.exists():
-            write_video(filmed(avatar, motion, seed), FPS, path)
+    for name in words.people:
+        path, shown = film_of(name, words.folder)
+        avatar, motion = shown.avatar, shown.motion
         begun = time.process_time()
         watched = watched_film(path, detector, 30)
         looked = time.process_time()
@@ -202,10 +218,28 @@ def main() -> None:
         row |= {"look ms": 1000 * (looked - begun) / len(motion)}
         row |= {"follow ms": 1000 * (followed - looked) / len(motion)}
         row |= spoken(avatar, tracked, PEOPLE[name])
-        like = film_likeness(tracked, avatar_of_film(tracked, detector, name)[0], detector)
-        assert like is not None
-        Image.fromarray(like.sheet).save(words.folder / f"{name}.png")
-        row |= like.numbers
+        person = avatar_of_film(tracked, detector, name)[0]
+        avatars = {"mesh": person}
+        if words.splats:
+            begun = time.process_time()
+            fit = film_fit(tracked, person, detector)
+            for _ in fit.steps():
+                pass
+            row["splats s"] = time.process_time() - begun
+            avatars["splats"] = replace(person, splats=fit.splats)
+        for kind, each in avatars.items():
+            like = film_likeness(tracked, each, detector)
+            assert like is not None
+            Image.fromarray(like.sheet).save(words.folder / f"{name}.{kind}.png")
+            row |= {f"{kind} {key}": value for key, value in like.numbers.items()}
+        if words.splats:
+            followed_as = Shown(person, *seen_motion(tracked, load_face_model(), tracked.longest))
+            seconds = tracked.watched.runs[tracked.longest].seconds
+            some = [int(share * len(seconds)) for share in MOMENTS]
+            same = [round(float(seconds[i]) * float(FPS)) for i in some]
+            more, sheet = from_beside(shown.part(same), followed_as.part(some), avatars)
+            Image.fromarray(sheet).save(words.folder / f"{name}.beside.png")
+            row |= more
         print(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
 
 

@@ -1,10 +1,10 @@
 """A film's face on another: python -m benchmarks.reenacted FOLDER
 
 The films of benchmarks/footage.py, drawn into FOLDER where they are not there, drive the mean head: by points
-(extra capture) and as unigaha's encoder reads them. Lips and lids: correlation of their opening with the
-truth, over all frames, on the mean head. Face and lips: millimetres that their vertices are off, beside those
-of a face that stays at rest. Head: degrees that it is turned otherwise, but for where it rests, on average.
-CPU milliseconds a picture. Nothing learnt from these people.
+(extra capture) and as unigaha's encoder reads them, where one lies in assets/. Lips and lids: correlation of
+their opening with the truth, over all frames, on the mean head. Face and lips: millimetres that their
+vertices are off, beside those of a face that stays at rest. Head: degrees that it is turned otherwise, but
+for where it rests, on average. CPU milliseconds a picture. Nothing learnt from these people.
 """
 
 from __future__ import annotations
@@ -17,17 +17,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.footage import FPS, PEOPLE, faces_of, filmed, openings, performed
-from talkcli.engine.assets import asset
+from benchmarks.footage import FPS, PEOPLE, faces_of, film_of, openings
 from talkcli.engine.capture.detector import MediaPipe
 from talkcli.engine.errors import MissingAsset
-from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.rotations import axis_angle, matrix
 from talkcli.engine.methods.reenacted import Driven, driven_by_picture, driven_by_points
+from talkcli.engine.methods.unigaha.film_eye import shipped_eye
 from talkcli.engine.motion import Coefficients, Motion
-from talkcli.engine.video import write_video
 
 
 def turned(motion: Motion) -> torch.Tensor:
@@ -64,18 +62,19 @@ def main() -> None:
     given = parser.parse_args()
     given.folder.mkdir(exist_ok=True)
     head = talking_head()
-    ways: dict[str, Callable[[Path], Driven]] = {
-        "picture": lambda path: driven_by_picture(path, head, None, FPS)
-    }
+    ways: dict[str, Callable[[Path], Driven]] = {}
+    try:
+        shipped_eye()
+        ways["picture"] = lambda path: driven_by_picture(path, head, None, FPS)
+    except MissingAsset as error:
+        print(f"Not by pictures: {error.message}")
     try:
         detector = MediaPipe()
         ways["points"] = lambda path: driven_by_points(path, head, detector, FPS)
     except MissingAsset as error:
         print(f"Not by points: {error.message}")
-    for seed, name in enumerate(given.people):
-        true, path = performed(PEOPLE[name]), given.folder / f"{name}.mp4"
-        if not path.exists():
-            write_video(filmed(load_avatar(asset(f"{name}.avatar")), true, seed), FPS, path)
+    for name in given.people:
+        path, (_, true, _) = film_of(name, given.folder)
         for way, drive in ways.items():
             begun = time.process_time()
             found = drive(path).motion
