@@ -113,7 +113,7 @@ def moved(motion: Motion, true: Motion) -> tuple[float, float, float]:
     lve = apart[:, topology.regions["lips"].long()].amax(1).mean()
     mve = apart[:, topology.regions["face"].long()].mean()
     gap, other = openings(ours)[0], openings(theirs)[0]
-    alike = float(np.corrcoef(gap, other)[0, 1]) if gap.std() > 0 else float("nan")
+    alike = float(np.corrcoef(gap, other)[0, 1]) if np.ptp(gap) > 1e-6 else float("nan")
     return 1000 * float(lve), 1000 * float(mve), alike
 
 

@@ -142,7 +142,10 @@ class _Drawn(NamedTuple):
 def _drawn(worn: Worn, neutral: _Floats, every: int, small: bool) -> _Drawn:
     """One thing with its vertices numbered from 0; `row` of its own carriers."""
     count = len(worn.points)
-    colours = linear(worn.colour.numpy()).repeat(count // max(1, len(worn.colour)), 0)
+    colours = linear(worn.colour.numpy())
+    if worn.kind == "strands":  # each stands for those behind it that are left out
+        colours = np.mean([np.roll(colours, -number, 0) for number in range(every)], 0)
+    colours = colours.repeat(count // max(1, len(worn.colour)), 0)
     row = np.arange(len(worn.carriers)).repeat(count // len(worn.carriers))
     if worn.kind == "strands":
         ribbons: Ribbons = ribbons_of(worn, neutral, every, small)

@@ -19,13 +19,16 @@ _FAR, MOST = np.float32(1e-6), np.float32(1 << 24)
 
 WHICH, TO_END, CONTRAST = 0, 1, 2
 """Of a corner of a face: which strand; how far the ribbon's end is, 1 where it begins to thin; how plainly
-one strand's shade differs from the next's, 1 but where the ribbon narrows."""
+one strand's shade differs from the next's, 1 where all strands are drawn."""
 
 FINE_HAIR = 0.5
 """Of the median width: what is less is a hairline's."""
 
 WIDER = 0.8
 """Power of how many times fewer strands are drawn, by which each is wider."""
+
+CALMER = 0.35
+"""Power of how many times fewer strands are drawn, by which their shades differ less."""
 
 TIP = 0.028
 """Metres before its end at which a ribbon begins to thin, at most half of it."""
@@ -93,7 +96,8 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, small: bool
     side = np.cross(ways, outward)
     side = np.cos(angle) * side + np.sin(angle) * outward
     pointed = every > 1 or (small and np.median(widths) < FINE_RIBBON)
-    width = widths[rows, None] * every**WIDER * np.interp(t, *(POINTED if pointed else SLIM))
+    fine = np.minimum(widths[rows, None] / np.median(widths), 1)
+    width = widths[rows, None] * every ** (WIDER * fine) * np.interp(t, *(POINTED if pointed else SLIM))
     vertices = lines[:, :, None] + side[:, :, None] * (width / 2)[..., None, None] * np.array([[-1.0], [1.0]])
     a = (np.arange(count)[:, None] * length + np.arange(length - 1)) * 2
     faces = np.stack([np.stack([a, a + 1, a + 2], -1), np.stack([a + 1, a + 3, a + 2], -1)], 2).reshape(-1, 3)
@@ -102,7 +106,7 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, small: bool
     which = np.stack([first, first + number], 1)[:, None].repeat(length, 1)
     tip = np.minimum(TIP / whole, 0.5)
     left = BODY * (np.ones_like(t) if pointed else np.minimum((1 - t) / tip, 1))[..., None].repeat(2, 2)
-    hair = np.stack([which, left, np.ones_like(left)], -1).reshape(-1, 3)[faces]
+    hair = np.stack([which, left, np.full_like(left, every**-CALMER)], -1).reshape(-1, 3)[faces]
     lit = np.interp(run, *DARK_ROOTS)[..., None].repeat(2, 2)
     point = (rows[:, None] * worn.nodes + nodes)[..., None].repeat(2, 2)
 

@@ -128,14 +128,14 @@ def _threads(ground: _Ground, across: float, along: float, seed: int) -> NDArray
 def _jersey(coat: _Coat, ground: _Ground, where: NDArray, seed: int) -> None:
     fine, wales = noise.octaves(ground.place / 1.5, 1, seed + 502), _threads(ground, 1.4, 4.0, seed + 503)
     coat.add(
-        where, 0.03 * fine + 0.02 * wales, 0.03 * fine + 0.015 * wales + 0.12 * _creases(ground, 26.0, seed)
+        where, 0.07 * fine + 0.05 * wales, 0.05 * fine + 0.03 * wales + 0.34 * _creases(ground, 26.0, seed)
     )
 
 
 def _cotton(coat: _Coat, ground: _Ground, where: NDArray, seed: int) -> None:
     warp, weft = _threads(ground, 1.3, 12.0, seed + 504), _threads(ground, 12.0, 1.3, seed + 505)
-    weave = 0.04 * warp + 0.04 * weft
-    coat.add(where, weave, 0.4 * weave + 0.28 * _creases(ground, 22.0, seed))
+    weave = 0.06 * warp + 0.06 * weft
+    coat.add(where, weave, 0.4 * weave + 0.5 * _creases(ground, 22.0, seed))
 
 
 def _wool(coat: _Coat, ground: _Ground, where: NDArray, seed: int) -> None:

@@ -30,6 +30,9 @@ TEMPLE: it hides no eye."""
 SIDEBURN = 25.0
 """mm: hair of sides that is longer does not hang before the ears."""
 
+OVER_PARTING = 4.5
+"""mm beyond the parting, standard deviation, from which hairs come: fewer show a bare stripe."""
+
 SHOULDERS = -92.0
 """mm: below, hair lies over clothes."""
 
@@ -73,8 +76,8 @@ def grown(roots: Roots, style: HairStyle, skull: Skull, chance: np.random.Genera
 
 
 def _sides(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Array:
-    """[n] the side of the parting: a line that wanders a little."""
-    wander = 1.6 * np.sin(roots.places[:, 2] / 7.0) + chance.normal(size=len(roots.places)) * 0.8
+    """[n] the side of the parting: a line that wanders a little, over which hairs of either side fall."""
+    wander = 1.6 * np.sin(roots.places[:, 2] / 7.0) + chance.normal(size=len(roots.places)) * OVER_PARTING
     level = np.clip((roots.places[:, 1] - 40) / 60, 0, 1)
     return np.where(roots.places[:, 0] > style.part * level + wander, 1.0, -1.0)
 

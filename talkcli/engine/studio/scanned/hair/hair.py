@@ -45,7 +45,7 @@ def hair_of(
     if roots is None:
         return _worn(style, np.zeros((0, 2, 3)), np.zeros(0, int), np.zeros(0), np.zeros((0, 3)))
     roots = roots[_kept(roots, look, chance)]
-    lines, least = grown(roots, look, skull, chance), 0.3
+    lines, least = grown(roots, look, skull, chance), 0.2
     widths = (
         look.width * chance.uniform(0.75, 1.25, len(lines)) * np.clip(least + roots.inward / 20, least, 1)
     )
