@@ -48,6 +48,7 @@ SECTIONS: dict[str, tuple[Callable[[Card], Iterator[Row]], float]] = {
     "flow": (gpu_sections.learns_flow, 30),
     "splats": (gpu_sections.splats, 50),
     "heads": (gpu_sections.heads, 40),
+    "meshes": (gpu_sections.meshes, 40),
     "person": (gpu_sections.person, 100),
 }
 """And the seconds that each may take; what is measured first is what a short run should tell."""

@@ -44,7 +44,9 @@ from talkcli.engine.methods.unigaha.prior import Prior
 from talkcli.engine.methods.unigaha.prior_config import PriorConfig
 from talkcli.engine.methods.unigaha.talker import Unigaha
 from talkcli.engine.motion import Motion
-from talkcli.engine.rendering.camera import Camera, centred_camera
+from talkcli.engine.rendering.camera import Camera, centred_camera, portrait
+from talkcli.engine.rendering.pytorch3d_renderer import CardPainter, pytorch3d_finder
+from talkcli.engine.rendering.render import mesh_scene
 from talkcli.engine.rendering.splats import draw_views
 from talkcli.engine.training.ahead import dice
 from talkcli.engine.training.fit import fit
@@ -333,6 +335,22 @@ def _starter_prior(card: Card) -> Prior:
     talker = open_talker("unigaha", str(card.device))
     assert isinstance(talker, Unigaha) and talker.prior is not None
     return talker.prior
+
+
+def meshes(card: Card) -> Iterator[Row]:
+    """ada as films draw her, face, clothes and hair, by PyTorch3D and by our own kernels."""
+    ada, side = load_avatar(asset("ada.avatar")), card.pick(512, 24)
+    said = open_talker("memorytalker", "cpu").animate(spoken(1.0), ada)
+    camera = portrait(ada, "front", (side, side))
+    scene = mesh_scene(said, ada, camera, "studio", wrinkles=True, texture=True, quality="standard")
+    moments, ours = list(scene.moments), scene.painter()
+    theirs = CardPainter(scene.painter(), pytorch3d_finder(), card.device)
+    for name, painter in (("PyTorch3D", theirs), ("our kernels, one thread of the CPU", ours)):
+        some = moments[: card.pick(12, 1)]
+        spent = card.milliseconds(lambda painter=painter: [painter.draw(*moment) for moment in some])  # noqa: B023
+        yield Row(f"ada at {side}², {name}", 1000 * len(some) / spent, "frames/s")
+    one, other = (painter.draw(*moments[0]).astype(float) for painter in (ours, theirs))
+    yield Row("PyTorch3D and our kernels apart", float(abs(one - other).mean()), "of 255, mean", most=2)
 
 
 def person(card: Card) -> Iterator[Row]:

@@ -335,7 +335,14 @@ Look = Annotated[
         show_default="the avatar's own",
     ),
 ]
-Renderer = Annotated[str, typer.Option("--renderer", help="numba (built in) or pyrender.")]
+Renderer = Annotated[
+    str,
+    typer.Option(
+        "--renderer",
+        help="numba (built in); pytorch3d: the same on an NVIDIA card, where you have it; pyrender: head and "
+        "clothes in plain light.",
+    ),
+]
 Quality = Annotated[
     str, typer.Option("--quality", help="standard, or fine: every hair and 16 samples a pixel, slower.")
 ]

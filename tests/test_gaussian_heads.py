@@ -172,8 +172,9 @@ def test_a_film_has_the_same_bytes_for_any_number_of_threads(person):
 def test_it_is_drawn_of_gaussians_unless_its_mesh_is_asked_for(person):
     assert drawn_as(AS_USUAL, person) == drawn_as(AS_USUAL, person, ".ply") == SPLATS
     assert drawn_as(Shot(form=MESH), person) == drawn_as(AS_USUAL, person, ".obj") == MESH
-    with pytest.raises(BadUsage, match="pyrender"):
-        drawn_as(Shot(renderer="pyrender"), person)
+    for renderer in ("pyrender", "pytorch3d"):
+        with pytest.raises(BadUsage, match=f"{renderer} draws no Gaussians"):
+            drawn_as(Shot(renderer=renderer), person)
     first = [next(shot_frames(Shot(size="48", form=form), speaking(1), person)) for form in (None, MESH)]
     bare = next(shot_frames(Shot(size="48"), speaking(1), replace(person, gaussian_head=None)))
     assert np.array_equal(first[1], bare) and not np.array_equal(first[0], bare)

@@ -131,6 +131,9 @@ def _renderers() -> Iterator[Finding]:
         "a second opinion",
         "pip install 'talkcli[pyrender]'",
     )
+    pytorch3d = "installed" if importlib.util.find_spec("pytorch3d") else ""
+    hint = "See what --renderer pytorch3d says: it must fit your torch."
+    yield Finding("renderer", "pytorch3d", pytorch3d, "pictures of meshes on a card", hint)
 
 
 def _encoders() -> Iterator[Finding]:

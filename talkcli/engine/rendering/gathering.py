@@ -66,16 +66,16 @@ COMBED = 2
 """Which program hair is."""
 
 ATTRIBUTES = 16
-_NEARNESS = 15
+VERTEX_NEARNESS = 15
 """Of a vertex: place, normal, share of the room and of the key seen, curvature, way of its hair, colour,
 nearness to the camera."""
 
 FACTS = 16
-_GLOSS, _KIND, _LEVEL, _CORNER, _SLOPES = 6, 8, 9, 10, 12
+FACE_GLOSS, FACE_KIND, FACE_LEVEL, FACE_CORNER, FACE_SLOPES = 6, 8, 9, 10, 12
 """Of a face: gradients of u and of v (1/m); its own strength and roughness, below 0 where the look says them;
 material; texture level; snapped place of its first corner; slopes of the shares of its other two."""
 
-_TWO_SIDED = np.float32(64)
+TWO_SIDED = np.float32(64)
 """Added to the material of a face that is lit on the side that is seen."""
 
 _SKIN, _LASH = np.float32(SKIN), np.float32(LASH)
@@ -160,15 +160,15 @@ def survey(vertices, surface, snapped, spans, facts, facing):
         cx, cy = snapped[k, 0] - snapped[i, 0], snapped[k, 1] - snapped[i, 1]
         share, kind = 1.0 / np.float32(bx * cy - by * cx), surface.materials[f]
         facing[f, 3] = kind
-        facts[f, _GLOSS], facts[f, _GLOSS + 1] = surface.gloss[f, 0], surface.gloss[f, 1]
-        facts[f, _KIND] = np.float32(kind)
-        facts[f, _CORNER], facts[f, _CORNER + 1] = snapped[i, 0], snapped[i, 1]
-        facts[f, _SLOPES], facts[f, _SLOPES + 1] = share * np.float32(cy), -share * np.float32(cx)
-        facts[f, _SLOPES + 2], facts[f, _SLOPES + 3] = -share * np.float32(by), share * np.float32(bx)
+        facts[f, FACE_GLOSS], facts[f, FACE_GLOSS + 1] = surface.gloss[f, 0], surface.gloss[f, 1]
+        facts[f, FACE_KIND] = np.float32(kind)
+        facts[f, FACE_CORNER], facts[f, FACE_CORNER + 1] = snapped[i, 0], snapped[i, 1]
+        facts[f, FACE_SLOPES], facts[f, FACE_SLOPES + 1] = share * np.float32(cy), -share * np.float32(cx)
+        facts[f, FACE_SLOPES + 2], facts[f, FACE_SLOPES + 3] = -share * np.float32(by), share * np.float32(bx)
         if kind == HAIR:
             continue
         if surface.sides[f] == BOTH:
-            facts[f, _KIND] += _TWO_SIDED
+            facts[f, FACE_KIND] += TWO_SIDED
         p, q = _between(vertices, i, j), _between(vertices, i, k)
         normal = cross(p, q)
         scale = 1.0 / max(dot(normal, normal), 1e-24)
@@ -187,7 +187,7 @@ def survey(vertices, surface, snapped, spans, facts, facing):
         level = 0
         while sharpness >= _FINER and level < finest:
             sharpness, level = sharpness * 0.25, level + 1
-        facts[f, _LEVEL] = np.float32(level)
+        facts[f, FACE_LEVEL] = np.float32(level)
 
 
 @inlined
@@ -223,23 +223,23 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
         for lane in range(lanes):
             i, n, at = np.uint64(first + lane), np.uint64(lane), lane * ROW
             f = np.uint64(face[i])
-            x, y, w = xs[i] - facts[f, _CORNER], ys[i] - facts[f, _CORNER + 1], _SLOPES
+            x, y, w = xs[i] - facts[f, FACE_CORNER], ys[i] - facts[f, FACE_CORNER + 1], FACE_SLOPES
             a, b, c = (
                 np.uint64(surface.faces[f, 0]),
                 np.uint64(surface.faces[f, 1]),
                 np.uint64(surface.faces[f, 2]),
             )
             wb, wc = facts[f, w] * x + facts[f, w + 1] * y, facts[f, w + 2] * x + facts[f, w + 3] * y
-            wa = (1.0 - wb - wc) * points[a, _NEARNESS]
-            wb, wc = wb * points[b, _NEARNESS], wc * points[c, _NEARNESS]
+            wa = (1.0 - wb - wc) * points[a, VERTEX_NEARNESS]
+            wb, wc = wb * points[b, VERTEX_NEARNESS], wc * points[c, VERTEX_NEARNESS]
             scale = 1.0 / (wa + wb + wc)
             wa, wb, wc = wa * scale, wb * scale, wc * scale
             mix_row(points, a, b, c, wa, wb, wc, rows, at)
             copy_eight(facts, f * np.uint64(FACTS), rows, at + GRADIENTS)
-            if facts[f, _GLOSS] < 0.0:
+            if facts[f, FACE_GLOSS] < 0.0:
                 u = clamped(wa * uv[f, 0, 0] + wb * uv[f, 1, 0] + wc * uv[f, 2, 0])
                 v = clamped(wa * uv[f, 0, 1] + wb * uv[f, 1, 1] + wc * uv[f, 2, 1])
-                keep_cell(cells, cuts, n, 0, corners(surface.levels, int(facts[f, _LEVEL]), u, v))
+                keep_cell(cells, cuts, n, 0, corners(surface.levels, int(facts[f, FACE_LEVEL]), u, v))
                 prefetch(surface.texels, cells[n, 0] * CHANNELS)
                 prefetch(surface.texels, cells[n, 1] * CHANNELS)
                 if surface.materials[f] == SKIN:
@@ -254,7 +254,7 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
         for lane in range(lanes):
             n, at = np.uint64(lane), lane * ROW
             f = np.uint64(face[np.uint64(first + lane)])
-            if facts[f, _GLOSS] < 0.0:
+            if facts[f, FACE_GLOSS] < 0.0:
                 above, below, wp, wq, wr, ws = kept_cell(cells, cuts, n, 0)
                 blend_texels(surface.texels, above, below, wp, wq, wr, ws, rows, at + TEXEL)
                 if surface.materials[f] == SKIN:
@@ -267,7 +267,7 @@ def gather(count, program, batch, surface, facts, points, eye, acting, tables):
                         rows[at + TEXEL] = tinted(rows[at + TEXEL], red, tables)
                         rows[at + TEXEL + 1] = tinted(rows[at + TEXEL + 1], green, tables)
                         rows[at + TEXEL + 2] = tinted(rows[at + TEXEL + 2], blue, tables)
-            rows[at + KIND] = facts[f, _KIND]
+            rows[at + KIND] = facts[f, FACE_KIND]
         for column in range(0, ROW, ABREAST):
             turn_rows(rows, column, ROW, fields, column * POINTS + first, POINTS)
     if program == COMBED:
@@ -295,8 +295,8 @@ def _finish(count, fields, eye, levels, steepness):
     for n in range(count):
         view, normal = _look_back(fields, n, eye), three(fields, NORMAL, n)
         kind = fields[KIND * POINTS + n]
-        turning = kind >= _TWO_SIDED
-        kind = kind - _TWO_SIDED if turning else kind
+        turning = kind >= TWO_SIDED
+        kind = kind - TWO_SIDED if turning else kind
         side = np.float32(-1.0) if turning and dot(normal, view) < 0.0 else np.float32(1.0)
         keep_three(fields, NORMAL, n, (side * normal[0], side * normal[1], side * normal[2]))
         skin, plain = kind == _SKIN, fields[STRENGTH * POINTS + n] >= 0.0
@@ -345,6 +345,6 @@ def arrange(vertices, normals, ways, occlusion, key, nearness, bare, points):
     for i in range(len(vertices)):
         for axis in range(3):
             points[i, axis], points[i, 3 + axis] = vertices[i, axis], normals[i, axis]
-        points[i, 6], points[i, 7], points[i, _NEARNESS] = occlusion[i], key[i], nearness[i]
+        points[i, 6], points[i, 7], points[i, VERTEX_NEARNESS] = occlusion[i], key[i], nearness[i]
         if i >= bare:
             points[i, 9], points[i, 10], points[i, 11] = ways[i, 0], ways[i, 1], ways[i, 2]

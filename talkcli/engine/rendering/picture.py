@@ -114,6 +114,26 @@ class Painter:
         activation of each map; ratios [3, rows, columns]: what the skin's sRGB values are multiplied by,
         instead of its blood.
         """
+        acting, eye = self.prepared(vertices, view, focal, active, ratios)
+        out = self.bare.copy()
+        pixels, canvas = out.reshape(-1, self.channels), self.canvas
+        edges = paint(
+            self.seen, self.rig, acting, self.snapped, self.nearness, self.starts, self.order, self.points,
+            self.facts, self.facing, eye, focal * self.finer, TABLES, canvas, self.batch, self.state, pixels,
+        )  # fmt: skip
+        develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), TABLES.byte, pixels)
+        return out if self.finer == 1 else shrunk(out, self.finer)
+
+    def prepared(
+        self,
+        vertices: NDArray[np.float32],
+        view: NDArray[np.float64],
+        focal: float,
+        active: NDArray[np.float32] | None = None,
+        ratios: NDArray[np.float32] | None = None,
+    ) -> tuple[Acting, NDArray[np.float64]]:
+        """All of a frame but its samples: where vertices and faces lie and how they are lit, in this memory;
+        how the skin acts, and where the eye is."""
         s, points, focal = self.surface, self.points, focal * self.finer
         height, width = self.backdrop.shape[:2]
         bare, solid = len(vertices), slice(self.body_faces)
@@ -126,10 +146,10 @@ class Painter:
         vertex_normals(
             vertices, s.faces[solid], s.corner_starts, s.corner_faces, self.across, self.normals
         )  # fmt: skip
-        rig, bodies = self.rig, slice(self.bodies)
+        bodies = slice(self.bodies)
         face_camera(vertices[bodies], self.normals[bodies], eye, self.one_sided, self.asking)
         if self.lamps:
-            self._light(rig.directions[0])
+            self._light(self.rig.directions[0])
         self.lit[bodies] &= self.asking
         arrange(vertices, self.normals, self.ways, s.occlusion, self.key, self.nearness, bare, points)
         light_mouth(
@@ -138,15 +158,7 @@ class Painter:
         survey(vertices, self.seen, self.snapped, self.spans, self.facts, self.facing)
         if active is not None and len(self.maps.boxes):
             blend_wrinkles(self.maps, active, self.creases, self.touched)
-        out = self.bare.copy()
-        acting = Acting(self.creases.reshape(-1, 4), self.crease_levels, *self._tint(ratios))
-        pixels, canvas = out.reshape(-1, self.channels), self.canvas
-        edges = paint(
-            self.seen, rig, acting, self.snapped, self.nearness, self.starts, self.order, points, self.facts,
-            self.facing, eye, focal, TABLES, canvas, self.batch, self.state, pixels,
-        )  # fmt: skip
-        develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), TABLES.byte, pixels)
-        return out if self.finer == 1 else shrunk(out, self.finer)
+        return Acting(self.creases.reshape(-1, 4), self.crease_levels, *self._tint(ratios)), eye
 
     def _dressed(self, head: NDArray[np.float32], eye: NDArray[np.float64]) -> NDArray[np.float32]:
         """All vertices: of a bare head, and of what it wears. Leaves out what is buried in hair or cloth."""

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import is_cached
-from talkcli.engine.device import cores
+from talkcli.engine.device import cores, pick_device
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
@@ -43,7 +43,7 @@ from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of, vertex_norma
 _M = TypeVar("_M")
 _T = TypeVar("_T")
 
-RENDERERS = ("numba", "pyrender")
+RENDERERS = ("numba", "pyrender", "pytorch3d")
 QUALITIES = ("standard", "fine")
 COARSE_UP_TO = 640
 """Pixels of the shorter side of a picture up to which standard hair is coarse; above, it is half so."""
@@ -85,6 +85,11 @@ def frames(
     scene = mesh_scene(
         motion, avatar, camera, background, wrinkles=wrinkles, texture=texture, quality=quality
     )
+    if renderer == "pytorch3d":
+        from talkcli.engine.rendering.pytorch3d_renderer import CardPainter, pytorch3d_finder
+
+        card = CardPainter(scene.painter(), pytorch3d_finder(), pick_device())
+        return drawn_in_order(scene.moments, lambda moment: card.draw(*moment), 1)
 
     def draw(painter: Painter, moment: PosedMoment) -> Pixels:
         return painter.draw(*moment)

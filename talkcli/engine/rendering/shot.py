@@ -67,8 +67,8 @@ def drawn_as(shot: Shot, avatar: Avatar, suffix: str = "") -> str:
     in_photo = asked is None and shot.stage == PHOTO and avatar.photograph is not None
     if asked == MESH or not avatar.has_gaussians or geometry or (in_photo and suffix != SPLAT_FILE):
         return MESH
-    if shot.renderer == "pyrender":
-        raise BadUsage("pyrender draws no Gaussians.", "Add --as mesh, or use --renderer numba.")
+    if shot.renderer != AS_USUAL.renderer:
+        raise BadUsage(f"{shot.renderer} draws no Gaussians.", "Add --as mesh, or use --renderer numba.")
     return SPLATS
 
 
