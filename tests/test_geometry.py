@@ -14,7 +14,7 @@ from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import FaceModel, load_face_model
 from talkcli.engine.face.geometry import chunks, offsets, rig_weights, vertices
-from talkcli.engine.face.jaw import JAW_OPEN
+from talkcli.engine.face.jaw import JAW_OPEN, arc_weights, arc_weights_at
 from talkcli.engine.face.rotations import matrix
 from talkcli.engine.motion import Coefficients, Face, Head, Motion, Shapes, Vertices
 from talkcli.engine.studio.scanned.people import sample_person
@@ -204,3 +204,12 @@ def test_what_an_earlier_version_made_is_refused_with_a_way_out():
     with pytest.raises(BadInput, match="talk-head is not installed") as caught:
         vertices(motion(face), replace(person(), rig="talk-head"))
     assert "make it again" in caught.value.hint
+
+
+def test_one_angle_of_a_jaw_bends_as_many_do_and_its_slope_is_that_of_the_bend():
+    reach, angles = 0.42, torch.tensor([0.0, 0.1, 0.1 + 1e-6, 0.42], dtype=torch.float64)
+    many = arc_weights(angles, reach)
+    here, slope = (torch.tensor(each, dtype=torch.float64) for each in arc_weights_at(0.1, reach))
+    torch.testing.assert_close(here, many[1], rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(slope, (many[2] - many[1]) / 1e-6, rtol=1e-4, atol=1e-7)
+    assert arc_weights_at(0.0, reach)[0] == (0.0, 0.0)

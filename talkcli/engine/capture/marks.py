@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,15 +16,12 @@ from talkcli.engine.capture.landmark_sets import (
     SKIN_POINTS,
 )
 from talkcli.engine.face.face_model import FaceModel
-from talkcli.engine.face.jaw import JAW_OPEN, arc_weights
+from talkcli.engine.face.jaw import JAW_OPEN, arc_weights_at
 from talkcli.engine.face.topology import landmark_points
 from talkcli.engine.studio.arrays import Array
 
 _OVAL_TRUST, _LIP_TRUST, _LID_TRUST, _GAZE_TRUST = 0.25, 2.0, 4.0, 3.0
 """Of a squared distance, beside 1 of all other points. Outlines slide; lips and lids are what is read."""
-
-_STEP = 1e-4
-"""Radians, of the derivative of the jaw's arc."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +55,8 @@ class Marks:
 
     def bend(self, opening: float) -> tuple[Array, Array]:
         """[2] weights of the arcs where jawOpen has a weight, and their derivative by it."""
-        angles = torch.tensor([opening * JAW_OPEN, opening * JAW_OPEN + _STEP], dtype=torch.float64)
-        here, beyond = arc_weights(angles, self.hinge).numpy()
-        return here, (beyond - here) / _STEP * JAW_OPEN
+        here, onward = arc_weights_at(opening * JAW_OPEN, self.hinge)
+        return np.array(here), np.array(onward) * JAW_OPEN
 
     def places(self, weights: Array, code: Array | None = None) -> Array:
         """[points, 3] of the face with shape weights [shapes] and `code` [modes] beyond the face at rest."""

@@ -15,6 +15,7 @@ import numpy as np
 from talkcli.engine.capture.landmark_sets import IRIS_CENTRES, LID_POINTS, SKIN_POINTS
 from talkcli.engine.capture.marks import Marks
 from talkcli.engine.capture.sight import Sight
+from talkcli.engine.compiled import exact
 from talkcli.engine.rendering.view import seen_at
 from talkcli.engine.studio.arrays import Array
 
@@ -146,24 +147,48 @@ def frame_equations(marks: Marks, fit: FaceFit, frame: int, sight: Sight, shared
     linear, weights = linearised(marks, fit, frame, sight), fit.weights[frame]
     far = np.median(np.linalg.norm(linear.error, axis=1)) > POINT_SCATTER * OUTLIER  # far: all counts
     trust = marks.trust / POINT_SCATTER**2 if far else robust_trust(marks.trust, linear.error)
-    x, y, z = linear.arm.T
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], -1).reshape(-1, 3, 3)
-    turned = linear.by_place @ fit.turns[frame]
-    columns = [linear.by_place @ cross, linear.by_place, _seen_moves(turned, marks.moves(weights))]
+    moves, turned = marks.moves(weights), linear.by_place @ fit.turns[frame]
+    own = len(marks.identity) + 1 if shared else 0
+    jacobian = np.empty((len(trust), 2, own + POSE + len(moves)))
     if shared:
-        columns = [_seen_moves(turned, marks.identity), linear.by_focal[..., None], *columns]
-    jacobian = np.concatenate(columns, -1).reshape(2 * len(x), -1)
-    weighted = jacobian * np.repeat(trust, 2)[:, None]
-    normal = Normal(weighted.T @ jacobian, weighted.T @ linear.error.reshape(-1))
+        _fill_moves(turned, marks.identity, jacobian, 0)
+        jacobian[..., own - 1] = linear.by_focal
+    _fill_pose(linear.by_place, linear.arm, jacobian, own)
+    _fill_moves(turned, moves, jacobian, own + POSE)
+    root = np.sqrt(trust)[:, None]
+    jacobian *= root[..., None]
+    rows = jacobian.reshape(2 * len(trust), -1)
+    normal = Normal(rows.T @ rows, rows.T @ (linear.error * root).reshape(-1))
     _touch(normal, marks, weights, frame, sight)
     return normal
 
 
-def _seen_moves(turned: Array, moves: Array) -> Array:
-    """[points, 2, n] of moves [n, points, 3], as `turned` [points, 2, 3] has them in the picture."""
-    x, y, z = np.ascontiguousarray(moves.transpose(2, 1, 0))[:, :, None]
-    return turned[..., :1] * x + turned[..., 1:2] * y + turned[..., 2:] * z
+@exact
+def _fill_moves(turned, moves, out, first):
+    """Columns from the first on of out [points, 2, columns]: moves [n, points, 3] as `turned` [points, 2, 3]
+    has them in the picture."""
+    for point in range(len(turned)):
+        for row in range(2):
+            x, y, z = turned[point, row, 0], turned[point, row, 1], turned[point, row, 2]
+            for k in range(len(moves)):
+                move = moves[k, point]
+                out[point, row, first + k] = x * move[0] + y * move[1] + z * move[2]
+
+
+@exact
+def _fill_pose(by_place, arm, out, first):
+    """Columns from the first on of out [points, 2, columns]: turns, which move a place across its arm
+    [points, 3], and shifts."""
+    for point in range(len(arm)):
+        x, y, z = arm[point, 0], arm[point, 1], arm[point, 2]
+        for row in range(2):
+            a, b, c = by_place[point, row, 0], by_place[point, row, 1], by_place[point, row, 2]
+            out[point, row, first] = c * y - b * z
+            out[point, row, first + 1] = a * z - c * x
+            out[point, row, first + 2] = b * x - a * y
+            out[point, row, first + 3] = a
+            out[point, row, first + 4] = b
+            out[point, row, first + 5] = c
 
 
 def _touch(normal: Normal, marks: Marks, weights: Array, frame: int, sight: Sight) -> None:

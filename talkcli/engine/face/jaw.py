@@ -33,6 +33,13 @@ def arc_weights(angle: Float[Tensor, " frames"], reach: float) -> Float[Tensor, 
     )
 
 
+def arc_weights_at(angle: float, reach: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The same of one angle alone, and its derivative by it."""
+    cosine, sine = (math.cos(reach) - 1) / reach, math.sin(reach) / reach
+    here = (math.cos(angle) - 1 - angle * cosine, math.sin(angle) - angle * sine)
+    return here, (-math.sin(angle) - cosine, math.cos(angle) - sine)
+
+
 def jaw_chord(
     points: Float[Tensor, "verts 3"], share: Float[Tensor, " verts"], reach: float
 ) -> Float[Tensor, "verts 3"]:
