@@ -42,7 +42,7 @@ def overheard(teacher: StarterEar, clips: ClipSet, *, seed: int, number: int) ->
         return Overheard(features(sounds.sound).half(), wanted.half(), sounds.phones != NOWHERE)
 
 
-def distillation(lessons: Overheard, *, steps: int = 3000) -> Stage[LogMelEncoder, Overheard]:
+def distillation(lessons: Overheard, *, steps: int = 2200) -> Stage[LogMelEncoder, Overheard]:
     """Cross entropy of the student's phones against the teacher's probabilities at every tick of a sound.
 
     TOGETHER of the lessons a step, AdamW at 1.5e-3, in bfloat16 where the device multiplies it.
