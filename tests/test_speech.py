@@ -6,6 +6,7 @@ import math
 import os
 import resource
 import struct
+import sys
 import threading
 import time
 import tracemalloc
@@ -154,6 +155,20 @@ def test_what_is_spilt_is_the_same_and_may_be_written_into(count):
     assert np.array_equal(row, np.concatenate(blocks)[:, 0])
     row += 1
     assert np.array_equal(row, np.concatenate(blocks)[:, 0] + 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives pages back")
+def test_what_memory_holds_of_a_spilt_row_goes_and_comes_again():
+    def pages() -> int:
+        told = Path("/proc/self/status").read_text()
+        return 1024 * int(next(line for line in told.splitlines() if line.startswith("RssFile")).split()[1])
+
+    row = torch.from_numpy(spilt.spilt(numbers_in_blocks(spilt.IN_MEMORY)))
+    row[5] = 7.0
+    before, mean = pages(), row.mean()
+    assert pages() > before + row.nbytes // 2
+    spilt.let_go(row[100:200])
+    assert pages() < before + row.nbytes // 4 and row[5] == 7.0 and row.mean() == mean
 
 
 def test_where_no_file_can_be_or_grow_all_stays_in_memory(tmp_path, monkeypatch):

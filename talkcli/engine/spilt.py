@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import mmap
+import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import BinaryIO
+from weakref import WeakValueDictionary
 
 import numpy as np
 from jaxtyping import Float32
+from torch import Tensor
 
 IN_MEMORY = 16 << 20
 """Bytes up to which a row stays in memory: four minutes of speech."""
 _PIECE = 1 << 20
 """Bytes that are written together."""
+_PAGE_OUT = 21
+"""Linux's advice that pages are not needed for now (MADV_PAGEOUT): nothing is lost by it."""
+_maps: WeakValueDictionary[int, mmap.mmap] = WeakValueDictionary()
+"""By where their numbers begin."""
 
 
 def spilt(blocks: Iterable[Float32[np.ndarray, ...]]) -> Float32[np.ndarray, " n"]:
@@ -27,7 +34,23 @@ def spilt(blocks: Iterable[Float32[np.ndarray, ...]]) -> Float32[np.ndarray, " n
     store = _Store()
     for block in blocks:
         store.add(np.ascontiguousarray(block, np.float32).tobytes())
-    return np.frombuffer(store.whole(), np.float32)
+    content = store.whole()
+    row = np.frombuffer(content, np.float32)
+    if isinstance(content, mmap.mmap):
+        _maps[row.ctypes.data] = content
+    return row
+
+
+def let_go(row: Tensor) -> None:
+    """Tell the system that what memory holds of a row, or of the row that this is a part of, was read.
+
+    What is spilt is read again where it is wanted. Whoever goes through a long recording says so piece by
+    piece.
+    """
+    mapped = _maps.get(row.untyped_storage().data_ptr())
+    if mapped is not None and sys.platform == "linux":
+        with suppress(OSError):
+            mapped.madvise(_PAGE_OUT)
 
 
 class _Store:

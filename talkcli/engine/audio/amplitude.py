@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.speech import SAMPLE_RATE
+from talkcli.engine.spilt import let_go
 
 PIECE_SAMPLES, EDGE_SAMPLES = 30 * SAMPLE_RATE, SAMPLE_RATE
 """Samples whose envelope is worked out at a time, and those on either side that are taken into account."""
@@ -36,4 +37,5 @@ def amplitude(
         at = at.clamp(max=frames)
         sums.index_add_(0, at, own)
         counts.index_add_(0, at, torch.ones_like(own))
+        let_go(waveform)
     return (sums / counts.clamp(min=1))[:frames].float().to(waveform.device)

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from talkcli.engine.phones import SILENCE
 from talkcli.engine.speech import SAMPLE_RATE, TICK
+from talkcli.engine.spilt import let_go
 
 TICKS = SAMPLE_RATE // TICK
 """Ticks a second; tick k of what hears phones stands at k / TICKS seconds."""
@@ -94,6 +95,7 @@ class PiecewiseEar(Ear):
         def piece(number: int) -> Float[Tensor, "n width"]:
             begin = max(0, number * middle - margin)
             ticks = self.ticks(waveform[begin * TICK : ((number + 1) * middle + margin) * TICK])
+            let_go(waveform)
             at = torch.arange(bounds[number], bounds[number + 1], dtype=torch.float64)
             at = (at / float(rate) - begin - self.first).clamp(0, len(ticks) - 1)
             left = at.long()
@@ -145,6 +147,7 @@ def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " f
         first, last = int(starts[some[0]]), int(stops[some[-1]])
         sums = F.pad(waveform[first:last].cpu().double().square().cumsum(0), (1, 0))
         counts = stops[some] - starts[some]
+        let_go(waveform)
         power[some] = (sums[stops[some] - first] - sums[starts[some] - first]) / counts.clamp(min=1)
     loudest = F.max_pool1d(power[None, None], 3, stride=1, padding=1)[0, 0]
     return (loudest < _HUSH_RMS**2).to(waveform.device)

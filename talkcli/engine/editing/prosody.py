@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import conv1d, pad
 
 from talkcli.engine.speech import SAMPLE_RATE, Speech
+from talkcli.engine.spilt import let_go
 
 TICKS_A_SECOND = 100
 
@@ -100,6 +101,7 @@ def _voice(speech: Speech) -> Float[Tensor, " ticks"]:
     power = torch.empty(-(-len(speech) // hop))
     for part, own in zip(speech.waveform.split(hop * _AT_ONCE), power.split(_AT_ONCE), strict=True):
         torch.mean(pad(part, (0, -len(part) % hop)).unflatten(0, (-1, hop)).square(), 1, out=own)
+        let_go(part)
     level = 10 * torch.log10(power + 1e-10)
     loudest = max(level.quantile(0.95).item(), QUIETEST)
     return ((level - loudest) / RANGE + 1).clamp(0, 1)

@@ -104,13 +104,14 @@ class Style(nn.Module):
         if len(voice) < _SHORTEST:
             voice = voice.repeat(math.ceil(_SHORTEST / max(1, len(voice))))[:_SHORTEST]
         if self.training:
-            return self.speaker.over_time(mel_decibels(ready(voice)[None])).mean(2)
+            return self._mean(ready(voice))
         parts = _parts(voice)
-        means = torch.stack(
-            [self.speaker.over_time(mel_decibels(ready(part)[None])).mean(2) for part in parts]
-        )
+        means = torch.stack([self._mean(ready(part)) for part in parts])
         shares = torch.tensor([len(part) / len(voice) for part in parts], device=means.device)
         return (means * shares[:, None, None]).sum(0)
+
+    def _mean(self, part: Float[Tensor, " samples"]) -> Float[Tensor, "1 width"]:
+        return self.speaker.over_time(mel_decibels(part[None])).mean(2)
 
 
 def _parts(voice: Float[Tensor, " samples"]) -> list[Float[Tensor, " samples"]]:

@@ -34,6 +34,7 @@ from talkcli.engine.methods.method import Talker
 from talkcli.engine.motion import Coefficients, Motion, Shapes
 from talkcli.engine.phones import PHONES
 from talkcli.engine.speech import Counted, Speech
+from talkcli.engine.spilt import let_go
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,9 @@ class MemoryTalker(Talker):
         mean, deviation = mean_and_deviation(speech.waveform)
 
         def ready(part: Tensor) -> Tensor:
-            return ((part - mean) / deviation).to(device)
+            heard = ((part - mean) / deviation).to(device)
+            let_go(part)
+            return heard
 
         return self.style.gain(self.style.hear_long(speech.waveform, ready))[0].cpu()
 
