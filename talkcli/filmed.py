@@ -74,6 +74,9 @@ def filmed_person(
     notes = [*told.notes, *(speech.notes if speech else ())]
     notes += [] if speech else [f"{footage} has no sound: the manner is that of {base.name}."]
     console.warn(*notes)
+    if splats or giver is not None:
+        save_avatar(person, output, SKIN_QUALITY)
+        console.say(f"{output} can speak by now, drawn of its mesh; Gaussians take some minutes more.")
     if splats:
         with console.step("Scattering Gaussians"):
             fit = film_fit(tracked, person, detector)
