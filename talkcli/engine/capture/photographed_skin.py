@@ -68,6 +68,9 @@ FEATHER = 10.0
 HAIRY = 0.5
 """Of the logarithm of a ratio, how far it is from the median where brows and beards are, not skin."""
 
+HUED = 0.1
+"""The same of its hue: a grey beard is as bright as skin."""
+
 SPREAD, NEIGHBOURS, SPARSE = 12.0, 96, 16
 """mm over which the ratio of two skins is averaged, of how many texels that are known, and every which."""
 
@@ -146,7 +149,9 @@ def merged_albedo(
     if not bald:
         known &= ~maps.scalp
     if known.any():
-        known &= np.abs((ratio - np.median(ratio[known], 0)).mean(1)) < HAIRY
+        off = ratio - np.median(ratio[known], 0)
+        known &= np.abs(off.mean(1)) < HAIRY
+        known &= np.abs(off - off.mean(1, keepdims=True)).max(1) < HUED
     smooth = spread_ratio(ratio, known, maps)
     out = np.where((skin | maps.scalp)[:, None], own * np.exp(np.clip(smooth, -2.5, 1.5)), own)
     out = (merged * firm[:, None] + out * (1 - firm[:, None])).astype(np.float32)
