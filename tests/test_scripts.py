@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PARTS = {ROOT / "benchmarks" / name for name in ("gpu_card.py", "gpu_sections.py")}
+PARTS = {ROOT / "benchmarks" / name for name in ("beside.py", "gpu_card.py", "gpu_sections.py")}
 """Of a script: they are not run."""
 SCRIPTS = [
     *sorted((ROOT / "recipes").glob("*.py")),
