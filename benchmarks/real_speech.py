@@ -1,24 +1,42 @@
 """Every installed talker and the three baselines on human recordings with known phones, as a Markdown table.
 
-    python benchmarks/real_speech.py FOLDER [--plots FOLDER] [--model x.ckpt ...]
+    python benchmarks/real_speech.py FOLDER [--telephone] [--part NAME=PATTERN ...] [--model x.ckpt ...]
 
-FOLDER holds x.wav with x.phones.json, or one alignments.json; it is never part of the repository.
+FOLDER holds x.wav with x.phones.json, or one alignments.json; it is never part of the repository. A second
+table gives talkers by pace, by the parts that are asked for and by person: a recording's name begins with its
+person's, up to the first hyphen.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
-from talkcli.engine.face.avatar import load_avatar
+import numpy as np
+import scipy
+import torch
+
+from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.methods.entrants import entrants
 from talkcli.engine.metrics import baselines
 from talkcli.engine.metrics.catalogue import ARTICULATION, METRICS
 from talkcli.engine.metrics.evaluate import Case, Score, evaluate, mouth_and_phones
 from talkcli.engine.metrics.plots import Trace, save_plot
-from talkcli.engine.metrics.takes import DEFAULT_FPS, performed, takes_of_audio
+from talkcli.engine.metrics.takes import DEFAULT_FPS, System, Take, performed, takes_of_audio
+from talkcli.engine.motion import Motion
+from talkcli.engine.phones import Phones
+from talkcli.engine.speech import SAMPLE_RATE, Speech
+
+PACES = {"under 10 phones/s": (0, 10), "10 to 13": (10, 13), "above 13": (13, 1000)}
+WORST = 0.1
+"""Of people."""
+BAND, LINE_RATE, MU = (300, 3400), 8000, 255
+"""Hertz that a telephone carries, its samples a second and its law (G.711, 8 bits)."""
 
 
 def markdown(scores: dict[str, list[Score]]) -> str:
@@ -34,6 +52,74 @@ def markdown(scores: dict[str, list[Score]]) -> str:
     return "\n".join([*lines, "", f"n: {counts}. Means over clips."])
 
 
+def by_telephone(speech: Speech) -> Speech:
+    """The same as a fixed telephone line carries it; its timing stays."""
+    wave = speech.waveform.double().numpy()
+    band = scipy.signal.butter(4, BAND, "bandpass", fs=SAMPLE_RATE, output="sos")
+    line = scipy.signal.resample_poly(scipy.signal.sosfiltfilt(band, wave), LINE_RATE, SAMPLE_RATE)
+    peak = float(np.abs(line).max()) or 1.0
+    line /= peak
+    steps = np.round(np.sign(line) * np.log1p(MU * np.abs(line)) / np.log1p(MU) * 127) / 127
+    heard = np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(MU)) / MU * peak
+    wave = scipy.signal.resample_poly(heard, SAMPLE_RATE, LINE_RATE)[: len(wave)]
+    return Speech(torch.from_numpy(np.ascontiguousarray(wave)).float())
+
+
+def over_a_line(system: System) -> System:
+    def perform(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
+        return system(by_telephone(speech), avatar, fps)
+
+    return perform
+
+
+def pace(phones: Phones) -> float:
+    """Phones a second of speech, pauses left out."""
+    spoken = [stop - start for phone, start, stop in phones.segments if phone != "SIL"]
+    return len(spoken) / sum(spoken) if spoken else 0.0
+
+
+def parts(takes: Sequence[Take], asked: Sequence[str]) -> dict[str, set[str]]:
+    """Recordings by pace and as asked, NAME=PATTERN: those in whose names the pattern is found."""
+    paces = {take.name: pace(take.phones) for take in takes if take.phones is not None}
+    groups = {
+        name: {one for one, speed in paces.items() if low <= speed < high}
+        for name, (low, high) in PACES.items()
+    }
+    for name, _, pattern in (each.partition("=") for each in asked):
+        groups[name] = {take.name for take in takes if re.search(pattern, take.name)}
+    return groups
+
+
+def in_parts(scores: Mapping[str, list[Score]], groups: Mapping[str, set[str]]) -> str:
+    """Means over the clips of each part; of each metric, the person below whom the worst tenth stands."""
+    lines = [
+        "| system | part | " + " | ".join(ARTICULATION) + " |",
+        "|---|---|" + "---:|" * len(ARTICULATION),
+    ]
+
+    def row(system: str, part: str, values: Sequence[float]) -> None:
+        lines.append(f"| {system} | {part} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
+
+    for name, measured in scores.items():
+        for part, members in groups.items():
+            kept = [[value for clip, value in score.each.items() if clip in members] for score in measured]
+            row(name, f"{part} ({len(members)})", [float(np.mean(each)) if each else np.nan for each in kept])
+        people = [_people(score) for score in measured]
+        shares = [1 - WORST if METRICS[score.metric].better == "lower" else WORST for score in measured]
+        count = max(map(len, people))
+        least = [float(np.quantile(a, share)) for a, share in zip(people, shares, strict=True)]
+        row(name, f"the worst tenth of {count} people", least)
+    return "\n".join(lines)
+
+
+def _people(score: Score) -> list[float]:
+    """Each person's mean over their clips."""
+    own: dict[str, list[float]] = {}
+    for clip, value in score.each.items():
+        own.setdefault(clip.split("-")[0], []).append(value)
+    return [float(np.mean(values)) for values in own.values()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -41,6 +127,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--plots", type=Path, help="a folder for one picture of every recording")
     parser.add_argument("--model", action="append", default=[], help="method name or checkpoint; repeatable")
+    parser.add_argument("--telephone", action="store_true", help="all is heard over a telephone line")
+    parser.add_argument("--part", action="append", default=[], help="NAME=PATTERN of recordings' names")
     parser.add_argument("--avatar", type=Path, help="whose face; else the mean face")
     arguments = parser.parse_args()
     takes = takes_of_audio([arguments.folder])
@@ -48,7 +136,8 @@ def main() -> None:
     scores: dict[str, list[Score]] = {}
     said: dict[str, list[Case]] = {}
     for name, system in entrants(arguments.model, avatar or talking_head(), note=print, skin=False):
-        said[name] = list(performed(takes, system, avatar))
+        heard_by = over_a_line(system) if arguments.telephone else system
+        said[name] = list(performed(takes, heard_by, avatar))
         scores[name] = evaluate(ARTICULATION, said[name])
     ceiling = [
         replace(case, predicted=baselines.spoken(case.phones, len(case.predicted), DEFAULT_FPS))
@@ -56,7 +145,7 @@ def main() -> None:
         if case.phones is not None
     ]
     scores["aligned phones (ceiling)"] = evaluate(ARTICULATION, ceiling)
-    print(markdown(scores))
+    print(markdown(scores) + "\n\n" + in_parts(scores, parts(takes, arguments.part)))
     print("\n" + "\n".join(f"- `{id}`: {METRICS[id].definition}" for id in ARTICULATION))
     if arguments.plots is not None:
         arguments.plots.mkdir(parents=True, exist_ok=True)
