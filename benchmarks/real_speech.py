@@ -104,12 +104,15 @@ def in_parts(scores: Mapping[str, list[Score]], groups: Mapping[str, set[str]]) 
         for part, members in groups.items():
             kept = [[value for clip, value in score.each.items() if clip in members] for score in measured]
             row(name, f"{part} ({len(members)})", [float(np.mean(each)) if each else np.nan for each in kept])
-        people = [_people(score) for score in measured]
-        shares = [1 - WORST if METRICS[score.metric].better == "lower" else WORST for score in measured]
-        count = max(map(len, people))
-        least = [float(np.quantile(a, share)) for a, share in zip(people, shares, strict=True)]
-        row(name, f"the worst tenth of {count} people", least)
+        people = [(score, _people(score)) for score in measured]
+        count = max(len(means) for _, means in people)
+        row(name, f"the worst tenth of {count} people", [_worst(score, means) for score, means in people])
     return "\n".join(lines)
+
+
+def _worst(score: Score, people: Sequence[float]) -> float:
+    share = 1 - WORST if METRICS[score.metric].better == "lower" else WORST
+    return float(np.quantile(people, share)) if people else np.nan
 
 
 def _people(score: Score) -> list[float]:
