@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import gaussian_frames, vertices
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.methods import METHODS, open_talker
+from talkcli.engine.methods.method import Talker
 from talkcli.engine.methods.speaking import spoken_motion
 from talkcli.engine.methods.unigaha.posed_fit import PosedFit
 from talkcli.engine.methods.unigaha.prior import Prior
@@ -80,13 +81,14 @@ def at_rest(motion: Motion) -> Motion:
     return replace(motion, face=replace(face, expression=0 * face.expression, jaw=0 * face.jaw))
 
 
-def performances(clips: ClipSet, number: int, avatar: Avatar) -> Iterator[tuple[str, Motion]]:
+def performances(
+    talkers: Mapping[str, Talker], clips: ClipSet, number: int, avatar: Avatar
+) -> Iterator[tuple[str, Motion]]:
     """Who speaks, and what `avatar` does; the true one first."""
     true = replace(clips[number].motion, head=None, texture=None)
     yield "the true motion", true
     yield "a face at rest", at_rest(true)
-    for name in METHODS:
-        talker = open_talker(name)
+    for name, talker in talkers.items():
         motion = spoken_motion(talker, clips.speech(number), avatar, fps=true.fps)
         yield name, replace(motion, head=None)
 
@@ -125,7 +127,8 @@ def main() -> None:
     parser.add_argument("--people", type=int, nargs="+", default=TESTED)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    prior, clips = open_talker("unigaha").prior, ClipSet(asset("clips"), "test")
+    talkers, clips = {name: open_talker(name) for name in METHODS}, ClipSet(asset("clips"), "test")
+    prior = talkers["unigaha"].prior
     assert isinstance(prior, Prior)
     camera, lips = studio_cameras(PLAN.size).part([FRONT]), load_face_model().topology.regions["lips"].long()
     pixels: dict[str, list[Scores]] = {}
@@ -135,7 +138,7 @@ def main() -> None:
         real, _ = sitter_of(PLAN, number)
         for clip in range(len(clips)):
             true, truth, middles = None, [], torch.zeros(0, 3)
-            for name, motion in performances(clips, clip, avatar):
+            for name, motion in performances(talkers, clips, clip, avatar):
                 if true is None:
                     seen = frames(every_other(motion), real, camera, background="transparent", workers=1)
                     truth = [torch.from_numpy(picture) for picture in seen]
