@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import resource
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
@@ -155,6 +157,19 @@ def test_what_is_spilt_is_the_same_and_may_be_written_into(count):
     assert np.array_equal(row, np.concatenate(blocks)[:, 0])
     row += 1
     assert np.array_equal(row, np.concatenate(blocks)[:, 0] + 1)
+
+
+def test_a_row_that_ends_in_an_error_leaves_no_file_open():
+    def ends_early():
+        yield from numbers_in_blocks(spilt.IN_MEMORY)
+        raise OSError("the recording ends early")
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(OSError, match="ends early"):
+            spilt.spilt(ends_early())
+        gc.collect()
+    assert not told
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives pages back")

@@ -6,7 +6,7 @@ import mmap
 import sys
 import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import BinaryIO
 from weakref import WeakValueDictionary
 
@@ -31,10 +31,10 @@ def spilt(blocks: Iterable[Float32[np.ndarray, ...]]) -> Float32[np.ndarray, " n
     with the array: its pages are the system's to give back where memory is short. Where that folder has no
     room they stay in memory. What is written into the array is never in the file.
     """
-    store = _Store()
-    for block in blocks:
-        store.add(np.ascontiguousarray(block, np.float32).tobytes())
-    content = store.whole()
+    with closing(_Store()) as store:
+        for block in blocks:
+            store.add(np.ascontiguousarray(block, np.float32).tobytes())
+        content = store.whole()
     row = np.frombuffer(content, np.float32)
     if isinstance(content, mmap.mmap):
         _maps[row.ctypes.data] = content
@@ -77,12 +77,15 @@ class _Store:
         if self._file is not None:
             self._file.seek(0)
             self._kept = bytearray(self._file.read(self._written)) + self._kept
-            self._file.close()
 
     def whole(self) -> bytearray | mmap.mmap:
         if self._file is not None and self._has_room and self._kept:
             self._spill()
         if self._file is None or not self._has_room:
             return self._kept
-        with self._file:
-            return mmap.mmap(self._file.fileno(), self._written, access=mmap.ACCESS_COPY)
+        return mmap.mmap(self._file.fileno(), self._written, access=mmap.ACCESS_COPY)
+
+    def close(self) -> None:
+        """A map of the file stays."""
+        if self._file is not None:
+            self._file.close()
