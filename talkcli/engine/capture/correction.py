@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from talkcli.engine.capture.landmark_sets import OVAL_POINTS, SKIN_POINTS
@@ -54,14 +55,15 @@ class Observed(NamedTuple):
     """[points, 3] precision times the offset that is seen, 1 / m"""
 
 
-def covariance(one: Array, other: Array) -> Array:
+def covariance(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.floating]:
     """[n, m] of one coordinate of the field between places [n, 3] and [m, 3], square metres."""
     square = np.clip((one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T, 0, None)
     return np.sum([sd**2 * np.exp(-square / (2 * reach**2)) for reach, sd in BUMPS], 0)
 
 
 def field_of(where: Array, observed: Observed) -> Callable[[Array], Array]:
-    """The posterior mean of the field, [n, 3] metres at places [n, 3], from what is observed at `where`."""
+    """The posterior mean of the field, [n, 3] metres at places [n, 3], from what is observed at `where`; in
+    single precision where it is read off."""
     count = len(where)
     spread = np.array([1.0, 1.0, DEPTH_SHARE**2])
     prior = (covariance(where, where)[:, None, :, None] * np.diag(spread)[:, None]).reshape(3 * count, -1)
@@ -69,10 +71,11 @@ def field_of(where: Array, observed: Observed) -> Callable[[Array], Array]:
     system[np.diag_indices(3 * count)] += 1
     pull = np.linalg.solve(system, observed.pull.reshape(-1)).reshape(count, 3) * spread
 
+    there, short = where.astype(np.float32), pull.astype(np.float32)
+
     def field(places: Array) -> Array:
-        return np.concatenate(
-            [covariance(places[i : i + _AT_ONCE], where) @ pull for i in range(0, len(places), _AT_ONCE)]
-        )
+        parts = np.split(places.astype(np.float32), range(_AT_ONCE, len(places), _AT_ONCE))
+        return np.concatenate([covariance(part, there) @ short for part in parts]).astype(np.float64)
 
     return field
 

@@ -140,15 +140,16 @@ def fitted_frame(
         [np.full(3, STEADY_TURN), np.full(3, STEADY_SHIFT), np.full(len(marks.names), STEADY_WEIGHT)]
     )
     steady[POSE:][[name.startswith("eyeBlink") for name in marks.names]] *= BRISK
+    one, seen = fit.part([frame]), sight.part([frame])
     for _ in range(rounds):
-        hessian, gradient = frame_equations(marks, fit, frame, sight, shared=False)
-        weights, diagonal = fit.weights[frame], np.full(len(gradient), _LOOSE)
+        hessian, gradient = frame_equations(marks, one, 0, seen, shared=False)
+        weights, diagonal = one.weights[0], np.full(len(gradient), _LOOSE)
         diagonal[POSE:] = calm / WEIGHT_SD**2
         gradient[POSE:] += calm * (weights / WEIGHT_SD**2 + WEIGHT_PULL)
         for other, away in beside:
             stiff = 1 / (steady * away) ** 2
-            turn = turn_between(fit.turns[other], fit.turns[frame])
-            shift, change = fit.shifts[frame] - fit.shifts[other], weights - fit.weights[other]
+            turn = turn_between(fit.turns[other], one.turns[0])
+            shift, change = one.shifts[0] - fit.shifts[other], weights - fit.weights[other]
             gradient += stiff * np.concatenate([turn, shift, change])
             diagonal += stiff
         hessian[np.diag_indices(len(gradient))] += diagonal
@@ -156,10 +157,10 @@ def fitted_frame(
         step = bounded_minimum(
             hessian, gradient, np.concatenate([-free, -weights]), np.concatenate([free, 1 - weights])
         )
-        fit = fit.moved(frame, step)
+        one = one.moved(0, step)
         if np.abs(step).max() < _ENOUGH:
             break
-    return fit
+    return fit.with_frame(frame, one)
 
 
 def differing_frames(points: Array, unit: float, count: int) -> list[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +16,7 @@ from talkcli.engine.capture.detector import MESH_POINTS, Detector, Photo
 from talkcli.engine.capture.film_pictures import film_pictures, film_seconds
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.errors import BadInput
+from talkcli.engine.rendering.render import made_before
 from talkcli.engine.studio.arrays import Array
 
 PICTURES_APART = 1 / 45
@@ -41,6 +44,9 @@ sides."""
 
 GLANCES = 0.5
 """Seconds between the pictures by which a long film is surveyed."""
+
+_READ_AHEAD = 2
+"""Pictures."""
 
 NO_FACE, SECOND, TOO_SMALL, TOO_SHORT, BETTER = (
     "no face is seen", "a second face is seen", "the face is too small", "it is too short",
@@ -182,15 +188,16 @@ def _worth(glance: _Glance) -> float:
 
 def _glances(path: Path, detector: Detector, start: float, stop: float, apart: float) -> Iterator[_Glance]:
     """What each picture of a part shows."""
-    shown: list[tuple[float, Photo]] = []
+    shown: deque[tuple[float, Photo]] = deque()
 
     def pictures() -> Iterator[Photo]:
-        for each in film_pictures(path, start, stop, apart):
-            shown.append((each.seconds, each.picture))
-            yield each.picture
+        with closing(made_before(film_pictures(path, start, stop, apart), _READ_AHEAD)) as read:
+            for each in read:
+                shown.append((each.seconds, each.picture))
+                yield each.picture
 
     for faces in detector.following(pictures()):
-        yield _glance(*shown.pop(), faces)
+        yield _glance(*shown.popleft(), faces)
 
 
 def _glance(seconds: float, picture: Photo, faces: list[Array]) -> _Glance:

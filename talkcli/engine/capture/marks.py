@@ -61,24 +61,25 @@ class Marks:
     def places(self, weights: Array, code: Array | None = None) -> Array:
         """[points, 3] of the face with shape weights [shapes] and `code` [modes] beyond the face at rest."""
         arc = self.bend(float(weights[self.jaw]))[0]
-        places = self.mean + np.tensordot(weights, self.shapes, 1) + np.tensordot(arc, self.arcs, 1)
-        return places if code is None else places + np.tensordot(code, self.identity, 1)
+        places = self.mean + _mixed(weights, self.shapes) + _mixed(arc, self.arcs)
+        return places if code is None else places + _mixed(code, self.identity)
 
-    def moves(self, weights: Array) -> Array:
-        """[shapes, points, 3] derivatives of the places by each weight."""
-        return self._bent(self.shapes, self.arcs, weights)
+    def jaw_move(self, opening: float) -> Array:
+        """[points, 3] derivative of the places by the weight of jawOpen; that by another weight is its
+        shape."""
+        return self.shapes[self.jaw] + _mixed(self.bend(opening)[1], self.arcs)
 
     def parting(self, weights: Array) -> tuple[Array, Array]:
         """[pairs] how much further apart lips are than at rest, metres; its derivatives [shapes, pairs]."""
-        arc = self.bend(float(weights[self.jaw]))[0]
-        return weights @ self.slit_shapes + arc @ self.slit_arcs, self._bent(
-            self.slit_shapes, self.slit_arcs, weights
-        )
+        arc, onward = self.bend(float(weights[self.jaw]))
+        by_weight = self.slit_shapes.copy()
+        by_weight[self.jaw] += onward @ self.slit_arcs
+        return weights @ self.slit_shapes + arc @ self.slit_arcs, by_weight
 
-    def _bent(self, shapes: Array, arcs: Array, weights: Array) -> Array:
-        out = shapes.copy()
-        out[self.jaw] += np.tensordot(self.bend(float(weights[self.jaw]))[1], arcs, 1)
-        return out
+
+def _mixed(weights: Array, moves: Array) -> Array:
+    """[points, 3] of moves [n, points, 3], each by its weight."""
+    return (weights @ moves.reshape(len(moves), -1)).reshape(moves.shape[1:])
 
 
 def marks_on(model: FaceModel, neutral: Float[Tensor, "verts 3"]) -> Marks:

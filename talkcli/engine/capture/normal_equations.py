@@ -67,6 +67,12 @@ class FaceFit:
         weights[frame] = np.clip(weights[frame] + step[POSE:], 0, 1)
         return replace(self, turns=turns, shifts=shifts, weights=weights)
 
+    def with_frame(self, frame: int, one: FaceFit) -> FaceFit:
+        """With one picture as it is in `one`, which is of that picture alone."""
+        turns, shifts, weights = self.turns.copy(), self.shifts.copy(), self.weights.copy()
+        turns[frame], shifts[frame], weights[frame] = one.turns[0], one.shifts[0], one.weights[0]
+        return replace(self, turns=turns, shifts=shifts, weights=weights)
+
     def part(self, frames: list[int]) -> FaceFit:
         """Some of the pictures."""
         return replace(
@@ -147,14 +153,15 @@ def frame_equations(marks: Marks, fit: FaceFit, frame: int, sight: Sight, shared
     linear, weights = linearised(marks, fit, frame, sight), fit.weights[frame]
     far = np.median(np.linalg.norm(linear.error, axis=1)) > POINT_SCATTER * OUTLIER  # far: all counts
     trust = marks.trust / POINT_SCATTER**2 if far else robust_trust(marks.trust, linear.error)
-    moves, turned = marks.moves(weights), linear.by_place @ fit.turns[frame]
+    turned, opening = linear.by_place @ fit.turns[frame], marks.jaw_move(float(weights[marks.jaw]))
     own = len(marks.identity) + 1 if shared else 0
-    jacobian = np.empty((len(trust), 2, own + POSE + len(moves)))
+    jacobian = np.empty((len(trust), 2, own + POSE + len(weights)))
     if shared:
         _fill_moves(turned, marks.identity, jacobian, 0)
         jacobian[..., own - 1] = linear.by_focal
     _fill_pose(linear.by_place, linear.arm, jacobian, own)
-    _fill_moves(turned, moves, jacobian, own + POSE)
+    _fill_moves(turned, marks.shapes, jacobian, own + POSE)
+    _fill_moves(turned, opening[None], jacobian, own + POSE + marks.jaw)
     root = np.sqrt(trust)[:, None]
     jacobian *= root[..., None]
     rows = jacobian.reshape(2 * len(trust), -1)

@@ -44,7 +44,7 @@ def landmark_points(
 ) -> Float[Tensor, "*batch points 3"]:
     """Where a named landmark set lies on given vertices, metres."""
     marks = topology.landmarks[name]
-    corners = vertices[..., topology.faces[marks.triangles], :]
+    corners = vertices.index_select(-2, topology.faces[marks.triangles].flatten()).unflatten(-2, (-1, 3))
     return (corners * marks.weights[..., None]).sum(-2)
 
 
