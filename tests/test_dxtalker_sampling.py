@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy.signal import find_peaks, peak_prominences, savgol_filter
 from test_another_rig import flame_like
 from test_dxtalker import SHAPES, untaught, voice
 from torch import Tensor
@@ -19,6 +22,8 @@ from talkcli.engine.face.rigs import load_rig, talking_head
 from talkcli.engine.methods.dxtalker import METHOD
 from talkcli.engine.methods.dxtalker.blinks import LEAST, whole_blinks
 from talkcli.engine.methods.dxtalker.config import FlowSampling
+from talkcli.engine.methods.dxtalker.peaks import peaks_within
+from talkcli.engine.methods.dxtalker.smoothing import filtered
 from talkcli.engine.motion import Coefficients
 from talkcli.engine.speech import Speech
 
@@ -52,6 +57,25 @@ def test_what_is_no_blink_stays(lids):
 def test_two_blinks_in_a_row_are_two_and_ends_count():
     lids = whole_blinks(fall(0.5, at=10) + fall(0.4, at=18) + fall(0.5, at=0), FPS)[:, 0]
     assert [float(lids[at]) for at in (10, 18)] == pytest.approx([1, 1]) and float(lids[14]) == 0
+
+
+@pytest.mark.parametrize("steps", [3, 8, 1000])
+@pytest.mark.parametrize("count", [1, 2, 3, 400])
+def test_peaks_and_how_far_they_stand_out_are_scipys(count, steps):
+    for seed in range(8):
+        track = np.round(np.random.default_rng(seed).normal(size=count).cumsum() * steps) / steps
+        at, heights, left, right = peaks_within(track, 7, 0.4)
+        assert (at == find_peaks(track, prominence=0.4, wlen=15)[0]).all()
+        for ours, theirs in zip((heights, left, right), peak_prominences(track, at, wlen=15), strict=True):
+            assert (ours == theirs).all()
+
+
+@pytest.mark.parametrize(("window", "order"), [(5, 2), (9, 3)])
+@pytest.mark.parametrize("count", [9, 10, 17, 500])
+def test_the_filter_is_scipys(count, window, order):
+    track = np.random.default_rng(count).normal(size=count)
+    theirs: Any = savgol_filter(track, window, order)
+    np.testing.assert_allclose(filtered(track, window, order), theirs, atol=1e-12, rtol=0)
 
 
 def drawn(**sampling: object) -> Tensor:

@@ -16,8 +16,9 @@ from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.photograph import Photograph
 from talkcli.engine.face.rigs import load_rig, rigged
 from talkcli.engine.motion import Coefficients, Head, Motion
-from talkcli.engine.rendering.bending import Membrane, lay_over, trace_back
+from talkcli.engine.rendering.bending import lay_over, trace_back
 from talkcli.engine.rendering.camera import Camera
+from talkcli.engine.rendering.membrane import Membrane
 from talkcli.engine.rendering.photo_stage import (
     FARTHEST_TURN,
     FREE_TURN,

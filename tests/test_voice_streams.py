@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from scipy.signal import hilbert
 from torch import Tensor
 
 from talkcli.engine.audio import amplitude as amplitudes
 from talkcli.engine.audio.affect import RADIUS, AffectConfig, AffectEar
-from talkcli.engine.audio.amplitude import amplitude
+from talkcli.engine.audio.amplitude import amplitude, envelope
 from talkcli.engine.audio.emotion2vec import Emotion2vecBlock, Emotion2vecConfig, Emotion2vecEar, alibi
 from talkcli.engine.audio.intonation import INTONATION, intonation
 from talkcli.engine.errors import Untrusted
@@ -37,6 +40,13 @@ def test_the_amplitude_of_a_tone_is_its_level_and_beyond_its_end_there_is_none(f
     loud = amplitude(tone(400, 2.0), 2 * fps + 3, fps)
     torch.testing.assert_close(loud[: 2 * fps], torch.full((2 * fps,), 0.5), atol=1e-4, rtol=0)
     assert not loud[2 * fps :].any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 1000, 1001])
+def test_the_envelope_is_scipys(count):
+    wave = normal(0, count).double().numpy()
+    analytic: Any = hilbert(wave)
+    np.testing.assert_allclose(envelope(wave), np.abs(analytic), atol=1e-12, rtol=0)
 
 
 def test_a_long_recording_in_pieces_is_the_whole_but_for_what_its_far_parts_leak(monkeypatch):

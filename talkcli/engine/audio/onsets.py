@@ -6,8 +6,6 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
 from talkcli.engine.audio.logmel import HOP, fold, mel_power, normalise
 from talkcli.engine.speech import SAMPLE_RATE, Speech
@@ -30,6 +28,8 @@ _TIGHTNESS = 100.0
 
 def onset_strength(speech: Speech) -> Float[np.ndarray, " ticks"]:
     """ONSET_RATE times a second: the mean rise of log-mel bands, smoothed."""
+    from scipy.ndimage import gaussian_filter1d  # slow to load, for those who listen for onsets
+
     bands = normalise(fold(mel_power(speech.waveform[None])))[0].numpy()
     rise = np.clip(np.diff(bands, axis=0, prepend=bands[:1]), 0, None).mean(1)
     return gaussian_filter1d(rise, _ONSET_SIGMA * ONSET_RATE)
@@ -37,6 +37,8 @@ def onset_strength(speech: Speech) -> Float[np.ndarray, " ticks"]:
 
 def onsets(speech: Speech) -> Float[np.ndarray, " onsets"]:
     """Seconds at which many bands of a voice grow louder at once: peaks of the onset strength."""
+    from scipy.signal import find_peaks
+
     rise = onset_strength(speech)
     apart, prominence = _ONSET_INTERVAL * ONSET_RATE, _PROMINENCE * rise.std()
     return find_peaks(rise, distance=apart, prominence=prominence)[0] / ONSET_RATE

@@ -23,8 +23,9 @@ from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.photograph import Photograph
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.motion import Coefficients, Motion
-from talkcli.engine.rendering.bending import PINNED, Membrane, lay_over, trace_back
+from talkcli.engine.rendering.bending import lay_over, trace_back
 from talkcli.engine.rendering.camera import EYES_FROM_TOP, Camera
+from talkcli.engine.rendering.membrane import PINNED, Membrane
 from talkcli.engine.rendering.picture import Painter, Pixels
 from talkcli.engine.rendering.render import QUALITIES, PosedMoment, by_thread, drawn_in_order, mesh_scene
 from talkcli.engine.rendering.view import Places, seen_at, view_of

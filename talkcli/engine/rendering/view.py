@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from talkcli.engine.rendering.rasterize import BOTH, LANES, ONE, band, project, rasterize, sheet
 
@@ -69,6 +68,8 @@ def _cross(a: Places, b: Places) -> Places:
 
 def read_at(image: NDArray[np.floating], spots: Places) -> NDArray[np.float32]:
     """An image [h, w, ...] at [n, 2] column and row, bilinear; the middle of the first pixel is 0.5, 0.5."""
+    from scipy.ndimage import map_coordinates  # slow to load, for those who look
+
     height, width = image.shape[:2]
     planes = image.reshape(height, width, -1)
     at = [spots[:, 1] - 0.5, spots[:, 0] - 0.5]

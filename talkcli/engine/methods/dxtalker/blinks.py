@@ -7,8 +7,9 @@ from fractions import Fraction
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.signal import find_peaks, peak_prominences
 from torch import Tensor
+
+from talkcli.engine.methods.dxtalker.peaks import peaks_within
 
 LEAST = 0.2
 """Of a lid's whole way: what falls by less and rises again is a twitch."""
@@ -24,10 +25,8 @@ def whole_blinks(lids: Float[Tensor, "frames eyes"], fps: Fraction | float) -> F
     both = lids.mean(1).double().numpy()
     reach = max(3, round(_LONGEST * float(fps)) | 1)
     padded = np.pad(both, reach, mode="edge")
-    peaks = find_peaks(padded, prominence=LEAST, wlen=2 * reach + 1)[0]
-    heights, left, right = peak_prominences(padded, peaks, wlen=2 * reach + 1)
     lacking = np.zeros(len(padded))
-    for peak, height, start, stop in zip(peaks, heights, left, right, strict=True):
+    for peak, height, start, stop in zip(*peaks_within(padded, reach, LEAST), strict=True):
         fall = np.clip((padded[start : stop + 1] - (padded[peak] - height)) / height, 0, 1)
         if (fall > 0.5).sum() <= reach // 2:
             lacking[start : stop + 1] = np.maximum(lacking[start : stop + 1], fall * (1 - padded[peak]))

@@ -31,7 +31,7 @@ from talkcli.engine.methods.dxtalker.blinks import whole_blinks
 from talkcli.engine.methods.dxtalker.config import DxTalkerConfig
 from talkcli.engine.methods.dxtalker.face_vector import identity_of, motion_tracks, resting, scaled
 from talkcli.engine.methods.dxtalker.hearing import HeardStreams, StreamHearing, Streams, anchors_of
-from talkcli.engine.methods.dxtalker.smoothing import smoothed_vectors
+from talkcli.engine.methods.dxtalker.smoothing import smooth_vectors
 from talkcli.engine.methods.dxtalker.velocity import Condition, VelocityNetwork
 from talkcli.engine.methods.method import Talker, Track
 from talkcli.engine.motion import Motion
@@ -176,7 +176,7 @@ class DxTalker(Talker):
             part = layout.part("identity")
             vectors[:, part] = vectors[:, part].mean(0)
         if self.sampling.smooth:
-            vectors = smoothed_vectors(vectors, layout)
+            smooth_vectors(vectors, layout)
         lids, lips = self._numbers(_LIDS), self._numbers(_LIPS)
         rest = rests(lambda start, stop: silence[start:stop], frames, config.fps)(0, frames)
         vectors[:, lips] += rest[:, None] * (reference.cpu()[lips] - vectors[:, lips])

@@ -1,0 +1,69 @@
+"""What a command waits for before it begins: files that speaking loads load nothing that only others need."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+VERBS = ("animate", "render", "emote", "pose")
+BESIDE = ("animated", "console", "outputs")
+"""What those verbs share."""
+
+
+def named(nodes: list[ast.stmt]) -> Iterator[str]:
+    """Modules that are imported by statements of a file, those for type checkers alone left out."""
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.With | ast.Try):
+            yield from named(node.body)
+
+
+def file_of(module: str) -> Path | None:
+    place = ROOT.joinpath(*module.split("."))
+    files = [place.with_suffix(".py"), place / "__init__.py"]
+    return next((path for path in files if path.is_file()), None)
+
+
+@functools.cache
+def begun_with(path: Path, deep: bool) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    everything = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    return set(named(everything if deep else tree.body))
+
+
+def loaded(modules: set[str]) -> set[str]:
+    """Those modules, the packages that they are in, and all that their files begin with."""
+    seen: set[str] = set()
+    waiting = set(modules)
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        path = file_of(module)
+        more = {module.rpartition(".")[0]} - {""}
+        waiting |= (more if path is None else more | begun_with(path, deep=False)) - seen
+    return seen
+
+
+def of_verb(verb: str) -> set[str]:
+    """What the verb begins with or imports when it runs, but for what single methods and outputs need."""
+    files = [ROOT / "talkcli" / "commands" / f"{verb}.py", *(ROOT / "talkcli" / f"{it}.py" for it in BESIDE)]
+    methods = {f"talkcli.engine.methods.{name}" for name in ("dxtalker", "memorytalker", "textalker")}
+    return loaded(methods | set().union(*(begun_with(path, deep=True) for path in files)))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_nobody_who_speaks_waits_for_scipy(verb):
+    modules = of_verb(verb)
+    assert "talkcli.engine.motion" in modules and "torch" in modules
+    assert not {module for module in modules if module.startswith("scipy.")}, (
+        "its rooms, of which each is slow"
+    )
