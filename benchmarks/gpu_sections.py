@@ -347,9 +347,9 @@ def meshes(card: Card) -> Iterator[Row]:
     theirs = CardPainter(scene.painter(), pytorch3d_finder(), card.device)
     for name, painter in (("PyTorch3D", theirs), ("our kernels, one thread of the CPU", ours)):
         some = moments[: card.pick(12, 1)]
-        spent = card.milliseconds(lambda painter=painter: [painter.draw(*moment) for moment in some])  # noqa: B023
+        spent = card.milliseconds(lambda painter=painter: [painter.draw(moment) for moment in some])  # noqa: B023
         yield Row(f"ada at {side}², {name}", 1000 * len(some) / spent, "frames/s")
-    one, other = (painter.draw(*moments[0]).astype(float) for painter in (ours, theirs))
+    one, other = (painter.draw(moments[0]).astype(float) for painter in (ours, theirs))
     yield Row("PyTorch3D and our kernels apart", float(abs(one - other).mean()), "of 255, mean", most=2)
 
 

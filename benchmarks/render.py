@@ -28,7 +28,7 @@ from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.camera import portrait
 from talkcli.engine.rendering.lights import light_rig
-from talkcli.engine.rendering.picture import Painter
+from talkcli.engine.rendering.picture import Painter, PosedMoment
 from talkcli.engine.rendering.pyrender_renderer import open_window
 from talkcli.engine.rendering.render import compile_renderer
 from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of
@@ -77,7 +77,7 @@ def drawing(avatar: Avatar, motion: Motion) -> Callable[[int], object]:
         active = activations(model.wrinkles, rig_weights(motion, avatar)).numpy()
     surface = surface_of(avatar, model.topology, STANDARD)
     painter = Painter(surface, SIZE, SIZE, maps=maps, light=light_rig(avatar.look or CLAY_LOOK))
-    return lambda frame: painter.draw(places[frame], view.numpy(), focal, active[frame])
+    return lambda frame: painter.draw(PosedMoment(places[frame], view.numpy(), focal, active[frame]))
 
 
 def main() -> None:

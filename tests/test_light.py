@@ -13,7 +13,7 @@ from scipy.ndimage import label
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.rendering.camera import look_at
 from talkcli.engine.rendering.lights import light_rig
-from talkcli.engine.rendering.picture import Painter
+from talkcli.engine.rendering.picture import Painter, PosedMoment
 from talkcli.engine.rendering.surface import surface_of
 from talkcli.engine.studio.scanned.looks import EXPOSURES, exposure_of
 
@@ -24,7 +24,7 @@ def drawn(avatar: Avatar, topology, yaw: float = 0.0) -> np.ndarray:
     painter = Painter(surface_of(avatar, topology), 96, 96, "black", light=light_rig(avatar.look))
     eye = torch.tensor([np.sin(np.deg2rad(yaw)), 0.0, np.cos(np.deg2rad(yaw))]).float()
     view = look_at(eye, torch.zeros(3)).double().numpy()
-    return painter.draw(avatar.neutral.numpy(), view, 420.0).astype(float)
+    return painter.draw(PosedMoment(avatar.neutral.numpy(), view, 420.0)).astype(float)
 
 
 def lit(material: str = "skin", albedo=(200, 160, 140), **look) -> tuple[Avatar, object]:

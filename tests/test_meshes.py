@@ -24,7 +24,7 @@ from talkcli.engine.motion import Coefficients, Motion, Vertices
 from talkcli.engine.rendering.camera import look_at, portrait
 from talkcli.engine.rendering.export import WRITERS
 from talkcli.engine.rendering.meshes import EXPORTED_COARSENESS
-from talkcli.engine.rendering.picture import Painter
+from talkcli.engine.rendering.picture import Painter, PosedMoment
 from talkcli.engine.rendering.surface import surface_of
 
 TURNED = Motion(Fraction(25), Vertices(turned(random(VERTS, 3)) - random(VERTS, 3)))
@@ -37,7 +37,7 @@ def drawn(person: Avatar, head: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     surface = surface_of(person, None if rig is None else rig.model.topology, EXPORTED_COARSENESS)
     painter = Painter(surface, 16, 16)
     view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
-    painter.draw(np.ascontiguousarray(head.numpy(), np.float32), view, 20.0)
+    painter.draw(PosedMoment(np.ascontiguousarray(head.numpy(), np.float32), view, 20.0))
     return painter.vertices, surface.faces
 
 

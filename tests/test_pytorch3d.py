@@ -81,8 +81,8 @@ def difference(one: Pixels, other: Pixels, bare: Pixels) -> tuple[float, float]:
 def test_points_look_in_torch_as_our_kernels_make_them(name, camera, background, quality, folds):
     scene = scene_of(name, camera, (96, 80), background, quality, folds)
     moment, ours, painter = next(scene.moments), scene.painter(), scene.painter()
-    picture = CardPainter(painter, kernels_find(painter), CPU).draw(*moment)
-    overlap, apart = difference(ours.draw(*moment), picture, painter.bare[:: painter.finer, :: painter.finer])
+    picture = CardPainter(painter, kernels_find(painter), CPU).draw(moment)
+    overlap, apart = difference(ours.draw(moment), picture, painter.bare[:: painter.finer, :: painter.finer])
     assert overlap > 0.999 and apart < 0.05
 
 
@@ -93,9 +93,7 @@ def test_pytorch3d_draws_the_pictures_of_our_kernels():
         pytest.skip(missing.message)
     scene = scene_of("ada", "three-quarter", (48, 40))
     moment, ours, painter = next(scene.moments), scene.painter(), scene.painter()
-    overlap, apart = difference(
-        ours.draw(*moment), CardPainter(painter, find, CPU).draw(*moment), painter.bare
-    )
+    overlap, apart = difference(ours.draw(moment), CardPainter(painter, find, CPU).draw(moment), painter.bare)
     assert overlap > 0.995 and apart < 2
 
 

@@ -23,7 +23,7 @@ from talkcli.engine.motion import Coefficients, Folds, Motion, Textures, Vertice
 from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera, look_at, portrait
-from talkcli.engine.rendering.picture import Painter
+from talkcli.engine.rendering.picture import Painter, PosedMoment
 from talkcli.engine.rendering.render import compile_renderer, drawn_in_order, frames, is_compiled
 from talkcli.engine.rendering.surface import surface_of
 
@@ -39,7 +39,7 @@ FOCAL = 280.0
 
 def drawn(avatar, topology, background="black", maps=None, active=None, size=64) -> np.ndarray:
     painter = Painter(surface_of(avatar, topology), size, size, background, maps)
-    return painter.draw(avatar.neutral.numpy(), VIEW, FOCAL, active)
+    return painter.draw(PosedMoment(avatar.neutral.numpy(), VIEW, FOCAL, active))
 
 
 def test_a_texture_is_perspective_correct():
@@ -60,9 +60,9 @@ def test_a_second_frame_leaves_nothing_behind():
     avatar, topology, wrinkles = painted_ball()
     painter = Painter(surface_of(avatar, topology), 64, 64, maps=wrinkle_maps(wrinkles))
     still, acting = np.zeros(2, np.float32), np.ones(2, np.float32)
-    first = painter.draw(avatar.neutral.numpy(), VIEW, FOCAL, still)
-    other = painter.draw(avatar.neutral.numpy() * np.float32(1.1), VIEW, FOCAL, acting)
-    again = painter.draw(avatar.neutral.numpy(), VIEW, FOCAL, still)
+    first = painter.draw(PosedMoment(avatar.neutral.numpy(), VIEW, FOCAL, still))
+    other = painter.draw(PosedMoment(avatar.neutral.numpy() * np.float32(1.1), VIEW, FOCAL, acting))
+    again = painter.draw(PosedMoment(avatar.neutral.numpy(), VIEW, FOCAL, still))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
@@ -108,7 +108,7 @@ def test_wrinkles_fold_and_blood_flushes():
 def test_wrinkle_maps_blend_linearly():
     avatar, topology, wrinkles = painted_ball()
     painter = Painter(surface_of(avatar, topology), 16, 16, maps=wrinkle_maps(wrinkles))
-    painter.draw(avatar.neutral.numpy(), VIEW, 50.0, np.array([0.5, 0.25], np.float32))
+    painter.draw(PosedMoment(avatar.neutral.numpy(), VIEW, 50.0, np.array([0.5, 0.25], np.float32)))
     expected = 0.5 * wrinkles.height[0].numpy() * 2.0
     assert np.allclose(painter.creases[1:-1, 1:-1, 2], expected)
     assert np.allclose(painter.creases[1:-1, 1:-1, 3], 0.25 * wrinkles.blood[1].numpy())
@@ -118,7 +118,9 @@ def tinted(ratios: np.ndarray, *active: float) -> np.ndarray:
     avatar, topology, wrinkles = painted_ball()
     painter = Painter(surface_of(avatar, topology), 64, 64, "black", wrinkle_maps(wrinkles))
     acts = np.array(active or (0, 0), np.float32)
-    return painter.draw(avatar.neutral.numpy(), VIEW, FOCAL, acts, ratios.astype(np.float32)).astype(float)
+    return painter.draw(
+        PosedMoment(avatar.neutral.numpy(), VIEW, FOCAL, acts, ratios.astype(np.float32))
+    ).astype(float)
 
 
 def test_a_texture_of_ratio_one_changes_nothing_but_stills_the_blood():

@@ -14,7 +14,7 @@ from talkcli.engine.face.look import Look
 from talkcli.engine.rendering.camera import look_at
 from talkcli.engine.rendering.lashes import BLADE, lash_colours
 from talkcli.engine.rendering.lights import light_rig
-from talkcli.engine.rendering.picture import Painter
+from talkcli.engine.rendering.picture import Painter, PosedMoment
 from talkcli.engine.rendering.surface import surface_of
 from talkcli.engine.rendering.textures import linear
 from talkcli.engine.studio.paint.complexion import SkinParameters
@@ -43,7 +43,7 @@ def picture(melanin: float) -> np.ndarray:
     avatar = Avatar("x", model.template, model.topology.faces, lips, "facekit", look=shown)
     painter = Painter(surface_of(avatar, model.topology), 160, 160, light=light_rig(shown))
     view = look_at(torch.tensor([0.0, 0.0, 1.2]), torch.zeros(3)).double().numpy()
-    return linear(painter.draw(avatar.neutral.numpy(), view, 160 * 1.2 / 0.24))
+    return linear(painter.draw(PosedMoment(avatar.neutral.numpy(), view, 160 * 1.2 / 0.24)))
 
 
 def cheek(melanin: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from talkcli.engine.face.rotations import matrix
 from talkcli.engine.face.worn import WORN_STEP, Worn, rigid_motion, worn_vertices
 from talkcli.engine.rendering.camera import look_at
 from talkcli.engine.rendering.dressing import carried, drawn_every
-from talkcli.engine.rendering.picture import Painter
+from talkcli.engine.rendering.picture import Painter, PosedMoment
 from talkcli.engine.rendering.rasterize import HIDDEN
 from talkcli.engine.rendering.strands import TO_END, WHOLE, ribbons_of
 from talkcli.engine.rendering.surface import surface_of
@@ -182,8 +182,8 @@ def test_cloth_and_hair_are_drawn_in_their_own_colours_where_the_head_carries_th
     person = Avatar("square", corners, square, torch.tensor([0]), worn=(tuft, bib))
     painter = Painter(surface_of(person, None), 128, 128, "black")
     view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
-    still = painter.draw(corners.numpy(), view, 400.0)
-    aside = painter.draw((corners + torch.tensor([0.05, 0.0, 0.0])).numpy(), view, 400.0)
+    still = painter.draw(PosedMoment(corners.numpy(), view, 400.0))
+    aside = painter.draw(PosedMoment((corners + torch.tensor([0.05, 0.0, 0.0])).numpy(), view, 400.0))
     for picture, x in ((still, 64), (aside, 84)):
         r, g, b = picture[64, x].astype(int)
         assert g > 1.5 * max(r, b)
@@ -216,10 +216,10 @@ def test_hair_behind_hair_is_left_out_and_nobody_sees_it(monkeypatch):
     person = wall(mop())
     view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
     painter = Painter(surface_of(person, None), 128, 128, "black")
-    picture = painter.draw(person.neutral.numpy(), view, 500.0)
+    picture = painter.draw(PosedMoment(person.neutral.numpy(), view, 500.0))
     hidden = (painter.seen.sides == HIDDEN).mean()
     monkeypatch.setattr(painter.thicket, "seen_from", lambda *_: painter.surface.sides)
-    whole = painter.draw(person.neutral.numpy(), view, 500.0)
+    whole = painter.draw(PosedMoment(person.neutral.numpy(), view, 500.0))
     assert hidden > 0.2
     assert (np.abs(picture.astype(int) - whole).max(2) > 8).mean() < 0.005
 
@@ -263,9 +263,11 @@ def test_fine_hair_of_a_hairline_is_drawn_where_every_hair_is_and_nowhere_else()
 def test_a_fine_picture_is_the_mean_of_finer_ones():
     person = wall(mop(200))
     view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
-    large = Painter(surface_of(person, None), 128, 128, "black").draw(person.neutral.numpy(), view, 500.0)
+    large = Painter(surface_of(person, None), 128, 128, "black").draw(
+        PosedMoment(person.neutral.numpy(), view, 500.0)
+    )
     fine = Painter(surface_of(person, None), 64, 64, "black", finer=2).draw(
-        person.neutral.numpy(), view, 250.0
+        PosedMoment(person.neutral.numpy(), view, 250.0)
     )
     mean = large.reshape(64, 2, 64, 2, 3).astype(float).mean((1, 3))
     assert np.abs(fine - mean).max() <= 1

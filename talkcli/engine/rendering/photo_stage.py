@@ -26,8 +26,8 @@ from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.bending import lay_over, trace_back
 from talkcli.engine.rendering.camera import EYES_FROM_TOP, Camera
 from talkcli.engine.rendering.membrane import PINNED, Membrane
-from talkcli.engine.rendering.picture import Painter, Pixels
-from talkcli.engine.rendering.render import QUALITIES, PosedMoment, by_thread, drawn_in_order, mesh_scene
+from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
+from talkcli.engine.rendering.render import QUALITIES, by_thread, drawn_in_order, mesh_scene
 from talkcli.engine.rendering.view import Places, seen_at, view_of
 
 FARTHEST_TURN = 12.0
@@ -143,13 +143,13 @@ def photo_frames(
 
     def draw(tools: tuple[Painter, Membrane], moment: PosedMoment) -> Pixels:
         painter, membrane = tools
-        shape, view, focal, *_ = moment
-        after = seen_at(shape[stage.carriers] @ view[:3, :3].T + view[:3, 3], focal, size)
+        view, places = moment.view, moment.vertices[stage.carriers]
+        after = seen_at(places @ view[:3, :3].T + view[:3, 3], moment.focal, size)
         offsets = np.empty((*stage.stiffness.shape, 2))
         trace_back(membrane.spread(after - stage.before), stage.pitch, offsets)
         out = np.empty((size[1], size[0], 3), np.uint8)
         here = np.empty((stage.stiffness.shape[1], 2), np.float32)
-        lay_over(stage.picture, offsets, stage.pitch, painter.draw(*moment), here, out)
+        lay_over(stage.picture, offsets, stage.pitch, painter.draw(moment), here, out)
         return out
 
     tools = by_thread(lambda: (scene.painter(), stage.membrane()), draw)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,20 @@ _BAND_ROWS = 64
 """Rows of samples that are drawn together: few enough for a fast memory."""
 
 TABLES = tables()
+
+
+class PosedMoment(NamedTuple):
+    """One frame of a head, ready to be drawn."""
+
+    vertices: NDArray[np.float32]
+    """[V, 3] metres, of the bare head."""
+    view: NDArray[np.float64]
+    """[4, 4]; it and the next: see `Camera.centred`."""
+    focal: float
+    active: NDArray[np.float32] | None = None
+    """Activation of each map of wrinkles."""
+    ratios: NDArray[np.float32] | None = None
+    """[3, rows, columns]: what the skin's sRGB values are multiplied by, instead of its blood."""
 
 
 class Painter:
@@ -100,45 +116,28 @@ class Painter:
         self.ratios, self.no_ratios = np.ones((3, 3, 4), np.float32), np.zeros((1, 3), np.int64)
         self.crease_levels = np.array([[0, rows - 2, columns - 2]], np.int64)
 
-    def draw(
-        self,
-        vertices: NDArray[np.float32],
-        view: NDArray[np.float64],
-        focal: float,
-        active: NDArray[np.float32] | None = None,
-        ratios: NDArray[np.float32] | None = None,
-    ) -> Pixels:
-        """[height, width, 3], or 4 where the background is transparent.
-
-        vertices [V, 3] metres, of the bare head; view [4, 4] and focal: see `Camera.centred`; active:
-        activation of each map; ratios [3, rows, columns]: what the skin's sRGB values are multiplied by,
-        instead of its blood.
-        """
-        acting, eye = self.prepared(vertices, view, focal, active, ratios)
+    def draw(self, moment: PosedMoment) -> Pixels:
+        """[height, width, 3], or 4 where the background is transparent."""
+        acting, eye = self.prepared(moment)
         out = self.bare.copy()
         pixels, canvas = out.reshape(-1, self.channels), self.canvas
         edges = paint(
             self.seen, self.rig, acting, self.snapped, self.nearness, self.starts, self.order, self.points,
-            self.facts, self.facing, eye, focal * self.finer, TABLES, canvas, self.batch, self.state, pixels,
+            self.facts, self.facing, eye, moment.focal * self.finer, TABLES, canvas, self.batch, self.state,
+            pixels,
         )  # fmt: skip
         develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), TABLES.byte, pixels)
         return out if self.finer == 1 else shrunk(out, self.finer)
 
-    def prepared(
-        self,
-        vertices: NDArray[np.float32],
-        view: NDArray[np.float64],
-        focal: float,
-        active: NDArray[np.float32] | None = None,
-        ratios: NDArray[np.float32] | None = None,
-    ) -> tuple[Acting, NDArray[np.float64]]:
+    def prepared(self, moment: PosedMoment) -> tuple[Acting, NDArray[np.float64]]:
         """All of a frame but its samples: where vertices and faces lie and how they are lit, in this memory;
         how the skin acts, and where the eye is."""
+        head, view, focal, active, ratios = moment
         s, points, focal = self.surface, self.points, focal * self.finer
         height, width = self.backdrop.shape[:2]
-        bare, solid = len(vertices), slice(self.body_faces)
+        bare, solid = len(head), slice(self.body_faces)
         eye = -np.asarray(np.linalg.solve(view[:3, :3], view[:3, 3]), np.float64)
-        vertices = self._dressed(vertices, eye)
+        vertices = self._dressed(head, eye)
         project(vertices, view, 2 * focal, 2 * width, 2 * height, self.snapped, self.nearness)
         if len(self.mouth):
             look_in(self.snapped, self.nearness, s.pairs, s.faces, self.mouth, self.seen.sides, self.lit)

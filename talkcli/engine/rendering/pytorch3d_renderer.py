@@ -12,7 +12,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 from torch import Tensor
 
 from talkcli.engine.errors import MissingAsset
@@ -25,7 +24,7 @@ from talkcli.engine.rendering.card_shading import (
     strands_show,
 )
 from talkcli.engine.rendering.painting import ALIKE, NEIGHBOURLY
-from talkcli.engine.rendering.picture import TABLES, Painter, Pixels, shrunk
+from talkcli.engine.rendering.picture import TABLES, Painter, Pixels, PosedMoment, shrunk
 from talkcli.engine.rendering.rasterize import SHEER, SUBSAMPLE
 from talkcli.engine.rendering.surface import HAIR
 from talkcli.engine.rendering.textures import SHADES
@@ -80,19 +79,12 @@ class CardPainter:
         self._byte = torch.from_numpy(TABLES.byte).to(self.device)
 
     @torch.no_grad()
-    def draw(
-        self,
-        vertices: NDArray[np.float32],
-        view: NDArray[np.float64],
-        focal: float,
-        active: NDArray[np.float32] | None = None,
-        ratios: NDArray[np.float32] | None = None,
-    ) -> Pixels:
+    def draw(self, moment: PosedMoment) -> Pixels:
         """As `Painter.draw`."""
         painter = self._painter
-        acting, eye = painter.prepared(vertices, view, focal, active, ratios)
+        acting, eye = painter.prepared(moment)
         frame = frame_on_card(painter.points, painter.facts, acting, eye, self.device)
-        total = self._light(frame, float(NEIGHBOURLY) / (focal * painter.finer)).view(
+        total = self._light(frame, float(NEIGHBOURLY) / (moment.focal * painter.finer)).view(
             *self._bare.shape[:2], 4
         )
         covered = total[..., 3:]

@@ -36,7 +36,7 @@ from talkcli.engine.rendering.hidden import bury, look_in
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import face_camera, light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint
-from talkcli.engine.rendering.picture import Painter, Pixels
+from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.rasterize import HIDDEN, band, project, rasterize
 from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of, vertex_normals
 
@@ -89,12 +89,9 @@ def frames(
         from talkcli.engine.rendering.pytorch3d_renderer import CardPainter, pytorch3d_finder
 
         card = CardPainter(scene.painter(), pytorch3d_finder(), pick_device())
-        return drawn_in_order(scene.moments, lambda moment: card.draw(*moment), 1)
+        return drawn_in_order(scene.moments, card.draw, 1)
 
-    def draw(painter: Painter, moment: PosedMoment) -> Pixels:
-        return painter.draw(*moment)
-
-    return drawn_in_order(scene.moments, by_thread(scene.painter, draw), workers or cores())
+    return drawn_in_order(scene.moments, by_thread(scene.painter, Painter.draw), workers or cores())
 
 
 class MeshScene(NamedTuple):
@@ -148,16 +145,6 @@ def check_quality(renderer: str, quality: str) -> None:
         raise BadUsage("pyrender draws in one quality.", "Use --renderer numba, or leave --quality out.")
 
 
-PosedMoment = tuple[
-    NDArray[np.float32],
-    NDArray[np.float64],
-    float,
-    "NDArray[np.float32] | None",
-    "NDArray[np.float32] | None",
-]
-"""Vertices, view, focal length, wrinkle activations and ratios of colour of one frame."""
-
-
 def _moments(
     motion: Motion, avatar: Avatar, camera: Camera, textures: Textures | None
 ) -> Iterator[PosedMoment]:
@@ -168,7 +155,7 @@ def _moments(
             view, focal = camera.centred(start + i)
             acts = None if part.folds is None else part.folds[i].numpy()
             tint = None if tints is None else tints[i]
-            yield np.ascontiguousarray(shape, np.float32), view.numpy(), focal, acts, tint
+            yield PosedMoment(np.ascontiguousarray(shape, np.float32), view.numpy(), focal, acts, tint)
 
 
 def made_before(items: Iterator[_M], most: int) -> Generator[_M, None, None]:
@@ -252,7 +239,7 @@ def compile_renderer() -> None:
     )
     painter = Painter(surface, 16, 16, maps=wrinkle_maps(wrinkles))
     view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
-    painter.draw(corners.numpy(), view, 50.0, np.ones(1, np.float32))
+    painter.draw(PosedMoment(corners.numpy(), view, 50.0, np.ones(1, np.float32)))
     offsets = np.zeros((2, 2, 2))
     trace_back(offsets, 16.0, offsets.copy())
     clear = np.zeros((16, 16, 4), np.uint8)

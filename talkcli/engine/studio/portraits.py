@@ -25,7 +25,7 @@ from talkcli.engine.motion import Coefficients, Head, Motion, check_reach
 from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.camera import Camera, look_at
 from talkcli.engine.rendering.lights import light_rig
-from talkcli.engine.rendering.picture import Painter, Pixels
+from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.surface import surface_of
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.studio.expression_space import natural_faces
@@ -193,7 +193,7 @@ def _taken(faces: Posed, avatar: Avatar, camera: Camera, chance: np.random.Gener
         for shot in light.tolist():
             view, focal = camera.centred(shot)
             body = np.ascontiguousarray(faces.vertices[shot].numpy(), np.float32)
-            yield painter.draw(body, view.numpy(), focal, faces.folds[shot].numpy())
+            yield painter.draw(PosedMoment(body, view.numpy(), focal, faces.folds[shot].numpy()))
 
 
 def _lit(look: Look, chance: np.random.Generator) -> Look:
