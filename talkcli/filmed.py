@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,9 @@ from typing import Any
 
 from talkcli import console
 from talkcli.engine.errors import BadInput, BadUsage, MissingAsset
+
+SHOWN_EVERY = 20.0
+"""Seconds between two looks at Gaussians that learn."""
 
 VOICE_ALONE = "or take the voice alone, for another face: --avatar ada"
 
@@ -29,15 +33,15 @@ def filmed_person(
 ) -> None:
     """The face, skin and hair of a film, in the manner of who is seen; of the avatar `worn`, if nobody is
     heard. `model` alone takes a manner, or gives a body; without it every method that can takes one."""
-    report, motion, sound = (output.with_suffix(s) for s in (".report.png", ".motion", ".wav"))
+    report, preview, motion, sound = (
+        output.with_suffix(s) for s in (".report.png", ".preview.png", ".motion", ".wav")
+    )
     console.claim(report, overwrite, inputs=(footage,))
     for path in (motion, sound) if keep_motion else ():
         console.claim(path, overwrite, inputs=(footage,))
     with console.step(f"Watching {footage}"):
-        from PIL import Image
-
         from talkcli.engine.capture.dressed_person import SKIN_QUALITY
-        from talkcli.engine.capture.film_likeness import film_likeness
+        from talkcli.engine.capture.film_likeness import FilmPreview, film_likeness
         from talkcli.engine.capture.film_shots import film_shots
         from talkcli.engine.capture.film_splats import FILM_STEPS, film_fit
         from talkcli.engine.capture.film_track import run_motion, run_speech
@@ -45,7 +49,6 @@ def filmed_person(
         from talkcli.engine.capture.filmed_person import avatar_of_film, followed_film
         from talkcli.engine.face.avatar import load_avatar, save_avatar
         from talkcli.engine.face.rigs import load_rig, rig_of
-        from talkcli.engine.files import replacing
         from talkcli.engine.methods.film_manners import film_talkers, with_film_manners
         from talkcli.engine.methods.pictured import shots_fit
         from talkcli.engine.motion import save_motion
@@ -56,6 +59,9 @@ def filmed_person(
         talkers, giver = film_talkers(model, device)
         if giver is not None and splats:
             raise BadUsage(f"{giver.method} makes Gaussians of its own.", "Leave out --splats, or --model.")
+        takes_minutes = splats or giver is not None
+        if takes_minutes:
+            console.claim(preview, overwrite, inputs=(footage,))
         try:
             watched = watched_film(footage, detector, seconds)
         except BadInput as error:
@@ -74,14 +80,19 @@ def filmed_person(
     notes = [*told.notes, *(speech.notes if speech else ())]
     notes += [] if speech else [f"{footage} has no sound: the manner is that of {base.name}."]
     console.warn(*notes)
-    if splats or giver is not None:
+    early = FilmPreview(tracked, detector) if takes_minutes else None
+    if early is not None:
         save_avatar(person, output, SKIN_QUALITY)
+        _save_sheet(early.sheet(person), preview)
         console.say(f"{output} can speak by now, drawn of its mesh; Gaussians take some minutes more.")
+        console.say(f"The film and the avatar by now: {preview}")
     if splats:
         with console.step("Scattering Gaussians"):
-            fit = film_fit(tracked, person, detector)
+            fit, shown = film_fit(tracked, person, detector), time.monotonic()
         for _ in console.progress(fit.steps(), "Learning how it looks", FILM_STEPS, "steps"):
-            pass
+            if early is not None and time.monotonic() - shown > SHOWN_EVERY:
+                _save_sheet(early.sheet(person, replace(person, splats=fit.splats)), preview)
+                shown = time.monotonic()
         person = replace(person, splats=fit.splats)
     if giver is not None:
         with console.step("Cutting out the face"):
@@ -94,12 +105,13 @@ def filmed_person(
     with console.step(f"Looking how like {output.stem} is"):
         like = film_likeness(tracked, person, detector)
     save_avatar(person, output, SKIN_QUALITY)
+    if early is not None:
+        preview.unlink(missing_ok=True)
     manners = [talker.method for talker in talkers] if speech else []
     answer: dict[str, Any] = {"avatar": output, "manners": manners, **asdict(told), "notes": notes}
     answer |= {"body": giver.method} if giver else {}
     if like is not None:
-        with replacing(report) as temporary:
-            Image.fromarray(like.sheet).save(temporary, "PNG")
+        _save_sheet(like.sheet, report)
         answer |= {**like.numbers, "report": report}
         for what in ("face", "person"):
             psnr, ssim = like.numbers[f"{what}_psnr"], like.numbers[f"{what}_ssim"]
@@ -123,6 +135,15 @@ def _detector() -> Any:
         return MediaPipe()
     except MissingAsset as error:
         raise MissingAsset(error.message, f"{error.hint} ({VOICE_ALONE})") from error
+
+
+def _save_sheet(sheet: Any, path: Path) -> None:
+    from PIL import Image
+
+    from talkcli.engine.files import replacing
+
+    with replacing(path) as temporary:
+        Image.fromarray(sheet).save(temporary, "PNG")
 
 
 def _tell_parts(watched: Any) -> None:

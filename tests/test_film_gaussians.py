@@ -16,7 +16,7 @@ from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import gaussians
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.rendering.camera import portrait
-from talkcli.engine.rendering.splat_fit import Shots
+from talkcli.engine.rendering.splat_fit import Shots, SplatFit, SplatFitSettings
 from talkcli.engine.rendering.splat_seeds import seeded_gaussians
 from talkcli.engine.rendering.splats import draw_views
 
@@ -73,6 +73,23 @@ def test_what_a_film_does_not_show_is_in_its_light():
     changed = (lit.colour[:, 0] / head.splats.colour[:, 0].clamp(min=0.01))[hidden()].median(0).values
     assert (changed - dim).abs().max() < 0.15
     assert torch.equal(lit_gaussians(head, seen_gaussians(*filmed())).colour, head.splats.colour), "unseen"
+
+
+def test_what_pictures_hardly_show_keeps_its_colour():
+    """Steps towards a black head, with and without a wish to stay: the nose turns dark either way."""
+    head, motion, shots = filmed()
+    assert head.splats is not None
+    shown = replace(shots, pictures=shots.pictures + torch.tensor([0, 0, 0, 255], dtype=torch.uint8))
+    nose = torch.isin(head.splats.corners, load_face_model().topology.regions["nose"].long()).all(1)
+    changes = []
+    for weight in (0.0, 3.0):
+        fit = SplatFit(head, motion, shown, SplatFitSettings(8, recoloured=weight))
+        for _ in fit.steps():
+            pass
+        changes.append((fit.splats.colour - head.splats.colour).abs().mean((1, 2)))
+    free, held = changes
+    assert held[hidden()].mean() < 0.5 * free[hidden()].mean()
+    assert held[nose].median() > 0.7 * free[nose].median()
 
 
 def test_colours_beside_an_outline_are_the_person_s_own():

@@ -23,6 +23,7 @@ from films import timed_pictures
 from talkcli.engine.assets import asset, assets_folder
 from talkcli.engine.capture import detector, footage_clips
 from talkcli.engine.capture.face_fit import settled_face
+from talkcli.engine.capture.film_likeness import SIDE, FilmPreview
 from talkcli.engine.capture.film_pictures import film_pictures, narrowed
 from talkcli.engine.capture.film_track import TrackedFilm, run_motion, seen_motion, tracked_film
 from talkcli.engine.capture.film_watch import NO_FACE, SECOND, best_parts, watched_film
@@ -121,6 +122,13 @@ def test_the_camera_sees_the_head_where_the_film_does(tracked):
     turned = places @ camera.views[:, :3, :3].double().mT + camera.views[:, None, :3, 3].double()
     there = seen_at(turned.numpy(), float(camera.lenses[0, 0]), SIZE)
     assert np.median(np.linalg.norm(there - performance()[2], axis=-1)) < 0.6, "pixels"
+
+
+def test_a_preview_shows_the_film_and_each_avatar_beside_it(tracked):
+    sheet = FilmPreview(tracked, Truth([])).sheet(performance()[0], performance()[0])
+    film, one, other = np.split(sheet, 3, axis=1)
+    assert film.shape == (SIDE, SIDE, 3) and np.ptp(film) < 8 and (one == other).all()
+    assert np.ptp(one[SIDE // 2]) > 50, "a face before what the film has behind"
 
 
 def test_every_tenth_picture_is_kept_out(tracked):

@@ -61,8 +61,8 @@ def run(
     A film (`talk personalize me.mp4`) becomes the same with the skin of many pictures, in the manner of what
     is said and done in it, for every model that has manners, or for --model alone; NAME.report.png shows it
     beside pictures that were kept out. --splats draws it of Gaussians that learn hair, eyes and cloth as
-    filmed, --model unigaha gives it a Gaussian head: minutes either. With --avatar, --set or --resume a film
-    is a voice alone, for that avatar.
+    filmed, --model unigaha gives it a Gaussian head: minutes either, in which NAME.preview.png shows how
+    far it is. With --avatar, --set or --resume a film is a voice alone, for that avatar.
 
     A folder of pictures with cameras (transforms.json of NeRF or INSTA; COLMAP's; a .capture of ours) becomes
     with --model unigaha somebody with a Gaussian head; NAME.report.png shows it beside pictures kept out. An

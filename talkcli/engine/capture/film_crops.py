@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from talkcli.engine.capture.detector import Detector, Photo
+from talkcli.engine.capture.detector import Photo
 from talkcli.engine.capture.landmark_sets import CHIN, FOREHEAD
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.studio.arrays import Array
@@ -37,15 +37,6 @@ def square_views(camera: Camera, squares: Sequence[Square], pixels: int) -> Came
     return Camera(camera.views, lenses, torch.full_like(camera.sizes, pixels))
 
 
-def joined_views(cameras: Sequence[Camera]) -> Camera:
-    """The views of one camera after those of another."""
-    return Camera(
-        torch.cat([camera.views for camera in cameras]),
-        torch.cat([camera.lenses for camera in cameras]),
-        torch.cat([camera.sizes for camera in cameras]),
-    )
-
-
 def cut_square(picture: Photo, square: Square, pixels: int) -> Photo:
     """A square [pixels, pixels, channels] of a picture."""
     left, top, side = square
@@ -60,8 +51,8 @@ def cut_square(picture: Photo, square: Square, pixels: int) -> Photo:
     )
 
 
-def cut_person(picture: Photo, detector: Detector, square: Square, pixels: int) -> Photo:
-    """[pixels, pixels, 4] a square of a picture, and how surely a pixel is the person's."""
-    mask = (detector.person(picture) * 255 + 0.5).astype(np.uint8)
+def cut_person(picture: Photo, mask: Photo, square: Square, pixels: int) -> Photo:
+    """[pixels, pixels, 4] a square of a picture, and of what says how surely a pixel is the person's
+    [height, width]."""
     cut = [cut_square(each, square, pixels) for each in (picture, np.repeat(mask[..., None], 3, 2))]
     return np.concatenate([cut[0], cut[1][..., :1]], 2)

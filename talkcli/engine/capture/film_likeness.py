@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.detector import Detector, Photo
-from talkcli.engine.capture.film_crops import square_views
+from talkcli.engine.capture.film_crops import Square, square_views
 from talkcli.engine.capture.film_squares import film_squares
 from talkcli.engine.capture.film_track import TrackedFilm, seen_motion
 from talkcli.engine.face.avatar import Avatar
@@ -23,9 +24,10 @@ from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.splat_film import splat_frames
 from talkcli.engine.rendering.view import view_of
 from talkcli.engine.struct import along_frames
+from talkcli.engine.studio.arrays import Index
 
-_COMPARED, _SHOWN = 24, 8
-"""Pictures at most that numbers are of, and that a sheet shows."""
+_COMPARED, _SHOWN, _GLANCED_AT = 24, 8, 3
+"""Pictures at most that numbers are of, that a sheet shows, and of which the middle one is a preview's."""
 
 SIDE = 320
 """Pixels of a side of what is compared."""
@@ -52,17 +54,32 @@ class FilmLikeness(NamedTuple):
         return {"kept_out": told.pop("pictures"), **{k: v for k, v in told.items() if k != "sheet"}}
 
 
+class FilmPreview:
+    """A picture of a film beside avatars of it, while these are made."""
+
+    def __init__(self, tracked: TrackedFilm, detector: Detector) -> None:
+        """Of one that was kept out, or, where none was, of another."""
+        for kept_out in (True, False):
+            some, squares, pictures = film_squares(tracked, detector, SIDE, _GLANCED_AT, kept_out=kept_out)
+            if len(some):
+                break
+        middle = len(some) // 2
+        self._film = pictures[middle, ..., :3]
+        self._motion, self._camera = _at_pictures(tracked, some[[middle]], [squares[middle]])
+
+    def sheet(self, *avatars: Avatar) -> Photo:
+        """[SIDE, SIDE * (1 + avatars), 3] the film, and each avatar before its background."""
+        drawn = [next(_drawn(self._motion, avatar, self._camera)) for avatar in avatars]
+        return np.concatenate([self._film, *(_over(each, self._film) for each in drawn)], 1)
+
+
 def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> FilmLikeness | None:
     """By pictures that were kept out of the longest run, by its own camera; None where there are none."""
     some, squares, pictures = film_squares(tracked, detector, SIDE, _COMPARED, kept_out=True)
     if not len(some):
         return None
-    motion, camera = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
-    motion = along_frames(motion, lambda track: track[some.tolist()])
-    camera = square_views(camera.part(some.tolist()), squares, SIDE)
-    draw = splat_frames if avatar.has_gaussians else frames
-    drawn = list(draw(motion, avatar, camera, background="transparent"))
-    faces = face_masks(motion, avatar, camera)
+    motion, camera = _at_pictures(tracked, some, squares)
+    drawn, faces = list(_drawn(motion, avatar, camera)), face_masks(motion, avatar, camera)
     scores, rows = [], []
     for whole, ours, face in zip(pictures, drawn, faces, strict=True):
         true, mask = whole[..., :3], whole[..., 3:]
@@ -72,6 +89,19 @@ def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> F
     face_psnr, face_ssim, person_psnr, person_ssim = np.mean(scores, 0).tolist()
     sheet = np.concatenate(shown, 1)
     return FilmLikeness(len(some), face_psnr, face_ssim, person_psnr, person_ssim, sheet)
+
+
+def _at_pictures(tracked: TrackedFilm, some: Index, squares: list[Square]) -> tuple[Motion, Camera]:
+    """What the head does in some pictures of the longest run, and what sees it in their squares."""
+    motion, camera = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
+    motion = along_frames(motion, lambda track: track[some.tolist()])
+    return motion, square_views(camera.part(some.tolist()), squares, SIDE)
+
+
+def _drawn(motion: Motion, avatar: Avatar, camera: Camera) -> Iterator[Photo]:
+    """[SIDE, SIDE, 4] each frame, of Gaussians where the avatar has some."""
+    draw = splat_frames if avatar.has_gaussians else frames
+    return draw(motion, avatar, camera, background="transparent")
 
 
 def face_masks(motion: Motion, avatar: Avatar, camera: Camera) -> list[NDArray[np.bool_]]:

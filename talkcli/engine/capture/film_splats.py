@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.detector import Detector, Photo
-from talkcli.engine.capture.film_crops import PERSON_AROUND, joined_views, square_views
+from talkcli.engine.capture.film_crops import PERSON_AROUND, square_views
 from talkcli.engine.capture.film_squares import film_squares
 from talkcli.engine.capture.film_track import TrackedFilm, seen_motion
 from talkcli.engine.face.avatar import Avatar
@@ -43,6 +43,10 @@ through other hair is free, or none could vanish where the film has less of it."
 NEAR_SKIN = 5e-3
 """Weight of offsets squared: a film sees from few sides how far off the skin anything is."""
 
+NEAR_COLOUR = 1.0
+"""Weight of changes of colour squared: what is seen edge-on would take any that mends its neighbours'
+faults."""
+
 FILM_SQUARE = 256
 """Pixels of a side of what is learnt from: of the person, and of the face alone."""
 
@@ -64,19 +68,16 @@ def film_fit(tracked: TrackedFilm, avatar: Avatar, detector: Detector, seed: int
     """A fit, not yet begun, of the avatar's Gaussians to the longest run of its film, of which what is kept
     out is left out."""
     motion, camera = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
-    cut, views, poses = [], [], []
-    for around in (PERSON_AROUND, FACE_AROUND):
-        some, squares, pictures = film_squares(
-            tracked, detector, FILM_SQUARE, LEARNT_FROM, kept_out=False, around=around
-        )
-        cut += [own_colours(picture) for picture in pictures]
-        views.append(square_views(camera.part(some.tolist()), squares, FILM_SQUARE))
-        poses.append(torch.from_numpy(some))
-    shots = Shots(torch.from_numpy(np.stack(cut)), joined_views(views), torch.cat(poses))
+    some, squares, pictures = film_squares(
+        tracked, detector, FILM_SQUARE, LEARNT_FROM, kept_out=False, arounds=(PERSON_AROUND, FACE_AROUND)
+    )
+    cut = np.stack([own_colours(picture) for picture in pictures])
+    views = square_views(camera.part(some.tolist()), squares, FILM_SQUARE)
+    shots = Shots(torch.from_numpy(cut), views, torch.from_numpy(some))
     seeded = replace(avatar, splats=seeded_gaussians(avatar, FILM_GAUSSIANS, seed))
     seen = seen_gaussians(seeded, motion, shots)
     lit = replace(avatar, splats=lit_gaussians(seeded, seen))
-    settings = SplatFitSettings(steps=FILM_STEPS, stray=NEAR_SKIN)
+    settings = SplatFitSettings(FILM_STEPS, stray=NEAR_SKIN, recoloured=NEAR_COLOUR)
     return SplatFit(lit, motion, shots, settings, seed, held=1 - seen.share)
 
 
@@ -86,10 +87,10 @@ def own_colours(cut: Photo) -> Photo:
     inside = ndimage.binary_erosion(cut[..., 3] > _SURELY, iterations=_OUTLINE)
     if not inside.any():
         return cut
-    rows, columns = np.nonzero(inside)
-    _, nearest = KDTree(np.stack([rows, columns], 1)).query(np.argwhere(np.ones_like(inside)))
-    own = cut[rows[nearest], columns[nearest], :3].reshape(*inside.shape, 3)
-    return np.concatenate([own, cut[..., 3:]], 2)
+    outside = np.logical_not(inside)
+    nearest: Any = ndimage.distance_transform_edt(outside, return_distances=False, return_indices=True)
+    rows, columns = nearest
+    return np.concatenate([cut[rows, columns, :3], cut[..., 3:]], 2)
 
 
 class SeenGaussians(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from talkcli.engine.studio.arrays import Index
 
 class FilmSquares(NamedTuple):
     numbers: Index
-    """[n] of the pictures, counted in the run"""
+    """[n] of the pictures, counted in the run; once for each size of square"""
     squares: list[Square]
     """[n] of each picture"""
     pictures: NDArray[np.uint8]
@@ -29,20 +30,21 @@ def film_squares(
     pixels: int,
     most: int,
     kept_out: bool,
-    around: float = PERSON_AROUND,
+    arounds: Sequence[float] = (PERSON_AROUND,),
 ) -> FilmSquares:
-    """Of at most so many pictures, spread over the run: of those that are kept out, or of all others;
-    `around` as in `face_square`."""
+    """Of at most so many pictures, spread over the run: of those that are kept out, or of all others; all of
+    them with squares of one size after another, by `arounds` as in `face_square`."""
     span = tracked.spans[tracked.longest]
     there = np.flatnonzero(tracked.kept_out[span] == kept_out)
     some = there[np.unique(np.linspace(0, max(len(there) - 1, 0), min(most, len(there))).round().astype(int))]
-    pictures = pictures_of(tracked, (some + span.start).tolist())
-    some = np.array([number for number in some if number + span.start in pictures], dtype=int)
-    squares = [
-        face_square(tracked.points[number + span.start], tracked.watched.size, around) for number in some
-    ]
-    cut = [
-        cut_person(pictures[number + span.start], detector, square, pixels)
-        for number, square in zip(some, squares, strict=True)
-    ]
-    return FilmSquares(some, squares, np.array(cut, np.uint8).reshape(-1, pixels, pixels, 4))
+    found = pictures_of(tracked, (some + span.start).tolist())
+    some = np.array([number for number in some if number + span.start in found], dtype=int)
+    pictures = [found[number + span.start] for number in some]
+    masks = [(detector.person(picture) * 255 + 0.5).astype(np.uint8) for picture in pictures]
+    squares, cut = [], []
+    for around in arounds:
+        for number, picture, mask in zip(some, pictures, masks, strict=True):
+            squares.append(face_square(tracked.points[number + span.start], tracked.watched.size, around))
+            cut.append(cut_person(picture, mask, squares[-1], pixels))
+    numbers = np.tile(some, len(arounds))
+    return FilmSquares(numbers, squares, np.array(cut, np.uint8).reshape(-1, pixels, pixels, 4))

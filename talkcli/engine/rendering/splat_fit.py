@@ -67,6 +67,8 @@ class SplatFitSettings:
     """Weight of the L1 of coverage."""
     stray: float = 3e-4
     """Weight of offsets squared, in units of the space that a Gaussian has"""
+    recoloured: float = 0.0
+    """Weight of changes of colour squared: what pictures hardly show keeps the colour that it began with"""
 
 
 class SplatFit:
@@ -178,6 +180,8 @@ class SplatFit:
         loss = (drawn - target).abs().mean() + settings.ssim * (1 - window_ssim(drawn, target))
         loss = loss + settings.coverage * (seen.coverage[0] - covered).abs().mean()
         room = (self._learnt["scales"].exp() / self._space - ROOM).clamp(min=0)
+        changed = self._learnt["colour"] - self._start["colour"]
+        loss = loss + settings.recoloured * changed.square().mean()
         return loss + settings.stray * self._learnt["offsets"].square().mean() + SWELL * room.mean()
 
 
