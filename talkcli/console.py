@@ -293,14 +293,17 @@ def writing(paths: Sequence[Path]) -> AbstractContextManager[None]:
 
 def get_renderer_ready(paths: Iterable[Path], shot: Shot, avatar: Avatar) -> None:
     """Compile the built-in renderer where these files need it and it never was."""
+    from talkcli.engine.rendering.shot import SPLATS, drawn_as, needs_pictures
+
+    if not needs_pictures(paths):
+        return
     from talkcli.engine.compiled import faults
     from talkcli.engine.rendering.render import compile_renderer, is_compiled
-    from talkcli.engine.rendering.shot import SPLATS, drawn_as, needs_pictures
     from talkcli.engine.rendering.splat_film import compile_splats, splats_are_compiled
 
     splats = drawn_as(shot, avatar) == SPLATS
     ready, make_ready = (splats_are_compiled, compile_splats) if splats else (is_compiled, compile_renderer)
-    if shot.renderer == "numba" and needs_pictures(paths) and not ready():
+    if shot.renderer == "numba" and not ready():
         with step("Compiling the renderer, once"):
             make_ready()
     if faults:

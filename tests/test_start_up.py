@@ -10,9 +10,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-VERBS = ("animate", "render", "emote", "pose")
-BESIDE = ("animated", "console", "outputs")
-"""What those verbs share."""
 
 
 def named(nodes: list[ast.stmt]) -> Iterator[str]:
@@ -53,17 +50,21 @@ def loaded(modules: set[str]) -> set[str]:
     return seen
 
 
-def of_verb(verb: str) -> set[str]:
-    """What the verb begins with or imports when it runs, but for what single methods and outputs need."""
-    files = [ROOT / "talkcli" / "commands" / f"{verb}.py", *(ROOT / "talkcli" / f"{it}.py" for it in BESIDE)]
+def of_verb(verb: str, *beside: str) -> set[str]:
+    """What the verb, and files that it shares with others, import when they run; and the methods."""
+    files = [ROOT / "talkcli" / "commands" / f"{verb}.py", *(ROOT / "talkcli" / f"{it}.py" for it in beside)]
     methods = {f"talkcli.engine.methods.{name}" for name in ("dxtalker", "memorytalker", "textalker")}
-    return loaded(methods | set().union(*(begun_with(path, deep=True) for path in files)))
+    modules = loaded(methods | set().union(*(begun_with(path, deep=True) for path in files)))
+    assert {"talkcli.engine.motion", "torch"} <= modules
+    return modules
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", ["animate", "render", "emote", "pose"])
 def test_nobody_who_speaks_waits_for_scipy(verb):
-    modules = of_verb(verb)
-    assert "talkcli.engine.motion" in modules and "torch" in modules
-    assert not {module for module in modules if module.startswith("scipy.")}, (
-        "its rooms, of which each is slow"
-    )
+    modules = of_verb(verb, "animated", "console", "outputs")
+    assert not {it for it in modules if it.startswith("scipy.")}, "its rooms, of which each is slow"
+
+
+@pytest.mark.parametrize("verb", ["animate", "emote", "pose"])
+def test_whoever_draws_nothing_waits_for_no_kernels(verb):
+    assert not {"numba", "talkcli.engine.compiled"} & of_verb(verb, "animated", "outputs")

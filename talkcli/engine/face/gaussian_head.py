@@ -24,7 +24,6 @@ from talkcli.engine.face.face_model import JOINTS, carried_by
 from talkcli.engine.face.gaussians import Gaussians, quaternion_matrix
 from talkcli.engine.face.harmonics import BASES, turning_of
 from talkcli.engine.face.known_rigs import load_rig
-from talkcli.engine.face.laid_texels import lay_texels
 from talkcli.engine.face.texel_layout import TexelLayout, texel_layout, texels_on
 from talkcli.engine.struct import TensorStruct
 
@@ -268,6 +267,8 @@ def head_gaussians(
     """Frames of a head whose mesh is at `vertices`, metres, and whose rig's shapes weigh so much (those of
     `head.shapes`). `turns`: how far its neck has turned it; colours are seen from where they turned to, less
     those of the neck, and not those of the shoulders."""
+    from talkcli.engine.face.laid_texels import lay_texels  # numba is slow to load, for those who draw
+
     ready, share = _ready(head), turned_share(head.rig, head.config.size).numpy()
     codes, count = weights @ ready.to_codes, len(share)
     form = _map_of(ready.decoder.form, codes, ready.identity, ready.form).numpy()

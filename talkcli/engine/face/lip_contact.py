@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from talkcli.engine.face.lip_surfaces import part_lips
 from talkcli.engine.struct import TensorStruct
 
 _FOLLOW = (0.15, 0.3, 0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 0.95, 0.8, 0.6, 0.4, 0.2, 0.08)
@@ -87,6 +86,8 @@ def parted_lips(
     template: Float[Tensor, "rings columns 3"],
 ) -> Float[Tensor, "frames rings columns 3"]:
     """What still crosses meets halfway, triangle by triangle, in the corners column by column."""
+    from talkcli.engine.face.lip_surfaces import part_lips  # numba is slow to load, for those who pose
+
     out = _folded(lips, mouth, template)
     touching = out[:, TOUCHING].double().contiguous()
     part_lips(touching.numpy(), mouth.corner, _LEAST_AIR)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from talkcli.engine.compiled import exact
 from talkcli.engine.struct import TensorStruct
 
 WIDEST = 1.9
@@ -143,26 +140,14 @@ def _outward(still: Tensor) -> Tensor:
 
 def _pushed(still: Tensor, arch: DentalArch) -> Float[Tensor, "frames rings columns"]:
     """How far each point has to go outwards."""
+    from talkcli.engine.face.wall_depths import wall_depths  # numba is slow to load, for those who pose
+
     out = torch.empty(still.shape[:-1])
     low, high = arch.heights.tolist()
-    _depths(still.reshape(-1, 3).numpy(), arch.wall.numpy(), low, high, WIDEST, _APART, out.view(-1).numpy())
+    wall_depths(
+        still.reshape(-1, 3).numpy(), arch.wall.numpy(), low, high, WIDEST, _APART, out.view(-1).numpy()
+    )
     return out
-
-
-@exact
-def _depths(points, wall, low, high, widest, air, out):
-    """How deep points lie in a wall; it is linear between its cells and goes on beyond its border."""
-    rows, angles = wall.shape
-    for n in range(len(points)):
-        x, z = points[n, 0], points[n, 2]
-        row = min(max((points[n, 1] - low) / (high - low) * (rows - 1), 0.0), rows - 1.0)
-        angle = min(max((math.atan2(x, z) / widest + 1) / 2 * (angles - 1), 0.0), angles - 1.0)
-        top, left = min(int(row), rows - 2), min(int(angle), angles - 2)
-        down, right = row - top, angle - left
-        upper = wall[top, left] * (1 - right) + wall[top, left + 1] * right
-        lower = wall[top + 1, left] * (1 - right) + wall[top + 1, left + 1] * right
-        reach = upper * (1 - down) + lower * down
-        out[n] = max(reach + air - math.sqrt(x * x + z * z), 0.0) if reach > 0.01 else 0.0
 
 
 def _edge_at(still: Tensor, arch: DentalArch) -> Float[Tensor, "frames rings columns"]:

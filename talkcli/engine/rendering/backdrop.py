@@ -11,7 +11,7 @@ from PIL import Image, ImageColor, ImageOps
 
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.pictures import opened_picture
-from talkcli.engine.rendering.textures import linear
+from talkcli.engine.rendering.colours import linear
 
 STUDIO, TRANSPARENT = "studio", "transparent"
 STUDIO_GREY = (98, 99, 99)

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib import format as npy
@@ -20,8 +21,10 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import chunks
 from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.live_link import write_live_link
-from talkcli.engine.rendering.meshes import DressedMesh, dressed_mesh, dressed_vertices
 from talkcli.engine.rendering.skin_frames import FOLDED, skin_frames
+
+if TYPE_CHECKING:
+    from talkcli.engine.rendering.meshes import DressedMesh
 
 _Pixels = np.ndarray
 """uint8 [height, width, 3 or 4]"""
@@ -85,6 +88,8 @@ def write_obj(motion: Motion, avatar: Avatar, path: Path) -> None:
     order; its faces beneath cloth are left out. avatar.mtl and skin.png hold its colours; of a skin that
     changes each frame has its own, 000000.mtl and 000000.png.
     """
+    from talkcli.engine.rendering.meshes import dressed_mesh, dressed_vertices
+
     mesh = dressed_mesh(avatar)
     painted_skin = avatar.look is not None and len(mesh.uv) > 0
     changing = skin_frames(motion, avatar) if painted_skin and motion.texture is not None else None
@@ -145,6 +150,8 @@ def write_ply(motion: Motion, avatar: Avatar, path: Path) -> None:
     Vertices hold sRGB colours where an avatar has a look or wears something; comments say which faces are
     whose.
     """
+    from talkcli.engine.rendering.meshes import dressed_mesh, dressed_vertices
+
     mesh = dressed_mesh(avatar)
     corners = np.concatenate([part.faces for part in mesh.parts])
     faces = np.empty(len(corners), np.dtype([("count", "u1"), ("corners", "<i4", 3)]))

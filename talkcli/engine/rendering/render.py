@@ -37,14 +37,13 @@ from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import face_camera, light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint
 from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
+from talkcli.engine.rendering.qualities import QUALITIES, RENDERERS, check_quality
 from talkcli.engine.rendering.rasterize import HIDDEN, band, project, rasterize
 from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of, vertex_normals
 
 _M = TypeVar("_M")
 _T = TypeVar("_T")
 
-RENDERERS = ("numba", "pyrender", "pytorch3d")
-QUALITIES = ("standard", "fine")
 COARSE_UP_TO = 640
 """Pixels of the shorter side of a picture up to which standard hair is coarse; above, it is half so."""
 FINER = 2
@@ -137,12 +136,6 @@ def by_thread(make: Callable[[], _T], draw: Callable[[_T, _M], Pixels]) -> Calla
         return draw(own.tool, moment)
 
     return drawn
-
-
-def check_quality(renderer: str, quality: str) -> None:
-    """BadUsage for a quality that the renderer has not."""
-    if pick(quality, QUALITIES, "quality") == "fine" and renderer == "pyrender":
-        raise BadUsage("pyrender draws in one quality.", "Use --renderer numba, or leave --quality out.")
 
 
 def _moments(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.avatar import Avatar
@@ -14,10 +15,11 @@ from talkcli.engine.motion import Motion
 from talkcli.engine.rendering.backdrop import STUDIO, backdrop
 from talkcli.engine.rendering.camera import parse_size, portrait
 from talkcli.engine.rendering.export import PICTURES, WRITERS
-from talkcli.engine.rendering.picture import Pixels
-from talkcli.engine.rendering.render import RENDERERS, check_quality, frames
-from talkcli.engine.rendering.splat_film import splat_frames
+from talkcli.engine.rendering.qualities import RENDERERS, check_quality
 from talkcli.engine.video import FORMATS
+
+if TYPE_CHECKING:
+    from talkcli.engine.rendering.picture import Pixels
 
 MESH, SPLATS = FORMS = "mesh", "splats"
 """What an avatar may be drawn as."""
@@ -198,5 +200,9 @@ def shot_frames(shot: Shot, motion: Motion, avatar: Avatar) -> Iterator[Pixels]:
         return photo_frames(motion, avatar, size, **acting)
     camera = portrait(avatar, shot.camera, size, float(motion.fps))
     if drawn_as(shot, avatar) == SPLATS:
+        from talkcli.engine.rendering.splat_film import splat_frames
+
         return splat_frames(motion, avatar, camera, shot.background, **acting)
+    from talkcli.engine.rendering.render import frames  # kernels are slow to load, for those who draw
+
     return frames(motion, avatar, camera, shot.renderer, shot.background, **acting)

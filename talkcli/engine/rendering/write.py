@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from talkcli.engine.destinations import replacing
 from talkcli.engine.errors import BadUsage, OutOfResources
@@ -14,11 +15,13 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.motion import Motion, save_motion
 from talkcli.engine.rendering.export import PICTURES, WRITERS, origin_of
-from talkcli.engine.rendering.picture import Pixels
 from talkcli.engine.rendering.shot import AS_USUAL, SPLATS, Shot, drawn_as, seen_as, shot_frames
 from talkcli.engine.rendering.side_by_side import Film, side_by_side
 from talkcli.engine.rendering.splat_files import write_splats
 from talkcli.engine.video import write_video
+
+if TYPE_CHECKING:
+    from talkcli.engine.rendering.picture import Pixels
 
 MOTION = ".motion"
 
@@ -32,7 +35,7 @@ class Act:
     label: str = ""
 
 
-Show = Callable[[Iterable[Pixels], Path, int], Iterable[Pixels]]
+Show = Callable[["Iterable[Pixels]", Path, int], "Iterable[Pixels]"]
 """Passes the pictures of a file, so many, through, and shows on the way how far they are."""
 
 
