@@ -63,6 +63,7 @@ def test_life_adds_only_what_the_talker_does_not_move(ada, talk_and_pause, moved
     if "head" not in moved or "eyes" in moved:
         assert torch.equal(alive.face.expression, eyes.expression)
     assert (alive.head is None) == ("head" in moved)
+    assert (alive is motion) == ({"eyes", "head"} <= set(moved)), "nobody listens for nothing"
 
 
 def test_a_lid_falls_faster_than_it_rises(ada, talk_and_pause):

@@ -66,14 +66,17 @@ def with_life(
     moves already and what therefore stays as it is: `eyes`, with the brows, and `head`.
     """
     check_moves(motion, avatar)
-    frames, fps = len(motion), motion.fps
+    frames, fps, head = len(motion), motion.fps, motion.head
+    turning = bool(amounts.head) and head is None and "head" not in moves
+    looking = "eyes" not in moves and bool(amounts.gaze or amounts.blinks or amounts.brows)
+    if not (turning or looking):
+        return motion
     prosody = prosody_of(speech)
     rests = fixations(prosody, frames / float(fps), seed)
-    head = motion.head
-    if amounts.head and head is None and "head" not in moves:
+    if turning:
         turns = head_turns(prosody, rests, frames, fps, seed)
         head = Head(torch.deg2rad(turns.degrees) * amounts.head, turns.metres * amounts.head)
-    if "eyes" in moves or not (amounts.gaze or amounts.blinks or amounts.brows):
+    if not looking:
         return dataclasses.replace(motion, head=head)
     brows = [amounts.brows * raised for raised in brow_raises(prosody, frames, fps, seed)]
     look = amounts.gaze * gaze(rests, frames, fps)

@@ -120,8 +120,8 @@ def motion_tracks(
 ) -> tuple[Coefficients, Head | None, FrameCodes | None]:
     """What a motion holds of face vectors: `vectors_of` backwards."""
     parts, model = layout.unpack(vectors), load_rig(rig)
-    weights = parts.expression if model.signed else parts.expression.clamp(0, 1)
-    face = Coefficients(model.spread(weights, shapes), parts.jaw.clone(), rig)
+    expression = model.spread(parts.expression, shapes)
+    face = Coefficients(expression if model.signed else expression.clamp_(0, 1), parts.jaw.clone(), rig)
     head = codes = None
     if layout.head:
         shift = parts.translation if layout.translation else torch.zeros_like(parts.head)

@@ -178,8 +178,13 @@ class DxTalker(Talker):
         if self.sampling.smooth:
             smooth_vectors(vectors, layout)
         lids, lips = self._numbers(_LIDS), self._numbers(_LIPS)
-        rest = rests(lambda start, stop: silence[start:stop], frames, config.fps)(0, frames)
-        vectors[:, lips] += rest[:, None] * (reference.cpu()[lips] - vectors[:, lips])
+        rest, still = (
+            rests(lambda start, stop: silence[start:stop], frames, config.fps),
+            reference.cpu()[lips],
+        )
+        for start, part in zip(range(0, frames, _AT_ONCE), vectors.split(_AT_ONCE), strict=True):
+            share = rest(start, start + len(part))[:, None]
+            part[:, lips] += share * (still - part[:, lips])
         if self.sampling.whole_blinks and lids:
             vectors[:, lids] = whole_blinks(vectors[:, lids], config.fps)
         return vectors
