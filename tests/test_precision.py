@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -10,6 +10,9 @@ import torch
 from fuzz.small import TEXTALKER
 from torch import Tensor, nn
 
+from talkcli.engine.audio.emotion2vec import alibi
+from talkcli.engine.audio.logmel import mel_power
+from talkcli.engine.audio.whisper import whisper_spectra
 from talkcli.engine.device import (
     PRECISIONS,
     bfloat16_products,
@@ -21,8 +24,12 @@ from talkcli.engine.device import (
 from talkcli.engine.errors import BadUsage
 from talkcli.engine.generation.diffusion import Schedule, solve
 from talkcli.engine.generation.replay import Replay
-from talkcli.engine.layers.resampling import gathered_between, interpolated
+from talkcli.engine.layers.attention import alignment_mask, padding_mask
+from talkcli.engine.layers.positions import periodic
+from talkcli.engine.layers.resampling import beside_neighbours, gathered_between, interpolated
+from talkcli.engine.layers.rotary import rotary_turns
 from talkcli.engine.methods import open_talker
+from talkcli.engine.methods.memorytalker.style import mel_decibels
 from talkcli.engine.methods.textalker.autoencoder import Autoencoder, AutoencoderConfig
 from talkcli.engine.methods.textalker.factors import Factors
 from talkcli.engine.methods.textalker.map_blocks import Up
@@ -99,6 +106,25 @@ def test_a_precision_is_one_of_two(talk, hello):
 def test_a_talker_is_opened_in_full_precision(untaught):
     set_precision("fast")
     assert open_talker(str(untaught)).precision == "full" and tf32() == (False, False)
+
+
+MADE: dict[str, Callable[[torch.device], Tensor]] = {
+    "log-mel bands": lambda device: mel_power(torch.zeros(1, 1600, device=device)),
+    "Whisper's bands": lambda device: whisper_spectra(torch.zeros(1, 1600, device=device), 80),
+    "bands of a style": lambda device: mel_decibels(torch.zeros(1, 1600, device=device)),
+    "periodic places": lambda device: periodic(9, 4, 5, device),
+    "turns": lambda device: rotary_turns(9, 4, device)[0],
+    "slopes": lambda device: alibi(6, 4, device),
+    "alignment": lambda device: alignment_mask(9, 2, device),
+    "padding": lambda device: padding_mask(torch.tensor([3, 5]), 5, device),
+    "neighbours": lambda device: beside_neighbours(torch.zeros(9, 4, device=device), 2, 5, 3),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_tables_and_masks_are_where_they_are_used(name):
+    made, there = MADE[name], torch.device("meta")
+    assert made(there).device == there and made(torch.device("cpu")).device.type == "cpu"
 
 
 @torch.no_grad()

@@ -209,6 +209,12 @@ def test_the_average_follows_the_weights():
     assert losses[0] == losses[1], "training itself does not see the average"
 
 
+def test_the_average_follows_what_is_trained_alone(tmp_path):
+    run(replace(STAGE, ema=0.9), state=tmp_path / "state")
+    names = {name for name in load_tensors(tmp_path / "state")[0] if name.startswith("average.")}
+    assert names == {f"average.learning.{name}" for name, _ in Net().learning.named_parameters()}
+
+
 def descended(stage: Stage, gradients: list[list[float]]) -> Tensor:
     """Where AdamW, clipping, the rate and the average lead from 0, by their equations, in float64."""
     (update,), weights, average = stage.updates, np.zeros(2), np.zeros(2)

@@ -120,7 +120,7 @@ class Emotion2vecEar(PiecewiseEar):
         x = x + self._placed(x)
         tokens, ticks = self.config.extra_tokens, x.shape[1]
         x = self.prenet_norm(torch.cat([self.extra_tokens.expand(len(x), -1, -1), x], dim=1))
-        bias = F.pad(alibi(self.config.heads, ticks).to(x), (tokens, 0, tokens, 0))
+        bias = F.pad(alibi(self.config.heads, ticks, x.device).to(x), (tokens, 0, tokens, 0))
         bias = bias[None] * self.alibi_scale[0].clamp(min=0)
         for block in self.blocks:
             x = block(x, bias)
@@ -134,7 +134,7 @@ class Emotion2vecEar(PiecewiseEar):
         return x
 
 
-def alibi(heads: int, ticks: int) -> Float[Tensor, "heads ticks ticks"]:
+def alibi(heads: int, ticks: int, device: torch.device | None = None) -> Float[Tensor, "heads ticks ticks"]:
     """-slope |i - j| (Press et al. 2022, the same both ways).
 
     Slopes of counts between two powers of two are those of the lower, then every other one of the higher.
@@ -142,8 +142,8 @@ def alibi(heads: int, ticks: int) -> Float[Tensor, "heads ticks ticks"]:
     lower = 1 << (heads.bit_length() - 1)
     slopes = [2 ** (-8 * (i + 1) / lower) for i in range(lower)]
     slopes += [2 ** (-4 * (2 * i + 1) / lower) for i in range(heads - lower)]
-    at = torch.arange(ticks)
-    return -torch.tensor(slopes)[:, None, None] * (at[:, None] - at).abs()
+    at = torch.arange(ticks, device=device)
+    return -torch.tensor(slopes, device=device)[:, None, None] * (at[:, None] - at).abs()
 
 
 _AUDIO = r"^modality_encoders\.AUDIO\."

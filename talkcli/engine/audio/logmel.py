@@ -32,8 +32,8 @@ _HUSH = 1e-9
 
 
 @functools.cache
-def _filters() -> Tensor:
-    """[FFT // 2 + 1, FINE_BANDS], each band summing to one.
+def _filters(device: torch.device) -> Tensor:
+    """[FFT // 2 + 1, FINE_BANDS] on a device, each band summing to one.
 
     Not those of MemoryTalker's style encoder (peaks of one, 0 to 8000 Hz), which its published weights were
     taught on: here a band is a mean, so that white noise is flat, and neither hum nor the last 400 Hz count.
@@ -47,7 +47,7 @@ def _filters() -> Tensor:
     bins = np.fft.rfftfreq(FFT, 1 / SAMPLE_RATE)[:, None]
     left, centre, right = corners[:-2], corners[1:-1], corners[2:]
     rows = np.clip(np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)), 0, None)
-    return torch.tensor(rows / np.maximum(rows.sum(0), 1e-6), dtype=torch.float32)
+    return torch.tensor(rows / np.maximum(rows.sum(0), 1e-6), dtype=torch.float32).to(device)
 
 
 def mel_power(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch frames bands"]:
@@ -56,7 +56,7 @@ def mel_power(waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch 
     padded = F.pad(waveform, (FFT // 2, FFT // 2))
     spectrum = torch.stft(padded, FFT, HOP, WINDOW, window, center=False, return_complex=True)
     power = spectrum.real.square() + spectrum.imag.square()
-    return power.transpose(1, 2) @ _filters().to(waveform.device)
+    return power.transpose(1, 2) @ _filters(waveform.device)
 
 
 def fold(power: Float[Tensor, "batch frames fine"]) -> Float[Tensor, "batch frames bands"]:

@@ -142,13 +142,13 @@ def whisper_spectra(sound: Float[Tensor, "batch samples"], mels: int) -> Float[T
     """Its log-mel spectra, 100 a second, 80 dB deep, as it was taught on them."""
     window = torch.hann_window(_WINDOW, device=sound.device)
     spectra = torch.stft(sound, _WINDOW, _HOP, window=window, return_complex=True)[..., :-1]
-    logs = (_filters(mels).to(sound) @ spectra.abs().square()).clamp(min=1e-10).log10()
+    logs = (_filters(mels, sound.device).to(sound) @ spectra.abs().square()).clamp(min=1e-10).log10()
     return (logs.maximum(logs.amax((1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
 
 
 @functools.cache
-def _filters(mels: int) -> Float[Tensor, "mels bins"]:
-    """Slaney's triangles of equal area, from 0 to 8,000 Hz."""
+def _filters(mels: int, device: torch.device) -> Float[Tensor, "mels bins"]:
+    """Slaney's triangles of equal area, from 0 to 8,000 Hz, on a device."""
     corner, ratio = _CORNER_HERTZ / _PITCH_STEP, math.log(6.4) / 27
     top = corner + math.log(SAMPLE_RATE / 2 / _CORNER_HERTZ) / ratio
     mel = torch.linspace(0, top, mels + 2, dtype=torch.float64)
@@ -156,7 +156,7 @@ def _filters(mels: int) -> Float[Tensor, "mels bins"]:
     bins = torch.linspace(0, SAMPLE_RATE / 2, _WINDOW // 2 + 1, dtype=torch.float64)
     left, middle, right = (hertz[start : start + mels, None] for start in range(3))
     rows = torch.minimum((bins - left) / (middle - left), (right - bins) / (right - middle)).clamp(min=0)
-    return (rows * 2 / (right - left)).float()
+    return (rows * 2 / (right - left)).float().to(device)
 
 
 def whisper_config(folder: Path) -> WhisperConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -16,6 +17,14 @@ def sinusoids(positions: int, features: int) -> Float[Tensor, "positions feature
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :features]
 
 
-def periodic(frames: int, features: int, period: int) -> Float[Tensor, "frames features"]:
+def periodic(
+    frames: int, features: int, period: int, device: torch.device | None = None
+) -> Float[Tensor, "frames features"]:
     """Sinusoids that begin again every `period` frames (FaceFormer, eq. 4): of any length."""
-    return sinusoids(period, features)[torch.arange(frames) % period]
+    return _brought(features, period, device)[torch.arange(frames, device=device) % period]
+
+
+@functools.lru_cache(maxsize=4)
+def _brought(features: int, period: int, device: torch.device | None) -> Float[Tensor, "period features"]:
+    """Made on the CPU and brought to a device once."""
+    return sinusoids(period, features).to(device)

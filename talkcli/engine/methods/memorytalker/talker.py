@@ -120,7 +120,7 @@ class Decoder(nn.Module):
         frames: Int[Tensor, " batch"],
     ) -> Float[Tensor, "batch frames features"]:
         longest = x.shape[1]
-        x = self.dropout(x + periodic(longest, x.shape[2], self.period).to(x, non_blocking=True))
+        x = self.dropout(x + periodic(longest, x.shape[2], self.period, x.device).to(x))
         past_end = padding_mask(frames, longest, x.device) if bool((frames != longest).any()) else None
         own_text = alignment_mask(longest, self.memories, x.device)
         return self.layers(x, text, memory_mask=own_text, tgt_key_padding_mask=past_end)
