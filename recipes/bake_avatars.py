@@ -16,8 +16,8 @@ from talkcli.engine.studio.scanned.avatars import LINEN, Outfit, make_avatar
 from talkcli.engine.studio.scanned.cloth import Dress
 from talkcli.engine.studio.scanned.people import sample_person
 
-QUALITY = 95
-"""Of the skins' pictures."""
+QUALITY, LIGHT = 95, "portrait"
+"""Of the skins' pictures, and `Look.light`."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,9 @@ def main() -> None:
         drawn = sample_person(member.seed, member.male, member.age)
         person = replace(drawn, skin=replace(drawn.skin, **member.skin))
         target = folder / f"{name}.avatar"
-        save_avatar(make_avatar(name, person, member.outfit), target, QUALITY)
+        avatar = make_avatar(name, person, member.outfit)
+        assert avatar.look is not None
+        save_avatar(replace(avatar, look=replace(avatar.look, light=LIGHT)), target, QUALITY)
         print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.0f} s")
 
 

@@ -56,6 +56,18 @@ def test_an_even_room_shows_the_picture_that_the_skin_holds():
     assert np.abs(drawn(ball, topology, 40)[36:60, 36:60] - flat).max() < 6
 
 
+def test_a_portraits_lamps_show_more_form_than_the_studios():
+    """One side of a ball is darker beside the other."""
+
+    def sides(light: str) -> float:
+        across = drawn(*lit(light=light, albedo=(120, 90, 75)))[48, 8:88].sum(-1)
+        across = across[across > 0]
+        quarter = len(across) // 4
+        return float(across[:quarter].mean() / across[-quarter:].mean())
+
+    assert sides("portrait") > 1.2 * sides("studio") > 1.2
+
+
 def test_nine_coefficients_light_by_their_harmonics():
     dark = torch.zeros(9, 3)
     dark[0] = 0.5

@@ -18,7 +18,7 @@ from talkcli.engine.studio.paint.pigment import hair_colour
 from talkcli.engine.studio.scalp import directions, inside
 from talkcli.engine.studio.scanned.hair.beards import BEARD_STYLES, beard_of
 from talkcli.engine.studio.scanned.hair.glasses import GLASSES_STYLES, glasses_of
-from talkcli.engine.studio.scanned.hair.hair import hair_of
+from talkcli.engine.studio.scanned.hair.hair import DOWN, hair_of
 from talkcli.engine.studio.scanned.hair.roots import LEAF
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
 from talkcli.engine.studio.scanned.hair.tails import STRANDS
@@ -116,6 +116,18 @@ def test_hair_grows_inside_the_hairline_and_thins_towards_it(style: str):
     rooted = np.linalg.norm(starts - carriers, axis=1)
     tied = HAIR_STYLES[style].tail != ""
     assert np.percentile(rooted, 75 if tied else 100) < 12.0
+
+
+@pytest.mark.parametrize("style", ["bun", "wavy", "side-part"])
+def test_short_fine_hairs_stand_before_the_hairline_of_the_face(style: str):
+    worn, bare = hair(style), HAIR_STYLES[style].count
+    assert worn.widths is not None
+    down = np.flatnonzero(np.isclose(worn.widths.numpy() * 1000, DOWN))
+    assert len(down) == HAIR_STYLES[style].down < bare / 5
+    strands = lines(worn)[down]
+    run = np.linalg.norm(np.diff(strands, axis=1), axis=2).sum(1)
+    assert np.percentile(run, 95) < 25.0
+    assert (strands[:, 0, 2] > -25).all()
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -18,8 +18,9 @@ HAEMOGLOBIN = (0.20, 1.0, 0.86)
 FULL = 1.2
 """The most that a wrinkle map is on."""
 
-LIGHTS = ("studio", "even")
-"""What Look.light may name: a photographer's lamps, or a white room for pictures that hold their light."""
+LIGHTS = ("studio", "even", "portrait")
+"""What Look.light may name: a photographer's soft lamps, a white room for pictures that hold their light, or
+lamps that show form."""
 
 
 class Look(TensorStruct):

@@ -33,6 +33,16 @@ def _unit(x: float, y: float, z: float) -> list[float]:
     return [x / length, y / length, z / length]
 
 
+class Lamps(NamedTuple):
+    """What a photographer sets up: as in `LightRig`, before any exposure."""
+
+    directions: _Floats
+    colours: _Floats
+    sky: _Floats
+    ground: _Floats
+    """[3] light of the room from straight above and from straight below"""
+
+
 LIGHT_DIRECTIONS = np.array(
     [_unit(-0.52, 0.58, 0.72), _unit(0.85, 0.12, 0.52), _unit(0.80, 0.42, -0.62), _unit(-0.86, 0.36, -0.52)],
     np.float32,
@@ -40,8 +50,17 @@ LIGHT_DIRECTIONS = np.array(
 COLOURS = np.array(
     [[1.42, 1.33, 1.20], [0.22, 0.245, 0.285], [0.64, 0.65, 0.70], [0.40, 0.42, 0.46]], np.float32
 )
-SKY, GROUND = np.array([0.262, 0.284, 0.315]), np.array([0.172, 0.155, 0.140])
-"""Light of the studio's room from straight above and from straight below."""
+_SKY, _GROUND = np.array([0.262, 0.284, 0.315], np.float32), np.array([0.172, 0.155, 0.140], np.float32)
+_FILLED = np.array([1.2, 0.9, 1.25, 1.4], np.float32)[:, None]
+"""Lamps of the portrait beside those of the studio."""
+LAMPS = {
+    "studio": Lamps(LIGHT_DIRECTIONS, COLOURS, _SKY, _GROUND),
+    "portrait": Lamps(
+        np.concatenate([[_unit(-0.62, 0.80, 0.60)], LIGHT_DIRECTIONS[1:]]).astype(np.float32),
+        _FILLED * COLOURS, 0.65 * _SKY, 0.65 * _GROUND,
+    ),
+}  # fmt: skip
+"""A soft studio, and a portrait's: a higher key, a darker room and brighter rims, which show form."""
 
 
 MIRRORED = _unit(-0.46, 0.33, 0.82)
@@ -56,16 +75,16 @@ def _softbox() -> _Floats:
 def light_rig(look: Look) -> LightRig:
     """The lights that a look is to be seen in."""
     room = np.zeros((9, 3))
-    colours, shine = np.zeros_like(COLOURS), 0.0
+    directions, colours, shine = LIGHT_DIRECTIONS, np.zeros_like(COLOURS), 0.0
     if isinstance(look.light, Tensor):
         room[:] = look.light.numpy()
     elif look.light == "even":
         room[0] = 1.0
     else:
-        room[0], room[2] = (SKY + GROUND) / 2, (SKY - GROUND) / 2
-        colours, shine = COLOURS, 1.0
+        directions, colours, sky, ground = LAMPS[look.light]
+        room[0], room[2], shine = (sky + ground) / 2, (sky - ground) / 2, 1.0
     gain = look.exposure
     return LightRig(
-        LIGHT_DIRECTIONS, (gain * colours).astype(np.float32), _softbox(),
+        directions, (gain * colours).astype(np.float32), _softbox(),
         (gain * room).astype(np.float32), np.float32(shine),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera
-from talkcli.engine.rendering.lights import COLOURS, LIGHT_DIRECTIONS
+from talkcli.engine.rendering.lights import LAMPS
 from talkcli.engine.rendering.meshes import dressed_mesh, dressed_vertices
 from talkcli.engine.rendering.textures import srgb_of
 
@@ -61,7 +61,8 @@ class Window:
         self._scene = pyrender.Scene(bg_color=[0, 0, 0, 0], ambient_light=[0.3, 0.3, 0.3])
         lens = pyrender.IntrinsicsCamera(focal, focal, x, y, znear=0.01, zfar=100)
         self._eye = self._scene.add(lens)
-        for direction, colour in zip(LIGHT_DIRECTIONS, COLOURS, strict=True):
+        lamps = LAMPS.get(str(look.light) if look else "studio", LAMPS["studio"])
+        for direction, colour in zip(lamps.directions, lamps.colours, strict=True):
             strength = float(colour.max())
             lamp = pyrender.DirectionalLight(color=colour / strength, intensity=BRIGHTNESS * strength)
             self._scene.add(lamp, pose=_aimed(direction))

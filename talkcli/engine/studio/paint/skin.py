@@ -14,6 +14,9 @@ from talkcli.engine.studio.paint.pigment import skin_colour
 LIPS_LOST = 0.20
 """Share of its height that the red of lips loses from 40 years to 70."""
 
+GRAIN = 0.4
+"""How much what skin reflects differs from one millimetre to the next."""
+
 LIP_TINT = np.array([-0.03, -0.05, 0.06])
 """the blood of lips is seen through less oxygen and no yellow: rose, not coral"""
 
@@ -213,6 +216,7 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     strength = 0.12 + 0.08 * even + (0.03 + 0.18 * person.oil) * even * oily + 0.05 * even**2 * blotch
     roughness = 0.63 - 0.10 * person.oil * oily - 0.02 * blotch + 0.03 * np.clip((person.age - 50) / 30, 0, 1)
     strength *= 1 - 0.6 * skin.blob((13, 2, 94), (6, 14, 14))
+    strength *= 1 + GRAIN * _fineness(skin) * noise.octaves(skin.position / 1.1, 2, seed + 57)
     wet = smooth(lid, 6.0, 7.0)
     strength += red * (0.36 - strength) + wet * 0.6
     roughness += red * (0.47 - roughness) - wet * 0.36
@@ -226,6 +230,8 @@ def _surface(paint: Paint, skin: Region, canvas: Canvas, person: SkinParameters,
     height = -0.08 * porous * smooth(near, 0.42, 0.10) * (0.4 + label)
     height += 0.035 * smooth(second - near, 0.0, 0.25) * (0.6 + 0.01 * person.age)
     height += 0.03 * noise.octaves(skin.position / 3.0, 2, seed + 53)
+    height += 0.05 * noise.octaves(skin.position / 1.6, 2, seed + 58)
+    height += 0.04 * noise.octaves(skin.position / 4.5, 2, seed + 59)
     height *= _fineness(skin) * even
     folds = noise.octaves(np.stack([26 * u / 1.0, lip * 0.9, upper * 40], 1), 2, seed + 41)
     height = height * (1 - red) + red * 0.10 * folds

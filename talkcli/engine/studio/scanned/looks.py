@@ -43,15 +43,15 @@ ATLAS = 1024
 ROOTS = 0.6
 """How dark the scalp is between hairs, which shade it, of their colour."""
 
-UNDER_BEARD = 0.62
+UNDER_BEARD = 0.5
 """Share of the skin that a beard hides where it is densest."""
 
 FIELDS = "head_fields.safetensors"
 
-WORN_IN = 0.9
+WORN_IN = 2.0
 """How deep lines are at 74 years, of what the expression that draws them folds."""
 
-LINE_SHADE = np.array([0.45, 0.75, 0.85])
+LINE_SHADE = np.array([0.10, 0.17, 0.19])
 """Absorption in red, green and blue of a millimetre of their depth."""
 
 EXPOSURES = ((0.19, 0.86), (0.35, 0.97), (0.7, 1.10), (1.2, 1.28), (2.2, 1.62))

@@ -36,6 +36,10 @@ LIP = 4.5
 """mm that hairs right above the lip are long; they hide no mouth."""
 
 
+SHORTER = 1.5
+"""How much denser hair grows above the lip, where it is short and covers little."""
+
+
 @functools.cache
 def _chart() -> tuple[Index, Array, Array, Array]:
     """Faces [f, 3] of the face; places [n, 3] mm on the painters' head; how far off the lips [n], 1 at
@@ -81,7 +85,9 @@ def _roots(style: BeardStyle, skull: Skull, chance: np.random.Generator) -> tupl
     faces, places, lips, upper = _chart()
     p = load_face_model().template.double().numpy()[faces] * 1000
     area = np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1)
-    density = area * beard_density(places[faces].mean(1), lips[faces].mean(1), upper[faces].mean(1), style)
+    middles, off, above = places[faces].mean(1), lips[faces].mean(1), upper[faces].mean(1)
+    density = area * beard_density(middles, off, above, style)
+    density *= 1 + SHORTER * under_the_nose(np.abs(middles[:, 0]), off, above)
     picked = chance.choice(len(faces), style.count, p=density / density.sum())
     roots = rooted(faces[picked], chance.dirichlet((1, 1, 1), style.count), lips, skull)
 

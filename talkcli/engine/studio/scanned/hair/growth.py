@@ -33,6 +33,13 @@ SIDEBURN = 25.0
 OVER_PARTING = 4.5
 """mm beyond the parting, standard deviation, from which hairs come: fewer show a bare stripe."""
 
+_DOWN_WITHIN, _DOWN_AHEAD, _DOWN_LENGTH = 7.0, 4.0, (5.0, 17.0)
+"""mm: how far inside the hairline those hairs are beside which short ones grow, how far before them, and how
+long these are."""
+
+_MIDDLE = (0.0, 100.0, -30.0)
+"""mm: the hairline of the face runs around it."""
+
 SHOULDERS = -92.0
 """mm: below, hair lies over clothes."""
 
@@ -73,6 +80,25 @@ def grown(roots: Roots, style: HairStyle, skull: Skull, chance: np.random.Genera
     lines, locks = _between(roots, sides, guide_roots, guides, style, chance)
     lines = _styled(lines, roots, locks, style, chance)
     return _lifted(lines, floor)
+
+
+def down_of(
+    lines: Array, roots: Roots, style: HairStyle, skull: Skull, chance: np.random.Generator
+) -> tuple[Array, Index]:
+    """[n, nodes, 3] mm on the skull: hairs before the hairline of the face that never grow long; and which of
+    the hairs [lines, nodes, 3] they grow beside."""
+    places, nodes = roots.places, lines.shape[1]
+    edge = np.flatnonzero((roots.inward < _DOWN_WITHIN) & (places[:, 2] > 0) & (places[:, 1] > 20))
+    own = np.sort(chance.choice(edge, style.down))
+    length = chance.uniform(*_DOWN_LENGTH, (len(own), 1, 1))
+    run = np.linalg.norm(np.diff(lines[own], axis=1), axis=2).mean(1)
+    ends = np.clip(length[:, 0, 0] / np.maximum(run, 0.1), 0.2, nodes - 1.0)
+    ahead, up = places[own] - _MIDDLE, roots.normals[own]
+    ahead = unit_of(ahead - (ahead * up).sum(1, keepdims=True) * up)[:, None]
+    t = np.linspace(0, 1, nodes)[None, :, None]
+    short = _resampled(lines[own], ends, nodes) + chance.uniform(0, _DOWN_AHEAD, length.shape) * ahead
+    short += length * (0.22 * chance.normal(size=(len(own), 1, 3)) * t**1.5 + 0.12 * up[:, None] * t)
+    return _lifted(short, Floor(skull, style.covers)), own
 
 
 def _sides(roots: Roots, style: HairStyle, chance: np.random.Generator) -> Array:

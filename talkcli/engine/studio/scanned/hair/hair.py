@@ -15,7 +15,7 @@ from talkcli.engine.face.worn import Worn
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.paint.pigment import to_srgb
-from talkcli.engine.studio.scanned.hair.growth import grown
+from talkcli.engine.studio.scanned.hair.growth import down_of, grown
 from talkcli.engine.studio.scanned.hair.roots import Roots, scattered, skull_of
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES, PARTED, HairStyle
 from talkcli.engine.studio.scanned.hair.tails import BAND, TAILS
@@ -28,6 +28,9 @@ _SPREAD = 0.15
 
 _BORDER = 14.0
 """mm over which hair grows from none to dense."""
+
+DOWN = 0.22
+"""mm across hairs that never grow long."""
 
 _FAINT, SHINING = 7.0, np.array([0.014, 0.009, 0.006])
 """mm inside the hairline over which hair is so fine that skin shines through; what that adds to it."""
@@ -51,6 +54,10 @@ def hair_of(
     )
     carriers = roots.faces[np.arange(len(lines)), roots.shares.argmax(1)]
     colours = _colours(colour, roots, chance)
+    if look.down:
+        short, own = down_of(lines, roots, look, skull, chance)
+        lines, widths = np.concatenate([lines, short]), np.concatenate([widths, np.full(len(own), DOWN)])
+        carriers, colours = np.concatenate([carriers, carriers[own]]), np.concatenate([colours, colours[own]])
     if look.tail:
         near = skull.solid[skull.tree.query(np.array(look.pole))[1]]
         tied = TAILS[look.tail](look, skull.points[near] + BAND * skull.normals[near], chance)
