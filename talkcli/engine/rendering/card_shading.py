@@ -350,8 +350,8 @@ def _hair_light(surface: CardSurface, frame: CardFrame, hits: Hits) -> _Points3:
     back = ((_dot(normal, surface.directions[2]) + 0.25) / 1.25).clamp(0, 1) * shelter
     soft = torch.full_like(key, 0.4)
     out = _diffuse(surface, albedo, normal, shelter, key * (0.4 + 0.6 * falls), soft)
-    gleam = facts[:, FACE_GLOSS] * 0.18 * (white * front + rim_white * back)
-    glow = 1.2 * (tint * front + rim_tint * back)
+    gleam = facts[:, FACE_GLOSS] * 0.18 * (white * front + 0.4 * rim_white * back)
+    glow = 1.2 * (tint * front + 0.6 * rim_tint * back)
     return _toned(out + surface.colours[0] * (gleam[:, None] + glow[:, None] * albedo))
 
 

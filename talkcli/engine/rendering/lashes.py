@@ -12,7 +12,7 @@ from talkcli.engine.rendering.textures import linear
 BLADE = 5
 """Vertices of a blade: two at its root, two in its middle, one at its tip."""
 
-THINNER = np.array([0.05, 0.05, 0.5, 0.5, 0.95], np.float32)
+THINNER = np.array([0.0, 0.0, 0.2, 0.2, 0.8], np.float32)
 """Share of what is seen of each of them that is the skin behind: hairs end one by one."""
 
 LID_SKIN = 0.004, 0.010

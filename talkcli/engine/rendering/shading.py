@@ -277,8 +277,8 @@ def shade_hair(count, batch, rig):
         front = clamped((dot(normal, light(rig, 0)) + 0.25) / 1.25) * key
         back = clamped((dot(normal, light(rig, 2)) + 0.25) / 1.25) * shelter
         out = _diffuse(rig, albedo, normal, shelter, key * (0.4 + 0.6 * falls), 0.4)
-        gleam = batch[STRENGTH * POINTS + i] * 0.18 * (white * front + rim_white * back)
-        glow = 1.2 * (tint * front + rim_tint * back)
+        gleam = batch[STRENGTH * POINTS + i] * 0.18 * (white * front + 0.4 * rim_white * back)
+        glow = 1.2 * (tint * front + 0.6 * rim_tint * back)
         out = toned(
             (
                 out[0] + rig.colours[0, 0] * (gleam + glow * albedo[0]),

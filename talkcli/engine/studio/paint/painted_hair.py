@@ -44,9 +44,9 @@ def brow_profile(skin: Region, person: SkinParameters) -> tuple[Field, Field, Fi
 def lash_line(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     """The roots of the lashes darken the outer edge of the lids; the lashes themselves are geometry."""
     lid, s, upper = canvas.lid, canvas.lid_s, canvas.lid_upper
-    reach = np.where(lid < 6.15, 0.35 + 0.45 * upper, 0.3)
+    reach = np.where(lid < 6.15, 0.35 + 0.65 * upper, 0.3)
     edge = np.exp(-(((lid - 6.15) / reach) ** 2)) * smooth(s, 0.06, 0.22) * canvas.within("skin")
-    amount = edge * (0.10 + upper * (0.42 + 0.55 * person.lash_strength))
+    amount = edge * (0.14 + upper * (0.55 + 0.60 * person.lash_strength))
     colour = hair_colour(min(1.0, 0.55 + 0.55 * person.hair_eumelanin), 0.06, 0.0)
     lay(
         paint,

@@ -38,7 +38,7 @@ def paint_brows(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     dark = min(1.0, 0.85 * person.hair_eumelanin + 0.2) * (1 - 0.2 * grey)
     colour = hair_colour(dark, 0.75 * person.hair_pheomelanin, 0.55 * grey)
     shadow = np.zeros(len(canvas.texels), np.float32)
-    shadow[skin.texels] = inside * (0.24 + 0.22 * person.brow_density) * (1 - 0.4 * grey)
+    shadow[skin.texels] = inside * (0.17 + 0.18 * person.brow_density) * (1 - 0.4 * grey)
     lay(paint, canvas, shadow, np.ones_like(shadow), colour * 0.8 + 0.015, 0.0)
     for dense, width, reach, contrast in LAYERS:
         density = np.zeros(len(canvas.texels), np.float32)

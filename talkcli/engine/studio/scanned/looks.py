@@ -194,7 +194,7 @@ def _lashes(paint: Paint, canvas: Canvas, person: SkinParameters) -> None:
     lower = (canvas.texels[texels] % canvas.size < (left + right) / 2 * canvas.size)[:, None]
     colour = hair_colour(min(1.0, 0.5 + 0.55 * person.hair_eumelanin), 0.06, 0.0)
     skin = np.median(paint.colour[np.flatnonzero(np.abs(canvas.lid - 3.5) < 1.0)], 0)
-    paint.colour[texels] = np.where(lower, 0.12 * colour + 0.62 * skin, 0.7 * colour)
+    paint.colour[texels] = np.where(lower, 0.25 * colour + 0.45 * skin, 0.5 * colour)
     paint.strength[texels], paint.roughness[texels] = 0.2, 0.6
 
 

@@ -32,6 +32,9 @@ NODES, _STEPS = 4, 3
 WIDTH = 0.30
 """mm across a ribbon."""
 
+CONTRAST = 0.35
+"""How much hairs differ in brightness, standard deviation of the logarithm."""
+
 LIP = 4.5
 """mm that hairs right above the lip are long; they hide no mouth."""
 
@@ -63,7 +66,7 @@ def beard_of(
     lines = _grown(roots, places, lips, upper, look, skull, chance)
     count = len(lines)
     tone = np.exp(
-        0.10 * chance.normal(size=count) + 0.12 * noise.octaves((places / 7).astype(np.float32), 2, 19)
+        CONTRAST * chance.normal(size=count) + 0.12 * noise.octaves((places / 7).astype(np.float32), 2, 19)
     )
     edge = np.clip(beard_density(places, lips, upper, look) * 1.3, 0.4, 1)
     return Worn(

@@ -33,7 +33,7 @@ SIDEBURN = 25.0
 OVER_PARTING = 4.5
 """mm beyond the parting, standard deviation, from which hairs come: fewer show a bare stripe."""
 
-_DOWN_WITHIN, _DOWN_AHEAD, _DOWN_LENGTH = 7.0, 4.0, (5.0, 17.0)
+_DOWN_WITHIN, _DOWN_AHEAD, _DOWN_LENGTH = 10.0, 4.0, (5.0, 17.0)
 """mm: how far inside the hairline those hairs are beside which short ones grow, how far before them, and how
 long these are."""
 

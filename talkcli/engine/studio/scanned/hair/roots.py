@@ -17,7 +17,7 @@ from talkcli.engine.studio.scalp import directions, inside
 from talkcli.engine.studio.scanned.looks import read_fields
 from talkcli.engine.studio.scanned.source import SKIN_VERTS
 
-DENSER = 2.2
+DENSER = 6.0
 """How much denser hair, the finer there, grows at the hairline."""
 
 PARTING = 3.5

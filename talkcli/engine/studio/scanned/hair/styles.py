@@ -59,7 +59,7 @@ class HairStyle:
     """mm: where gathered hair is tied."""
     width: float = 1.0
     """mm across a ribbon."""
-    down: int = 700
+    down: int = 1200
     """Short fine hairs before the hairline of the face."""
     covers: bool = False
     """Whether hair falls over the ears."""
