@@ -32,7 +32,7 @@ NODES, _STEPS = 4, 3
 WIDTH = 0.30
 """mm across a ribbon."""
 
-CONTRAST = 0.35
+_CONTRAST = 0.35
 """How much hairs differ in brightness, standard deviation of the logarithm."""
 
 LIP = 4.5
@@ -66,7 +66,7 @@ def beard_of(
     lines = _grown(roots, places, lips, upper, look, skull, chance)
     count = len(lines)
     tone = np.exp(
-        CONTRAST * chance.normal(size=count) + 0.12 * noise.octaves((places / 7).astype(np.float32), 2, 19)
+        _CONTRAST * chance.normal(size=count) + 0.12 * noise.octaves((places / 7).astype(np.float32), 2, 19)
     )
     edge = np.clip(beard_density(places, lips, upper, look) * 1.3, 0.4, 1)
     return Worn(
