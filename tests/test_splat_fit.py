@@ -17,6 +17,7 @@ from talkcli.engine.face.geometry import gaussians, vertices
 from talkcli.engine.face.worn import worn_vertices
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.rendering.splat_fit import (
+    Shots,
     SplatFit,
     SplatFitSettings,
     fit_to_mesh,
@@ -91,6 +92,18 @@ def test_what_is_held_stays_as_it_is_while_others_learn():
     for name in ("offsets", "scales", "colour"):
         moved = (getattr(fit.splats, name) - getattr(first, name)).abs().flatten(1).amax(1)
         assert moved[:50].max() < 1e-6 and moved[50:].max() > 1e-5, name
+
+
+def test_colours_are_not_learnt_from_where_nobody_is():
+    """Of pictures of nobody Gaussians learn to vanish, and no colour."""
+    avatar, nobody = replace(bare_avatar(), splats=small().splats), torch.zeros(3, 40, 40, 4)
+    assert avatar.splats is not None
+    shots = Shots(nobody.byte(), portraits_around(avatar, 3, (40, 40)), torch.zeros(3, dtype=torch.long))
+    fit = SplatFit(avatar, rehearsal(avatar, 1), shots, replace(STEPS, inside=True))
+    for _ in fit.steps():
+        pass
+    assert torch.allclose(fit.splats.colour, avatar.splats.colour, atol=1e-7)
+    assert fit.splats.opacity.mean() < avatar.splats.opacity.mean() - 0.02
 
 
 def test_a_fit_comes_nearer_to_the_pictures_and_leaves_an_avatar_that_can_be_drawn():

@@ -77,7 +77,9 @@ def film_fit(tracked: TrackedFilm, avatar: Avatar, detector: Detector, seed: int
     seeded = replace(avatar, splats=seeded_gaussians(avatar, FILM_GAUSSIANS, seed))
     seen = seen_gaussians(seeded, motion, shots)
     lit = replace(avatar, splats=lit_gaussians(seeded, seen))
-    settings = SplatFitSettings(FILM_STEPS, stray=NEAR_SKIN, recoloured=NEAR_COLOUR)
+    settings = SplatFitSettings(
+        FILM_STEPS, coverage=1.0, inside=True, stray=NEAR_SKIN, recoloured=NEAR_COLOUR
+    )
     return SplatFit(lit, motion, shots, settings, seed, held=1 - seen.share)
 
 

@@ -65,6 +65,9 @@ class SplatFitSettings:
     """Weight of 1 - SSIM beside an L1 of 1."""
     coverage: float = 0.5
     """Weight of the L1 of coverage."""
+    inside: bool = False
+    """Whether colours are learnt from the person alone: what covers more than it should would take the mean
+    of the colours behind"""
     stray: float = 3e-4
     """Weight of offsets squared, in units of the space that a Gaussian has"""
     recoloured: float = 0.0
@@ -177,6 +180,8 @@ class SplatFit:
         covered = truth[3]
         target = truth[:3] * covered + behind * (1 - covered)
         drawn, settings = seen.colour[0], self._settings
+        if settings.inside:
+            drawn = torch.lerp(target, drawn, covered)
         loss = (drawn - target).abs().mean() + settings.ssim * (1 - window_ssim(drawn, target))
         loss = loss + settings.coverage * (seen.coverage[0] - covered).abs().mean()
         room = (self._learnt["scales"].exp() / self._space - ROOM).clamp(min=0)
