@@ -7,7 +7,7 @@
    (mm), of heads (degrees), and the correlation of how far lips and lids are open.
 3. Writes EYE, in half precision, with these scores, without what tells landmarks, which only training needs.
 
-None ships: 5,500 steps on 65 people (half an hour of a shared core) were too few, see benchmarks/README.md.
+None ships: 9,000 steps on 135 people (an hour of a shared core) were too few, see benchmarks/README.md.
 """
 
 from __future__ import annotations

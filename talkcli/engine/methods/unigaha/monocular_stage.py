@@ -40,6 +40,8 @@ _OTHER_SIDE = [
     39, 38, 37, 36, 41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
 ]  # fmt: skip
 """Which of iBUG's 68 landmarks is which in a mirror."""
+LID_WEIGHT = 0.005
+"""Metres that a blink counts as, beside what it moves: few vertices, and much of an expression."""
 _PAPER_BATCH, _SMALL_BATCH = 64, 16
 
 
@@ -135,8 +137,11 @@ def seeing_terms(said: SeenFace, batch: PortraitExample, form: Float[Tensor, "co
 
 def seen_of_codes(model: FaceModel, count: int) -> Float[Tensor, "codes shapes"]:
     """The sum of squares of codes @ it is what is seen of a code, mean square millimetres of the vertices by
-    their importance."""
-    form = importance(model, model.shape_names) / len(model.template)
+    their importance, and of how far lids are shut."""
+    names = model.shape_names
+    form = importance(model, names) / len(model.template)
+    lids = [place for place, name in enumerate(names) if name.startswith("eyeBlink")]
+    form[lids, lids] += LID_WEIGHT**2
     space = expression_codes(model, model.shape_names, count)
     return 1000 * space.to_weights @ seen_roots(form)[0].float()
 
