@@ -38,8 +38,8 @@ def studio_skin(
     base: Look, seen: SeenSkin, shelter: Texels, normals: Array, tone: Texels, maps: Atlas, bald: bool
 ) -> Look:
     """The base's look with the picture's skin where it is trusted, without the picture's light, and its own
-    elsewhere, both in the tone [3], linear, that the face has in its picture; with the picture's irises.
-    `shelter` [n]: share of the room's light that each texel gets; `normals` [n, 3]."""
+    elsewhere, both in the tone [3], linear, that the face has in its picture; with the picture's irises,
+    in the studio's light. `shelter` [n]: share of the room's light that each texel gets; `normals` [n, 3]."""
     own, skin = own_skin(base, maps, bald)
     ratios = eye_ratios(seen.light, seen.trust, own, maps)
     middle = np.median(own[maps.face], 0)
@@ -59,4 +59,5 @@ def studio_skin(
         inside = 1 - np.clip((maps.off_axis[maps.eyes] - IRIS_ENDS) / 0.1, 0, 1)[:, None]
         out[maps.eyes] *= np.exp(iris * inside)
     relief = flattened_relief(base, firm, maps)
-    return replace(base, albedo=albedo_bytes(out.clip(0, 1), base, maps), relief=relief)
+    albedo = albedo_bytes(out.clip(0, 1), base, maps)
+    return replace(base, albedo=albedo, relief=relief, light="studio")
