@@ -43,21 +43,21 @@ class Lamps(NamedTuple):
     """[3] light of the room from straight above and from straight below"""
 
 
-LIGHT_DIRECTIONS = np.array(
+_DIRECTIONS = np.array(
     [_unit(-0.52, 0.58, 0.72), _unit(0.85, 0.12, 0.52), _unit(0.80, 0.42, -0.62), _unit(-0.86, 0.36, -0.52)],
     np.float32,
 )
-COLOURS = np.array(
+_COLOURS = np.array(
     [[1.42, 1.33, 1.20], [0.22, 0.245, 0.285], [0.64, 0.65, 0.70], [0.40, 0.42, 0.46]], np.float32
 )
 _SKY, _GROUND = np.array([0.262, 0.284, 0.315], np.float32), np.array([0.172, 0.155, 0.140], np.float32)
 _FILLED = np.array([1.2, 0.9, 1.25, 1.4], np.float32)[:, None]
 """Lamps of the portrait beside those of the studio."""
 LAMPS = {
-    "studio": Lamps(LIGHT_DIRECTIONS, COLOURS, _SKY, _GROUND),
+    "studio": Lamps(_DIRECTIONS, _COLOURS, _SKY, _GROUND),
     "portrait": Lamps(
-        np.concatenate([[_unit(-0.62, 0.80, 0.60)], LIGHT_DIRECTIONS[1:]]).astype(np.float32),
-        _FILLED * COLOURS, 0.65 * _SKY, 0.65 * _GROUND,
+        np.concatenate([[_unit(-0.62, 0.80, 0.60)], _DIRECTIONS[1:]]).astype(np.float32),
+        _FILLED * _COLOURS, 0.65 * _SKY, 0.65 * _GROUND,
     ),
 }  # fmt: skip
 """A soft studio, and a portrait's: a higher key, a darker room and brighter rims, which show form."""
@@ -75,7 +75,7 @@ def _softbox() -> _Floats:
 def light_rig(look: Look) -> LightRig:
     """The lights that a look is to be seen in."""
     room = np.zeros((9, 3))
-    directions, colours, shine = LIGHT_DIRECTIONS, np.zeros_like(COLOURS), 0.0
+    directions, colours, shine = _DIRECTIONS, np.zeros_like(_COLOURS), 0.0
     if isinstance(look.light, Tensor):
         room[:] = look.light.numpy()
     elif look.light == "even":
