@@ -86,7 +86,7 @@ def run(
         reenacted(batch, driven_by, model, face, seen, turned, rate, device, json)
         return
 
-    with console.step("Loading the model"):
+    with console.step("Getting ready"):
         from talkcli.engine.audio.told import reader_of
         from talkcli.engine.config import parse_settings
         from talkcli.engine.editing.dials import Dials
@@ -96,22 +96,25 @@ def run(
         from talkcli.engine.methods.captured import model_for
         from talkcli.engine.methods.other_ears import hear_with
         from talkcli.engine.methods.speaking import check_outputs, made_ready, set_sampling, spoken_motion
+        from talkcli.engine.rendering.ahead import pictures_ahead
         from talkcli.engine.rendering.shot import Shot
 
         dials = Dials(strength, smooth, offset, 0.0 if no_life else life, head, gaze, blinks)
-        person = load_avatar(face)
-        talker = open_talker(model or model_for(person), device, precision)
-        hear_with(talker, ears)
-        set_sampling(talker, parse_settings(set_ or []))
-    if text is not None or phones is not None:
-        reader_of(talker)
-    console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
-    shot = Shot(**seen)
-    with console.step(f"Getting {person.name} ready"):
-        person, warnings = made_ready(talker, person, styles, dials, batch.outputs, shot)
-    check_outputs(batch.outputs, talker, person, shot, written_moods(emotion))
-    console.get_renderer_ready(batch.outputs, shot, person)
-    console.warn(*warnings)
-    speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)
-    how = Animation(talker, person, shot, warnings, speak, channel, emotion, text, phones, alone)
-    in_groups(batch, how.heard, how.has_room, how.spoken, how.written, json)
+        person, shot = load_avatar(face), Shot(**seen)
+    with pictures_ahead(shot, batch.outputs) as draw_soon:
+        with console.step("Loading the model"):
+            talker = open_talker(model or model_for(person), device, precision)
+            hear_with(talker, ears)
+            set_sampling(talker, parse_settings(set_ or []))
+        if text is not None or phones is not None:
+            reader_of(talker)
+        console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
+        with console.step(f"Getting {person.name} ready"):
+            person, warnings = made_ready(talker, person, styles, dials, batch.outputs, shot)
+        draw_soon(person)
+        check_outputs(batch.outputs, talker, person, shot, written_moods(emotion))
+        console.get_renderer_ready(batch.outputs, shot, person)
+        console.warn(*warnings)
+        speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)
+        how = Animation(talker, person, shot, warnings, speak, channel, emotion, text, phones, alone)
+        in_groups(batch, how.heard, how.has_room, how.spoken, how.written, json)

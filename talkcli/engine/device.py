@@ -46,6 +46,17 @@ def cores() -> int:
     return min(allowed, int(os.environ.get("NUMBA_NUM_THREADS") or allowed))
 
 
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """What torch computes meanwhile on the CPU, here and on threads begun since, takes so many."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def set_precision(precision: str) -> Precision:
     """Of all that this process computes on CUDA from now on: torch's own defaults are neither of the two."""
     known: Precision = "fast" if pick(precision, PRECISIONS, "precision") == "fast" else "full"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Sequence
 
 import torch
@@ -180,9 +181,18 @@ class FaceModel(TensorStruct):
         return landmark_points(vertices, self.topology, name)
 
 
-@functools.cache
+_reading = threading.Lock()
+
+
 def load_face_model() -> FaceModel:
-    """The built-in head, `facekit`; in steps and half precision on disk, single in memory."""
+    """The built-in head, `facekit`: one and the same for all threads."""
+    with _reading:
+        return _built_in_head()
+
+
+@functools.cache
+def _built_in_head() -> FaceModel:
+    """In steps and half precision on disk, single in memory."""
     kinds = (FaceModel, Topology, Landmarks, Wrinkles, FaceContact, LipContact, LidContact, DentalArch)
     model: FaceModel = load_struct(asset("head.safetensors"), kinds)
     return model.map(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)

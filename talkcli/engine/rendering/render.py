@@ -24,7 +24,7 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.geometry import TINT, check_moves, posed
 from talkcli.engine.face.look import Wrinkles
-from talkcli.engine.face.rigs import rigged, talking_head
+from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.motion import Motion, Textures, Vertices, ratios
 from talkcli.engine.rendering.acting_skin import blend_wrinkles, wrinkle_maps
@@ -39,13 +39,11 @@ from talkcli.engine.rendering.painting import develop, expose, paint
 from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.qualities import QUALITIES, RENDERERS, check_quality
 from talkcli.engine.rendering.rasterize import HIDDEN, band, project, rasterize
-from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of, vertex_normals
+from talkcli.engine.rendering.surface import CLAY_LOOK, coarseness_of, surface_for, surface_of, vertex_normals
 
 _M = TypeVar("_M")
 _T = TypeVar("_T")
 
-COARSE_UP_TO = 640
-"""Pixels of the shorter side of a picture up to which standard hair is coarse; above, it is half so."""
 FINER = 2
 """Times as many samples along each side as standard that a fine picture has."""
 FRAMES_AHEAD = 32
@@ -107,12 +105,11 @@ def mesh_scene(
     check_moves(motion, avatar)
     motion, avatar = rested(motion, avatar)
     acting = wrinkles_of(avatar) if wrinkles and avatar.look is not None else None
-    rig, fine = rigged(avatar), quality == "fine"
-    coarseness = 0.0 if fine else 1.0 if min(camera.width, camera.height) <= COARSE_UP_TO else 0.5
+    fine = quality == "fine"
     motion = motion if texture else replace(motion, texture=None)
     with ThreadPoolExecutor(1) as beside:
         tints = beside.submit(painted, motion.texture, wrinkles_of(avatar), TINT) if motion.texture else None
-        surface = surface_of(avatar, None if rig is None else rig.model.topology, coarseness)
+        surface = surface_for(avatar, coarseness_of(quality, camera.width, camera.height))
     if shown is not None:
         surface = surface._replace(sides=np.where(shown, surface.sides, HIDDEN).astype(np.uint8))
     maps, light = wrinkle_maps(acting), light_rig(avatar.look or CLAY_LOOK)
@@ -233,6 +230,8 @@ def compile_renderer() -> None:
     painter = Painter(surface, 16, 16, maps=wrinkle_maps(wrinkles))
     view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
     painter.draw(PosedMoment(corners.numpy(), view, 50.0, np.ones(1, np.float32)))
+    lips, mouth = np.zeros((1, 2), np.int64), np.zeros(0, np.int64)
+    look_in(painter.snapped, painter.nearness, lips, surface.faces, mouth, painter.seen.sides, painter.lit)
     offsets = np.zeros((2, 2, 2))
     trace_back(offsets, 16.0, offsets.copy())
     clear = np.zeros((16, 16, 4), np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.known_rigs import load_rig
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.face.worn import WORN_KINDS
@@ -39,6 +42,9 @@ LASH_LEAST = 0.7
 
 LASH_GLOSS = 0.0, 0.6
 """Strength and roughness."""
+
+COARSE_UP_TO = 640
+"""Pixels of the shorter side of a picture up to which standard hair is coarse; above, it is half so."""
 
 CLAY_LOOK = Look(
     torch.tensor([[[196, 186, 176]]], dtype=torch.uint8),
@@ -91,6 +97,52 @@ class DrawnSurface(NamedTuple):
     neutral: NDArray[np.float32]
     normals: NDArray[np.float32]
     """[V, 3] of the neutral face, dressed"""
+
+
+def coarseness_of(quality: str, width: int, height: int) -> float:
+    """How coarse hair is in pictures of a quality and size, see `drawn_every`."""
+    if quality == "fine":
+        return 0.0
+    return 1.0 if min(width, height) <= COARSE_UP_TO else 0.5
+
+
+class _Drawn(NamedTuple):
+    """All that a surface is made of, and where it will be."""
+
+    parts: tuple[object, ...]
+    surface: Future[DrawnSurface]
+
+
+_kept: list[_Drawn] = []
+_keeping = threading.Lock()
+
+
+def surface_for(avatar: Avatar, coarseness: float) -> DrawnSurface:
+    """`surface_of` an avatar on its rig. The last one is kept; who asks while it is being made waits."""
+    parts = (
+        avatar.rig, avatar.neutral, avatar.faces, avatar.look, avatar.uv, avatar.uv_faces, *avatar.worn,
+        coarseness,
+    )  # fmt: skip
+    with _keeping:
+        known = next((it for it in _kept if _same(it.parts, parts)), None)
+        drawn = known or _Drawn(parts, Future())
+        _kept[:] = [drawn]
+    if known is None:
+        try:
+            topology = None if avatar.rig is None else load_rig(avatar.rig).topology
+            drawn.surface.set_result(surface_of(avatar, topology, coarseness))
+        except BaseException as error:
+            with _keeping:
+                _kept[:] = [it for it in _kept if it is not drawn]
+            drawn.surface.set_exception(error)
+    return drawn.surface.result()
+
+
+def _same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    """Tensors and structs by identity, numbers and names by value."""
+    return len(some) == len(others) and all(
+        a is b or (isinstance(a, str | float) and a == b) for a, b in zip(some, others, strict=True)
+    )
 
 
 def surface_of(avatar: Avatar, topology: Topology | None, coarseness: float = 0.0) -> DrawnSurface:

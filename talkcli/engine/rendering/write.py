@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from talkcli.engine.destinations import replacing
+from talkcli.engine.device import on_threads
 from talkcli.engine.errors import BadUsage, OutOfResources
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expressed import rested
@@ -63,14 +64,15 @@ def write(
             splats = drawn_as(shot, first.avatar, suffix) == SPLATS
             (write_splats if splats else WRITERS[suffix])(first.motion, first.avatar, path)
         return len(first.motion), first.motion.fps
-    pictures, count, fps = _pictures(acts, shot)
-    frames = show(pictures, path, count)
-    if suffix in PICTURES:
-        PICTURES[suffix](frames, fps, path)
-    else:
-        origin = origin_of(first.motion, *(act.avatar for act in acts))
-        metadata = {"title": f"{first.avatar.name}, synthetic", "comment": origin}
-        write_video(frames, fps, path, speech=sound, metadata=metadata)
+    with on_threads(1):  # whoever draws has all cores
+        pictures, count, fps = _pictures(acts, shot)
+        frames = show(pictures, path, count)
+        if suffix in PICTURES:
+            PICTURES[suffix](frames, fps, path)
+        else:
+            origin = origin_of(first.motion, *(act.avatar for act in acts))
+            metadata = {"title": f"{first.avatar.name}, synthetic", "comment": origin}
+            write_video(frames, fps, path, speech=sound, metadata=metadata)
     return count, fps
 
 
