@@ -91,9 +91,11 @@ def test_the_same_seed_trains_the_same_weights_and_a_stage_may_run_alone(clips, 
     a, b = (load_checkpoint(tmp_path / f"{name}.ckpt").weights for name in ("a", "b"))
     assert all(torch.equal(a[key], b[key]) for key in a)
     save_contents(replace(load_contents(clips), licence="CC BY-NC 4.0"), clips)
-    options = ("--stage", "stylise", "--steps", 2, "--from", tmp_path / "a.ckpt")
+    options = ("--stage", "stylise", "--steps", 2, "--from", tmp_path / "a.ckpt", "--precision", "fast")
     talk("train", clips, "-o", tmp_path / "c.ckpt", *options)
     c = load_checkpoint(tmp_path / "c.ckpt")
+    came_from = c.provenance["from"]["provenance"]["training"]
+    assert (came_from["precision"], c.provenance["training"]["precision"]) == ("full", "fast")
     changed = {key for key, value in c.weights.items() if not torch.equal(value, a[key])}
     assert changed and all(key.startswith("style.") for key in changed)
     assert c.provenance["from"]["provenance"]["data"]["licence"] == "CC0-1.0"
