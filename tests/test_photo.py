@@ -18,16 +18,20 @@ from PIL import Image, ImageDraw
 from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
 from talkcli.engine.capture.atlas import skin_atlas
+from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.covered_parts import covered_parts
 from talkcli.engine.capture.hair_choice import dressing_in
-from talkcli.engine.capture.normal_equations import rotation_of
+from talkcli.engine.capture.marks import marks_on
+from talkcli.engine.capture.normal_equations import FaceFit, rotation_of
 from talkcli.engine.capture.photographed_skin import (
     SeenSkin,
     printed_albedo,
     recoloured_hair,
+    seen_skin,
     shown_by_even_room,
 )
-from talkcli.engine.capture.picture_light import without_light
+from talkcli.engine.capture.picture_light import light_on_eyes, without_light
+from talkcli.engine.capture.sight import sight_of
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.topology import landmark_points
@@ -35,7 +39,7 @@ from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.textures import linear
-from talkcli.engine.rendering.view import seen_at
+from talkcli.engine.rendering.view import seen_at, view_of
 
 SIZE, FOCAL = 384, 900.0
 STILL = Motion(Fraction(25), Coefficients(torch.zeros(1, 54), torch.zeros(1, 3)))
@@ -161,6 +165,33 @@ def test_the_light_of_a_picture_is_taken_off_a_face_and_its_brows_stay():
     assert ratio.std(0).max() < 0.02 * ratio.mean()
     nobody = SeenSkin(found.light, np.zeros(len(normals), np.float32))
     assert without_light(nobody, expected, normals, maps) is nobody
+
+
+def test_what_lids_hide_of_an_eye_is_not_taken_for_it(kofi):
+    """A picture in which eyeballs are white and all else is black, lashes too."""
+    model, maps, camera = load_face_model(), skin_atlas(), view()
+    marks, points, zero = marks_on(model, kofi.neutral), points_of(kofi)[None], np.zeros
+    fit = FaceFit(FOCAL, zero(1), camera[None, :3, :3], camera[None, :3, 3], zero((1, len(marks.names))))
+    person = CapturedPerson(kofi.neutral, marks, fit, sight_of(points, (SIZE, SIZE), marks), 0.0)
+    body, faces = kofi.neutral.double().numpy(), model.topology.faces.long().numpy()
+    shown = view_of(body @ camera[:3, :3].T + camera[:3, 3], faces, FOCAL, (SIZE, SIZE), both=True).ids
+    balls = np.concatenate([model.topology.regions[f"{side}_eye"].numpy() for side in ("left", "right")])
+    picture = np.where(np.isin(faces, balls).all(1)[shown] & (shown >= 0), 255, 0).astype(np.uint8)[..., None].repeat(3, -1)
+    seen = seen_skin(picture, body, person, maps)
+    trusted = maps.eyes & (seen.trust > 0.3)
+    assert trusted.sum() > 500 and seen.light[trusted].mean() > 0.75
+
+
+def test_the_whites_of_eyes_say_how_bright_the_light_is():
+    """Of whites as an even room shows those of studio people, and as a light of half and of twice does."""
+    maps = skin_atlas()
+    shelter, trust = np.full(len(maps.corners), 0.8, np.float32), maps.eyes.astype(np.float32)
+    told = []
+    for level in (0.5, 1, 2):
+        light = shown_by_even_room(np.full((len(shelter), 3), 0.2 * level, np.float32), shelter)
+        told.append(light_on_eyes(SeenSkin(light, trust), shelter, maps))
+    assert np.allclose(np.divide(told, told[1]), [0.5, 1, 2], rtol=0.02)
+    assert light_on_eyes(SeenSkin(light, np.zeros_like(trust)), shelter, maps) is None
 
 
 @functools.cache

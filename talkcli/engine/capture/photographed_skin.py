@@ -31,8 +31,9 @@ Texels = NDArray[np.float32]
 STEEP = 0.20, 0.55
 """Cosines to the camera between which trust in a texel rises from 0 to 1."""
 
-HIDDEN_BEHIND = 0.004
-"""Metres behind what is seen at a place from which on a texel is hidden."""
+HIDDEN_BEHIND, UNDER_LIDS = 0.004, 0.001
+"""Metres behind what is seen at a place from which on a texel is hidden; the same of eyes, since lids lie on
+them."""
 
 CLIFF, SHORE = 0.012, 0.005
 """Metres: a jump of depth that is an outline, and how far inside it texels are trusted in full."""
@@ -52,7 +53,7 @@ IRIS_ENDS = 0.40
 IRIS_LEVEL, WHITE_LEVEL = 35, 40
 """Percentiles of brightness that are its own: lashes darken, highlights brighten."""
 
-WET_WHITE, IN_MOUTH = 0.86, 0.7
+WET_WHITE, IN_MOUTH = 0.86, 0.95
 """Of the light on the whites: as little stays of it since they are wet, and as much falls on teeth."""
 
 MOUTH_DEPTH = 8.0, 24.0
@@ -98,7 +99,8 @@ def seen_skin(picture: Photo, body: Array, person: CapturedPerson, maps: Atlas) 
     column, row = (np.clip(spots[:, k], 0, size[k] - 1).astype(int) for k in (0, 1))
     inside = ((spots > 1) & (spots < np.array(size) - 1)).all(1)
     distance = view.distance[row, column]
-    visible = inside & ((distance == 0) | (-at[:, 2] < distance + HIDDEN_BEHIND))
+    behind = np.where(maps.eyes, UNDER_LIDS, HIDDEN_BEHIND)
+    visible = inside & ((distance == 0) | (-at[:, 2] < distance + behind))
     share = np.clip((cosine - STEEP[0]) / (STEEP[1] - STEEP[0]), 0, 1)
     blinks = [person.marks.names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
     folded = maps.folded * (fit.weights[0, blinks].min() < EYES_SHUT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from talkcli.engine.capture.atlas import Atlas
-from talkcli.engine.capture.photographed_skin import SeenSkin, Texels
+from talkcli.engine.capture.photographed_skin import SeenSkin, Texels, printed_albedo
 from talkcli.engine.studio.arrays import Array
 
 _KNOWN, _EVERY = 0.6, 5
@@ -21,6 +21,28 @@ _DIMMEST, _BRIGHTEST = 0.4, 1.8
 """Of the mean light on a face: what is beyond is taken for no light."""
 
 _ROUNDS = 8
+
+_WHITES, _UNSHADED = (0.5, 0.8), 60
+"""Radians off the axis between which eyes are white, and the percentile of their brightness that no lash
+shades."""
+
+_WHITE = 0.365
+"""That of ten studio people in light that shows their skin as bright as it is, within a fifteenth."""
+
+_LOOKED, _LOOKED_AT = 12, 0.3
+"""Texels by which whites are known at least, and trust from which on they count."""
+
+
+def light_on_eyes(seen: SeenSkin, shelter: Texels, maps: Atlas) -> float | None:
+    """How bright the light of a picture is beside the even room's, by the whites of the eyes, which differ
+    little between people; None where they are not seen. `shelter` [n]: share of the room's light that each
+    texel gets."""
+    low, high = _WHITES
+    there = maps.eyes & (maps.off_axis > low) & (maps.off_axis < high) & (seen.trust > _LOOKED_AT)
+    if there.sum() < _LOOKED:
+        return None
+    bright = printed_albedo(seen.light[there], shelter[there]).mean(1)
+    return float(np.percentile(bright, _UNSHADED)) / _WHITE
 
 
 def without_light(seen: SeenSkin, expected: Texels, normals: Array, maps: Atlas) -> SeenSkin:

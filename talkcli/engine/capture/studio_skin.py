@@ -19,16 +19,17 @@ from talkcli.engine.capture.photographed_skin import (
     printed_albedo,
     shown_by_even_room,
 )
-from talkcli.engine.capture.picture_light import without_light
+from talkcli.engine.capture.picture_light import light_on_eyes, without_light
 from talkcli.engine.face.look import Look
 from talkcli.engine.studio.arrays import Array
 
-LIGHTER, HUE = 0.5, 0.2
-"""Of the logarithm of the tone, how much the picture may change of our skin's at most: its exposure and the
-colour of its light are not known."""
+LIGHTER, METERED, HUE = 0.5, 0.8, 0.2
+"""Of the logarithm of the tone, how much the picture may change of our skin's at most: where its exposure is
+not known, where the eyes tell it, and in hue, since the colour of its light is not known."""
 
-_SURE = 0.7
-"""Trust from which on a texel says what tone the picture gives to the face."""
+_SURE, _EVERY = 0.7, 20
+"""Trust from which on a texel says what tone the picture gives to the face, and every which of them is
+asked."""
 
 IRIS_CHANGE = 1.2
 """The same of irises beside the whites, which share their light."""
@@ -38,17 +39,21 @@ def studio_skin(
     base: Look, seen: SeenSkin, shelter: Texels, normals: Array, tone: Texels, maps: Atlas, bald: bool
 ) -> Look:
     """The base's look with the picture's skin where it is trusted, without the picture's light, and its own
-    elsewhere, both in the tone [3], linear, that the face has in its picture; with the picture's irises,
-    in the studio's light. `shelter` [n]: share of the room's light that each texel gets; `normals` [n, 3]."""
+    elsewhere, both in the tone that the face has beside the whites of its eyes, or else in the one [3],
+    linear, that it has in its picture; with the picture's irises, in the studio's light. `shelter` [n]: share
+    of the room's light that each texel gets; `normals` [n, 3]."""
     own, skin = own_skin(base, maps, bald)
     ratios = eye_ratios(seen.light, seen.trust, own, maps)
-    middle = np.median(own[maps.face], 0)
+    middle, sure, most = np.median(own[maps.face], 0), maps.face & (seen.trust > _SURE), LIGHTER
+    lit = light_on_eyes(seen, shelter, maps)
+    if lit is not None and sure.any():
+        shown = printed_albedo(seen.light[sure][::_EVERY], shelter[sure][::_EVERY])
+        tone, most = np.median(shown, 0) / lit, METERED
     change = np.log(tone.clip(1e-3) / (middle * base.exposure))
-    level = np.clip(change.mean(), -LIGHTER, LIGHTER)
+    level = np.clip(change.mean(), -most, most)
     tinted = middle * np.exp(level + np.clip(change - change.mean(), -HUE, HUE))
     even = without_light(seen, shown_by_even_room(own, shelter), normals, maps)
     photo = printed_albedo(even.light, shelter)
-    sure = maps.face & (seen.trust > _SURE)
     if sure.any():
         photo *= tinted / np.median(photo[sure], 0)
     else:
