@@ -28,6 +28,9 @@ GARMENTS = "garments.safetensors"
 OFF_SKIN, AT_EDGE, WITHIN = 0.004, 0.0024, 0.015
 """Metres that cloth keeps from the skin, that tight necklines keep, and over which one becomes the other."""
 
+RAISED = 0.012
+"""Metres that garments are worn above the shoulders of the scanned bust, which droop."""
+
 CHEST = (0.092, 0.116)
 """Metres beside the midline over which the scanned bust ends: cloth hangs free."""
 
@@ -91,7 +94,8 @@ def wardrobe() -> Mapping[str, Garment]:
 def garment_of(name: str, neutral: Float[Tensor, "verts 3"]) -> Worn:
     """A garment by name as a person of the scanned head wears it, in the cloth's part of their look."""
     cloth = wardrobe()[pick(name, wardrobe(), "garment")]
-    points = _off_skin(_carried(name, neutral.double().numpy()), cloth, neutral)
+    raised = _carried(name, neutral.double().numpy()) + np.array([0, RAISED, 0])
+    points = _off_skin(raised, cloth, neutral)
     skin, tree = _bust(neutral)
     distance, near = tree.query(points, k=4)
     share = 1 / (distance + 1e-4)
