@@ -76,16 +76,16 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
         count=9500, nodes=4, top=7, side=4, stand=0.42, lock=0.1, messy=0.6, width=0.5, painted=1.0,
     ),
     "coily": HairStyle(
-        count=7500, nodes=9, top=15, side=7, stand=0.8, coil=1.9, pitch=7, lock=0.1, messy=0.9, ragged=0.25,
-        width=0.5, painted=1.0, loose=0.06,
+        count=10500, nodes=9, top=8, side=4.5, stand=0.6, coil=1.3, pitch=5, lock=0.1, messy=0.9, ragged=0.35,
+        width=0.5, painted=1.0, loose=0.06, down=0,
     ),
     "short": HairStyle(
         count=10000, nodes=6, top=46, side=12, stand=0.44, sides=0.08, way="swept", lock=0.5, messy=0.38,
         width=0.62, volume=9, loose=0.03, ragged=0.22,
     ),
     "side-part": HairStyle(
-        count=9000, nodes=8, top=74, side=20, stand=0.35, volume=11, way="parted", part=32, lock=0.45,
-        messy=0.16, ragged=0.1,
+        count=12000, nodes=8, top=60, side=15, stand=0.35, volume=8, sides=0.12, way="parted", part=32,
+        lock=0.45, messy=0.22, ragged=0.1, width=0.7,
     ),
     "slicked": HairStyle(
         count=12000, nodes=8, top=105, side=50, stand=0.12, volume=7, way="back", lock=0.22, messy=0.14,
@@ -117,15 +117,15 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
     ),
     "afro": HairStyle(
         count=10000, nodes=11, top=52, side=40, stand=1.0, way="whorl", coil=2.6, pitch=9, lock=0.1,
-        messy=0.9, ragged=0.2, width=0.8,
+        messy=0.9, ragged=0.2, width=0.8, down=0,
     ),
     "curly": HairStyle(
         count=4000, nodes=34, end=-84, volume=20, way="falling", part=20, coil=5.0, pitch=30, lock=0.5,
         locks=1600, messy=0.4, width=1.5, covers=True, ragged=0.05, loose=0.02, curtain=0.4, layers=14,
     ),
     "receding": HairStyle(
-        count=7500, nodes=6, top=22, side=15, stand=0.4, way="swept", lock=0.5, recede=14, messy=0.35,
-        width=0.72,
+        count=14000, nodes=6, top=22, side=15, stand=0.4, way="swept", lock=0.25, recede=14, messy=0.5,
+        width=0.5, painted=0.4,
     ),
 }  # fmt: skip
 """By name; `bald` wears none."""
