@@ -31,6 +31,9 @@ Pixels = NDArray[np.uint8]
 _BAND_ROWS = 64
 """Rows of samples that are drawn together: few enough for a fast memory."""
 
+BROAD = 0.45
+"""Of the key, that cloth sees everywhere: what it lies in the shadow of is far away, and the lamp is wide."""
+
 TABLES = tables()
 
 
@@ -148,7 +151,7 @@ class Painter:
         bodies = slice(self.bodies)
         face_camera(vertices[bodies], self.normals[bodies], eye, self.one_sided, self.asking)
         if self.lamps:
-            self._light(self.rig.directions[0])
+            self._light(self.rig.directions[0], slice(bare, self.bodies))
         self.lit[bodies] &= self.asking
         arrange(vertices, self.normals, self.ways, s.occlusion, self.key, self.nearness, bare, points)
         light_mouth(
@@ -170,7 +173,7 @@ class Painter:
             np.maximum(self.seen.sides, self.layers.seen_from(eye, turns, shifts), out=self.seen.sides)
         return self.vertices
 
-    def _light(self, direction: NDArray[np.float32]) -> None:
+    def _light(self, direction: NDArray[np.float32], cloth: slice) -> None:
         """Set how much of the key each vertex sees: head and cloth in every frame past themselves, hair and
         past hair as on the neutral face, once for a direction."""
         s, bodies, solid = self.surface, self.bodies, slice(self.body_faces)
@@ -179,8 +182,12 @@ class Painter:
             vertices, normals, s.spacing, s.faces[solid], s.sides, direction, self.dark, self.shadow,
             self.key, self.asking,
         )  # fmt: skip
-        if bodies == len(self.vertices):
-            return
+        if bodies < len(self.vertices):
+            self._past_hair(direction)
+        self.key[cloth] = BROAD + (1 - BROAD) * self.key[cloth]
+
+    def _past_hair(self, direction: NDArray[np.float32]) -> None:
+        s, bodies = self.surface, self.bodies
         if self.cast[0] != direction.tobytes():
             self.cast = direction.tobytes(), past_hair(s, direction, self.dark, self.shadow)
         self.key[:bodies] *= self.cast[1][:bodies]
