@@ -252,6 +252,14 @@ def test_ribbons_are_whole_at_the_root_and_thin_out_at_the_tip():
     assert (left[:, 0] > WHOLE).all() and (left[:, -1] <= 0.5).all() and (left.min(1) == 0).all()
 
 
+def test_ribbons_of_a_hairline_begin_strand_by_strand():
+    strands, few = mop(50), torch.arange(50) < 10
+    some = dataclasses.replace(strands, widths=torch.where(few, 4e-4, 2e-3))
+    left = ribbons_of(some, wall().neutral.numpy(), 1).hair[..., TO_END].reshape(50, -1)
+    assert (left[:10, 0] < 0.3).all() and (left[10:, 0] > WHOLE).all()
+    assert (left[:10].max(1) > WHOLE).all(), "further on all strands are there"
+
+
 def test_fine_hair_of_a_hairline_is_drawn_where_every_hair_is_and_nowhere_else():
     strands = mop(50)
     assert strands.widths is not None

@@ -33,9 +33,9 @@ CALMER = 0.35
 TIP = 0.028
 """Metres before its end at which a ribbon begins to thin, at most half of it."""
 
-ROOT, ROOTS = 0.016, 0.15
-"""Metres from its root within which all strands of a ribbon have begun, at most a third of it; how many begin
-there, of BODY."""
+SPROUTING, SPROUTED = 0.016, 0.15
+"""Metres from its root within which all strands of a hairline's ribbon have begun, at most a third of it;
+how many begin there, of BODY."""
 
 WHOLE, BODY = 1.16, 1.3
 """How far from a sheet's end all of its strands are there; how far a ribbon's body is."""
@@ -109,8 +109,9 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, small: bool
     first = 50 + np.concatenate([[0], np.cumsum(number + 8)[:-1]])
     which = np.stack([first, first + number], 1)[:, None].repeat(length, 1)
     tip = np.minimum(TIP / whole, 0.5)
-    grown = np.minimum(ROOTS + (1 - ROOTS) * run / np.minimum(ROOT, whole / 3), 1)
-    left = BODY * (np.ones_like(t) if pointed else np.minimum((1 - t) / tip, grown))[..., None].repeat(2, 2)
+    begun = np.minimum(SPROUTED + (1 - SPROUTED) * run / np.minimum(SPROUTING, whole / 3), 1)
+    begun = np.where(widths[rows, None] < FINE_HAIR * np.median(widths), begun, 1.0)
+    left = BODY * (np.ones_like(t) if pointed else np.minimum((1 - t) / tip, begun))[..., None].repeat(2, 2)
     hair = np.stack([which, left, np.full_like(left, every**-CALMER)], -1).reshape(-1, 3)[faces]
     lit = np.interp(run, *DARK_ROOTS)[..., None].repeat(2, 2)
     point = (rows[:, None] * worn.nodes + nodes)[..., None].repeat(2, 2)

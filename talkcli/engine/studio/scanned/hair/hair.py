@@ -29,7 +29,7 @@ _SPREAD = 0.15
 _BORDER = 14.0
 """mm over which hair grows from none to dense."""
 
-DOWN, LIGHTER = 0.22, 2.2
+DOWN, DOWN_LIGHTER = 0.22, 2.2
 """mm across hairs that never grow long, and how much lighter these are."""
 
 _FAINT, SHINING = 7.0, np.array([0.014, 0.009, 0.006])
@@ -58,7 +58,7 @@ def hair_of(
         short, own = down_of(lines, roots, look, skull, chance)
         lines, widths = np.concatenate([lines, short]), np.concatenate([widths, np.full(len(own), DOWN)])
         carriers = np.concatenate([carriers, carriers[own]])
-        colours = np.concatenate([colours, LIGHTER * colours[own] + SHINING])
+        colours = np.concatenate([colours, DOWN_LIGHTER * colours[own] + SHINING])
     if look.tail:
         near = skull.solid[skull.tree.query(np.array(look.pole))[1]]
         tied = TAILS[look.tail](look, skull.points[near] + BAND * skull.normals[near], chance)
