@@ -7,7 +7,7 @@ import importlib.util
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from procedural_head import ball
 
@@ -80,6 +80,26 @@ def test_ids_and_depth_equal_the_plain_rasteriser(seed, behind):
     expected, plain = plainly(vertices, faces, view, 60.0, 48, 40, two_sided)
     assert np.allclose(depth, plain, rtol=1e-5, atol=1e-7)
     assert (ids != expected).sum() < 5  # two surfaces that meet in a pixel, to single precision
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), focal=st.sampled_from([150.0, 2000.0, 5000.0, 20_000.0]))
+@example(seed=34, focal=2000.0)
+@example(seed=20, focal=5000.0)
+def test_slivers_of_any_length_are_seen_as_the_plain_rasteriser_sees_them(seed, focal):
+    """Hair is of such triangles; most of the longer ones reach out of the picture."""
+    rng = np.random.default_rng(seed)
+    size = 40 / focal
+    ends = rng.normal(0, 1, (24, 2, 3)) * rng.choice([size, 0.3], (24, 1, 1)) * [1, 1, 0.2]
+    aside = ends[:, :1] + rng.normal(0, 1.5 / focal, (24, 1, 3)) * rng.choice([1, 4], (24, 1, 1))
+    near = rng.uniform(-size, size, (24, 1, 3)) * [1, 1, 0]
+    vertices = (np.concatenate([ends, aside], 1) - ends[:, :1] + near).reshape(-1, 3).astype(np.float32)
+    faces = np.arange(72, dtype=np.uint32).reshape(24, 3)
+    view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
+    ids, depth = see(vertices, faces, view, focal, 64, 48, np.ones(24, bool))
+    expected, plain = plainly(vertices, faces, view, focal, 64, 48, np.ones(24, bool))
+    assert (ids >= 0).sum() > 20 and np.array_equal(ids >= 0, expected >= 0)
+    assert np.allclose(depth, plain, rtol=1e-5) and (ids == expected).mean() > 0.99
 
 
 def test_a_closed_mesh_has_no_holes_and_shared_edges_are_drawn_once():

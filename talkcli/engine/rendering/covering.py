@@ -15,6 +15,15 @@ from talkcli.engine.rendering.lanes import ABREAST
 WIDEST_SPAN = 24_000
 """Steps along a side of a triangle's box up to which its edges fit 32 bits, ABREAST samples beside it too."""
 
+THIN_ROW = 6 * 256
+"""Steps along a row that a triangle covers at most, at which eight samples from its left edge on hold all."""
+
+LONGEST_THIN = 400_000
+"""Steps along a side of the box of such a triangle, up to which edges that are cut to MOST_EDGE stay on their
+side of 0 over eight samples."""
+
+MOST_EDGE = 1 << 30
+
 _WORD, _FLOAT, _DOUBLE = ir.IntType(32), ir.FloatType(), ir.DoubleType()
 _WORDS, _FLOATS = ir.VectorType(_WORD, ABREAST), ir.VectorType(_FLOAT, ABREAST)
 
@@ -24,6 +33,58 @@ def _spread(builder: Any, scalar: Any, kind: Any) -> Any:
     nothing = ir.Constant(kind, ir.Undefined)
     one = builder.insert_element(nothing, scalar, ir.Constant(_WORD, 0))
     return builder.shuffle_vector(one, nothing, ir.Constant(_WORDS, [0] * ABREAST))
+
+
+def _keep_nearest(
+    builder: Any, owners: Any, depths: Any, at: Any, edges: list[Any], nearness: Any, mine: Any
+) -> None:
+    """Of eight samples from a place on, give a face those that are inside its edges and nearer than known."""
+    owner = builder.bitcast(builder.gep(owners, [at]), _WORDS.as_pointer())
+    known = builder.bitcast(builder.gep(depths, [at]), _FLOATS.as_pointer())
+    nearest = builder.load(known, align=4)
+    outside = builder.or_(builder.or_(edges[0], edges[1]), edges[2])
+    inside = builder.icmp_signed(">=", outside, ir.Constant(_WORDS, [0] * ABREAST))
+    wins = builder.and_(inside, builder.fcmp_ordered(">", nearness, nearest))
+    builder.store(builder.select(wins, nearness, nearest), known, align=4)
+    builder.store(builder.select(wins, mine, builder.load(owner, align=4)), owner, align=4)
+
+
+def _laying(typing, ids, depth, place, mine, edges, slopes, near, across, number):
+    """As `cover`, of eight samples of one row, the first of which is so far along it.
+
+    edges: the three at the first sample, within what 32 bits hold of all eight; slopes: their growths; near:
+    1 / distance where the row's number is 0; across: its growth.
+    """
+    three = types.UniTuple(types.int64, 3)
+    signature = types.void(
+        ids, depth, types.intp, types.int32, three, three, types.float32, types.float32, types.int64
+    )
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        owners = context.make_array(signature.args[0])(context, builder, args[0]).data
+        depths = context.make_array(signature.args[1])(context, builder, args[1]).data
+        at, mine, edges, slopes, near, across, number = args[2:]
+        counting = ir.Constant(_WORDS, list(range(ABREAST)))
+
+        def spread(scalar: Any) -> Any:
+            return _spread(builder, builder.trunc(scalar, _WORD), _WORDS)
+
+        values = [
+            builder.add(spread(value), builder.mul(spread(slope), counting))
+            for value, slope in zip(
+                cgutils.unpack_tuple(builder, edges, 3), cgutils.unpack_tuple(builder, slopes, 3), strict=True
+            )
+        ]
+        along = builder.sitofp(builder.add(spread(number), counting), _FLOATS)
+        growth = builder.fmul(_spread(builder, across, _FLOATS), along)
+        nearness = builder.fadd(_spread(builder, near, _FLOATS), growth)
+        _keep_nearest(builder, owners, depths, at, values, nearness, _spread(builder, mine, _WORDS))
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+lay_eight: Any = intrinsic(_laying)
 
 
 def _covering(typing, ids, depth, place, line, rows, last, mine, edges, near, across, down):
@@ -61,14 +122,7 @@ def _covering(typing, ids, depth, place, line, rows, last, mine, edges, near, ac
             first = _spread(builder, builder.fptrunc(builder.load(start), _FLOAT), _FLOATS)
             nearness = builder.fadd(first, builder.fmul(onward, builder.sitofp(number, _FLOATS)))
             at = builder.add(builder.load(row), aside)
-            owner = builder.bitcast(builder.gep(owners, [at]), _WORDS.as_pointer())
-            known = builder.bitcast(builder.gep(depths, [at]), _FLOATS.as_pointer())
-            nearest = builder.load(known, align=4)
-            outside = builder.or_(builder.or_(edges[0], edges[1]), edges[2])
-            inside = builder.icmp_signed(">=", outside, ir.Constant(_WORDS, [0] * ABREAST))
-            wins = builder.and_(inside, builder.fcmp_ordered(">", nearness, nearest))
-            builder.store(builder.select(wins, nearness, nearest), known, align=4)
-            builder.store(builder.select(wins, mine, builder.load(owner, align=4)), owner, align=4)
+            _keep_nearest(builder, owners, depths, at, edges, nearness, mine)
 
         def go_down() -> None:
             for memory, growth in zip(values, growths, strict=True):

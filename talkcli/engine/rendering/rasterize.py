@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import exact
-from talkcli.engine.rendering.covering import WIDEST_SPAN, cover
+from talkcli.engine.rendering.covering import LONGEST_THIN, MOST_EDGE, THIN_ROW, WIDEST_SPAN, cover, lay_eight
 from talkcli.engine.rendering.lanes import ABREAST
 from talkcli.engine.rendering.point_rows import prefetch
 
@@ -153,7 +153,19 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
         down = ((nc - na) * (bx - ax) - (nb - na) * (cx - ax)) / area
         start, step = na + across * (px - ax) + down * (py - ay), np.float32(across * 256)
         mine, last = np.int32(f), x1 - x0
-        if max(max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)) < WIDEST_SPAN:
+        wide, high = max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)
+        if last >= LANES and area <= THIN_ROW * high and max(wide, high) < LONGEST_THIN:
+            left_a, left_b, left_c = left_end(ea, ea_x), left_end(eb, eb_x), left_end(ec, ec_x)
+            step_a, step_b, step_c = left_step(ea_x, ea_y), left_step(eb_x, eb_y), left_step(ec_x, ec_y)
+            for y in range(y0, y1 + 1):
+                i = min(np.int64(max(left_a, left_b, left_c, 0.0)), last)
+                edges = (cut(ea + i * ea_x), cut(eb + i * eb_x), cut(ec + i * ec_x))
+                at, slopes = (y - top) * line + x0 + i, (ea_x, eb_x, ec_x)
+                lay_eight(ids, depth, at, mine, edges, slopes, np.float32(start), step, i)
+                ea, eb, ec, start = ea + ea_y, eb + eb_y, ec + ec_y, start + down * 256
+                left_a, left_b, left_c = left_a + step_a, left_b + step_b, left_c + step_c
+            continue
+        if max(wide, high) < WIDEST_SPAN:
             edges = (ea, ea_x, ea_y, eb, eb_x, eb_y, ec, ec_x, ec_y)
             place = (y0 - top) * line + x0
             cover(ids, depth, place, line, y1 - y0 + 1, last, mine, edges, start, across * 256, down * 256)
@@ -173,6 +185,23 @@ def rasterize(snapped, nearness, faces, sides, order, top, ids, depth):
                 nearest[at] = near if wins else nearest[at]
                 owner[at] = mine if wins else owner[at]
             ea, eb, ec, start = ea + ea_y, eb + eb_y, ec + ec_y, start + down * 256
+
+
+@exact
+def left_end(edge, slope):
+    """Where along a row, or just before, an edge begins that has its inside to the right; else nowhere."""
+    return -1e-6 - edge / slope if slope > 0 else -1e9
+
+
+@exact
+def left_step(slope, growth):
+    """How far that lies from there in the next row."""
+    return -(growth / slope) if slope > 0 else 0.0
+
+
+@exact
+def cut(edge):
+    return min(max(edge, -MOST_EDGE), MOST_EDGE)
 
 
 @exact
