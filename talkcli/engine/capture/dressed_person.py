@@ -13,12 +13,14 @@ import torch
 from talkcli import __version__
 from talkcli.engine.assets import DEFAULT_RIG, asset, head_credit
 from talkcli.engine.capture.atlas import Atlas, skin_atlas
+from talkcli.engine.capture.beard_choice import WORN_BEARD, beard_seen
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.kept_photograph import kept_photograph
 from talkcli.engine.capture.merged_skin import merged_skin
 from talkcli.engine.capture.photographed_skin import (
+    own_skin,
     painted_skin,
     printed_albedo,
     recoloured_cloth,
@@ -38,6 +40,7 @@ from talkcli.engine.rendering.textures import linear
 from talkcli.engine.rendering.view import seen_at
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.garments import garment_of
+from talkcli.engine.studio.scanned.hair.beards import beard_of
 from talkcli.engine.studio.scanned.hair.hair import hair_of
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
 
@@ -107,6 +110,10 @@ def dressed_person(
     worn = [garment_of(DONORS[donor], head.neutral)]
     if HAIR_STYLES[dressing.style].count:
         worn.append(hair_of(dressing.style, torch.from_numpy(colour).float(), head.neutral))
+    beard = beard_seen(seen, own_skin(base, maps, bald=False)[0], maps)
+    if beard is not None:
+        grown = printed_albedo(beard[None], shade)[0]
+        worn.append(beard_of(WORN_BEARD, torch.from_numpy(grown).float(), head.neutral))
     made = {"synthetic": True, "source": source, "program": f"talk {__version__}"}
     avatar = replace(
         head,

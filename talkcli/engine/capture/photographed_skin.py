@@ -75,6 +75,9 @@ HUED = 0.1
 SPREAD, NEIGHBOURS, SPARSE = 12.0, 96, 16
 """mm over which the ratio of two skins is averaged, of how many texels that are known, and every which."""
 
+BEYOND = 25.0
+"""mm from what is known at which its ratio, that of the shade under a jaw, counts half beside the face's."""
+
 
 class SeenSkin(NamedTuple):
     """Of each texel of the atlas."""
@@ -193,6 +196,8 @@ def spread_ratio(ratio: Texels, known: NDArray[np.bool_], maps: Atlas) -> Texels
     far, near = KDTree(places[here]).query(vertices, NEIGHBOURS)
     share = 1 / (far**2 + SPREAD**2)
     values = (ratio[here][near] * share[..., None]).sum(1) / share.sum(1, keepdims=True)
+    middle = np.median(ratio[here], 0)
+    values = middle + (values - middle) / (1 + (far[:, :1] / BEYOND) ** 2)
     return (values[maps.corners] * maps.shares[..., None]).sum(1).astype(np.float32)
 
 
