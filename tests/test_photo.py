@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
 from talkcli.engine.capture.atlas import skin_atlas
+from talkcli.engine.capture.beard_choice import beard_seen
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.covered_parts import covered_parts
 from talkcli.engine.capture.hair_choice import dressing_in
@@ -40,6 +41,7 @@ from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.textures import linear
 from talkcli.engine.rendering.view import seen_at, view_of
+from talkcli.engine.studio.scanned.hair.beard_styles import BEARD_STYLES, beard_density
 
 SIZE, FOCAL = 384, 900.0
 STILL = Motion(Fraction(25), Coefficients(torch.zeros(1, 54), torch.zeros(1, 3)))
@@ -176,8 +178,7 @@ def test_what_lids_hide_of_an_eye_is_not_taken_for_it(kofi):
     body, faces = kofi.neutral.double().numpy(), model.topology.faces.long().numpy()
     shown = view_of(body @ camera[:3, :3].T + camera[:3, 3], faces, FOCAL, (SIZE, SIZE), both=True).ids
     balls = np.concatenate([model.topology.regions[f"{side}_eye"].numpy() for side in ("left", "right")])
-    ball = np.isin(faces, balls).astype(int).sum(1) == 3
-    white = np.where(ball[shown] & (shown >= 0), 255, 0).astype(np.uint8)
+    white = np.where(np.isin(faces, balls).all(1)[shown] & (shown >= 0), 255, 0).astype(np.uint8)
     picture = np.stack([white] * 3, -1)
     seen = seen_skin(picture, body, person, maps)
     trusted = maps.eyes & (seen.trust > 0.3)
@@ -194,6 +195,21 @@ def test_the_whites_of_eyes_say_how_bright_the_light_is():
         told.append(light_on_eyes(SeenSkin(light, trust), shelter, maps))
     assert np.allclose(np.divide(told, told[1]), [0.5, 1, 2], rtol=0.02)
     assert light_on_eyes(SeenSkin(light, np.zeros_like(trust)), shelter, maps) is None
+
+
+@pytest.mark.parametrize(
+    ("style", "dark", "worn"), [("full", 0.15, True), ("full", 0.5, False), ("goatee", 0.15, False)]
+)
+def test_only_a_full_and_dark_beard_is_worn_in_its_own_colour(style, dark, worn):
+    """Our own skin in some light, as much darker where hair grows."""
+    maps = skin_atlas()
+    canvas, own = maps.canvas, np.full((len(maps.corners), 3), 0.4, np.float32)
+    at = canvas.position.astype(np.float64)
+    grown = beard_density(at, canvas.lip, canvas.lip_upper, BEARD_STYLES[style]) > 0.3
+    light = np.where(grown[:, None], dark, 1) * np.float32(0.7) * own
+    found = beard_seen(SeenSkin(light.astype(np.float32), maps.face.astype(np.float32)), own, maps)
+    assert (found is not None) == worn
+    assert found is None or np.allclose(found, 0.4 * 0.7 * dark, rtol=1e-3)
 
 
 @functools.cache
