@@ -125,7 +125,7 @@ HAIR_STYLES: Mapping[str, HairStyle] = {
     ),
     "receding": HairStyle(
         count=14000, nodes=6, top=22, side=15, stand=0.4, way="swept", lock=0.25, recede=14, messy=0.5,
-        width=0.5, painted=0.4,
+        width=0.5, painted=0.7,
     ),
 }  # fmt: skip
 """By name; `bald` wears none."""
