@@ -5,7 +5,7 @@
 2. Reads the portraits of people whom it never met, one in eight, beside a guess that never looks, the mean of
    all others: errors of codes (of their deviations), of vertices of the face and the lips of the mean head
    (mm), of heads (degrees), and the correlation of how far lips and lids are open.
-3. Writes EYE, in half precision, with these scores, without what tells landmarks, which only training needs.
+3. Writes EYE, in half precision, with these scores.
 
 None ships: 9,000 steps on 135 people (an hour of a shared core) were too few, see benchmarks/README.md.
 """
@@ -13,7 +13,6 @@ None ships: 9,000 steps on 135 people (an hour of a shared core) were too few, s
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -65,15 +64,6 @@ def read(eye: MonocularEncoder, people: list[Portraits]) -> tuple[Tensor, Tensor
             codes.append(said.codes[0])
             turns.append(said.turns[0])
     return torch.stack(codes), torch.stack(turns)
-
-
-def without_marks(eye: MonocularEncoder) -> MonocularEncoder:
-    small = MonocularEncoder(replace(eye.config, marks=0))
-    weights = eye.state_dict()
-    kept = len(small.leave.bias)
-    weights |= {name: weights[name][:kept] for name in ("leave.weight", "leave.bias")}
-    small.load_state_dict(weights)
-    return small.eval()
 
 
 def correlation(one: Tensor, other: Tensor) -> float:
@@ -131,7 +121,7 @@ def main() -> None:
         if moment.step is not None and moment.step.number % 100 == 0:
             losses = dict(moment.losses)
             print(moment.step.number, {name: round(value, 4) for name, value in losses.items()}, flush=True)
-    eye = without_marks(pupil.seeing.cpu())
+    eye = pupil.seeing.cpu().eval()
     told = scores(eye, given.portraits)
     print(told)
     provenance = {

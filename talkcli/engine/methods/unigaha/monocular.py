@@ -1,8 +1,8 @@
 """The monocular encoder: from one picture of a face to the code of its expression, as UniGAHA has it.
 
 Two ways see the picture: a truncated ResNet34 the whole of it, a few convolutions its fine lines, and
-transformers read both. Ours also says how the head is turned and where in the picture the face is, so that it
-can be followed.
+transformers read both. Ours also says how the head is turned, where in the picture the face is, so that it
+can be followed, and where its landmarks are; codes are read from these, too.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ PLACE = 3
 """Numbers of a turn, and of where a face is."""
 _GROUPS = 8
 """Of channels, that are normalised together."""
-_MIXED, _DECODED = 2, 4
-"""How much wider perceptrons are inside, where tokens lie side by side and where they do not."""
+_MIXED, _DECODED, _READ = 2, 4, 3
+"""How much wider perceptrons are inside than tokens: where these lie side by side, where they do not, and
+where all is read."""
+_MARKED = 4.0
+"""How much landmarks count for beside tokens when they are read."""
 
 
 class SeenFace(NamedTuple):
@@ -111,7 +114,11 @@ class MonocularEncoder(nn.Module):
             *(TokenBlock(features, config.heads, _DECODED) for _ in range(config.layers))
         )
         self.norm = nn.LayerNorm(features)
-        self.leave = nn.Linear(features * config.pooled**2, config.codes + 2 * PLACE + 2 * config.marks)
+        self.spot = nn.Sequential(
+            nn.Conv2d(features + joined, joined, 3, 1, 1), nn.ReLU(), nn.Conv2d(joined, config.marks, 1)
+        ) if config.marks else None  # fmt: skip
+        self.read = nn.Linear(features * config.pooled**2 + 2 * config.marks, _READ * features)
+        self.leave = nn.Linear(_READ * features, config.codes + 2 * PLACE)
         with torch.no_grad():
             self.leave.weight.mul_(0.1)
 
@@ -121,14 +128,27 @@ class MonocularEncoder(nn.Module):
         x, side = self._placed(pictures), self.config.coarse
         whole = self.whole(F.max_pool2d(self.stem(x), 3, 2, 1))
         tokens = self.look(self.patch_norm(self.patch(whole).flatten(2).mT))
-        lines = F.interpolate(self.lines(x).float(), (side, side), mode="bilinear", antialias=True)
+        fine = self.lines(x)
+        lines = F.interpolate(fine.float(), (side, side), mode="bilinear", antialias=True)
         fused = self.fuse(torch.cat([tokens.mT.unflatten(2, (side, side)), lines], 1))
-        read = self.decode(fused.flatten(2).mT + self.spots)
-        means = F.adaptive_avg_pool2d(self.norm(read).mT.unflatten(2, (side, side)), self.config.pooled)
-        said = self.leave(means.flatten(1))
-        sizes = self.config.codes, PLACE, PLACE, 2 * self.config.marks
-        codes, turns, places, marks = said.split(sizes, 1)
-        return SeenFace(codes, turns, places, marks.unflatten(1, (self.config.marks, 2)))
+        decoded = self.norm(self.decode(fused.flatten(2).mT + self.spots)).mT.unflatten(2, (side, side))
+        marks = self._marks(fine, decoded)
+        means = F.adaptive_avg_pool2d(decoded, self.config.pooled)
+        read = F.gelu(self.read(torch.cat([means.flatten(1), _MARKED * marks.flatten(1)], 1)))
+        codes, turns, places = self.leave(read).split((self.config.codes, PLACE, PLACE), 1)
+        return SeenFace(codes, turns, places, marks)
+
+    def _marks(
+        self, fine: Float[Tensor, "batch joined h w"], decoded: Float[Tensor, "batch features side side"]
+    ) -> Float[Tensor, "batch marks 2"]:
+        """Means of maps of where each landmark is likely to be (integral regression, Sun et al. 2018)."""
+        if self.spot is None:
+            return fine.new_zeros(len(fine), 0, 2)
+        across = fine.shape[3]
+        seen = torch.cat([F.interpolate(decoded, fine.shape[2:], mode="bilinear"), fine], 1)
+        likely = self.spot(seen).float().flatten(2).softmax(2).unflatten(2, (across, across))
+        line = (torch.arange(across, device=fine.device) + 0.5) / across - 0.5
+        return torch.stack([likely.sum(2) @ line, likely.sum(3) @ line], 2)
 
     def _placed(self, pictures: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch 5 side side"]:
         """With where each pixel is, as Live3DPortrait (Trevithick et al. 2023) has it."""

@@ -23,7 +23,7 @@ class MonocularConfig:
     blocks: tuple[int, ...] = (2, 2, 2)
     widths: tuple[int, ...] = (16, 32, 64)
     """Residual blocks of each size of ResNet's maps, and their channels."""
-    sharp: tuple[int, int, int] = (8, 24, 32)
+    sharp: tuple[int, int, int] = (16, 32, 32)
     """Channels of the way that sees fine lines; the last as many as those that the other way joins with."""
     features: int = 64
     layers: int = 3
@@ -31,7 +31,7 @@ class MonocularConfig:
     pooled: int = 3
     """Means of tokens along a side that are read in the end: of several it is known where they are."""
     marks: int = LANDMARKS
-    """Landmarks whose places it says too, so that it learns sooner where to look: iBUG's, or 0, none."""
+    """Landmarks whose places it says, and reads codes from, too: iBUG's, or 0, none."""
 
     def __post_init__(self) -> None:
         check_limits(self, codes=(1, 4096), side=(32, 2048), blocks=(1, 64), widths=(1, 4096))
