@@ -217,8 +217,8 @@ DrivenBy = Annotated[
         "--driven-by",
         metavar="sound|points|picture",
         callback=_known_driver,
-        help="Films: sound is heard; points of the face are followed (extra `capture`); or the encoder of a "
-        "unigaha that you trained reads each picture.",
+        help="Films: sound is heard; points of the face are followed (extra `capture`); or an encoder reads "
+        "each picture.",
     ),
 ]
 Formats = Annotated[

@@ -88,4 +88,6 @@ def _detector() -> Any:
     try:
         return MediaPipe()
     except MissingAsset as error:
-        raise MissingAsset(error.message, f"{error.hint} (or hear it alone: --driven-by sound)") from error
+        raise MissingAsset(
+            error.message, f"{error.hint} (or let our encoder read it: --driven-by picture)"
+        ) from error

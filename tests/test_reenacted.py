@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 from test_footage import FPS, PLAIN, Truth, film, performance
 
+from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
 from talkcli.engine.capture.film_track import beyond_usual
+from talkcli.engine.errors import MissingAsset
+from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.rigs import talking_head
-from talkcli.engine.motion import Motion, load_motion
+from talkcli.engine.methods.unigaha import film_eye
+from talkcli.engine.motion import Coefficients, Motion, load_motion
+from talkcli.engine.rendering.camera import portrait
+from talkcli.engine.rendering.render import frames
 from talkcli.engine.speech import Speech
 
 SEEN, UNSEEN = 34, 11
@@ -71,17 +78,38 @@ def test_what_a_film_does_not_need_is_refused_by_name(talk, hello, tmp_path, wat
     assert not (tmp_path / "x.motion").exists()
 
 
-def test_without_an_encoder_the_other_way_is_named(talk, tmp_path):
-    me = film(tmp_path / "me.mp4", [PLAIN[::8, ::8]] * 3)
-    said = talk("animate", me, "--driven-by", "picture", "-o", tmp_path / "x.motion", code=4)
-    assert "--driven-by points" in said.stderr and not (tmp_path / "x.motion").exists()
+def test_without_an_encoder_the_other_way_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(film_eye, "assets_folder", lambda: tmp_path)
+    with pytest.raises(MissingAsset) as told:
+        film_eye.shipped_eye()
+    assert "--driven-by points" in told.value.hint
+
+
+def test_the_encoder_that_ships_follows_lips_and_lids_of_somebody_it_never_met(talk, tmp_path):
+    model, person = load_face_model(), load_avatar(asset("kofi.avatar"))
+    opened, shut = (np.clip(np.sin(np.arange(40) / 40 * turns * 2 * np.pi), 0, 1) for turns in (3, 2))
+    weights = torch.stack(
+        [
+            model.weight_vector(jawOpen=0.6 * mouth, eyeBlinkLeft=lid, eyeBlinkRight=lid)
+            for mouth, lid in zip(opened, shut, strict=True)
+        ]
+    )
+    true = Motion(Fraction(25), Coefficients(weights, torch.zeros(40, 3), model.topology.name))
+    pictures = list(frames(true, person, portrait(person, "front", (192, 192)), workers=1))
+    me, out = film(tmp_path / "me.mp4", pictures, Fraction(25)), tmp_path / "x.motion"
+    talk("animate", me, "--driven-by", "picture", "--fps", 25, "-o", out)
+    read = load_motion(out)
+    assert np.corrcoef(lip_gaps(read)[:40], lip_gaps(true))[0, 1] > 0.8
+    assert isinstance(read.face, Coefficients)
+    lids = model.columns(["eyeBlinkLeft", "eyeBlinkRight"])
+    assert np.corrcoef(read.face.expression[:40, lids].mean(1), shut)[0, 1] > 0.8
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")
 def test_without_mediapipe_the_extra_and_the_other_way_are_named(talk, tmp_path):
     me = film(tmp_path / "me.mp4", [PLAIN[::8, ::8]] * 3)
     said = talk("animate", me, "--driven-by", "points", "-o", tmp_path / "x.motion", code=4)
-    assert "talkcli[capture]" in said.stderr and "--driven-by sound" in said.stderr
+    assert "talkcli[capture]" in said.stderr and "--driven-by picture" in said.stderr
 
 
 def test_what_a_face_does_all_the_time_is_not_given_to_another():

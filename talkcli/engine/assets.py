@@ -19,6 +19,8 @@ STARTER_EARS = "ears.ckpt"
 """The taught ear that a starter begins with."""
 WHISPER_BASE_HEAD = "ears_whisper_base.ckpt"
 """The head that was taught on Whisper base, which is the user's to fetch."""
+SHIPPED_EYE = "eye.ckpt"
+"""The encoder that reads expressions from pictures."""
 STARTER_EARS_LICENCE = "MIT (encoder of Whisper tiny.en, OpenAI) and Apache-2.0 (head)"
 
 FACEKIT_LICENCE = "MIT (ICT-FaceKit)"

@@ -18,6 +18,7 @@ from talkcli.engine.assets import (
     DEFAULT_MODEL,
     FOREIGN_LICENCES,
     REINSTALL,
+    SHIPPED_EYE,
     STARTER_EARS,
     WHISPER_BASE_HEAD,
     assets_folder,
@@ -49,6 +50,7 @@ def bundled() -> dict[str, str]:
     unlocks = {f"{name}.ckpt": f"talk animate --model {name}" for name in METHODS}
     unlocks[f"{DEFAULT_PUPIL}.ckpt"] = "talk personalize with its defaults"
     unlocks[STARTER_EARS] = "talk train makes starters"
+    unlocks[SHIPPED_EYE] = "talk animate me.mp4 --driven-by picture"
     unlocks[WHISPER_BASE_HEAD] = "talk animate --ears whisper-base"
     return unlocks | dict.fromkeys(DEFAULTS, "talk animate with its defaults")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from talkcli.engine.assets import assets_folder
+from talkcli.engine.assets import SHIPPED_EYE, assets_folder
 from talkcli.engine.capture.film_pictures import film_pictures
 from talkcli.engine.capture.film_track import HeadPath, film_provenance, steady_motion
 from talkcli.engine.capture.film_watch import PICTURES_APART
@@ -27,8 +27,6 @@ from talkcli.engine.methods.unigaha.monocular import MonocularEncoder, SeenFace,
 from talkcli.engine.methods.unigaha.monocular_config import MonocularConfig
 from talkcli.engine.motion import Motion
 
-SHIPPED_EYE = "eye.ckpt"
-"""The encoder that ships."""
 STARTS = (1.0, 0.7, 0.5)
 """Of a picture's shorter side, the squares in its middle in which a face is first looked for."""
 TRIES = 5
