@@ -1,4 +1,4 @@
-"""Voices of nine languages to measure by: python recipes/language_voices.py voices/
+"""Voices of nine languages to measure by: python -m recipes.language_voices voices/
 
 Volunteers who name pictures in Tux Paint (Debian's tuxpaint-stamps-default) and Czech actors of a game
 (fillets-ng-data-cs, words in fillets-ng-data), fetched with apt-get and unpacked aside without installing
@@ -8,15 +8,12 @@ The packages are GPL-2: nothing that ships learnt from them, and nothing of them
 
 from __future__ import annotations
 
-import argparse
 import re
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from recipes.real_voices import folder_to_fill, unpacked
 from talkcli.engine.errors import BadInput
 from talkcli.engine.speech import load_speech, save_speech
 
@@ -27,14 +24,6 @@ MOST = 40
 SPOKEN = re.compile(r'dialogId\("([^"]+)".*?dialogStr\("([^"]*)"\)', re.DOTALL)
 SHORTEST, LONGEST = 1.5, 12.0
 """Seconds of a recording that is taken."""
-
-
-def unpacked(package: str, place: Path) -> Path:
-    subprocess.run(["apt-get", "download", package], cwd=place, check=True, stdout=subprocess.DEVNULL)
-    archive, folder = next(place.glob(f"{package}_*.deb")), place / package
-    subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True)
-    archive.unlink()
-    return folder
 
 
 def pictures(folder: Path, language: str) -> Iterator[tuple[Path, str]]:
@@ -73,13 +62,7 @@ def lay_out(recordings: Iterator[tuple[Path, str]], folder: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    if shutil.which("apt-get") is None:
-        sys.exit("Fetching needs apt-get.")
+    folder = folder_to_fill(__doc__)
     with tempfile.TemporaryDirectory() as place:
         stamps = unpacked("tuxpaint-stamps-default", Path(place))
         for language in LANGUAGES:

@@ -36,16 +36,28 @@ SHORTEST = 0.25
 """Seconds: less is a tone."""
 
 
-def fetch(language: str, place: Path) -> None:
-    for package in (f"asterisk-core-sounds-{language}", f"asterisk-core-sounds-{language}-g722"):
-        subprocess.run(["apt-get", "download", package], cwd=place, check=True, stdout=subprocess.DEVNULL)
-        archive = next(place.glob(f"{package}_*.deb"))
-        subprocess.run(["dpkg", "-x", str(archive), str(place / "unpacked")], check=True)
+def folder_to_fill(about: str | None) -> Path:
+    """The script's argument; ends it where nothing can be fetched."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder: Path = parser.parse_args().folder
+    if shutil.which("apt-get") is None:
+        sys.exit("Fetching needs apt-get; elsewhere unpack the packages by hand.")
+    return folder
 
 
-def prompts(language: str, unpacked: Path) -> dict[str, str]:
+def unpacked(package: str, place: Path) -> Path:
+    """A folder in `place` with what a package of Debian holds."""
+    subprocess.run(["apt-get", "download", package], cwd=place, check=True, stdout=subprocess.DEVNULL)
+    archive, folder = next(place.glob(f"{package}_*.deb")), place / package
+    subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True)
+    archive.unlink()
+    return folder
+
+
+def prompts(language: str, texts: Path) -> dict[str, str]:
     """Name to words; what is no speech, described in brackets, is left out."""
-    listed = unpacked / f"usr/share/doc/asterisk-core-sounds-{language}"
+    listed = texts / f"usr/share/doc/asterisk-core-sounds-{language}"
     text = gzip.decompress(next(listed.glob("core-sounds-*.txt.gz")).read_bytes()).decode()
     lines = (re.match(r"([\w/-]+)\s*:\s*(.+)", line) for line in text.splitlines())
     return {line[1]: line[2] for line in lines if line and not re.search(r"[\[(<]", line[2])}
@@ -57,13 +69,13 @@ def decoded(path: Path) -> np.ndarray:
     return np.concatenate(blocks)
 
 
-def lay_out(language: str, unpacked: Path, folder: Path) -> int:
+def lay_out(language: str, texts: Path, sounds: Path, folder: Path) -> int:
     source, reader = READERS[language]
     place = folder / reader
     place.mkdir(parents=True, exist_ok=True)
     count = 0
-    for name, words in prompts(language, unpacked).items():
-        path = unpacked / f"usr/share/asterisk/sounds/{source}/{name}.g722"
+    for name, words in prompts(language, texts).items():
+        path = sounds / f"usr/share/asterisk/sounds/{source}/{name}.g722"
         samples = decoded(path) if path.is_file() else np.zeros(0, np.int16)
         if len(samples) >= SHORTEST * SAMPLE_RATE:
             target = place / name.replace("/", "-")
@@ -74,18 +86,12 @@ def lay_out(language: str, unpacked: Path, folder: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    if shutil.which("apt-get") is None:
-        sys.exit("Fetching needs apt-get; elsewhere unpack asterisk-core-sounds-* by hand.")
+    folder = folder_to_fill(__doc__)
     with tempfile.TemporaryDirectory() as place:
         for language, (_, reader) in READERS.items():
-            fetch(language, Path(place))
-            count = lay_out(language, Path(place) / "unpacked", folder)
-            print(f"{reader}: {count} recordings", flush=True)
+            package = f"asterisk-core-sounds-{language}"
+            texts, sounds = (unpacked(name, Path(place)) for name in (package, f"{package}-g722"))
+            print(f"{reader}: {lay_out(language, texts, sounds, folder)} recordings", flush=True)
 
 
 if __name__ == "__main__":

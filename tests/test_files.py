@@ -16,7 +16,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save, save_file
+from safetensors.torch import save_file
 
 from talkcli.engine.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.engine.destinations import replacing
@@ -387,14 +387,3 @@ def test_no_mutation_of_a_packed_file_does_worse_than_a_talk_error(data, tmp_pat
         load_struct(path, (Mixed, Point))
     except TalkError as error:
         assert str(path) in error.message and error.hint
-
-
-def test_what_is_written_is_byte_for_byte_what_safetensors_makes(tmp_path):
-    kinds = ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
-    whole = torch.arange(24).reshape(4, 6)
-    tensors = {f"{name}.ü": whole.to(getattr(torch, name)) for name in kinds}
-    tensors["turned"], tensors["shared"], tensors["no"] = whole.float().mT, whole.mT, torch.zeros(0, 3)
-    save_tensors(tensors, {"format": 1, "said": 'ä"\n'}, tmp_path / "all.motion")
-    apart = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-    header = json.dumps({"format": 1, "said": 'ä"\n'})
-    assert (tmp_path / "all.motion").read_bytes() == save(apart, {"talk": header})

@@ -101,7 +101,8 @@ def test_a_photograph_stays_as_it_is_where_nothing_moves(sitter):
     assert 0.5 < untouched.mean() < 0.98
     assert np.abs(same[untouched].astype(int) - stage.picture[untouched][:, :3]).max() <= 1
     border = np.s_[:, [0, -1]]
-    assert np.abs(turned[border].astype(int) - stage.picture[border][..., :3]).max() <= 6, "cloth"
+    off = np.abs(turned[border].astype(int) - stage.picture[border][..., :3])
+    assert np.quantile(off, 0.99) <= 1 and off.max() <= 6, "a pixel of the shirt's edge apart"
     assert np.abs(turned.astype(int) - same).max() > 40
 
 

@@ -8,17 +8,18 @@ import math
 import struct as binary
 import typing
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 import torch
 from jaxtyping import Int16, UInt8
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import save as serialised
 from torch import Tensor
 
 from talkcli.engine.destinations import replacing
@@ -47,13 +48,6 @@ PACKABLE = {
         torch.bool,
     )
 }
-
-_IN_FILES = {
-    torch.bool: "BOOL", torch.uint8: "U8", torch.int8: "I8", torch.int16: "I16", torch.float16: "F16",
-    torch.bfloat16: "BF16", torch.int32: "I32", torch.float32: "F32", torch.float64: "F64",
-    torch.int64: "I64",
-}  # fmt: skip
-"""What safetensors calls the kinds of numbers; the wider of its list stand first in a file."""
 
 PICTURE = "WEBP"
 """How tensors are kept that are pictures, and may lose a little."""
@@ -124,26 +118,18 @@ def save_tensors(
         forms[name][0], contents[name] = PICTURE, _pictured(some[name], quality)
     if forms:
         header, tensors = {**header, "packed": forms}, {**tensors, **contents}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        _write(tensors, {"talk": json.dumps(header)}, file)
+    content = serialised(dict(_apart(tensors)), {"talk": json.dumps(header)})
+    with replacing(path) as temporary:  # safetensors' own file has another name, which a kill leaves behind
+        temporary.write_bytes(content)
 
 
-def _write(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], file: BinaryIO) -> None:
-    """Byte for byte what safetensors' own `save` makes, which holds everything once more in memory; its
-    `save_file` writes to another name, which a kill leaves behind."""
-    head: dict[str, Any] = {"__metadata__": metadata}
-    end = 0
-    places = {kind: place for place, kind in enumerate(_IN_FILES)}
-    order = sorted(tensors, key=lambda name: (-places[tensors[name].dtype], name))
-    for name in order:
-        start, end = end, end + tensors[name].nbytes
-        kind = _IN_FILES[tensors[name].dtype]
-        head[name] = {"dtype": kind, "shape": list(tensors[name].shape), "data_offsets": [start, end]}
-    text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(binary.pack("<Q", len(text)) + text)
-    for name in order:
-        file.write(tensors[name].detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+def _apart(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Each in memory of its own, without which they cannot be saved."""
+    places: set[int] = set()
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        yield name, tensor.clone() if place in places else tensor
+        places.add(place)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
