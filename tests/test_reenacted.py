@@ -105,6 +105,14 @@ def test_the_encoder_that_ships_follows_lips_and_lids_of_somebody_it_never_met(t
     assert np.corrcoef(read.face.expression[:40, lids].mean(1), shut)[0, 1] > 0.87
 
 
+def test_the_encoder_refuses_a_film_without_a_face(talk, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (160, 160, 3)).astype(np.uint8)
+    for name, picture in (("noise", noise), ("grey", np.full_like(noise, 120))):
+        me = film(tmp_path / f"{name}.mp4", [picture] * 3)
+        said = talk("animate", me, "--driven-by", "picture", "-o", tmp_path / "x.motion", code=3)
+        assert "shows no face" in said.stderr and not (tmp_path / "x.motion").exists()
+
+
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")
 def test_without_mediapipe_the_extra_and_the_other_way_are_named(talk, tmp_path):
     me = film(tmp_path / "me.mp4", [PLAIN[::8, ::8]] * 3)
