@@ -10,6 +10,7 @@ import torch
 from fuzz.small import TEXTALKER
 from torch import Tensor, nn
 
+from talkcli.engine.assets import asset
 from talkcli.engine.audio.emotion2vec import alibi
 from talkcli.engine.audio.logmel import mel_power
 from talkcli.engine.audio.whisper import whisper_spectra
@@ -22,6 +23,8 @@ from talkcli.engine.device import (
     set_precision,
 )
 from talkcli.engine.errors import BadUsage
+from talkcli.engine.face.avatar import load_avatar
+from talkcli.engine.face.geometry import vertices
 from talkcli.engine.generation.diffusion import Schedule, solve
 from talkcli.engine.generation.replay import Replay
 from talkcli.engine.layers.attention import alignment_mask, padding_mask
@@ -37,6 +40,7 @@ from talkcli.engine.methods.textalker.painter import Doubling
 from talkcli.engine.methods.textalker.talker import TexTalker
 from talkcli.engine.methods.textalker.winograd import Winograd
 from talkcli.engine.motion import load_motion
+from talkcli.engine.speech import load_speech
 
 SMALL = AutoencoderConfig(size=32, width=32, multipliers=(1, 2, 2), attention=(8,), latent=4, codes=32)
 
@@ -97,6 +101,17 @@ def test_what_is_made_fast_says_so_and_on_a_cpu_it_is_the_same(talk, untaught, b
     full, fast = made["full"].provenance, made["fast"].provenance
     assert fast["precision"] == "fast" and full == {k: v for k, v in fast.items() if k != "precision"}
     assert torch.equal(made["full"].face.weights, made["fast"].face.weights)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ("3dxtalker", "unigaha"))
+def test_on_a_cpu_that_multiplies_bfloat16_what_is_made_fast_is_the_same_to_a_third_of_a_millimetre(name):
+    avatar, speech, made = load_avatar(asset("ada.avatar")), load_speech(asset("hello.wav")), {}
+    for precision in PRECISIONS:
+        talker = open_talker(name, "cpu", precision)
+        made[precision] = vertices(talker.animate(speech, avatar), avatar)
+    apart = (made["full"] - made["fast"]).norm(dim=2).max()
+    assert (apart > 0) == multiplies_bfloat16(torch.device("cpu")) and apart < 0.0003
 
 
 def test_a_precision_is_one_of_two(talk, hello):
@@ -188,6 +203,14 @@ def test_a_convolution_of_few_products_is_that_convolution():
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("size", ((6, 10), (2, 4), (34, 26)))
+def test_few_products_of_what_is_there_twice_are_doubling_and_convolving(size):
+    torch.manual_seed(0)
+    up, x = Up(24), normal(2, 24, *size)
+    torch.testing.assert_close(Winograd(up.conv, twice=True)(x), up(x), atol=5e-5, rtol=0)
+
+
+@torch.no_grad()
 def test_a_wide_generator_on_one_core_is_painted_with_few_products():
     torch.manual_seed(0)
     autoencoder = Autoencoder(replace(SMALL, width=128, multipliers=(1, 1), attention=(16,))).eval()
@@ -195,6 +218,9 @@ def test_a_wide_generator_on_one_core_is_painted_with_few_products():
     torch.set_num_threads(1)
     painter = autoencoder.painter()
     torch.set_num_threads(threads)
+    assert isinstance(painter._paint, nn.Module)
+    kinds = [type(part) for part in painter._paint.modules()]
+    assert kinds.count(Winograd) == 13 and nn.Conv2d in kinds and Doubling not in kinds
     torch.testing.assert_close(painter.painted(given), autoencoder.generate(given), atol=5e-5, rtol=0)
 
 

@@ -13,9 +13,13 @@ from talkcli.engine.errors import BadUsage, pick
 
 Precision = Literal["full", "fast"]
 """full: float32 in earnest, so that devices make the same face but for rounding. fast, on CUDA: products
-in TF32, and float16 where that moves nothing by more than a map's texels show."""
+in TF32, and float16 where that moves nothing by more than a map's texels show; there, and on a CPU that has
+instructions for it, bfloat16 where networks draw by it as well."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+"""Linux gives torch's large tensors pages of 2 MB: maps of 512² with 128 channels are 33,000 small ones,
+which take longer to come by than to fill."""
 _CACHES = 16 << 20
 """Bytes that a CPU keeps near; more at a time is slower."""
 _SHARE = 8
@@ -123,5 +127,7 @@ def bfloat16_products(device: torch.device, wanted: bool = True) -> torch.autoca
 
 
 def half_products(device: torch.device, precision: Precision) -> torch.autocast:
-    """Products in bfloat16 for a while, where it is to be fast on CUDA: for networks taught that way."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "fast" and device.type == "cuda")
+    """Products in bfloat16 for a while, where it is to be fast and the device multiplies it: for networks
+    taught that way."""
+    enabled = precision == "fast" and multiplies_bfloat16(device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)

@@ -27,7 +27,7 @@ _DOUBLED = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
 
 _FEW = 2
 """Threads up to which fewer products are worth the sums before and after them, which are made on one."""
-_WIDE = range(128, 257)
+_WIDE = range(64, 257)
 """Channels of which that is true; weights, of which there are four times as many, are small yet."""
 
 
@@ -47,18 +47,25 @@ class Doubling(nn.Module):
 
 def _save_products(chain: Chain, grid: int) -> None:
     """What pays on a CPU: fewer products where a texel is there twice, and on few cores in convolutions."""
+    alone = torch.get_num_threads() <= _FEW
     for number, block in enumerate(chain.blocks):
         if isinstance(block, Up):
-            chain.blocks[number] = Doubling(block)
-    if grid % 4 or torch.get_num_threads() > _FEW:
-        return
-    for block in chain.blocks:
-        if isinstance(block, Residual):
+            few = alone and grid % 2 == 0 and _is_wide(block.conv)
+            chain.blocks[number] = _fewer(block.conv, twice=True) if few else Doubling(block)
+        elif isinstance(block, Residual) and alone and grid % 4 == 0:
             for name, part in list(block.named_children()):
-                if isinstance(part, nn.Conv2d) and part.kernel_size == (3, 3) and part.in_channels in _WIDE:
-                    from talkcli.engine.methods.textalker.winograd import Winograd  # numba is slow to load
+                if isinstance(part, nn.Conv2d) and _is_wide(part):
+                    setattr(block, name, _fewer(part))
 
-                    setattr(block, name, Winograd(part))
+
+def _is_wide(part: nn.Conv2d) -> bool:
+    return part.kernel_size == (3, 3) and part.in_channels in _WIDE
+
+
+def _fewer(part: nn.Conv2d, twice: bool = False) -> nn.Module:
+    from talkcli.engine.methods.textalker.winograd import Winograd  # numba is slow to load
+
+    return Winograd(part, twice)
 
 
 class MapPainter:
