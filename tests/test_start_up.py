@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +70,17 @@ def test_nobody_who_speaks_waits_for_scipy(verb):
 @pytest.mark.parametrize("verb", ["animate", "emote", "pose"])
 def test_whoever_draws_nothing_waits_for_no_kernels(verb):
     assert not {"numba", "talkcli.engine.compiled"} & of_verb(verb, "animated", "outputs")
+
+
+def test_whoever_speaks_by_a_universal_head_waits_for_no_painter_of_people():
+    modules = loaded({"talkcli.engine.methods.unigaha"})
+    assert "talkcli.engine.studio.captures" in modules
+    assert not {it for it in modules if it.startswith("talkcli.engine.studio.scanned")}
+
+
+def test_a_head_of_gaussians_is_checked_without_torchs_compiler():
+    told = "import sys, torch\nfrom talkcli.engine.face.gaussian_head import DecoderConfig, HeadDecoder\n"
+    told += "with torch.device('meta'):\n    HeadDecoder(DecoderConfig())\n"
+    told += "print('torch._dynamo' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "False"

@@ -89,6 +89,8 @@ class HeadMaps(TensorStruct):
 def doubled(inputs: int, outputs: int, *, last: bool = False) -> nn.ConvTranspose2d:
     """A layer that makes a map twice as large; the last of several says little at first."""
     layer = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)
+    if layer.weight.is_meta:  # there are sizes alone, and torch would load its compiler to draw none
+        return layer
     nn.init.kaiming_normal_(layer.weight, _LEAK)
     assert layer.bias is not None
     with torch.no_grad():

@@ -18,13 +18,8 @@ from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.files import load_struct
 from talkcli.engine.motion import Coefficients, Motion, check_reach
 from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
-from talkcli.engine.rendering.render import frames
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.studio.expression_space import natural_faces
-from talkcli.engine.studio.scanned.avatars import sample_outfit
-from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
-from talkcli.engine.studio.scanned.looks import bake_look
-from talkcli.engine.studio.scanned.people import sample_person
 from talkcli.engine.studio.sessions import Sitting
 
 SUFFIX, SKINS_SUFFIX, PLAN_FILE = ".capture", ".skins", "captures.json"
@@ -121,6 +116,11 @@ def studio_cameras(size: int) -> Camera:
 
 def sitter_of(plan: CapturePlan, number: int) -> tuple[Avatar, np.random.Generator]:
     """Who sits there, bare as the pictures have them, and the chances of what they do there."""
+    from talkcli.engine.studio.scanned.avatars import sample_outfit  # slow to load, for those who only learn
+    from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
+    from talkcli.engine.studio.scanned.looks import bake_look
+    from talkcli.engine.studio.scanned.people import sample_person
+
     chance = np.random.default_rng([plan.seed, number])
     person = sample_person(int(chance.integers(2**31)))
     outfit = sample_outfit(chance, person.skin)
@@ -139,6 +139,8 @@ def sitter_of(plan: CapturePlan, number: int) -> tuple[Avatar, np.random.Generat
 
 def session_of(plan: CapturePlan, number: int) -> CaptureSession:
     """The session of one person; the same plan and number give the same."""
+    from talkcli.engine.rendering.render import frames
+
     avatar, chance = sitter_of(plan, number)
     model = load_face_model()
     pool = torch.from_numpy(natural_faces(model.shape_names, _POOL, plan.seed)).float()

@@ -29,8 +29,6 @@ from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.surface import surface_of
 from talkcli.engine.struct import TensorStruct
 from talkcli.engine.studio.expression_space import natural_faces
-from talkcli.engine.studio.scanned.avatars import make_avatar, sample_outfit
-from talkcli.engine.studio.scanned.people import sample_person
 from talkcli.engine.studio.sessions import Sitting
 
 PORTRAITS_SUFFIX, PORTRAITS_PLAN = ".portraits", "portraits.json"
@@ -95,6 +93,9 @@ class Portraits(TensorStruct):
 
 def portraits_of(plan: PortraitPlan, number: int) -> Portraits:
     """Those of one person; the same plan and number give the same."""
+    from talkcli.engine.studio.scanned.avatars import make_avatar, sample_outfit  # slow, for who only learns
+    from talkcli.engine.studio.scanned.people import sample_person
+
     chance = np.random.default_rng([plan.seed, number, 18])
     person = sample_person(int(chance.integers(2**31)))
     avatar = make_avatar(f"p{number:04}", person, sample_outfit(chance, person.skin), plan.skin)
