@@ -97,6 +97,20 @@ def test_the_mouth_may_begin_from_less_noise_than_the_eyes():
     torch.testing.assert_close(calm[:, mouth] - 0.2, (all_of_it[:, mouth] - 0.2) / 2)
 
 
+def test_heads_stray_as_many_times_as_far_and_nothing_else_does():
+    talker, tracks = untaught(head=3, translation=3), {}
+    for far in (1.0, 2.5):
+        talker.sampling = FlowSampling(steps=2, head=far)
+        tracks[far] = talker.vectors(voice(), torch.full((talker.config.layout.dims,), 0.1))
+    once, further = (tracks[far] - 0.1 for far in (1.0, 2.5))
+    moves = torch.zeros(once.shape[1], dtype=torch.bool)
+    for name in ("head", "translation"):
+        moves[talker.config.layout.part(name)] = True
+    assert moves.sum() == 6 and float(once[:, moves].abs().max()) > 0.1
+    torch.testing.assert_close(further[:, moves], 2.5 * once[:, moves], atol=1e-5, rtol=0)
+    assert torch.equal(further[:, ~moves], once[:, ~moves])
+
+
 def test_lips_rest_in_a_silence_that_is_certain_and_moods_stay():
     talker = untaught(ears=(StarterEarConfig(),))
     talker.sampling = replace(talker.sampling, steps=1)
@@ -129,4 +143,4 @@ def test_shapes_without_names_are_the_mouths_where_they_move_lips(monkeypatch):
 def test_the_starter_draws_otherwise_than_the_paper():
     clips = ClipSet(assets_folder() / "clips", "test")
     paper, starter = (METHOD.sizes[size](clips).sampling for size in ("paper", "starter"))
-    assert paper == FlowSampling() and starter.mouth < 1 and starter.whole_blinks
+    assert paper == FlowSampling() and starter.mouth < 1 < starter.head and starter.whole_blinks

@@ -33,6 +33,8 @@ class FlowSampling:
     """Factor on the noise that a motion begins as."""
     mouth: float = 1.0
     """Another one, on the mouth's part of it alone: below 1 lips follow the voice more, and less chance."""
+    head: float = 1.0
+    """How many times as far as is drawn heads stray from where they begin; ours."""
     drift: bool = False
     """Whether identity may change from frame to frame, as it is predicted; else it is its mean."""
     smooth: bool = True
@@ -47,6 +49,7 @@ class FlowSampling:
             ("guidance", -100, 100),
             ("temperature", 0, 10),
             ("mouth", 0, 1),
+            ("head", 0, 10),
             ("at_once", 1, 1024),
         ):
             value = getattr(self, name)

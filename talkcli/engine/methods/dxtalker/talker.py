@@ -177,6 +177,9 @@ class DxTalker(Talker):
             vectors[:, part] = vectors[:, part].mean(0)
         if self.sampling.smooth:
             smooth_vectors(vectors, layout)
+        for name in ("head", "translation"):
+            part = vectors[:, layout.part(name)]
+            part.copy_(reference.cpu()[layout.part(name)].lerp(part, self.sampling.head))
         lids, lips = self._numbers(_LIDS), self._numbers(_LIPS)
         rest, still = (
             rests(lambda start, stop: silence[start:stop], frames, config.fps),
