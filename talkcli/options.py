@@ -344,7 +344,8 @@ Renderer = Annotated[
     ),
 ]
 Quality = Annotated[
-    str, typer.Option("--quality", help="standard, or fine: every hair and 16 samples a pixel, slower.")
+    str,
+    typer.Option("--quality", help="standard, or fine: a photograph, hair by hair; slow."),
 ]
 Fps = Annotated[
     str | None, typer.Option("--fps", help="Frames a second: 25, 29.97, 30000/1001; else the motion's own.")

@@ -45,9 +45,10 @@ def _make_ready(shot: Shot, avatar: Avatar) -> None:
 
         if not is_compiled():  # which takes a while, and is told
             return
+        quality = shot.quality
         if stage_of(shot, avatar) == PHOTO:
-            avatar = replace(avatar, worn=())
-        surface = surface_for(seen_as(shot, avatar), coarseness_of(shot.quality, *parse_size(shot.size)))
+            avatar, quality = replace(avatar, worn=()), "standard"
+        surface = surface_for(seen_as(shot, avatar), coarseness_of(quality, *parse_size(shot.size)))
         view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
         head = avatar.neutral.numpy().astype(np.float32)
         Painter(surface, 16, 16).draw(PosedMoment(head, view, 50.0))  # which loads all kernels

@@ -80,8 +80,8 @@ TWO_SIDED = np.float32(64)
 
 _SKIN, _LASH = np.float32(SKIN), np.float32(LASH)
 
-_FINER = np.float32(4.0**0.7)
-"""Texels to a pixel from which the next level is read."""
+CROWDED = np.float32(4.0**0.7)
+"""Texels to a pixel from which the next level is read, where each is looked at once."""
 
 FACING = 127
 """What a unit normal is stored as."""
@@ -147,9 +147,10 @@ def _between(vertices, i, j):
 
 
 @fast
-def survey(vertices, surface, snapped, spans, facts, facing):
+def survey(vertices, surface, snapped, spans, crowded, facts, facing):
     """Fill facts [faces, FACTS] of every face that `band` gave a span, and facing [faces, 4]: its normal
-    (of hair: anything) and its material. Two samples make a pixel along each side."""
+    (of hair: anything) and its material. Two samples make a pixel along each side; `crowded`: texels to a
+    pixel from which the next level is read."""
     uv, faces, levels = surface.uv, surface.faces, surface.levels
     texels, finest = np.float32(levels[0, 1] * levels[0, 2]), len(levels) - 1
     for f in range(len(faces)):
@@ -185,7 +186,7 @@ def survey(vertices, surface, snapped, spans, facts, facing):
             facts[f, 3 + axis] = (dv1 * across[axis] + dv2 * along[axis]) * scale
         sharpness = abs(du1 * dv2 - du2 * dv1) * texels * abs(share) * np.float32(4 * SUBSAMPLE * SUBSAMPLE)
         level = 0
-        while sharpness >= _FINER and level < finest:
+        while sharpness >= crowded and level < finest:
             sharpness, level = sharpness * 0.25, level + 1
         facts[f, FACE_LEVEL] = np.float32(level)
 

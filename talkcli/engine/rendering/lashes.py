@@ -30,7 +30,7 @@ def lash_colours(
     painted = np.zeros((len(vertices), 3), np.float32)
     skin, hair = (materials == MATERIALS.index(name) for name in ("skin", "lash"))
     for own in (skin, hair):
-        painted[faces[own]] = _looked_up(look, corners[own])
+        painted[faces[own]] = looked_up(look, corners[own])
     around = np.unique(faces[skin])
     roots = vertices[lashes].reshape(-1, BLADE, 3)[:, :2].mean(1)
     reach = vertices[around]
@@ -42,7 +42,7 @@ def lash_colours(
     return lashes, ((1 - share) * painted[lashes] + share * lids).astype(np.float32)
 
 
-def _looked_up(look: Look, uv: NDArray[np.float32]) -> NDArray[np.float32]:
+def looked_up(look: Look, uv: NDArray[np.float32]) -> NDArray[np.float32]:
     """[..., 3] linear, of the nearest texels; origin bottom left."""
     rows, columns = look.albedo.shape[:2]
     row = np.clip(((1 - uv[..., 1]) * rows).astype(np.int64), 0, rows - 1)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.compiled import fast, inlined
+from talkcli.engine.rendering.fine_shading import add_down, shade_fine_eye, shade_fine_hair
 from talkcli.engine.rendering.gathering import FACING, FACTS, gather
 from talkcli.engine.rendering.point_rows import prefetch
 from talkcli.engine.rendering.rasterize import LANES, SUBSAMPLE, rasterize
@@ -174,13 +175,13 @@ def put(count, program, batch, byte, total, out):
 @fast
 def paint(
     surface, rig, acting, snapped, nearness, starts, order, points, facts, facing, eye, focal, tables,
-    canvas, batch, state, out,
+    canvas, batch, state, fine, out,
 ):  # fmt: skip
     """Write the pixels that the head covers wholly to out [pixels, 3 or 4]; return how many are edges.
 
     Two samples make a pixel along each side; snapped and nearness are the vertices among samples, starts and
     order the faces in bands of as many rows as the sheet has. facts, facing: see `survey`; points: see
-    `ATTRIBUTES`; focal in pixels; state: see `scan`.
+    `ATTRIBUTES`; focal in pixels; state: see `scan`; fine: None, or anything for `fine_shading`.
     """
     reach = NEIGHBOURLY / np.float32(focal)
     state[:6] = 0
@@ -191,7 +192,15 @@ def paint(
         count = state[2 + program]
         state[2 + program] = 0
         gather(count, program, batch, surface, facts, points, eye, acting, tables)
-        if program == 0:
+        if fine is not None:
+            if program == 0:
+                shade_body(count, batch.fields, rig)
+                add_down(count, batch.fields, rig)
+            elif program == 1:
+                shade_fine_eye(count, batch.fields, rig)
+            else:
+                shade_fine_hair(count, batch.fields, rig)
+        elif program == 0:
             shade_body(count, batch.fields, rig)
         elif program == 1:
             shade_eye(count, batch.fields, rig)

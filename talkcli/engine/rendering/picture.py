@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend_wrinkles, wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.dressing import carried
-from talkcli.engine.rendering.gathering import ATTRIBUTES, FACTS, Acting, arrange, batch, survey
+from talkcli.engine.rendering.gathering import ATTRIBUTES, CROWDED, FACTS, Acting, arrange, batch, survey
 from talkcli.engine.rendering.hidden import Thicket, look_in
 from talkcli.engine.rendering.lights import LightRig, light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, face_camera, light_mouth, shadows
@@ -25,7 +25,7 @@ from talkcli.engine.rendering.surface import (
     past_hair,
     vertex_normals,
 )
-from talkcli.engine.rendering.textures import tables
+from talkcli.engine.rendering.textures import SHADES, Tables, tables
 
 Pixels = NDArray[np.uint8]
 _BAND_ROWS = 64
@@ -35,6 +35,8 @@ BROAD = 0.45
 """Of the key, that cloth sees everywhere: what it lies in the shadow of is far away, and the lamp is wide."""
 
 TABLES = tables()
+LIGHT_TABLES = TABLES._replace(byte=np.linspace(0, 1, SHADES, dtype=np.float32))
+"""By which display light stays what it is."""
 
 
 class PosedMoment(NamedTuple):
@@ -55,7 +57,7 @@ class Painter:
     """Draws frames of one size of one surface. Not to be shared by threads: the memory is reused.
 
     `background`: see `backdrop`; `light`: the studio's by default. `finer`: of so many times as many pixels a
-    side each pixel is the mean.
+    side each pixel is the mean. `sharper`: of so many times as many pixels it reads the texels.
     """
 
     def __init__(
@@ -67,10 +69,11 @@ class Painter:
         maps: WrinkleMaps | None = None,
         light: LightRig | None = None,
         finer: int = 1,
+        sharper: float = 1.0,
     ) -> None:
         width, height, self.finer = width * finer, height * finer, finer
         verts, faces = len(surface.occlusion), len(surface.faces)
-        self.surface = surface
+        self.surface, self.crowded = surface, CROWDED * np.float32(sharper)
         self.rig = light_rig(CLAY_LOOK) if light is None else light
         self.lamps = bool(self.rig.colours.any())
         maps = wrinkle_maps(None) if maps is None else maps
@@ -121,16 +124,30 @@ class Painter:
 
     def draw(self, moment: PosedMoment) -> Pixels:
         """[height, width, 3], or 4 where the background is transparent."""
-        acting, eye = self.prepared(moment)
         out = self.bare.copy()
+        self._draw(moment, TABLES, None, out)
+        return out if self.finer == 1 else shrunk(out, self.finer)
+
+    def light(self, moment: PosedMoment) -> NDArray[np.float32]:
+        """The same as fine shading has it, and as light: [height, width, 3], display light 0..1; where the
+        background is transparent times what is covered, which is the fourth."""
+        out = np.zeros(self.bare.shape, np.float32)
+        out[..., :3] = self.backdrop
+        self._draw(moment, LIGHT_TABLES, True, out)
+        if self.channels == 4:
+            out[..., 3] /= 255
+            out[..., :3] *= out[..., 3:]
+        return out
+
+    def _draw(self, moment: PosedMoment, tables: Tables, fine: bool | None, out: NDArray) -> None:
+        acting, eye = self.prepared(moment)
         pixels, canvas = out.reshape(-1, self.channels), self.canvas
         edges = paint(
             self.seen, self.rig, acting, self.snapped, self.nearness, self.starts, self.order, self.points,
-            self.facts, self.facing, eye, moment.focal * self.finer, TABLES, canvas, self.batch, self.state,
-            pixels,
+            self.facts, self.facing, eye, moment.focal * self.finer, tables, canvas, self.batch, self.state,
+            fine, pixels,
         )  # fmt: skip
-        develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), TABLES.byte, pixels)
-        return out if self.finer == 1 else shrunk(out, self.finer)
+        develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), tables.byte, pixels)
 
     def prepared(self, moment: PosedMoment) -> tuple[Acting, NDArray[np.float64]]:
         """All of a frame but its samples: where vertices and faces lie and how they are lit, in this memory;
@@ -157,7 +174,7 @@ class Painter:
         light_mouth(
             vertices, self.normals, s.pairs, s.inside, self.lit, s.lips, s.lip_pair, self.rim, points[:, 6]
         )
-        survey(vertices, self.seen, self.snapped, self.spans, self.facts, self.facing)
+        survey(vertices, self.seen, self.snapped, self.spans, self.crowded, self.facts, self.facing)
         if active is not None and len(self.maps.boxes):
             blend_wrinkles(self.maps, active, self.creases, self.touched)
         return Acting(self.creases.reshape(-1, 4), self.crease_levels, *self._tint(ratios)), eye

@@ -36,6 +36,7 @@ from talkcli.engine.rendering.hidden import bury, look_in
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import face_camera, light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint
+from talkcli.engine.rendering.photographing import Photographer
 from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.qualities import QUALITIES, RENDERERS, check_quality
 from talkcli.engine.rendering.rasterize import HIDDEN, band, project, rasterize
@@ -45,7 +46,9 @@ _M = TypeVar("_M")
 _T = TypeVar("_T")
 
 FINER = 2
-"""Times as many samples along each side as standard that a fine picture has."""
+"""Times as many samples along each side as standard that a fine picture has, but for a photographer's."""
+SHARPER = 4.0
+"""Times as many texels as in a standard picture that a photographer's reads, who looks more than once."""
 FRAMES_AHEAD = 32
 """Frames whose vertices are in memory at once."""
 
@@ -65,8 +68,9 @@ def frames(
     """The pictures of a motion, uint8 [height, width, 3], or 4 on a transparent background.
 
     The same bytes for any number of `workers` (threads; by default the cores). `wrinkles=False`: the skin
-    does not act; `texture=False`: nor does the motion's own texture change it. `quality`: fine draws every
-    hair, and 16 samples a pixel instead of 4. What is wrong is said at the call, before the first picture.
+    does not act; `texture=False`: nor does the motion's own texture change it. `quality`: fine takes a
+    `close_up` by a `Photographer`; of pytorch3d every hair, and 16 samples a pixel instead of 4. What is
+    wrong is said at the call, before the first picture.
     """
     pick(renderer, RENDERERS, "renderer")
     pick(quality, QUALITIES, "quality")
@@ -88,36 +92,38 @@ def frames(
         card = CardPainter(scene.painter(), pytorch3d_finder(), pick_device())
         return drawn_in_order(scene.moments, card.draw, 1)
 
-    return drawn_in_order(scene.moments, by_thread(scene.painter, Painter.draw), workers or cores())
+    if quality == "fine":
+        draw = by_thread(lambda: Photographer(scene.painter(1, SHARPER)), Photographer.draw)
+    else:
+        draw = by_thread(scene.painter, Painter.draw)
+    return drawn_in_order(scene.moments, draw, workers or cores())
 
 
 class MeshScene(NamedTuple):
     moments: Iterator[PosedMoment]
-    painter: Callable[[], Painter]
-    """Makes one more: a thread needs its own"""
+    painter: Callable[..., Painter]
+    """Makes one more, `finer` and `sharper` than usual if asked: a thread needs its own"""
 
 
 def mesh_scene(
     motion: Motion, avatar: Avatar, camera: Camera, background: str, *,
     wrinkles: bool, texture: bool, quality: str, shown: NDArray[np.bool_] | None = None,
 ) -> MeshScene:  # fmt: skip
-    """What `frames` draws. `shown`: which faces of the head, where not all are."""
+    """What `frames` draws. `shown`: which faces of the head, where not all are, and none is seen near by."""
     check_moves(motion, avatar)
     motion, avatar = rested(motion, avatar)
     acting = wrinkles_of(avatar) if wrinkles and avatar.look is not None else None
-    fine = quality == "fine"
+    finest, nearest = FINER if quality == "fine" else 1, quality if shown is None else "standard"
     motion = motion if texture else replace(motion, texture=None)
     with ThreadPoolExecutor(1) as beside:
         tints = beside.submit(painted, motion.texture, wrinkles_of(avatar), TINT) if motion.texture else None
-        surface = surface_for(avatar, coarseness_of(quality, camera.width, camera.height))
+        surface = surface_for(avatar, coarseness_of(nearest, camera.width, camera.height))
     if shown is not None:
         surface = surface._replace(sides=np.where(shown, surface.sides, HIDDEN).astype(np.uint8))
     maps, light = wrinkle_maps(acting), light_rig(avatar.look or CLAY_LOOK)
 
-    def painter() -> Painter:
-        return Painter(
-            surface, camera.width, camera.height, background, maps, light, FINER if fine else 1
-        )  # fmt: skip
+    def painter(finer: int = finest, sharper: float = 1.0) -> Painter:
+        return Painter(surface, camera.width, camera.height, background, maps, light, finer, sharper)
 
     return MeshScene(_moments(motion, avatar, camera, tints and tints.result()), painter)
 

@@ -75,7 +75,7 @@ def keep_three(batch, field, i, value):
 
 
 @inlined
-def _facing(batch, i):
+def faced(batch, i):
     """Unit normal, turned no further away than the eye can see, and unit way to the eye."""
     view, normal = unit(three(batch, VIEW, i)), three(batch, NORMAL, i)
     return unit(plus(normal, view, max(0.05 - dot(normal, view), 0.0))), view
@@ -161,7 +161,7 @@ def body(channel, rig, albedo, cosines, normal, shelter, key, softness):
 
 
 @inlined
-def _diffuse(rig, albedo, normal, shelter, key, softness):
+def matte(rig, albedo, normal, shelter, key, softness):
     cosines = (
         dot(normal, light(rig, 0)),
         dot(normal, light(rig, 1)),
@@ -205,14 +205,14 @@ def reflected(channel, rig, hard, edge, glance, mirror):
 def shade_body(count, batch, rig):
     """Skin, teeth, gums, tongue, clay: display light of the first `count` points."""
     for i in range(count):
-        normal, view = _facing(batch, i)
+        normal, view = faced(batch, i)
         albedo, slope = three(batch, ALBEDO, i), three(batch, ACROSS, i)
         shelter, key = batch[SHELTER * POINTS + i], batch[KEY * POINTS + i]
         roughness = batch[ROUGHNESS * POINTS + i]
         slope = plus(slope, normal, -dot(slope, normal))
         steep = STEEPEST / max(math.sqrt(dot(slope, slope)), STEEPEST)
         soft, sharp = unit(plus(normal, slope, -0.65 * steep)), unit(plus(normal, slope, -steep))
-        out = _diffuse(rig, albedo, soft, shelter, key, batch[SOFTNESS * POINTS + i])
+        out = matte(rig, albedo, soft, shelter, key, batch[SOFTNESS * POINTS + i])
         strength = 2.0 * batch[STRENGTH * POINTS + i]
         hard = strength * gloss(sharp, view, light(rig, 0), roughness) * key
         edge = strength * gloss(sharp, view, light(rig, 2), roughness) * shelter * 0.5
@@ -232,9 +232,9 @@ def shade_body(count, batch, rig):
 def shade_eye(count, batch, rig):
     """Eyes under a film of water: a sharp image of the key's rectangle and a faint one of the room."""
     for i in range(count):
-        normal, view = _facing(batch, i)
+        normal, view = faced(batch, i)
         shelter, key = batch[SHELTER * POINTS + i], batch[KEY * POINTS + i]
-        out = _diffuse(rig, three(batch, ALBEDO, i), normal, shelter, key, batch[SOFTNESS * POINTS + i])
+        out = matte(rig, three(batch, ALBEDO, i), normal, shelter, key, batch[SOFTNESS * POINTS + i])
         mirror = mirrored(normal, view)
         ahead = max(dot(mirror, axis(rig, 2)), 0.1)
         a, b = abs(dot(mirror, axis(rig, 0))) / ahead, abs(dot(mirror, axis(rig, 1))) / ahead
@@ -267,7 +267,7 @@ def sheen(strand, view, way):
 def shade_hair(count, batch, rig):
     """Hair along ACROSS: a white sheen, a wider coloured one, and soft body."""
     for i in range(count):
-        normal, view = _facing(batch, i)
+        normal, view = faced(batch, i)
         albedo, strand = three(batch, ALBEDO, i), three(batch, ACROSS, i)
         strand = unit(plus(strand, normal, -dot(strand, normal)))
         shelter = 0.1 + 0.9 * batch[SHELTER * POINTS + i]
@@ -276,7 +276,7 @@ def shade_hair(count, batch, rig):
         rim_white, rim_tint, _ = sheen(strand, view, light(rig, 2))
         front = clamped((dot(normal, light(rig, 0)) + 0.25) / 1.25) * key
         back = clamped((dot(normal, light(rig, 2)) + 0.25) / 1.25) * shelter
-        out = _diffuse(rig, albedo, normal, shelter, key * (0.4 + 0.6 * falls), 0.4)
+        out = matte(rig, albedo, normal, shelter, key * (0.4 + 0.6 * falls), 0.4)
         gleam = batch[STRENGTH * POINTS + i] * 0.18 * (white * front + 0.4 * rim_white * back)
         glow = 1.2 * (tint * front + 0.6 * rim_tint * back)
         out = toned(

@@ -44,7 +44,7 @@ class Shot:
     texture: bool = True
     """Whether the motion's own texture changes it."""
     quality: str = "standard"
-    """Or fine: every hair, four times the samples."""
+    """Or fine: as a camera sees it, hair by hair."""
     form: str | None = None
     """Of FORMS; None: Gaussians of an avatar that has them."""
     stage: str | None = None

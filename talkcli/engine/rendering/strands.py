@@ -94,10 +94,8 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, small: bool
     whole = np.maximum(run[:, -1:], 1e-6)
     t = run / whole
     ways = _unit(np.gradient(lines, axis=1))
-    outward = lines - _middle(neutral, lines)
-    outward = _unit(outward - (outward * ways).sum(2, keepdims=True) * ways)
-    angle = ROLL * np.sqrt(12) * (_chances(rows, 3) - 0.5)[:, None, None]
-    side = np.cross(ways, outward)
+    side, outward = across_of(lines, neutral)
+    angle = ROLL * np.sqrt(12) * (chances(rows, 3) - 0.5)[:, None, None]
     side = np.cos(angle) * side + np.sin(angle) * outward
     pointed = every > 1 or (small and np.median(widths) < FINE_RIBBON)
     fine = np.minimum(widths[rows, None] / np.median(widths), 1)
@@ -122,6 +120,14 @@ def ribbons_of(worn: Worn, neutral: NDArray[np.float32], every: int, small: bool
     return Ribbons(
         vertices.reshape(-1, 3), twice(outward), twice(ways), point.ravel(), faces, hair, lit.ravel()
     )
+
+
+def across_of(lines: NDArray, neutral: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
+    """Unit vectors [..., 3] across lines [n, nodes, 3] along the head's surface, and away from its middle."""
+    ways = _unit(np.gradient(lines, axis=1))
+    outward = lines - _middle(neutral, lines)
+    outward = _unit(outward - (outward * ways).sum(2, keepdims=True) * ways)
+    return np.cross(ways, outward), outward
 
 
 def _nodes(lines: NDArray, every: int, small: bool) -> NDArray[np.int64]:
@@ -149,7 +155,7 @@ def _middle(neutral: NDArray[np.float32], points: NDArray) -> NDArray:
     return np.stack([np.full_like(y, x), y, np.full_like(y, min(z, high[2] - 0.1))], -1)
 
 
-def _chances(numbers: NDArray[np.int64], kind: int) -> NDArray[np.float64]:
+def chances(numbers: NDArray[np.integer], kind: int) -> NDArray[np.float64]:
     """An even share 0..1 of each whole number's own, another for each kind."""
     x = (numbers.astype(np.uint64) * np.uint64(7) + np.uint64(kind)) * np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)

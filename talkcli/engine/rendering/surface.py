@@ -16,6 +16,7 @@ from talkcli.engine.face.known_rigs import load_rig
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.face.worn import WORN_KINDS
+from talkcli.engine.rendering.close_up import close_up
 from talkcli.engine.rendering.dressing import Dressing, wardrobe_of
 from talkcli.engine.rendering.lashes import lash_colours
 from talkcli.engine.rendering.occlusion import bake_occlusion, shadows
@@ -42,6 +43,9 @@ LASH_LEAST = 0.7
 
 LASH_GLOSS = 0.0, 0.6
 """Strength and roughness."""
+
+NEAR_BY = 0.0
+"""Coarseness of fine pictures."""
 
 COARSE_UP_TO = 640
 """Pixels of the shorter side of a picture up to which standard hair is coarse; above, it is half so."""
@@ -102,7 +106,7 @@ class DrawnSurface(NamedTuple):
 def coarseness_of(quality: str, width: int, height: int) -> float:
     """How coarse hair is in pictures of a quality and size, see `drawn_every`."""
     if quality == "fine":
-        return 0.0
+        return NEAR_BY
     return 1.0 if min(width, height) <= COARSE_UP_TO else 0.5
 
 
@@ -118,7 +122,8 @@ _keeping = threading.Lock()
 
 
 def surface_for(avatar: Avatar, coarseness: float) -> DrawnSurface:
-    """`surface_of` an avatar on its rig. The last one is kept; who asks while it is being made waits."""
+    """`surface_of` an avatar on its rig, in a `close_up` if that is NEAR_BY. The last one is kept; who asks
+    while it is being made waits."""
     parts = (
         avatar.rig, avatar.neutral, avatar.faces, avatar.look, avatar.uv, avatar.uv_faces, *avatar.worn,
         coarseness,
@@ -130,7 +135,8 @@ def surface_for(avatar: Avatar, coarseness: float) -> DrawnSurface:
     if known is None:
         try:
             topology = None if avatar.rig is None else load_rig(avatar.rig).topology
-            drawn.surface.set_result(surface_of(avatar, topology, coarseness))
+            shown = close_up(avatar, topology) if coarseness == NEAR_BY else avatar
+            drawn.surface.set_result(surface_of(shown, topology, coarseness))
         except BaseException as error:
             with _keeping:
                 _kept[:] = [it for it in _kept if it is not drawn]
