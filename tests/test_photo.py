@@ -21,6 +21,7 @@ from talkcli.engine.capture.atlas import skin_atlas
 from talkcli.engine.capture.beard_choice import beard_seen
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.covered_parts import covered_parts
+from talkcli.engine.capture.glasses_choice import glasses_in
 from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, rotation_of
@@ -42,6 +43,7 @@ from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.textures import linear
 from talkcli.engine.rendering.view import seen_at, view_of
 from talkcli.engine.studio.scanned.hair.beard_styles import BEARD_STYLES, beard_density
+from talkcli.engine.studio.scanned.hair.glasses import GLASSES_STYLES, glasses_of
 
 SIZE, FOCAL = 384, 900.0
 STILL = Motion(Fraction(25), Coefficients(torch.zeros(1, 54), torch.zeros(1, 3)))
@@ -181,7 +183,7 @@ def test_what_lids_hide_of_an_eye_is_not_taken_for_it(kofi):
     ball = np.isin(faces, balls).astype(int).sum(1) == 3
     white = np.where(ball[shown] & (shown >= 0), 255, 0).astype(np.uint8)
     picture = np.stack([white] * 3, -1)
-    seen = seen_skin(picture, body, person, maps)
+    seen = seen_skin(picture, np.ones((SIZE, SIZE)), body, person, maps)
     trusted = maps.eyes & (seen.trust > 0.3)
     assert trusted.sum() > 500 and seen.light[trusted].mean() > 0.75
 
@@ -250,6 +252,25 @@ def test_beards_glasses_and_dark_skin_cover_nothing(name):
 )
 def test_a_covered_mouth_and_covered_eyes_are_seen(name, thing, part):
     assert covered_parts(drawn_over(name, thing), clear(name)[1]) == (part,)
+
+
+@pytest.mark.parametrize("style", ["acetate", "wire"])
+@pytest.mark.parametrize("name", ["ada", "kofi", "marta"])
+def test_glasses_are_seen_with_their_kind_and_their_rims_below_the_eyes(name, style):
+    """Of somebody with and without: what is much darker below the eyes is the rims."""
+    avatar = load_avatar(asset(f"{name}.avatar"))
+    worn = tuple(each for each in avatar.worn if each.name not in GLASSES_STYLES)
+    without, points = picture_of(replace(avatar, worn=worn)), points_of(avatar)
+    assert glasses_in(without, points) is None
+    picture = picture_of(replace(avatar, worn=(*worn, glasses_of(style, avatar.neutral))))
+    seen = glasses_in(picture, points)
+    assert seen is not None and seen.style == style and seen.frame.mean() < 0.06
+    rims = linear(picture).mean(-1) < 0.3 * linear(without).mean(-1)
+    low, high = (int(points[number, 1]) for number in (145, 2))
+    rims[: low + 6], rims[high:] = False, False
+    left, right = np.sort(points[[127, 356], 0]).astype(int)
+    rims[:, :left], rims[:, right:] = False, False
+    assert (rims & seen.frame).sum() >= 0.95 * rims.sum()
 
 
 def test_points_of_nobody_are_refused(talk, knowing, kofi, tmp_path):

@@ -16,6 +16,7 @@ from talkcli.engine.capture.atlas import Atlas, skin_atlas
 from talkcli.engine.capture.beard_choice import WORN_BEARD, beard_seen
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Detector, Photo
+from talkcli.engine.capture.glasses_choice import glasses_in
 from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.kept_photograph import kept_photograph
 from talkcli.engine.capture.merged_skin import merged_skin
@@ -41,6 +42,7 @@ from talkcli.engine.rendering.view import seen_at
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.garments import garment_of
 from talkcli.engine.studio.scanned.hair.beards import beard_of
+from talkcli.engine.studio.scanned.hair.glasses import glasses_of
 from talkcli.engine.studio.scanned.hair.hair import hair_of
 from talkcli.engine.studio.scanned.hair.styles import HAIR_STYLES
 
@@ -49,6 +51,9 @@ SKIN_QUALITY = 92
 
 DONORS: Mapping[str, str] = {"ada": "blouse", "emil": "jumper", "noor": "top", "kofi": "t-shirt"}
 """Whose skin is where nobody looked, the one of the nearest tone, and what they wear."""
+
+SURELY = 0.5
+"""How surely a pixel is the person's that paints their skin in full."""
 
 IN_SHADE = 0.75
 """Share of the room's light that reaches hair and cloth on average."""
@@ -80,21 +85,20 @@ def dressed_person(
     )
     weights = torch.from_numpy(np.concatenate([shot.person.fit.weights for shot in shots])).float()
     bodies = vertices(Motion(Fraction(25), Coefficients(weights, torch.zeros(len(weights), 3))), head)
-    seen = merged_skin(
-        [
-            seen_skin(shot.picture, body.double().numpy(), shot.person, maps)
-            for shot, body in zip(shots, bodies, strict=True)
-        ],
-        maps.face,
-    )
+    masks = [detector.person(shot.picture) for shot in shots]
+    glasses = [glasses_in(shot.picture, shot.points) for shot in shots]
+    skins = []
+    for shot, mask, before, body in zip(shots, masks, glasses, bodies, strict=True):
+        bare = np.clip(mask / SURELY, 0, 1) * (True if before is None else ~before.frame)
+        skins.append(seen_skin(shot.picture, bare, body.double().numpy(), shot.person, maps))
+    seen = merged_skin(skins, maps.face)
     surface = surface_of(head, model.topology)
     shelter = shelter_of(surface, maps)
     tone = np.median(seen.light[(seen.trust > 0.7) & maps.face], 0)
     donor, base = _nearest_donor(tone, maps)
-    mask = detector.person(picture)
     place = bodies[0].double().numpy() @ person.fit.turns[0].T + person.fit.shifts[0]
     outline = seen_at(place, person.fit.focal, person.sight.size)
-    dressing = dressing_in(picture, points, mask, tone, outline)
+    dressing = dressing_in(picture, points, masks[0], tone, outline)
     look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
     shade = np.full(1, IN_SHADE, np.float32)
     colour = printed_albedo(dressing.hair[None], shade)[0]
@@ -114,12 +118,14 @@ def dressed_person(
     if beard is not None:
         grown = printed_albedo(beard[None], shade)[0]
         worn.append(beard_of(WORN_BEARD, torch.from_numpy(grown).float(), head.neutral))
+    if glasses[0] is not None:
+        worn.append(glasses_of(glasses[0].style, head.neutral))
     made = {"synthetic": True, "source": source, "program": f"talk {__version__}"}
     avatar = replace(
         head,
         look=look,
         studio_look=studio,
-        photograph=kept_photograph(picture, points, mask, person),
+        photograph=kept_photograph(picture, points, masks[0], person),
         worn=tuple(worn),
         provenance={**made, **head_credit(head.rig)},
     )

@@ -88,9 +88,11 @@ class SeenSkin(NamedTuple):
     """[n] 0..1"""
 
 
-def seen_skin(picture: Photo, body: Array, person: CapturedPerson, maps: Atlas) -> SeenSkin:
-    """What a picture shows of each texel; `body`: vertices before head pose, metres. Upper lids are seen of
-    eyes that are shut."""
+def seen_skin(
+    picture: Photo, bare: NDArray[np.floating], body: Array, person: CapturedPerson, maps: Atlas
+) -> SeenSkin:
+    """What a picture shows of each texel; `bare` [h, w]: how surely a pixel shows the person and nothing
+    before them; `body`: vertices before head pose, metres. Upper lids are seen of eyes that are shut."""
     fit, size = person.fit, person.sight.size
     faces, turn = load_rig(DEFAULT_RIG).topology.faces.long().numpy(), fit.turns[0]
     place = body @ turn.T + fit.shifts[0]
@@ -108,7 +110,7 @@ def seen_skin(picture: Photo, body: Array, person: CapturedPerson, maps: Atlas) 
     blinks = [person.marks.names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
     folded = maps.folded * (fit.weights[0, blinks].min() < EYES_SHUT)
     trust = share * share * (3 - 2 * share) * visible * (1 - folded)
-    trust = trust * read_at(_inland(view.distance, fit.focal), spots)
+    trust = trust * read_at(bare * _inland(view.distance, fit.focal), spots)
     return SeenSkin(read_at(linear(picture), spots), trust.astype(np.float32))
 
 
