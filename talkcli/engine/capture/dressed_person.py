@@ -52,7 +52,7 @@ SKIN_QUALITY = 92
 DONORS: Mapping[str, str] = {"ada": "blouse", "emil": "jumper", "noor": "top", "kofi": "t-shirt"}
 """Whose skin is where nobody looked, the one of the nearest tone, and what they wear."""
 
-SURELY = 0.5
+PAINTS = 0.5
 """How surely a pixel is the person's that paints their skin in full."""
 
 IN_SHADE = 0.75
@@ -89,7 +89,7 @@ def dressed_person(
     glasses = [glasses_in(shot.picture, shot.points) for shot in shots]
     skins = []
     for shot, mask, before, body in zip(shots, masks, glasses, bodies, strict=True):
-        bare = np.clip(mask / SURELY, 0, 1) * (True if before is None else ~before.frame)
+        bare = np.clip(mask / PAINTS, 0, 1) * (True if before is None else ~before.frame)
         skins.append(seen_skin(shot.picture, bare, body.double().numpy(), shot.person, maps))
     seen = merged_skin(skins, maps.face)
     surface = surface_of(head, model.topology)

@@ -19,7 +19,7 @@ TEMPLES, EARS = (127, 356), (234, 454)
 BALD_BELOW = 0.19
 """Share of the person's places over the forehead that are hair, below which there is none."""
 
-PUREST = 25
+PUREST = 60
 """Percentile of how unlike skin places over the forehead are, from which on they show hair alone."""
 
 PAST_CHEEKS = (0.50, 0.85)
@@ -42,14 +42,18 @@ cropped, or combed back."""
 _CROWN = 0.25
 """Widths of the face to either side within which it is seen how far hair stands off the head."""
 
-BLACK, WARM = 0.03, np.array([1.15, 1.0, 0.87], np.float32)
-"""Light of hair below which its hue is noise, and what is taken for it then."""
+BLACK, WARM = 0.03, np.array([1.4, 0.9, 0.7], np.float32)
+"""Light of hair below which its hue is noise, and what is taken for it then: that of our black hair."""
 
 ALIKE_HAIR = 0.7
 """Of the logarithm of its light, how far a colour is from the hair's that is still it."""
 
-PERSON = 0.5
-"""How surely a pixel is the person's that is looked at."""
+PERSON, SURELY = 0.5, 0.9
+"""How surely a pixel is the person's that is looked at, and that tells of hair: what stands behind its edge is
+as unlike skin as hair is."""
+
+FEW = 8
+"""Places of hair that tell its colour at least."""
 
 
 class Outward(NamedTuple):
@@ -108,13 +112,14 @@ def dressing_in(
     top, up, side, tall, wide = _axes(points)
     chin = points[CHIN]
 
-    def colours(middle: Array, across: list[float], along: list[float]) -> Light:
-        """[n, 3] of the places about a point, in widths and heights of the face, that are the person's."""
+    def colours(middle: Array, across: list[float], along: list[float], sure: float = PERSON) -> Light:
+        """[n, 3] of the places about a point, in widths and heights of the face, that are as surely the
+        person's."""
         out = []
         for a in across:
             for b in along:
                 x, y = (middle + a * wide * side + b * tall * up).astype(int)
-                if 1 <= x < width - 1 and 1 <= y < height - 1 and mask[y, x] > PERSON:
+                if 1 <= x < width - 1 and 1 <= y < height - 1 and mask[y, x] > sure:
                     out.append(light[y - 1 : y + 2, x - 1 : x + 2].mean((0, 1)))
         return np.array(out, np.float32).reshape(-1, 3)
 
@@ -124,13 +129,14 @@ def dressing_in(
         return (ratio.mean(-1) < -0.7) | (hue > 0.35)
 
     across, along = list(np.linspace(-0.3, 0.3, 13)), list(np.linspace(0.04, 0.3, 14))
-    crown = colours(top, across, along)
-    inked = crown[other_than_skin(crown)]
+    crown, sure = (colours(top, across, along, how) for how in (PERSON, SURELY))
+    inked, own = crown[other_than_skin(crown)], sure[other_than_skin(sure)]
     if len(inked) <= BALD_BELOW * len(crown):
         style, hair = "bald", skin * np.float32(0.25)
     else:
-        unlike = np.abs(np.log((inked + 0.003) / (skin + 0.003))).max(-1)
-        hair = np.median(inked[unlike >= np.percentile(unlike, PUREST)], 0)
+        own = own if len(own) >= FEW else inked
+        unlike = np.abs(np.log((own + 0.003) / (skin + 0.003))).max(-1)
+        hair = np.median(own[unlike >= np.percentile(unlike, PUREST)], 0)
         ears, places = points[list(EARS)].mean(0), list(np.linspace(*PAST_CHEEKS, 8))
         falls = 0.0
         while falls < STYLES[-2][0]:
