@@ -73,9 +73,11 @@ class MediaPipe:
             for share in BORDERS:
                 border = round(share * max(picture.shape[:2]))
                 wider = np.pad(picture, ((border, border), (border, border), (0, 0)))
-                places = [points - border for points in _found(mesh, np.ascontiguousarray(wider))]
+                wider = np.ascontiguousarray(wider)
+                places = _found(mesh, wider)
                 if places:
-                    return places
+                    turned = _found(mesh, mirror_image(wider))
+                    return [with_mirrored(points, turned, wider.shape[1]) - border for points in places]
         return []
 
     def following(self, pictures: Iterable[Photo]) -> Iterator[list[NDArray[np.float64]]]:
