@@ -35,15 +35,21 @@ NOISE, QUALITY = 2.5, 88
 """Of a pixel, in bytes; of the JPEG."""
 
 
-def photograph(avatar: Avatar, chance: np.random.Generator) -> Photo:
-    """Somebody within 15 degrees of the front, in the light of some room."""
-    model, light = load_face_model(), np.zeros((9, 3))
+def room_light(chance: np.random.Generator) -> Array:
+    """[9, 3] of some room, as `Look.light` has it."""
+    light = np.zeros((9, 3))
     light[0] = chance.uniform(0.55, 0.8) * np.array([1.05, 1, 0.92])
     light[1], light[2], light[3] = (
         chance.uniform(-0.3, 0.3),
         chance.uniform(0, 0.3),
         chance.uniform(0.1, 0.35),
     )
+    return light
+
+
+def photograph(avatar: Avatar, chance: np.random.Generator) -> Photo:
+    """Somebody within 15 degrees of the front, in the light of some room."""
+    model, light = load_face_model(), room_light(chance)
     assert avatar.look is not None
     lit = replace(avatar, look=replace(avatar.look, light=torch.from_numpy(light).float()))
     face = {"jawOpen": 0.15, "mouthSmile": 0.5, "browInnerUp": 0.4}
