@@ -74,12 +74,12 @@ def skin_atlas() -> Atlas:
 
     place = own_places(ATLAS).astype(np.float64)
     skin = canvas.within("skin")
-    inward = inside(directions(canvas.position.astype(np.float64)))
+    inward = inside(directions(canvas.position.astype(np.float64)), 2 * HAIRLINE)
     scalp = (mostly("scalp") | (inward > -HAIRLINE)) & ~mostly("ears")
     own = skin & mostly("face") & ~mostly("ears", "scalp", "neck")
     mirror = np.arange(len(face))
     there = np.flatnonzero(skin)
-    mirror[there] = there[KDTree(place[there]).query(place[there] * [-1, 1, 1])[1]]
+    mirror[there] = there[KDTree(place[there]).query(place[there] * [-1, 1, 1], workers=-1)[1]]
     eyes, off_axis = canvas.within("left_eye", "right_eye"), np.zeros(len(face), np.float32)
     assert isinstance(model.contact, FaceContact)
     for side, eye in (("left_eye", model.contact.left), ("right_eye", model.contact.right)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.signal import find_peaks
 
 from talkcli.engine.capture.sight import Sight
 from talkcli.engine.studio.arrays import Array
@@ -23,6 +22,8 @@ _SKIRT = 0.5
 
 def with_whole_blinks(sight: Sight, gaps: Array) -> Sight:
     """With the lids of both eyes shut where each blink is at its height; `gaps` as in `captured_person`."""
+    from scipy.signal import find_peaks  # a second to load, for films alone
+
     both = np.mean(list(sight.lids_shut.values()), 0)
     finite = gaps[np.isfinite(gaps)]
     usual = max(float(np.median(finite)), 1e-3) if len(finite) else 1.0

@@ -71,9 +71,11 @@ def reach(way: Array) -> Array:
     return np.arccos(np.clip(way @ WHORL, -1, 1)) * SKIN_RADIUS
 
 
-def inside(way: Array) -> Array:
-    """[n] mm from unit directions [n, 3] to the nearest of the hairline, negative on face and neck."""
-    near = KDTree(border(2000)).query(way)[0]
+def inside(way: Array, farthest: float = np.inf) -> Array:
+    """[n] mm from unit directions [n, 3] to the nearest of the hairline, negative on face and neck. What is
+    `farthest` mm away or more is as far as can be: it is not looked for."""
+    chord = 2 * np.sin(min(farthest / SKIN_RADIUS, np.pi) / 2)
+    near = np.minimum(KDTree(border(2000)).query(way, distance_upper_bound=chord)[0], 2)
     return np.sign(reach(ends(way)) - reach(way)) * SKIN_RADIUS * 2 * np.arcsin(near / 2)
 
 
