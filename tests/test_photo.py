@@ -136,12 +136,19 @@ def test_what_cannot_become_an_avatar_is_refused_by_reason(
 
 
 @pytest.mark.parametrize(
-    ("falls", "crown", "style"),
-    [(None, 40, "bald"), (0, 40, "short"), (0, 2, "cropped"), (110, 2, "bob"), (220, 40, "long")],
+    ("falls", "crown", "beside", "style"),
+    [
+        (None, 40, 40, "bald"),
+        (0, 40, 10, "short"),
+        (0, 2, 40, "cropped"),
+        (0, 40, 40, "afro"),
+        (110, 2, 40, "bob"),
+        (220, 40, 40, "long"),
+    ],
 )
-def test_hair_is_as_long_as_it_falls_and_stands(falls, crown, style):
+def test_hair_is_as_long_as_it_falls_and_stands(falls, crown, beside, style):
     """A face 160 wide and 200 high, ears a hundred below its top, under and beside black hair, of whoever
-    fills the picture; the bare head ends so many rows below its edge."""
+    fills the middle of the picture; the bare head ends so many rows below its edge and so far beside it."""
     picture, points = np.full((400, 400, 3), (200, 150, 120), np.uint8), np.zeros((478, 2))
     for point, place in {10: (200, 80), 152: (200, 280), 127: (120, 150), 356: (280, 150)}.items():
         points[point] = place
@@ -150,8 +157,11 @@ def test_hair_is_as_long_as_it_falls_and_stands(falls, crown, style):
         picture[20:80, 100:300] = 20
         picture[80 : 160 + falls, 80:116] = picture[80 : 160 + falls, 284:320] = 20
     skin = linear(picture)[200, 200]
-    head = np.stack([np.linspace(120, 280, 161), np.full(161, crown)], 1)
-    assert dressing_in(picture, points, np.ones((400, 400), np.float32), skin, head).style == style
+    top = np.stack([np.linspace(120, 280, 161), np.full(161, crown)], 1)
+    sides = [[[edge + way * beside, row] for row in range(50, 90)] for edge, way in ((80, 1), (320, -1))]
+    head, mask = np.concatenate([top, *sides]), np.zeros((400, 400), np.float32)
+    mask[:, 80:320] = 1
+    assert dressing_in(picture, points, mask, skin, head).style == style
 
 
 def test_the_light_of_a_picture_is_taken_off_a_face_and_its_brows_stay():

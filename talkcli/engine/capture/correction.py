@@ -32,8 +32,9 @@ BUMPS = ((0.035, 0.0045), (0.014, 0.0020))
 DEPTH_SHARE = 0.5
 """Of the standard deviation, along the axis that a frontal picture does not see."""
 
-CORRECTED_SCATTER, FAR_OFF = 0.008, 0.03
-"""Eye distances: scatter of a point, and the one by which those far off count less."""
+CORRECTED_SCATTER, SCATTER_OF_ONE, FAR_OFF = 0.008, 0.024, 0.03
+"""Eye distances: scatter of a point, that of a single picture, in which nothing averages it, and the one by
+which those far off count less."""
 
 OVAL_TRUST = 0.3
 
@@ -85,11 +86,12 @@ def observed_errors(marks: Marks, fit: FaceFit, sight: Sight) -> Observed:
     trust = np.ones(SKIN_POINTS)
     trust[list(OVAL_POINTS)] = OVAL_TRUST
     trust *= min(1.0, TELLING_FRAMES / len(sight.points))
+    scatter = SCATTER_OF_ONE if len(sight.points) == 1 else CORRECTED_SCATTER
     precision, pull = np.zeros((SKIN_POINTS, 3, 3)), np.zeros((SKIN_POINTS, 3))
     for i in range(len(sight.points)):
         linear = linearised(marks, fit, i, sight)
         error, by_rest = linear.error[:SKIN_POINTS], (linear.by_place @ fit.turns[i])[:SKIN_POINTS]
-        weight = robust_trust(trust, error, FAR_OFF) * (FAR_OFF / CORRECTED_SCATTER) ** 2
+        weight = robust_trust(trust, error, FAR_OFF) * (FAR_OFF / scatter) ** 2
         precision += weight[:, None, None] * np.einsum("kia,kib->kab", by_rest, by_rest)
         pull -= weight[:, None] * np.einsum("kia,ki->ka", by_rest, error)
     return Observed(precision, pull)

@@ -39,8 +39,17 @@ CROPPED, FLAT = "cropped", 0.017
 """The style of short hair that stands off the head by less than so many heights of the face, 3 mm: it is
 cropped, or combed back."""
 
-_CROWN = 0.25
-"""Widths of the face to either side within which it is seen how far hair stands off the head."""
+AFRO, ALL_ROUND = "afro", (0.08, 0.09)
+"""The style of short hair that stands off the head by more than so many heights of the face at the crown, and
+at both sides: straight hair lies flat there."""
+
+_BESIDE = (0.0, 0.12)
+"""Heights of the face above the top of the forehead between which it is seen how far hair stands off at the
+sides."""
+
+_CROWN, _NEAR = 0.25, 0.04
+"""Widths of the face to either side within which it is seen how far hair stands off the head, and beside each
+place within which the bare head is looked for."""
 
 BLACK, WARM = 0.03, np.array([1.4, 0.9, 0.7], np.float32)
 """Light of hair below which its hue is noise, and what is taken for it then: that of our black hair."""
@@ -49,8 +58,8 @@ ALIKE_HAIR = 0.7
 """Of the logarithm of its light, how far a colour is from the hair's that is still it."""
 
 PERSON, SURELY = 0.5, 0.9
-"""How surely a pixel is the person's that is looked at, and that tells of hair: what stands behind its edge is
-as unlike skin as hair is."""
+"""How surely a pixel is the person's that is looked at, and that tells of hair: what stands behind its edge
+is as unlike skin as hair is."""
 
 FEW = 8
 """Places of hair that tell its colour at least."""
@@ -89,17 +98,33 @@ def _axes(points: Array) -> _Axes:
 def hair_height(points: Array, mask: NDArray[np.float32], head: Array) -> float:
     """How far the person stands over their bare `head` [n, 2], whose points are pixels, at the crown; heights
     of the face."""
-    axes, (height, width) = _axes(points), mask.shape
-    along, across = (head - axes.top) @ axes.up, (head - axes.top) @ axes.side / axes.wide
-    over = []
-    for place in np.linspace(-_CROWN, _CROWN, 11):
-        start, reached = axes.top + place * axes.wide * axes.side, 0
+    axes = _axes(points)
+    across = np.linspace(-_CROWN, _CROWN, 11) * axes.wide
+    return _standing_off(axes, axes.up, axes.side, across, mask, head)
+
+
+def hair_width(points: Array, mask: NDArray[np.float32], head: Array) -> float:
+    """The same above the temples, on the side where it is less."""
+    axes = _axes(points)
+    along = np.linspace(*_BESIDE, 7) * axes.tall
+    return min(_standing_off(axes, sign * axes.side, axes.up, along, mask, head) for sign in (-1, 1))
+
+
+def _standing_off(
+    axes: _Axes, way: Array, beside: Array, places: Array, mask: NDArray[np.float32], head: Array
+) -> float:
+    """How much further the person reaches one `way` from places `beside` the top of the forehead than their
+    bare head does, in the middle of all; heights of the face."""
+    height, width = mask.shape
+    along, across, over = (head - axes.top) @ way, (head - axes.top) @ beside, []
+    for place in places:
+        start, reached = axes.top + place * beside, 0
         while True:
-            x, y = (start + reached * axes.up).astype(int)
+            x, y = (start + reached * way).astype(int)
             if not (0 <= x < width and 0 <= y < height and mask[y, x] > PERSON):
                 break
             reached += 1
-        over.append(reached - along[np.abs(across - place) < 0.04].max(initial=-np.inf))
+        over.append(reached - along[np.abs(across - place) < _NEAR * axes.wide].max(initial=-np.inf))
     return float(np.median(over)) / axes.tall
 
 
@@ -145,8 +170,10 @@ def dressing_in(
                 break
             falls += FALLS
         style = next(name for most, name in STYLES if falls < most)
-        if style == STYLES[0][1] and hair_height(points, mask, head) < FLAT:
-            style = CROPPED
+        if style == STYLES[0][1]:
+            stands, beside = (how(points, mask, head) for how in (hair_height, hair_width))
+            round_about = stands > ALL_ROUND[0] and beside > ALL_ROUND[1]
+            style = CROPPED if stands < FLAT else AFRO if round_about else style
         hue = np.clip(hair.mean() / BLACK, 0, 1)
         hair = hair * hue + hair.mean() * WARM * (1 - hue)
     shoulders = colours(chin, list(np.linspace(-0.7, 0.7, 15)), list(np.linspace(-0.7, -0.5, 5)))
