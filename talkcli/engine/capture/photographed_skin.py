@@ -53,7 +53,7 @@ IRIS_ENDS = 0.40
 IRIS_LEVEL, WHITE_LEVEL = 35, 40
 """Percentiles of brightness that are its own: lashes darken, highlights brighten."""
 
-WET_WHITE, IN_MOUTH = 0.86, 0.95
+WET_WHITE, IN_MOUTH = 0.86, 1.1
 """Of the light on the whites: as little stays of it since they are wet, and as much falls on teeth."""
 
 MOUTH_DEPTH = 8.0, 24.0
