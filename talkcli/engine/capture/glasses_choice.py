@@ -88,7 +88,7 @@ def _darker_than_beside(lines: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _frame(
-    light: NDArray[np.float32], points: Array, middle: Array, axes: Array, mm: float, depth: float
+    light: NDArray[np.floating], points: Array, middle: Array, axes: Array, mm: float, depth: float
 ) -> NDArray[np.bool_]:
     """[h, w] what is thin and dark about the eyes and neither lashes nor brows."""
     out = np.zeros(light.shape, bool)
@@ -104,7 +104,8 @@ def _frame(
     for own, reach, most in (((*LID_POINTS, *IRIS_CENTRES), _LASHES, np.inf), (BROW_POINTS, *_BROWS)):
         far = KDTree(points[list(own)]).query(places[dark])[0] > reach * mm
         dark[dark] = far | (thin[dark] > most * depth)
-    pieces, _ = label(dark, np.ones((3, 3)))
+    pieces = np.zeros(dark.shape, np.int32)
+    label(dark, np.ones((3, 3)), output=pieces)
     for number, place in enumerate(find_objects(pieces), 1):
         if max(axis.stop - axis.start for axis in place) < _LONG * mm:
             dark[pieces == number] = False
