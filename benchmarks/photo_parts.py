@@ -61,7 +61,8 @@ def mouth_light(avatar: Avatar) -> float:
     body, faces = vertices(motion, avatar)[0].double().numpy(), model.topology.faces.long().numpy()
     wet = np.concatenate([model.topology.regions[name].numpy() for name in ("teeth", "gums", "tongue")])
     ids = view_of(body + view[:3, 3], faces, FOCAL, (SIDE, SIDE)).ids
-    inside = np.isin(faces, wet).all(1)[ids] & (ids >= 0)
+    of_mouth = np.asarray(np.isin(faces, wet).all(axis=1))
+    inside = of_mouth[ids] & (ids >= 0)
     assert inside.sum() > 100
     return float(np.log(shown[inside].mean() + DARK))
 
