@@ -57,7 +57,7 @@ BLACK, WARM = 0.03, np.array([1.4, 0.9, 0.7], np.float32)
 ALIKE_HAIR = 0.7
 """Of the logarithm of its light, how far a colour is from the hair's that is still it."""
 
-PERSON, SURELY = 0.5, 0.9
+PERSON, WELL_INSIDE = 0.5, 0.9
 """How surely a pixel is the person's that is looked at, and that tells of hair: what stands behind its edge
 is as unlike skin as hair is."""
 
@@ -154,7 +154,7 @@ def dressing_in(
         return (ratio.mean(-1) < -0.7) | (hue > 0.35)
 
     across, along = list(np.linspace(-0.3, 0.3, 13)), list(np.linspace(0.04, 0.3, 14))
-    crown, sure = (colours(top, across, along, how) for how in (PERSON, SURELY))
+    crown, sure = (colours(top, across, along, how) for how in (PERSON, WELL_INSIDE))
     inked, own = crown[other_than_skin(crown)], sure[other_than_skin(sure)]
     if len(inked) <= BALD_BELOW * len(crown):
         style, hair = "bald", skin * np.float32(0.25)
