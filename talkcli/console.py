@@ -302,10 +302,9 @@ def get_renderer_ready(paths: Iterable[Path], shot: Shot, avatar: Avatar) -> Non
     from talkcli.engine.rendering.splat_film import compile_splats, splats_are_compiled
 
     splats = drawn_as(shot, avatar) == SPLATS
-    ready, make_ready = (splats_are_compiled, compile_splats) if splats else (is_compiled, compile_renderer)
-    if shot.renderer == "numba" and not ready():
+    if shot.renderer == "numba" and not (splats_are_compiled() if splats else is_compiled(shot.quality)):
         with step("Compiling the renderer, once"):
-            make_ready()
+            compile_splats() if splats else compile_renderer(shot.quality)
     if faults:
         warn(f"The cache of compiled code cannot be used, so that every film begins later. {faults[0]}")
         faults.clear()

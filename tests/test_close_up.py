@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -192,3 +195,12 @@ def test_a_look_that_shows_its_own_light_stays_as_it_is(person):
     lit = replace(person, look=replace(person.look, light="even"))
     seen = close_up(lit, topology())
     assert seen.look is lit.look and [w.name for w in seen.worn] == [w.name for w in lit.worn]
+
+
+@pytest.mark.slow
+def test_what_fine_pictures_alone_are_painted_by_is_compiled_before_the_first_and_for_nobody_else(tmp_path):
+    told = "from talkcli.engine.rendering.render import *\nfor quality in ('standard', 'fine'):\n"
+    told += "    compile_renderer(quality)\n    print(is_compiled(), is_compiled('fine'))"
+    own = {**os.environ, "TALK_CACHE": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path)}
+    answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, env=own, check=True)
+    assert answer.stdout.split() == ["True", "False", "True", "True"]

@@ -43,7 +43,7 @@ def _make_ready(shot: Shot, avatar: Avatar) -> None:
         from talkcli.engine.rendering.render import is_compiled
         from talkcli.engine.rendering.surface import coarseness_of, surface_for
 
-        if not is_compiled():  # which takes a while, and is told
+        if not is_compiled(shot.quality):  # which takes a while, and is told
             return
         quality = shot.quality
         if stage_of(shot, avatar) == PHOTO:

@@ -210,6 +210,18 @@ def paint(
 
 
 @fast
+def paint_finely(
+    surface, rig, acting, snapped, nearness, starts, order, points, facts, facing, eye, focal, tables,
+    canvas, batch, state, out,
+):  # fmt: skip
+    """`paint` by `fine_shading`: a kernel of its own, compiled when the first fine picture is asked for."""
+    return paint(
+        surface, rig, acting, snapped, nearness, starts, order, points, facts, facing, eye, focal, tables,
+        canvas, batch, state, True, out,
+    )  # fmt: skip
+
+
+@fast
 def develop(total, edges, background, byte, out):
     """Write the pixels `edges` of out [pixels, 3 or 4] from total; a fourth channel is how much is covered.
 

@@ -14,7 +14,7 @@ from talkcli.engine.rendering.gathering import ATTRIBUTES, CROWDED, FACTS, Actin
 from talkcli.engine.rendering.hidden import Thicket, look_in
 from talkcli.engine.rendering.lights import LightRig, light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, face_camera, light_mouth, shadows
-from talkcli.engine.rendering.painting import PaintMemory, develop, expose, paint
+from talkcli.engine.rendering.painting import PaintMemory, develop, expose, paint, paint_finely
 from talkcli.engine.rendering.rasterize import ONE, band, project, sheet
 from talkcli.engine.rendering.surface import (
     CLAY_LOOK,
@@ -125,7 +125,7 @@ class Painter:
     def draw(self, moment: PosedMoment) -> Pixels:
         """[height, width, 3], or 4 where the background is transparent."""
         out = self.bare.copy()
-        self._draw(moment, TABLES, None, out)
+        self._draw(moment, TABLES, False, out)
         return out if self.finer == 1 else shrunk(out, self.finer)
 
     def light(self, moment: PosedMoment) -> NDArray[np.float32]:
@@ -139,14 +139,14 @@ class Painter:
             out[..., :3] *= out[..., 3:]
         return out
 
-    def _draw(self, moment: PosedMoment, tables: Tables, fine: bool | None, out: NDArray) -> None:
+    def _draw(self, moment: PosedMoment, tables: Tables, fine: bool, out: NDArray) -> None:
         acting, eye = self.prepared(moment)
         pixels, canvas = out.reshape(-1, self.channels), self.canvas
-        edges = paint(
+        seen = (
             self.seen, self.rig, acting, self.snapped, self.nearness, self.starts, self.order, self.points,
             self.facts, self.facing, eye, moment.focal * self.finer, tables, canvas, self.batch, self.state,
-            fine, pixels,
         )  # fmt: skip
+        edges = paint_finely(*seen, pixels) if fine else paint(*seen, None, pixels)
         develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), tables.byte, pixels)
 
     def prepared(self, moment: PosedMoment) -> tuple[Acting, NDArray[np.float64]]:

@@ -35,7 +35,7 @@ from talkcli.engine.rendering.gathering import arrange, survey
 from talkcli.engine.rendering.hidden import bury, look_in
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import face_camera, light_mouth, look_up
-from talkcli.engine.rendering.painting import develop, expose, paint
+from talkcli.engine.rendering.painting import develop, expose, paint, paint_finely
 from talkcli.engine.rendering.photographing import Photographer
 from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.qualities import QUALITIES, RENDERERS, check_quality
@@ -186,9 +186,10 @@ def drawn_in_order(moments: Iterator[_M], draw: Callable[[_M], Pixels], workers:
                 future.cancel()
 
 
-def is_compiled() -> bool:
+def is_compiled(quality: str = "standard") -> bool:
     """Whether the first picture comes at once; if not, `compile_renderer` takes a quarter of a minute."""
     return is_cached(
+        *([paint_finely] if quality == "fine" else []),
         arrange,
         band,
         blend_wrinkles,
@@ -210,7 +211,7 @@ def is_compiled() -> bool:
     )
 
 
-def compile_renderer() -> None:
+def compile_renderer(quality: str = "standard") -> None:
     """Draw one small picture and pose one head, so that every kernel is compiled and kept for next time."""
     corners = torch.tensor([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.1]])
     faces = torch.tensor([[0, 1, 3], [1, 2, 3], [2, 0, 3]])
@@ -235,7 +236,10 @@ def compile_renderer() -> None:
     )
     painter = Painter(surface, 16, 16, maps=wrinkle_maps(wrinkles))
     view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
-    painter.draw(PosedMoment(corners.numpy(), view, 50.0, np.ones(1, np.float32)))
+    moment = PosedMoment(corners.numpy(), view, 50.0, np.ones(1, np.float32))
+    painter.draw(moment)
+    if quality == "fine":
+        painter.light(moment)
     lips, mouth = np.zeros((1, 2), np.int64), np.zeros(0, np.int64)
     look_in(painter.snapped, painter.nearness, lips, surface.faces, mouth, painter.seen.sides, painter.lit)
     offsets = np.zeros((2, 2, 2))
