@@ -24,8 +24,10 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.methods.entrants import entrants
 from talkcli.engine.metrics import baselines
+from talkcli.engine.metrics.articulation import CLOSED_MM, STILL_MM_S, silent_frames
 from talkcli.engine.metrics.catalogue import ARTICULATION, METRICS
-from talkcli.engine.metrics.evaluate import Case, Score, evaluate, mouth_and_phones
+from talkcli.engine.metrics.evaluate import Case, Score, asked_mouth, evaluate, mouth_and_phones
+from talkcli.engine.metrics.mouth import MouthTrack
 from talkcli.engine.metrics.plots import Trace, save_plot
 from talkcli.engine.metrics.takes import DEFAULT_FPS, System, Take, performed, takes_of_audio
 from talkcli.engine.motion import Motion
@@ -35,6 +37,8 @@ from talkcli.engine.speech import SAMPLE_RATE, Speech
 PACES = {"under 10 phones/s": (0, 10), "10 to 13": (10, 13), "above 13": (13, 1000)}
 WORST = 0.1
 """Of people."""
+HEARD_DB = -10
+"""Of a recording's loudest frame: in a pause where more than that is heard, somebody speaks."""
 BAND, LINE_RATE, MU = (300, 3400), 8000, 255
 """Hertz that a telephone carries, its samples a second and its law (G.711, 8 bits)."""
 
@@ -70,6 +74,13 @@ def over_a_line(system: System) -> System:
         return system(by_telephone(speech), avatar, fps)
 
     return perform
+
+
+def asked_once(case: Case, asked: dict[str, MouthTrack]) -> Case:
+    """The case with the mouth that its phones ask for, posed for the first system and the same for all."""
+    if case.name not in asked or len(asked[case.name]) != len(case.predicted):
+        asked[case.name] = asked_mouth(case)
+    return replace(case, asked=asked[case.name])
 
 
 def pace(phones: Phones) -> float:
@@ -123,6 +134,24 @@ def _people(score: Score) -> list[float]:
     return [float(np.mean(values)) for values in own.values()]
 
 
+def where_nobody_speaks(cases: Sequence[Case]) -> tuple[float, int, int]:
+    """Stillness, as metrics define it, in those pauses only in which nothing is heard above HEARD_DB: mean
+    over clips, and how many of how many pauses they are."""
+    shares, kept, pauses = [], 0, 0
+    for case in cases:
+        heard = mouth_and_phones(case)
+        assert case.speech is not None
+        level = baselines.frame_loudness(case.speech, len(heard.mouth), heard.mouth.fps)
+        loud = level > level.max() * 10 ** (HEARD_DB / 20)
+        still = (heard.mouth.opening < CLOSED_MM) & (heard.mouth.speed < STILL_MM_S)
+        runs = np.flatnonzero(np.diff(silent_frames(heard.phones, heard.mouth), prepend=False, append=False))
+        spans = [slice(start, stop) for start, stop in zip(runs[::2], runs[1::2], strict=True)]
+        quiet = [still[span] for span in spans if not loud[span].any()]
+        shares += [float(torch.cat(quiet).float().mean())] if quiet else []
+        kept, pauses = kept + len(quiet), pauses + len(spans)
+    return float(np.mean(shares)) if shares else np.nan, kept, pauses
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -132,15 +161,17 @@ def main() -> None:
     parser.add_argument("--model", action="append", default=[], help="method name or checkpoint; repeatable")
     parser.add_argument("--telephone", action="store_true", help="all is heard over a telephone line")
     parser.add_argument("--part", action="append", default=[], help="NAME=PATTERN of recordings' names")
+    parser.add_argument("--heard", action="store_true", help="stillness where nobody is heard, too")
     parser.add_argument("--avatar", type=Path, help="whose face; else the mean face")
     arguments = parser.parse_args()
     takes = takes_of_audio([arguments.folder])
     avatar = load_avatar(arguments.avatar) if arguments.avatar else None
     scores: dict[str, list[Score]] = {}
     said: dict[str, list[Case]] = {}
+    asked: dict[str, MouthTrack] = {}
     for name, system in entrants(arguments.model, avatar or talking_head(), note=print, skin=False):
         heard_by = over_a_line(system) if arguments.telephone else system
-        said[name] = list(performed(takes, heard_by, avatar))
+        said[name] = [asked_once(case, asked) for case in performed(takes, heard_by, avatar)]
         scores[name] = evaluate(ARTICULATION, said[name])
     ceiling = [
         replace(case, predicted=baselines.spoken(case.phones, len(case.predicted), DEFAULT_FPS))
@@ -149,6 +180,9 @@ def main() -> None:
     ]
     scores["aligned phones (ceiling)"] = evaluate(ARTICULATION, ceiling)
     print(markdown(scores) + "\n\n" + in_parts(scores, parts(takes, arguments.part)))
+    for name, cases in said.items() if arguments.heard else ():
+        stillness, kept, pauses = where_nobody_speaks(cases)
+        print(f"\n{name}: still {stillness:.3f} in {kept} of {pauses} pauses, in which nobody is heard.")
     print("\n" + "\n".join(f"- `{id}`: {METRICS[id].definition}" for id in ARTICULATION))
     if arguments.plots is not None:
         arguments.plots.mkdir(parents=True, exist_ok=True)

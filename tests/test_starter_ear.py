@@ -14,6 +14,7 @@ import torch
 from rig_clips import studio_clips
 
 from talkcli.engine.assets import STARTER_EARS, asset
+from talkcli.engine.audio.coarticulation import rounded
 from talkcli.engine.audio.company import babble, in_company, music, nobody_near, on_telephone
 from talkcli.engine.audio.ear import CERTAIN, TICKS, silenced_pauses
 from talkcli.engine.audio.ears import phone_ear
@@ -169,11 +170,28 @@ def test_a_face_comes_to_rest_inside_a_pause_and_window_by_window_as_in_one() ->
     rest = rests(lambda start, stop: silence[start:stop], frames, fps)
     speaking = (silence < 0.95).nonzero()[:, 0].tolist()
     nearest = [min(abs(frame - other) for other in speaking) / fps for frame in range(frames)]
-    expected = [min(max((seconds - 0.03) / 0.1, 0.0), 1.0) for seconds in nearest]
+    expected = [min(seconds / 0.1, 1.0) for seconds in nearest]
     assert rest(0, frames).tolist() == pytest.approx(expected, abs=1e-6)
-    assert rest(0, 1).item() == 1 and rest(10, 11).item() < 0.5
+    assert rest(0, 1).item() == 1 and rest(10, 11).item() < 1
     parts = [rest(start, min(start + 4, frames)) for start in range(0, frames, 4)]
     assert torch.equal(torch.cat(parts), rest(0, frames))
+
+
+def test_rounded_phones_count_more_and_beside_them_too_but_where_lips_meet() -> None:
+    """The third frame's W is heard with 0.4; in the seventh lips meet, and its W stays as it is."""
+    w, b = PHONE_INDEX["W"], PHONE_INDEX["B"]
+    logits = torch.full((9, len(PHONES)), -20.0)
+    logits[:, PHONE_INDEX["T"]] = 3.0
+    logits[[2, 7], w] = 3.0 + math.log(0.4 / 0.6)
+    logits[6, b] = 6.0
+    more = rounded(lambda start, stop: logits[start:stop], len(logits), 30)
+    expected = logits.clone()
+    expected[[2, 7], w] += 0.5
+    expected[[1, 3, 8], w] = 3.0 + math.log(0.4 / math.e)  # beside it, T is heard for certain
+    torch.testing.assert_close(more(0, 9), expected, atol=1e-4, rtol=0)
+    for frames in (1, 2, 5):
+        parts = [more(start, min(start + frames, 9)) for start in range(0, 9, frames)]
+        assert torch.equal(torch.cat(parts), more(0, 9))
 
 
 @pytest.mark.parametrize("name", ["textalker", "memorytalker"])

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from talkcli.engine.audio.coarticulation import rounded
 from talkcli.engine.audio.ear import Ear, Listened
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
 from talkcli.engine.audio.pretrained import Pretrained, settings_in, take_body
@@ -60,7 +61,11 @@ class Ears(Ear):
         return rows.new_zeros(len(rows)) if phones is None else phones.softmax(1)[:, SILENCE]
 
     def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
-        parts = [ear.listened(waveform, frames, fps) for ear in self.ears]
+        heard = [ear.listened(waveform, frames, fps) for ear in self.ears]
+        parts = [
+            rounded(part, frames, fps) if ear.hears_phones else part
+            for ear, part in zip(self.ears, heard, strict=True)
+        ]
         return lambda start, stop: torch.cat([part(start, stop) for part in parts], dim=1)
 
 

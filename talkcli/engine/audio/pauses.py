@@ -15,8 +15,8 @@ FrameValues = Callable[[int, int], Float[Tensor, " n"]]
 """Numbers of frames [start, stop)."""
 _CERTAIN = 0.95
 """Probability of silence in a pause."""
-_LATE, _EASE = 0.03, 0.1
-"""Seconds that a face goes on into a pause and begins before its end, and seconds of its way to rest."""
+_EASE = 0.1
+"""Seconds of a face's way to rest, from where a pause begins, and from rest."""
 
 
 def rests(silence: FrameValues, frames: int, fps: Fraction | float) -> FrameValues:
@@ -25,7 +25,7 @@ def rests(silence: FrameValues, frames: int, fps: Fraction | float) -> FrameValu
     `silence`: its probability, of any frames of a recording of `frames`. Before it and after it all is quiet.
     """
     rate = float(fps)
-    reach = math.ceil((_LATE + _EASE) * rate)
+    reach = math.ceil(_EASE * rate)
     away = torch.arange(-reach, reach + 1).abs()
 
     def between(start: int, stop: int) -> Float[Tensor, " n"]:
@@ -33,6 +33,6 @@ def rests(silence: FrameValues, frames: int, fps: Fraction | float) -> FrameValu
         quiet = (silence(low, high) > _CERTAIN).cpu()
         quiet = F.pad(quiet, (reach - (start - low), reach - (high - stop)), value=True)
         nearest = torch.where(quiet.unfold(0, 2 * reach + 1, 1), reach + 1, away).amin(1)
-        return ((nearest / rate - _LATE) / _EASE).clamp(0, 1)
+        return (nearest / rate / _EASE).clamp(0, 1)
 
     return between

@@ -19,7 +19,7 @@ from talkcli.engine.metrics import timing
 from talkcli.engine.metrics.articulation import Heard, Tally
 from talkcli.engine.metrics.baselines import spoken
 from talkcli.engine.metrics.catalogue import METRICS, Kind, Metric
-from talkcli.engine.metrics.mouth import face_chunks, mouth_of, regions_of
+from talkcli.engine.metrics.mouth import MouthTrack, face_chunks, mouth_of, regions_of
 from talkcli.engine.metrics.pair import Pair, Regions, renumbered, support
 from talkcli.engine.metrics.texture import has_textures, worn_chunks
 from talkcli.engine.motion import Motion
@@ -38,6 +38,8 @@ class Case:
     speech: Speech | None = None
     phones: Phones | None = None
     speaker: str = ""
+    asked: MouthTrack | None = None
+    """`asked_mouth` of it, where that is known already."""
 
 
 @dataclass(frozen=True)
@@ -226,11 +228,18 @@ def mouth_and_phones(case: Case, regions: Regions | None = None) -> Heard:
     """
     assert case.phones is not None
     mouth = mouth_of(case.predicted, case.avatar, regions)
+    return Heard(mouth, case.phones, case.asked or asked_mouth(case))
+
+
+def asked_mouth(case: Case) -> MouthTrack:
+    """The mouth that a case's aligned phones ask for, whoever performs it: as in `mouth_and_phones`."""
+    assert case.phones is not None
+    case = _rested(case)
     rig = rigged(case.avatar)
     speaks = rig is not None and {"jawOpen", "mouthClose"} <= set(rig.model.shape_names)
     head = case.avatar if speaks else talking_head()
     target = spoken(case.phones, len(case.predicted), case.predicted.fps, head.rig or DEFAULT_RIG)
-    return Heard(mouth, case.phones, mouth_of(target, head))
+    return mouth_of(target, head)
 
 
 def _frame_sums(metrics: Sequence[Metric], case: Case, regions: Regions) -> tuple[dict[str, Tally], Pair]:
