@@ -233,8 +233,8 @@ def mouth_and_phones(case: Case, regions: Regions | None = None) -> Heard:
 
 def asked_mouth(case: Case) -> MouthTrack:
     """The mouth that a case's aligned phones ask for, whoever performs it: as in `mouth_and_phones`."""
-    assert case.phones is not None
     case = _rested(case)
+    assert case.phones is not None
     rig = rigged(case.avatar)
     speaks = rig is not None and {"jawOpen", "mouthClose"} <= set(rig.model.shape_names)
     head = case.avatar if speaks else talking_head()
