@@ -36,7 +36,6 @@ from talkcli.engine.rendering.hidden import bury, look_in
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.occlusion import face_camera, light_mouth, look_up
 from talkcli.engine.rendering.painting import develop, expose, paint, paint_finely
-from talkcli.engine.rendering.photographing import Photographer
 from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.qualities import QUALITIES, RENDERERS, check_quality
 from talkcli.engine.rendering.rasterize import HIDDEN, band, project, rasterize
@@ -93,6 +92,8 @@ def frames(
         return drawn_in_order(scene.moments, card.draw, 1)
 
     if quality == "fine":
+        from talkcli.engine.rendering.photographing import Photographer  # slow to load, as `close_up` is
+
         draw = by_thread(lambda: Photographer(scene.painter(1, SHARPER)), Photographer.draw)
     else:
         draw = by_thread(scene.painter, Painter.draw)

@@ -16,7 +16,6 @@ from talkcli.engine.face.known_rigs import load_rig
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.topology import MATERIALS, Topology
 from talkcli.engine.face.worn import WORN_KINDS
-from talkcli.engine.rendering.close_up import close_up
 from talkcli.engine.rendering.dressing import Dressing, wardrobe_of
 from talkcli.engine.rendering.lashes import lash_colours
 from talkcli.engine.rendering.occlusion import bake_occlusion, shadows
@@ -135,7 +134,13 @@ def surface_for(avatar: Avatar, coarseness: float) -> DrawnSurface:
     if known is None:
         try:
             topology = None if avatar.rig is None else load_rig(avatar.rig).topology
-            shown = close_up(avatar, topology) if coarseness == NEAR_BY else avatar
+            shown = avatar
+            if coarseness == NEAR_BY:
+                from talkcli.engine.rendering.close_up import (
+                    close_up,
+                )  # slow to load, for fine pictures alone
+
+                shown = close_up(avatar, topology)
             drawn.surface.set_result(surface_of(shown, topology, coarseness))
         except BaseException as error:
             with _keeping:
