@@ -290,7 +290,7 @@ Precision = Annotated[
     typer.Option(
         "--precision",
         callback=_known_precision,
-        help="Of networks: full, or on CUDA fast: TF32 and 16 bits, compiled for long speech.",
+        help="Of networks: full, or fast: TF32, 16 bits, compiled long speech on CUDA; bfloat16 on CPU.",
     ),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes to work with.")]

@@ -32,12 +32,14 @@ def rounded(listened: Listened, frames: int, fps: Fraction | float) -> Listened:
         low, high = max(0, start - reach), min(frames, stop + reach)
         logits = listened(low, high)
         heard = logits.log_softmax(1)
-        own = heard[:, _ROUNDED]
+        kinds = torch.tensor([*_ROUNDED, *_MEETING], device=logits.device)
+        round_ones, meeting = kinds.split([len(_ROUNDED), len(_MEETING)])
+        own = heard[:, round_ones]
         near = F.max_pool1d(own.T[None], 2 * reach + 1, 1, reach)[0].T - _LESS
         wanted = torch.maximum(own + _MORE, near)
-        meets = heard[:, _MEETING].exp().sum(1, keepdim=True) > _MEET
+        meets = heard[:, meeting].exp().sum(1, keepdim=True) > _MEET
         more = torch.where(meets | (wanted.exp() <= _LIKELY), 0, wanted - own)
-        rounder = logits.index_add(1, torch.tensor(_ROUNDED, device=logits.device), more)
+        rounder = logits.index_add(1, round_ones, more)
         return rounder[start - low : stop - low]
 
     return between

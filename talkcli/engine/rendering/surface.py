@@ -135,10 +135,8 @@ def surface_for(avatar: Avatar, coarseness: float) -> DrawnSurface:
         try:
             topology = None if avatar.rig is None else load_rig(avatar.rig).topology
             shown = avatar
-            if coarseness == NEAR_BY:
-                from talkcli.engine.rendering.close_up import (
-                    close_up,
-                )  # slow to load, for fine pictures alone
+            if coarseness == NEAR_BY:  # what makes close-ups is slow to load
+                from talkcli.engine.rendering.close_up import close_up
 
                 shown = close_up(avatar, topology)
             drawn.surface.set_result(surface_of(shown, topology, coarseness))

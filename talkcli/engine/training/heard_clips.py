@@ -25,9 +25,13 @@ WORDS = "speech"
 """The name of the ear that hears words; beside its track the amplitude is kept."""
 
 
+_HEARING = 2
+"""Counts how often it was changed what ears make of the same weights (`audio/coarticulation.py` last)."""
+
+
 def ear_print(ear: Ear, fps: Fraction) -> str:
-    """Changes with any weight of an ear, and with the rate at which it is asked."""
-    digest = hashlib.sha256(f"{type(ear).__name__} {fps}".encode())
+    """Changes with any weight of an ear, with the rate at which it is asked, and with _HEARING."""
+    digest = hashlib.sha256(f"{type(ear).__name__} {fps} {_HEARING}".encode())
     for name, tensor in ear.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

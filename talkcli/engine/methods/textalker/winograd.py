@@ -35,23 +35,30 @@ _TILES = 64
 
 
 @fast
+def _cut_out(
+    x: NDArray[np.float32], row: int, column: int, side: int, patch: NDArray[np.float32]
+) -> None:  # fmt: skip
+    """A square of an image [rows, columns, channels] from there on; beyond its borders 0."""
+    for i in range(side):
+        for j in range(side):
+            if 0 <= row + i < x.shape[0] and 0 <= column + j < x.shape[1]:
+                for c in range(x.shape[2]):
+                    patch[i, j, c] = x[row + i, column + j, c]
+            else:
+                for c in range(x.shape[2]):
+                    patch[i, j, c] = 0.0
+
+
+@fast
 def _tiles_in(
     x: NDArray[np.float32], top: int, patch: NDArray[np.float32], half: NDArray[np.float32],
     made: NDArray[np.float32],
 ) -> None:  # fmt: skip
     """Tiles of 6 x 6 of an image [rows, columns, channels], from a row of tiles on, as B^T d B [36, n, c]."""
-    height, width, channels = x.shape
-    across = width // 4
+    channels, across = x.shape[2], x.shape[1] // 4
     for tile in range(made.shape[1]):
         row, column = 4 * (top + tile // across) - 1, 4 * (tile % across) - 1
-        for i in range(6):
-            for j in range(6):
-                if 0 <= row + i < height and 0 <= column + j < width:
-                    for c in range(channels):
-                        patch[i, j, c] = x[row + i, column + j, c]
-                else:
-                    for c in range(channels):
-                        patch[i, j, c] = 0.0
+        _cut_out(x, row, column, 6, patch)
         for j in range(6):
             for c in range(channels):
                 half[0, j, c] = 4.0 * patch[0, j, c] - 5.0 * patch[2, j, c] + patch[4, j, c]
@@ -138,18 +145,10 @@ def _doubled_in(
     made: NDArray[np.float32],
 ) -> None:  # fmt: skip
     """Tiles of 4 x 4 of an image that is 6 x 6 once all is there twice, as [25, n, c]."""
-    height, width, channels = x.shape
-    across = width // 2
+    channels, across = x.shape[2], x.shape[1] // 2
     for tile in range(made.shape[1]):
         row, column = 2 * (top + tile // across) - 1, 2 * (tile % across) - 1
-        for i in range(4):
-            for j in range(4):
-                if 0 <= row + i < height and 0 <= column + j < width:
-                    for c in range(channels):
-                        patch[i, j, c] = x[row + i, column + j, c]
-                else:
-                    for c in range(channels):
-                        patch[i, j, c] = 0.0
+        _cut_out(x, row, column, 4, patch)
         for j in range(4):
             for c in range(channels):
                 half[0, j, c] = 4.0 * patch[0, j, c] - 5.0 * patch[1, j, c] + patch[2, j, c]
