@@ -17,7 +17,7 @@ from talkcli.engine.face.texel_layout import texel_layout, texels_on
 from talkcli.engine.methods.unigaha.head_fit import FacePictures, HeadFit, HeadFitSettings, KnownFace
 from talkcli.engine.methods.unigaha.heads import code_by_skin, head_of, sampled_code
 from talkcli.engine.methods.unigaha.prior import Prior
-from talkcli.engine.methods.unigaha.prior_anchors import completed, leave_people, solve_anchors
+from talkcli.engine.methods.unigaha.prior_anchors import code_people, completed, leave_people, solve_anchors
 from talkcli.engine.methods.unigaha.prior_config import PriorConfig
 from talkcli.engine.methods.unigaha.prior_people import captured_people
 from talkcli.engine.methods.unigaha.prior_stage import at_half_size, head_prior, importance_of
@@ -65,9 +65,11 @@ def solved(people):
     return network
 
 
-def taught(sessions, steps, seed=0):
+def taught(sessions, steps, seed=0, begun: Prior | None = None, **settings):
     pupil = Pupil()
-    stage = head_prior(SimpleNamespace(prior=SMALL), captures=str(sessions))
+    if begun is not None:
+        pupil.prior.load_state_dict(begun.state_dict())
+    stage = head_prior(SimpleNamespace(prior=SMALL), captures=str(sessions), **settings)
     assert stage is not None
     stage = replace(stage, steps=steps)
     example = stage.begin(pupil, NO_CLIPS, torch.Generator())
@@ -156,6 +158,25 @@ def test_the_same_seed_takes_the_same_steps_and_forgets_whom_it_met(sessions):
     again, others = taught(sessions, 3)
     assert losses == others and network.people is None
     assert all(map(torch.equal, network.parameters(), again.parameters()))
+
+
+def test_a_prior_that_learns_on_keeps_what_was_solved_and_what_is_fixed(sessions):
+    begun, _ = taught(sessions, 2)
+    begun.skin_mean += 0.01
+    before = begun.state_dict()
+    more, _ = taught(sessions, 2, begun=begun, fixed="encoder., decoder.look.first")
+    moved = {name for name, now in more.state_dict().items() if not torch.equal(now, before[name])}
+    assert {"decoder.form.first.weight", "neutral_look.first.weight", "guide.0.weight"} <= moved
+    assert moved.isdisjoint({"mesh_mean", "skin_mean", "skin_steps", "skin_step"})
+    assert not [name for name in moved if name.startswith(("encoder.", "decoder.look.first"))]
+
+
+def test_somebody_it_learnt_from_has_the_code_that_was_solved(sessions, solved, people):
+    again = Prior(SMALL)
+    again.load_state_dict({name: part for name, part in solved.state_dict().items() if "people" not in name})
+    code_people(again, people)
+    assert again.people is not None
+    torch.testing.assert_close(again.people.weight, solved.people.weight, atol=0.05, rtol=0)
 
 
 @torch.no_grad()

@@ -40,8 +40,6 @@ SEEN_AT = 384
 """Pixels along a side of the pictures that a skin is unwrapped from."""
 _KNOWN = 0.05
 """The least that pictures must show of a texel for its colour to be taken."""
-_RIDGE = 1e-5
-"""Of the least squares that read a look from a skin, of the largest square."""
 CALM_LOOKS = 0.8
 """Of the deviations of looks, of those who are drawn: at 1 some are blotched."""
 WORN_STEPS = 24
@@ -99,17 +97,11 @@ def code_by_skin(
 ) -> tuple[Float[Tensor, " identity"], Float[Tensor, "3 size size"]]:
     """The code of a face whose rig's identity and lit skin are given, sRGB 0..1 where it is known; and that
     skin as a map, completed by what the code says."""
-    config, texels = prior.config, prior.decoder.layout.texels
-    mean, skins = prior.skin_mean.flatten(1)[:, texels], prior.skins.flatten(2)[:, :, texels].flatten(1)
-    off = torch.where(known, skin.mT - mean, 0.0).flatten()
-    gram = skins @ skins.mT
-    gram = gram + _RIDGE * gram.diagonal().amax().clamp(min=1e-6) * torch.eye(len(gram))
-    identity = torch.zeros(config.decoder.identity)
-    identity[: config.shape] = shape[: config.shape]
-    identity[config.shape : config.shape + config.solved] = torch.linalg.solve(gram, skins @ off)
+    size, texels = prior.config.decoder.size, prior.decoder.layout.texels
+    identity = prior.identity_code(shape, skin, known)
     base = prior.maps(identity).base.flatten(1).clone()
     base[:, texels] = torch.where(known, skin.mT, base[:, texels])
-    return identity, base.unflatten(1, (config.decoder.size,) * 2)
+    return identity, base.unflatten(1, (size,) * 2)
 
 
 def with_head(prior: Prior, avatar: Avatar) -> Avatar:

@@ -11,7 +11,7 @@ import functools
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -30,6 +30,8 @@ _OF_PLACES, _OF_LOOKS = 100.0, 4.0
 """What differences of metres and of sRGB 0..1 are multiplied by for the stacks."""
 _RIDGE = 1e-4
 """Of the least squares that read codes from places, of the largest square."""
+_SKIN_RIDGE = 1e-5
+"""Of the least squares that read a look from a skin, of the largest square."""
 GUIDED = 0.02
 """Of the deviation of each shape and identity, where the guide's layers say 1."""
 
@@ -155,6 +157,22 @@ class Prior(nn.Module):
         """Each in bytes: 127 steps up and down."""
         self.skin_step.copy_(skins.abs().amax((1, 2, 3)).clamp(min=1e-9) / 127)
         self.skin_steps.copy_((skins / self.skin_step[:, None, None, None]).round())
+
+    @torch.no_grad()
+    def identity_code(
+        self, shape: Float[Tensor, " n_identity"], skin: Float[Tensor, "n 3"], known: Bool[Tensor, " n"]
+    ) -> Float[Tensor, " identity"]:
+        """Of a face whose rig's identity and lit skin are given, sRGB 0..1 where it is known."""
+        config, texels = self.config, self.decoder.layout.texels
+        mean = self.skin_mean.flatten(1)[:, texels]
+        skins = self.skins.flatten(2)[:, :, texels].flatten(1)
+        off = torch.where(known, skin.mT - mean, 0.0).flatten()
+        gram = skins @ skins.mT
+        gram = gram + _SKIN_RIDGE * gram.diagonal().amax().clamp(min=1e-6) * torch.eye(len(gram))
+        identity = torch.zeros(config.decoder.identity)
+        identity[: config.shape] = shape[: config.shape]
+        identity[config.shape : config.shape + config.solved] = torch.linalg.solve(gram, skins @ off)
+        return identity
 
     def maps(
         self,

@@ -48,6 +48,15 @@ def solve_anchors(prior: Prior, people: Sequence[Sitter]) -> None:
     prior.people = table
 
 
+@torch.no_grad()
+def code_people(prior: Prior, people: Sequence[Sitter]) -> None:
+    """Into `people` the codes of everybody, by the anchors that are there."""
+    prior.people = nn.Embedding.from_pretrained(
+        torch.stack([prior.identity_code(person.identity, person.skin, person.known) for person in people]),
+        freeze=False,
+    )
+
+
 def completed(
     prior: Prior, known: Bool[Tensor, " n"]
 ) -> Callable[[Float[Tensor, "n channels"]], Float[Tensor, "n channels"]]:

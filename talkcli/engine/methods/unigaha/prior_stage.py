@@ -17,7 +17,7 @@ from talkcli.engine.face.gaussian_head import HeadMaps
 from talkcli.engine.face.gaussians import Gaussians
 from talkcli.engine.face.texel_layout import texels_on
 from talkcli.engine.methods.unigaha.prior import Prior
-from talkcli.engine.methods.unigaha.prior_anchors import leave_people, solve_anchors
+from talkcli.engine.methods.unigaha.prior_anchors import code_people, leave_people, solve_anchors
 from talkcli.engine.methods.unigaha.prior_people import Sitter, captured_people
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.likeness import window_ssim
@@ -71,6 +71,7 @@ def head_prior(
     faces: int = 2,
     shots: int = 2,
     coarse: float = 0.0,
+    fixed: str = "",
 ) -> Stage[Any, SessionExample] | None:
     """Adam at 1e-3 along a cosine, `batch` people a step.
 
@@ -80,7 +81,8 @@ def head_prior(
     of what codes of people differ from those solved. `blur`: deviation of noise on what the networks are told
     of who it is, and `nobody` the share of steps in which they are told nothing, so that faces between those
     of a few people look like faces. `faces` of a person and `shots` of each make a step; `coarse`: the share
-    of steps in which pictures are seen at half their size.
+    of steps in which pictures are seen at half their size. A prior that has learnt before (--from) keeps what
+    was solved for it; `fixed`: of what begins with one of these names, split by commas, it keeps the weights.
     """
     if config.prior is None:
         return None
@@ -88,6 +90,7 @@ def head_prior(
         raise BadUsage(f"{faces} faces and {shots} shots make no step.", "Give 1 to 64 of each.")
     parts = {"l1": l1, "ssim": ssim, "coverage": coverage, "neutral": neutral, "mesh": mesh, "kl": kl}
     parts |= {"size": size, "keep": keep, "blur": blur, "nobody": nobody, "coarse": coarse}
+    kept = tuple(name.strip() for name in fixed.split(",") if name.strip())
     solved: list[Tensor] = []
     learnt: dict[str, int] = {}
 
@@ -101,7 +104,8 @@ def head_prior(
         check()
         people = captured_people(Path(captures), network.prior.decoder.layout)
         learnt["people"] = len(people)
-        solve_anchors(network.prior, people)
+        anchored = bool(network.prior.skin_step.any())
+        (code_people if anchored else solve_anchors)(network.prior, people)
         solved[:] = [network.prior.solved_codes()]
         return _sessions(people, faces, shots)
 
@@ -110,7 +114,7 @@ def head_prior(
         return session_losses(network.prior, batch, solved[0], generator, parts)
 
     def weights(network: Any) -> Iterable[nn.Parameter]:
-        return network.prior.parameters()  # type: ignore[no-any-return]
+        return [part for name, part in network.prior.named_parameters() if not name.startswith(kept)]
 
     def end(network: Any) -> None:
         leave_people(network.prior)
