@@ -204,7 +204,7 @@ def at_half_size(
     camera: Camera, pictures: UInt8[Tensor, "views height width 4"]
 ) -> tuple[Camera, UInt8[Tensor, "views height/2 width/2 4"]]:
     """The same at half the size: colours by how much of each pixel is covered."""
-    planes = pictures.permute(0, 3, 1, 2).float()
+    planes = pictures.permute(0, 3, 1, 2).float().contiguous()
     colour, cover = planes[:, :3], planes[:, 3:]
     total = F.avg_pool2d(cover, 2)
     colour = F.avg_pool2d(colour * cover, 2) / total.clamp(min=1e-3)
