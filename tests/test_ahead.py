@@ -10,14 +10,19 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from fuzz.small import untaught_head
 from procedural_head import painted_ball
 
 from talkcli.engine.device import on_threads
 from talkcli.engine.errors import BadInput
+from talkcli.engine.face.gaussian_head import _ready, head_gaussians
+from talkcli.engine.face.known_rigs import load_rig
+from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.rendering import surface
 from talkcli.engine.rendering.ahead import pictures_ahead
 from talkcli.engine.rendering.render import compile_renderer
 from talkcli.engine.rendering.shot import Shot
+from talkcli.engine.rendering.splat_film import compile_splats
 from talkcli.engine.rendering.surface import coarseness_of, surface_for, surface_of
 
 
@@ -59,3 +64,15 @@ def test_pictures_begin_beside_other_work_to_which_all_cores_but_one_are_left(mo
         assert torch.get_num_threads() == 3
         with pictures_ahead(Shot(), [Path("only.motion")]):
             assert torch.get_num_threads() == 3
+
+
+def test_a_gaussian_head_is_ready_before_its_film():
+    compile_splats()
+    somebody = dataclasses.replace(talking_head(), gaussian_head=untaught_head())
+    with pictures_ahead(Shot(), [Path("film.mp4")]) as draw_soon:
+        cast(Future, draw_soon(somebody)).result()
+    before = _ready.cache_info()
+    weights = torch.zeros(1, len(load_rig("facekit").shape_names))
+    assert somebody.gaussian_head is not None
+    head_gaussians(somebody.gaussian_head, somebody.neutral[None], weights)
+    assert _ready.cache_info().hits == before.hits + 1

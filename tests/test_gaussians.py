@@ -14,10 +14,12 @@ from torch import Tensor
 from talkcli.engine.assets import asset
 from talkcli.engine.errors import BadInput, Untrusted
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
+from talkcli.engine.face.carried_splats import film_carrier
 from talkcli.engine.face.gaussians import (
     BoundGaussians,
     Gaussians,
     carried_gaussians,
+    carrier_of,
     matrix_quaternion,
     quaternion_matrix,
     tangent_frames,
@@ -74,8 +76,9 @@ def test_on_the_neutral_face_they_are_as_they_were_bound():
     assert torch.equal(cloud.opacity, own.opacity)
 
 
-def test_a_rigid_motion_of_the_head_moves_and_turns_them_rigidly_with_their_colours():
-    avatar = somebody(bases=9)
+@pytest.mark.parametrize("bases", [1, 4, 9])
+def test_a_rigid_motion_of_the_head_moves_and_turns_them_rigidly_with_their_colours(bases):
+    avatar = somebody(bases=bases)
     turn, shift = matrix(torch.tensor([0.4, -1.1, 0.3])), torch.tensor([0.1, -0.3, 0.2])
     before, after = on(avatar, avatar.neutral), on(avatar, avatar.neutral @ turn.mT + shift)
     torch.testing.assert_close(after.places, before.places @ turn.mT + shift, atol=1e-6, rtol=0)
@@ -91,10 +94,21 @@ def test_head_pose_carries_them_as_the_vertices():
     for cloud, other in zip(
         gaussians(track, avatar), carried_gaussians(avatar.splats, avatar.neutral, moved), strict=True
     ):
-        assert torch.equal(cloud.places, other.places)
+        torch.testing.assert_close(cloud.places, other.places, atol=1e-7, rtol=0)
     part = gaussians(track, avatar, 1, 2)
     assert len(part) == 1
     torch.testing.assert_close(part[0].axes, gaussians(track, avatar)[1].axes, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("bases", [1, 4])
+def test_in_a_film_they_are_carried_as_where_gradients_are_asked_for(bases):
+    avatar = somebody(bases=bases)
+    head = avatar.neutral + 0.01 * random(*avatar.neutral.shape, seed=5)
+    assert avatar.splats is not None
+    one, other = (carry(avatar.splats, avatar.neutral)(head) for carry in (film_carrier, carrier_of))
+    torch.testing.assert_close(one.places, other.places, atol=1e-7, rtol=0)
+    torch.testing.assert_close(one.axes, other.axes, atol=1e-7, rtol=1e-5)
+    torch.testing.assert_close(one.colour, other.colour, atol=1e-6, rtol=0)
 
 
 def test_scale_follows_stretch():

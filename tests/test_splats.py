@@ -145,7 +145,8 @@ def test_threads_views_beside_and_the_order_of_gaussians_change_no_bit():
         one = draw_views(alone, camera.part([number]), workers=1)
         assert torch.equal(one.colour[0], drawn.colour[number])
     shuffled = cloud(120, 4).map(lambda tensor: tensor.flip(0))
-    assert torch.equal(draw_views(shuffled, camera).colour, drawn.colour)
+    assert torch.equal(draw_views(leaves(shuffled), camera).colour, drawn.colour)
+    assert torch.equal(draw_views(shuffled, camera).colour, draw_views(cloud(120, 4), camera).colour)
 
 
 def test_one_gaussian_on_the_axis_is_a_bell_of_known_width():
@@ -198,6 +199,14 @@ def drawn_together(device: str) -> tuple[list[Gaussians], Camera, DrawnViews]:
     clouds, both = [cloud(200, 4, seed).to(device) for seed in (3, 4)], studio()
     camera = both.part([0, 1, 1, 0])
     return clouds, camera, draw_clouds(clouds, camera, BACKGROUND[None, :, None, None])
+
+
+def test_pictures_are_the_same_whether_gradients_are_asked_for():
+    own, camera = cloud(200, 4, 3), studio()
+    learning = own.map(lambda part: part.clone().requires_grad_())
+    one, other = draw_views(own, camera), draw_views(learning, camera)
+    torch.testing.assert_close(one.colour, other.colour.detach(), atol=1e-6, rtol=0)
+    assert torch.equal(one.coverage, other.coverage)
 
 
 def test_clouds_are_drawn_together_as_one_by_one():

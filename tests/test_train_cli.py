@@ -119,6 +119,12 @@ def test_an_unfinished_run_is_gone_on_with_only_when_asked(clips, tmp_path):
     assert load_checkpoint(tmp_path / "more.ckpt").provenance["from"]
 
 
+def test_a_model_that_ships_is_begun_with_by_its_name(clips):
+    assert plan_for(clips, model="memorytalker", start=Path("memorytalker")).start == asset(
+        "memorytalker.ckpt"
+    )
+
+
 def test_off_a_terminal_a_run_says_where_it_is_and_what_came_of_it(clips, tmp_path, monkeypatch):
     options = ("train", clips, "--stage", "memorise", "--steps", 3, "--device", "cpu", *SETTINGS)
     lines = talk(*options, "-o", tmp_path / "a.ckpt").stderr.splitlines()

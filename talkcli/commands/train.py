@@ -37,7 +37,7 @@ def run(
         str | None, typer.Option("--stage", help="Train this stage alone; without it, all in order.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Begin with the weights of this checkpoint.")
+        Path | None, typer.Option("--from", help="Begin with the weights of this checkpoint, or model.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="Settings in TOML, such as a file of recipes/.")

@@ -18,7 +18,7 @@ MOST_NUMBERS = 8 << 20
 FARTHEST = 10.0
 """Metres that none is large or off its triangle; also the most that a vertex has of it."""
 
-_LEAST_AREA = 1e-12
+LEAST_AREA = 1e-12
 """Square metres of twice a carrying triangle, below which its plane is not known."""
 
 
@@ -89,7 +89,7 @@ class BoundGaussians(TensorStruct):
         if not 0 <= int(self.corners.min()) <= int(self.corners.max()) < len(neutral):
             raise ValueError(f"BoundGaussians.corners points outside {len(neutral)} vertices")
         one, other = _edges(neutral[self.corners])
-        if bool((torch.linalg.cross(one, other).norm(dim=-1) < _LEAST_AREA).any()):
+        if bool((torch.linalg.cross(one, other).norm(dim=-1) < LEAST_AREA).any()):
             raise ValueError("BoundGaussians.corners holds vertices that are in line")
 
 
@@ -104,10 +104,8 @@ def carrier_of(
     bound: BoundGaussians, neutral: Float[Tensor, "verts 3"]
 ) -> Callable[[Float[Tensor, "verts 3"]], Gaussians]:
     """What carries the Gaussians of a head that was `neutral` to where its vertices are, metres."""
-    corners = neutral[bound.corners]
-    turned = quaternion_matrix(bound.rotations) * bound.scales[:, None]
-    columns = _on_edges(corners) @ torch.cat([bound.offsets[..., None], turned], 2)
-    before = tangent_frames(corners) if bound.colour.shape[1] > 1 else None
+    columns = columns_of(bound, neutral)
+    before = tangent_frames(neutral[bound.corners]) if bound.colour.shape[1] > 1 else None
 
     def carried(head: Float[Tensor, "verts 3"]) -> Gaussians:
         corners = head[bound.corners]
@@ -119,6 +117,13 @@ def carrier_of(
         return Gaussians(places, posed[..., 1:], bound.opacity, colour)
 
     return carried
+
+
+def columns_of(bound: BoundGaussians, neutral: Float[Tensor, "verts 3"]) -> Float[Tensor, "n 3 4"]:
+    """Offset and axes of each Gaussian of a head that is `neutral`, by both edges of its triangle and what is
+    out of it, the root of twice its area long."""
+    turned = quaternion_matrix(bound.rotations) * bound.scales[:, None]
+    return _on_edges(neutral[bound.corners]) @ torch.cat([bound.offsets[..., None], turned], 2)
 
 
 def gathered(clouds: Sequence[Gaussians]) -> Gaussians:
@@ -178,7 +183,7 @@ def _spanned(corners: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"
     """Columns: both edges of each triangle, and out of it the root of twice its area."""
     one, other = _edges(corners)
     out = torch.linalg.cross(one, other)
-    root = out.norm(dim=-1, keepdim=True).clamp(min=_LEAST_AREA).sqrt()
+    root = out.norm(dim=-1, keepdim=True).clamp(min=LEAST_AREA).sqrt()
     return torch.stack([one, other, out / root], -1)
 
 

@@ -19,7 +19,7 @@ from talkcli.engine.face.detail import detailed
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.gaussian_head import GaussianHead, head_gaussians
-from talkcli.engine.face.gaussians import Gaussians, carrier_of, gathered
+from talkcli.engine.face.gaussians import Gaussians, gathered
 from talkcli.engine.face.known_rigs import FORMER
 from talkcli.engine.face.lip_opening import frames_around
 from talkcli.engine.face.look import activations
@@ -101,7 +101,9 @@ def gaussian_frames(
     if avatar.gaussian_head is not None:
         makers.append(_decoding(avatar.gaussian_head, part, whole, avatar, acting))
     if avatar.splats is not None:
-        carry = carrier_of(avatar.splats, avatar.neutral)
+        from talkcli.engine.face.carried_splats import film_carrier  # numba is slow to load
+
+        carry = film_carrier(avatar.splats, avatar.neutral)
         changes = colour_changes(part, avatar, whole.folds) if acting else None
         makers.append(lambda i: _tinted(carry(whole.vertices[i]), changes, i))
     return [functools.partial(_frame, makers, number) for number in range(len(whole.vertices))]

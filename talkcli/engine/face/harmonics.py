@@ -67,6 +67,12 @@ def turning_of(turns: Float[Tensor, "*batch 3 3"], bases: int) -> Float[Tensor, 
     return solved.to(turns) @ harmonics(samples.to(turns) @ turns, bases)  # rows R^T d
 
 
+def lobes_of(colour: Float[Tensor, "*batch bases 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """The first degree of a colour as vectors, by channels: they turn as what it is of."""
+    first = colour[..., 1:4, :] * colour.new_tensor(_SIGNS)[:, None]
+    return first[..., [_AXES.index(axis) for axis in range(3)], :]
+
+
 @functools.cache
 def _samples(bases: int) -> tuple[Float[Tensor, "samples 3"], Float[Tensor, "bases samples"]]:
     """Directions all over a sphere (a Fibonacci lattice), and what solves for harmonics by values there."""

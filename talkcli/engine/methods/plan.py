@@ -25,7 +25,7 @@ from talkcli.engine.destinations import made_folder, replacing
 from talkcli.engine.device import set_precision
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.hub import ears_folder
-from talkcli.engine.methods import DEFAULT_PUPIL, load_method, open_talker
+from talkcli.engine.methods import DEFAULT_PUPIL, checkpoint_path, load_method, open_talker
 from talkcli.engine.methods.method import Method, Size, Talker
 from talkcli.engine.methods.other_ears import ear_in
 from talkcli.engine.states import ANEW
@@ -89,8 +89,8 @@ def plan_for(
     """A plan on the training split of a prepared folder.
 
     `values` are settings as a recipe in TOML holds them, `changes` overrule them by name, and what is given
-    by keyword overrules both. `ears`: whose encoder it hears with, as in `hear_with`. BadUsage for a setting
-    that the method does not have.
+    by keyword overrules both. `start`: a checkpoint, or the name of a method that has one. `ears`: whose
+    encoder it hears with, as in `hear_with`. BadUsage for a setting that the method does not have.
     """
     values = dict(values)
     name = checked(values.pop("model", model or DEFAULT_PUPIL), str, "model")
@@ -109,6 +109,7 @@ def plan_for(
     clips = ClipSet(folder, "train" if "train" in load_contents(folder).splits else None)
     clips.check()
     other = ear_in(ears_folder(ears)) if ears is not None else None
+    start = start and checkpoint_path(str(start))
     if start is None:
         torch.manual_seed(seed)
         talker = _untrained(method, size or listed_size, clips, tables["config"], other and other.ear)

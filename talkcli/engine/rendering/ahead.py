@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ import torch
 
 from talkcli.engine.device import on_threads
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.rendering.camera import look_at, parse_size
+from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.rendering.camera import look_at, parse_size, portrait
 from talkcli.engine.rendering.shot import MESH, PHOTO, Shot, drawn_as, needs_pictures, seen_as, stage_of
 
 
@@ -35,10 +38,13 @@ def pictures_ahead(shot: Shot, paths: Iterable[Path]) -> Iterator[Callable[[Avat
 
 def _make_ready(shot: Shot, avatar: Avatar) -> None:
     with suppress(Exception):
-        if drawn_as(shot, avatar) != MESH or shot.renderer == "pyrender":
+        if shot.renderer == "pyrender":
             return
         import av  # noqa: F401 (whoever writes the film finds it loaded)
 
+        if drawn_as(shot, avatar) != MESH:
+            _draw_splats(avatar)
+            return
         from talkcli.engine.rendering.picture import Painter, PosedMoment
         from talkcli.engine.rendering.render import is_compiled
         from talkcli.engine.rendering.surface import coarseness_of, surface_for
@@ -52,3 +58,15 @@ def _make_ready(shot: Shot, avatar: Avatar) -> None:
         view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
         head = avatar.neutral.numpy().astype(np.float32)
         Painter(surface, 16, 16).draw(PosedMoment(head, view, 50.0))  # which loads all kernels
+
+
+def _draw_splats(avatar: Avatar) -> None:
+    """One small picture of a face at rest, which reads its head and loads all kernels."""
+    from talkcli.engine.rendering.splat_film import splat_frames, splats_are_compiled
+
+    if not splats_are_compiled() or avatar.rig is None:
+        return
+    rig = load_rig(avatar.rig)
+    weights = torch.zeros(1, len(rig.shape_names))
+    still = Motion(Fraction(1), Coefficients(weights, torch.zeros(1, 3), avatar.rig))
+    next(splat_frames(still, avatar, portrait(avatar, "front", (16, 16)), workers=1))

@@ -14,8 +14,9 @@ from talkcli.engine.compiled import is_cached
 from talkcli.engine.device import cores
 from talkcli.engine.errors import BadInput, pick
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.carried_splats import carry_splats, film_carrier, turn_lobes
 from talkcli.engine.face.expressed import rested
-from talkcli.engine.face.gaussians import Gaussians
+from talkcli.engine.face.gaussians import BoundGaussians, Gaussians
 from talkcli.engine.face.geometry import check_moves, gaussian_frames, posed
 from talkcli.engine.face.laid_texels import lay_texels
 from talkcli.engine.face.rigs import talking_head
@@ -28,8 +29,10 @@ from talkcli.engine.rendering.render import FINER, FRAMES_AHEAD, QUALITIES, draw
 from talkcli.engine.rendering.splat_kernels import (
     count_bands,
     fill_bands,
+    lay_on,
     lay_splats,
     project_splats,
+    see_colours,
     sort_by_depth,
 )
 from talkcli.engine.rendering.splats import draw_views
@@ -88,28 +91,36 @@ def _bare(background: str, width: int, height: int) -> torch.Tensor | None:
 
 def _bytes(colour: torch.Tensor, coverage: torch.Tensor, bare: torch.Tensor | None) -> NDArray[np.uint8]:
     """[height, width, 3], or 4 without a background."""
-    if bare is None:
-        own = colour / coverage.clamp(min=1e-6)
-        planes = torch.cat([own, coverage[None]])
-    else:
-        planes = colour + (1 - coverage) * bare
+    if bare is not None:
+        pixels = np.empty((*coverage.shape, 3), np.uint8)
+        lay_on(bare.numpy(), colour.numpy(), coverage.numpy(), pixels)
+        return pixels
+    planes = torch.cat([colour / coverage.clamp(min=1e-6), coverage[None]])
     return (planes.permute(1, 2, 0).clamp(0, 1) * 255 + 0.5).byte().contiguous().numpy()
 
 
 def splats_are_compiled() -> bool:
     """Whether the first picture of Gaussians comes at once."""
-    return is_cached(count_bands, expose, fill_bands, lay_splats, lay_texels, project_splats, sort_by_depth)
+    return is_cached(
+        carry_splats, count_bands, expose, fill_bands, lay_on, lay_splats, lay_texels, project_splats,
+        see_colours, sort_by_depth, turn_lobes,
+    )  # fmt: skip
 
 
 def compile_splats() -> None:
     """Draw one small picture and pose one head, so that what a film needs is compiled and kept."""
-    one = Gaussians(torch.zeros(1, 3), 0.1 * torch.eye(3)[None], torch.ones(1), torch.ones(1, 1, 3))
-    draw_views(one, centred_camera(look_at(torch.tensor([0.0, 0, 1]), torch.zeros(3))[None], 50.0, 16, 16))
-    _bare("white", 16, 16)
+    one = Gaussians(torch.zeros(1, 3), 0.1 * torch.eye(3)[None], torch.ones(1), torch.ones(1, 4, 3))
+    camera = centred_camera(look_at(torch.tensor([0.0, 0, 1]), torch.zeros(3))[None], 50.0, 16, 16)
+    seen, bare = draw_views(one, camera), _bare("white", 16, 16)
+    _bytes(seen.colour[0], seen.coverage[0], bare)
     whole, shapes = (np.zeros((1, 3), np.int32), np.zeros(1, np.int32)), ((3, 3), (1, 3, 3), (1, 11), (1, 3))
     points, mix, form, colours = (np.zeros(shape, np.float32) for shape in shapes)
     rest = (np.zeros(9, np.float32), np.ones((1, 1), np.float32), np.zeros(1, np.float32))
     drawn = (np.zeros((1, 3), np.float32), mix.copy(), np.zeros(1, np.float32), mix[:, :1].copy())
     lay_texels(points, whole[0], mix, whole[1], form, colours, colours.copy(), *rest, *drawn)
-    head = talking_head()
+    head, ones = talking_head(), torch.ones(1, 4, 3)
+    bound = BoundGaussians(
+        head.faces[:1], torch.eye(3)[:1], ones[:, 0], ones[..., 0], ones[:, 0], ones[:, 0, 0], ones
+    )  # fmt: skip
+    film_carrier(bound, head.neutral)(head.neutral)
     posed(Motion(Fraction(1), Vertices(torch.zeros(1, *head.neutral.shape))), head)

@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from talkcli.engine.compiled import fast, inlined
+from talkcli.engine.compiled import exact, fast, inlined
 from talkcli.engine.rendering.lanes import ABREAST, Lanes, Planes, alike, counting, falling
 from talkcli.engine.rendering.rasterize import NEAR
 
@@ -105,6 +105,17 @@ def _lifting(typing, pixels, at, apart, sums, start, dy, half_a, bd, cd, opacity
 
 
 _lift: Any = intrinsic(_lifting)
+
+
+@exact
+def see_colours(places, colour, eye, seen):
+    """Fill seen [n, 3]: what colours [n, 4, 3] of `harmonics` are from an eye [3], at least 0."""
+    for i in range(len(places)):
+        x, y, z = places[i, 0] - eye[0], places[i, 1] - eye[1], places[i, 2] - eye[2]
+        scale = 0.4886025119029199 / max(math.sqrt(x * x + y * y + z * z), 1e-12)
+        for k in range(3):
+            turned = z * colour[i, 2, k] - y * colour[i, 1, k] - x * colour[i, 3, k]
+            seen[i, k] = max(colour[i, 0, k] + scale * turned, 0.0)
 
 
 @fast
@@ -249,6 +260,18 @@ def lay_splats(splats, colours, entries, band, height, width, pixels):
             for x in range(first, last + 1, ABREAST):
                 start = np.float32(x) + 0.5 - u
                 _lay(pixels, y * line + x, height * line, start, half_a, bd, cd, opacity, red, green, blue)
+
+
+@fast
+def lay_on(bare, colour, coverage, pixels):
+    """Fill pixels [height, width, 3], bytes, by what splats show [3, height, width] and cover of a
+    background, sRGB 0..1 [3, height, width]."""
+    for y in range(pixels.shape[0]):
+        for x in range(pixels.shape[1]):
+            through = 1.0 - coverage[y, x]
+            for k in range(3):
+                value = colour[k, y, x] + through * bare[k, y, x]
+                pixels[y, x, k] = np.uint8(min(max(value, 0.0), 1.0) * 255.0 + 0.5)
 
 
 @fast

@@ -27,6 +27,7 @@ from talkcli.engine.rendering.splat_kernels import (
     lay_splats,
     lift_splats,
     project_splats,
+    see_colours,
     sort_by_depth,
     unproject_splats,
 )
@@ -132,6 +133,11 @@ def _seen_colours(
     if bases == 1:
         return colour[..., 0, :].clamp(min=0)
     eyes = -(views[..., :3].mT @ views[..., 3:])[..., 0]
+    if bases == 4 and not (places.is_cuda or places.requires_grad or colour.requires_grad):
+        seen = torch.empty(len(eyes), len(places), 3)
+        for number, eye in enumerate(eyes):
+            see_colours(_array(places), _array(colour), _array(eye), seen[number].numpy())
+        return seen
     ways = torch.nn.functional.normalize(places[..., None, :, :] - eyes[..., None, :], dim=-1)
     return (harmonics(ways, bases)[..., None] * colour[..., None, :, :, :]).sum(-2).clamp(min=0)
 
