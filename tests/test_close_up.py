@@ -124,10 +124,10 @@ def test_hair_is_more_and_thinner_hairs_that_stay_beside_their_ribbons(person, n
     assert after.widths.median() < before.widths.median() / 2
     roots = after.points.view(-1, after.nodes, 3)[:, 0]
     parents = before.points.view(-1, before.nodes, 3)
-    assert torch.cdist(roots[::50], parents.flatten(0, 1)).amin(1).max() < 0.004
+    assert torch.cdist(roots[::50], parents.flatten(0, 1)).amin(1).max() < 0.006
     tips = after.points.view(-1, after.nodes, 3)[:, -1]
     astray = torch.cdist(tips[::50], parents.flatten(0, 1)).amin(1)
-    assert astray.median() < 0.002 and astray.max() < 0.02, "some fly away"
+    assert astray.median() < 0.003 and astray.max() < 0.02, "some fly away"
 
 
 def test_it_is_the_same_each_time_and_goes_where_the_head_goes(person, near):
@@ -194,7 +194,8 @@ def test_a_look_that_shows_its_own_light_stays_as_it_is(person):
     assert person.look is not None
     lit = replace(person, look=replace(person.look, light="even"))
     seen = close_up(lit, topology())
-    assert seen.look is lit.look and [w.name for w in seen.worn] == [w.name for w in lit.worn]
+    grown = {f"{w.name} wisps" for w in lit.worn if w.kind == "strands"}
+    assert seen.look is lit.look and {w.name for w in seen.worn} == grown | {w.name for w in lit.worn}
 
 
 @pytest.mark.slow

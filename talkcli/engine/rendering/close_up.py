@@ -8,18 +8,38 @@ import numpy as np
 
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.topology import Topology
+from talkcli.engine.face.worn import Worn
 from talkcli.engine.rendering.face_hairs import brow_hairs, lash_hairs
+from talkcli.engine.rendering.folds import beside_cloth, folded
 from talkcli.engine.rendering.hairs import hairs_of
 from talkcli.engine.rendering.lights import LAMPS
 from talkcli.engine.rendering.micro_relief import pored
+from talkcli.engine.rendering.surface import DrawnSurface, surface_of
+from talkcli.engine.rendering.wisps import unrested, wisps_of
 
 
 def close_up(avatar: Avatar, topology: Topology | None) -> Avatar:
-    """With hair in hairs; and on a rig of this topology, where a look is painted for lamps and shows no light
-    of its own, with pores, brows and lashes. The same each time."""
+    """With hair in hairs, of which some stray, and cloth in folds; on a rig of this topology, where a look is
+    painted for lamps and shows no light of its own, with pores, brows and lashes. The same each time."""
     neutral, look = avatar.neutral.numpy().astype(np.float32), avatar.look
-    worn = [hairs_of(item, neutral) if item.kind == "strands" else item for item in avatar.worn]
+    worn: list[Worn | None] = []
+    for item in avatar.worn:
+        if item.kind == "strands" and len(item.points):
+            item = unrested(item, neutral)
+            worn.append(wisps_of(item, neutral))
+            item = hairs_of(item, neutral)
+        worn.append(folded(item, neutral) if item.kind == "cloth" and len(item.points) else item)
     if topology is not None and look is not None and isinstance(look.light, str) and look.light in LAMPS:
         worn += [hairs(neutral, topology, look) for hairs in (lash_hairs, brow_hairs)]
-        look = pored(look, topology)
+        roots = [item.carriers.flatten().numpy() for item in avatar.worn if item.kind == "strands"]
+        look = pored(look, topology, np.unique(np.concatenate([*roots, np.zeros(0, np.int64)])))
     return replace(avatar, look=look, worn=tuple(item for item in worn if item is not None))
+
+
+def close_surface(avatar: Avatar, topology: Topology | None) -> DrawnSurface:
+    """Of a `close_up`, with skin that cloth shades where it lies on it."""
+    near = close_up(avatar, topology)
+    surface = surface_of(near, topology)
+    occlusion = surface.occlusion.copy()
+    occlusion[: len(near.neutral)] *= beside_cloth(near)
+    return surface._replace(occlusion=occlusion)

@@ -38,17 +38,17 @@ from talkcli.engine.rendering.shading import (
 )
 from talkcli.engine.rendering.surface import CLOTH, SKIN
 
-TILT, SCATTERED = np.float32(0.05), np.float32(0.24)
+TILT, SCATTERED = np.float32(0.05), np.float32(0.28)
 """Radians: how far the scales of hair lean towards its tip; over which its first reflection spreads along it,
-standard deviation. Light that goes through spreads 0.6 times as far, what is mirrored inside 1.6 times."""
+standard deviation. Light that goes through spreads 0.9 times as far, what is mirrored inside 1.6 times."""
 
-JITTER = np.float32(0.35)
+JITTER = np.float32(0.2)
 """Radians by which reflections of a strand lie beside others', for each 1 that it is brighter."""
 
 BODY_LOBE, WHITE_LOBE, DYED_LOBE = np.float32(1.1), np.float32(0.55), np.float32(4.5)
 """Strengths: of what hair scatters of its colour, of what its surface mirrors, of what its inside does."""
 
-RIMS, LET_IN = np.float32(0.5), np.float32(0.3)
+RIMS, LET_IN = np.float32(0.32), np.float32(0.3)
 """Of the rims that hair catches; of the key that hair lets in, which the shadow map does not know."""
 
 DOWN_OF_SKIN, DOWN_OF_CLOTH = np.float32(0.22), np.float32(0.45)
@@ -89,7 +89,7 @@ def fibre(strand, view, way, beside):
     bend = 1.0 / (1.19 / slant + 0.36 * slant)
     offset = half * (1.0 + bend * (0.6 - 0.8 * round_it))
     enters = 1.0 - _of_keratin(slant * math.sqrt(max(1.0 - offset * offset, 0.0)))
-    through = _lobe(SCATTERED * 0.6, along - TILT) * enters * enters * math.exp(-3.65 * round_it - 3.98)
+    through = _lobe(SCATTERED * 0.9, along - TILT) * enters * enters * math.exp(-3.65 * round_it - 3.98)
     path = 0.5 * math.sqrt(max(1.0 - offset * offset * bend * bend, 0.0)) / slant
     mirror = _of_keratin(slant * 0.5)
     inner = _lobe(SCATTERED * 1.6, along - 4.0 * TILT) * (1.0 - mirror) * (1.0 - mirror) * mirror

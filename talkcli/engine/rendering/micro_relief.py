@@ -35,16 +35,28 @@ SHINIER, PIT_SHINE, SMOOTHER = 0.3, 0.45, 12
 roughness, /255, is so much less."""
 
 
-def pored(look: Look, topology: Topology, seed: int = 0) -> Look:
-    """A look whose skin, but for OTHERWISE, has pores, the deeper the oilier it is. Colours stay."""
-    chance, skin = np.random.default_rng(seed), _skin(topology)
+CREASED, UNDER_HAIR = 0.7, 0.3
+"""How deep the folds of a look are beside how it draws them for small pictures; how glossy skin is
+between hair."""
+
+
+_NONE = torch.zeros(0, dtype=torch.long)
+
+
+def pored(look: Look, topology: Topology, rooted: NDArray[np.integer], seed: int = 0) -> Look:
+    """A look whose skin, but for OTHERWISE, has pores, the deeper the oilier it is, and softer folds; with
+    less gloss where hair is `rooted`, between these vertices. Colours stay."""
+    chance, named = np.random.default_rng(seed), [topology.regions.get(name, _NONE) for name in OTHERWISE]
+    skin = _skin(topology, [region.numpy() for region in named])
+    hairy = _skin(topology, []) - _skin(topology, [rooted])
     pits = np.clip(_banded(chance, *PIT_BAND) - 0.7, 0, 2)
     furrows = _banded(chance, *FURROW_BAND)
     gloss = np.stack([_sized(look.gloss[..., k].numpy().astype(np.float32)) for k in (0, 1)], -1)
     oil = _sized(gaussian_filter(look.gloss[..., 0].numpy().astype(np.float32), 4))
     depth = np.clip(oil / OILY, *OIL) * (PIT * pits + FURROW * np.abs(furrows))
-    relief = _sized(look.relief.numpy().astype(np.float32)) - skin * depth
+    relief = _sized(look.relief.numpy().astype(np.float32)) * (1 - (1 - CREASED) * skin) - skin * depth
     gloss[..., 0] *= 1 + skin * (SHINIER - PIT_SHINE * np.clip(pits, 0, 1) + 0.12 * furrows)
+    gloss[..., 0] *= 1 - (1 - UNDER_HAIR) * hairy
     gloss[..., 1] -= skin * SMOOTHER
     return replace(
         look,
@@ -64,18 +76,20 @@ def _sized(image: NDArray[np.floating]) -> _Floats:
     return np.asarray(Image.fromarray(image).resize((PORED, PORED), Image.Resampling.BICUBIC))
 
 
-def _skin(topology: Topology) -> _Floats:
-    """[PORED, PORED] 1 where skin is that is neither lips nor scalp, with a soft border."""
+def _skin(topology: Topology, without: list[NDArray[np.integer]]) -> _Floats:
+    """[PORED, PORED] 1 where skin is that lies in none of these sets of vertices, with a soft border."""
     side = PORED // 4
     corners = topology.uv.numpy()[topology.uv_faces.numpy()] * [side, -side] + [0, side]
     skin = topology.materials.numpy() == MATERIALS.index("skin")
     other = np.zeros(int(topology.faces.max()) + 1, bool)
-    for name in OTHERWISE:
-        other[topology.regions.get(name, torch.zeros(0, dtype=torch.long)).numpy()] = True
-    other = other[topology.faces.numpy()].all(1)
+    faces, apart = topology.faces.numpy(), np.zeros(len(topology.faces), bool)
+    for region in without:
+        other[:] = False
+        other[region] = True
+        apart |= other[faces].all(1)
     page = Image.new("L", (side, side))
     pencil = ImageDraw.Draw(page)
-    for some, value in ((skin & ~other, 255), (skin & other, 0)):
+    for some, value in ((skin & ~apart, 255), (skin & apart, 0)):
         for triangle in corners[some]:
             pencil.polygon([(x, y) for x, y in triangle], value)
     return _sized(gaussian_filter(np.asarray(page, np.float32) / 255, 2))

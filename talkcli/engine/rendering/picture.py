@@ -11,6 +11,7 @@ from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend_wrinkles, wr
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.dressing import carried
 from talkcli.engine.rendering.gathering import ATTRIBUTES, CROWDED, FACTS, Acting, arrange, batch, survey
+from talkcli.engine.rendering.hair_light import among_hair
 from talkcli.engine.rendering.hidden import Thicket, look_in
 from talkcli.engine.rendering.lights import LightRig, light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, face_camera, light_mouth, shadows
@@ -30,6 +31,9 @@ from talkcli.engine.rendering.textures import SHADES, Tables, tables
 Pixels = NDArray[np.uint8]
 _BAND_ROWS = 64
 """Rows of samples that are drawn together: few enough for a fast memory."""
+
+SHARPER = 4.0
+"""Times as many texels to a pixel that are read before a coarser level is."""
 
 BROAD = 0.45
 """Of the key, that cloth sees everywhere: what it lies in the shadow of is far away, and the lamp is wide."""
@@ -69,11 +73,12 @@ class Painter:
         maps: WrinkleMaps | None = None,
         light: LightRig | None = None,
         finer: int = 1,
-        sharper: float = 1.0,
+        near_by: bool = False,
     ) -> None:
         width, height, self.finer = width * finer, height * finer, finer
         verts, faces = len(surface.occlusion), len(surface.faces)
-        self.surface, self.crowded = surface, CROWDED * np.float32(sharper)
+        self.surface, self.near_by = surface, near_by
+        self.crowded = CROWDED * np.float32(SHARPER if near_by else 1.0)
         self.rig = light_rig(CLAY_LOOK) if light is None else light
         self.lamps = bool(self.rig.colours.any())
         maps = wrinkle_maps(None) if maps is None else maps
@@ -206,7 +211,10 @@ class Painter:
     def _past_hair(self, direction: NDArray[np.float32]) -> None:
         s, bodies = self.surface, self.bodies
         if self.cast[0] != direction.tobytes():
-            self.cast = direction.tobytes(), past_hair(s, direction, self.dark, self.shadow)
+            seen = past_hair(s, direction, self.dark, self.shadow)
+            if self.near_by:
+                seen[bodies:] = among_hair(s.neutral[bodies:], seen[bodies:])
+            self.cast = direction.tobytes(), seen
         self.key[:bodies] *= self.cast[1][:bodies]
         self.key[bodies:] = self.cast[1][bodies:]
 

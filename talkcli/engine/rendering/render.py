@@ -46,8 +46,6 @@ _T = TypeVar("_T")
 
 FINER = 2
 """Times as many samples along each side as standard that a fine picture has, but for a photographer's."""
-SHARPER = 4.0
-"""Times as many texels as in a standard picture that a photographer's reads, who looks more than once."""
 FRAMES_AHEAD = 32
 """Frames whose vertices are in memory at once."""
 
@@ -94,7 +92,7 @@ def frames(
     if quality == "fine":
         from talkcli.engine.rendering.photographing import Photographer  # slow to load, as `close_up` is
 
-        draw = by_thread(lambda: Photographer(scene.painter(1, SHARPER)), Photographer.draw)
+        draw = by_thread(lambda: Photographer(scene.painter(1, True)), Photographer.draw)
     else:
         draw = by_thread(scene.painter, Painter.draw)
     return drawn_in_order(scene.moments, draw, workers or cores())
@@ -103,7 +101,7 @@ def frames(
 class MeshScene(NamedTuple):
     moments: Iterator[PosedMoment]
     painter: Callable[..., Painter]
-    """Makes one more, `finer` and `sharper` than usual if asked: a thread needs its own"""
+    """Makes one more, `finer` than usual or `near_by` if asked: a thread needs its own"""
 
 
 def mesh_scene(
@@ -123,8 +121,8 @@ def mesh_scene(
         surface = surface._replace(sides=np.where(shown, surface.sides, HIDDEN).astype(np.uint8))
     maps, light = wrinkle_maps(acting), light_rig(avatar.look or CLAY_LOOK)
 
-    def painter(finer: int = finest, sharper: float = 1.0) -> Painter:
-        return Painter(surface, camera.width, camera.height, background, maps, light, finer, sharper)
+    def painter(finer: int = finest, near_by: bool = False) -> Painter:
+        return Painter(surface, camera.width, camera.height, background, maps, light, finer, near_by)
 
     return MeshScene(_moments(motion, avatar, camera, tints and tints.result()), painter)
 

@@ -134,12 +134,12 @@ def surface_for(avatar: Avatar, coarseness: float) -> DrawnSurface:
     if known is None:
         try:
             topology = None if avatar.rig is None else load_rig(avatar.rig).topology
-            shown = avatar
             if coarseness == NEAR_BY:  # what makes close-ups is slow to load
-                from talkcli.engine.rendering.close_up import close_up
+                from talkcli.engine.rendering.close_up import close_surface
 
-                shown = close_up(avatar, topology)
-            drawn.surface.set_result(surface_of(shown, topology, coarseness))
+                drawn.surface.set_result(close_surface(avatar, topology))
+            else:
+                drawn.surface.set_result(surface_of(avatar, topology, coarseness))
         except BaseException as error:
             with _keeping:
                 _kept[:] = [it for it in _kept if it is not drawn]
