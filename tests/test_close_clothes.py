@@ -40,7 +40,7 @@ def test_an_outline_of_hair_is_uneven_while_its_roots_stay_where_they_are(person
     assert pushed.max() < 0.015 and np.median(pushed[:, -1][length > 0.1 * length.max()]) > 2e-4
     assert (pushed.max(1) < 0.4 * length + 1e-6).all(), "short hair does little"
     outside = lines(unrested(hair, neutral))[:, -1]
-    near = KDTree(lines(hair)[:, -1]).query(lines(hair)[:, -1], 2)[1][:, 1]
+    near = np.asarray(KDTree(lines(hair)[:, -1]).query(lines(hair)[:, -1], 2)[1])[:, 1]
     apart = (outside - lines(hair)[:, -1])[near] - (outside - lines(hair)[:, -1])
     assert np.median(np.linalg.norm(apart, axis=1)) < 0.5 * np.median(pushed[:, -1]) + 5e-5, (
         "locks go together"
