@@ -11,12 +11,12 @@ from talkcli.engine.assets import asset
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.rendering.camera import look_at
-from talkcli.engine.rendering.folds import DEEP, LIFTED, SHADED, beside_cloth, folded
-from talkcli.engine.rendering.hair_light import CELLS, among_hair
+from talkcli.engine.rendering.folds import FOLD_DEEP, LIFTED, CLOTH_SHADES, beside_cloth, folded
+from talkcli.engine.rendering.hair_light import LIT_ALIKE, among_hair
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.spectacles import glazed, rims_of
 from talkcli.engine.rendering.surface import surface_of
-from talkcli.engine.rendering.wisps import ASTRAY_LONG, CROPPED, unrested, wisps_of
+from talkcli.engine.rendering.wisps import ASTRAY_LONG, SHORN, unrested, wisps_of
 
 
 @pytest.fixture(scope="module", params=["ada", "kofi", "marta"])
@@ -57,7 +57,7 @@ def test_single_hairs_stand_outside_the_rest_and_each_begins_in_it(person):
     tips = tree.query(lines(wisps)[:, -1])[0]
     assert (tips > 0.003).mean() > 0.03, "they leave it"
     run = np.linalg.norm(np.diff(lines(wisps), axis=1), axis=2).sum(1)
-    cropped = np.median(np.linalg.norm(np.diff(lines(hair), axis=1), axis=2).sum(1)) <= CROPPED
+    cropped = np.median(np.linalg.norm(np.diff(lines(hair), axis=1), axis=2).sum(1)) <= SHORN
     assert run.max() < (0.05 if cropped else ASTRAY_LONG[1] + 1e-6)
     again = wisps_of(hair, neutral)
     assert torch.equal(again.points, wisps.points) and torch.equal(again.carriers, wisps.carriers)
@@ -72,7 +72,7 @@ def test_light_among_hair_is_what_those_around_see_on_average():
     assert np.allclose(among_hair(points, np.full(4000, 0.4, np.float32)), 0.4)
     side = points[:, 0] > 0.015
     halves = among_hair(points, side.astype(np.float32))
-    far = np.abs(points[:, 0] - 0.015) > sum(CELLS)
+    far = np.abs(points[:, 0] - 0.015) > sum(LIT_ALIKE)
     assert np.array_equal(halves[far], side[far].astype(np.float32)), "it goes no further"
     assert among_hair(points[:0], seen[:0]).shape == (0,)
 
@@ -82,7 +82,7 @@ def test_cloth_hangs_in_folds_but_for_its_hems_which_stand_off_the_neck(person):
     fine = folded(cloth, neutral)
     assert len(fine.faces) == 4 * len(cloth.faces) and len(fine.carriers) == len(fine.points)
     moved = np.linalg.norm((fine.points[: len(cloth.points)] - cloth.points).numpy(), axis=1)
-    assert moved.max() < 2.5 * DEEP and np.quantile(moved, 0.9) > 0.15 * DEEP
+    assert moved.max() < 2.5 * FOLD_DEEP and np.quantile(moved, 0.9) > 0.15 * FOLD_DEEP
     assert fine.uv is not None and cloth.uv is not None
     assert fine.uv.reshape(len(cloth.faces), -1, 2).mean(1).allclose(cloth.uv.mean(1), atol=1e-6)
     faces = cloth.faces.numpy()
@@ -96,7 +96,7 @@ def test_skin_is_shaded_by_cloth_that_lies_on_it_and_nowhere_else(person):
     left = beside_cloth(person)
     points = worn_of(person, "cloth").points.numpy()
     away = KDTree(points).query(person.neutral.numpy())[0]
-    assert (left[away > 0.03] > 0.999).all() and left[away < 0.002].max() < 1 - 0.9 * SHADED
+    assert (left[away > 0.03] > 0.999).all() and left[away < 0.002].max() < 1 - 0.9 * CLOTH_SHADES
 
 
 def test_glasses_have_glass_that_mirrors_a_lamp_and_leaves_the_rest_of_the_picture(person):

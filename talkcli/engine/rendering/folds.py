@@ -15,7 +15,7 @@ from talkcli.engine.face.worn import Worn
 
 _Floats = NDArray[np.float64]
 
-DEEP, STIFF = 0.0065, {"jacket": 0.45, "jumper": 0.8}
+FOLD_DEEP, STIFFER = 0.0065, {"jacket": 0.45, "jumper": 0.8}
 """Metres, from the bottom of a fold to its ridge; how much less it is in what is thick."""
 
 PULLED, HUNG = 0.34, 0.062
@@ -28,11 +28,11 @@ HELD = 0.004, 0.035
 """Metres from a hem or a seam within which cloth has no fold, and from which it has all of it."""
 
 
-LIFTED, LIFTED_OVER, CLOSE = 0.0026, 0.013, 0.006
+LIFTED, LIFTED_OVER, ON_SKIN = 0.0026, 0.013, 0.006
 """Metres by which a neckline stands off; over which that fades; from the skin within which it is one."""
 
 
-SHADED, SHADED_OVER = 0.7, 0.008
+CLOTH_SHADES, SHADES_OVER = 0.7, 0.008
 """Of the room's light, that skin lacks where it touches cloth; metres over which that fades."""
 
 
@@ -58,7 +58,7 @@ def folded(worn: Worn, neutral: NDArray[np.float32]) -> Worn:
     edges = _open(worn)
     away = KDTree(points[edges]).query(points)[0] if len(edges) else np.full(len(points), np.inf)
     free = np.clip((away - HELD[0]) / (HELD[1] - HELD[0]), 0, 1)
-    height *= DEEP * STIFF.get(worn.name, 1.0) * free * free * (3 - 2 * free)
+    height *= FOLD_DEEP * STIFFER.get(worn.name, 1.0) * free * free * (3 - 2 * free)
     centre = np.stack(
         [middle + 0.6 * x, np.full_like(y, low[1] - 0.05), np.full_like(y, points[:, 2].mean())], 1
     )
@@ -70,7 +70,7 @@ def folded(worn: Worn, neutral: NDArray[np.float32]) -> Worn:
 
 def _lift(points: _Floats, worn: Worn, neutral: NDArray[np.float32]) -> _Floats:
     edge = points[_open(worn)]
-    edge = edge[KDTree(neutral).query(edge)[0] < CLOSE]
+    edge = edge[KDTree(neutral).query(edge)[0] < ON_SKIN]
     if not len(edge):
         return np.zeros_like(points)
     away = KDTree(edge).query(points)[0]
@@ -85,7 +85,7 @@ def beside_cloth(avatar: Avatar) -> NDArray[np.float32]:
     if not points:
         return np.ones(len(avatar.neutral), np.float32)
     away = np.asarray(KDTree(np.concatenate(points)).query(avatar.neutral.numpy())[0])
-    return (1 - SHADED * np.exp(-((away / SHADED_OVER) ** 2))).astype(np.float32)
+    return (1 - CLOTH_SHADES * np.exp(-((away / SHADES_OVER) ** 2))).astype(np.float32)
 
 
 def _finer(worn: Worn) -> Worn:

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 _Floats = NDArray[np.float32]
 
-CELLS = 0.003, 0.0045
+LIT_ALIKE = 0.003, 0.0045
 """Metres across the cubes in which hair is lit alike; their borders fall elsewhere for each."""
 
 
 def among_hair(points: _Floats, seen: _Floats) -> _Floats:
     """The share [n] of a light that each point [n, 3] of hair sees, as those around it see it on average."""
-    for size in CELLS if len(points) else ():
+    for size in LIT_ALIKE if len(points) else ():
         cell = ((points - points.min(0)) / size).astype(np.int64)
         _, rows, layers = cell.max(0) + 1
         number = (cell[:, 0] * rows + cell[:, 1]) * layers + cell[:, 2]

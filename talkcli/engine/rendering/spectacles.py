@@ -14,17 +14,17 @@ from talkcli.engine.rendering.surface import HARD, DrawnSurface
 
 _Floats = NDArray[np.float64]
 
-BENT, WITHIN = 0.11, 0.95
+GLASS_RADIUS, GLASS_SIZE = 0.11, 0.95
 """Metres of the radius of a glass's outside; how large a glass is beside the middle of its rim."""
 
-COATED, KEPT = np.array([0.34, 0.43, 0.46]), 0.96
+COATED, LET_THROUGH = np.array([0.34, 0.43, 0.46]), 0.96
 """Of the light of the key's cloth, of 1 where that is white paper, that a coated glass mirrors by channel; of
 what lies behind it, that it lets through."""
 
 CLOTH_HALF, CLOTH_SOFT = (0.24, 0.34), 0.16
 """Tangents from the middle of the key's cloth to its borders, and over which these fade."""
 
-FILLED, ROOM = 0.3, 0.035
+MIRRORED_FILL, MIRRORED_ROOM = 0.3, 0.035
 """Beside that of the key: of the fill; and what it mirrors of the room."""
 
 ASIDE = 0.35
@@ -84,7 +84,7 @@ def _glaze(
     if ahead @ to_eye < ASIDE:
         return
     flat = (ring - middle) @ axes[:2].T
-    hull = middle + WITHIN * flat[ConvexHull(flat).vertices] @ axes[:2]
+    hull = middle + GLASS_SIZE * flat[ConvexHull(flat).vertices] @ axes[:2]
     seen = hull @ view[:3, :3].T + view[:3, 3]
     places = focal * seen[:, :2] / -seen[:, 2:] * [1, -1] + [width / 2, height / 2]
     low = np.clip(np.floor(places.min(0)).astype(int), 0, [width, height])
@@ -101,13 +101,13 @@ def _glaze(
     hit = eye + ways * (((middle - eye) @ ahead) / (ways @ ahead))[..., None]
     ways /= np.linalg.norm(ways, axis=2, keepdims=True)
     aside = hit - middle
-    normal = ahead + (aside - (aside @ ahead)[..., None] * ahead) / BENT
+    normal = ahead + (aside - (aside @ ahead)[..., None] * ahead) / GLASS_RADIUS
     normal /= np.linalg.norm(normal, axis=2, keepdims=True)
     mirror = ways - 2 * (ways * normal).sum(2, keepdims=True) * normal
     thrown = _mirrored(mirror, rig) * glass[..., None]
     part = out[low[1] : high[1], low[0] : high[0]]
     covered = part[..., 3:] if part.shape[2] == 4 else 1.0
-    behind = part[..., :3] * (1 - (1 - KEPT) * glass[..., None])
+    behind = part[..., :3] * (1 - (1 - LET_THROUGH) * glass[..., None])
     part[..., :3] = behind + (covered - behind) * np.clip(thrown, 0, 1)
 
 
@@ -120,6 +120,6 @@ def _mirrored(way: _Floats, rig: LightRig) -> _Floats:
         for half, place in zip(CLOTH_HALF, (across, up), strict=True)
     ]
     box = inside[0] * inside[1]
-    fill = FILLED * np.clip((way @ rig.directions[1] - 0.86) / 0.1, 0, 1)
-    sky = ROOM * np.clip(0.6 + 0.6 * way[..., 1], 0, 1)
+    fill = MIRRORED_FILL * np.clip((way @ rig.directions[1] - 0.86) / 0.1, 0, 1)
+    sky = MIRRORED_ROOM * np.clip(0.6 + 0.6 * way[..., 1], 0, 1)
     return COATED * (box + fill)[..., None] + sky[..., None]

@@ -28,18 +28,18 @@ the ribbon's."""
 ASTRAY_RISE, ASTRAY_TURN = (0.06, 0.75), 0.5
 """Radians at which they leave it; which they turn aside, standard deviation."""
 
-DOWN, DOWN_LONG, DOWN_BEFORE, DOWN_TURN = 3.0, (0.005, 0.018), 0.005, 0.8
+DOWNY_HAIRS, DOWNY_LONG, DOWNY_BEFORE, DOWNY_TURN = 3.0, (0.005, 0.018), 0.005, 0.8
 """Short hairs for each ribbon of a hairline; metres of their length, and by which they grow before it;
 radians that they turn from its way, standard deviation."""
 
-CROPPED, UNDERGROWTH, STREWN, COILED = 0.010, 1.2, 0.0011, 0.0007
+SHORN, UNDERGROWTH, STREWN, WINDING = 0.010, 1.2, 0.0011, 0.0007
 """Metres of hair up to which it is cropped; hairs that then grow between each ribbon and the next; metres
 that they stand aside, and that they wind, standard deviations."""
 
-WISP_WIDTH, DOWN_WIDTH = 0.00009, 0.00008
+WISP_WIDTH, DOWNY_WIDTH = 0.00009, 0.00008
 """Metres."""
 
-OUTSIDE = 0.0025
+OUTERMOST = 0.0025
 """Metres within which the outermost hair of a place is its outside."""
 
 
@@ -65,7 +65,7 @@ def wisps_of(worn: Worn, neutral: NDArray[np.float32]) -> Worn:
     down, others = _downy(worn, lines, neutral, chance)
     low, between = _undergrowth(lines, neutral, chance)
     parent = np.concatenate([parents, others, between])
-    widths = np.repeat([WISP_WIDTH, DOWN_WIDTH, WISP_WIDTH], [len(astray), len(down), len(low)])
+    widths = np.repeat([WISP_WIDTH, DOWNY_WIDTH, WISP_WIDTH], [len(astray), len(down), len(low)])
     widths *= chance.uniform(0.7, 1.3, len(parent))
     tint = worn.colour.double().numpy()[parent * len(worn.colour) // len(lines)]
     tint *= chance.uniform(0.8, 1.25, len(parent))[:, None]
@@ -90,7 +90,7 @@ def _astray(
     _, near = KDTree(flat).query(flat, 12, distance_upper_bound=0.012)
     near = np.where(near < len(flat), near, np.arange(len(flat))[:, None])
     above = ((flat[near] - flat[:, None]) * outward.reshape(-1, 1, 3)).sum(2).max(1)
-    outer = above.reshape(count, nodes) < OUTSIDE
+    outer = above.reshape(count, nodes) < OUTERMOST
     outer[:, [0, -1]] = False
     ribbons = np.flatnonzero(outer.any(1))
     parent = chance.choice(ribbons, int(ASTRAY * len(ribbons))) if len(ribbons) else ribbons
@@ -116,18 +116,18 @@ def _downy(
     assert worn.widths is not None
     widths, nodes = worn.widths.double().numpy(), lines.shape[1]
     fine = np.flatnonzero(widths < FINE_HAIR * np.median(widths))
-    parent = chance.choice(fine, int(DOWN * len(fine))) if len(fine) else fine
+    parent = chance.choice(fine, int(DOWNY_HAIRS * len(fine))) if len(fine) else fine
     side, outward = (vectors[parent, 0] for vectors in across_of(lines, neutral))
     ways, t = _unit(lines[parent, 1] - lines[parent, 0]), np.linspace(0, 1, nodes)
     count = len(parent)
-    turn = DOWN_TURN * (chance.standard_normal((count, 1)) + 0.7 * chance.standard_normal((count, 1)) * t)
+    turn = DOWNY_TURN * (chance.standard_normal((count, 1)) + 0.7 * chance.standard_normal((count, 1)) * t)
     heading = np.cos(turn)[..., None] * ways[:, None] + np.sin(turn)[..., None] * side[:, None]
-    length = np.minimum(chance.uniform(*DOWN_LONG, count), 1.2 * _lengths(lines)[parent])
-    lift = (0.12 - 0.30 * t * length[:, None] / DOWN_LONG[1]) + 0.1 * np.abs(
+    length = np.minimum(chance.uniform(*DOWNY_LONG, count), 1.2 * _lengths(lines)[parent])
+    lift = (0.12 - 0.30 * t * length[:, None] / DOWNY_LONG[1]) + 0.1 * np.abs(
         chance.standard_normal((count, 1))
     )
     heading = _unit(heading + lift[..., None] * outward[:, None])
-    root = lines[parent, 0] - DOWN_BEFORE * chance.random((count, 1)) ** 1.5 * ways
+    root = lines[parent, 0] - DOWNY_BEFORE * chance.random((count, 1)) ** 1.5 * ways
     root += 0.0015 * chance.standard_normal((count, 1)) * side
     return _runs(root, heading, length), parent
 
@@ -136,14 +136,14 @@ def _undergrowth(
     lines: _Floats, neutral: NDArray[np.float32], chance: np.random.Generator
 ) -> tuple[_Floats, NDArray[np.int64]]:
     count, nodes = lines.shape[:2]
-    if np.median(_lengths(lines)) > CROPPED:
+    if np.median(_lengths(lines)) > SHORN:
         return np.zeros((0, nodes, 3)), np.zeros(0, np.int64)
     parent = chance.choice(count, int(UNDERGROWTH * count))
     side, outward = (vectors[parent] for vectors in across_of(lines, neutral))
     ways = _unit(lines[parent, 1] - lines[parent, 0])
     aside = STREWN * chance.standard_normal((2, len(parent), 1, 1))
     wound = (
-        COILED
+        WINDING
         * np.cumsum(chance.standard_normal((2, len(parent), nodes, 1)), 2)
         * np.linspace(0, 1, nodes)[:, None]
     )
