@@ -11,7 +11,7 @@ from talkcli.engine.assets import asset
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.rendering.camera import look_at
-from talkcli.engine.rendering.folds import FOLD_DEEP, LIFTED, CLOTH_SHADES, beside_cloth, folded
+from talkcli.engine.rendering.folds import CLOTH_SHADES, FOLD_DEEP, LIFTED, beside_cloth, folded
 from talkcli.engine.rendering.hair_light import LIT_ALIKE, among_hair
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.spectacles import glazed, rims_of

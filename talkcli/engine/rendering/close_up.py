@@ -10,11 +10,10 @@ from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.topology import Topology
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.rendering.face_hairs import brow_hairs, lash_hairs
-from talkcli.engine.rendering.folds import beside_cloth, folded
+from talkcli.engine.rendering.folds import folded
 from talkcli.engine.rendering.hairs import hairs_of
 from talkcli.engine.rendering.lights import LAMPS
 from talkcli.engine.rendering.micro_relief import pored
-from talkcli.engine.rendering.surface import DrawnSurface, surface_of
 from talkcli.engine.rendering.wisps import unrested, wisps_of
 
 
@@ -34,12 +33,3 @@ def close_up(avatar: Avatar, topology: Topology | None) -> Avatar:
         roots = [item.carriers.flatten().numpy() for item in avatar.worn if item.kind == "strands"]
         look = pored(look, topology, np.unique(np.concatenate([*roots, np.zeros(0, np.int64)])))
     return replace(avatar, look=look, worn=tuple(item for item in worn if item is not None))
-
-
-def close_surface(avatar: Avatar, topology: Topology | None) -> DrawnSurface:
-    """Of a `close_up`, with skin that cloth shades where it lies on it."""
-    near = close_up(avatar, topology)
-    surface = surface_of(near, topology)
-    occlusion = surface.occlusion.copy()
-    occlusion[: len(near.neutral)] *= beside_cloth(near)
-    return surface._replace(occlusion=occlusion)

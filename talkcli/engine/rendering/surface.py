@@ -135,11 +135,15 @@ def surface_for(avatar: Avatar, coarseness: float) -> DrawnSurface:
         try:
             topology = None if avatar.rig is None else load_rig(avatar.rig).topology
             if coarseness == NEAR_BY:  # what makes close-ups is slow to load
-                from talkcli.engine.rendering.close_up import close_surface
+                from talkcli.engine.rendering.close_up import close_up
+                from talkcli.engine.rendering.folds import beside_cloth
 
-                drawn.surface.set_result(close_surface(avatar, topology))
+                shown = close_up(avatar, topology)
+                surface = surface_of(shown, topology, coarseness)
+                surface.occlusion[: len(shown.neutral)] *= beside_cloth(shown)
             else:
-                drawn.surface.set_result(surface_of(avatar, topology, coarseness))
+                surface = surface_of(avatar, topology, coarseness)
+            drawn.surface.set_result(surface)
         except BaseException as error:
             with _keeping:
                 _kept[:] = [it for it in _kept if it is not drawn]
