@@ -28,6 +28,9 @@ HELD = 0.004, 0.035
 """Metres from a hem or a seam within which cloth has no fold, and from which it has all of it."""
 
 
+SMOOTH_ABOVE = 0.65
+"""Of a fold's depth, that it lacks on shoulders, over which cloth is drawn."""
+
 LIFTED, LIFTED_OVER, ON_SKIN = 0.0026, 0.013, 0.006
 """Metres by which a neckline stands off; over which that fades; from the skin within which it is one."""
 
@@ -64,6 +67,7 @@ def folded(worn: Worn, neutral: NDArray[np.float32]) -> Worn:
     )
     ways = points - centre
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+    height *= 1 - SMOOTH_ABOVE * np.clip((ways[:, 1] - 0.65) / 0.25, 0, 1)
     moved = points + height[:, None] * ways + _lift(points, worn, neutral)
     return replace(worn, points=torch.from_numpy(moved).float())
 

@@ -21,7 +21,7 @@ UNREST, UNREST_ALONG, SHARE_OF_LENGTH = (0.042, 0.014), (0.0028, 0.0009), 0.045
 """Metres from one swelling of hair to the next, wide and narrow ones; by how much they push hair aside and
 out, standard deviation, and at most of its length."""
 
-ASTRAY, ASTRAY_LONG, ASTRAY_OF = 0.16, (0.010, 0.055), 0.45
+ASTRAY, ASTRAY_LONG, ASTRAY_OF = 0.28, (0.010, 0.070), 0.45
 """Hairs that leave the head of hair, for each ribbon on its outside; metres of their length, and at most of
 the ribbon's."""
 
@@ -36,7 +36,7 @@ SHORN, UNDERGROWTH, STREWN, WINDING = 0.010, 1.2, 0.0011, 0.0007
 """Metres of hair up to which it is cropped; hairs that then grow between each ribbon and the next; metres
 that they stand aside, and that they wind, standard deviations."""
 
-WISP_WIDTH, DOWNY_WIDTH = 0.00009, 0.00008
+WISP_WIDTH, DOWNY_WIDTH = 0.00012, 0.0001
 """Metres."""
 
 OUTERMOST = 0.0025
