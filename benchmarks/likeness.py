@@ -93,9 +93,9 @@ def main() -> None:
     made, true = [], []
     for seed in range(words.first, words.first + words.people):
         true.append(sample_avatar(seed))
-        picture = photograph(true[-1], np.random.default_rng(seed))
+        picture = photograph(true[-1], np.random.default_rng(seed)).picture
         [points, *_] = detector.faces(picture)
-        person = captured_person(model, points[None], (SIZE, SIZE))
+        person = captured_person(model, points[None], (SIZE, SIZE), errors=detector.errors)
         made.append(dressed_person([PersonShot(picture, points, person)], detector, "x", "a photograph")[0])
         print(f"person-{seed} is made", flush=True)
     theirs = numbers_of_all(true)

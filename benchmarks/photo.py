@@ -13,6 +13,7 @@ import io
 import time
 from dataclasses import replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from talkcli.engine.capture.normal_equations import rotation_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.motion import Coefficients, Motion
-from talkcli.engine.rendering.camera import centred_camera
+from talkcli.engine.rendering.camera import Camera, centred_camera
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.avatars import sample_avatar
@@ -47,7 +48,16 @@ def room_light(chance: np.random.Generator) -> Array:
     return light
 
 
-def photograph(avatar: Avatar, chance: np.random.Generator) -> Photo:
+class Taken(NamedTuple):
+    """A photograph of which all is known."""
+
+    picture: Photo
+    motion: Motion
+    """Of one frame"""
+    camera: Camera
+
+
+def photograph(avatar: Avatar, chance: np.random.Generator) -> Taken:
     """Somebody within 15 degrees of the front, in the light of some room."""
     model, light = load_face_model(), room_light(chance)
     assert avatar.look is not None
@@ -66,7 +76,7 @@ def photograph(avatar: Avatar, chance: np.random.Generator) -> Photo:
     noisy = np.clip(picture + chance.normal(0, NOISE, picture.shape), 0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(noisy).save(file, "JPEG", quality=QUALITY)
-    return np.asarray(Image.open(file).convert("RGB"))
+    return Taken(np.asarray(Image.open(file).convert("RGB")), still, camera)
 
 
 def apart(points: Array, onto: Array) -> Array:
@@ -84,10 +94,10 @@ def main() -> None:
     truths, faces, rows = [], [], []
     for seed in range(FIRST_SEED, FIRST_SEED + count):
         avatar = sample_avatar(seed)
-        picture = photograph(avatar, np.random.default_rng(seed))
+        picture = photograph(avatar, np.random.default_rng(seed)).picture
         start = time.process_time()
         [points, *_] = detector.faces(picture)
-        person = captured_person(model, points[None], (SIZE, SIZE))
+        person = captured_person(model, points[None], (SIZE, SIZE), errors=detector.errors)
         seconds = time.process_time() - start
         truths.append(avatar.neutral.double().numpy()[skin])
         faces.append(person.neutral.double().numpy()[skin])

@@ -112,9 +112,9 @@ def main() -> None:
     for seed in islice(filter(bearded if words.bearded else bool, count(words.first)), words.people):
         true = sample_avatar(seed)
         light = torch.from_numpy(room_light(np.random.default_rng(seed))).float()
-        picture = photograph(true, np.random.default_rng(seed))
+        picture = photograph(true, np.random.default_rng(seed)).picture
         [points, *_] = detector.faces(picture)
-        person = captured_person(model, points[None], (SIZE, SIZE))
+        person = captured_person(model, points[None], (SIZE, SIZE), errors=detector.errors)
         made = dressed_person([PersonShot(picture, points, person)], detector, "x", "a photograph")[0]
         assert true.look is not None and made.look is not None and made.studio_look is not None
         real = mouth_light(replace(true, look=replace(true.look, light=light)))

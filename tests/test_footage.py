@@ -57,6 +57,8 @@ PLAIN = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
 class Truth:
     """A detector that knows what is seen at every picture of a film, in order."""
 
+    errors = None
+
     def __init__(self, found: list[list[np.ndarray]]) -> None:
         self.found = found
 

@@ -27,6 +27,8 @@ FPS = Fraction(25)
 class Ahead:
     """It sees a face 2 pixels further to the right in each picture, and tells when it has seen them all."""
 
+    errors = None
+
     def __init__(self) -> None:
         places = landmark_points(load_face_model().template, load_face_model().topology, "mediapipe")
         self.face = places.double().numpy()[:, :2] * [900, -900] + [150, 130]

@@ -21,6 +21,7 @@ from talkcli.engine.capture.atlas import skin_atlas
 from talkcli.engine.capture.beard_choice import beard_seen
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.covered_parts import covered_parts
+from talkcli.engine.capture.detector_errors import DetectorErrors, detector_errors
 from talkcli.engine.capture.glasses_choice import glasses_in
 from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.marks import marks_on
@@ -64,6 +65,7 @@ def picture_of(avatar: Avatar) -> np.ndarray:
 class Truth:
     """A detector that knows."""
 
+    errors: DetectorErrors | None = None
     found: list[np.ndarray]
     mask: np.ndarray
 
@@ -283,7 +285,9 @@ def test_glasses_are_seen_with_their_kind_and_their_rims_below_the_eyes(name, st
     assert (rims & seen.frame).sum() >= 0.95 * rims.sum()
 
 
-def test_points_of_nobody_are_refused(talk, knowing, kofi, tmp_path):
+@pytest.mark.parametrize("errors", [None, detector_errors()], ids=["as seen", "where they belong"])
+def test_points_of_nobody_are_refused(talk, knowing, kofi, tmp_path, errors):
+    knowing.errors = errors
     Image.fromarray(np.full((SIZE, SIZE, 3), 128, np.uint8)).save(tmp_path / "me.jpg")
     knowing.found = [points_of(kofi) + np.random.default_rng(0).normal(0, 6, (478, 2))]
     said = talk("personalize", tmp_path / "me.jpg", "-o", tmp_path / "me.avatar", code=3)

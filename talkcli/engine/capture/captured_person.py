@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from talkcli.engine.capture.correction import corrected_face
+from talkcli.engine.capture.detector_errors import DetectorErrors, where_points_belong
 from talkcli.engine.capture.face_fit import (
     begun,
     differing_frames,
@@ -70,17 +71,22 @@ def captured_person(
     size: tuple[int, int],
     gaps: Array | None = None,
     among: Index | None = None,
+    errors: DetectorErrors | None = None,
 ) -> CapturedPerson:
     """From the detector's points [frames, points, 2] of one person in pictures of a size, in order.
 
     `gaps` [frames]: 25ths of a second since the picture before, infinite where a picture has nothing to do
-    with it; 1 each unless given. `among`: the frames that tell who it is, all unless given.
+    with it; 1 each unless given. `among`: the frames that tell who it is, all unless given. `errors`: how the
+    detector errs by whom a single picture shows, not at all unless given.
     """
     sight = sight_of(points, size, marks_on(model, model.template))
     there = np.arange(len(points)) if among is None else among
     telling = there[differing_frames(points[there, :SKIN_POINTS], sight.unit, TELLING_MOST)].tolist()
     few = sight.part(telling)
     plain, marks = fitted_person(model, few)
+    if errors is not None and len(points) == 1:
+        sight = few = where_points_belong(errors, sight, plain)
+        plain, marks = fitted_person(model, few)
     rest, fit, mine = settled_face(model, plain.identity), plain, marks
     neutral = rest
     for _ in range(_CORRECTIONS):

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from talkcli.engine.capture.detector_errors import DetectorErrors, detector_errors
 from talkcli.engine.capture.landmark_sets import OTHER_SIDE
 from talkcli.engine.errors import MissingAsset
 
@@ -43,6 +44,11 @@ CAPTURE_INSTALL = "pip install 'talkcli[capture]'"
 class Detector(Protocol):
     """What finds faces."""
 
+    @property
+    def errors(self) -> DetectorErrors | None:
+        """How its points err by whom it sees, where that is known."""
+        ...
+
     def faces(self, picture: Photo) -> list[NDArray[np.float64]]:
         """[MESH_POINTS, 2] column and row of each face, pixels, the largest first."""
         ...
@@ -61,6 +67,10 @@ class MediaPipe:
 
     def __init__(self) -> None:
         self._solutions = _solutions()
+
+    @property
+    def errors(self) -> DetectorErrors:
+        return detector_errors()
 
     def faces(self, picture: Photo) -> list[NDArray[np.float64]]:
         settings = {"max_num_faces": MOST_FACES, "min_detection_confidence": CONFIDENCE}

@@ -81,7 +81,8 @@ def avatar_of_photo(
             f"The face in {path} is too small: {pixels:.0f} pixels between the eyes.",
             f"Give a picture with {FEW_PIXELS} or more: nearer, or less reduced.",
         )
-    person = captured_person(load_rig(DEFAULT_RIG), points[None], (picture.shape[1], picture.shape[0]))
+    size = picture.shape[1], picture.shape[0]
+    person = captured_person(load_rig(DEFAULT_RIG), points[None], size, errors=detector.errors)
     degrees = _checked(path, person)
     avatar, style = dressed_person([PersonShot(picture, points, person)], detector, name, "a photograph")
     notes = _notes(picture, points, pixels)
