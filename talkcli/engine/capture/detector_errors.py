@@ -1,4 +1,4 @@
-"""How MediaPipe errs by whom it sees, undone: it draws everybody nearer to the mean face than they are.
+"""How MediaPipe errs by whom it sees, undone.
 
 Learnt by recipes/fit_errors.py from pictures of people of the studio, of whom all is known: the head that is
 fitted to the points as they are seen says which way they err, and it is fitted again to where they belong.
