@@ -70,16 +70,15 @@ def test_a_single_picture_is_fitted_where_its_points_belong():
         assert mended.residual < 0.01
 
 
-def test_irises_move_with_their_eyes_and_shut_lips_stay_shut():
-    face, points = somebody(1)
+def test_irises_move_with_their_eyes_and_nothing_far():
+    points = somebody(1)[1]
     model = load_face_model()
     sight = sight_of(points, SIZE, marks_on(model, model.template))
     fit = captured_person(model, points, SIZE).fit
     moves = (where_points_belong(detector_errors(), sight, fit).points - sight.points)[0] / sight.unit
     for iris, lids in zip(IRIS_CENTRES, ((362, 263, 386, 374), (33, 133, 159, 145)), strict=True):
-        assert np.linalg.norm(moves[iris] - moves[list(lids)].mean(0)) < 0.02
-    assert np.abs(moves[list(LIP_POINTS)]).max() < 0.08 and len(face)
-    assert captured_person(model, points, SIZE, errors=detector_errors()).sight.lips_shut.all()
+        assert np.linalg.norm(moves[iris] - moves[list(lids)].mean(0)) < 0.025
+    assert np.abs(moves[list(LIP_POINTS)]).max() < 0.06 and np.linalg.norm(moves, axis=1).max() < 0.15
 
 
 def test_films_are_fitted_to_their_points_as_they_are_seen():
