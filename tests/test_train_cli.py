@@ -1,5 +1,6 @@
 """talk train and talk personalize from the shell's side, on clips of ten vertices."""
 
+import dataclasses
 import json
 import tomllib
 from dataclasses import replace
@@ -15,13 +16,13 @@ from talkcli.app import app
 from talkcli.engine.assets import asset
 from talkcli.engine.checkpoint import load_checkpoint
 from talkcli.engine.clips import Clip, Contents, load_contents, save_clip, save_contents
-from talkcli.engine.config import parse_settings
+from talkcli.engine.config import from_values, parse_settings
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
-from talkcli.engine.methods import METHODS, open_talker
+from talkcli.engine.methods import METHODS, load_method, open_talker
 from talkcli.engine.methods.plan import plan_for, without_folders
 from talkcli.engine.motion import Motion, Vertices
 from talkcli.engine.speech import Speech, save_speech
-from talkcli.engine.training.settings import by_dotted_name
+from talkcli.engine.training.settings import as_toml, by_dotted_name
 
 pytest.importorskip("transformers")
 
@@ -117,6 +118,13 @@ def test_an_unfinished_run_is_gone_on_with_only_when_asked(clips, tmp_path):
     more = ("--from", out, "--steps", 1, "--stage", "memorise", "-o", tmp_path / "more.ckpt", "--resume")
     talk("train", clips, "--device", "cpu", *more)
     assert load_checkpoint(tmp_path / "more.ckpt").provenance["from"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_run_finds_its_network_again_in_what_it_wrote(name):
+    config = dataclasses.asdict(open_talker(name).config)
+    again = from_values(load_method(name).config, tomllib.loads(as_toml(config)))
+    assert dataclasses.asdict(again) == config
 
 
 def test_a_model_that_ships_is_begun_with_by_its_name(clips):

@@ -108,8 +108,8 @@ def values_of(stage: Stage[Any, Any], make: Factory, given: Mapping[str, Any]) -
 
 
 def as_toml(values: Mapping[str, Any], at: str = "") -> str:
-    """Plain values and nested tables of them."""
-    plain = {k: v for k, v in values.items() if not isinstance(v, Mapping)}
+    """Plain values and nested tables of them; what is None is left out."""
+    plain = {k: v for k, v in values.items() if not (v is None or isinstance(v, Mapping))}
     tables = {k: v for k, v in values.items() if isinstance(v, Mapping)}
     lines = [f"{key} = {_inline(value)}" for key, value in plain.items()]
     for key, table in tables.items():
@@ -120,7 +120,7 @@ def as_toml(values: Mapping[str, Any], at: str = "") -> str:
 def by_dotted_name(settings: Mapping[str, Any], at: str = "") -> dict[str, str]:
     """Each setting of a run as `--set` takes it: `config.features`, `memorise.lr` -> its value in TOML.
 
-    What has an option of its own (model, size, seed) is left out.
+    What has an option of its own (model, size, seed) is left out, and what is None.
     """
     names: dict[str, str] = {}
     for key, value in settings.items():
@@ -130,7 +130,7 @@ def by_dotted_name(settings: Mapping[str, Any], at: str = "") -> dict[str, str]:
         elif isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping):
             for place, part in enumerate(value):
                 names |= by_dotted_name(part, f"{name}.{place}.")
-        elif at:
+        elif at and value is not None:
             names[name] = _inline(value)
     return names
 
@@ -138,7 +138,8 @@ def by_dotted_name(settings: Mapping[str, Any], at: str = "") -> dict[str, str]:
 def _inline(value: Any) -> str:
     """A plain value, a list, or a table within a list."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_inline(part)}" for key, part in value.items()) + "}"
+        parts = (f"{key} = {_inline(part)}" for key, part in value.items() if part is not None)
+        return "{" + ", ".join(parts) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_inline(part) for part in value) + "]"
     return json.dumps(value)
