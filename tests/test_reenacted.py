@@ -105,6 +105,20 @@ def test_the_encoder_that_ships_follows_lips_and_lids_of_somebody_it_never_met(t
     assert np.corrcoef(read.face.expression[:40, lids].mean(1), shut)[0, 1] > 0.87
 
 
+def test_when_a_face_leaves_a_film_and_comes_back_is_told(talk, tmp_path):
+    person = load_avatar(asset("kofi.avatar"))
+    still = Motion(Fraction(25), Coefficients(torch.zeros(1, 53), torch.zeros(1, 3)))
+    there = next(frames(still, person, portrait(person, "front", (192, 192)), workers=1))
+    empty = np.broadcast_to(there[:, :12].mean(1, keepdims=True), there.shape).astype(np.uint8)
+    me = film(tmp_path / "me.mp4", [there] * 25 + [empty] * 30 + [there] * 20, Fraction(25))
+    words = ("--driven-by", "picture", "-o", tmp_path / "x.motion", "--json")
+    said = json.loads(talk("animate", me, *words).stdout)["results"][0]
+    (note,) = said["notes"]
+    start, stop = map(float, note.split(" s:")[0].split("-"))
+    assert 0.7 <= start <= 1.0 and 2.1 < stop <= 2.5 and "no face is seen" in note
+    assert load_motion(tmp_path / "x.motion").seconds == 3.0
+
+
 def test_the_encoder_refuses_a_film_without_a_face(talk, tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (160, 160, 3)).astype(np.uint8)
     for name, picture in (("noise", noise), ("grey", np.full_like(noise, 120))):

@@ -68,7 +68,11 @@ def driven_by_picture(path: Path, avatar: Avatar, talker: Talker | None, fps: Fr
     read = read_film(eye, path)
     whole = film_seconds(path) or float(read.seconds[-1])
     motion = film_read_motion(eye, read, whole, fps or FILM_FPS)
-    return Driven(_signed(motion, avatar, "the encoder of unigaha"), ())
+    notes = [
+        f"{start:.1f}-{stop:.1f} s: no face is seen; that of the avatar goes straight from before to after."
+        for start, stop in read.gone
+    ]
+    return Driven(_signed(motion, avatar, "the encoder of unigaha"), notes)
 
 
 def _signed(motion: Motion, avatar: Avatar, by: str) -> Motion:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -36,16 +38,23 @@ _THERE = 0.03
 portraits of people whom it never met reach 0.019, 24 pictures of nobody begin at 0.040."""
 _LOST = 0.12
 """How far a face is off its square, sides, beyond which it is looked at again."""
+_GONE, _WINDOW = 0.1, 8
+"""Sides that a face is off the squares it is looked at in, the median of so many pictures on end, beyond
+which it is no longer there: four films of people stay below 0.081, what shows nobody is at 0.1 to 0.6."""
+_AGAIN = 0.25
+"""Seconds after which a face that is gone is looked for again."""
 _SLACK = 0.5
 """Sides by which a face may lie outside the picture."""
 
 
 class FilmRead(NamedTuple):
     seconds: NDArray[np.float64]
-    """[n] of each picture"""
+    """[n] of each picture that shows the face"""
     codes: Float[Tensor, "n codes"]
     turns: Float[Tensor, "n 3"]
     """Of the head to the camera, axis-angle, radians"""
+    gone: Sequence[tuple[float, float]]
+    """From when to when it is not there, seconds"""
 
 
 def shipped_eye() -> MonocularEncoder:
@@ -63,27 +72,43 @@ def shipped_eye() -> MonocularEncoder:
 
 @torch.no_grad()
 def read_film(eye: MonocularEncoder, path: Path) -> FilmRead:
-    """Every picture of a film of one face that is in the middle at first. BadInput for a film without
-    pictures, or without a face there."""
-    seconds, codes, turns = [], [], []
+    """Every picture of a film that shows one face, which is in the middle at first and when it comes back.
+    BadInput for a film without pictures, or without a face there."""
+    kept: list[tuple[float, SeenFace, float]] = []
+    gone: list[tuple[float, float]] = []
     square: NDArray[np.float64] | None = None
+    looked = now = -math.inf
     for each in film_pictures(path, apart=PICTURES_APART):
-        image = Image.fromarray(each.picture)
-        square = first_square(eye, image) if square is None else square
+        image, now = Image.fromarray(each.picture), each.seconds
         if square is None:
-            hint = "Give a film of one face, in the middle at first; or follow points: --driven-by points."
-            raise BadInput(f"{path} shows no face in the middle of its first picture.", hint)
+            if now < looked + _AGAIN:
+                continue
+            square, looked = first_square(eye, image), now
+            if square is None and not kept:
+                hint = (
+                    "Give a film of one face, in the middle at first; or follow points: --driven-by points."
+                )
+                raise BadInput(f"{path} shows no face in the middle of its first picture.", hint)
+            if square is None:
+                continue
+            if kept:
+                gone.append((kept[-1][0], now))
         said = look_at_square(eye, image, square)
         square = moved_square(square, said, image.size)
         if float(said.places[0].abs().amax()) > _LOST:
             said = look_at_square(eye, image, square)
             square = moved_square(square, said, image.size)
-        seconds.append(each.seconds)
-        codes.append(said.codes[0])
-        turns.append(said.turns[0])
-    if not seconds:
+        kept.append((now, said, float(said.places[0].norm())))
+        if np.median([off for _, _, off in kept[-_WINDOW:]]) > _GONE and len(kept) > _WINDOW:
+            del kept[-_WINDOW:]
+            square, looked = None, now
+    if not kept:
         raise BadInput(f"{path} has no pictures.", "Give a film of a face.")
-    return FilmRead(np.array(seconds), torch.stack(codes), torch.stack(turns))
+    if square is None:
+        gone.append((kept[-1][0], now))
+    seconds, seen, _ = zip(*kept, strict=True)
+    codes, turns = (torch.cat([getattr(one, name) for one in seen]) for name in ("codes", "turns"))
+    return FilmRead(np.array(seconds), codes, turns, gone)
 
 
 def first_square(eye: MonocularEncoder, image: Image.Image) -> NDArray[np.float64] | None:
