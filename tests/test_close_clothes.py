@@ -12,8 +12,8 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.worn import Worn
 from talkcli.engine.rendering.camera import look_at
 from talkcli.engine.rendering.folds import CLOTH_SHADES, FOLD_DEEP, LIFTED, beside_cloth, folded
-from talkcli.engine.rendering.hair_light import LIT_ALIKE, among_hair
 from talkcli.engine.rendering.lights import light_rig
+from talkcli.engine.rendering.soft_light import LIT_ALIKE, ClothLight, among_hair
 from talkcli.engine.rendering.spectacles import glazed, rims_of
 from talkcli.engine.rendering.surface import surface_of
 from talkcli.engine.rendering.wisps import ASTRAY_LONG, SHORN, unrested, wisps_of
@@ -75,6 +75,25 @@ def test_light_among_hair_is_what_those_around_see_on_average():
     far = np.abs(points[:, 0] - 0.015) > sum(LIT_ALIKE)
     assert np.array_equal(halves[far], side[far].astype(np.float32)), "it goes no further"
     assert among_hair(points[:0], seen[:0]).shape == (0,)
+
+
+def test_a_shadow_on_cloth_has_soft_steps_and_no_specks():
+    side = 12
+    number = np.arange(side * side).reshape(side, side)
+    a, b, c, d = (
+        number[i : side - 1 + i, j : side - 1 + j].ravel() for i, j in ((0, 0), (0, 1), (1, 0), (1, 1))
+    )
+    faces = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)]) + 7
+    light = ClothLight(faces, 7, side * side)
+    speck = np.ones((side, side), np.float32)
+    speck[5, 5] = 0
+    assert light.softened(speck.ravel()).min() > 0.6
+    shade = np.ones((side, side), np.float32)
+    shade[:, :6] = 0
+    soft = light.softened(shade.ravel()).reshape(side, side)
+    assert np.array_equal(soft[:, :2], shade[:, :2]) and np.array_equal(soft[:, -2:], shade[:, -2:])
+    assert (np.diff(soft[6]) >= 0).all() and np.diff(soft[6]).max() < 0.5
+    assert np.allclose(light.softened(np.full(side * side, 0.3, np.float32)), 0.3)
 
 
 def test_cloth_hangs_in_folds_but_for_its_hems_which_stand_off_the_neck(person):

@@ -54,7 +54,7 @@ def folded(worn: Worn, neutral: NDArray[np.float32]) -> Worn:
         angle, away = np.arctan2(up, -side * aside), np.hypot(aside, up)
         bent = angle + 0.16 * _waves(np.stack([away / 0.14, angle / 1.2], 1), chance)
         ridges = _ridges(np.stack([bent / PULLED, away / 0.26], 1), chance)
-        height += weight * ridges * np.exp(-((away / 0.17) ** 2))
+        height += weight * ridges * np.exp(-((away / 0.17) ** 2)) * np.clip(away / 0.08 - 0.15, 0, 1)
     hung = _ridges(np.stack([x / HUNG + 0.35 * _waves(points / 0.16, chance), y / 0.24], 1), chance)
     height += 0.55 * hung * (0.5 + 0.5 * np.clip(_waves(points / 0.12, chance), -1, 1))
     height += 0.16 * _waves(points / 0.05, chance)

@@ -11,12 +11,12 @@ from talkcli.engine.rendering.acting_skin import WrinkleMaps, blend_wrinkles, wr
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.dressing import carried
 from talkcli.engine.rendering.gathering import ATTRIBUTES, CROWDED, FACTS, Acting, arrange, batch, survey
-from talkcli.engine.rendering.hair_light import among_hair
 from talkcli.engine.rendering.hidden import Thicket, look_in
 from talkcli.engine.rendering.lights import LightRig, light_rig
 from talkcli.engine.rendering.occlusion import MOUTH_CORNERS, SHADOW, face_camera, light_mouth, shadows
 from talkcli.engine.rendering.painting import PaintMemory, develop, expose, paint, paint_finely
 from talkcli.engine.rendering.rasterize import ONE, band, project, sheet
+from talkcli.engine.rendering.soft_light import ClothLight, among_hair
 from talkcli.engine.rendering.surface import (
     CLAY_LOOK,
     CLOTH,
@@ -109,6 +109,8 @@ class Painter:
         self.vertices, self.ways = np.empty((2, verts, 3), np.float32)
         self.drift = np.empty((len(surface.dressing.carriers), 3), np.float32)
         self.bodies, self.body_faces = len(surface.corner_starts) - 1, len(surface.corner_faces) // 3
+        bare, solid = verts - len(surface.dressing.rest), surface.faces[: self.body_faces]
+        self.cloth_light = ClothLight(solid[solid.min(1) >= bare], bare, self.bodies - bare)
         self.seen = surface._replace(sides=surface.sides.copy())
         self.thicket, self.layers = Thicket(surface, HAIR), Thicket(surface, CLOTH)
         self.mouth = (
@@ -206,6 +208,8 @@ class Painter:
         )  # fmt: skip
         if bodies < len(self.vertices):
             self._past_hair(direction)
+        if self.near_by:
+            self.key[cloth] = self.cloth_light.softened(self.key[cloth])
         self.key[cloth] = BROAD + (1 - BROAD) * self.key[cloth]
 
     def _past_hair(self, direction: NDArray[np.float32]) -> None:
