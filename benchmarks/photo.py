@@ -1,9 +1,10 @@
 """Photographs of studio people become faces again: python benchmarks/photo.py
 
 Draws people whom nothing was chosen by in light, lens, background, face and noise of their own, as JPEG, and
-fits the head to what MediaPipe sees (extra capture). Landmarks: root mean square after the correction, % of
-the eye distance. Face: mean distance of its vertices from the truth after alignment, mm. Likeness: whether
-the nearest of all true faces is the person's own. CPU seconds of detection and fit. Ten minutes on one core.
+fits the head to what MediaPipe sees (extra capture). Landmarks: root mean square after the correction, from
+where its points belong, % of the eye distance. Face: mean distance of its vertices from the truth after
+alignment, mm. Likeness: whether the nearest of all true faces is the person's own. CPU seconds of detection
+and fit. Ten minutes on one core.
 """
 
 from __future__ import annotations
