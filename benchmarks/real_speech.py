@@ -1,6 +1,7 @@
 """Every installed talker and the three baselines on human recordings with known phones, as a Markdown table.
 
-    python benchmarks/real_speech.py FOLDER [--telephone] [--part NAME=PATTERN ...] [--model x.ckpt ...]
+    python benchmarks/real_speech.py FOLDER [--telephone] [--babble DB] [--part NAME=PATTERN ...]
+        [--model x.ckpt ...]
 
 FOLDER holds x.wav with x.phones.json, or one alignments.json; it is never part of the repository. A second
 table gives talkers by pace, by the parts that are asked for and by person: a recording's name begins with its
@@ -20,6 +21,7 @@ import numpy as np
 import scipy
 import torch
 
+from talkcli.engine.audio.company import babble, before
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.methods.entrants import entrants
@@ -32,13 +34,15 @@ from talkcli.engine.metrics.plots import Trace, save_plot
 from talkcli.engine.metrics.takes import DEFAULT_FPS, System, Take, performed, takes_of_audio
 from talkcli.engine.motion import Motion
 from talkcli.engine.phones import Phones
-from talkcli.engine.speech import SAMPLE_RATE, Speech
+from talkcli.engine.speech import SAMPLE_RATE, Speech, load_speech
 
 PACES = {"under 10 phones/s": (0, 10), "10 to 13": (10, 13), "above 13": (13, 1000)}
 WORST = 0.1
 """Of people."""
 HEARD_DB = -10
 """Of a recording's loudest frame: in a pause where more than that is heard, somebody speaks."""
+BEHIND = 4
+"""People who talk in the background."""
 BAND, LINE_RATE, MU = (300, 3400), 8000, 255
 """Hertz that a telephone carries, its samples a second and its law (G.711, 8 bits)."""
 
@@ -72,6 +76,21 @@ def by_telephone(speech: Speech) -> Speech:
 def over_a_line(system: System) -> System:
     def perform(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
         return system(by_telephone(speech), avatar, fps)
+
+    return perform
+
+
+def before_others(system: System, takes: Sequence[Take], decibels: float) -> System:
+    """The same with BEHIND other speakers of the folder talking so far below the near voice."""
+    waves = [load_speech(take.audio).waveform.numpy() for take in takes]
+
+    def perform(speech: Speech, avatar: Avatar, fps: Fraction) -> Motion:
+        near = speech.waveform.numpy()
+        chance = np.random.default_rng(len(near))
+        others = [wave for wave in waves if not np.array_equal(wave, near)]
+        some = [others[index] for index in chance.choice(len(others), BEHIND, replace=False)]
+        murmur = babble(some, len(near), chance)
+        return system(Speech(torch.from_numpy(before(near, murmur, decibels))), avatar, fps)
 
     return perform
 
@@ -160,6 +179,7 @@ def main() -> None:
     parser.add_argument("--plots", type=Path, help="a folder for one picture of every recording")
     parser.add_argument("--model", action="append", default=[], help="method name or checkpoint; repeatable")
     parser.add_argument("--telephone", action="store_true", help="all is heard over a telephone line")
+    parser.add_argument("--babble", type=float, help="decibels by which others talk below all that is heard")
     parser.add_argument("--part", action="append", default=[], help="NAME=PATTERN of recordings' names")
     parser.add_argument("--heard", action="store_true", help="stillness where nobody is heard, too")
     parser.add_argument("--avatar", type=Path, help="whose face; else the mean face")
@@ -171,6 +191,8 @@ def main() -> None:
     asked: dict[str, MouthTrack] = {}
     for name, system in entrants(arguments.model, avatar or talking_head(), note=print, skin=False):
         heard_by = over_a_line(system) if arguments.telephone else system
+        if arguments.babble is not None:
+            heard_by = before_others(heard_by, takes, arguments.babble)
         said[name] = [asked_once(case, asked) for case in performed(takes, heard_by, avatar)]
         scores[name] = evaluate(ARTICULATION, said[name])
     ceiling = [

@@ -119,7 +119,7 @@ def silenced_pauses(logits: Float[Tensor, "ticks phones"]) -> Float[Tensor, "tic
     edges = np.flatnonzero(np.diff(silence > _PERHAPS, prepend=False, append=False))
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
         paused[start:stop] = (silence[start:stop] > _SURELY).sum() >= _PAUSE
-    return torch.where(torch.from_numpy(paused).to(logits.device)[:, None], _silence(logits), logits)
+    return torch.where(torch.from_numpy(paused).to(logits.device)[:, None], certain_silence(logits), logits)
 
 
 def sure_of_silence(listened: Listened, waveform: Float[Tensor, " samples"], frames: int) -> Listened:
@@ -128,18 +128,24 @@ def sure_of_silence(listened: Listened, waveform: Float[Tensor, " samples"], fra
 
     def between(start: int, stop: int) -> Float[Tensor, "n phones"]:
         logits = listened(start, stop)
-        return torch.where(quiet[start:stop, None], _silence(logits), logits)
+        return torch.where(quiet[start:stop, None], certain_silence(logits), logits)
 
     return between
 
 
-def _silence(logits: Float[Tensor, "n phones"]) -> Float[Tensor, " phones"]:
+def certain_silence(logits: Float[Tensor, "n phones"]) -> Float[Tensor, " phones"]:
     """Logits of nothing but silence."""
     return (CERTAIN * F.one_hot(torch.tensor(SILENCE, device=logits.device), logits.shape[1])).to(logits)
 
 
 def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " frames"]:
-    """Frames whose surroundings of three frames are below _HUSH_RMS; in constant memory beside the sound."""
+    """Frames whose surroundings of three frames are below _HUSH_RMS."""
+    loudest = F.max_pool1d(frame_powers(waveform, frames)[None, None], 3, stride=1, padding=1)[0, 0]
+    return (loudest < _HUSH_RMS**2).to(waveform.device)
+
+
+def frame_powers(waveform: Float[Tensor, " samples"], frames: int) -> Float[Tensor, " frames"]:
+    """Mean square of the samples of each frame, in double precision; in constant memory beside the sound."""
     ends = torch.arange(frames + 1) * len(waveform)
     starts, stops = ends[:-1] // frames, -(-ends[1:] // frames)
     power = torch.empty(frames, dtype=torch.float64)
@@ -149,5 +155,4 @@ def hushed(waveform: Float[Tensor, " samples"], frames: int) -> Bool[Tensor, " f
         counts = stops[some] - starts[some]
         let_go(waveform)
         power[some] = (sums[stops[some] - first] - sums[starts[some] - first]) / counts.clamp(min=1)
-    loudest = F.max_pool1d(power[None, None], 3, stride=1, padding=1)[0, 0]
-    return (loudest < _HUSH_RMS**2).to(waveform.device)
+    return power

@@ -11,9 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from talkcli.engine.audio.closures import crested
 from talkcli.engine.audio.coarticulation import rounded
 from talkcli.engine.audio.ear import Ear, Listened
 from talkcli.engine.audio.logmel_encoder import LogMelEncoder, LogMelEncoderConfig
+from talkcli.engine.audio.pauses import without_breaths
 from talkcli.engine.audio.pretrained import Pretrained, settings_in, take_body
 from talkcli.engine.audio.starter_ear import EncoderConfig, StarterEar, StarterEarConfig, encoder_of, frozen
 from talkcli.engine.audio.wav2vec import HubertConfig, Wav2Vec2Config, Wav2VecEar, WavlmConfig, wav2vec_config
@@ -61,12 +63,27 @@ class Ears(Ear):
         return rows.new_zeros(len(rows)) if phones is None else phones.softmax(1)[:, SILENCE]
 
     def listened(self, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float) -> Listened:
-        heard = [ear.listened(waveform, frames, fps) for ear in self.ears]
         parts = [
-            rounded(part, frames, fps) if ear.hears_phones else part
-            for ear, part in zip(self.ears, heard, strict=True)
+            spoken_phones(ear, waveform, frames, fps)
+            if ear.hears_phones
+            else ear.listened(waveform, frames, fps)
+            for ear in self.ears
         ]
         return lambda start, stop: torch.cat([part(start, stop) for part in parts], dim=1)
+
+
+def spoken_phones(
+    ear: Ear, waveform: Float[Tensor, " samples"], frames: int, fps: Fraction | float
+) -> Listened:
+    """What an ear that hears phones tells a mouth: not only what is heard, but how it is to be seen."""
+    phones = rounded(ear.listened(waveform, frames, fps), frames, fps)
+    if not isinstance(ear, StarterEar):
+        return phones
+    if ear.config.firmness:
+        phones = crested(phones, frames, fps, ear.config.firmness)
+    if ear.config.faint:
+        phones = without_breaths(phones, waveform, frames, fps, ear.config.faint)
+    return phones
 
 
 def build_ear(config: EarConfig) -> Ear:

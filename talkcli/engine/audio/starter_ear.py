@@ -36,10 +36,14 @@ class StarterEarConfig:
     inner: int = 160
     """Width of the head."""
     dropout: float = 0.1
+    firmness: float = 0.0
+    """Of closures: see `closures.crested`."""
+    faint: float = 0.0
+    """Decibels below the loudest frame where breath is no speech (`pauses.without_breaths`); 0: not asked."""
     kind: Literal["starter"] = "starter"
 
     def __post_init__(self) -> None:
-        check_limits(self, inner=(1, 65_536), dropout=(0, 0.99))
+        check_limits(self, inner=(1, 65_536), dropout=(0, 0.99), firmness=(0, 10), faint=(0, 200))
 
 
 class StarterEar(PiecewiseEar):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -35,8 +35,8 @@ class OtherEar:
 def hear_with(talker: Talker, ears: str | None) -> None:
     """Put the ears in a folder, or fetched by that name, in place of those with which a talker names phones.
 
-    The lean of its hearing stays. Nothing where `ears` is None. BadUsage for a talker that names no phones;
-    MissingAsset where no head is known for what the folder holds.
+    The lean of its hearing stays, and what it makes of what is heard. Nothing where `ears` is None. BadUsage
+    for a talker that names no phones; MissingAsset where no head is known for what the folder holds.
     """
     if ears is None:
         return
@@ -50,6 +50,8 @@ def hear_with(talker: Talker, ears: str | None) -> None:
     other = given.ear
     with torch.no_grad():
         other.leave.bias.add_(lean_of(own))
+    if isinstance(own, StarterEar):
+        other.config = replace(other.config, firmness=own.config.firmness, faint=own.config.faint)
     place, _, leaf = name.rpartition(".")
     setattr(talker.get_submodule(place), leaf, other.to(next(own.parameters()).device))
     talker.other_ears = given.origin

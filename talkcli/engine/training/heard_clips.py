@@ -14,6 +14,7 @@ from torch import Tensor
 from talkcli.engine.audio.amplitude import amplitude
 from talkcli.engine.audio.augment import elsewhere
 from talkcli.engine.audio.ear import Ear
+from talkcli.engine.audio.starter_ear import StarterEar
 from talkcli.engine.clips import HEARD_SUFFIX, ClipSet
 from talkcli.engine.errors import Untrusted
 from talkcli.engine.files import FORMAT, load_rows, load_shapes, save_tensors
@@ -26,12 +27,16 @@ WORDS = "speech"
 
 
 _HEARING = 2
-"""Counts how often it was changed what ears make of the same weights (`audio/coarticulation.py` last)."""
+"""Counts how often it was changed what ears make of the same weights (`audio/coarticulation.py` last); what
+some are told to make of them besides is in their settings."""
 
 
 def ear_print(ear: Ear, fps: Fraction) -> str:
-    """Changes with any weight of an ear, with the rate at which it is asked, and with _HEARING."""
+    """Changes with any weight of an ear, with the rate at which it is asked, its manner, and _HEARING."""
     digest = hashlib.sha256(f"{type(ear).__name__} {fps} {_HEARING}".encode())
+    for part in ear.modules():
+        if isinstance(part, StarterEar) and (part.config.firmness or part.config.faint):
+            digest.update(f"{part.config.firmness} {part.config.faint}".encode())
     for name, tensor in ear.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
