@@ -1,7 +1,8 @@
 """What the README shows: python -m recipes.pictures [NAME...] -> assets/pictures/
 
-people: the bundled ones, front and three-quarter; expressions: five faces of two of them; hello: three people
-say it; texture: two do so, above on a still skin, below on the one that TexTalker makes, when they differ
+people: the bundled ones, as they sit for a photograph; expressions: five faces of two of them; hello: three
+people say it; texture: two do so, above on a still skin, below on the one that TexTalker makes, when they
+differ
 most; photograph: one of ada, drawn in other light and by another lens, and the same speaking (extra capture);
 heads: six people who never lived, as unigaha makes them, and marta speaking, drawn of Gaussians and of her
 mesh; feeling: two people whom 3DXTalker moves, in moods that change. Without names all seven, in fifteen
@@ -17,9 +18,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
-from recipes.contact_sheet import BUNDLED, FACES, pictures
+from recipes.contact_sheet import FACES, pictures
 from talkcli.engine.assets import asset, assets_folder
 from talkcli.engine.capture.detector import MediaPipe
 from talkcli.engine.capture.photo import avatar_of_photo
@@ -31,12 +33,25 @@ from talkcli.engine.face.rotations import matrix
 from talkcli.engine.methods import open_talker
 from talkcli.engine.methods.speaking import spoken_motion
 from talkcli.engine.methods.unigaha.bodies import embodied, sampled
-from talkcli.engine.motion import Coefficients, Motion, ratios
+from talkcli.engine.motion import Coefficients, Head, Motion, ratios
 from talkcli.engine.rendering.camera import centred_camera, portrait
 from talkcli.engine.rendering.photo_stage import photo_frames
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.splat_film import splat_frames
 from talkcli.engine.speech import load_speech
+from talkcli.engine.studio.scanned.gaze import looking_at
+
+SITTERS: Mapping[str, tuple[tuple[float, float, float], Mapping[str, float]]] = {
+    "ada": ((3, -9, 4), {"mouthSmile": 0.45, "cheekSquint": 0.25, "eyeSquint": 0.15, "browInnerUp": 0.08}),
+    "marta": ((2, 8, 3), {"mouthSmile": 0.4, "cheekSquint": 0.35, "eyeSquint": 0.2}),
+    "emil": ((1, 10, -3), {"mouthSmile": 0.22, "eyeSquint": 0.2, "cheekSquint": 0.1, "mouthPress": 0.1}),
+    "kofi": ((0, -8, -3), {"mouthSmile": 0.35, "cheekSquint": 0.25, "eyeSquint": 0.15}),
+    "noor": ((1, 9, 5), {"mouthSmile": 0.5, "cheekSquint": 0.3, "eyeSquint": 0.2, "jawOpen": 0.06}),
+    "otto": ((1, -11, -2), {"mouthSmile": 0.15, "eyeSquint": 0.2, "browDown": 0.1}),
+}  # fmt: skip
+"""Of the picture of people: how far heads are turned (down, left, tilt), degrees, and what faces do."""
+PORTRAIT = 480
+"""Pixels along a side of each."""
 
 SHOWN = ("neutral", "aa", "smile", "surprise", "anger")
 MOMENTS, APART, CROP = 3, 15, (slice(40, 400), slice(96, 416))
@@ -79,10 +94,23 @@ def feeling(folder: Path) -> None:
 
 
 def people(folder: Path) -> None:
-    neutral = {"neutral": FACES["neutral"]}
-    views = ("front", "three-quarter")
-    rows = [[pictures(person(name), neutral, view)[0] for name in BUNDLED] for view in views]
-    beside(rows).save(folder / "people.jpg", quality=90)
+    sat = [portrayed(person(name), *SITTERS[name]) for name in SITTERS]
+    beside([sat[:3], sat[3:]]).save(folder / "people.jpg", quality=86)
+
+
+def portrayed(
+    avatar: Avatar, degrees: tuple[float, float, float], face: Mapping[str, float]
+) -> NDArray[np.uint8]:
+    """Somebody who looks into the camera, the head turned."""
+    turn, camera = torch.tensor([degrees]).deg2rad(), portrait(avatar, "front", (PORTRAIT, PORTRAIT))
+    view, middle = camera.views[0].float(), avatar.neutral.mean(0)
+    lens = -view[:3, :3].mT @ view[:3, 3]
+    gaze = looking_at(avatar.neutral, matrix(turn)[0].mT @ (lens - middle) + middle)
+    weights = load_face_model().weight_vector(**face, **gaze)
+    motion = Motion(
+        Fraction(25), Coefficients(weights[None], torch.zeros(1, 3)), Head(turn, torch.zeros(1, 3))
+    )
+    return next(frames(motion, avatar, camera, quality="fine"))
 
 
 def expressions(folder: Path) -> None:
