@@ -141,12 +141,13 @@ def of_fits(prior: Prior, people: list[Sitter], sheet: list[Image.Image]) -> Non
             made = fit.avatar("fitted")
             head, meshes = made.gaussian_head, vertices(faces_motion(person.weights), made)
             assert head is not None
-            for face in range(41, 47):
+            for face in range(person.learnt, len(person.weights)):
                 for tests in (False, True):
                     own = person.shots_of(face, tests=tests)
                     with torch.no_grad():
                         cloud = drawn_by(head, person._replace(vertices=meshes), face)
-                        rows += scored(person, face, own, cloud, lips, sheet if face == 43 and tests else [])
+                        shown = sheet if face == person.learnt + SHOWN and tests else []
+                        rows += scored(person, face, own, cloud, lips, shown)
         told(f"new people, {name}", rows)
         print(
             f"  {(time.process_time() - start) / len(people):.0f} s of CPU each, drawing included", flush=True
