@@ -133,6 +133,11 @@ def test_a_model_that_ships_is_begun_with_by_its_name(clips):
     )
 
 
+def test_a_checkpoint_to_begin_with_must_be_there(clips, tmp_path):
+    said = talk("train", clips, "--from", "gone.ckpt", "-o", tmp_path / "x.ckpt", code=3)
+    assert "gone.ckpt does not exist" in said.stderr
+
+
 def test_off_a_terminal_a_run_says_where_it_is_and_what_came_of_it(clips, tmp_path, monkeypatch):
     options = ("train", clips, "--stage", "memorise", "--steps", 3, "--device", "cpu", *SETTINGS)
     lines = talk(*options, "-o", tmp_path / "a.ckpt").stderr.splitlines()

@@ -171,6 +171,11 @@ def test_a_prior_that_learns_on_keeps_what_was_solved_and_what_is_fixed(sessions
     assert not [name for name in moved if name.startswith(("encoder.", "decoder.look.first"))]
 
 
+def test_what_is_to_be_fixed_must_be_there(sessions):
+    with pytest.raises(BadUsage, match=r"begins with encoder\.feet"):
+        taught(sessions, 1, fixed="decoder, encoder.feet")
+
+
 def test_somebody_it_learnt_from_has_the_code_that_was_solved(sessions, solved, people):
     again = Prior(SMALL)
     again.load_state_dict({name: part for name, part in solved.state_dict().items() if "people" not in name})

@@ -38,10 +38,11 @@ def methods_that(able: Callable[[Method], bool]) -> list[str]:
 
 
 def checkpoint_path(model: str) -> Path:
-    """The file behind `--model`: itself, or the bundled checkpoint of a method."""
+    """The file behind `--model`: itself, there or not where it has a suffix, or the bundled checkpoint of a
+    method."""
     from talkcli.engine.assets import asset
 
-    if Path(model).is_file():
+    if Path(model).is_file() or Path(model).suffix:
         return Path(model)
     return asset(f"{pick(model, METHODS, 'model')}.ckpt")
 

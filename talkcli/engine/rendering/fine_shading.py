@@ -32,6 +32,7 @@ from talkcli.engine.rendering.shading import (
     matte,
     mirrored,
     plus,
+    schlick,
     three,
     toned,
     unit,
@@ -65,10 +66,8 @@ def _lobe(width, angle):
 
 @inlined
 def _of_keratin(cosine):
-    """Schlick's Fresnel at an index of 1.55."""
-    away = max(1.0 - cosine, 0.0)
-    square = away * away
-    return 0.0465 + 0.9535 * square * square * away
+    """Fresnel's law at an index of 1.55."""
+    return schlick(cosine, 0.0465, 0.9535)
 
 
 @inlined

@@ -27,13 +27,11 @@ ARMPIT = 0.36, -0.11
 HELD = 0.004, 0.035
 """Metres from a hem or a seam within which cloth has no fold, and from which it has all of it."""
 
-
 SMOOTH_ABOVE = 0.65
 """Of a fold's depth, that it lacks on shoulders, over which cloth is drawn."""
 
 LIFTED, LIFTED_OVER, ON_SKIN = 0.0026, 0.013, 0.006
 """Metres by which a neckline stands off; over which that fades; from the skin within which it is one."""
-
 
 CLOTH_SHADES, SHADES_OVER = 0.7, 0.008
 """Of the room's light, that skin lacks where it touches cloth; metres over which that fades."""

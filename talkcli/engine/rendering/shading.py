@@ -111,11 +111,18 @@ def bounced(occlusion, albedo):
 
 
 @inlined
-def fresnel(cosine):
-    """Schlick's, for skin and water alike."""
+def schlick(cosine, ahead, more):
+    """Fresnel's law as Schlick has it: what is thrown back straight ahead, and how much more along the
+    surface."""
     away = max(1.0 - cosine, 0.0)
     square = away * away
-    return 0.028 + 0.972 * square * square * away
+    return ahead + more * square * square * away
+
+
+@inlined
+def fresnel(cosine):
+    """Of skin and water alike."""
+    return schlick(cosine, 0.028, 0.972)
 
 
 @inlined

@@ -85,7 +85,6 @@ def _astray(
     side, outward = across_of(lines, neutral)
     count, nodes = lines.shape[:2]
     long = _lengths(lines)
-    outer = np.zeros((count, nodes), bool)
     flat = lines.reshape(-1, 3)
     _, near = KDTree(flat).query(flat, 12, distance_upper_bound=0.012)
     near = np.where(near < len(flat), near, np.arange(len(flat))[:, None])

@@ -114,6 +114,11 @@ def head_prior(
         return session_losses(network.prior, batch, solved[0], generator, parts)
 
     def weights(network: Any) -> Iterable[nn.Parameter]:
+        names = [name for name, _ in network.prior.named_parameters()]
+        for start in kept:
+            if not any(name.startswith(start) for name in names):
+                tops = ", ".join(sorted({name.split(".")[0] for name in names}))
+                raise BadUsage(f"Nothing of the prior begins with {start}, to be fixed.", f"It has {tops}.")
         return [part for name, part in network.prior.named_parameters() if not name.startswith(kept)]
 
     def end(network: Any) -> None:
