@@ -3,7 +3,7 @@
 Photographs people of the studio (benchmarks/photo.py, with skins of half as many texels), fits the head to
 what MediaPipe sees of them, and learns from whom that finds, and which way they look, how far off each point
 is from where they have it; of mirror images, too. OUT.json has the form of assets/mediapipe_errors.json. Then
-says what is left of the errors of people held out. Needs the extra capture; a quarter of an hour on one core.
+says what is left of the errors of people held out. Needs the extra capture; half an hour on one core.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from talkcli.engine.studio.arrays import Array
 from talkcli.engine.studio.scanned.avatars import make_avatar, sample_outfit
 from talkcli.engine.studio.scanned.people import mirroring, sample_person
 
-PEOPLE, FIRST_SEED = 261, 30000
+PEOPLE, FIRST_SEED = 364, 30000
 HELD_OUT, FIRST_HELD_OUT = 20, 5000
 
 TEXELS = 512
@@ -63,8 +63,8 @@ def seen_people(first: int, count: int, detector: Detector) -> Iterator[Seen]:
         taken = photograph(avatar, np.random.default_rng(seed))
         body = vertices(taken.motion, avatar)[0]
         view, focal = taken.camera.centred(0)
-        places = landmark_points(body, model.topology, "mediapipe") @ view[:3, :3].T + view[:3, 3]
-        true = seen_at(places.double().numpy(), float(focal), (SIZE, SIZE))
+        places = landmark_points(body, model.topology, "mediapipe").double() @ view[:3, :3].T + view[:3, 3]
+        true = seen_at(places.numpy(), focal, (SIZE, SIZE))
         for points in detector.faces(taken.picture)[:1]:
             sight = sight_of(points[None], (SIZE, SIZE), plain)
             fit = captured_person(model, points[None], (SIZE, SIZE)).fit

@@ -18,12 +18,16 @@ from PIL import Image, ImageDraw
 from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
 from talkcli.engine.capture.atlas import skin_atlas
-from talkcli.engine.capture.beard_choice import beard_seen
+from talkcli.engine.capture.beard_choice import beard_seen, without_beard
+from talkcli.engine.capture.beard_places import beard_densities, beard_places, shaven
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.covered_parts import covered_parts
 from talkcli.engine.capture.detector_errors import DetectorErrors, detector_errors
+from talkcli.engine.capture.fringe_choice import fringe_seen, without_fringe
 from talkcli.engine.capture.glasses_choice import glasses_in
 from talkcli.engine.capture.hair_choice import dressing_in
+from talkcli.engine.capture.hairs_on_skin import hairiness
+from talkcli.engine.capture.landmark_sets import CHIN, EYE_CORNERS
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, rotation_of
 from talkcli.engine.capture.photographed_skin import (
@@ -43,7 +47,6 @@ from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.textures import linear
 from talkcli.engine.rendering.view import seen_at, view_of
-from talkcli.engine.studio.scanned.hair.beard_styles import BEARD_STYLES, beard_density
 from talkcli.engine.studio.scanned.hair.glasses import GLASSES_STYLES, glasses_of
 
 SIZE, FOCAL = 384, 900.0
@@ -148,9 +151,11 @@ def test_what_cannot_become_an_avatar_is_refused_by_reason(
         (220, 40, 40, "long"),
     ],
 )
-def test_hair_is_as_long_as_it_falls_and_stands(falls, crown, beside, style):
+@pytest.mark.parametrize("fringe", [False, True])
+def test_hair_is_as_long_as_it_falls_and_stands(falls, crown, beside, style, fringe):
     """A face 160 wide and 200 high, ears a hundred below its top, under and beside black hair, of whoever
-    fills the middle of the picture; the bare head ends so many rows below its edge and so far beside it."""
+    fills the middle of the picture; the bare head ends so many rows below its edge and so far beside it.
+    Hair of middle length over the forehead is a fringe."""
     picture, points = np.full((400, 400, 3), (200, 150, 120), np.uint8), np.zeros((478, 2))
     for point, place in {10: (200, 80), 152: (200, 280), 127: (120, 150), 356: (280, 150)}.items():
         points[point] = place
@@ -163,7 +168,8 @@ def test_hair_is_as_long_as_it_falls_and_stands(falls, crown, beside, style):
     sides = [[[edge + way * beside, row] for row in range(50, 90)] for edge, way in ((80, 1), (320, -1))]
     head, mask = np.concatenate([top, *sides]), np.zeros((400, 400), np.float32)
     mask[:, 80:320] = 1
-    assert dressing_in(picture, points, mask, skin, head).style == style
+    worn = "fringe" if fringe and style == "bob" else style
+    assert dressing_in(picture, points, mask, skin, head, fringe).style == worn
 
 
 def test_the_light_of_a_picture_is_taken_off_a_face_and_its_brows_stay():
@@ -212,19 +218,73 @@ def test_the_whites_of_eyes_say_how_bright_the_light_is():
     assert light_on_eyes(SeenSkin(light, np.zeros_like(trust)), shelter, maps) is None
 
 
-@pytest.mark.parametrize(
-    ("style", "dark", "worn"), [("full", 0.15, True), ("full", 0.5, False), ("goatee", 0.15, False)]
-)
-def test_only_a_full_and_dark_beard_is_worn_in_its_own_colour(style, dark, worn):
-    """Our own skin in some light, as much darker where hair grows."""
+def bearded_skin(style: str, shade: list[float]) -> tuple[SeenSkin, np.ndarray]:
+    """Our own skin in some light, times `shade` where a beard grows; and where that is."""
     maps = skin_atlas()
-    canvas, own = maps.canvas, np.full((len(maps.corners), 3), 0.4, np.float32)
-    at = canvas.position.astype(np.float64)
-    grown = beard_density(at, canvas.lip, canvas.lip_upper, BEARD_STYLES[style]) > 0.3
-    light = np.where(grown[:, None], dark, 1) * np.float32(0.7) * own
-    found = beard_seen(SeenSkin(light.astype(np.float32), maps.face.astype(np.float32)), own, maps)
-    assert (found is not None) == worn
-    assert found is None or np.allclose(found, 0.4 * 0.7 * dark, rtol=1e-3)
+    grown = maps.face & (beard_densities()[style] > 0.3)
+    light = np.where(grown[:, None], shade, 1) * 0.7 * OWN
+    return SeenSkin(light.astype(np.float32), maps.face.astype(np.float32)), grown
+
+
+OWN = np.array([0.5, 0.35, 0.25], np.float32)
+BLACK, GREY, SHADOW = [0.15] * 3, [0.6, 1.0, 1.5], [0.6] * 3
+
+
+@pytest.mark.parametrize(
+    ("style", "shade", "hangs", "worn"),
+    [
+        ("full", BLACK, True, "full"),
+        ("full", BLACK, False, "short-beard"),
+        ("short-beard", GREY, True, "short-beard"),
+        ("goatee", BLACK, True, "goatee"),
+        ("goatee", GREY, False, "goatee"),
+        ("moustache", BLACK, False, "moustache"),
+        ("full", SHADOW, False, None),
+    ],
+)
+def test_a_beard_is_worn_of_its_kind_in_its_own_colour(style, shade, hangs, worn):
+    """A face whose eyes are 62 pixels apart; below its chin hangs hair, or is the neck."""
+    maps, points = skin_atlas(), np.zeros((478, 2))
+    for side, x in (("Left", 181), ("Right", 119)):
+        points[list(EYE_CORNERS[side])] = (x, 100)
+    points[CHIN] = (150, 210)
+    picture = np.full((300, 300, 3), 10 if hangs else 200, np.uint8)
+    seen, grown = bearded_skin(style, shade)
+    own = np.tile(OWN, (len(grown), 1))
+    hairy = hairiness(seen, own, maps)
+    found = beard_seen(seen, hairy, picture, points)
+    assert (found.style if found else None) == worn
+    if found:
+        assert np.allclose(found.light, 0.7 * OWN * shade, rtol=1e-3)
+        bare = without_beard(seen, hairy, found)
+        assert bare.trust[grown].max() < 0.7 and bare.trust[maps.face & ~grown].mean() > 0.98
+
+
+def test_hair_over_the_forehead_is_a_fringe_and_no_skin():
+    maps = skin_atlas()
+    at, own = maps.canvas.position, np.tile(OWN, (len(maps.corners), 1))
+    covered = maps.face & (at[:, 1] > 45)
+    bare = SeenSkin(0.7 * own, maps.face.astype(np.float32))
+    fringed = SeenSkin(np.where(covered[:, None], 0.1, 0.7).astype(np.float32) * own, bare.trust)
+    assert not fringe_seen(hairiness(bare, own, maps), maps)
+    hairy = hairiness(fringed, own, maps)
+    assert fringe_seen(hairy, maps)
+    left = without_fringe(fringed, hairy, maps)
+    assert left.trust[maps.face & (at[:, 1] > 48)].max() == 0
+    assert left.trust[maps.face & (at[:, 1] < 42)].min() == 1
+
+
+def test_our_own_skin_is_shaven():
+    """Emil's is darker where beards grow; ada's is not."""
+    maps, places = skin_atlas(), beard_places()
+    for name, change in (("emil", 0.05), ("ada", 0.0)):
+        look = load_avatar(asset(f"{name}.avatar")).look
+        assert look is not None
+        own = linear(look.albedo.numpy()).reshape(-1, 3)[maps.canvas.texels]
+        level = np.log(shaven(own).mean(1) / own.mean(1))
+        assert np.median(level[places.chin]) >= change and level[places.skin].max() < 0.01
+        if not change:
+            assert not level.any()
 
 
 @functools.cache

@@ -1,62 +1,98 @@
-"""Whether a picture shows a full beard, which a skin seen from the front shows on the front alone."""
+"""Which beard a picture shows: a skin seen from the front shows it on the front alone."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from talkcli.engine.capture.atlas import Atlas
-from talkcli.engine.capture.photographed_skin import SeenSkin, Texels
-from talkcli.engine.studio.scanned.hair.beard_styles import BEARD_STYLES, beard_density
+from talkcli.engine.capture.beard_places import beard_densities, beard_places
+from talkcli.engine.capture.detector import Photo
+from talkcli.engine.capture.hairs_on_skin import HAIRY_SKIN
+from talkcli.engine.capture.landmark_sets import CHIN, EYE_CORNERS
+from talkcli.engine.capture.photographed_skin import SeenSkin, Texels, albedo_bytes
+from talkcli.engine.face.look import Look
+from talkcli.engine.rendering.textures import linear
+from talkcli.engine.studio.arrays import Array
+from talkcli.engine.studio.scanned.looks import ROOTS
 
-WORN_BEARD = "short-beard"
-"""Of BEARD_STYLES: how long hair is, one picture hardly tells."""
+LONG_BEARD, CROPPED_BEARD, CHIN_BEARD, LIP_BEARD = "full", "short-beard", "goatee", "moustache"
+"""Of BEARD_STYLES."""
 
-_GROWN, _BARE = 0.6, 0.03
-"""Density of a style from which on a place is its own, and up to which it is not."""
+_BETWEEN_EYES, _BELOW_CHIN = 62.0, (15.0, 16.5, 18.0)
+"""mm between the middles of both eyes, and below the chin where a long beard still hangs."""
 
-_BELOW_EYES, _ASIDE = 0.0, 12.0
-"""mm on the painters' head: height below which, and way from the middle beyond which, cheeks are skin."""
+_PLAIN = 0.7
+"""Logarithm of light by which a beard is darker than skin whose length is told; a grey one is short."""
 
-_TRUSTED = 0.4
-_BEARDED = -1.0
-"""Median logarithm of the light of cheeks, chin and upper lip, beside our own skin's and the upper cheeks',
-below which all three are hair. Of eleven studio people one with a full beard has -1.7 to -2.2; without one a
-face in shade has -1.0 on a cheek, but -0.5 on the chin."""
+_BENEATH = 0.65
+"""Share of the skin that a beard hides where it is densest."""
 
+_STRAY = 0.5
+"""Hairiness from which on a texel about a beard is its hair."""
 
-class _Places(NamedTuple):
-    """[n] texels of the face each."""
-
-    parts: tuple[np.ndarray, ...]
-    """Cheeks, chin, upper lip"""
-    skin: np.ndarray
+_DARK = 3e-3
+"""Of white: what is darker differs little."""
 
 
-def beard_seen(seen: SeenSkin, own: Texels, maps: Atlas) -> Texels | None:
-    """Linear light [3] of the full beard that a picture shows; None where it shows none. `own` [n, 3]: our
-    own skin, linear."""
-    places = _places(maps)
-    ratio = np.log(seen.light.mean(1).clip(2e-3) / own.mean(1).clip(2e-3))
-    known = maps.face & (seen.trust > _TRUSTED)
-    if not all((part & known).any() for part in (*places.parts, places.skin)):
+class SeenBeard(NamedTuple):
+    style: str
+    """Of BEARD_STYLES"""
+    light: Texels
+    """[3] linear, as the picture shows its hair"""
+
+
+def beard_seen(seen: SeenSkin, hairy: NDArray[np.float32], picture: Photo, points: Array) -> SeenBeard | None:
+    """The beard that a picture shows; None where it shows none. `hairy` [n]: `hairiness` of the skin; points
+    [points, 2] of the detector."""
+    places, known = beard_places(), np.isfinite(hairy)
+    parts = places.cheeks & known, places.chin & known, places.lip & known
+    if not all(part.any() for part in parts):
         return None
-    middle = np.median(ratio[places.skin & known])
-    if any(np.median(ratio[part & known]) - middle > _BEARDED for part in places.parts):
+    cheeks, chin, lip = (bool(np.median(hairy[part]) > HAIRY_SKIN) for part in parts)
+    if not lip or (cheeks and not chin):
         return None
-    return np.median(seen.light[places.parts[1] & known], 0)
+    part = parts[1] if chin else parts[2]
+    light = np.median(seen.light[part & (hairy >= np.median(hairy[part]))], 0)
+    if not cheeks:
+        return SeenBeard(CHIN_BEARD if chin else LIP_BEARD, light)
+    skin = np.median(seen.light[places.skin & known], 0)
+    return SeenBeard(LONG_BEARD if _hangs(picture, points, light, skin) else CROPPED_BEARD, light)
 
 
-def _places(maps: Atlas) -> _Places:
-    canvas = maps.canvas
-    at = canvas.position.astype(np.float64)
-    whole, chin, lip = (
-        beard_density(at, canvas.lip, canvas.lip_upper, BEARD_STYLES[name])
-        for name in ("full", "goatee", "moustache")
-    )
-    cheeks = (whole > _GROWN) & (chin < _BARE) & (lip < _BARE)
-    bare = (whole < _BARE) & (lip < _BARE) & (canvas.lip > 2)
-    skin = maps.face & bare & (at[:, 1] < _BELOW_EYES) & (np.abs(at[:, 0]) > _ASIDE)
-    parts = cheeks, (chin > _GROWN) & (lip < _BARE), lip > _GROWN
-    return _Places(tuple(maps.face & part for part in parts), skin)
+def without_beard(seen: SeenSkin, hairy: NDArray[np.float32], beard: SeenBeard) -> SeenSkin:
+    """The same, not trusted where the beard grows, nor where its hair is seen: it is worn, not painted."""
+    grown = beard_densities()
+    about = (grown["full"] > 0) | (grown["moustache"] > 0)
+    hidden = np.maximum(grown[beard.style], about & (np.nan_to_num(hairy) > _STRAY))
+    return seen._replace(trust=(seen.trust * (1 - hidden)).astype(np.float32))
+
+
+def beneath_beard(look: Look, style: str, colour: Texels, maps: Atlas) -> Look:
+    """The look of skin with what is seen between the hairs of a beard in the colour [3], linear."""
+    albedo = linear(look.albedo.numpy()).reshape(-1, 3)[maps.canvas.texels]
+    share = (_BENEATH * beard_densities()[style] ** 2)[:, None]
+    shaded = albedo * (1 - share) + ROOTS * colour * share
+    return replace(look, albedo=albedo_bytes(shaded.astype(np.float32), look, maps))
+
+
+def _hangs(picture: Photo, points: Array, hair: Texels, skin: Texels) -> bool:
+    """Whether what is seen below the chin is nearer to the hair of a dark beard [3] than to skin [3]."""
+    left, right = (points[list(corners)].mean(0) for corners in EYE_CORNERS.values())
+    down = points[CHIN] - (left + right) / 2
+    down /= np.linalg.norm(down)
+    unit = np.linalg.norm(left - right) / _BETWEEN_EYES
+    height, width = picture.shape[:2]
+    places = [(points[CHIN] + down * unit * below).astype(int) for below in _BELOW_CHIN]
+    light = [
+        linear(picture[y - 1 : y + 2, x - 1 : x + 2]).mean()
+        for x, y in places
+        if 1 <= x < width - 1 and 1 <= y < height - 1
+    ]
+    if not light:
+        return False
+    dark, bright = (float(np.log(each.mean() + _DARK)) for each in (hair, skin))
+    return bright - dark > _PLAIN and float(np.mean(np.log(np.array(light) + _DARK))) < (dark + bright) / 2

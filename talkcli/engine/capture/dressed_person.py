@@ -13,14 +13,18 @@ import torch
 from talkcli import __version__
 from talkcli.engine.assets import DEFAULT_RIG, asset, head_credit
 from talkcli.engine.capture.atlas import Atlas, skin_atlas
-from talkcli.engine.capture.beard_choice import WORN_BEARD, beard_seen
+from talkcli.engine.capture.beard_choice import beard_seen, beneath_beard, without_beard
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Detector, Photo
+from talkcli.engine.capture.fringe_choice import fringe_seen, without_fringe
 from talkcli.engine.capture.glasses_choice import glasses_in
 from talkcli.engine.capture.hair_choice import dressing_in
+from talkcli.engine.capture.hairs_on_skin import hairiness
 from talkcli.engine.capture.kept_photograph import kept_photograph
 from talkcli.engine.capture.merged_skin import merged_skin
 from talkcli.engine.capture.photographed_skin import (
+    SeenSkin,
+    Texels,
     own_skin,
     painted_skin,
     printed_albedo,
@@ -51,6 +55,9 @@ SKIN_QUALITY = 92
 
 DONORS: Mapping[str, str] = {"ada": "blouse", "emil": "jumper", "noor": "top", "kofi": "t-shirt"}
 """Whose skin is where nobody looked, the one of the nearest tone, and what they wear."""
+
+SURE = 0.7
+"""Trust from which on a texel tells the tone of a face."""
 
 PAINTS = 0.5
 """How surely a pixel is the person's that paints their skin in full."""
@@ -94,11 +101,15 @@ def dressed_person(
     seen = merged_skin(skins, maps.face)
     surface = surface_of(head, model.topology)
     shelter = shelter_of(surface, maps)
-    tone = np.median(seen.light[(seen.trust > 0.7) & maps.face], 0)
-    donor, base = _nearest_donor(tone, maps)
+    donor, base = _nearest_donor(_tone(seen, maps), maps)
     place = bodies[0].double().numpy() @ person.fit.turns[0].T + person.fit.shifts[0]
     outline = seen_at(place, person.fit.focal, person.sight.size)
-    dressing = dressing_in(picture, points, masks[0], tone, outline)
+    hairy = hairiness(seen, own_skin(base, maps, bald=False)[0], maps)
+    fringe, beard = fringe_seen(hairy, maps), beard_seen(seen, hairy, picture, points)
+    seen = without_fringe(seen, hairy, maps) if fringe else seen
+    seen = seen if beard is None else without_beard(seen, hairy, beard)
+    tone = _tone(seen, maps)
+    dressing = dressing_in(picture, points, masks[0], tone, outline, fringe)
     look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
     shade = np.full(1, IN_SHADE, np.float32)
     colour = printed_albedo(dressing.hair[None], shade)[0]
@@ -114,10 +125,10 @@ def dressed_person(
     worn = [garment_of(DONORS[donor], head.neutral)]
     if HAIR_STYLES[dressing.style].count:
         worn.append(hair_of(dressing.style, torch.from_numpy(colour).float(), head.neutral))
-    beard = beard_seen(seen, own_skin(base, maps, bald=False)[0], maps)
     if beard is not None:
-        grown = printed_albedo(beard[None], shade)[0]
-        worn.append(beard_of(WORN_BEARD, torch.from_numpy(grown).float(), head.neutral))
+        grown = printed_albedo(beard.light[None], shade)[0]
+        look, studio = (beneath_beard(each, beard.style, grown, maps) for each in (look, studio))
+        worn.append(beard_of(beard.style, torch.from_numpy(grown).float(), head.neutral))
     if glasses[0] is not None:
         worn.append(glasses_of(glasses[0].style, head.neutral))
     made = {"synthetic": True, "source": source, "program": f"talk {__version__}"}
@@ -130,6 +141,11 @@ def dressed_person(
         provenance={**made, **head_credit(head.rig)},
     )
     return avatar, dressing.style
+
+
+def _tone(seen: SeenSkin, maps: Atlas) -> Texels:
+    """[3] the middle of what is trusted of the face, linear light."""
+    return np.median(seen.light[(seen.trust > SURE) & maps.face], 0)
 
 
 def _nearest_donor(tone: np.ndarray, maps: Atlas) -> tuple[str, Look]:

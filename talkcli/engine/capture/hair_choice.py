@@ -35,6 +35,9 @@ STYLES = ((0.25, "short"), (0.55, "bob"), (np.inf, "long"))
 """How far below the ears hair falls without a gap, in heights of the face, up to which a style is the
 nearest."""
 
+FRINGED, LEAST_FRINGED = "fringe", 0.1
+"""The style of hair over the forehead that falls less than long hair, and at least as far as this."""
+
 CROPPED, FLAT = "cropped", 0.017
 """The style of short hair that stands off the head by less than so many heights of the face, 3 mm: it is
 cropped, or combed back."""
@@ -129,10 +132,15 @@ def _standing_off(
 
 
 def dressing_in(
-    picture: NDArray[np.uint8], points: Array, mask: NDArray[np.float32], skin: Light, head: Array
+    picture: NDArray[np.uint8],
+    points: Array,
+    mask: NDArray[np.float32],
+    skin: Light,
+    head: Array,
+    fringe: bool = False,
 ) -> Outward:
-    """From points [478, 2], how surely each pixel is the person's, the skin's linear colour [3], and the bare
-    head's points [n, 2] in the picture."""
+    """From points [478, 2], how surely each pixel is the person's, the skin's linear colour [3], the bare
+    head's points [n, 2] in the picture, and whether hair covers the forehead."""
     light, (height, width) = linear(picture), mask.shape
     top, up, side, tall, wide = _axes(points)
     chin = points[CHIN]
@@ -170,7 +178,9 @@ def dressing_in(
                 break
             falls += FALLS
         style = next(name for most, name in STYLES if falls < most)
-        if style == STYLES[0][1]:
+        if fringe and LEAST_FRINGED <= falls < STYLES[-2][0]:
+            style = FRINGED
+        elif style == STYLES[0][1]:
             stands, beside = (how(points, mask, head) for how in (hair_height, hair_width))
             round_about = stands > ALL_ROUND[0] and beside > ALL_ROUND[1]
             style = CROPPED if stands < FLAT else AFRO if round_about else style

@@ -14,6 +14,7 @@ from scipy.spatial import KDTree
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.atlas import Atlas
+from talkcli.engine.capture.beard_places import shaven
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Photo
 from talkcli.engine.compiled import fast
@@ -172,8 +173,8 @@ def flattened_relief(base: Look, firm: Texels, maps: Atlas) -> torch.Tensor:
 
 
 def own_skin(base: Look, maps: Atlas, bald: bool) -> tuple[Texels, NDArray[np.bool_]]:
-    """[n, 3] linear albedo of our own skin; [n] what of it is skin: of somebody `bald` the scalp, too."""
-    own = linear(base.albedo.numpy()).reshape(-1, 3)[maps.canvas.texels]
+    """[n, 3] linear albedo of our own skin, shaven; [n] what is skin: of somebody `bald` the scalp, too."""
+    own = shaven(linear(base.albedo.numpy()).reshape(-1, 3)[maps.canvas.texels])
     if not bald:
         return own, maps.face | maps.flesh
     own[maps.scalp] = np.median(own[maps.flesh], 0)

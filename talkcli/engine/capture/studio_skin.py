@@ -31,8 +31,8 @@ _SURE, _EVERY = 0.7, 20
 """Trust from which on a texel says what tone the picture gives to the face, and every which of them is
 asked."""
 
-IRIS_CHANGE = 1.2
-"""The same of irises beside the whites, which share their light."""
+IRIS_CHANGE = -3.0, 1.2
+"""Of the logarithm of irises beside the whites, which share their light: from our light ones to black."""
 
 
 def studio_skin(
@@ -60,7 +60,7 @@ def studio_skin(
         photo = own * (tinted / middle)
     out, firm = merged_albedo(SeenSkin(photo, seen.trust), own, skin, maps, bald)
     if ratios is not None:
-        iris = np.clip(ratios[0] - ratios[1].mean(), -IRIS_CHANGE, IRIS_CHANGE)
+        iris = np.clip(ratios[0] - ratios[1].mean(), *IRIS_CHANGE)
         inside = 1 - np.clip((maps.off_axis[maps.eyes] - IRIS_ENDS) / 0.1, 0, 1)[:, None]
         out[maps.eyes] *= np.exp(iris * inside)
     relief = flattened_relief(base, firm, maps)
