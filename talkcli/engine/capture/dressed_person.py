@@ -56,7 +56,7 @@ SKIN_QUALITY = 92
 DONORS: Mapping[str, str] = {"ada": "blouse", "emil": "jumper", "noor": "top", "kofi": "t-shirt"}
 """Whose skin is where nobody looked, the one of the nearest tone, and what they wear."""
 
-SURE = 0.7
+TELLS_TONE = 0.7
 """Trust from which on a texel tells the tone of a face."""
 
 PAINTS = 0.5
@@ -145,7 +145,7 @@ def dressed_person(
 
 def _tone(seen: SeenSkin, maps: Atlas) -> Texels:
     """[3] the middle of what is trusted of the face, linear light."""
-    return np.median(seen.light[(seen.trust > SURE) & maps.face], 0)
+    return np.median(seen.light[(seen.trust > TELLS_TONE) & maps.face], 0)
 
 
 def _nearest_donor(tone: np.ndarray, maps: Atlas) -> tuple[str, Look]:
