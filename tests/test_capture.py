@@ -86,7 +86,8 @@ def seen(bodies: torch.Tensor) -> np.ndarray:
 
 @functools.cache
 def captured() -> CapturedPerson:
-    return captured_person(load_face_model(), truth()[2], SIZE)
+    pictures = truth()[2]
+    return captured_person(load_face_model(), pictures, SIZE, np.full(len(pictures), np.inf))
 
 
 def small_fit() -> tuple[Marks, FaceFit, Sight]:

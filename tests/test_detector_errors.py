@@ -17,7 +17,14 @@ from talkcli.engine.capture.detector_errors import (
     where_points_belong,
 )
 from talkcli.engine.capture.face_fit import settled_face
-from talkcli.engine.capture.landmark_sets import IRIS_CENTRES, LIP_POINTS, OTHER_SIDE
+from talkcli.engine.capture.followed_points import where_followed_belong
+from talkcli.engine.capture.landmark_sets import (
+    IRIS_CENTRES,
+    LEFT_LIDS,
+    LIP_POINTS,
+    OTHER_SIDE,
+    RIGHT_LIDS,
+)
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import rotation_of
 from talkcli.engine.capture.sight import sight_of
@@ -81,8 +88,33 @@ def test_irises_move_with_their_eyes_and_nothing_far():
     assert np.abs(moves[list(LIP_POINTS)]).max() < 0.06 and np.linalg.norm(moves, axis=1).max() < 0.15
 
 
-def test_films_are_fitted_to_their_points_as_they_are_seen():
+def test_lips_and_lids_of_a_film_move_as_wholes_and_all_else_where_it_belongs():
     model, points = load_face_model(), np.repeat(somebody(2)[1], 2, 0)
-    wild = DetectorErrors(np.full((478, 2), 0.5), np.zeros((102, 1)), np.zeros((1, 478, 2)))
-    with_errors, without = (captured_person(model, points, SIZE, errors=e) for e in (wild, None))
-    assert torch.equal(with_errors.neutral, without.neutral)
+    sight = sight_of(points, SIZE, marks_on(model, model.template))
+    fit = captured_person(model, points, SIZE).fit
+    followed, each = (
+        belong(detector_errors(), sight, fit).points - sight.points
+        for belong in (where_followed_belong, where_points_belong)
+    )
+    wholes = (LIP_POINTS, LEFT_LIDS, RIGHT_LIDS)
+    for whole in wholes:
+        assert (
+            np.ptp(followed[:, list(whole)], axis=1).max() < 1e-9 < np.ptp(each[:, list(whole)], axis=1).min()
+        )
+        np.testing.assert_allclose(followed[:, list(whole)].mean(1), each[:, list(whole)].mean(1), atol=1e-9)
+    others = np.setdiff1d(np.arange(478), np.concatenate(wholes))
+    assert np.array_equal(followed[:, others], each[:, others])
+
+
+def test_a_film_is_fitted_where_its_points_belong():
+    model, plain = load_face_model(), marks_on(load_face_model(), load_face_model().template)
+    face = somebody(3)[0]
+    places = landmark_points(torch.from_numpy(face).float(), model.topology, "mediapipe").double().numpy()
+    turns = [rotation_of(np.radians([5.0, side, 0.0])) for side in (-20, -10, 0, 10, 20)]
+    points = np.stack([seen_at(places @ turn.T + [0.01, 0.0, -0.75], FOCAL, SIZE) for turn in turns])
+    sight, known = sight_of(points, SIZE, plain), captured_person(model, points, SIZE).fit
+    always = detector_errors().by(causes_of(known, 2))
+    errors = DetectorErrors(always, np.zeros((102, 1)), np.zeros((1, 478, 2)))
+    seen = points - (where_followed_belong(errors, sight, known).points - sight.points)
+    raw, mended = (captured_person(model, seen, SIZE, errors=e) for e in (None, errors))
+    assert away(mended.neutral, face) < 0.4 * away(raw.neutral, face)

@@ -206,6 +206,26 @@ def test_what_lids_hide_of_an_eye_is_not_taken_for_it(kofi):
     assert trusted.sum() > 500 and seen.light[trusted].mean() > 0.75
 
 
+def test_no_lid_that_is_followed_too_wide_colours_an_iris(kofi):
+    """A picture of white eyeballs and black lids, which stand half a millimetre further over them than the
+    face that is laid on it has them."""
+    model, maps, camera = load_face_model(), skin_atlas(), view()
+    marks, points, zero = marks_on(model, kofi.neutral), points_of(kofi)[None], np.zeros
+    fit = FaceFit(FOCAL, zero(1), camera[None, :3, :3], camera[None, :3, 3], zero((1, len(marks.names))))
+    person = CapturedPerson(kofi.neutral, marks, fit, sight_of(points, (SIZE, SIZE), marks), 0.0)
+    body, faces = kofi.neutral.double().numpy(), model.topology.faces.long().numpy()
+    balls = np.concatenate([model.topology.regions[f"{side}_eye"].numpy() for side in ("left", "right")])
+    narrow = body.copy()
+    lids = np.setdiff1d(np.arange(len(body)), balls)
+    narrow[lids, 1] -= 0.0005  # the upper lids, which cover irises
+    shown = view_of(narrow @ camera[:3, :3].T + camera[:3, 3], faces, FOCAL, (SIZE, SIZE), both=True).ids
+    ball = np.isin(faces, balls).astype(int).sum(1) == 3
+    picture = np.repeat(np.where(ball[shown] & (shown >= 0), 255, 0).astype(np.uint8)[..., None], 3, 2)
+    seen = seen_skin(picture, np.ones((SIZE, SIZE)), body, person, maps)
+    iris = maps.eyes & (maps.off_axis < 0.38) & (seen.trust > 0.3)
+    assert iris.sum() > 200 and np.percentile(seen.light[iris].mean(1), 10) > 0.85, "pixels are 0.8 mm"
+
+
 def test_the_whites_of_eyes_say_how_bright_the_light_is():
     """Of whites as an even room shows those of studio people, and as a light of half and of twice does."""
     maps = skin_atlas()

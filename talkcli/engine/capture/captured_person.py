@@ -19,6 +19,7 @@ from talkcli.engine.capture.face_fit import (
     settled_face,
     start_lids,
 )
+from talkcli.engine.capture.followed_points import where_followed_belong
 from talkcli.engine.capture.landmark_sets import SKIN_POINTS
 from talkcli.engine.capture.marks import Marks, marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, residual
@@ -29,6 +30,9 @@ from talkcli.engine.studio.arrays import Array, Index
 
 TELLING_MOST = 12
 """Frames, of those that differ most, by which a person is known."""
+
+ALONE_EVERY = 3
+"""Which of these are also looked at alone."""
 
 _CORRECTIONS = 2
 """Times that the face is corrected and its expressions are fitted again."""
@@ -77,15 +81,15 @@ def captured_person(
 
     `gaps` [frames]: 25ths of a second since the picture before, infinite where a picture has nothing to do
     with it; 1 each unless given. `among`: the frames that tell who it is, all unless given. `errors`: how the
-    detector errs by whom a single picture shows, not at all unless given.
+    detector errs by whom it sees, not at all unless given.
     """
     sight = sight_of(points, size, marks_on(model, model.template))
     there = np.arange(len(points)) if among is None else among
     telling = there[differing_frames(points[there, :SKIN_POINTS], sight.unit, TELLING_MOST)].tolist()
     few = sight.part(telling)
     plain, marks = fitted_person(model, few)
-    if errors is not None and len(points) == 1:
-        sight = few = where_points_belong(errors, sight, plain)
+    if errors is not None:
+        few, sight = _where_both_belong(model, errors, few, sight, plain, marks)
         plain, marks = fitted_person(model, few)
     rest, fit, mine = settled_face(model, plain.identity), plain, marks
     neutral = rest
@@ -102,6 +106,22 @@ def captured_person(
         fit = _tracked(mine, fit, telling, sight, apart)
     person = CapturedPerson(neutral, mine, fit, sight, moved)
     return rested_person(model, person) if len(points) >= HABIT_FRAMES else person
+
+
+def _where_both_belong(
+    model: FaceModel, errors: DetectorErrors, few: Sight, sight: Sight, plain: FaceFit, marks: Marks
+) -> tuple[Sight, Sight]:
+    """Telling frames, and all, with points where they belong; of a film by what some of its pictures say each
+    for itself of who it is: by that the errors are known."""
+    if len(sight.points) == 1:
+        moved = where_points_belong(errors, sight, plain)
+        return moved, moved
+    alone = [few.part([i]) for i in range(0, len(few.points), ALONE_EVERY)]
+    known = np.mean([fitted_person(model, each)[0].identity for each in alone], 0)
+    return (
+        where_followed_belong(errors, few, replace(plain, identity=known)),
+        where_followed_belong(errors, sight, replace(begun(marks, sight), identity=known)),
+    )
 
 
 def rested_person(model: FaceModel, person: CapturedPerson) -> CapturedPerson:

@@ -40,7 +40,7 @@ CALM_OF_ONE = 2.5
 TELLING = 4
 """Frames that count in full for who somebody is; more only average their noise."""
 
-STEADY_TURN, STEADY_SHIFT, STEADY_WEIGHT, BRISK = 0.015, 0.003, 0.08, 4.0
+STEADY_TURN, STEADY_SHIFT, STEADY_WEIGHT, BRISK = 0.015, 0.003, 0.04, 4.0
 """Radians, metres and weight that change between frames at 25 a second; how much faster lids are."""
 
 _ENOUGH, _KNOWN_ENOUGH = 1e-3, 1e-2

@@ -140,7 +140,7 @@ def _tracked_runs(model: FaceModel, watched: WatchedFilm) -> TrackedFilm:
     kept_out = np.arange(len(points)) % KEPT_OUT_EVERY == KEPT_OUT_EVERY - 1
     before = sum(len(run.seconds) for run in runs[: _longest(runs)])
     mine = np.arange(before, before + len(runs[_longest(runs)].seconds))
-    person = captured_person(model, points, watched.size, gaps, mine[~kept_out[mine]])
+    person = captured_person(model, points, watched.size, gaps, mine[~kept_out[mine]], watched.errors)
     return TrackedFilm(watched, person, kept_out)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.capture.detector import MESH_POINTS, Detector, Photo
+from talkcli.engine.capture.detector_errors import DetectorErrors
 from talkcli.engine.capture.film_pictures import film_pictures, film_seconds
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.errors import BadInput
@@ -86,6 +87,8 @@ class WatchedFilm:
     """Width and height of its pictures as they are read"""
     runs: tuple[FaceRun, ...]
     left_out: tuple[LeftOut, ...]
+    errors: DetectorErrors | None = None
+    """How points in it err by whom they show, where that is known"""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ def watched_film(path: Path, detector: Detector, most: float) -> WatchedFilm:
     if not runs:
         raise _nothing_followed(path, left)
     height, width = next(film_pictures(path)).picture.shape[:2]
-    return WatchedFilm(path, (width, height), tuple(runs), tuple(sorted(left, key=lambda each: each.start)))
+    parts = tuple(sorted(left, key=lambda each: each.start))
+    return WatchedFilm(path, (width, height), tuple(runs), parts, detector.errors)
 
 
 def _nothing_followed(path: Path, left: list[LeftOut]) -> BadInput:

@@ -33,10 +33,9 @@ INNER_LIPS = (
 """Upper and lower points of the inner contour that face each other."""
 MIDDLE_LIPS = INNER_LIPS[3:6]
 
-LID_POINTS = (
-    33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246, 263, 249, 390, 373, 374, 380,
-    381, 382, 362, 398, 384, 385, 386, 387, 388, 466,
-)  # fmt: skip
+RIGHT_LIDS = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
+LEFT_LIDS = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
+LID_POINTS = (*RIGHT_LIDS, *LEFT_LIDS)
 
 LID_PAIRS = {"Left": ((385, 380), (386, 374), (387, 373)), "Right": ((158, 153), (159, 145), (160, 144))}
 """Upper and lower points of the lids' edges in the middle of each eye."""

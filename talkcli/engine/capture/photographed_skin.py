@@ -24,7 +24,7 @@ from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.rendering.shading import bounced, toned
 from talkcli.engine.rendering.surface import DrawnSurface
 from talkcli.engine.rendering.textures import linear, srgb_of
-from talkcli.engine.rendering.view import read_at, seen_at, view_of
+from talkcli.engine.rendering.view import View, read_at, seen_at, view_of
 from talkcli.engine.studio.arrays import Array
 
 Texels = NDArray[np.float32]
@@ -39,6 +39,10 @@ them."""
 CLIFF, SHORE = 0.012, 0.005
 """Metres: a jump of depth that is an outline, and how far inside it texels are trusted in full."""
 
+LID_SHORE = 0.0008, 0.0015
+"""Metres inside lids between which trust in an iris rises from 0 to 1: lashes and skin lie nearer, for lids
+are followed to half a millimetre."""
+
 LENT = 0.6
 """Trust below which the other side of the face lends."""
 
@@ -48,8 +52,11 @@ EYES_SHUT = 0.93
 IRIS_RING, WHITE_RING = (0.14, 0.38), (0.55, 1.0)
 """Radians off the axis between which eyes show either."""
 
-IRIS_ENDS = 0.40
-"""Radians off the axis at which an iris ends."""
+IRIS_ENDS = 0.33, 0.38
+"""Radians off the axis between which an iris ends: what an iris turns into has no white in it."""
+
+IRIS_CHANGE = 3.0
+"""Of the logarithm, the most by which an iris differs from our own: blue on dark brown is 2.6 in its blue."""
 
 IRIS_LEVEL, WHITE_LEVEL = 35, 40
 """Percentiles of brightness that are its own: lashes darken, highlights brighten."""
@@ -112,7 +119,20 @@ def seen_skin(
     folded = maps.folded * (fit.weights[0, blinks].min() < EYES_SHUT)
     trust = share * share * (3 - 2 * share) * visible * (1 - folded)
     trust = trust * read_at(bare * _inland(view.distance, fit.focal), spots)
+    irises = maps.eyes & (maps.off_axis < IRIS_ENDS[1])
+    trust[irises] *= read_at(_inside_lids(view, place, fit.focal), spots[irises])
     return SeenSkin(read_at(linear(picture), spots), trust.astype(np.float32))
+
+
+def _inside_lids(view: View, place: Array, focal: float) -> Texels:
+    """[h, w] 0 where eyes are not seen and beside what hides them, to 1 further in."""
+    topology, ball = load_rig(DEFAULT_RIG).topology, np.zeros(len(place), bool)
+    for eye in ("left_eye", "right_eye"):
+        ball[topology.regions[eye].long().numpy()] = True
+    of_eye: NDArray[np.bool_] = np.all(ball[topology.faces.long().numpy()], axis=1)
+    seen = (view.ids >= 0) & of_eye[view.ids.clip(0)]
+    away = np.asarray(distance_transform_edt(seen)) * np.median(-place[ball, 2]) / focal
+    return np.clip((away - LID_SHORE[0]) / (LID_SHORE[1] - LID_SHORE[0]), 0, 1).astype(np.float32)
 
 
 def _inland(distance: Texels, focal: float) -> Texels:
@@ -232,6 +252,12 @@ def eye_ratios(light: Texels, trust: Texels, own: Texels, maps: Atlas) -> tuple[
     return ratios[0], ratios[1]
 
 
+def iris_share(maps: Atlas) -> Texels:
+    """[eyes' texels, 1] how much of an iris each is, 0..1."""
+    low, high = IRIS_ENDS
+    return np.clip((high - maps.off_axis[maps.eyes]) / (high - low), 0, 1)[:, None]
+
+
 def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
     """In place: irises and whites as bright and coloured as in the picture, the base's own detail kept; teeth
     as bright as the light on the whites."""
@@ -240,8 +266,9 @@ def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
         return
     iris, white = ratios
     white = white.mean() + 0.5 * (white - white.mean()) + np.log(WET_WHITE)
-    outside = np.clip((maps.off_axis[maps.eyes] - IRIS_ENDS) / 0.1, 0, 1)[:, None]
-    out[maps.eyes] = own[maps.eyes] * np.exp(np.clip(iris * (1 - outside) + white * outside, -3, 1.2))
+    inside = iris_share(maps)
+    change = np.clip(iris, -IRIS_CHANGE, IRIS_CHANGE) * inside + np.clip(white, -3, 1.2) * (1 - inside)
+    out[maps.eyes] = own[maps.eyes] * np.exp(change)
     ahead = maps.places[maps.mouth, 2]
     lit, fading = MOUTH_DEPTH
     dim = np.exp(-(ahead.max() - lit - ahead).clip(0) / fading)[:, None]

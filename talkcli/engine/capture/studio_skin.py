@@ -8,12 +8,13 @@ import numpy as np
 
 from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.photographed_skin import (
-    IRIS_ENDS,
+    IRIS_CHANGE,
     SeenSkin,
     Texels,
     albedo_bytes,
     eye_ratios,
     flattened_relief,
+    iris_share,
     merged_albedo,
     own_skin,
     printed_albedo,
@@ -30,9 +31,6 @@ not known, where the eyes tell it, and in hue, since the colour of its light is 
 _SURE, _EVERY = 0.7, 20
 """Trust from which on a texel says what tone the picture gives to the face, and every which of them is
 asked."""
-
-IRIS_CHANGE = -3.0, 1.2
-"""Of the logarithm of irises beside the whites, which share their light: from our light ones to black."""
 
 
 def studio_skin(
@@ -60,9 +58,8 @@ def studio_skin(
         photo = own * (tinted / middle)
     out, firm = merged_albedo(SeenSkin(photo, seen.trust), own, skin, maps, bald)
     if ratios is not None:
-        iris = np.clip(ratios[0] - ratios[1].mean(), *IRIS_CHANGE)
-        inside = 1 - np.clip((maps.off_axis[maps.eyes] - IRIS_ENDS) / 0.1, 0, 1)[:, None]
-        out[maps.eyes] *= np.exp(iris * inside)
+        iris = np.clip(ratios[0] - ratios[1].mean(), -IRIS_CHANGE, IRIS_CHANGE)
+        out[maps.eyes] *= np.exp(iris * iris_share(maps))
     relief = flattened_relief(base, firm, maps)
     albedo = albedo_bytes(out.clip(0, 1), base, maps)
     return replace(base, albedo=albedo, relief=relief, light="studio")
