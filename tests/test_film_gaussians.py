@@ -10,7 +10,10 @@ import numpy as np
 import torch
 
 from talkcli.engine.assets import asset
-from talkcli.engine.capture.film_splats import lit_gaussians, own_colours, seen_gaussians
+from talkcli.engine.capture.beside_shots import BESIDE_DEGREES, beside_shots
+from talkcli.engine.capture.film_crops import body_square
+from talkcli.engine.capture.film_splats import SeenGaussians, lit_gaussians, own_colours, seen_gaussians
+from talkcli.engine.capture.landmark_sets import CHIN
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.geometry import gaussians
@@ -73,6 +76,60 @@ def test_what_a_film_does_not_show_is_in_its_light():
     changed = (lit.colour[:, 0] / head.splats.colour[:, 0].clamp(min=0.01))[hidden()].median(0).values
     assert (changed - dim).abs().max() < 0.15
     assert torch.equal(lit_gaussians(head, seen_gaussians(*filmed())).colour, head.splats.colour), "unseen"
+
+
+def test_cloth_below_a_picture_takes_its_light_from_wide_parts_of_it():
+    """A white tie on a black shirt, of which the film shows the upper half and the mesh no tie."""
+    head = filmed()[0]
+    assert head.splats is not None
+    cloth = replace(head.splats, uv=None, colour=torch.full_like(head.splats.colour, 0.05))
+    places = (head.neutral[cloth.corners] * cloth.weights[..., None]).sum(1)
+    shown = (places[:, 1] > places[:, 1].median()).float()
+    tie = places[:, 0].abs() < 0.012
+    colour = torch.where(tie[:, None], 0.9, 0.06).expand(-1, 3).contiguous()
+    lit = lit_gaussians(replace(head, splats=cloth), SeenGaussians(shown, 10 * shown, colour))
+    below = tie & (shown == 0)
+    assert below.sum() > 50 and lit.colour[below].quantile(0.95) < 0.1
+
+
+def test_pictures_from_beside_show_bare_skin_from_both_sides():
+    """Of a head with hair at its cheeks, none of it, and no two from one side after each other."""
+    motion, shots = filmed()[1:]
+    ada = replace(load_avatar(asset("ada.avatar")), splats=None)
+    camera = portrait(ada, "front", (96, 96)).part([0] * FRAMES)
+    beside = beside_shots(motion, ada, camera, 96)
+    assert (
+        beside.cut_out is not None
+        and beside.cut_out.all()
+        and len(shots.joined(beside)) == FRAMES + len(beside)
+    )
+    ahead = beside.camera.views[:, 2, :3] @ camera.views[0, 2, :3]
+    assert np.allclose(np.degrees(np.arccos(ahead[[0, -1]].numpy())), BESIDE_DEGREES, atol=0.5)
+    assert (beside.camera.views[:-1, 2, 0] * beside.camera.views[1:, 2, 0] < 0).all()
+    skin = beside.pictures[beside.pictures[..., 3] == 255][:, :3].float()
+    assert set(beside.pictures[..., 3].unique().tolist()) == {0, 255} and len(skin) > 96 * 96
+    assert skin.mean(1).quantile(0.02) > 40, "hair is darker"
+
+
+def test_a_cut_out_tells_nothing_of_where_the_person_is_not():
+    head, motion, shots = filmed()
+    for cut_out, same in ((True, True), (False, False)):
+        told = replace(shots, cut_out=torch.full((FRAMES,), cut_out))
+        fit = SplatFit(head, motion, told, SplatFitSettings(2, inside=True, stray=0))
+        before = fit.splats.opacity
+        for _ in fit.steps():
+            pass
+        assert torch.allclose(fit.splats.opacity, before) is same
+
+
+def test_a_square_of_a_body_is_as_large_as_the_picture_and_shows_the_chin():
+    points = np.zeros((478, 2))
+    points[CHIN] = 260, 400
+    left, top, side = body_square(points, (544, 960))
+    assert (left, side) == (0, 544) and top < 400 < top + side / 4 and top + side <= 960
+    points[CHIN] = 900, 700
+    left, top, side = body_square(points, (1920, 1080))
+    assert (top, side) == (0, 1080) and left == 900 - 540
 
 
 def test_what_pictures_hardly_show_keeps_its_colour():

@@ -189,39 +189,31 @@ def test_the_light_of_a_picture_is_taken_off_a_face_and_its_brows_stay():
     assert without_light(nobody, expected, normals, maps) is nobody
 
 
-def test_what_lids_hide_of_an_eye_is_not_taken_for_it(kofi):
-    """A picture in which eyeballs are white and all else is black, lashes too."""
+def eyeballs_seen(avatar: Avatar, lower: float) -> SeenSkin:
+    """In a picture in which eyeballs are white and all else is black, lashes too; there lids are so many
+    metres lower than on the face that is laid on it."""
     model, maps, camera = load_face_model(), skin_atlas(), view()
-    marks, points, zero = marks_on(model, kofi.neutral), points_of(kofi)[None], np.zeros
+    marks, points, zero = marks_on(model, avatar.neutral), points_of(avatar)[None], np.zeros
     fit = FaceFit(FOCAL, zero(1), camera[None, :3, :3], camera[None, :3, 3], zero((1, len(marks.names))))
-    person = CapturedPerson(kofi.neutral, marks, fit, sight_of(points, (SIZE, SIZE), marks), 0.0)
-    body, faces = kofi.neutral.double().numpy(), model.topology.faces.long().numpy()
-    shown = view_of(body @ camera[:3, :3].T + camera[:3, 3], faces, FOCAL, (SIZE, SIZE), both=True).ids
+    person = CapturedPerson(avatar.neutral, marks, fit, sight_of(points, (SIZE, SIZE), marks), 0.0)
+    body, faces = avatar.neutral.double().numpy(), model.topology.faces.long().numpy()
     balls = np.concatenate([model.topology.regions[f"{side}_eye"].numpy() for side in ("left", "right")])
+    there = body.copy()
+    there[np.setdiff1d(np.arange(len(body)), balls), 1] -= lower
+    shown = view_of(there @ camera[:3, :3].T + camera[:3, 3], faces, FOCAL, (SIZE, SIZE), both=True).ids
     ball = np.isin(faces, balls).astype(int).sum(1) == 3
-    white = np.where(ball[shown] & (shown >= 0), 255, 0).astype(np.uint8)
-    picture = np.stack([white] * 3, -1)
-    seen = seen_skin(picture, np.ones((SIZE, SIZE)), body, person, maps)
+    picture = np.stack([np.where(ball[shown] & (shown >= 0), 255, 0).astype(np.uint8)] * 3, -1)
+    return seen_skin(picture, np.ones((SIZE, SIZE)), body, person, maps)
+
+
+def test_what_lids_hide_of_an_eye_is_not_taken_for_it(kofi):
+    seen, maps = eyeballs_seen(kofi, 0), skin_atlas()
     trusted = maps.eyes & (seen.trust > 0.3)
     assert trusted.sum() > 500 and seen.light[trusted].mean() > 0.75
 
 
 def test_no_lid_that_is_followed_too_wide_colours_an_iris(kofi):
-    """A picture of white eyeballs and black lids, which stand half a millimetre further over them than the
-    face that is laid on it has them."""
-    model, maps, camera = load_face_model(), skin_atlas(), view()
-    marks, points, zero = marks_on(model, kofi.neutral), points_of(kofi)[None], np.zeros
-    fit = FaceFit(FOCAL, zero(1), camera[None, :3, :3], camera[None, :3, 3], zero((1, len(marks.names))))
-    person = CapturedPerson(kofi.neutral, marks, fit, sight_of(points, (SIZE, SIZE), marks), 0.0)
-    body, faces = kofi.neutral.double().numpy(), model.topology.faces.long().numpy()
-    balls = np.concatenate([model.topology.regions[f"{side}_eye"].numpy() for side in ("left", "right")])
-    narrow = body.copy()
-    lids = np.setdiff1d(np.arange(len(body)), balls)
-    narrow[lids, 1] -= 0.0005  # the upper lids, which cover irises
-    shown = view_of(narrow @ camera[:3, :3].T + camera[:3, 3], faces, FOCAL, (SIZE, SIZE), both=True).ids
-    ball = np.isin(faces, balls).astype(int).sum(1) == 3
-    picture = np.repeat(np.where(ball[shown] & (shown >= 0), 255, 0).astype(np.uint8)[..., None], 3, 2)
-    seen = seen_skin(picture, np.ones((SIZE, SIZE)), body, person, maps)
+    seen, maps = eyeballs_seen(kofi, 0.0005), skin_atlas()
     iris = maps.eyes & (maps.off_axis < 0.38) & (seen.trust > 0.3)
     assert iris.sum() > 200 and np.percentile(seen.light[iris].mean(1), 10) > 0.85, "pixels are 0.8 mm"
 

@@ -16,6 +16,9 @@ from talkcli.engine.studio.arrays import Array
 Square = tuple[float, float, float]
 """Left, top and side, pixels."""
 
+_CHIN_FROM_TOP = 0.15
+"""Of the side of a square that shows a body."""
+
 PERSON_AROUND = 2.1
 """Sides of a square that shows a person, in distances from the forehead to the chin."""
 
@@ -24,6 +27,14 @@ def face_square(points: Array, size: tuple[int, int], around: float = PERSON_ARO
     """About the detector's points [points, 2], inside a picture of (width, height)."""
     side = min(around * float(np.linalg.norm(points[FOREHEAD] - points[CHIN])), *map(float, size))
     corner = (points[FOREHEAD] + points[CHIN]) / 2 - side / 2
+    left, top = np.clip(corner, 0, np.array(size) - side).tolist()
+    return left, top, side
+
+
+def body_square(points: Array, size: tuple[int, int]) -> Square:
+    """As large as a picture of (width, height) allows, and as far down as shows the chin of a face."""
+    side = float(min(size))
+    corner = points[CHIN] - side * np.array([0.5, _CHIN_FROM_TOP])
     left, top = np.clip(corner, 0, np.array(size) - side).tolist()
     return left, top, side
 

@@ -60,7 +60,7 @@ class FilmPreview:
     def __init__(self, tracked: TrackedFilm, detector: Detector) -> None:
         """Of one that was kept out, or, where none was, of another."""
         for kept_out in (True, False):
-            some, squares, pictures = film_squares(tracked, detector, SIDE, _GLANCED_AT, kept_out=kept_out)
+            some, squares, pictures, _ = film_squares(tracked, detector, SIDE, _GLANCED_AT, kept_out=kept_out)
             if len(some):
                 break
         middle = len(some) // 2
@@ -75,7 +75,7 @@ class FilmPreview:
 
 def film_likeness(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> FilmLikeness | None:
     """By pictures that were kept out of the longest run, by its own camera; None where there are none."""
-    some, squares, pictures = film_squares(tracked, detector, SIDE, _COMPARED, kept_out=True)
+    some, squares, pictures, _ = film_squares(tracked, detector, SIDE, _COMPARED, kept_out=True)
     if not len(some):
         return None
     motion, camera = _at_pictures(tracked, some, squares)

@@ -26,7 +26,7 @@ def film_shots(tracked: TrackedFilm, avatar: Avatar, detector: Detector) -> Pers
     """The faces of pictures that are not kept out, each by its own camera: what is hair, neck or cloth, and
     moves otherwise, is cut out. `avatar`: whoever the film shows."""
     span, fit = tracked.spans[tracked.longest], tracked.person.fit
-    some, squares, pictures = film_squares(tracked, detector, SHOT_SIDE, SHOTS, kept_out=False)
+    some, squares, pictures, _ = film_squares(tracked, detector, SHOT_SIDE, SHOTS, kept_out=False)
     motion, seen_by = seen_motion(tracked, load_rig(DEFAULT_RIG), tracked.longest)
     motion = along_frames(motion, lambda track: track[some.tolist()])
     moving = square_views(seen_by.part(some.tolist()), squares, SHOT_SIDE)

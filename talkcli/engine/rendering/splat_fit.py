@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -53,9 +53,25 @@ class Shots(TensorStruct):
     camera: Camera
     pose: Int[Tensor, " shots"]
     """Which frame of the motion each shows."""
+    cut_out: Bool[Tensor, " shots"] | None = None
+    """Which of them tell nothing where the person does not cover them; none unless given."""
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    def joined(self, other: Shots) -> Shots:
+        """Both, of one motion, those of `other` last."""
+        cameras = zip(vars(self.camera).values(), vars(other.camera).values(), strict=True)
+        cut_out = [
+            torch.zeros(len(each), dtype=torch.bool) if each.cut_out is None else each.cut_out
+            for each in (self, other)
+        ]
+        return Shots(
+            torch.cat([self.pictures, other.pictures]),
+            Camera(*(torch.cat(pair) for pair in cameras)),
+            torch.cat([self.pose, other.pose]),
+            torch.cat(cut_out),
+        )
 
 
 @dataclass(frozen=True)
@@ -183,7 +199,10 @@ class SplatFit:
         if settings.inside:
             drawn = torch.lerp(target, drawn, covered)
         loss = (drawn - target).abs().mean() + settings.ssim * (1 - window_ssim(drawn, target))
-        loss = loss + settings.coverage * (seen.coverage[0] - covered).abs().mean()
+        missing = (seen.coverage[0] - covered).abs()
+        if self._shots.cut_out is not None and bool(self._shots.cut_out[number]):
+            missing = missing * covered
+        loss = loss + settings.coverage * missing.mean()
         room = (self._learnt["scales"].exp() / self._space - ROOM).clamp(min=0)
         changed = self._learnt["colour"] - self._start["colour"]
         loss = loss + settings.recoloured * changed.square().mean()
