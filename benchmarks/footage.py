@@ -3,12 +3,12 @@
 Bundled people say the bundled held-out clips and turn their heads, before a hand-held camera in the light of
 some room, with noise, an exposure that wanders and compression: phone videos of which everything is known
 (kept in FOLDER; extra capture). Lips and lids: correlation of their opening with the truth, over all frames;
-blinks: how many of the true ones shut. Jitter: second differences of the head's points in the picture beside
-those of the detector's. CPU milliseconds a picture, of one thread (OMP_NUM_THREADS=1): looking for faces with
-decoding, and following. A sentence that was not filmed, as TexTalker says it with the pivots of all and with
-those of the film. Face and person: PSNR and SSIM of the pictures kept out. A sheet a person is kept. Five
-minutes of one core a person, most of it for drawing the film. With --splats Gaussians as well, and both from
-beside the film's camera (beside.py): four minutes more.
+blinks: how many of the true ones shut. Faces at rest, laid on the true ones and of their size: how far off on
+average. Jitter: second differences of the head's points in the picture beside those of the detector's. CPU
+milliseconds a picture, of one thread (OMP_NUM_THREADS=1): looking for faces with decoding, and following. A
+sentence that was not filmed, as TexTalker says it with the pivots of all and with those of the film. Face and
+person: PSNR and SSIM of the pictures kept out. A sheet a person is kept. A minute of one core a person. With
+--splats Gaussians as well, and both from beside the film's camera (beside.py): two minutes more.
 """
 
 from __future__ import annotations
@@ -151,6 +151,9 @@ def scores(avatar: Avatar, motion: Motion, tracked: TrackedFilm) -> dict[str, fl
     shut = true[1] < SHUT_LIDS
     blinks = np.split(np.flatnonzero(shut), np.flatnonzero(np.diff(np.flatnonzero(shut)) > 1) + 1)
     met = [float(found[1][blink].min()) < SHUT_LIDS for blink in blinks if len(blink)]
+    face = load_face_model().topology.regions["face"].long()
+    rest, wanted = (each[face].double().numpy() for each in (person.neutral, avatar.neutral))
+    laid = procrustes(rest, wanted, reflection=False)[1]
     seen = person.sight.points[:, :SKIN_POINTS]
     drawn = seen + errors(person.marks, person.fit, person.sight)[:, :SKIN_POINTS] * person.sight.unit
     return {
@@ -160,6 +163,7 @@ def scores(avatar: Avatar, motion: Motion, tracked: TrackedFilm) -> dict[str, fl
         "shut": sum(met),
         "jitter": jitter(drawn) / jitter(seen),
         "residual %": 100 * person.residual,
+        "face mm": float(1000 * np.linalg.norm(laid - wanted, axis=1).mean()),
     }
 
 
