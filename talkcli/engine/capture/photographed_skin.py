@@ -167,8 +167,8 @@ def merged_albedo(
     sure = photo.trust * painted
     lend = np.clip(1 - sure / LENT, 0, 1) * sure[maps.mirror]
     both = sure + lend
-    here, there = photo.light * sure[:, None], photo.light[maps.mirror] * lend[:, None]
-    merged = (here + there) / both.clip(1e-6)[:, None]
+    lent = _as_bright_as(photo.light, sure > LENT, photo.light[maps.mirror], maps)
+    merged = (photo.light * sure[:, None] + lent * lend[:, None]) / both.clip(1e-6)[:, None]
     firm = gaussian_filter(_image(np.clip(both, 0, 1), maps), FEATHER).ravel()[maps.canvas.texels]
     firm = (np.clip((firm * (both > 0.05) - 0.3) / 0.65, 0, 1) * painted).astype(np.float32)
     firm = firm * firm * (3 - 2 * firm)
@@ -184,6 +184,14 @@ def merged_albedo(
     out = np.where((skin | maps.scalp)[:, None], own * np.exp(np.clip(smooth, -2.5, 1.5)), own)
     out = (merged * firm[:, None] + out * (1 - firm[:, None])).astype(np.float32)
     return out, firm
+
+
+def _as_bright_as(light: Texels, sure: NDArray[np.bool_], mirrored: Texels, maps: Atlas) -> Texels:
+    """The mirror image [n, 3] in the light of the side that it is lent to, as where both sides are seen."""
+    both = sure & sure[maps.mirror] & maps.face & (maps.canvas.lip > 1.2)
+    ratio, left = np.log(light.clip(1e-3) / mirrored.clip(1e-3)), maps.places[:, 0] > 0
+    sides = (spread_ratio(ratio, both & side, maps) * side[:, None] for side in (left, ~left))
+    return mirrored * np.exp(np.clip(sum(sides), -1.5, 1.5))
 
 
 def flattened_relief(base: Look, firm: Texels, maps: Atlas) -> torch.Tensor:
