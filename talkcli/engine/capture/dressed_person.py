@@ -80,7 +80,8 @@ def dressed_person(
     """The avatar with skin, hair and clothes; and the style of its hair.
 
     All pictures paint the skin; the first is the one that is kept, and the one by which hair and clothes are
-    chosen. `source`: what kind of thing they come from, in words.
+    chosen. As photographed the skin has beard and fringe painted, as the photograph goes on beside it; in the
+    studio look it has them worn alone. `source`: what kind of thing they come from, in words.
     """
     picture, points, person = shots[0]
     model, maps = load_rig(DEFAULT_RIG), skin_atlas()
@@ -106,9 +107,9 @@ def dressed_person(
     outline = seen_at(place, person.fit.focal, person.sight.size)
     hairy = hairiness(seen, own_skin(base, maps, bald=False)[0], maps)
     fringe, beard = fringe_seen(hairy, maps), beard_seen(seen, hairy, picture, points)
-    seen = without_fringe(seen, hairy, maps) if fringe else seen
-    seen = seen if beard is None else without_beard(seen, hairy, beard)
-    tone = _tone(seen, maps)
+    skin = without_fringe(seen, hairy, maps) if fringe else seen
+    skin = skin if beard is None else without_beard(skin, hairy, beard)
+    tone = _tone(skin, maps)
     dressing = dressing_in(picture, points, masks[0], tone, outline, fringe)
     look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
     shade = np.full(1, IN_SHADE, np.float32)
@@ -116,7 +117,7 @@ def dressed_person(
     normals = mesh_normals(head.neutral.double().numpy(), model.topology.faces.long().numpy())
     across = (normals[maps.corners] * maps.shares[..., None]).sum(1)
     across /= np.linalg.norm(across, axis=1, keepdims=True).clip(1e-9)
-    studio = studio_skin(base, seen, shelter, across, tone, maps, bald=dressing.style == "bald")
+    studio = studio_skin(base, skin, shelter, across, tone, maps, bald=dressing.style == "bald")
     if dressing.style != "bald":
         look, studio = (recoloured_hair(each, colour, maps) for each in (look, studio))
     if dressing.cloth is not None:
@@ -127,7 +128,7 @@ def dressed_person(
         worn.append(hair_of(dressing.style, torch.from_numpy(colour).float(), head.neutral))
     if beard is not None:
         grown = printed_albedo(beard.light[None], shade)[0]
-        look, studio = (beneath_beard(each, beard.style, grown, maps) for each in (look, studio))
+        studio = beneath_beard(studio, beard.style, grown, maps)
         worn.append(beard_of(beard.style, torch.from_numpy(grown).float(), head.neutral))
     if glasses[0] is not None:
         worn.append(glasses_of(glasses[0].style, head.neutral))
