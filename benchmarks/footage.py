@@ -1,6 +1,6 @@
 """Films of studio people become avatars again: python -m benchmarks.footage FOLDER
 
-Bundled people say the bundled held-out clips and turn their heads, before a hand-held camera in the light of
+People say the bundled held-out clips and turn their heads, before a hand-held camera in the light of
 some room, with noise, an exposure that wanders and compression: phone videos of which everything is known
 (kept in FOLDER; extra capture). Lips and lids: correlation of their opening with the truth, over all frames;
 blinks: how many of the true ones shut. Faces at rest, laid on the true ones and of their size: how far off on
@@ -53,10 +53,13 @@ from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.rendering.camera import centred_camera
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.studio.arrays import Array
+from talkcli.engine.studio.scanned.avatars import sample_avatar
 from talkcli.engine.video import write_video
 
-PEOPLE = {"noor": 0, "ada": 1, "otto": 2, "marta": 3}
-"""Who speaks which of the bundled clips."""
+PEOPLE = {"noor": 0, "ada": 1, "otto": 2, "marta": 3, "emil": 0, "kofi": 1}
+"""Who speaks which of the bundled clips; anybody who is drawn, the one of their number, modulo 4."""
+USUAL = ("noor", "ada", "otto", "marta")
+"""By whom films' fits were chosen first."""
 SIZE, FPS = (544, 960), Fraction(30)
 NOISE, QUALITY = 2.5, 72
 """Of a pixel, in bytes; of a picture's JPEG, before the film's own compression."""
@@ -108,10 +111,17 @@ def filmed(shown: Shown, chance: np.random.Generator) -> Iterator[np.ndarray]:
         yield np.asarray(Image.open(file).convert("RGB"))
 
 
+def clip_of(name: str) -> int:
+    return PEOPLE[name] if name in PEOPLE else int(name) % 4
+
+
 def film_of(name: str, folder: Path) -> tuple[Path, Shown]:
-    """Of one of PEOPLE, drawn where it is not there; and the truth of it."""
-    path, chance = folder / f"{name}.mp4", np.random.default_rng(PEOPLE[name])
-    shown = before_phone(load_avatar(asset(f"{name}.avatar")), performed(PEOPLE[name]), chance)
+    """Of one of PEOPLE, or of whom the studio draws by a number; drawn where it is not there; and the truth
+    of it."""
+    path, drawn = folder / f"{name}.mp4", name not in PEOPLE
+    chance = np.random.default_rng(int(name) if drawn else PEOPLE[name])
+    avatar = sample_avatar(int(name)) if drawn else load_avatar(asset(f"{name}.avatar"))
+    shown = before_phone(avatar, performed(clip_of(name)), chance)
     if not path.exists():
         write_video(filmed(shown, chance), FPS, path)
     return path, shown
@@ -205,7 +215,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--people", nargs="+", choices=PEOPLE, default=list(PEOPLE))
+    people = f"{', '.join(PEOPLE)}, or numbers by which the studio draws somebody"
+    parser.add_argument("--people", nargs="+", default=USUAL, metavar="WHO", help=people)
     parser.add_argument("--splats", action="store_true", help="Gaussians, too, and both from beside")
     words = parser.parse_args()
     detector = MediaPipe()
@@ -221,7 +232,7 @@ def main() -> None:
         row = scores(avatar, motion, tracked)
         row |= {"look ms": 1000 * (looked - begun) / len(motion)}
         row |= {"follow ms": 1000 * (followed - looked) / len(motion)}
-        row |= spoken(avatar, tracked, PEOPLE[name])
+        row |= spoken(avatar, tracked, clip_of(name))
         person = avatar_of_film(tracked, detector, name)[0]
         avatars = {"mesh": person}
         if words.splats:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.footage import FPS, PEOPLE, faces_of, film_of, openings
+from benchmarks.footage import FPS, PEOPLE, USUAL, faces_of, film_of, openings
 from talkcli.engine.capture.detector import MediaPipe
 from talkcli.engine.errors import MissingAsset
 from talkcli.engine.face.face_model import load_face_model
@@ -58,7 +58,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--people", nargs="+", choices=PEOPLE, default=list(PEOPLE))
+    parser.add_argument("--people", nargs="+", choices=PEOPLE, default=USUAL)
     given = parser.parse_args()
     given.folder.mkdir(exist_ok=True)
     head = talking_head()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from talkcli.engine.capture.detector import MESH_POINTS, Detector, Photo
 from talkcli.engine.capture.detector_errors import DetectorErrors
 from talkcli.engine.capture.film_pictures import film_pictures, film_seconds
+from talkcli.engine.capture.lip_edges import Lines, mouth_lines, with_seen_lips
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.errors import BadInput
 from talkcli.engine.rendering.render import made_before
@@ -71,7 +72,7 @@ class FaceRun:
     seconds: Array
     """[n] of each picture, since the film's beginning"""
     points: Array
-    """[n, MESH_POINTS, 2] column and row, pixels"""
+    """[n, MESH_POINTS, 2] column and row, pixels; the lower lip's edge where the pictures show it"""
     sharp: Array
     """[n] how sharp the face is, beside other pictures of the film"""
 
@@ -97,6 +98,7 @@ class _Glance:
 
     seconds: float
     points: Array | None
+    mouth: Lines | None
     sharp: float
     thumb: NDArray[np.float32]
     reason: str
@@ -209,7 +211,7 @@ def _glance(seconds: float, picture: Photo, faces: list[Array]) -> _Glance:
     grey = picture[rows[:, None], columns].astype(np.float32).mean(-1)
     thumb = grey.reshape(THUMB, 4, THUMB, 4).mean((1, 3))
     if not faces:
-        return _Glance(seconds, None, 0.0, thumb, NO_FACE)
+        return _Glance(seconds, None, None, 0.0, thumb, NO_FACE)
     points = faces[0].astype(np.float64)
     size = np.ptp(points, axis=0)
     others = [face for face in faces[1:] if np.linalg.norm(face.mean(0) - points.mean(0)) > 0.5 * size.max()]
@@ -218,7 +220,8 @@ def _glance(seconds: float, picture: Photo, faces: list[Array]) -> _Glance:
         reason = SECOND
     elif float(eye_distances(points[None])[0]) < SMALLEST_FACE:
         reason = TOO_SMALL
-    return _Glance(seconds, points, _crispness(picture, points), thumb, reason)
+    lines = mouth_lines(picture, points)
+    return _Glance(seconds, points, lines, _crispness(picture, points), thumb, reason)
 
 
 def _crispness(picture: Photo, points: Array) -> float:
@@ -271,9 +274,9 @@ def _between(glances: list[_Glance], kept: list[list[_Glance]]) -> list[LeftOut]
 
 
 def _run_of(glances: list[_Glance]) -> FaceRun:
-    points = [each.points for each in glances if each.points is not None]
+    points = np.array([each.points for each in glances]).reshape(-1, MESH_POINTS, 2)
     return FaceRun(
         np.array([each.seconds for each in glances]),
-        np.array(points).reshape(-1, MESH_POINTS, 2),
+        with_seen_lips(points, np.array([each.mouth for each in glances])),
         np.array([each.sharp for each in glances]),
     )
