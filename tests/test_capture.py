@@ -35,8 +35,11 @@ from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.face.topology import landmark_points
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.view import read_at, seen_at, view_of
+from talkcli.engine.studio.scanned.people import sample_person
 
 SIZE, FOCAL = (1024, 768), 1300.0
+MOUTH_CORNERS = 61, 291
+"""Of the detector's points."""
 EXPRESSIONS = (
     {},
     {"jawOpen": 0.4, "mouthSmile": 0.3},
@@ -93,6 +96,22 @@ def captured() -> CapturedPerson:
 def small_fit() -> tuple[Marks, FaceFit, Sight]:
     model = load_face_model()
     return captured().marks, captured().fit, sight_of(truth()[2], SIZE, marks_on(model, model.template))
+
+
+@pytest.mark.parametrize("seed", (2, 3))
+def test_who_waits_to_be_spoken_to_is_captured_with_that_face_and_not_as_somebody_sad_who_smiles(seed):
+    model, neutral = load_face_model(), sample_person(seed).neutral
+    person = captured_person(model, seen(neutral[None]), SIZE)
+    face = model.topology.regions["face"].long().numpy()
+    true, found = (shape.double().numpy() for shape in (neutral, person.neutral))
+    onto = procrustes(found[face], true[face], reflection=False)[0]
+    away = np.linalg.norm(found @ onto[:3, :3].T + onto[:3, 3] - true, axis=1) * 1000
+    corners = model.topology.landmarks["mediapipe"].triangles[list(MOUTH_CORNERS)]
+    assert away[face].mean() < 0.7 and away[model.topology.faces[corners.long()].numpy()].max() < 1.0
+    smiles = [
+        person.fit.weights[0, model.shape_names.index(f"mouthSmile{side}")] for side in ("Left", "Right")
+    ]
+    assert max(smiles) < 0.03
 
 
 def test_a_face_its_camera_and_what_it_does_are_found_in_four_pictures():

@@ -129,8 +129,7 @@ def rested_person(model: FaceModel, person: CapturedPerson) -> CapturedPerson:
     weights = person.fit.weights
     always = np.percentile(weights, HABIT, axis=0)
     always[[not name.startswith(HABITUAL) for name in person.marks.names]] = 0
-    change = torch.from_numpy(always).float() @ model.shapes_of(person.neutral).flatten(1)
-    neutral = model.settled(person.neutral + change.unflatten(0, (-1, 3)))
+    neutral = model.settled(model.holding(person.neutral, torch.from_numpy(always).float()))
     fit = replace(person.fit, weights=np.clip(weights - always, 0, 1))
     return replace(person, neutral=neutral, marks=marks_on(model, neutral), fit=fit)
 

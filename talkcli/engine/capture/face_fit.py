@@ -24,6 +24,7 @@ from talkcli.engine.capture.normal_equations import (
 from talkcli.engine.capture.sight import EYE_DISTANCE, Sight
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.studio.arrays import Array
+from talkcli.engine.studio.scanned.people import FRIENDLY
 
 CAMERA_AWAY, FOCAL_SPREAD = 0.9, 0.35
 """Metres that a camera is expected to stand from a face, and the spread of the logarithm."""
@@ -51,8 +52,9 @@ _FARTHEST = 0.3
 
 
 def settled_face(model: FaceModel, identity: Array) -> Float[Tensor, "verts 3"]:
-    """A person's face at rest with every touch resolved, metres."""
-    return model.settled(model.neutral(torch.from_numpy(identity).float()))
+    """A person's face at rest, metres, FRIENDLY as everybody of the studio is, with every touch resolved."""
+    friendly = (model.weight_vector(**FRIENDLY) @ model.shapes.flatten(1)).view_as(model.template)
+    return model.settled(model.neutral(torch.from_numpy(identity).float()) + friendly)
 
 
 def begun(marks: Marks, sight: Sight) -> FaceFit:

@@ -104,6 +104,12 @@ class FaceModel(TensorStruct):
         shapes[jaw] = jaw_open
         return shapes
 
+    def holding(
+        self, neutral: Float[Tensor, "verts 3"], weights: Float[Tensor, " shapes"]
+    ) -> Float[Tensor, "verts 3"]:
+        """A face at rest that holds an expression as it wears it, metres; before touches are resolved."""
+        return neutral + (weights @ self.shapes_of(neutral).flatten(1)).view_as(neutral)
+
     def _touching(self, shapes: Tensor, neutral: Tensor) -> Float[Tensor, "shapes verts 3"]:
         if self.contact is None:
             return shapes

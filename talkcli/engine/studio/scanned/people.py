@@ -108,7 +108,7 @@ def neutral_of(code: Float[Tensor, " n"], age: float = AGED) -> Float[Tensor, "v
     rest = {name: FRIENDLY.get(name, 0.0) + wear * TIRED.get(name, 0.0) for name in {*FRIENDLY, *TIRED}}
     for side in ("Left", "Right"):
         rest[f"eyeBlink{side}"] += stare
-    face = _settled(bare + (model.weight_vector(**rest) @ model.shapes_of(bare).flatten(1)).view_as(bare))
+    face = _settled(model.holding(bare, model.weight_vector(**rest)))
     return _with_fuller_lashes(face)
 
 
