@@ -37,7 +37,7 @@ from talkcli.engine.capture.photographed_skin import (
     seen_skin,
     shown_by_even_room,
 )
-from talkcli.engine.capture.picture_light import light_on_eyes, without_light
+from talkcli.engine.capture.picture_light import without_light
 from talkcli.engine.capture.sight import sight_of
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
@@ -216,18 +216,6 @@ def test_no_lid_that_is_followed_too_wide_colours_an_iris(kofi):
     seen, maps = eyeballs_seen(kofi, 0.0005), skin_atlas()
     iris = maps.eyes & (maps.off_axis < 0.38) & (seen.trust > 0.3)
     assert iris.sum() > 200 and np.percentile(seen.light[iris].mean(1), 10) > 0.85, "pixels are 0.8 mm"
-
-
-def test_the_whites_of_eyes_say_how_bright_the_light_is():
-    """Of whites as an even room shows those of studio people, and as a light of half and of twice does."""
-    maps = skin_atlas()
-    shelter, trust = np.full(len(maps.corners), 0.8, np.float32), maps.eyes.astype(np.float32)
-    told = []
-    for level in (0.5, 1, 2):
-        light = shown_by_even_room(np.full((len(shelter), 3), 0.2 * level, np.float32), shelter)
-        told.append(light_on_eyes(SeenSkin(light, trust), shelter, maps))
-    assert np.allclose(np.divide(told, told[1]), [0.5, 1, 2], rtol=0.02)
-    assert light_on_eyes(SeenSkin(light, np.zeros_like(trust)), shelter, maps) is None
 
 
 def bearded_skin(style: str, shade: list[float]) -> tuple[SeenSkin, np.ndarray]:

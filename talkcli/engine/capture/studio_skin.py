@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from talkcli.engine.capture.atlas import Atlas
+from talkcli.engine.capture.beard_places import beard_places
 from talkcli.engine.capture.photographed_skin import (
     IRIS_CHANGE,
     SeenSkin,
@@ -28,9 +30,11 @@ LIGHTER, METERED, HUE = 0.5, 0.8, 0.2
 """Of the logarithm of the tone, how much the picture may change of our skin's at most: where its exposure is
 not known, where the eyes tell it, and in hue, since the colour of its light is not known."""
 
-_SURE, _EVERY = 0.7, 20
-"""Trust from which on a texel says what tone the picture gives to the face, and every which of them is
-asked."""
+_FOREHEAD, _ASIDE = (50.0, 62.0), 35.0
+"""mm on the painters' head: heights between which foreheads are skin, and how far from the middle."""
+
+_SURE = 0.7
+"""Trust from which on a texel of cheeks or forehead says what tone the picture gives to the face."""
 
 
 def studio_skin(
@@ -42,16 +46,15 @@ def studio_skin(
     of the room's light that each texel gets; `normals` [n, 3]."""
     own, skin = own_skin(base, maps, bald)
     ratios = eye_ratios(seen.light, seen.trust, own, maps)
-    middle, sure, most = np.median(own[maps.face], 0), maps.face & (seen.trust > _SURE), LIGHTER
-    lit = light_on_eyes(seen, shelter, maps)
+    plain = _plain_skin(maps)
+    middle, sure, most = np.median(own[plain], 0), plain & (seen.trust > _SURE), LIGHTER
+    even = without_light(seen, shown_by_even_room(own, shelter), normals, maps)
+    photo, lit = printed_albedo(even.light, shelter), light_on_eyes(seen, shelter, maps)
     if lit is not None and sure.any():
-        shown = printed_albedo(seen.light[sure][::_EVERY], shelter[sure][::_EVERY])
-        tone, most = np.median(shown, 0) / lit, METERED
+        tone, most = np.median(photo[sure], 0) / lit, METERED
     change = np.log(tone.clip(1e-3) / (middle * base.exposure))
     level = np.clip(change.mean(), -most, most)
     tinted = middle * np.exp(level + np.clip(change - change.mean(), -HUE, HUE))
-    even = without_light(seen, shown_by_even_room(own, shelter), normals, maps)
-    photo = printed_albedo(even.light, shelter)
     if sure.any():
         photo *= tinted / np.median(photo[sure], 0)
     else:
@@ -63,3 +66,9 @@ def studio_skin(
     relief = flattened_relief(base, firm, maps)
     albedo = albedo_bytes(out.clip(0, 1), base, maps)
     return replace(base, albedo=albedo, relief=relief, light="studio")
+
+
+def _plain_skin(maps: Atlas) -> NDArray[np.bool_]:
+    """[n] cheeks and forehead, where nothing grows and little is in shade."""
+    (low, high), height, aside = _FOREHEAD, maps.canvas.position[:, 1], np.abs(maps.canvas.position[:, 0])
+    return beard_places().skin | (maps.face & (height > low) & (height < high) & (aside < _ASIDE))
