@@ -29,6 +29,7 @@ from talkcli.engine.rendering.photo_stage import (
 from talkcli.engine.rendering.render import frames
 from talkcli.engine.rendering.shot import Shot, check_shot, drawn_as, notes_on, shot_frames, stage_of
 from talkcli.engine.rendering.write import Act, write
+from talkcli.engine.studio.scanned.hair.glasses import glasses_of
 
 SIZE = 128, 160
 
@@ -120,6 +121,17 @@ def test_the_picture_goes_where_the_head_goes(sitter):
     before = next(still).astype(int)
     off = [np.abs(np.roll(before, by, 1)[hair] - there[hair]).mean() for by in range(2 * pixels)]
     assert abs(int(np.argmin(off)) - pixels) <= 1
+
+
+def test_glasses_stay_on_in_a_photograph_that_talks(sitter):
+    """They are not painted on the skin, so they are drawn."""
+    glassed = replace(sitter, worn=(*sitter.worn, glasses_of("acetate", sitter.neutral)))
+    mild = motion_of(0, jawOpen=0.2)
+    bare, worn = (next(photo_frames(mild, who, SIZE, workers=1)).astype(int) for who in (sitter, glassed))
+    darker = (bare - worn).mean(-1)
+    rows, columns = np.nonzero(darker > 25)
+    assert len(rows) > 60 and np.ptp(columns) > 2 * np.ptp(rows), "rims beside each other"
+    assert (np.abs(bare - worn).max(-1) > 8).mean() < 0.06, "and nothing else"
 
 
 @pytest.mark.parametrize("turn", [0.0, 5.0, FREE_TURN, 20.0, 90.0])

@@ -34,6 +34,7 @@ from talkcli.engine.capture.photographed_skin import (
     shelter_of,
 )
 from talkcli.engine.capture.studio_skin import studio_skin
+from talkcli.engine.capture.unfolded_skin import light_of_folds, unfolded
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.look import Look
@@ -81,7 +82,8 @@ def dressed_person(
 
     All pictures paint the skin; the first is the one that is kept, and the one by which hair and clothes are
     chosen. As photographed the skin has beard and fringe painted, as the photograph goes on beside it; in the
-    studio look it has them worn alone. `source`: what kind of thing they come from, in words.
+    studio look it has them worn alone. Folds of an expression that all pictures have
+    are not painted. `source`: what kind of thing they come from, in words.
     """
     picture, points, person = shots[0]
     model, maps = load_rig(DEFAULT_RIG), skin_atlas()
@@ -111,6 +113,10 @@ def dressed_person(
     skin = skin if beard is None else without_beard(skin, hairy, beard)
     tone = _tone(skin, maps)
     dressing = dressing_in(picture, points, masks[0], tone, outline, fringe)
+    assert model.wrinkles is not None
+    alone = [light_of_folds(shot.person.fit.weights[0], model.wrinkles, maps) for shot in shots]
+    folds = np.min(alone, 0)
+    seen, skin = (unfolded(each, folds, hairy, maps) for each in (seen, skin))
     look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
     shade = np.full(1, IN_SHADE, np.float32)
     colour = printed_albedo(dressing.hair[None], shade)[0]

@@ -1,5 +1,6 @@
 """A talking photograph: the picture that an avatar was made from bends with its head, and the drawn face is
-feathered into it. Hair, ears, neck, clothes and what stands behind are the picture's own."""
+feathered into it, with glasses where it wears some. Hair, ears, neck, clothes and what stands behind are the
+picture's own."""
 
 from __future__ import annotations
 
@@ -135,9 +136,9 @@ def photo_frames(
     pick(quality, QUALITIES, "quality")
     motion, avatar = rested(motion, avatar)
     stage = photo_stage(avatar, size)
-    bare = replace(avatar, worn=())
+    glassed = replace(avatar, worn=tuple(each for each in avatar.worn if each.kind == "hard"))
     scene = mesh_scene(
-        held_head(motion), bare, stage.camera, "transparent", wrinkles=wrinkles, texture=texture,
+        held_head(motion), glassed, stage.camera, "transparent", wrinkles=wrinkles, texture=texture,
         quality=quality, shown=stage.shown,
     )  # fmt: skip
 

@@ -118,7 +118,9 @@ def mesh_scene(
         tints = beside.submit(painted, motion.texture, wrinkles_of(avatar), TINT) if motion.texture else None
         surface = surface_for(avatar, coarseness_of(nearest, camera.width, camera.height))
     if shown is not None:
-        surface = surface._replace(sides=np.where(shown, surface.sides, HIDDEN).astype(np.uint8))
+        sides = surface.sides.copy()
+        sides[: len(shown)][~shown] = HIDDEN
+        surface = surface._replace(sides=sides)
     maps, light = wrinkle_maps(acting), light_rig(avatar.look or CLAY_LOOK)
 
     def painter(finer: int = finest, near_by: bool = False) -> Painter:
