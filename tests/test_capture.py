@@ -108,10 +108,8 @@ def test_who_waits_to_be_spoken_to_is_captured_with_that_face_and_not_as_somebod
     away = np.linalg.norm(found @ onto[:3, :3].T + onto[:3, 3] - true, axis=1) * 1000
     corners = model.topology.landmarks["mediapipe"].triangles[list(MOUTH_CORNERS)]
     assert away[face].mean() < 0.7 and away[model.topology.faces[corners.long()].numpy()].max() < 1.0
-    smiles = [
-        person.fit.weights[0, model.shape_names.index(f"mouthSmile{side}")] for side in ("Left", "Right")
-    ]
-    assert max(smiles) < 0.03
+    smiles = model.columns(["mouthSmileLeft", "mouthSmileRight"])
+    assert person.fit.weights[0, smiles].max() < 0.03
 
 
 def test_a_face_its_camera_and_what_it_does_are_found_in_four_pictures():

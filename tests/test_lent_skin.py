@@ -1,15 +1,17 @@
 """What a photograph does not show of a face is lent from its other side."""
 
 import numpy as np
+import pytest
 
 from talkcli.engine.capture.atlas import skin_atlas
 from talkcli.engine.capture.photographed_skin import SeenSkin, merged_albedo
 
 
-def test_the_lit_side_of_a_face_lends_to_the_side_in_shadow_in_the_light_of_that_side():
+@pytest.mark.parametrize("side", (1, -1))
+def test_the_lit_side_of_a_face_lends_to_the_side_in_shadow_in_the_light_of_that_side(side):
     maps, chance = skin_atlas(), np.random.default_rng(0)
     own = np.full((len(maps.face), 3), 0.4, np.float32)
-    aside = maps.places[:, 0]
+    aside = side * maps.places[:, 0]
     spots = np.exp(0.05 * chance.standard_normal(len(aside)))[:, None]
     light = (own * spots * np.where(aside > 0, 0.5, 1.0)[:, None]).astype(np.float32)
     hidden = (aside > 35) & maps.face

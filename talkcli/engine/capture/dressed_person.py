@@ -82,8 +82,8 @@ def dressed_person(
 
     All pictures paint the skin; the first is the one that is kept, and the one by which hair and clothes are
     chosen. As photographed the skin has beard and fringe painted, as the photograph goes on beside it; in the
-    studio look it has them worn alone. Folds of an expression that all pictures have
-    are not painted. `source`: what kind of thing they come from, in words.
+    studio look it has them worn alone. Folds of an expression that all pictures have are not painted.
+    `source`: what kind of thing they come from, in words.
     """
     picture, points, person = shots[0]
     model, maps = load_rig(DEFAULT_RIG), skin_atlas()

@@ -190,8 +190,9 @@ def _as_bright_as(light: Texels, sure: NDArray[np.bool_], mirrored: Texels, maps
     """The mirror image [n, 3] in the light of the side that it is lent to, as where both sides are seen."""
     both = sure & sure[maps.mirror] & maps.face & (maps.canvas.lip > 1.2)
     ratio, left = np.log(light.clip(1e-3) / mirrored.clip(1e-3)), maps.places[:, 0] > 0
-    sides = (spread_ratio(ratio, both & side, maps) * side[:, None] for side in (left, ~left))
-    return mirrored * np.exp(np.clip(sum(sides), -1.5, 1.5))
+    change = spread_ratio(ratio, both & left, maps)
+    change = np.where(left[:, None], change, -change[maps.mirror])
+    return mirrored * np.exp(np.clip(change, -1.5, 1.5))
 
 
 def flattened_relief(base: Look, firm: Texels, maps: Atlas) -> torch.Tensor:
