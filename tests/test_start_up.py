@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+
+from talkcli.engine.once import once
+from talkcli.engine.unimported import unimported
 
 ROOT = Path(__file__).parent.parent
 
@@ -84,3 +91,47 @@ def test_a_head_of_gaussians_is_checked_without_torchs_compiler():
     told += "print('torch._dynamo' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
+
+
+def test_shapes_are_checked_without_a_jax_that_is_installed(tmp_path):
+    """jaxtyping would load it, which takes longer than most of what is checked; whoever needs it, gets it."""
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text("whole = True\n", encoding="utf-8")
+    told = "import sys, torch\nfrom talkcli.engine.motion import Coefficients\n"
+    told += "Coefficients(torch.zeros(2, 51), torch.zeros(2, 3))\nprint('jax' in sys.modules)\n"
+    told += "import jax\nprint(jax.whole)"
+    answer = subprocess.run(
+        [sys.executable, "-c", told],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"},
+    )  # fmt: skip
+    assert answer.stdout.split() == ["False", "True"]
+
+
+def test_a_module_that_is_there_is_not_hidden():
+    import json
+
+    with unimported("json", "nobody_has_this"):
+        assert sys.modules["json"] is json
+        import nobody_has_this  # type: ignore[import-not-found]
+
+        assert not hasattr(nobody_has_this, "__file__")
+    assert "nobody_has_this" not in sys.modules
+
+
+def test_threads_that_ask_for_a_constant_together_make_it_once():
+    begun = Barrier(2, timeout=60)
+    made = []
+
+    @once
+    def constant() -> object:
+        made.append(1)
+        time.sleep(0.05)
+        return object()
+
+    def asked(_: int) -> object:
+        begun.wait()
+        return constant()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(asked, range(2))
+    assert first is second and len(made) == 1

@@ -9,6 +9,7 @@ import struct as binary
 import typing
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
@@ -113,9 +114,12 @@ def save_tensors(
     for name, step in (steps or {}).items():
         some[name] = _in_steps(some[name], step)
         forms[name] = ["int16", list(some[name].shape), step]
-    contents = {name: _packed(tensor) for name, tensor in some.items() if name not in (pictures or {})}
-    for name, quality in (pictures or {}).items():
-        forms[name][0], contents[name] = PICTURE, _pictured(some[name], quality)
+    waiting: dict[str, Future[Tensor]] = {}
+    with ThreadPoolExecutor() as pool:
+        for name, quality in (pictures or {}).items():
+            forms[name][0], waiting[name] = PICTURE, pool.submit(_pictured, some[name], quality)
+        contents = {name: _packed(tensor) for name, tensor in some.items() if name not in waiting}
+    contents |= {name: picture.result() for name, picture in waiting.items()}
     if forms:
         header, tensors = {**header, "packed": forms}, {**tensors, **contents}
     content = serialised(dict(_apart(tensors)), {"talk": json.dumps(header)})

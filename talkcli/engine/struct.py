@@ -13,6 +13,11 @@ import torch
 from jaxtyping import jaxtyped
 from torch import Tensor
 
+from talkcli.engine.unimported import unimported
+
+with unimported("jax"), jaxtyped("context"):
+    pass  # its first use imports jax, where that is installed, to hide from its tracebacks
+
 
 @dataclass_transform(frozen_default=True)
 class TensorStruct:

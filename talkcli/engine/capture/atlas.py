@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +9,15 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from talkcli.engine.assets import DEFAULT_RIG
+from talkcli.engine.compiled import exact
 from talkcli.engine.face.face_contact import FaceContact
 from talkcli.engine.face.rigs import load_rig
+from talkcli.engine.once import once
 from talkcli.engine.studio.arrays import Array, Index
 from talkcli.engine.studio.paint.canvas import Canvas, cover_texels
 from talkcli.engine.studio.scalp import directions, inside
 from talkcli.engine.studio.scanned.balls import cornea_axis
-from talkcli.engine.studio.scanned.looks import ATLAS, head_canvas, own_places
+from talkcli.engine.studio.scanned.looks import ATLAS, head_canvas
 
 _Flags = NDArray[np.bool_]
 
@@ -56,8 +57,25 @@ class Atlas(NamedTuple):
     folded: NDArray[np.float32]
     """How much of a folded lid each is, 0..1"""
 
+    def across(self, values: Array) -> Array:
+        """[n, columns] of what vertices [V, columns] have."""
+        out = np.empty((len(self.corners), values.shape[1]))
+        _mix(values, self.corners, self.shares, out)
+        return out
 
-@functools.cache
+
+@exact
+def _mix(values, corners, shares, out):
+    """Fill out [n, columns] with shares [n, 3] of the rows of values that corners [n, 3] name."""
+    for i in range(len(corners)):
+        a, b, c = corners[i, 0], corners[i, 1], corners[i, 2]
+        for k in range(values.shape[1]):
+            out[i, k] = (
+                shares[i, 0] * values[a, k] + shares[i, 1] * values[b, k] + shares[i, 2] * values[c, k]
+            )
+
+
+@once
 def skin_atlas() -> Atlas:
     model, canvas = load_rig(DEFAULT_RIG), head_canvas(ATLAS)
     topology = model.topology
@@ -72,7 +90,8 @@ def skin_atlas() -> Atlas:
             inside[topology.regions[name].long().numpy()] = 1
         return (inside[corners] * shares).sum(1) > 0.5
 
-    place = own_places(ATLAS).astype(np.float64)
+    place = np.empty((len(corners), 3))
+    _mix(model.template.double().numpy() * 1000, corners, shares, place)
     skin = canvas.within("skin")
     inward = inside(directions(canvas.position.astype(np.float64)), 2 * HAIRLINE)
     scalp = (mostly("scalp") | (inward > -HAIRLINE)) & ~mostly("ears")

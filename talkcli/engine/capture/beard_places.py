@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.engine.capture.atlas import skin_atlas
+from talkcli.engine.once import once
 from talkcli.engine.studio.scanned.hair.beard_styles import BEARD_STYLES, beard_density
 
 _HIGHEST = 30.0
@@ -36,7 +36,7 @@ class BeardPlaces(NamedTuple):
     """Where none grows"""
 
 
-@functools.cache
+@once
 def beard_densities() -> Mapping[str, NDArray[np.float32]]:
     """Of BEARD_STYLES, [n] 0..1 how densely each grows on texels of face and neck."""
     maps = skin_atlas()
@@ -49,7 +49,7 @@ def beard_densities() -> Mapping[str, NDArray[np.float32]]:
     return out
 
 
-@functools.cache
+@once
 def beard_places() -> BeardPlaces:
     maps, grown = skin_atlas(), beard_densities()
     canvas = maps.canvas

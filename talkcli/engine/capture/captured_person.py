@@ -90,7 +90,7 @@ def captured_person(
     plain, marks = fitted_person(model, few)
     if errors is not None:
         few, sight = _where_both_belong(model, errors, few, sight, plain, marks)
-        plain, marks = fitted_person(model, few)
+        plain, marks = fitted_person(model, few, start=plain)
     rest, fit, mine = settled_face(model, plain.identity), plain, marks
     neutral = rest
     for _ in range(_CORRECTIONS):
@@ -116,8 +116,8 @@ def _where_both_belong(
     if len(sight.points) == 1:
         moved = where_points_belong(errors, sight, plain)
         return moved, moved
-    alone = [few.part([i]) for i in range(0, len(few.points), ALONE_EVERY)]
-    known = np.mean([fitted_person(model, each)[0].identity for each in alone], 0)
+    alone = [[i] for i in range(0, len(few.points), ALONE_EVERY)]
+    known = np.mean([fitted_person(model, few.part(i), start=plain.part(i))[0].identity for i in alone], 0)
     return (
         where_followed_belong(errors, few, replace(plain, identity=known)),
         where_followed_belong(errors, sight, replace(begun(marks, sight), identity=known)),

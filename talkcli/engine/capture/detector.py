@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from talkcli.engine.capture.detector_errors import DetectorErrors, detector_errors
 from talkcli.engine.capture.landmark_sets import OTHER_SIDE
 from talkcli.engine.errors import MissingAsset
+from talkcli.engine.unimported import unimported
 
 Photo = NDArray[np.uint8]
 """[height, width, 3] sRGB."""
@@ -160,7 +161,7 @@ def with_mirrored(
 
 def _solutions() -> Any:
     try:
-        with _quiet():
+        with _quiet(), unimported("matplotlib", "matplotlib.pyplot"):  # it would plot, which takes as long
             import mediapipe  # type: ignore[import-not-found]  # a second, and an extra
     except ImportError as error:
         raise MissingAsset("Finding a face needs mediapipe.", CAPTURE_INSTALL) from error

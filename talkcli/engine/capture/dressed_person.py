@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from talkcli import __version__
 from talkcli.engine.assets import DEFAULT_RIG, asset, head_credit
 from talkcli.engine.capture.atlas import Atlas, skin_atlas
 from talkcli.engine.capture.beard_choice import beard_seen, beneath_beard, without_beard
+from talkcli.engine.capture.beard_places import beard_places
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.fringe_choice import fringe_seen, without_fringe
@@ -35,12 +37,15 @@ from talkcli.engine.capture.photographed_skin import (
 )
 from talkcli.engine.capture.studio_skin import studio_skin
 from talkcli.engine.capture.unfolded_skin import light_of_folds, unfolded
+from talkcli.engine.face.acting import skin_ratios
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.face.rigs import load_rig, talking_head
+from talkcli.engine.face.worn import Worn
 from talkcli.engine.motion import Coefficients, Motion
+from talkcli.engine.once import once
 from talkcli.engine.rendering.surface import surface_of
 from talkcli.engine.rendering.textures import linear
 from talkcli.engine.rendering.view import seen_at
@@ -117,37 +122,57 @@ def dressed_person(
     alone = [light_of_folds(shot.person.fit.weights[0], model.wrinkles, maps) for shot in shots]
     folds = np.min(alone, 0)
     seen, skin = (unfolded(each, folds, hairy, maps) for each in (seen, skin))
-    look = painted_skin(base, seen, shelter, maps, bald=dressing.style == "bald")
-    shade = np.full(1, IN_SHADE, np.float32)
-    colour = printed_albedo(dressing.hair[None], shade)[0]
     normals = mesh_normals(head.neutral.double().numpy(), model.topology.faces.long().numpy())
-    across = (normals[maps.corners] * maps.shares[..., None]).sum(1)
+    across = maps.across(normals)
     across /= np.linalg.norm(across, axis=1, keepdims=True).clip(1e-9)
-    studio = studio_skin(base, skin, shelter, across, tone, maps, bald=dressing.style == "bald")
-    if dressing.style != "bald":
-        look, studio = (recoloured_hair(each, colour, maps) for each in (look, studio))
-    if dressing.cloth is not None:
-        cloth = printed_albedo(dressing.cloth[None], shade)[0]
-        look, studio = (recoloured_cloth(each, cloth, maps) for each in (look, studio))
-    worn = [garment_of(DONORS[donor], head.neutral)]
-    if HAIR_STYLES[dressing.style].count:
-        worn.append(hair_of(dressing.style, torch.from_numpy(colour).float(), head.neutral))
-    if beard is not None:
-        grown = printed_albedo(beard.light[None], shade)[0]
-        studio = beneath_beard(studio, beard.style, grown, maps)
-        worn.append(beard_of(beard.style, torch.from_numpy(grown).float(), head.neutral))
-    if glasses[0] is not None:
-        worn.append(glasses_of(glasses[0].style, head.neutral))
+    bald = dressing.style == "bald"
+
+    def coloured(look: Look) -> Look:
+        look = look if bald else recoloured_hair(look, _in_room(dressing.hair), maps)
+        return look if dressing.cloth is None else recoloured_cloth(look, _in_room(dressing.cloth), maps)
+
+    def in_studio() -> Look:
+        look = coloured(studio_skin(base, skin, shelter, across, tone, maps, bald))
+        return look if beard is None else beneath_beard(look, beard.style, _in_room(beard.light), maps)
+
+    def worn() -> Iterator[Worn]:
+        yield garment_of(DONORS[donor], head.neutral)
+        if HAIR_STYLES[dressing.style].count:
+            yield hair_of(dressing.style, torch.from_numpy(_in_room(dressing.hair)), head.neutral)
+        if beard is not None:
+            yield beard_of(beard.style, torch.from_numpy(_in_room(beard.light)), head.neutral)
+        if glasses[0] is not None:
+            yield glasses_of(glasses[0].style, head.neutral)
+
+    with ThreadPoolExecutor(2) as pool:
+        studio = pool.submit(in_studio)
+        look = pool.submit(lambda: coloured(painted_skin(base, seen, shelter, maps, bald)))
+        clothes = tuple(worn())
     made = {"synthetic": True, "source": source, "program": f"talk {__version__}"}
     avatar = replace(
         head,
-        look=look,
-        studio_look=studio,
+        look=look.result(),
+        studio_look=studio.result(),
         photograph=kept_photograph(picture, points, masks[0], person),
-        worn=tuple(worn),
+        worn=clothes,
         provenance={**made, **head_credit(head.rig)},
     )
     return avatar, dressing.style
+
+
+def _in_room(light: Texels) -> Texels:
+    """[3] albedo of hair or cloth that a picture shows in a linear colour [3]."""
+    return printed_albedo(light[None], np.full(1, IN_SHADE, np.float32))[0]
+
+
+def make_ready() -> None:
+    """What any picture is dressed by, made before it is asked for: beside the fit of a face, by a thread."""
+    wrinkles = load_rig(DEFAULT_RIG).wrinkles
+    assert wrinkles is not None
+    skin_atlas()
+    _donor_looks()
+    beard_places()
+    skin_ratios(wrinkles, wrinkles.height.shape[1] // 2)
 
 
 def _tone(seen: SeenSkin, maps: Atlas) -> Texels:
@@ -155,12 +180,18 @@ def _tone(seen: SeenSkin, maps: Atlas) -> Texels:
     return np.median(seen.light[(seen.trust > TELLS_TONE) & maps.face], 0)
 
 
+@once
+def _donor_looks() -> Mapping[str, Look | None]:
+    return {name: load_avatar(asset(f"{name}.avatar")).look for name in DONORS}
+
+
 def _nearest_donor(tone: np.ndarray, maps: Atlas) -> tuple[str, Look]:
     """Of DONORS, the one whose face is most like a tone [3] in linear light, and its look."""
-    looks = {name: load_avatar(asset(f"{name}.avatar")).look for name in DONORS}
 
     def away(look: Look) -> float:
         skin = look.albedo.numpy().reshape(-1, 3)[maps.canvas.texels[maps.face]]
         return float(np.abs(np.log(tone.clip(1e-3) / (np.median(linear(skin), 0) * look.exposure))).sum())
 
-    return min(((name, look) for name, look in looks.items() if look), key=lambda donor: away(donor[1]))
+    return min(
+        ((name, look) for name, look in _donor_looks().items() if look), key=lambda donor: away(donor[1])
+    )

@@ -83,15 +83,18 @@ def start_lids(marks: Marks, fit: FaceFit, frame: int, sight: Sight) -> None:
         fit.weights[frame, marks.names.index(f"eyeBlink{side}")] = shut[frame]
 
 
-def fitted_person(model: FaceModel, sight: Sight, rounds: int = 10) -> tuple[FaceFit, Marks]:
+def fitted_person(
+    model: FaceModel, sight: Sight, rounds: int = 10, start: FaceFit | None = None
+) -> tuple[FaceFit, Marks]:
     """Identity and focal length that frames share, with pose and weights of each of a few frames.
 
-    Shapes are worn by the face as it is known in each round, and lips and lids of it touch.
+    Shapes are worn by the face as it is known in each round, and lips and lids of it touch. `start`: a fit
+    that is near already, of the same frames.
     """
-    marks = marks_on(model, model.template)
-    fit = begun(marks, sight)
+    first = begun(marks_on(model, model.template), sight)
+    fit = start or first
     calm = CALM_OF_ONE if len(sight.points) == 1 else 1.0
-    likely = float(np.log(fit.focal))
+    likely = float(np.log(first.focal))
     for _ in range(rounds):
         marks = marks_on(model, settled_face(model, fit.identity))
         step = _shared_step(marks, fit, sight, calm, likely)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
 from talkcli.engine.capture.covered_parts import covering_note
 from talkcli.engine.capture.detector import Detector, Photo
-from talkcli.engine.capture.dressed_person import PersonShot, dressed_person
+from talkcli.engine.capture.dressed_person import PersonShot, dressed_person, make_ready
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar
@@ -73,18 +74,21 @@ def avatar_of_photo(
 
     BadInput where it shows no face that an avatar can be made from.
     """
-    picture = read_photo(path)
-    points, count = _chosen_face(path, detector.faces(picture), number)
-    pixels = float(eye_distances(points[None])[0])
-    if pixels < LEAST_PIXELS:
-        raise BadInput(
-            f"The face in {path} is too small: {pixels:.0f} pixels between the eyes.",
-            f"Give a picture with {FEW_PIXELS} or more: nearer, or less reduced.",
-        )
-    size = picture.shape[1], picture.shape[0]
-    person = captured_person(load_rig(DEFAULT_RIG), points[None], size, errors=detector.errors)
-    degrees = _checked(path, person)
-    avatar, style = dressed_person([PersonShot(picture, points, person)], detector, name, "a photograph")
+    picture, model = read_photo(path), load_rig(DEFAULT_RIG)
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(make_ready)
+        points, count = _chosen_face(path, detector.faces(picture), number)
+        pixels = float(eye_distances(points[None])[0])
+        if pixels < LEAST_PIXELS:
+            raise BadInput(
+                f"The face in {path} is too small: {pixels:.0f} pixels between the eyes.",
+                f"Give a picture with {FEW_PIXELS} or more: nearer, or less reduced.",
+            )
+        size = picture.shape[1], picture.shape[0]
+        person = captured_person(model, points[None], size, errors=detector.errors)
+        degrees = _checked(path, person)
+        shot = PersonShot(picture, points, person)
+        avatar, style = dressed_person([shot], detector, name, "a photograph")
     notes = _notes(picture, points, pixels)
     return avatar, PhotoReport(count, pixels, person.residual, degrees, style, notes)
 

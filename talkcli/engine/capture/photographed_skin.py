@@ -17,7 +17,7 @@ from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.beard_places import shaven
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Photo
-from talkcli.engine.compiled import fast
+from talkcli.engine.compiled import fast, inlined
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.face.rigs import load_rig
@@ -105,9 +105,9 @@ def seen_skin(
     faces, turn = load_rig(DEFAULT_RIG).topology.faces.long().numpy(), fit.turns[0]
     place = body @ turn.T + fit.shifts[0]
     view = view_of(place, faces, fit.focal, size, both=True)
-    at = (place[maps.corners] * maps.shares[..., None]).sum(1)
+    at = maps.across(place)
     spots = seen_at(at, fit.focal, size)
-    normals = (mesh_normals(place, faces)[maps.corners] * maps.shares[..., None]).sum(1)
+    normals = maps.across(mesh_normals(place, faces))
     cosine = -(normals * at).sum(1) / np.linalg.norm(normals, axis=1).clip(1e-9) / np.linalg.norm(at, axis=1)
     column, row = (np.clip(spots[:, k], 0, size[k] - 1).astype(int) for k in (0, 1))
     inside = ((spots > 1) & (spots < np.array(size) - 1)).all(1)
@@ -218,19 +218,21 @@ def albedo_bytes(texels: Texels, base: Look, maps: Atlas) -> torch.Tensor:
 
 
 def spread_ratio(ratio: Texels, known: NDArray[np.bool_], maps: Atlas) -> Texels:
-    """[n, 3] a smooth ratio everywhere from where it is known: of each vertex the mean of what is nearest on
+    """[n, 3] a smooth ratio on all skin from where it is known: of each vertex the mean of what is nearest on
     the mean face, so that islands of the atlas agree where they meet."""
-    model = load_rig(DEFAULT_RIG)
     places, here = maps.places, np.flatnonzero(known)[::SPARSE]
     if len(here) < NEIGHBOURS:
         return np.zeros_like(ratio)
-    vertices = model.template.double().numpy() * 1000
-    far, near = KDTree(places[here]).query(vertices, NEIGHBOURS)
+    template = load_rig(DEFAULT_RIG).template.double().numpy()
+    skin = np.zeros(len(template), bool)
+    skin[maps.corners[maps.face | maps.flesh | maps.scalp]] = True
+    far, near = KDTree(places[here]).query(template[skin] * 1000, NEIGHBOURS)
     share = 1 / (far**2 + SPREAD**2)
     values = (ratio[here][near] * share[..., None]).sum(1) / share.sum(1, keepdims=True)
     middle = np.median(ratio[here], 0)
-    values = middle + (values - middle) / (1 + (far[:, :1] / BEYOND) ** 2)
-    return (values[maps.corners] * maps.shares[..., None]).sum(1).astype(np.float32)
+    spread = np.zeros_like(template)
+    spread[skin] = middle + (values - middle) / (1 + (far[:, :1] / BEYOND) ** 2)
+    return maps.across(spread).astype(np.float32)
 
 
 def _bytes(albedo: Texels, base: Look) -> torch.Tensor:
@@ -312,7 +314,7 @@ def recoloured_cloth(look: Look, colour: Texels, maps: Atlas) -> Look:
 
 
 def shelter_of(surface: DrawnSurface, maps: Atlas) -> Texels:
-    return (surface.occlusion[maps.corners] * maps.shares).sum(1).astype(np.float32)
+    return maps.across(surface.occlusion[:, None].astype(np.float64))[:, 0].astype(np.float32)
 
 
 def shown_by_even_room(albedo: Texels, shelter: Texels) -> Texels:
@@ -326,16 +328,44 @@ def shown_by_even_room(albedo: Texels, shelter: Texels) -> Texels:
 def _show(albedo, shelter, out):
     """Fill out [n, 3]."""
     for i in range(len(albedo)):
-        red, green, blue, s = albedo[i, 0], albedo[i, 1], albedo[i, 2], shelter[i]
-        colour = toned((red * bounced(s, red), green * bounced(s, green), blue * bounced(s, blue)))
-        out[i, 0], out[i, 1], out[i, 2] = colour[0], colour[1], colour[2]
+        out[i, 0], out[i, 1], out[i, 2] = _even((albedo[i, 0], albedo[i, 1], albedo[i, 2]), shelter[i])
+
+
+@inlined
+def _even(albedo, shelter):
+    return toned(
+        (
+            albedo[0] * bounced(shelter, albedo[0]),
+            albedo[1] * bounced(shelter, albedo[1]),
+            albedo[2] * bounced(shelter, albedo[2]),
+        )
+    )
 
 
 def printed_albedo(shown: Texels, shelter: Texels) -> Texels:
     """Albedo [n, 3] that the even room shows as `shown`, linear display light, by fixed-point rounds."""
-    target = np.clip(shown, DARKEST, BRIGHTEST)
-    albedo = target.copy()
-    for _ in range(25):
-        albedo *= (target / shown_by_even_room(albedo, shelter).clip(1e-4)) ** 0.8
-        albedo = np.clip(albedo, 5e-4, 1)
-    return albedo.astype(np.float32)
+    target = np.clip(shown, DARKEST, BRIGHTEST).astype(np.float32)
+    albedo = np.empty_like(target)
+    _print(target, np.ascontiguousarray(shelter, np.float32), albedo)
+    return albedo
+
+
+@fast
+def _print(target, shelter, out):
+    """Fill out [n, 3]: rounds until the largest step is a ten-thousandth."""
+    for i in range(len(target)):
+        red, green, blue = target[i, 0], target[i, 1], target[i, 2]
+        step, rounds = 1.0, 0
+        while step > 1e-4 and rounds < 25:
+            lit = _even((red, green, blue), shelter[i])
+            first = _nearer(red, target[i, 0], lit[0])
+            second = _nearer(green, target[i, 1], lit[1])
+            third = _nearer(blue, target[i, 2], lit[2])
+            step = max(abs(first / red - 1.0), max(abs(second / green - 1.0), abs(third / blue - 1.0)))
+            red, green, blue, rounds = first, second, third, rounds + 1
+        out[i, 0], out[i, 1], out[i, 2] = red, green, blue
+
+
+@inlined
+def _nearer(albedo, target, shown):
+    return min(max(albedo * (target / max(shown, 1e-4)) ** 0.8, 5e-4), 1.0)

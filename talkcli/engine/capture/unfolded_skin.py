@@ -34,7 +34,7 @@ def unfolded(seen: SeenSkin, folds: Texels, hairy: NDArray[np.float32], maps: At
 def light_of_folds(weights: NDArray[np.floating], wrinkles: Wrinkles, maps: Atlas) -> Texels:
     """[n] logarithms by which folds and ridges of an expression, weights [shapes] of the rig, change the
     light on the skin about a texel."""
-    size, atlas = wrinkles.height.shape[1], maps.canvas.size
+    size, atlas = wrinkles.height.shape[1] // 2, maps.canvas.size
     active = activations(wrinkles, torch.from_numpy(weights).float()[None])[0]
     logs = GAMMA * torch.einsum("m,mchw->hw", active, skin_ratios(wrinkles, size)).numpy() / 3
     about = gaussian_filter(np.abs(logs), _ABOUT * size / atlas)

@@ -15,6 +15,7 @@ from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.face.look import FULL, HAEMOGLOBIN, RELIEF_UNIT, Wrinkles, activations
 from talkcli.engine.face.rigs import rigged
 from talkcli.engine.motion import Folds, Textures
+from talkcli.engine.once import once
 
 GAMMA = 2.2
 """Of sRGB, roughly: what a factor of light is in values is its root."""
@@ -81,7 +82,7 @@ def _unfolding(
     return torch.linalg.solve(gram + ridge, basis).T.float().contiguous().to(device)
 
 
-@functools.lru_cache(maxsize=4)
+@once
 def skin_ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size size"]:
     """Logarithm of the ratio of sRGB values at activation 1 of each wrinkle map.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +12,9 @@ import numpy as np
 import torch
 
 from talkcli.engine.device import on_threads
+from talkcli.engine.face.acting import skin_ratios, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
+from talkcli.engine.face.geometry import TINT
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import look_at, parse_size, portrait
@@ -53,11 +54,16 @@ def _make_ready(shot: Shot, avatar: Avatar) -> None:
             return
         quality = shot.quality
         if stage_of(shot, avatar) == PHOTO:
-            avatar, quality = replace(avatar, worn=()), "standard"
+            from talkcli.engine.rendering.photo_stage import drawn_there
+
+            avatar, quality = drawn_there(avatar), "standard"
         surface = surface_for(seen_as(shot, avatar), coarseness_of(quality, *parse_size(shot.size)))
         view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
         head = avatar.neutral.numpy().astype(np.float32)
         Painter(surface, 16, 16).draw(PosedMoment(head, view, 50.0))  # which loads all kernels
+        wrinkles = wrinkles_of(avatar)
+        if shot.texture and wrinkles is not None:
+            skin_ratios(wrinkles, TINT)
 
 
 def _draw_splats(avatar: Avatar) -> None:

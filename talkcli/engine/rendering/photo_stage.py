@@ -136,10 +136,9 @@ def photo_frames(
     pick(quality, QUALITIES, "quality")
     motion, avatar = rested(motion, avatar)
     stage = photo_stage(avatar, size)
-    glassed = replace(avatar, worn=tuple(each for each in avatar.worn if each.kind == "hard"))
     scene = mesh_scene(
-        held_head(motion), glassed, stage.camera, "transparent", wrinkles=wrinkles, texture=texture,
-        quality=quality, shown=stage.shown,
+        held_head(motion), drawn_there(avatar), stage.camera, "transparent", wrinkles=wrinkles,
+        texture=texture, quality=quality, shown=stage.shown,
     )  # fmt: skip
 
     def draw(tools: tuple[Painter, Membrane], moment: PosedMoment) -> Pixels:
@@ -155,6 +154,11 @@ def photo_frames(
 
     tools = by_thread(lambda: (scene.painter(), stage.membrane()), draw)
     return drawn_in_order(scene.moments, tools, workers or cores())
+
+
+def drawn_there(avatar: Avatar) -> Avatar:
+    """What of an avatar is drawn in its photograph: hair and clothes are in it."""
+    return replace(avatar, worn=tuple(each for each in avatar.worn if each.kind == "hard"))
 
 
 def held_head(motion: Motion) -> Motion:

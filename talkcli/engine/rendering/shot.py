@@ -125,12 +125,7 @@ def check_shot(shot: Shot, avatar: Avatar, paths: Iterable[Path], moves: Collect
         hint = "Add --set texture=false, or use --renderer numba."
         raise BadUsage("pyrender draws no changing skin.", hint)
     size = parse_size(shot.size)
-    if stage_of(shot, avatar) == PHOTO:
-        from talkcli.engine.rendering.photo_stage import (
-            photo_stage,  # half a second, for those who stand there
-        )
-
-        photo_stage(avatar, size)
+    stage_of(shot, avatar)
     portrait(avatar, shot.camera, size)
     backdrop(shot.background, 16, 16)
 
