@@ -27,10 +27,10 @@ from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.camera import portrait
+from talkcli.engine.rendering.compiling import compile_renderer
 from talkcli.engine.rendering.lights import light_rig
 from talkcli.engine.rendering.picture import Painter, PosedMoment
 from talkcli.engine.rendering.pyrender_renderer import open_window
-from talkcli.engine.rendering.render import compile_renderer
 from talkcli.engine.rendering.surface import CLAY_LOOK, surface_of
 
 FRAMES, ROUNDS, SIZE = 24, 9, 512

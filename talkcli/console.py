@@ -298,7 +298,7 @@ def get_renderer_ready(paths: Iterable[Path], shot: Shot, avatar: Avatar) -> Non
     if not needs_pictures(paths):
         return
     from talkcli.engine.compiled import faults
-    from talkcli.engine.rendering.render import compile_renderer, is_compiled
+    from talkcli.engine.rendering.compiling import compile_renderer, is_compiled
     from talkcli.engine.rendering.splat_film import compile_splats, splats_are_compiled
 
     splats = drawn_as(shot, avatar) == SPLATS

@@ -20,7 +20,7 @@ from talkcli.engine.face.known_rigs import load_rig
 from talkcli.engine.face.rigs import talking_head
 from talkcli.engine.rendering import surface
 from talkcli.engine.rendering.ahead import pictures_ahead
-from talkcli.engine.rendering.render import compile_renderer
+from talkcli.engine.rendering.compiling import compile_renderer
 from talkcli.engine.rendering.shot import Shot
 from talkcli.engine.rendering.splat_film import compile_splats
 from talkcli.engine.rendering.surface import coarseness_of, surface_for, surface_of

@@ -14,8 +14,8 @@ from procedural_head import ball
 from talkcli.engine.errors import MissingAsset
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.rendering.camera import look_at, portrait
+from talkcli.engine.rendering.compiling import compile_renderer
 from talkcli.engine.rendering.rasterize import NEAR, SUBSAMPLE, project, rasterize, sheet
-from talkcli.engine.rendering.render import compile_renderer
 
 
 @pytest.fixture(scope="session", autouse=True)

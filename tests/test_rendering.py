@@ -23,8 +23,9 @@ from talkcli.engine.motion import Coefficients, Folds, Motion, Textures, Vertice
 from talkcli.engine.rendering.acting_skin import wrinkle_maps
 from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera, look_at, portrait
+from talkcli.engine.rendering.compiling import compile_renderer, is_compiled
 from talkcli.engine.rendering.picture import Painter, PosedMoment
-from talkcli.engine.rendering.render import compile_renderer, drawn_in_order, frames, is_compiled
+from talkcli.engine.rendering.render import drawn_in_order, frames
 from talkcli.engine.rendering.surface import surface_of
 
 

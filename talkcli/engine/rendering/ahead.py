@@ -46,8 +46,8 @@ def _make_ready(shot: Shot, avatar: Avatar) -> None:
         if drawn_as(shot, avatar) != MESH:
             _draw_splats(avatar)
             return
+        from talkcli.engine.rendering.compiling import is_compiled
         from talkcli.engine.rendering.picture import Painter, PosedMoment
-        from talkcli.engine.rendering.render import is_compiled
         from talkcli.engine.rendering.surface import coarseness_of, surface_for
 
         if not is_compiled(shot.quality):  # which takes a while, and is told

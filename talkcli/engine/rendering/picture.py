@@ -149,12 +149,29 @@ class Painter:
     def _draw(self, moment: PosedMoment, tables: Tables, fine: bool, out: NDArray) -> None:
         acting, eye = self.prepared(moment)
         pixels, canvas = out.reshape(-1, self.channels), self.canvas
+        edges = self._painted(acting, eye, moment.focal, tables, fine, pixels)
+        develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), tables.byte, pixels)
+
+    def _painted(
+        self,
+        acting: Acting,
+        eye: NDArray[np.float64],
+        focal: float,
+        tables: Tables,
+        fine: bool,
+        pixels: NDArray,
+    ) -> int:
+        """Paints pixels [height * width, 3 or 4]; how many are edges."""
         seen = (
             self.seen, self.rig, acting, self.snapped, self.nearness, self.starts, self.order, self.points,
-            self.facts, self.facing, eye, moment.focal * self.finer, tables, canvas, self.batch, self.state,
+            self.facts, self.facing, eye, focal * self.finer, tables, self.canvas, self.batch, self.state,
         )  # fmt: skip
-        edges = paint_finely(*seen, pixels) if fine else paint(*seen, None, pixels)
-        develop(canvas.total, canvas.edges[:edges], self.backdrop.reshape(-1, 3), tables.byte, pixels)
+        return paint_finely(*seen, pixels) if fine else paint(*seen, None, pixels)
+
+    def paint_nothing(self) -> None:
+        """Of a painter that has drawn nothing yet: needs the largest of the kernels, and no other."""
+        pixels = self.bare.reshape(-1, self.channels)
+        self._painted(self._acting(None), np.zeros(3), 1.0, TABLES, False, pixels)
 
     def prepared(self, moment: PosedMoment) -> tuple[Acting, NDArray[np.float64]]:
         """All of a frame but its samples: where vertices and faces lie and how they are lit, in this memory;
@@ -184,7 +201,10 @@ class Painter:
         survey(vertices, self.seen, self.snapped, self.spans, self.crowded, self.facts, self.facing)
         if active is not None and len(self.maps.boxes):
             blend_wrinkles(self.maps, active, self.creases, self.touched)
-        return Acting(self.creases.reshape(-1, 4), self.crease_levels, *self._tint(ratios)), eye
+        return self._acting(ratios), eye
+
+    def _acting(self, ratios: NDArray[np.float32] | None) -> Acting:
+        return Acting(self.creases.reshape(-1, 4), self.crease_levels, *self._tint(ratios))
 
     def _dressed(self, head: NDArray[np.float32], eye: NDArray[np.float64]) -> NDArray[np.float32]:
         """All vertices: of a bare head, and of what it wears. Leaves out what is buried in hair or cloth."""

@@ -8,38 +8,26 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from fractions import Fraction
 from threading import local
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from talkcli.engine.compiled import is_cached
 from talkcli.engine.device import cores, pick_device
 from talkcli.engine.errors import BadUsage, pick
 from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.expressed import rested
 from talkcli.engine.face.geometry import TINT, check_moves, posed
-from talkcli.engine.face.look import Wrinkles
-from talkcli.engine.face.rigs import talking_head
-from talkcli.engine.face.worn import Worn
-from talkcli.engine.motion import Motion, Textures, Vertices, ratios
-from talkcli.engine.rendering.acting_skin import blend_wrinkles, wrinkle_maps
-from talkcli.engine.rendering.bending import lay_over, trace_back
-from talkcli.engine.rendering.camera import Camera, look_at
-from talkcli.engine.rendering.dressing import carry
-from talkcli.engine.rendering.gathering import arrange, survey
-from talkcli.engine.rendering.hidden import bury, look_in
+from talkcli.engine.motion import Motion, Textures, ratios
+from talkcli.engine.rendering.acting_skin import wrinkle_maps
+from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.lights import light_rig
-from talkcli.engine.rendering.occlusion import face_camera, light_mouth, look_up
-from talkcli.engine.rendering.painting import develop, expose, paint, paint_finely
 from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.qualities import QUALITIES, RENDERERS, check_quality
-from talkcli.engine.rendering.rasterize import HIDDEN, band, project, rasterize
-from talkcli.engine.rendering.surface import CLAY_LOOK, coarseness_of, surface_for, surface_of, vertex_normals
+from talkcli.engine.rendering.rasterize import HIDDEN
+from talkcli.engine.rendering.surface import CLAY_LOOK, coarseness_of, surface_for
 
 _M = TypeVar("_M")
 _T = TypeVar("_T")
@@ -185,69 +173,3 @@ def drawn_in_order(moments: Iterator[_M], draw: Callable[[_M], Pixels], workers:
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def is_compiled(quality: str = "standard") -> bool:
-    """Whether the first picture comes at once; if not, `compile_renderer` takes a quarter of a minute."""
-    return is_cached(
-        *([paint_finely] if quality == "fine" else []),
-        arrange,
-        band,
-        blend_wrinkles,
-        carry,
-        develop,
-        expose,
-        bury,
-        face_camera,
-        lay_over,
-        light_mouth,
-        look_in,
-        look_up,
-        paint,
-        project,
-        rasterize,
-        survey,
-        trace_back,
-        vertex_normals,
-    )
-
-
-def compile_renderer(quality: str = "standard") -> None:
-    """Draw one small picture and pose one head, so that every kernel is compiled and kept for next time."""
-    corners = torch.tensor([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.1]])
-    faces = torch.tensor([[0, 1, 3], [1, 2, 3], [2, 0, 3]])
-    tuft = Worn(
-        name="tuft",
-        kind="strands",
-        points=torch.tensor([[0.0, 0.0, 0.1], [0.0, 0.0, 0.2]]),
-        carriers=torch.tensor([[3]]),
-        shares=torch.ones(1, 1),
-        anchors=torch.arange(4),
-        colour=torch.zeros(1, 3, dtype=torch.uint8),
-        faces=torch.zeros(0, 3, dtype=torch.long),
-        nodes=2,
-        widths=torch.tensor([0.01]),
-    )
-    surface = surface_of(Avatar("pyramid", corners, faces, torch.tensor([0]), worn=(tuft,)), None)
-    wrinkles = Wrinkles(
-        ("all",),
-        torch.ones(1, 8, 8, dtype=torch.int8),
-        torch.ones(1, 8, 8, dtype=torch.int8),
-        torch.ones(1, 1),
-    )
-    painter = Painter(surface, 16, 16, maps=wrinkle_maps(wrinkles))
-    view = look_at(torch.tensor([0.0, 0.0, 1.0]), torch.zeros(3)).double().numpy()
-    moment = PosedMoment(corners.numpy(), view, 50.0, np.ones(1, np.float32))
-    painter.draw(moment)
-    if quality == "fine":
-        painter.light(moment)
-    lips, mouth = np.zeros((1, 2), np.int64), np.zeros(0, np.int64)
-    look_in(painter.snapped, painter.nearness, lips, surface.faces, mouth, painter.seen.sides, painter.lit)
-    offsets = np.zeros((2, 2, 2))
-    trace_back(offsets, 16.0, offsets.copy())
-    clear = np.zeros((16, 16, 4), np.uint8)
-    lay_over(
-        clear.astype(np.float32), offsets, 16.0, clear, offsets[0].astype(np.float32), clear[..., :3].copy()
-    )
-    head = talking_head()
-    posed(Motion(Fraction(1), Vertices(torch.zeros(1, *head.neutral.shape))), head)
