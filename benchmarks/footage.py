@@ -58,6 +58,7 @@ from talkcli.engine.video import write_video
 
 PEOPLE = {"noor": 0, "ada": 1, "otto": 2, "marta": 3, "emil": 0, "kofi": 1}
 """Who speaks which of the bundled clips; anybody who is drawn, the one of their number, modulo 4."""
+KNOWN = f"{', '.join(PEOPLE)}, or a number by which the studio draws somebody"
 USUAL = ("noor", "ada", "otto", "marta")
 """By whom films' fits were chosen first."""
 SIZE, FPS = (544, 960), Fraction(30)
@@ -109,6 +110,12 @@ def filmed(shown: Shown, chance: np.random.Generator) -> Iterator[np.ndarray]:
         file = io.BytesIO()
         Image.fromarray(noisy).save(file, "JPEG", quality=QUALITY)
         yield np.asarray(Image.open(file).convert("RGB"))
+
+
+def somebody(name: str) -> str:
+    if name in PEOPLE or name.isdecimal():
+        return name
+    raise argparse.ArgumentTypeError(f"'{name}' is not one of {KNOWN}")
 
 
 def clip_of(name: str) -> int:
@@ -215,8 +222,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    people = f"{', '.join(PEOPLE)}, or numbers by which the studio draws somebody"
-    parser.add_argument("--people", nargs="+", default=USUAL, metavar="WHO", help=people)
+    parser.add_argument("--people", nargs="+", type=somebody, default=USUAL, metavar="WHO", help=KNOWN)
     parser.add_argument("--splats", action="store_true", help="Gaussians, too, and both from beside")
     words = parser.parse_args()
     detector = MediaPipe()

@@ -119,6 +119,9 @@ def test_evidence_is_told_by_looking_whatever_it_is_called(tmp_path, bare_face):
     (tmp_path / "ada.mp4").write_bytes(bare_face.read_bytes())
     song(tmp_path / "song.mp3")
     (tmp_path / "clips").mkdir()
+    (tmp_path / "none.jpg").write_text("hello", encoding="utf-8")
+    (tmp_path / "empty.WEBP").touch()
+    (tmp_path / "empty.wav").touch()
     evidence = {path.name: evidence_in(path) for path in tmp_path.iterdir()}
     assert evidence == {
         "voice.png": ("voice",),
@@ -127,6 +130,9 @@ def test_evidence_is_told_by_looking_whatever_it_is_called(tmp_path, bare_face):
         "ada.mp4": "avatar",
         "song.mp3": ("voice",),
         "clips": ("clips",),
+        "none.jpg": ("picture",),
+        "empty.WEBP": ("picture",),
+        "empty.wav": ("voice",),
     }
     assert evidence_in(Path("-")) == ("voice",)
     assert not is_film(tmp_path / "voice.png")

@@ -92,12 +92,12 @@ def run(
         return
     if mix is not None:
         raise BadUsage("--mix is for somebody who never lived.", "talk personalize sampled --mix A B 0.3")
+    from talkcli.engine.methods.captured import evidence_in
     from talkcli.engine.methods.pictured import is_pictured
-    from talkcli.engine.pictures import is_picture
-    from talkcli.engine.video import is_film
 
+    evidence = evidence_in(footage)
     how: dict[str, Any] = {"overwrite": overwrite, "device": device, "json": json}
-    if footage.is_file() and is_film(footage) and not (options.is_given("avatar") or set_ or resume):
+    if "video" in evidence and not (options.is_given("avatar") or set_ or resume):
         if face is not None or preview or seed:
             raise BadUsage("A film shows one face, as it is.", "Leave out --face, --preview and --seed.")
         how |= {"seconds": seconds, "keep_motion": keep_motion, "splats": splats, "channel": channel}
@@ -116,7 +116,7 @@ def run(
     if preview:
         raise BadUsage("--preview is for pictures with cameras.", "Leave it out.")
 
-    if footage.is_file() and is_picture(footage):
+    if "picture" in evidence:
         if set_ or resume or channel != "mix" or seed:
             raise BadUsage(
                 "A picture has no sound, and nothing is drawn by chance or trained.",

@@ -8,11 +8,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, features
+from PIL import Image, UnidentifiedImageError, features
 from torch import Tensor
 
 from talkcli.engine.errors import BadInput, reading
@@ -21,7 +22,12 @@ from talkcli.engine.measured import Measured
 _AVIF = ("AVIF",) if features.check("avif") else ()
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", *_AVIF)
 """By Pillow's names: those whose readers run no other program, of those that it was built with."""
+PICTURE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif",
+)  # fmt: skip
+"""By which a file is meant to be a picture, whatever it holds."""
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
 LARGEST_PICTURE = 64_000_000
 """Pixels; a small file may claim to be of any size."""
 _LARGEST_HELD_TWICE = 32_000_000
@@ -33,9 +39,9 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it has to say
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture by its contents, be it one that cannot be read here (HEIC)."""
+    """Whether a file is a picture by its contents, be it one that cannot be read here (HEIC) or breaks off."""
     try:
-        if _is_heic(path):
+        if _brand(path) in (*_HEIC_BRANDS, *_AVIF_BRANDS):
             return True
         with (
             warnings.catch_warnings(action="ignore"),
@@ -49,10 +55,11 @@ def is_picture(path: Path) -> bool:
         return False
 
 
-def _is_heic(path: Path) -> bool:
+def _brand(path: Path) -> bytes:
+    """What a file of boxes, as films are, too, says that it is; empty for any other."""
     with path.open("rb") as file:
         head = file.read(12)
-    return head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS
+    return head[8:12] if head[4:8] == b"ftyp" else b""
 
 
 def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "height width 3"]:
@@ -99,15 +106,24 @@ def _in_silence() -> Iterator[None]:
 @contextmanager
 def _begun(path: Path) -> Iterator[Image.Image]:
     """One whose header was read."""
-    if path.is_file() and _is_heic(path):
+    if path.is_file() and _brand(path) in _HEIC_BRANDS:
         raise BadInput(f"{path} is HEIC, which is not read here.", "Export it as JPEG, AVIF or PNG.")
+    if path.is_file() and not path.stat().st_size:
+        raise BadInput(f"{path} is empty, and no picture.", "Export it again, or check how it was copied.")
     with (
-        reading(path, "a picture that can be read", "Give a PNG or JPEG file."),
+        reading(path, "a picture that can be read", "Export it again as PNG or JPEG."),
         warnings.catch_warnings(action="ignore"),
         Measured(path) as file,
-        Image.open(file, formats=PICTURE_FORMATS) as picture,
+        _recognised(file) as picture,
     ):
         most = _LARGEST_HELD_TWICE if picture.format in ("WEBP", "AVIF") else LARGEST_PICTURE
         if picture.width * picture.height > most:
             raise ValueError(f"it has more than {most:,} pixels")
         yield picture
+
+
+def _recognised(file: BinaryIO) -> Image.Image:
+    try:
+        return Image.open(file, formats=PICTURE_FORMATS)
+    except UnidentifiedImageError as error:
+        raise ValueError("it does not begin as one does") from error

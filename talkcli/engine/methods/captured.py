@@ -17,9 +17,9 @@ from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.files import is_talk_file
 from talkcli.engine.methods import BODY_GIVER, METHODS, load_method, methods_that
 from talkcli.engine.methods.method import Evidence, Method, Talker
-from talkcli.engine.pictures import is_picture
+from talkcli.engine.pictures import PICTURE_SUFFIXES, is_picture
 from talkcli.engine.recordings import recordings_in
-from talkcli.engine.sound import STDIN
+from talkcli.engine.sound import STDIN, open_sound
 from talkcli.engine.speech import MIX, Speech, voice_in
 from talkcli.engine.video import is_film
 
@@ -43,8 +43,8 @@ TO_GIVE: Mapping[Evidence, str] = {
 def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
     """What a file or folder is evidence of, found by looking inside; the most telling kind comes first.
 
-    A film is a voice too. A pipe or stdin cannot be looked into beforehand and is taken for a voice. BadInput
-    for a .npz that is no archive.
+    A film is a voice too. A pipe or stdin cannot be looked into beforehand and is taken for a voice. What
+    tells nothing is what its name says. BadInput for a .npz that is no archive.
     """
     if source.is_dir():
         return ("voice",) if _is_of_recordings(source) else ("clips",)
@@ -57,7 +57,17 @@ def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
     if source.suffix.lower() == CODES_SUFFIX:
         with reading(source, TO_GIVE["codes"]), zipfile.ZipFile(source):
             return ("codes",)
-    return ("video", "voice") if is_film(source) else ("voice",)
+    if is_film(source):
+        return "video", "voice"
+    return ("picture",) if source.suffix.lower() in PICTURE_SUFFIXES and not _has_sound(source) else ("voice",)
+
+
+def _has_sound(source: Path) -> bool:
+    try:
+        with open_sound(source):
+            return True
+    except BadInput:
+        return False
 
 
 def _is_of_recordings(folder: Path) -> bool:
