@@ -1,4 +1,4 @@
-"""What is called a picture and is none, and what is one whatever it is called: talk personalize, talk animate."""
+"""What is called a picture and is none; what is one, whatever it is called."""
 
 from __future__ import annotations
 
@@ -60,12 +60,6 @@ def test_a_picture_is_looked_at_whatever_it_is_called(refused, tmp_path, format_
     for name in (f"me.{format_.lower()}", "me.mp4", "me"):
         Image.new("RGB", (64, 64)).save(tmp_path / name, format_)
         assert "shows no face" in refused(tmp_path / name)
-
-
-def test_a_picture_given_as_speech_is_sent_to_personalize(talk, tmp_path):
-    Image.new("RGB", (64, 64)).save(tmp_path / "me.png")
-    said = talk("animate", tmp_path / "me.png", "-o", tmp_path / "me.motion", code=3).stderr
-    assert "talk personalize" in said and "ffmpeg" not in said
 
 
 @pytest.mark.parametrize("content", [b"", b"hello\n" * 40], ids=["empty", "text"])

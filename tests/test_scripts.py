@@ -36,3 +36,15 @@ def test_a_script_tells_what_it_is_and_takes_no_option_for_a_folder(path, tmp_pa
         assert end.value.code == code and "usage:" in said.out + said.err
         assert code or " ".join((script.__doc__ or "-").split())[:40] in " ".join(said.out.split())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["footage", "reenacted"])
+def test_a_benchmark_of_people_whom_nobody_knows_lists_those_it_knows(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT)
+    script = importlib.import_module(f"benchmarks.{name}")
+    monkeypatch.setattr(sys, "argv", [name, str(tmp_path / "films"), "--people", "noor", "zoe"])
+    with pytest.raises(SystemExit) as end:
+        script.main()
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert end.value.code == 2 and "zoe" in said and "noor" in said and "kofi" in said
+    assert not list(tmp_path.iterdir())

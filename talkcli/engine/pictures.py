@@ -39,7 +39,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it has to say
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture by its contents, be it one that cannot be read here (HEIC) or breaks off."""
+    """Whether a file is a picture by its contents, even one that cannot be read here (HEIC, or cut off)."""
     try:
         if _brand(path) in (*_HEIC_BRANDS, *_AVIF_BRANDS):
             return True

@@ -267,11 +267,7 @@ def _open_ffmpeg(file: BinaryIO, name: str) -> Iterator[Sound]:
         check_interruption()
         if is_lack_of_memory(error):
             raise
-        from talkcli.engine.pictures import PICTURE_SUFFIXES  # for an error alone
-
-        pictured = Path(name).suffix.lower() in PICTURE_SUFFIXES
-        hint = f"Give a recording; a face: talk personalize {name}" if pictured else CONVERT
-        raise BadInput(f"{name} is not a recording that can be read.", hint) from error
+        raise BadInput(f"{name} is not a recording that can be read.", CONVERT) from error
     with container:
         streams = (stream for stream in container.streams.audio if stream.codec_context is not None)
         stream = next(streams, None)

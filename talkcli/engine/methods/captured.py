@@ -59,7 +59,8 @@ def evidence_in(source: Path) -> tuple[Evidence, ...] | Literal["avatar"]:
             return ("codes",)
     if is_film(source):
         return "video", "voice"
-    return ("picture",) if source.suffix.lower() in PICTURE_SUFFIXES and not _has_sound(source) else ("voice",)
+    pictured = source.suffix.lower() in PICTURE_SUFFIXES and not _has_sound(source)
+    return ("picture",) if pictured else ("voice",)
 
 
 def _has_sound(source: Path) -> bool:
