@@ -11,13 +11,16 @@ import torch
 from fuzz.small import untaught_head
 
 from talkcli.engine.assets import asset
+from talkcli.engine.capture.laid_glasses import with_laid_glasses
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.photograph import Photograph
 from talkcli.engine.face.rigs import load_rig, rigged
+from talkcli.engine.face.worn import Worn
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.rendering.bending import lay_over, trace_back
 from talkcli.engine.rendering.camera import Camera
+from talkcli.engine.rendering.drawn_glasses import TAKEN_BACK
 from talkcli.engine.rendering.membrane import Membrane
 from talkcli.engine.rendering.photo_stage import (
     FARTHEST_TURN,
@@ -42,14 +45,15 @@ def motion_of(*turns: float, **weights: float) -> Motion:
     return Motion(Fraction(25), Coefficients(face, still), Head(rotation, still))
 
 
-@pytest.fixture(scope="module")
-def sitter() -> Avatar:
-    """Somebody whose photograph is a drawing of them, off its middle, mouth a little open."""
+def photographed(*worn: Worn, finer: int = 1) -> Avatar:
+    """Somebody whose photograph is a drawing of them, off its middle, mouth a little open; of so many times
+    SIZE."""
     kofi = load_avatar(asset("kofi.avatar"))
+    kofi = replace(kofi, worn=(*kofi.worn, *worn))
     view = torch.eye(4)
     view[:3, 3] = torch.tensor([0.01, 0.02, -0.8])
-    lens = torch.tensor([330.0, 330.0, 70.0, 76.0])
-    camera = Camera(view[None], lens[None], torch.tensor([SIZE]))
+    lens = finer * torch.tensor([330.0, 330.0, 70.0, 76.0])
+    camera = Camera(view[None], lens[None], finer * torch.tensor([SIZE]))
     open_mouth = motion_of(0, jawOpen=0.2)
     picture = next(frames(open_mouth, kofi, camera, background="#306090", workers=1))
     person = (np.abs(picture.astype(int) - [0x30, 0x60, 0x90]).max(-1) > 9).astype(np.uint8) * 255
@@ -58,6 +62,11 @@ def sitter() -> Avatar:
         load_rig("facekit").weight_vector(jawOpen=0.2),
     )  # fmt: skip
     return replace(kofi, photograph=photo)
+
+
+@pytest.fixture(scope="module")
+def sitter() -> Avatar:
+    return photographed()
 
 
 @pytest.mark.parametrize(
@@ -132,6 +141,35 @@ def test_glasses_stay_on_in_a_photograph_that_talks(sitter):
     rows, columns = np.nonzero(darker > 25)
     assert len(rows) > 60 and np.ptp(columns) > 2 * np.ptp(rows), "rims beside each other"
     assert (np.abs(bare - worn).max(-1) > 8).mean() < 0.06, "and nothing else"
+
+
+@pytest.mark.parametrize("style", ["acetate", "wire"])
+@pytest.mark.parametrize("turn", [-11.0, 0.0, 11.0])
+def test_a_photographed_frame_is_seen_once_however_the_head_turns(style, turn):
+    """Whether the photograph shows the glasses or they are only worn, the film is the same: none is left."""
+    glasses = glasses_of(style, load_avatar(asset("kofi.avatar")).neutral)
+    seen, without = photographed(glasses, finer=4), photographed(finer=4)
+    moved, size = motion_of(turn, jawOpen=0.2), (4 * SIZE[0], 4 * SIZE[1])
+    people = seen, replace(without, worn=seen.worn), without
+    films = [next(photo_frames(moved, who, size, workers=1)).astype(int) for who in people]
+    frame = np.abs(films[1] - films[2]).max(-1) > 30
+    rims = np.s_[int(np.nonzero(frame)[0].mean()) :]  # below the temples, which stay the photograph's
+    assert (np.abs(films[0] - films[1]).max(-1) > 30)[rims].sum() < 0.02 * frame[rims].sum()
+
+
+def test_glasses_are_laid_onto_the_frame_that_a_photograph_shows():
+    """Drawn elsewhere and of another size, they come back; where none is seen they stay."""
+    glasses = glasses_of("acetate", load_avatar(asset("kofi.avatar")).neutral)
+    there = glasses.points * torch.tensor([0.95, 1.06, 1.0]) + torch.tensor([0.0015, 0.0, 0.0])
+    front = there[:, 2] > there[:, 2].max() - TAKEN_BACK
+
+    def off(person: Avatar) -> float:
+        astray = replace(person, worn=(*person.worn[:-1], replace(glasses, points=there)))
+        laid = with_laid_glasses(astray).worn[-1].points
+        return 1000 * float((laid - glasses.points)[front].norm(dim=1).mean())
+
+    seen, unseen = photographed(glasses, finer=4), photographed(finer=4)
+    assert off(seen) < 0.7 < 2 < off(replace(unseen, worn=seen.worn))
 
 
 @pytest.mark.parametrize("turn", [0.0, 5.0, FREE_TURN, 20.0, 90.0])

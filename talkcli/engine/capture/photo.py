@@ -15,6 +15,7 @@ from talkcli.engine.capture.captured_person import CapturedPerson, captured_pers
 from talkcli.engine.capture.covered_parts import covering_note
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person, make_ready
+from talkcli.engine.capture.laid_glasses import with_laid_glasses
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar
@@ -90,7 +91,7 @@ def avatar_of_photo(
         shot = PersonShot(picture, points, person)
         avatar, style = dressed_person([shot], detector, name, "a photograph")
     notes = _notes(picture, points, pixels)
-    return avatar, PhotoReport(count, pixels, person.residual, degrees, style, notes)
+    return with_laid_glasses(avatar), PhotoReport(count, pixels, person.residual, degrees, style, notes)
 
 
 def _chosen_face(path: Path, faces: list[Array], number: int | None) -> tuple[Array, int]:

@@ -1,6 +1,6 @@
 """A talking photograph: the picture that an avatar was made from bends with its head, and the drawn face is
-feathered into it, with glasses where it wears some. Hair, ears, neck, clothes and what stands behind are the
-picture's own."""
+feathered into it, with its glasses whole. Hair, ears, neck, clothes and what stands behind are the picture's
+own."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.bending import lay_over, trace_back
 from talkcli.engine.rendering.camera import EYES_FROM_TOP, Camera
+from talkcli.engine.rendering.drawn_glasses import (
+    DRAWN_BACK,
+    TAKEN_BACK,
+    GlassesFront,
+    glasses_front,
+    lay_frame,
+    without_frame,
+)
 from talkcli.engine.rendering.membrane import PINNED, Membrane
 from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.render import QUALITIES, by_thread, drawn_in_order, mesh_scene
@@ -78,6 +86,7 @@ class PhotoStage(NamedTuple):
     pitch: float
     shown: NDArray[np.bool_]
     """[faces] what of the head is drawn"""
+    glasses: GlassesFront | None
 
     def membrane(self) -> Membrane:
         return Membrane(self.before, self.stiffness, self.pull, self.pitch)
@@ -106,7 +115,10 @@ def photo_stage(avatar: Avatar, size: tuple[int, int]) -> PhotoStage:
     share = share * share * (3 - 2 * share)
     box = (left, top, left + width / scale, top + height / scale)
     values = Image.fromarray(photo.picture.numpy()).resize(size, Image.Resampling.LANCZOS, box)
-    picture = np.concatenate([np.asarray(values, np.float32), share[..., None].astype(np.float32)], -1)
+    bare, glasses = np.asarray(values, np.float32), glasses_front(avatar, TAKEN_BACK)
+    if glasses is not None:
+        bare = without_frame(bare, *glasses.seen(body, camera.centred(0)[0].numpy(), focal, size))
+    picture = np.concatenate([bare, share[..., None].astype(np.float32)], -1)
     at = map_coordinates(share, (spots[:, ::-1] - 0.5).T, order=1, mode="constant")
     visible = np.zeros(len(spots), bool)
     visible[faces[np.unique(ids[ids >= 0])]] = True
@@ -114,7 +126,15 @@ def photo_stage(avatar: Avatar, size: tuple[int, int]) -> PhotoStage:
     pitch = max(size) / CELLS
     stiffness, pull = _give(photo, box, size, pitch)
     return PhotoStage(
-        camera, picture, carriers, spots[carriers], stiffness, pull, pitch, np.any((at > 0)[faces], 1)
+        camera,
+        picture,
+        carriers,
+        spots[carriers],
+        stiffness,
+        pull,
+        pitch,
+        np.any((at > 0)[faces], 1),
+        glasses_front(avatar, DRAWN_BACK),
     )
 
 
@@ -149,7 +169,10 @@ def photo_frames(
         trace_back(membrane.spread(after - stage.before), stage.pitch, offsets)
         out = np.empty((size[1], size[0], 3), np.uint8)
         here = np.empty((stage.stiffness.shape[1], 2), np.float32)
-        lay_over(stage.picture, offsets, stage.pitch, painter.draw(moment), here, out)
+        drawing = painter.draw(moment)
+        lay_over(stage.picture, offsets, stage.pitch, drawing, here, out)
+        if stage.glasses is not None:
+            lay_frame(*stage.glasses.seen(moment.vertices, view, moment.focal, size), drawing, out)
         return out
 
     tools = by_thread(lambda: (scene.painter(), stage.membrane()), draw)
