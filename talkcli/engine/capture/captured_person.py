@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -116,8 +117,12 @@ def _where_both_belong(
     if len(sight.points) == 1:
         moved = where_points_belong(errors, sight, plain)
         return moved, moved
-    alone = [[i] for i in range(0, len(few.points), ALONE_EVERY)]
-    known = np.mean([fitted_person(model, few.part(i), start=plain.part(i))[0].identity for i in alone], 0)
+
+    def alone(frame: int) -> Array:
+        return fitted_person(model, few.part([frame]), start=plain.part([frame]))[0].identity
+
+    with ThreadPoolExecutor(2) as pool:
+        known = np.mean([*pool.map(alone, range(0, len(few.points), ALONE_EVERY))], 0)
     return (
         where_followed_belong(errors, few, replace(plain, identity=known)),
         where_followed_belong(errors, sight, replace(begun(marks, sight), identity=known)),

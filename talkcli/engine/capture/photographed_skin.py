@@ -151,7 +151,7 @@ def painted_skin(base: Look, seen: SeenSkin, shelter: Texels, maps: Atlas, bald:
     """The base's look with the picture's skin where it is trusted and its own, recoloured, elsewhere; of
     somebody `bald` the scalp is skin too. `shelter` [n]: share of the room's light that each texel gets."""
     own, skin = own_skin(base, maps, bald)
-    photo = SeenSkin(printed_albedo(seen.light, shelter), seen.trust)
+    photo = SeenSkin(printed_where_seen(seen, shelter), seen.trust)
     out, firm = merged_albedo(photo, own, skin, maps, bald)
     _paint_eyes(out, own, photo, maps)
     relief = flattened_relief(base, firm, maps)
@@ -212,9 +212,8 @@ def own_skin(base: Look, maps: Atlas, bald: bool) -> tuple[Texels, NDArray[np.bo
 
 def albedo_bytes(texels: Texels, base: Look, maps: Atlas) -> torch.Tensor:
     """The base's albedo with other texels [n, 3], linear; its cloth stays."""
-    albedo = linear(base.albedo.numpy()).reshape(-1, 3)
-    albedo[~maps.cloth] = maps.canvas.image(texels).reshape(-1, 3)[~maps.cloth]
-    return _bytes(albedo, base)
+    skin = np.flatnonzero(~maps.cloth)
+    return _with_texels(base, skin, maps.canvas.image(texels).reshape(-1, 3)[skin]).albedo
 
 
 def spread_ratio(ratio: Texels, known: NDArray[np.bool_], maps: Atlas) -> Texels:
@@ -235,8 +234,11 @@ def spread_ratio(ratio: Texels, known: NDArray[np.bool_], maps: Atlas) -> Texels
     return maps.across(spread).astype(np.float32)
 
 
-def _bytes(albedo: Texels, base: Look) -> torch.Tensor:
-    return torch.from_numpy(np.rint(srgb_of(albedo)).astype(np.uint8).reshape(base.albedo.shape))
+def _with_texels(look: Look, texels: NDArray[np.int64], light: NDArray[np.floating]) -> Look:
+    """With other albedo [n, 3], linear, in some texels [n] of the rows and columns of its picture."""
+    albedo = look.albedo.numpy().copy()
+    albedo.reshape(-1, 3)[texels] = np.rint(srgb_of(np.asarray(light, np.float32)))
+    return replace(look, albedo=torch.from_numpy(albedo))
 
 
 def _image(values: NDArray, maps: Atlas) -> NDArray:
@@ -293,24 +295,25 @@ LIGHT_STRAND = 1.6
 def recoloured_hair(look: Look, colour: Texels, maps: Atlas) -> Look:
     """The painted scalp in the mean colour [3] of the hair, linear: what is as dark as its hair wholly, what
     is nearly skin hardly."""
-    albedo = linear(look.albedo.numpy()).reshape(-1, 3)
-    scalp = maps.canvas.texels[maps.scalp]
-    pale = np.median(albedo[maps.canvas.texels[maps.flesh]].mean(1)) * 0.7
-    hair = scalp[albedo[scalp].mean(1) < pale]
-    if len(hair):
-        level = albedo[hair].mean(1)
-        middle = max(float(np.median(level)), 1e-3)
-        share = ((pale - level) / max(pale - middle, 1e-3)).clip(0, 1)[:, None]
-        painted = colour * (level / middle).clip(max=LIGHT_STRAND)[:, None]
-        albedo[hair] = share * painted + (1 - share) * albedo[hair]
-    return replace(look, albedo=_bytes(albedo, look))
+    albedo, scalp = look.albedo.numpy().reshape(-1, 3), maps.canvas.texels[maps.scalp]
+    pale = np.median(linear(albedo[maps.canvas.texels[maps.flesh]]).mean(1)) * 0.7
+    light = linear(albedo[scalp])
+    dark = light.mean(1) < pale
+    if not dark.any():
+        return look
+    light = light[dark]
+    level = light.mean(1)
+    middle = max(float(np.median(level)), 1e-3)
+    share = ((pale - level) / max(pale - middle, 1e-3)).clip(0, 1)[:, None]
+    painted = colour * (level / middle).clip(max=LIGHT_STRAND)[:, None]
+    return _with_texels(look, scalp[dark], share * painted + (1 - share) * light)
 
 
 def recoloured_cloth(look: Look, colour: Texels, maps: Atlas) -> Look:
     """Garments in the mean colour [3] of the picture's cloth, linear."""
-    albedo = linear(look.albedo.numpy()).reshape(-1, 3)
-    albedo[maps.cloth] *= np.clip(colour / np.median(albedo[maps.cloth], 0).clip(1e-3), 0.02, 20)
-    return replace(look, albedo=_bytes(albedo, look))
+    cloth = np.flatnonzero(maps.cloth)
+    light = linear(look.albedo.numpy().reshape(-1, 3)[cloth])
+    return _with_texels(look, cloth, light * np.clip(colour / np.median(light, 0).clip(1e-3), 0.02, 20))
 
 
 def shelter_of(surface: DrawnSurface, maps: Atlas) -> Texels:
@@ -348,6 +351,13 @@ def printed_albedo(shown: Texels, shelter: Texels) -> Texels:
     albedo = np.empty_like(target)
     _print(target, np.ascontiguousarray(shelter, np.float32), albedo)
     return albedo
+
+
+def printed_where_seen(seen: SeenSkin, shelter: Texels) -> Texels:
+    """`printed_albedo` of what is trusted at all, 0 elsewhere."""
+    out, there = np.zeros_like(seen.light), seen.trust > 0
+    out[there] = printed_albedo(seen.light[there], shelter[there])
+    return out
 
 
 @fast

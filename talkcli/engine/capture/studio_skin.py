@@ -19,7 +19,7 @@ from talkcli.engine.capture.photographed_skin import (
     iris_share,
     merged_albedo,
     own_skin,
-    printed_albedo,
+    printed_where_seen,
     shown_by_even_room,
 )
 from talkcli.engine.capture.picture_light import light_on_eyes, without_light
@@ -49,7 +49,7 @@ def studio_skin(
     plain = _plain_skin(maps)
     middle, sure, most = np.median(own[plain], 0), plain & (seen.trust > _SURE), LIGHTER
     even = without_light(seen, shown_by_even_room(own, shelter), normals, maps)
-    photo, lit = printed_albedo(even.light, shelter), light_on_eyes(seen, shelter, maps)
+    photo, lit = printed_where_seen(even, shelter), light_on_eyes(seen, shelter, maps)
     if lit is not None and sure.any():
         tone, most = np.median(photo[sure], 0) / lit, METERED
     change = np.log(tone.clip(1e-3) / (middle * base.exposure))
