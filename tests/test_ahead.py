@@ -12,6 +12,7 @@ import pytest
 import torch
 from fuzz.small import untaught_head
 from procedural_head import painted_ball
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from talkcli.engine.device import on_threads
 from talkcli.engine.errors import BadInput
@@ -76,3 +77,14 @@ def test_a_gaussian_head_is_ready_before_its_film():
     assert somebody.gaussian_head is not None
     head_gaussians(somebody.gaussian_head, somebody.neutral[None], weights)
     assert _ready.cache_info().hits == before.hits + 1
+
+
+def test_numpys_products_take_as_many_threads_as_torchs():
+    def counts() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(2, "blas"):
+        before = counts()
+        with on_threads(1):
+            assert counts() == {1} and torch.get_num_threads() == 1
+        assert counts() == before

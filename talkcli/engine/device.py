@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Literal, get_args
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from talkcli.engine.errors import BadUsage, pick
 
@@ -52,11 +53,13 @@ def cores() -> int:
 
 @contextmanager
 def on_threads(count: int) -> Iterator[None]:
-    """What torch computes meanwhile on the CPU, here and on threads begun since, takes so many."""
+    """What torch computes meanwhile on the CPU, here and on threads begun since, takes so many; and so do
+    numpy's products and solutions, whose idle threads would not let others be."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        yield
+        with threadpool_limits(count, "blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 
