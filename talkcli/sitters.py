@@ -103,10 +103,8 @@ def photographed_person(
         from talkcli.engine.capture.detector import MediaPipe
         from talkcli.engine.capture.dressed_person import SKIN_QUALITY
         from talkcli.engine.capture.photo import avatar_of_photo
-        from talkcli.engine.device import on_threads
 
-        with on_threads(1):  # of its small steps, threads would wait for each other
-            person, report = avatar_of_photo(footage, MediaPipe(), output.stem, face)
+        person, report = avatar_of_photo(footage, MediaPipe(), output.stem, face)
         if talker is None:
             person = replace(person, styles=base.styles)
         else:

@@ -17,6 +17,7 @@ from talkcli.engine.capture.film_track import TrackedFilm, tracked_film
 from talkcli.engine.capture.film_watch import SMALL_FACE, WatchedFilm
 from talkcli.engine.capture.photographed_skin import EYES_SHUT
 from talkcli.engine.capture.sight import eye_distances
+from talkcli.engine.device import on_threads
 from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import load_rig
@@ -62,6 +63,7 @@ class FilmReport:
     notes: tuple[str, ...]
 
 
+@on_threads(1)  # in steps so small threads would wait for each other
 def followed_film(watched: WatchedFilm) -> TrackedFilm:
     """A film on the built-in head. BadInput where it shows nobody to be made."""
     tracked = tracked_film(load_rig(DEFAULT_RIG), watched)
@@ -74,6 +76,7 @@ def followed_film(watched: WatchedFilm) -> TrackedFilm:
     return tracked
 
 
+@on_threads(1)
 def avatar_of_film(tracked: TrackedFilm, detector: Detector, name: str) -> tuple[Avatar, FilmReport]:
     """The avatar of whom a film shows, as filmed."""
     chosen = skin_pictures(tracked)

@@ -17,6 +17,7 @@ from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person, make_ready
 from talkcli.engine.capture.laid_glasses import with_laid_glasses
 from talkcli.engine.capture.sight import eye_distances
+from talkcli.engine.device import on_threads
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import load_rig
@@ -68,6 +69,7 @@ def read_photo(path: Path) -> Photo:
         return np.asarray(upright)
 
 
+@on_threads(1)  # in steps so small threads would wait for each other
 def avatar_of_photo(
     path: Path, detector: Detector, name: str, number: int | None = None
 ) -> tuple[Avatar, PhotoReport]:
