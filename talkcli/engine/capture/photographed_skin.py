@@ -3,6 +3,7 @@ nothing is. The light of the picture stays in it: it is to be seen in an even ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -61,12 +62,18 @@ IRIS_CHANGE = 3.0
 IRIS_LEVEL, WHITE_LEVEL = 35, 40
 """Percentiles of brightness that are its own: lashes darken, highlights brighten."""
 
-WET_WHITE, IN_MOUTH = 0.86, 1.1
+WET_WHITE, IN_MOUTH = 0.86, 1.0
 """Of the light on the whites: as little stays of it since they are wet, and as much falls on teeth."""
 
+WHITE_HUE = 0.06, -0.01, -0.05
+"""Logarithms by which pictures show whites warmer than the light is: lids and lashes are mixed with them."""
+
 MOUTH_DEPTH = 8.0, 24.0
-"""mm behind the foremost tooth up to which a mouth is lit in full, and over which a third of that light is
-left: a camera sees little of what an even room would show there."""
+"""mm behind the foremost tooth up to which an open mouth is lit in full, and over which a third of that is
+left."""
+
+MOUTH_SHELTER = 0.25, 0.7
+"""Shares of the room's light that reach what is deepest and what is foremost in an open mouth."""
 
 BRIGHTEST, DARKEST = 0.93, 0.002
 """Display light that albedo can make."""
@@ -272,20 +279,22 @@ def iris_share(maps: Atlas) -> Texels:
 
 
 def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
-    """In place: irises and whites as bright and coloured as in the picture, the base's own detail kept; teeth
-    as bright as the light on the whites."""
+    """In place: irises and whites as bright and coloured as in the picture, the base's own detail kept;
+    teeth, gums and tongue as the light on the whites shows them when the mouth opens."""
     ratios = eye_ratios(seen.light, seen.trust, own, maps)
     if ratios is None:
         return
     iris, white = ratios
-    white = white.mean() + 0.5 * (white - white.mean()) + np.log(WET_WHITE)
+    white = white - WHITE_HUE + np.log(WET_WHITE)
     inside = iris_share(maps)
     change = np.clip(iris, -IRIS_CHANGE, IRIS_CHANGE) * inside + np.clip(white, -3, 1.2) * (1 - inside)
     out[maps.eyes] = own[maps.eyes] * np.exp(change)
     ahead = maps.places[maps.mouth, 2]
     lit, fading = MOUTH_DEPTH
-    dim = np.exp(-(ahead.max() - lit - ahead).clip(0) / fading)[:, None]
-    out[maps.mouth] = own[maps.mouth] * IN_MOUTH * dim * np.exp(np.clip(white, -2.5, 0.1))
+    shelter = MOUTH_SHELTER[1] * np.exp(-(ahead.max() - lit - ahead).clip(0) / fading)
+    shelter = shelter.clip(MOUTH_SHELTER[0]).astype(np.float32)
+    shown = shown_by_even_room(own[maps.mouth], shelter, IN_MOUTH * np.exp(white))
+    out[maps.mouth] = printed_albedo(shown, shelter)
 
 
 LIGHT_STRAND = 1.6
@@ -320,28 +329,32 @@ def shelter_of(surface: DrawnSurface, maps: Atlas) -> Texels:
     return maps.across(surface.occlusion[:, None].astype(np.float64))[:, 0].astype(np.float32)
 
 
-def shown_by_even_room(albedo: Texels, shelter: Texels) -> Texels:
-    """Display light [n, 3] of albedo in the even room: what the renderer makes of it without shine."""
+def shown_by_even_room(
+    albedo: Texels, shelter: Texels, light: Sequence[float] | Texels = (1, 1, 1)
+) -> Texels:
+    """Display light [n, 3] of albedo in the even room, or in one of so many times its light [3]: what the
+    renderer makes of it without shine."""
     out = np.empty((len(albedo), 3), np.float32)
-    _show(np.ascontiguousarray(albedo, np.float32), np.ascontiguousarray(shelter, np.float32), out)
+    _show(*(np.ascontiguousarray(each, np.float32) for each in (albedo, shelter, light)), out)
     return out
 
 
 @fast
-def _show(albedo, shelter, out):
+def _show(albedo, shelter, light, out):
     """Fill out [n, 3]."""
     for i in range(len(albedo)):
-        out[i, 0], out[i, 1], out[i, 2] = _even((albedo[i, 0], albedo[i, 1], albedo[i, 2]), shelter[i])
+        back = _returned((albedo[i, 0], albedo[i, 1], albedo[i, 2]), shelter[i])
+        colour = toned((light[0] * back[0], light[1] * back[1], light[2] * back[2]))
+        out[i, 0], out[i, 1], out[i, 2] = colour[0], colour[1], colour[2]
 
 
 @inlined
-def _even(albedo, shelter):
-    return toned(
-        (
-            albedo[0] * bounced(shelter, albedo[0]),
-            albedo[1] * bounced(shelter, albedo[1]),
-            albedo[2] * bounced(shelter, albedo[2]),
-        )
+def _returned(albedo, shelter):
+    """How much of the even room's light comes back."""
+    return (
+        albedo[0] * bounced(shelter, albedo[0]),
+        albedo[1] * bounced(shelter, albedo[1]),
+        albedo[2] * bounced(shelter, albedo[2]),
     )
 
 
@@ -367,7 +380,7 @@ def _print(target, shelter, out):
         red, green, blue = target[i, 0], target[i, 1], target[i, 2]
         step, rounds = 1.0, 0
         while step > 1e-4 and rounds < 25:
-            lit = _even((red, green, blue), shelter[i])
+            lit = toned(_returned((red, green, blue), shelter[i]))
             first = _nearer(red, target[i, 0], lit[0])
             second = _nearer(green, target[i, 1], lit[1])
             third = _nearer(blue, target[i, 2], lit[2])
