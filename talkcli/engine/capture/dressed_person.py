@@ -23,6 +23,7 @@ from talkcli.engine.capture.glasses_choice import glasses_in
 from talkcli.engine.capture.hair_choice import dressing_in
 from talkcli.engine.capture.hairs_on_skin import hairiness
 from talkcli.engine.capture.kept_photograph import kept_photograph
+from talkcli.engine.capture.laid_glasses import with_laid_glasses
 from talkcli.engine.capture.merged_skin import merged_skin
 from talkcli.engine.capture.photographed_skin import (
     SeenSkin,
@@ -157,7 +158,7 @@ def dressed_person(
         worn=clothes,
         provenance={**made, **head_credit(head.rig)},
     )
-    return avatar, dressing.style
+    return with_laid_glasses(avatar), dressing.style
 
 
 def _in_room(light: Texels) -> Texels:

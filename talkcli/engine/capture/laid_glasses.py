@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import torch
@@ -12,12 +11,11 @@ from scipy.ndimage import gaussian_filter, grey_closing
 from scipy.optimize import minimize
 
 from talkcli.engine.face.avatar import Avatar
-from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.photograph import Photograph
 from talkcli.engine.face.worn import Worn, worn_vertices
-from talkcli.engine.motion import Coefficients, Motion
 from talkcli.engine.rendering.camera import Camera
 from talkcli.engine.rendering.drawn_glasses import TAKEN_BACK, glasses_front
+from talkcli.engine.rendering.photo_stage import as_photographed
 from talkcli.engine.rendering.textures import linear
 from talkcli.engine.rendering.view import read_at, seen_at
 from talkcli.engine.studio.arrays import Array
@@ -67,8 +65,7 @@ def _moved(points: Array, by: Array) -> Array:
 
 def _laid(photo: Photograph, front: Worn, avatar: Avatar) -> Array | None:
     """[4] by how much glasses go where the photograph shows them; None where it shows none."""
-    still = Motion(Fraction(25), Coefficients(photo.weights[None], torch.zeros(1, 3)))
-    body = vertices(still, replace(avatar, rest=None))
+    body = torch.from_numpy(as_photographed(photo, avatar)).float()[None]
     size = photo.picture.shape[1], photo.picture.shape[0]
     turn, focal = Camera(photo.view[None], photo.lens[None], torch.tensor([size])).centred(0)
     middle = front.points.mean(0)

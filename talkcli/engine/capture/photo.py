@@ -15,7 +15,6 @@ from talkcli.engine.capture.captured_person import CapturedPerson, captured_pers
 from talkcli.engine.capture.covered_parts import covering_note
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person, make_ready
-from talkcli.engine.capture.laid_glasses import with_laid_glasses
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.device import on_threads
 from talkcli.engine.errors import BadInput, BadUsage
@@ -77,23 +76,23 @@ def avatar_of_photo(
 
     BadInput where it shows no face that an avatar can be made from.
     """
-    picture, model = read_photo(path), load_rig(DEFAULT_RIG)
+    picture = read_photo(path)
+    points, count = _chosen_face(path, detector.faces(picture), number)
+    pixels = float(eye_distances(points[None])[0])
+    if pixels < LEAST_PIXELS:
+        raise BadInput(
+            f"The face in {path} is too small: {pixels:.0f} pixels between the eyes.",
+            f"Give a picture with {FEW_PIXELS} or more: nearer, or less reduced.",
+        )
+    size, model = (picture.shape[1], picture.shape[0]), load_rig(DEFAULT_RIG)
     with ThreadPoolExecutor(1) as beside:
         beside.submit(make_ready)
-        points, count = _chosen_face(path, detector.faces(picture), number)
-        pixels = float(eye_distances(points[None])[0])
-        if pixels < LEAST_PIXELS:
-            raise BadInput(
-                f"The face in {path} is too small: {pixels:.0f} pixels between the eyes.",
-                f"Give a picture with {FEW_PIXELS} or more: nearer, or less reduced.",
-            )
-        size = picture.shape[1], picture.shape[0]
         person = captured_person(model, points[None], size, errors=detector.errors)
         degrees = _checked(path, person)
         shot = PersonShot(picture, points, person)
         avatar, style = dressed_person([shot], detector, name, "a photograph")
     notes = _notes(picture, points, pixels)
-    return with_laid_glasses(avatar), PhotoReport(count, pixels, person.residual, degrees, style, notes)
+    return avatar, PhotoReport(count, pixels, person.residual, degrees, style, notes)
 
 
 def _chosen_face(path: Path, faces: list[Array], number: int | None) -> tuple[Array, int]:

@@ -100,7 +100,7 @@ def photo_stage(avatar: Avatar, size: tuple[int, int]) -> PhotoStage:
             f"Avatar {avatar.name} holds no photograph.", "Make one of a picture: talk personalize me.jpg"
         )
     model, faces = load_rig(avatar.rig), avatar.faces.long().numpy()
-    body, (width, height) = _as_photographed(photo, avatar), size
+    body, (width, height) = as_photographed(photo, avatar), size
     left, top, scale = _window(body, model, photo, size)
     lens = photo.lens * scale
     lens[2:] -= torch.tensor([left, top]) * scale
@@ -201,7 +201,7 @@ def farthest_turn(motion: Motion) -> float:
     return 0.0 if motion.head is None else float(motion.head.rotation.norm(dim=1).max().rad2deg())
 
 
-def _as_photographed(photo: Photograph, avatar: Avatar) -> Places:
+def as_photographed(photo: Photograph, avatar: Avatar) -> Places:
     """[V, 3] the head with the expression of the photograph, metres."""
     still = Motion(Fraction(25), Coefficients(photo.weights[None], torch.zeros(1, 3)))
     return vertices(still, replace(avatar, rest=None))[0].double().numpy()
