@@ -239,7 +239,9 @@ def test_what_is_laid_over_is_feathered_by_both_shares():
     picture, clear = np.zeros((8, 8, 4), np.float32), np.zeros((8, 8, 4), np.uint8)
     picture[..., 0], picture[4:, :, 3] = np.arange(8) * 20, 0.5
     clear[..., 1], clear[:, 4:, 3] = 200, 255
-    out = np.empty((8, 8, 3), np.uint8)
-    lay_over(picture, np.full((3, 3, 2), [2.0, 0.0]), 8.0, clear, np.empty((3, 2), np.float32), out)
+    room, here = np.empty(8 * 8 * 3 + 1, np.uint8), np.empty((3, 2), np.float32)
+    shift = np.full((3, 3, 2), [2.0, 0.0])
+    lay_over(picture.reshape(-1, 4), shift, 8.0, clear.reshape(-1, 4), here, 8, room)
+    out = room[:-1].reshape(8, 8, 3)
     assert (out[0, :5, 0] == [40, 60, 80, 100, 120]).all() and (out[:4, :, 1] == 0).all()
     assert (out[5, :4, 1] == 0).all() and (out[5, 4:, 1] == 100).all()

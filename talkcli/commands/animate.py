@@ -102,6 +102,7 @@ def run(
         dials = Dials(strength, smooth, offset, 0.0 if no_life else life, head, gaze, blinks)
         person, shot = load_avatar(face), Shot(**seen)
     with pictures_ahead(shot, batch.outputs) as draw_soon:
+        draw_soon(person)
         with console.step("Loading the model"):
             talker = open_talker(model or model_for(person), device, precision)
             hear_with(talker, ears)
@@ -110,11 +111,12 @@ def run(
             reader_of(talker)
         console.detail(f"{talker.method}, weights {talker.weights_sha256}; avatar {face}")
         with console.step(f"Getting {person.name} ready"):
-            person, warnings = made_ready(talker, person, styles, dials, batch.outputs, shot)
-        draw_soon(person)
-        check_outputs(batch.outputs, talker, person, shot, written_moods(emotion))
-        console.get_renderer_ready(batch.outputs, shot, person)
+            speaker, warnings = made_ready(talker, person, styles, dials, batch.outputs, shot)
+        if speaker is not person:
+            draw_soon(speaker)
+        check_outputs(batch.outputs, talker, speaker, shot, written_moods(emotion))
+        console.get_renderer_ready(batch.outputs, shot, speaker)
         console.warn(*warnings)
-        speak = partial(spoken_motion, talker, avatar=person, seed=seed, fps=rate, dials=dials)
-        how = Animation(talker, person, shot, warnings, speak, channel, emotion, text, phones, alone)
+        speak = partial(spoken_motion, talker, avatar=speaker, seed=seed, fps=rate, dials=dials)
+        how = Animation(talker, speaker, shot, warnings, speak, channel, emotion, text, phones, alone)
         in_groups(batch, how.heard, how.has_room, how.spoken, how.written, json)

@@ -82,6 +82,15 @@ def _unfolding(
     return torch.linalg.solve(gram + ridge, basis).T.float().contiguous().to(device)
 
 
+def _surroundings(side: int) -> Float[Tensor, "side side"]:
+    """Texels of a line @ this = means of the means over SURROUNDINGS, of those that there are: a matrix,
+    since a square's mean is that of its rows' means."""
+    place = torch.arange(side)
+    near = ((place[:, None] - place).abs() <= SURROUNDINGS // 2).float()
+    mean = near / near.sum(1, keepdim=True)
+    return mean @ mean
+
+
 @once
 def skin_ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size size"]:
     """Logarithm of the ratio of sRGB values at activation 1 of each wrinkle map.
@@ -89,16 +98,8 @@ def skin_ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size siz
     Blood absorbs, folds lie in their own shade and ridges stand in the light.
     """
     height = wrinkles.height.float()[:, None] * RELIEF_UNIT
-    around, reach = height, SURROUNDINGS // 2
-    for _ in range(2):
-        for rows, columns in ((1, 0), (0, 1)):  # a square's mean is that of its rows' means
-            around = F.avg_pool2d(
-                around,
-                (rows * (SURROUNDINGS - 1) + 1, columns * (SURROUNDINGS - 1) + 1),
-                stride=1,
-                padding=(rows * reach, columns * reach),
-                count_include_pad=False,
-            )
+    rows, columns = (_surroundings(side) for side in height.shape[-2:])
+    around = rows @ height @ columns.T
     raised = ((height - around) / DEPTH).tanh()
     shade = F.interpolate(torch.where(raised < 0, SHADE, SHINE) * raised, size=(size, size), mode="area")
     blood = wrinkles.blood.float()[:, None] / 127

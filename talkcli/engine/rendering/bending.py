@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from talkcli.engine.compiled import fast, inlined
+from talkcli.engine.rendering.point_rows import lay_pixel
 
 ROUNDS = 8
 """Of the search for where a node of the bent picture comes from; every round leaves a third at most."""
@@ -37,32 +38,28 @@ def trace_back(moves, pitch, offsets):
 
 
 @fast
-def lay_over(picture, offsets, pitch, drawing, here, out):
-    """Fill out [height, width, 3] with a bent picture and what is drawn over it.
+def lay_over(picture, offsets, pitch, drawing, here, width, out):
+    """Fill out [height * width * 3 + 1] with a bent picture and what is drawn over it; the last is scratch.
 
-    picture [height, width, 4]: values 0..255, and how much of the drawing is shown there, 0..1, which bends
-    along; offsets: see `trace_back`; drawing [height, width, 4]: bytes, and how much it covers, /255; here
-    [columns, 2]: room for a row of offsets.
+    picture [height * width, 4]: values 0..255, and how much of the drawing is shown there, 0..1, which bends
+    along; offsets: see `trace_back`; drawing [height * width, 4]: bytes, and how much it covers, /255; here
+    [columns, 2]: room for a row of offsets. Between two nodes all that changes along a row does so evenly.
     """
-    height, width, columns = picture.shape[0], picture.shape[1], offsets.shape[1]
+    height, columns = len(picture) // width, offsets.shape[1]
+    right, low = np.float32(width - 1.001), np.float32(height - 1.001)
     for y in range(height):
         for j in range(columns):
             here[j, 0], here[j, 1] = offset_at(offsets, float(j), (y + 0.5) / pitch)
-        for x in range(width):
-            at = min(np.float32((x + 0.5) / pitch), np.float32(columns - 1.001))
-            j = int(at)
-            fx = at - np.float32(j)
-            dx = here[j, 0] + fx * (here[j + 1, 0] - here[j, 0])
-            dy = here[j, 1] + fx * (here[j + 1, 1] - here[j, 1])
-            column = min(max(np.float32(x) + dx, np.float32(0.0)), np.float32(width - 1.001))
-            row = min(max(np.float32(y) + dy, np.float32(0.0)), np.float32(height - 1.001))
-            j, i = int(column), int(row)
-            fx, fy = column - np.float32(j), row - np.float32(i)
-            both = fx * fy
-            a, b, c, d = 1.0 - fx - fy + both, fx - both, fy - both, both
-            upper, lower = picture[i], picture[i + 1]
-            share = a * upper[j, 3] + b * upper[j + 1, 3] + c * lower[j, 3] + d * lower[j + 1, 3]
-            share *= drawing[y, x, 3] * np.float32(1 / 255)
-            for k in range(3):
-                value = a * upper[j, k] + b * upper[j + 1, k] + c * lower[j, k] + d * lower[j + 1, k]
-                out[y, x, k] = int(value + share * (drawing[y, x, k] - value) + np.float32(0.5))
+        begin = 0
+        for j in range(columns - 1):
+            end = width if j == columns - 2 else min(width, int((j + 1) * pitch + 0.5))
+            dx, dy = (here[j + 1, 0] - here[j, 0]) / pitch, (here[j + 1, 1] - here[j, 1]) / pitch
+            x0, y0 = here[j, 0] + dx * (0.5 - j * pitch), here[j, 1] + dy * (0.5 - j * pitch) + y
+            for x in range(begin, end):
+                along = np.float32(x)
+                column = min(max(np.float32(x0) + along * np.float32(1 + dx), np.float32(0.0)), right)
+                row = min(max(np.float32(y0) + along * np.float32(dy), np.float32(0.0)), low)
+                i, k = np.int32(row), np.int32(column)
+                above, fx, fy = np.int64(i) * width + k, column - np.float32(k), row - np.float32(i)
+                lay_pixel(picture, above, above + width, fx, fy, drawing, np.int64(y) * width + x, out)
+            begin = end

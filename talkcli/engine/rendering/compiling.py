@@ -67,10 +67,10 @@ def compile_renderer(quality: str = "standard") -> None:
         painter.prepared(moment)
         lips, mouth, faces = np.zeros((1, 2), np.int64), np.zeros(0, np.int64), painter.surface.faces
         look_in(painter.snapped, painter.nearness, lips, faces, mouth, painter.seen.sides, painter.lit)
-        offsets, clear = np.zeros((2, 2, 2)), np.zeros((16, 16, 4), np.uint8)
+        offsets, clear = np.zeros((2, 2, 2)), np.zeros((16 * 16, 4), np.uint8)
         trace_back(offsets, 16.0, offsets.copy())
-        here, out = offsets[0].astype(np.float32), clear[..., :3].copy()
-        lay_over(clear.astype(np.float32), offsets, 16.0, clear, here, out)
+        here, out = offsets[0].astype(np.float32), np.zeros(16 * 16 * 3 + 1, np.uint8)
+        lay_over(clear.astype(np.float32), offsets, 16.0, clear, here, 16, out)
         head = talking_head()
         posed(Motion(Fraction(1), Vertices(torch.zeros(1, *head.neutral.shape))), head)
         if quality == "fine":

@@ -15,6 +15,7 @@ ABREAST = 8
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, ABREAST)
+_FOUR_BYTES = ir.VectorType(ir.IntType(8), 4)
 
 
 class Lanes:
@@ -81,6 +82,15 @@ class Lanes:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), ABREAST), places)
         return Lanes(self._builder, self._builder.shuffle_vector(self._value, other._value, mask))
 
+    def put_four_bytes(self, place: Any) -> None:
+        """Round the first four lanes, in 0..255, into memory."""
+        near, first = (self + 0.5)._value, ir.Constant(ir.VectorType(ir.IntType(32), 4), [*range(4)])
+        whole = self._builder.fptosi(
+            self._builder.shuffle_vector(near, near, first), ir.VectorType(ir.IntType(32), 4)
+        )
+        place = self._builder.bitcast(place, _FOUR_BYTES.as_pointer())
+        self._builder.store(self._builder.trunc(whole, _FOUR_BYTES), place, align=1)
+
     def any(self) -> Any:
         """Whether a mask holds anywhere, as one bit."""
         bits = self._builder.bitcast(self._value, ir.IntType(ABREAST))
@@ -92,6 +102,14 @@ def whole_numbers(builder: Any, place: Any) -> Lanes:
     shorts = ir.VectorType(ir.IntType(16), ABREAST)
     loaded = builder.load(builder.bitcast(place, shorts.as_pointer()), align=2)
     wide = builder.sext(loaded, ir.VectorType(ir.IntType(32), ABREAST))
+    return Lanes(builder, builder.sitofp(wide, _VECTOR))
+
+
+def four_bytes(builder: Any, place: Any) -> Lanes:
+    """The bytes from a place in memory on, as floats; the other lanes are nothing."""
+    loaded = builder.load(builder.bitcast(place, _FOUR_BYTES.as_pointer()), align=1)
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), ABREAST), [i % 4 for i in range(ABREAST)])
+    wide = builder.zext(builder.shuffle_vector(loaded, loaded, lanes), ir.VectorType(ir.IntType(32), ABREAST))
     return Lanes(builder, builder.sitofp(wide, _VECTOR))
 
 

@@ -91,6 +91,9 @@ def scan(state, surface, snapped, nearness, starts, order, facts, facing, reach,
         if here == 0 and column == 0:
             k = (2 * y) // rows
             hits = order[starts[k] : starts[k + 1]]
+            if len(hits) == 0:
+                y += rows // 2
+                continue
             rasterize(snapped, nearness, surface.faces, surface.sides, hits, 2 * y, ids, depth)
             rasterize_sheer(
                 snapped, nearness, surface.faces, surface.sides, surface.hair, hits, 2 * y, ids, depth

@@ -161,16 +161,19 @@ def photo_frames(
         texture=texture, quality=quality, shown=stage.shown,
     )  # fmt: skip
 
+    picture = stage.picture.reshape(-1, 4)
+
     def draw(tools: tuple[Painter, Membrane], moment: PosedMoment) -> Pixels:
         painter, membrane = tools
         view, places = moment.view, moment.vertices[stage.carriers]
         after = seen_at(places @ view[:3, :3].T + view[:3, 3], moment.focal, size)
         offsets = np.empty((*stage.stiffness.shape, 2))
         trace_back(membrane.spread(after - stage.before), stage.pitch, offsets)
-        out = np.empty((size[1], size[0], 3), np.uint8)
+        room = np.empty(size[1] * size[0] * 3 + 1, np.uint8)
+        out = room[:-1].reshape(size[1], size[0], 3)
         here = np.empty((stage.stiffness.shape[1], 2), np.float32)
         drawing = painter.draw(moment)
-        lay_over(stage.picture, offsets, stage.pitch, drawing, here, out)
+        lay_over(picture, offsets, stage.pitch, drawing.reshape(-1, 4), here, size[0], room)
         if stage.glasses is not None:
             lay_frame(*stage.glasses.seen(moment.vertices, view, moment.focal, size), drawing, out)
         return out

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from talkcli.engine.rendering.lanes import ABREAST, Lanes, Planes, alike, told, whole_numbers
+from talkcli.engine.rendering.lanes import ABREAST, Lanes, Planes, alike, four_bytes, told, whole_numbers
 
 _HALF = ABREAST // 2
 
@@ -108,6 +108,38 @@ def _folding(typing, texels, above, below, wp, wq, wr, ws, rows, at):
 
 
 blend_four: Any = intrinsic(_folding)
+
+
+def _laying(typing, texels, above, below, fx, fy, drawing, pixel, out):
+    """out[3 * pixel : 3 * pixel + 3] = what lies between four texels of [n, 4] floats, and over it, as far as
+    their fourth channel and its own let it, pixel of drawing [pixels, 4] bytes. The next byte is scratch."""
+    signature = types.void(texels, *[types.intp] * 2, *[types.float32] * 2, drawing, types.intp, out)
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        drawing, out = (
+            builder.gep(
+                context.make_array(signature.args[at])(context, builder, args[at]).data,
+                [builder.mul(args[6], _number(step))],
+            )
+            for at, step in ((5, _HALF), (7, 3))
+        )
+        kind, step = signature.args[0], _number(ABREAST)
+        above, below = (
+            Planes(context, builder, kind, args[0], builder.mul(number, _number(_HALF)), step)[0]
+            for number in args[1:3]
+        )
+        left = above + (below - above) * alike(builder, args[4])
+        right = left.joined(left, [*range(_HALF, ABREAST), *range(_HALF)])
+        behind, front = left + (right - left) * alike(builder, args[3]), four_bytes(builder, drawing)
+        share = behind * front * (1 / 255)
+        share = share.joined(share, [_HALF - 1] * ABREAST)
+        (behind + share * (front - behind)).put_four_bytes(out)
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+lay_pixel: Any = intrinsic(_laying)
 
 
 def _turning(typing, rows, at, apart, fields, place, between):
