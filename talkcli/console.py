@@ -298,13 +298,19 @@ def get_renderer_ready(paths: Iterable[Path], shot: Shot, avatar: Avatar) -> Non
     if not needs_pictures(paths):
         return
     from talkcli.engine.compiled import faults
-    from talkcli.engine.rendering.compiling import compile_renderer, is_compiled
-    from talkcli.engine.rendering.splat_film import compile_splats, splats_are_compiled
 
-    splats = drawn_as(shot, avatar) == SPLATS
-    if shot.renderer == "numba" and not (splats_are_compiled() if splats else is_compiled(shot.quality)):
+    if drawn_as(shot, avatar) == SPLATS:
+        from talkcli.engine.rendering.splat_film import compile_splats as compile_it
+        from talkcli.engine.rendering.splat_film import splats_are_compiled as compiled
+    else:
+        from talkcli.engine.rendering.compiling import compile_renderer, is_compiled
+
+        compile_it, compiled = (
+            functools.partial(each, shot.quality) for each in (compile_renderer, is_compiled)
+        )
+    if shot.renderer == "numba" and not compiled():
         with step("Compiling the renderer, once"):
-            compile_splats() if splats else compile_renderer(shot.quality)
+            compile_it()
     if faults:
         warn(f"The cache of compiled code cannot be used, so that every film begins later. {faults[0]}")
         faults.clear()

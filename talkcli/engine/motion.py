@@ -92,7 +92,7 @@ def ratios(
 ) -> Float[Tensor, "frames 3 rows columns"]:
     """Frames [start, stop): texture divided by neutral texture, sRGB values."""
     logs = textures.weights[start:stop] @ textures.basis.flatten(1)
-    return logs.clamp(-LARGEST_LOG, LARGEST_LOG).exp().unflatten(1, textures.basis.shape[1:])
+    return logs.clamp_(-LARGEST_LOG, LARGEST_LOG).exp_().unflatten(1, textures.basis.shape[1:])
 
 
 Face = Vertices | Shapes | Coefficients

@@ -74,6 +74,7 @@ def write_video(
     The suffix says the format (FORMATS). All or nothing: a failure leaves no file.
     """
     import av
+    from av.video.reformatter import VideoReformatter
 
     codec, options, sound_codec = FORMATS.get(path.suffix.lower(), ("", {}, ""))
     if not codec:
@@ -93,12 +94,12 @@ def write_video(
         if sound:
             voice.layout = "stereo" if sound.channels == 2 else "mono"
             voice.bit_rate = 96_000 * sound.channels
-        count = samples = 0
+        count, samples, converter = 0, 0, VideoReformatter()
         pieces = _pieces(sound.blocks, fps) if sound else itertools.repeat(None)
         for image, piece in zip(frames, pieces, strict=False):
             if not count:
                 _set_size(picture, image)
-            container.mux(picture.encode(_video_frame(image, count, fps)))
+            container.mux(picture.encode(_video_frame(image, count, fps, converter)))
             if piece is not None and len(piece):
                 container.mux(voice.encode(_audio_frame(piece, samples)))
                 samples += len(piece)
@@ -144,14 +145,15 @@ def _set_size(stream: Any, image: Image) -> None:
     context.color_range = _LIMITED
 
 
-def _video_frame(image: Image, index: int, fps: Fraction) -> Any:
+def _video_frame(image: Image, index: int, fps: Fraction, converter: Any) -> Any:
     import av
 
     odd = [(0, size % 2) for size in image.shape[:2]]
     if any(extra for _, extra in odd):
         image = np.pad(image, [*odd, (0, 0)], mode="edge")
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1)
+    frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
+    colours = {"format": "yuv420p", "dst_colorspace": "ITU709", "dst_color_range": "MPEG"}
+    frame = converter.reformat(frame, **colours, threads=1)
     frame.pts, frame.time_base = index, 1 / fps
     return frame
 

@@ -34,6 +34,7 @@ _T = TypeVar("_T")
 
 FINER = 2
 """Times as many samples along each side as standard that a fine picture has, but for a photographer's."""
+FIRST_FRAMES = 4
 FRAMES_AHEAD = 32
 """Frames whose vertices are in memory at once."""
 
@@ -119,23 +120,33 @@ def mesh_scene(
 
 def by_thread(make: Callable[[], _T], draw: Callable[[_T, _M], Pixels]) -> Callable[[_M], Pixels]:
     """`draw` with a tool that every thread has for itself; the first is made at once."""
-    own = local()
-    own.tool = make()
+    own, spare = local(), collections.deque([make()])
 
     def drawn(moment: _M) -> Pixels:
         if not hasattr(own, "tool"):
-            own.tool = make()
+            try:
+                own.tool = spare.pop()
+            except IndexError:
+                own.tool = make()
         return draw(own.tool, moment)
 
     return drawn
 
 
+def parts_of(frames: int) -> Iterator[tuple[int, int]]:
+    """Where parts begin and end that are posed together: few at first, for whom drawing waits, then more."""
+    start, length = 0, FIRST_FRAMES
+    while start < frames:
+        yield start, min(start + length, frames)
+        start, length = start + length, min(2 * length, FRAMES_AHEAD)
+
+
 def _moments(
     motion: Motion, avatar: Avatar, camera: Camera, textures: Textures | None
 ) -> Iterator[PosedMoment]:
-    for start in range(0, len(motion), FRAMES_AHEAD):
-        part = posed(motion, avatar, start, start + FRAMES_AHEAD)
-        tints = None if textures is None else ratios(textures, start, start + FRAMES_AHEAD).numpy()
+    for start, stop in parts_of(len(motion)):
+        part = posed(motion, avatar, start, stop)
+        tints = None if textures is None else ratios(textures, start, stop).numpy()
         for i, shape in enumerate(part.vertices.numpy()):
             view, focal = camera.centred(start + i)
             acts = None if part.folds is None else part.folds[i].numpy()

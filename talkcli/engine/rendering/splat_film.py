@@ -25,7 +25,7 @@ from talkcli.engine.rendering.backdrop import backdrop
 from talkcli.engine.rendering.camera import Camera, centred_camera, look_at
 from talkcli.engine.rendering.painting import expose
 from talkcli.engine.rendering.picture import TABLES, Pixels, shrunk
-from talkcli.engine.rendering.render import FINER, FRAMES_AHEAD, QUALITIES, drawn_in_order
+from talkcli.engine.rendering.render import FINER, QUALITIES, drawn_in_order, parts_of
 from talkcli.engine.rendering.splat_kernels import (
     count_bands,
     fill_bands,
@@ -71,8 +71,8 @@ def splat_frames(
 
     def moments() -> Iterator[tuple[Callable[[], Gaussians], int]]:
         acting = wrinkles or motion.texture is not None
-        for start in range(0, len(motion), FRAMES_AHEAD):
-            makers = gaussian_frames(motion, avatar, start, start + FRAMES_AHEAD, acting=acting)
+        for start, stop in parts_of(len(motion)):
+            makers = gaussian_frames(motion, avatar, start, stop, acting=acting)
             for number, make in enumerate(makers, start):
                 yield make, number % len(camera.views)
 
