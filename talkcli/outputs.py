@@ -14,7 +14,7 @@ import typer
 from talkcli import console, options
 from talkcli.engine.assets import assets_folder
 from talkcli.engine.errors import BadInput, BadUsage, TalkError
-from talkcli.engine.recordings import passed_over, recordings_in
+from talkcli.engine.recordings import FILM_SUFFIXES, SOUND_SUFFIXES, passed_over, recordings_in
 
 MOTION = ".motion"
 H = TypeVar("H")
@@ -94,6 +94,20 @@ def batch_of(audio: Sequence[Path], output: Path | None, formats: str | None = N
             f"{len(recordings)} recordings cannot all become {output}.", "Give a folder with --output."
         )
     return Batch((Task(recordings[0], (output,)),), skipped)
+
+
+def check_heard(batch: Batch) -> None:
+    """BadInput for pictures, in which nothing is heard."""
+    for path in (task.audio for task in batch.tasks):
+        if path.suffix.lower() in (*SOUND_SUFFIXES, *FILM_SUFFIXES) or not path.is_file():
+            continue
+        from talkcli.engine.pictures import is_picture
+
+        if is_picture(path):
+            raise BadInput(
+                f"{path} is a picture, in which nothing is heard.",
+                f"Make an avatar of it: talk personalize {path}; it speaks with --avatar.",
+            )
 
 
 def parse_formats(text: str) -> tuple[str, ...]:

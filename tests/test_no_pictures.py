@@ -68,3 +68,12 @@ def test_a_background_that_is_no_picture_is_told_to_be_none(talk, tmp_path, cont
     words = asset("hello.wav"), "--background", tmp_path / "room.jpg", "-o", tmp_path / "x.mp4"
     said = talk("animate", *words, code=3).stderr.replace("\n", " ")
     assert "room.jpg" in said and "picture" in said and "Export it again" in said
+
+
+@pytest.mark.parametrize("name", ["me.jpg", "me"])
+def test_a_picture_that_is_to_be_heard_is_told_to_be_one(talk, tmp_path, name):
+    path = tmp_path / name
+    Image.new("RGB", (64, 64)).save(path, "JPEG")
+    said = talk("animate", path, code=3).stderr.replace("\n", " ")
+    assert f"{name} is a picture" in said and "talk personalize" in said and "ffmpeg" not in said
+    assert not path.with_suffix(".mp4").exists()

@@ -11,7 +11,7 @@ import typer
 from talkcli import console, options
 from talkcli.animated import Animation
 from talkcli.engine.assets import DEFAULT_AVATAR
-from talkcli.outputs import batch_of, in_groups
+from talkcli.outputs import batch_of, check_heard, in_groups
 from talkcli.reenacted import reenacted
 
 
@@ -86,6 +86,7 @@ def run(
         reenacted(batch, driven_by, model, face, seen, turned, rate, device, json)
         return
 
+    check_heard(batch)
     with console.step("Getting ready"):
         from talkcli.engine.audio.told import reader_of
         from talkcli.engine.config import parse_settings
