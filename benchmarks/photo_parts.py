@@ -3,9 +3,10 @@
 People by whom nothing of it was chosen are photographed as in photo.py and become avatars (extra capture);
 with --bearded those of them who have a beard of whatever kind. Mouths: logarithm of the light of teeth, gums
 and tongue of the avatar in an even room beside those of the person, both with the person's form and an open
-mouth, in the light of the photograph; for several shares of the light on the whites of the eyes. Tone:
-logarithm of the face's median albedo in the studio look beside the person's, and of the photographed look's.
-Hair: the same of its colour. Beards, glasses: whether they are worn as they are. Ten minutes on one core.
+mouth, in the light of the photograph; for several shares of the light on the whites of the eyes. Lips: the
+same of what an open mouth shows of them and a shut one hides, by channels. Tone: logarithm of the face's
+median albedo in the studio look beside the person's, and of the photographed look's. Hair: the same of its
+colour. Beards, glasses: whether they are worn as they are. Ten minutes on one core.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from itertools import count, islice
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.photo import SIZE, photograph, room_light
 from talkcli.engine.capture.atlas import skin_atlas
@@ -50,21 +52,38 @@ DARK = 0.003
 """Of white: what is darker differs little."""
 
 
-def mouth_light(avatar: Avatar) -> float:
-    """Logarithm of the mean light of what is seen in an open mouth."""
+def before_us(avatar: Avatar, **face: float) -> tuple[NDArray[np.floating], NDArray[np.integer]]:
+    """[h, w, 3] linear light of somebody from the front; [h, w] which of the faces is seen, -1 for none."""
     model = load_face_model()
-    motion = Motion(Fraction(25), Coefficients(model.weight_vector(**OPEN)[None], torch.zeros(1, 3)))
+    motion = Motion(Fraction(25), Coefficients(model.weight_vector(**face)[None], torch.zeros(1, 3)))
     view = np.eye(4)
     view[:3, 3] = [0, 0.04, -AWAY - 0.06]
     camera = centred_camera(torch.from_numpy(view).float()[None], FOCAL, SIDE, SIDE)
-    shown = linear(next(iter(frames(motion, avatar, camera))))
     body, faces = vertices(motion, avatar)[0].double().numpy(), model.topology.faces.long().numpy()
-    wet = np.concatenate([model.topology.regions[name].numpy() for name in ("teeth", "gums", "tongue")])
     ids = view_of(body + view[:3, 3], faces, FOCAL, (SIDE, SIDE)).ids
-    of_mouth = np.asarray(np.isin(faces, wet).all(axis=1))
+    return linear(next(iter(frames(motion, avatar, camera)))), ids
+
+
+def mouth_light(avatar: Avatar) -> float:
+    """Logarithm of the mean light of what is seen in an open mouth."""
+    topology = load_face_model().topology
+    shown, ids = before_us(avatar, **OPEN)
+    wet = np.concatenate([topology.regions[name].numpy() for name in ("teeth", "gums", "tongue")])
+    of_mouth = np.asarray(np.isin(topology.faces.long().numpy(), wet).all(axis=1))
     inside = of_mouth[ids] & (ids >= 0)
     assert inside.sum() > 100
     return float(np.log(shown[inside].mean() + DARK))
+
+
+def hidden_lips(avatar: Avatar) -> Array:
+    """[3] logarithms of the mean light of what an open mouth shows of lips and a shut one does not."""
+    topology = load_face_model().topology
+    shown, ids = before_us(avatar, **OPEN)
+    lips = np.asarray(np.isin(topology.faces.long().numpy(), topology.regions["lips"].numpy()).all(axis=1))
+    lips[np.unique(before_us(avatar)[1].clip(0))] = False
+    inner = lips[ids] & (ids >= 0)
+    assert inner.sum() > 30
+    return np.log(shown[inner].mean(0) + DARK)
 
 
 def with_mouth(look: Look, share: float) -> Look:
@@ -106,7 +125,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=FIRST_SEED)
     parser.add_argument("--bearded", action="store_true")
     words, model, detector = parser.parse_args(), load_face_model(), MediaPipe()
-    mouths, tones, hair = [], [], []
+    mouths, lips, tones, hair = [], [], [], []
     beards: Counter[tuple[str, str]] = Counter()
     glasses: Counter[tuple[str, str]] = Counter()
     for seed in islice(filter(bearded if words.bearded else bool, count(words.first)), words.people):
@@ -117,7 +136,9 @@ def main() -> None:
         person = captured_person(model, points[None], (SIZE, SIZE), errors=detector.errors)
         made = dressed_person([PersonShot(picture, points, person)], detector, "x", "a photograph")[0]
         assert true.look is not None and made.look is not None and made.studio_look is not None
-        real = mouth_light(replace(true, look=replace(true.look, light=light)))
+        there = replace(true, look=replace(true.look, light=light))
+        real = mouth_light(there)
+        lips.append(hidden_lips(replace(true, look=made.look)) - hidden_lips(there))
         looks = [with_mouth(made.look, share) for share in SHARES]
         mouths.append([mouth_light(replace(true, look=look)) - real for look in looks])
         tones.append([tone(true.look), tone(made.studio_look), tone(made.look)])
@@ -130,6 +151,8 @@ def main() -> None:
     for share, off in zip(SHARES, np.array(mouths).T, strict=True):
         square = np.sqrt((off**2).mean())
         print(f"mouths, {share} of the light: {off.mean():+.2f}, root mean square {square:.2f}")
+    square = np.sqrt(np.square(lips).mean())
+    print(f"lips: {np.mean(lips, 0).round(2)}, root mean square {square:.2f}")
     real, studio, shown = np.array(tones).transpose(1, 0, 2).mean(2)
     print(f"tone, people: {real.std():.3f}")
     for name, off in (("studio look", studio - real), ("as photographed", shown - real)):

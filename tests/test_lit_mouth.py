@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture.atlas import skin_atlas
-from talkcli.engine.capture.photographed_skin import (
-    SeenSkin,
-    own_skin,
-    painted_skin,
-    shown_by_even_room,
-)
+from talkcli.engine.capture.even_room import shown_by_even_room
+from talkcli.engine.capture.photographed_skin import SeenSkin, own_skin, painted_skin
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.look import Look
 from talkcli.engine.rendering.textures import linear
@@ -55,4 +51,5 @@ def mouth_in(light: tuple[float, float, float]) -> tuple[NDArray[np.floating], N
 )
 def test_teeth_and_tongue_are_as_bright_and_coloured_as_the_light_of_the_photograph_makes_them(light):
     made, true = mouth_in(light)
-    assert np.abs(np.log(made / true)).max() < 0.45
+    teeth, tongue = np.abs(np.log(made / true)).max(1)
+    assert teeth < 0.2 and tongue < 0.45, "whites are taken for wet, by 0.15 darker than here"

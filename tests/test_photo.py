@@ -23,6 +23,7 @@ from talkcli.engine.capture.beard_places import beard_densities, beard_places, s
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.covered_parts import covered_parts
 from talkcli.engine.capture.detector_errors import DetectorErrors, detector_errors
+from talkcli.engine.capture.even_room import printed_albedo, shown_by_even_room
 from talkcli.engine.capture.fringe_choice import fringe_seen, without_fringe
 from talkcli.engine.capture.glasses_choice import glasses_in
 from talkcli.engine.capture.hair_choice import dressing_in
@@ -30,13 +31,7 @@ from talkcli.engine.capture.hairs_on_skin import hairiness
 from talkcli.engine.capture.landmark_sets import CHIN, EYE_CORNERS
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, rotation_of
-from talkcli.engine.capture.photographed_skin import (
-    SeenSkin,
-    printed_albedo,
-    recoloured_hair,
-    seen_skin,
-    shown_by_even_room,
-)
+from talkcli.engine.capture.photographed_skin import SeenSkin, recoloured_hair, seen_skin
 from talkcli.engine.capture.picture_light import without_light
 from talkcli.engine.capture.sight import sight_of
 from talkcli.engine.face.avatar import Avatar, load_avatar

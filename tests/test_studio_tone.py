@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture.atlas import skin_atlas
-from talkcli.engine.capture.photographed_skin import SeenSkin, own_skin, shown_by_even_room
+from talkcli.engine.capture.even_room import shown_by_even_room
+from talkcli.engine.capture.photographed_skin import SeenSkin, own_skin
 from talkcli.engine.capture.picture_light import light_on_eyes
 from talkcli.engine.capture.studio_skin import studio_skin
 from talkcli.engine.face.avatar import load_avatar

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.beard_places import beard_densities, beard_places
 from talkcli.engine.capture.detector import Photo
+from talkcli.engine.capture.even_room import Texels
 from talkcli.engine.capture.hairs_on_skin import HAIRY_SKIN
 from talkcli.engine.capture.landmark_sets import CHIN, EYE_CORNERS
-from talkcli.engine.capture.photographed_skin import SeenSkin, Texels, albedo_bytes
+from talkcli.engine.capture.photographed_skin import SeenSkin, albedo_bytes
 from talkcli.engine.face.look import Look
 from talkcli.engine.rendering.textures import linear
 from talkcli.engine.studio.arrays import Array

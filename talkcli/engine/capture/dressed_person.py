@@ -18,6 +18,7 @@ from talkcli.engine.capture.beard_choice import beard_seen, beneath_beard, witho
 from talkcli.engine.capture.beard_places import beard_places
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Detector, Photo
+from talkcli.engine.capture.even_room import Texels, printed_albedo
 from talkcli.engine.capture.fringe_choice import fringe_seen, without_fringe
 from talkcli.engine.capture.glasses_choice import glasses_in
 from talkcli.engine.capture.hair_choice import dressing_in
@@ -27,10 +28,8 @@ from talkcli.engine.capture.laid_glasses import with_laid_glasses
 from talkcli.engine.capture.merged_skin import merged_skin
 from talkcli.engine.capture.photographed_skin import (
     SeenSkin,
-    Texels,
     own_skin,
     painted_skin,
-    printed_albedo,
     recoloured_cloth,
     recoloured_hair,
     seen_skin,

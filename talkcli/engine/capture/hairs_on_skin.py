@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.beard_places import beard_places
-from talkcli.engine.capture.photographed_skin import SeenSkin, Texels
+from talkcli.engine.capture.even_room import Texels
+from talkcli.engine.capture.photographed_skin import SeenSkin
 
 HAIRY_SKIN = 0.85
 """Median hairiness of a place from which on hair covers it. Of 33 studio people, by whom it was chosen,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.engine.capture.photographed_skin import SeenSkin, Texels
+from talkcli.engine.capture.even_room import Texels
+from talkcli.engine.capture.photographed_skin import SeenSkin
 
 KNOWN = 0.6
 """Trust in both of two pictures from which on texels say how bright one is beside the other."""

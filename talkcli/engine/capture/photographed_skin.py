@@ -3,7 +3,6 @@ nothing is. The light of the picture stays in it: it is to be seen in an even ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -18,17 +17,14 @@ from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.beard_places import shaven
 from talkcli.engine.capture.captured_person import CapturedPerson
 from talkcli.engine.capture.detector import Photo
-from talkcli.engine.compiled import fast, inlined
+from talkcli.engine.capture.even_room import Texels, printed_albedo, shown_by_even_room
 from talkcli.engine.face.look import Look
 from talkcli.engine.face.mesh_normals import mesh_normals
 from talkcli.engine.face.rigs import load_rig
-from talkcli.engine.rendering.shading import bounced, toned
 from talkcli.engine.rendering.surface import DrawnSurface
 from talkcli.engine.rendering.textures import linear, srgb_of
 from talkcli.engine.rendering.view import View, read_at, seen_at, view_of
 from talkcli.engine.studio.arrays import Array
-
-Texels = NDArray[np.float32]
 
 STEEP = 0.20, 0.55
 """Cosines to the camera between which trust in a texel rises from 0 to 1."""
@@ -43,6 +39,14 @@ CLIFF, SHORE = 0.012, 0.005
 LID_SHORE = 0.0008, 0.0015
 """Metres inside lids between which trust in an iris rises from 0 to 1: lashes and skin lie nearer, for lids
 are followed to half a millimetre."""
+
+INNER_LIP = 0.0, 0.3
+"""Of a lip from where lips meet to the border of its red, the places between which trust rises from 0 to 1:
+further in it is hidden, and lips are followed to a millimetre, beside teeth."""
+
+RED, RED_BEGINS = (0.35, 1.0), 0.3
+"""The same, where the red tells the colour of what is hidden of a lip; and how far inside its border it
+does."""
 
 LENT = 0.6
 """Trust below which the other side of the face lends."""
@@ -75,9 +79,6 @@ left."""
 MOUTH_SHELTER = 0.25, 0.7
 """Shares of the room's light that reach what is deepest and what is foremost in an open mouth."""
 
-BRIGHTEST, DARKEST = 0.93, 0.002
-"""Display light that albedo can make."""
-
 FEATHER = 10.0
 """Texels over which two skins merge."""
 
@@ -87,8 +88,9 @@ HAIRY = 0.5
 HUED = 0.1
 """The same of its hue: a grey beard is as bright as skin."""
 
-SPREAD, NEIGHBOURS, SPARSE = 12.0, 96, 16
-"""mm over which the ratio of two skins is averaged, of how many texels that are known, and every which."""
+SPREAD, NEIGHBOURS, SPARSE = 12.0, 96, (4, 16)
+"""mm over which the ratio of two skins is averaged, of how many texels that are known, and every which
+at least and at most."""
 
 BEYOND = 25.0
 """mm from what is known at which its ratio, that of the shade under a jaw, counts half beside the face's."""
@@ -124,7 +126,9 @@ def seen_skin(
     share = np.clip((cosine - STEEP[0]) / (STEEP[1] - STEEP[0]), 0, 1)
     blinks = [person.marks.names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
     folded = maps.folded * (fit.weights[0, blinks].min() < EYES_SHUT)
-    trust = share * share * (3 - 2 * share) * visible * (1 - folded)
+    low, high = INNER_LIP
+    outside = np.where(maps.face, np.clip((maps.canvas.lip - low) / (high - low), 0, 1), 1)
+    trust = share * share * (3 - 2 * share) * visible * (1 - folded) * outside
     trust = trust * read_at(bare * _inland(view.distance, fit.focal), spots)
     irises = maps.eyes & (maps.off_axis < IRIS_ENDS[1])
     trust[irises] *= read_at(_inside_lids(view, place, fit.focal), spots[irises])
@@ -183,14 +187,23 @@ def merged_albedo(
     known = (firm > 0.9) & (maps.canvas.lip > 1.2)
     if not bald:
         known &= ~maps.scalp
-    if known.any():
-        off = ratio - np.median(ratio[known], 0)
-        known &= np.abs(off.mean(1)) < HAIRY
-        known &= np.abs(off - off.mean(1, keepdims=True)).max(1) < HUED
-    smooth = spread_ratio(ratio, known, maps)
+    smooth = spread_ratio(ratio, _alike(ratio, known), maps)
+    red = (firm > 0.9) & maps.face & (maps.canvas.lip > RED[0]) & (maps.canvas.lip < RED[1])
+    if red.sum() >= NEIGHBOURS * SPARSE[0]:
+        of_lip = np.where(maps.face, np.clip((RED[1] - maps.canvas.lip) / RED_BEGINS, 0, 1), 0)[:, None]
+        smooth += of_lip * (spread_ratio(ratio, red, maps) - smooth)
     out = np.where((skin | maps.scalp)[:, None], own * np.exp(np.clip(smooth, -2.5, 1.5)), own)
     out = (merged * firm[:, None] + out * (1 - firm[:, None])).astype(np.float32)
     return out, firm
+
+
+def _alike(ratio: Texels, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """[n] of what is known, where the ratio [n, 3] of two skins is about that of most: no brows, no beard."""
+    if not known.any():
+        return known
+    off = ratio - np.median(ratio[known], 0)
+    bright = off.mean(1, keepdims=True)
+    return known & (np.abs(bright[:, 0]) < HAIRY) & (np.abs(off - bright).max(1) < HUED)
 
 
 def _as_bright_as(light: Texels, sure: NDArray[np.bool_], mirrored: Texels, maps: Atlas) -> Texels:
@@ -226,7 +239,8 @@ def albedo_bytes(texels: Texels, base: Look, maps: Atlas) -> torch.Tensor:
 def spread_ratio(ratio: Texels, known: NDArray[np.bool_], maps: Atlas) -> Texels:
     """[n, 3] a smooth ratio on all skin from where it is known: of each vertex the mean of what is nearest on
     the mean face, so that islands of the atlas agree where they meet."""
-    places, here = maps.places, np.flatnonzero(known)[::SPARSE]
+    places, here = maps.places, np.flatnonzero(known)
+    here = here[:: int(np.clip(len(here) // NEIGHBOURS, *SPARSE))]
     if len(here) < NEIGHBOURS:
         return np.zeros_like(ratio)
     template = load_rig(DEFAULT_RIG).template.double().numpy()
@@ -329,66 +343,8 @@ def shelter_of(surface: DrawnSurface, maps: Atlas) -> Texels:
     return maps.across(surface.occlusion[:, None].astype(np.float64))[:, 0].astype(np.float32)
 
 
-def shown_by_even_room(
-    albedo: Texels, shelter: Texels, light: Sequence[float] | Texels = (1, 1, 1)
-) -> Texels:
-    """Display light [n, 3] of albedo in the even room, or in one of so many times its light [3]: what the
-    renderer makes of it without shine."""
-    out = np.empty((len(albedo), 3), np.float32)
-    _show(*(np.ascontiguousarray(each, np.float32) for each in (albedo, shelter, light)), out)
-    return out
-
-
-@fast
-def _show(albedo, shelter, light, out):
-    """Fill out [n, 3]."""
-    for i in range(len(albedo)):
-        back = _returned((albedo[i, 0], albedo[i, 1], albedo[i, 2]), shelter[i])
-        colour = toned((light[0] * back[0], light[1] * back[1], light[2] * back[2]))
-        out[i, 0], out[i, 1], out[i, 2] = colour[0], colour[1], colour[2]
-
-
-@inlined
-def _returned(albedo, shelter):
-    """How much of the even room's light comes back."""
-    return (
-        albedo[0] * bounced(shelter, albedo[0]),
-        albedo[1] * bounced(shelter, albedo[1]),
-        albedo[2] * bounced(shelter, albedo[2]),
-    )
-
-
-def printed_albedo(shown: Texels, shelter: Texels) -> Texels:
-    """Albedo [n, 3] that the even room shows as `shown`, linear display light, by fixed-point rounds."""
-    target = np.clip(shown, DARKEST, BRIGHTEST).astype(np.float32)
-    albedo = np.empty_like(target)
-    _print(target, np.ascontiguousarray(shelter, np.float32), albedo)
-    return albedo
-
-
 def printed_where_seen(seen: SeenSkin, shelter: Texels) -> Texels:
     """`printed_albedo` of what is trusted at all, 0 elsewhere."""
     out, there = np.zeros_like(seen.light), seen.trust > 0
     out[there] = printed_albedo(seen.light[there], shelter[there])
     return out
-
-
-@fast
-def _print(target, shelter, out):
-    """Fill out [n, 3]: rounds until the largest step is a ten-thousandth."""
-    for i in range(len(target)):
-        red, green, blue = target[i, 0], target[i, 1], target[i, 2]
-        step, rounds = 1.0, 0
-        while step > 1e-4 and rounds < 25:
-            lit = toned(_returned((red, green, blue), shelter[i]))
-            first = _nearer(red, target[i, 0], lit[0])
-            second = _nearer(green, target[i, 1], lit[1])
-            third = _nearer(blue, target[i, 2], lit[2])
-            step = max(abs(first / red - 1.0), max(abs(second / green - 1.0), abs(third / blue - 1.0)))
-            red, green, blue, rounds = first, second, third, rounds + 1
-        out[i, 0], out[i, 1], out[i, 2] = red, green, blue
-
-
-@inlined
-def _nearer(albedo, target, shown):
-    return min(max(albedo * (target / max(shown, 1e-4)) ** 0.8, 5e-4), 1.0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from talkcli.engine.capture.atlas import Atlas
-from talkcli.engine.capture.photographed_skin import SeenSkin, Texels, printed_albedo
+from talkcli.engine.capture.even_room import Texels, printed_albedo
+from talkcli.engine.capture.photographed_skin import SeenSkin
 from talkcli.engine.studio.arrays import Array
 
 _KNOWN, _EVERY = 0.6, 5

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from talkcli.engine.capture.atlas import Atlas
 from talkcli.engine.capture.beard_places import beard_places
+from talkcli.engine.capture.even_room import Texels, shown_by_even_room
 from talkcli.engine.capture.photographed_skin import (
     IRIS_CHANGE,
     SeenSkin,
-    Texels,
     albedo_bytes,
     eye_ratios,
     flattened_relief,
@@ -20,7 +20,6 @@ from talkcli.engine.capture.photographed_skin import (
     merged_albedo,
     own_skin,
     printed_where_seen,
-    shown_by_even_room,
 )
 from talkcli.engine.capture.picture_light import light_on_eyes, without_light
 from talkcli.engine.face.look import Look

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from talkcli.engine.capture.atlas import Atlas
-from talkcli.engine.capture.photographed_skin import SeenSkin, Texels
+from talkcli.engine.capture.even_room import Texels
+from talkcli.engine.capture.photographed_skin import SeenSkin
 from talkcli.engine.face.acting import GAMMA, skin_ratios
 from talkcli.engine.face.look import Wrinkles, activations
 
