@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from talkcli.engine.assets import DEFAULT_RIG, asset
+from talkcli.engine.face.acting import DEPTH, GAMMA, SEEN, SHADE, SHINE, SURROUNDINGS, skin_ratios
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
-from talkcli.engine.face.look import Look, Wrinkles, activations
+from talkcli.engine.face.look import RELIEF_UNIT, Look, Wrinkles, activations
 from talkcli.engine.studio import noise
 from talkcli.engine.studio.paint.canvas import Canvas
 from talkcli.engine.studio.paint.complexion import SkinParameters, sample_skin
@@ -291,3 +293,22 @@ def test_bundled_avatars_fit_the_bundled_head(name: str) -> None:
     assert (avatar.neutral - model.neutral(avatar.identity)).norm(dim=1).mean() < 2e-3
     assert avatar.look.albedo.shape == (1024, 1024, 3)
     assert avatar.look.relief.shape == avatar.look.gloss.shape[:2] == (512, 512)
+
+
+def test_folds_are_dark_below_the_mean_of_means_about_them_up_to_every_edge():
+    draw = torch.Generator().manual_seed(0)
+    height = torch.zeros(3, 96, 128, dtype=torch.int8)
+    for number, box in enumerate((np.s_[:9, 30:60], np.s_[40:70, 90:], np.s_[0:0, 0:0])):
+        height[number][box] = torch.randint(-99, 99, height[number][box].shape, generator=draw).to(torch.int8)
+    flat = Wrinkles(tuple("abc"), height, torch.zeros(3, 8, 8, dtype=torch.int8), torch.zeros(3, 1))
+    deep = height.double()[:, None] * RELIEF_UNIT
+    mean = deep
+    for _ in range(2):
+        mean = F.avg_pool2d(mean, SURROUNDINGS, 1, SURROUNDINGS // 2, count_include_pad=False)
+    raised = ((deep - mean) / DEPTH).tanh()
+    wanted = F.interpolate(torch.where(raised < 0, SHADE, SHINE) * raised, (64, 64), mode="area")
+    found = skin_ratios(flat, 64)
+    assert (found - SEEN / GAMMA * wanted).abs().max() < 1e-6 and (
+        found[:2].abs().amax((1, 2, 3)) > 0.1
+    ).all()
+    assert not found[2].any()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -91,17 +91,28 @@ def _surroundings(side: int) -> Float[Tensor, "side side"]:
     return mean @ mean
 
 
+def _around(used: Bool[Tensor, " side"]) -> slice:
+    """Of a line of texels those whose `_surroundings` may hold a used one."""
+    places, reach = used.nonzero(), 2 * (SURROUNDINGS // 2)
+    if len(places) == 0:
+        return slice(0)
+    return slice(max(int(places.min()) - reach, 0), int(places.max()) + reach + 1)
+
+
 @once
 def skin_ratios(wrinkles: Wrinkles, size: int) -> Float[Tensor, "maps 3 size size"]:
     """Logarithm of the ratio of sRGB values at activation 1 of each wrinkle map.
 
     Blood absorbs, folds lie in their own shade and ridges stand in the light.
     """
-    height = wrinkles.height.float()[:, None] * RELIEF_UNIT
-    rows, columns = (_surroundings(side) for side in height.shape[-2:])
-    around = rows @ height @ columns.T
-    raised = ((height - around) / DEPTH).tanh()
-    shade = F.interpolate(torch.where(raised < 0, SHADE, SHINE) * raised, size=(size, size), mode="area")
+    height = wrinkles.height.float() * RELIEF_UNIT
+    rows, columns = (_surroundings(side) for side in height.shape[1:])
+    raised = torch.zeros_like(height)
+    for own, deep in zip(raised, height, strict=True):  # a fold is a hundredth of its map
+        y, x = here = _around(deep.any(1)), _around(deep.any(0))
+        own[here] = ((deep[here] - rows[y, y] @ deep[here] @ columns[x, x].T) / DEPTH).tanh()
+    shade = torch.where(raised < 0, SHADE, SHINE) * raised
+    shade = F.interpolate(shade[:, None], size=(size, size), mode="area")
     blood = wrinkles.blood.float()[:, None] / 127
     blood = F.interpolate(blood, size=(size, size), mode="bilinear", align_corners=False)
     absorbed = torch.tensor(HAEMOGLOBIN)[:, None, None] * blood
