@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from fuzz.small import untaught_head
+from scipy.ndimage import maximum_filter
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture.laid_glasses import with_laid_glasses
+from talkcli.engine.capture.normal_equations import rotation_of
 from talkcli.engine.errors import BadInput, BadUsage
 from talkcli.engine.face.avatar import Avatar, load_avatar, save_avatar
 from talkcli.engine.face.photograph import Photograph
@@ -20,7 +22,7 @@ from talkcli.engine.face.worn import Worn
 from talkcli.engine.motion import Coefficients, Head, Motion
 from talkcli.engine.rendering.bending import lay_over, trace_back
 from talkcli.engine.rendering.camera import Camera
-from talkcli.engine.rendering.drawn_glasses import TAKEN_BACK
+from talkcli.engine.rendering.drawn_glasses import DRAWN_BACK, TAKEN_BACK, glasses_front
 from talkcli.engine.rendering.membrane import Membrane
 from talkcli.engine.rendering.photo_stage import (
     FARTHEST_TURN,
@@ -45,12 +47,13 @@ def motion_of(*turns: float, **weights: float) -> Motion:
     return Motion(Fraction(25), Coefficients(face, still), Head(rotation, still))
 
 
-def photographed(*worn: Worn, finer: int = 1) -> Avatar:
+def photographed(*worn: Worn, finer: int = 1, yaw: float = 0) -> Avatar:
     """Somebody whose photograph is a drawing of them, off its middle, mouth a little open; of so many times
-    SIZE."""
+    SIZE, and from so many degrees beside them."""
     kofi = load_avatar(asset("kofi.avatar"))
     kofi = replace(kofi, worn=(*kofi.worn, *worn))
     view = torch.eye(4)
+    view[:3, :3] = torch.from_numpy(rotation_of(np.radians([0, yaw, 0.0])))
     view[:3, 3] = torch.tensor([0.01, 0.02, -0.8])
     lens = finer * torch.tensor([330.0, 330.0, 70.0, 76.0])
     camera = Camera(view[None], lens[None], finer * torch.tensor([SIZE]))
@@ -155,6 +158,35 @@ def test_a_photographed_frame_is_seen_once_however_the_head_turns(style, turn):
     frame = np.abs(films[1] - films[2]).max(-1) > 30
     rims = np.s_[int(np.nonzero(frame)[0].mean()) :]  # below the temples, which stay the photograph's
     assert (np.abs(films[0] - films[1]).max(-1) > 30)[rims].sum() < 0.02 * frame[rims].sum()
+
+
+@pytest.mark.parametrize("style", ["acetate", "wire"])
+def test_a_frame_that_reaches_beyond_the_face_leaves_no_smear_behind_it(style):
+    """Skin goes over skin, and what stands behind over what stands behind."""
+    glasses = glasses_of(style, load_avatar(asset("kofi.avatar")).neutral)
+    size = 4 * SIZE[0], 4 * SIZE[1]
+    seen, bare = (photographed(*worn, finer=4, yaw=25) for worn in ((glasses,), ()))
+    taken, without = (photo_stage(who, size).picture[..., :3] for who in (seen, bare))
+    shown = photo_stage(replace(bare, photograph=seen.photograph), size).picture[..., :3]
+    behind = np.abs(without - without[2, 2]).max(-1) < 4
+    frame = (np.abs(shown - without).max(-1) > 60) & behind
+    frame[: int(np.nonzero(frame)[0].mean())] = False  # temples stay the photograph's
+    assert frame.sum() > 100, "it reaches beyond"
+    assert np.abs(taken - without)[maximum_filter(frame, 9) & behind].mean() < 0.2
+
+
+@pytest.mark.parametrize("style", ["acetate", "wire"])
+def test_what_is_shown_of_drawn_glasses_has_no_gaps(style):
+    """Whatever lies on their front is within two millimetres of a point of it."""
+    kofi = load_avatar(asset("kofi.avatar"))
+    glasses = glasses_of(style, kofi.neutral)
+    front = glasses_front(replace(kofi, worn=(glasses,)), DRAWN_BACK)
+    assert front is not None and glasses.faces is not None
+    corners = glasses.points[glasses.faces.long()]
+    share = torch.rand(8, len(corners), 3, generator=torch.Generator().manual_seed(0))
+    on = ((share / share.sum(2, keepdim=True))[..., None] * corners).sum(2).reshape(-1, 3)
+    on = on[on[:, 2] > glasses.points[:, 2].max() - DRAWN_BACK + 0.003]
+    assert torch.cdist(on, front.worn.points).min(1).values.max() < 0.002
 
 
 def test_glasses_are_laid_onto_the_frame_that_a_photograph_shows():

@@ -25,6 +25,10 @@ _BESIDE_DRAWN, _BESIDE_TAKEN = 0.002, 0.003
 """Metres about these within which it is."""
 
 
+_OUTLINE = 0.0015
+"""Metres from the outline of the head within which a pixel may show either side."""
+
+
 class GlassesFront(NamedTuple):
     worn: Worn
     neutral: torch.Tensor
@@ -38,24 +42,41 @@ class GlassesFront(NamedTuple):
 
 
 def glasses_front(avatar: Avatar, back: float) -> GlassesFront | None:
-    """What an avatar's glasses have up to so many metres behind their foremost; None without any."""
+    """What an avatar's glasses have up to so many metres behind their foremost, as points that lie as near to
+    each other as what is beside them reaches; None without any."""
     for worn in avatar.worn:
         if worn.kind == "hard":
-            points = worn.points[worn.points[:, 2] > worn.points[:, 2].max() - back]
+            points = torch.cat([worn.points, _halfway(worn)])
+            points = points[points[:, 2] > worn.points[:, 2].max() - back]
             bare = replace(worn, points=points, faces=worn.faces[:0], colour=worn.colour[:1])
             return GlassesFront(bare, avatar.neutral)
     return None
 
 
-def without_frame(values: NDArray[np.float32], spots: Places, metre: float) -> NDArray[np.float32]:
-    """Values [height, width, 3] of a photograph, with what lies beside its frame drawn over it."""
+def _halfway(worn: Worn) -> torch.Tensor:
+    """[points, 3] the middles of its long edges."""
+    assert worn.faces is not None
+    ends = worn.points[worn.faces.long()[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)]
+    long = (ends[:, 0] - ends[:, 1]).norm(dim=1) > _BESIDE_DRAWN
+    return ends[long].mean(1).unique(dim=0)
+
+
+def without_frame(
+    values: NDArray[np.float32], spots: Places, metre: float, head: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Values [height, width, 3] of a photograph, with what lies beside its frame drawn over it: `head`
+    [height, width] over what is before the head, what stands behind over the rest."""
     share, box = _near(spots, _BESIDE_TAKEN * metre, values.shape[:2])
-    part = values[box]
-    rows, columns = np.asarray(distance_transform_edt(share > 0, return_distances=False, return_indices=True))
-    sigma = _BESIDE_TAKEN * metre / 2
-    smooth = gaussian_filter(part[rows, columns], (sigma, sigma, 0))
+    part, reach, sigma = values[box], _OUTLINE * metre, _BESIDE_TAKEN * metre / 2
+    filled = np.empty_like(part)
+    for inside in (head[box], ~head[box]):
+        known = (share == 0) & (np.asarray(distance_transform_edt(inside)) > reach)
+        if not known.any():
+            known = share == 0
+        nearest = np.asarray(distance_transform_edt(~known, return_distances=False, return_indices=True))
+        filled[inside] = gaussian_filter(part[nearest[0], nearest[1]], (sigma, sigma, 0))[inside]
     out = values.copy()
-    out[box] += share[..., None] * (smooth - part)
+    out[box] += share[..., None] * (filled - part)
     return out
 
 

@@ -117,7 +117,7 @@ def photo_stage(avatar: Avatar, size: tuple[int, int]) -> PhotoStage:
     values = Image.fromarray(photo.picture.numpy()).resize(size, Image.Resampling.LANCZOS, box)
     bare, glasses = np.asarray(values, np.float32), glasses_front(avatar, TAKEN_BACK)
     if glasses is not None:
-        bare = without_frame(bare, *glasses.seen(body, camera.centred(0)[0].numpy(), focal, size))
+        bare = without_frame(bare, *glasses.seen(body, camera.centred(0)[0].numpy(), focal, size), ids >= 0)
     picture = np.concatenate([bare, share[..., None].astype(np.float32)], -1)
     at = map_coordinates(share, (spots[:, ::-1] - 0.5).T, order=1, mode="constant")
     visible = np.zeros(len(spots), bool)
