@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -349,10 +350,11 @@ def test_points_of_nobody_are_refused(talk, knowing, kofi, tmp_path, errors):
     assert "no human face" in said.stderr
 
 
-def test_heic_is_told_what_to_do(talk, knowing, tmp_path):
+def test_heic_without_its_reader_is_told_what_to_do(talk, knowing, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (tmp_path / "me.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
-    said = talk("personalize", tmp_path / "me.heic", "-o", tmp_path / "me.avatar", code=3)
-    assert "HEIC" in said.stderr and "JPEG" in said.stderr
+    said = talk("personalize", tmp_path / "me.heic", "-o", tmp_path / "me.avatar", code=4)
+    assert "HEIC" in said.stderr and "talkcli[capture]" in said.stderr and "JPEG" in said.stderr
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")

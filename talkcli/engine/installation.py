@@ -37,7 +37,7 @@ EXTRAS = {
     "plot": (("matplotlib",), "talk evaluate --plot"),
     "pyrender": (("pyrender",), "talk render --renderer pyrender"),
     "gsplat": (("gsplat",), "Gaussians drawn and fitted on CUDA"),
-    "capture": (("mediapipe",), "an avatar from a picture or a film: talk personalize me.jpg"),
+    "capture": (("mediapipe", "pillow_heif"), "an avatar from a picture or a film: talk personalize me.jpg"),
 }
 """Extra of the package -> the modules it brings, and what they unlock."""
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError, features
 from torch import Tensor
 
-from talkcli.engine.errors import BadInput, reading
+from talkcli.engine.errors import BadInput, MissingAsset, reading
 from talkcli.engine.measured import Measured
 
 _AVIF = ("AVIF",) if features.check("avif") else ()
@@ -26,8 +26,10 @@ PICTURE_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif",
 )  # fmt: skip
 """By which a file is meant to be a picture, whatever it holds."""
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
+_HEIC_BRANDS, _AVIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis"), (b"avif", b"avis")
+_BOX_BRANDS = (*_HEIC_BRANDS, *_AVIF_BRANDS, b"mif1", b"msf1")
+"""Of pictures in boxes; the last two leave it to those after them to say of which kind."""
+HEIC_INSTALL = "pip install 'talkcli[capture]', or export it as JPEG, AVIF or PNG."
 LARGEST_PICTURE = 64_000_000
 """Pixels; a small file may claim to be of any size."""
 _LARGEST_HELD_TWICE = 32_000_000
@@ -39,9 +41,10 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it has to say
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture by its contents, even one that cannot be read here (HEIC, or cut off)."""
+    """Whether a file is a picture by its contents, even one that cannot be read here (HEIC without the extra,
+    or cut off)."""
     try:
-        if _brand(path) in (*_HEIC_BRANDS, *_AVIF_BRANDS):
+        if _boxed(path):
             return True
         with (
             warnings.catch_warnings(action="ignore"),
@@ -55,11 +58,15 @@ def is_picture(path: Path) -> bool:
         return False
 
 
-def _brand(path: Path) -> bytes:
-    """What a file of boxes, as films are, too, says that it is; empty for any other."""
+def _boxed(path: Path) -> Literal["HEIC", "AVIF", ""]:
+    """What kind of picture a file of boxes, as films are, too, says that it is; empty for any other."""
     with path.open("rb") as file:
-        head = file.read(12)
-    return head[8:12] if head[4:8] == b"ftyp" else b""
+        head = file.read(256)
+    if head[4:8] != b"ftyp" or head[8:12] not in _BOX_BRANDS:
+        return ""
+    end = min(int.from_bytes(head[:4]), len(head))
+    brands = {head[at : at + 4] for at in (8, *range(16, end, 4))}
+    return "AVIF" if brands & {*_AVIF_BRANDS} else "HEIC"
 
 
 def load_picture(path: Path, largest: int | None = None) -> UInt8[Tensor, "height width 3"]:
@@ -106,24 +113,35 @@ def _in_silence() -> Iterator[None]:
 @contextmanager
 def _begun(path: Path) -> Iterator[Image.Image]:
     """One whose header was read."""
-    if path.is_file() and _brand(path) in _HEIC_BRANDS:
-        raise BadInput(f"{path} is HEIC, which is not read here.", "Export it as JPEG, AVIF or PNG.")
+    formats = PICTURE_FORMATS
+    if path.is_file() and _boxed(path) == "HEIC":
+        formats = _heic_formats(path)
     if path.is_file() and not path.stat().st_size:
         raise BadInput(f"{path} is empty, and no picture.", "Export it again, or check how it was copied.")
     with (
         reading(path, "a picture that can be read", "Export it again as PNG or JPEG."),
         warnings.catch_warnings(action="ignore"),
         Measured(path) as file,
-        _recognised(file) as picture,
+        _recognised(file, formats) as picture,
     ):
-        most = _LARGEST_HELD_TWICE if picture.format in ("WEBP", "AVIF") else LARGEST_PICTURE
+        most = _LARGEST_HELD_TWICE if picture.format in ("WEBP", "AVIF", "HEIF") else LARGEST_PICTURE
         if picture.width * picture.height > most:
             raise ValueError(f"it has more than {most:,} pixels")
         yield picture
 
 
-def _recognised(file: BinaryIO) -> Image.Image:
+def _heic_formats(path: Path) -> tuple[str, ...]:
+    """Pillow's name of what iPhones take. MissingAsset without the extra that brings its reader."""
     try:
-        return Image.open(file, formats=PICTURE_FORMATS)
+        import pillow_heif  # type: ignore[import-not-found]  # an extra
+    except ImportError as error:
+        raise MissingAsset(f"{path} is HEIC, and reading that needs pillow-heif.", HEIC_INSTALL) from error
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
+
+
+def _recognised(file: BinaryIO, formats: tuple[str, ...]) -> Image.Image:
+    try:
+        return Image.open(file, formats=formats)
     except UnidentifiedImageError as error:
         raise ValueError("it does not begin as one does") from error
