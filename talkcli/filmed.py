@@ -55,7 +55,9 @@ def filmed_person(
         from talkcli.engine.speech import load_speech, save_speech
         from talkcli.engine.video import has_sound
 
-        detector, base = _detector(), load_avatar(worn)
+        sounds = has_sound(footage)
+        otherwise = f" ({VOICE_ALONE})" if sounds else ""
+        detector, base = _detector(otherwise), load_avatar(worn)
         talkers, giver = film_talkers(model, device)
         if giver is not None and splats:
             raise BadUsage(f"{giver.method} makes Gaussians of its own.", "Leave out --splats, or --model.")
@@ -65,7 +67,7 @@ def filmed_person(
         try:
             watched = watched_film(footage, detector, seconds)
         except BadInput as error:
-            raise BadInput(error.message, f"{error.hint} ({VOICE_ALONE})") from error
+            raise BadInput(error.message, f"{error.hint}{otherwise}") from error
     pictures = sum(len(run.seconds) for run in watched.runs)
     with console.step(f"Following the face through {pictures} pictures"):
         tracked = followed_film(watched)
@@ -74,7 +76,7 @@ def filmed_person(
         person, told = avatar_of_film(tracked, detector, output.stem)
     person = replace(person, styles=base.styles)
     with console.step(f"Getting to know how {output.stem} speaks"):
-        speech = load_speech(footage, channel=channel) if has_sound(footage) else None
+        speech = load_speech(footage, channel=channel) if sounds else None
         if speech is not None:
             person = with_film_manners(person, tracked, speech, talkers)
     notes = [*told.notes, *(speech.notes if speech else ())]
@@ -83,7 +85,7 @@ def filmed_person(
     early = FilmPreview(tracked, detector) if takes_minutes else None
     if early is not None:
         save_avatar(person, output, SKIN_QUALITY)
-        _save_sheet(early.sheet(person), preview)
+        _save_sheet(early.sheet(person), preview, person)
         console.say(f"{output} can speak by now, drawn of its mesh; Gaussians take some minutes more.")
         console.say(f"The film and the avatar by now: {preview}")
     if splats:
@@ -91,7 +93,7 @@ def filmed_person(
             fit, shown = film_fit(tracked, person, detector), time.monotonic()
         for _ in console.progress(fit.steps(), "Learning how it looks", FILM_STEPS, "steps"):
             if early is not None and time.monotonic() - shown > SHOWN_EVERY:
-                _save_sheet(early.sheet(person, replace(person, splats=fit.splats)), preview)
+                _save_sheet(early.sheet(person, replace(person, splats=fit.splats)), preview, person)
                 shown = time.monotonic()
         person = replace(person, splats=fit.splats)
     if giver is not None:
@@ -111,7 +113,7 @@ def filmed_person(
     answer: dict[str, Any] = {"avatar": output, "manners": manners, **asdict(told), "notes": notes}
     answer |= {"body": giver.method} if giver else {}
     if like is not None:
-        _save_sheet(like.sheet, report)
+        _save_sheet(like.sheet, report, person)
         answer |= {**like.numbers, "report": report}
         for what in ("face", "person"):
             psnr, ssim = like.numbers[f"{what}_psnr"], like.numbers[f"{what}_ssim"]
@@ -128,22 +130,26 @@ def filmed_person(
     console.answer_json(answer) if json else console.answer(output)
 
 
-def _detector() -> Any:
+def _detector(otherwise: str) -> Any:
     from talkcli.engine.capture.detector import MediaPipe
 
     try:
         return MediaPipe()
     except MissingAsset as error:
-        raise MissingAsset(error.message, f"{error.hint} ({VOICE_ALONE})") from error
+        raise MissingAsset(error.message, f"{error.hint}{otherwise}") from error
 
 
-def _save_sheet(sheet: Any, path: Path) -> None:
+def _save_sheet(sheet: Any, path: Path, person: Any) -> None:
+    from json import dumps
+
     from PIL import Image
 
     from talkcli.engine.files import replacing
+    from talkcli.engine.rendering.export import png_comment
 
+    said = png_comment(dumps({**person.provenance}))
     with replacing(path) as temporary:
-        Image.fromarray(sheet).save(temporary, "PNG")
+        Image.fromarray(sheet).save(temporary, "PNG", pnginfo=said)
 
 
 def _tell_parts(watched: Any) -> None:

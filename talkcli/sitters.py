@@ -45,6 +45,8 @@ def pictured_person(
     report = output.with_suffix(".report.png")
     console.claim(report, overwrite or resume)
     with console.step(f"Looking at {footage}"):
+        from json import dumps
+
         from PIL import Image
 
         from talkcli.engine.config import parse_settings
@@ -53,6 +55,7 @@ def pictured_person(
         from talkcli.engine.methods import open_talker
         from talkcli.engine.methods.pictured import body_fit
         from talkcli.engine.methods.plan import begin_run, check_run, forget_states, run_folder
+        from talkcli.engine.rendering.export import png_comment
 
         if not overwrite:
             check_run(output, resume)
@@ -70,7 +73,8 @@ def pictured_person(
     answer = {"avatar": output, "model": talker.method, "notes": notes}
     if like is not None:
         with replacing(report) as temporary:
-            Image.fromarray(like.sheet).save(temporary, "PNG")
+            said = png_comment(dumps({**person.provenance}))
+            Image.fromarray(like.sheet).save(temporary, "PNG", pnginfo=said)
         answer |= {"kept_out": like.pictures, "psnr": like.psnr, "ssim": like.ssim, "report": report}
         console.say(
             f"{like.pictures} pictures kept out: PSNR {like.psnr:.1f} dB, SSIM {like.ssim:.3f}; {report}"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from films import header
 from PIL import Image
 
 from talkcli.engine.errors import BadInput, BadUsage, OutOfResources
@@ -20,6 +21,8 @@ from talkcli.engine.face.geometry import vertices
 from talkcli.engine.face.look import Look
 from talkcli.engine.motion import Head, Motion, Textures, Vertices
 from talkcli.engine.rendering.export import PICTURES, WRITERS
+from talkcli.engine.rendering.shot import Shot
+from talkcli.engine.rendering.write import Act, write
 
 FPS = Fraction(30000, 1001)
 
@@ -65,14 +68,32 @@ def pictures(count: int = 6, channels: int = 3) -> list[np.ndarray]:
 
 
 def test_png_is_a_folder_of_frames(tmp_path):
-    PICTURES[".png"](iter(pictures(channels=4)), FPS, tmp_path / "a.png")
+    PICTURES[".png"](iter(pictures(channels=4)), FPS, tmp_path / "a.png", "{}")
     for number, expected in enumerate(pictures(channels=4)):
         assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png" / f"{number:06d}.png")), expected)
     assert Fraction(json.loads((tmp_path / "a.png" / "fps.json").read_text())["fps"]) == FPS
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".png", ".gif", ".npz", ".obj", ".ply"])
+def test_what_shows_somebodys_face_says_from_what_it_was_made(motion, avatar, tmp_path, suffix):
+    somebody = replace(avatar, provenance={"synthetic": True, "source": "a photograph"})
+    path = tmp_path / f"a{suffix}"
+    write([Act(motion, somebody)], path, Shot(size="64"))
+    first = sorted(path.iterdir())[0] if path.is_dir() else path
+    if suffix in (".png", ".gif"):
+        with Image.open(first) as picture:
+            said = picture.info["Comment" if suffix == ".png" else "comment"]
+    elif suffix == ".npz":
+        with np.load(path) as arrays:
+            said = str(arrays["provenance"])
+    else:
+        said = header(path).metadata["comment"] if suffix == ".mp4" else first.read_bytes()
+    told = said if isinstance(said, str) else said.decode(errors="ignore")
+    assert '"synthetic": true' in told and '"face_from": "a photograph"' in told
+
+
 def test_gif_keeps_time(tmp_path):
-    PICTURES[".gif"](iter(pictures(6)), Fraction(30), tmp_path / "a.gif")
+    PICTURES[".gif"](iter(pictures(6)), Fraction(30), tmp_path / "a.gif", "{}")
     with Image.open(tmp_path / "a.gif") as film:
         shown = 0
         for number in range(film.n_frames):  # type: ignore[attr-defined]
@@ -89,13 +110,13 @@ def test_gif_shows_the_frames_and_stores_what_changes(tmp_path):
         frame = still.copy()
         frame[20:26, x : x + 6] = 255, 0, 0
         moving.append(frame)
-    PICTURES[".gif"](iter(moving), Fraction(25), tmp_path / "a.gif")
+    PICTURES[".gif"](iter(moving), Fraction(25), tmp_path / "a.gif", "{}")
     with Image.open(tmp_path / "a.gif") as film:
         for number, expected in enumerate(moving):
             film.seek(number)
             assert np.array_equal(np.asarray(film.convert("RGB")), expected)
         assert film.info["loop"] == 0
-    PICTURES[".gif"](iter([still]), Fraction(25), tmp_path / "one.gif")
+    PICTURES[".gif"](iter([still]), Fraction(25), tmp_path / "one.gif", "{}")
     size = (tmp_path / "one.gif").stat().st_size
     assert (tmp_path / "a.gif").stat().st_size < 2 * size
 
@@ -108,7 +129,7 @@ def test_gif_is_written_as_the_frames_come(tmp_path):
             sizes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
             yield dice.integers(0, 255, (128, 128, 3), np.uint8)
 
-    PICTURES[".gif"](shots(), Fraction(25), tmp_path / "a.gif")
+    PICTURES[".gif"](shots(), Fraction(25), tmp_path / "a.gif", "{}")
     assert sizes == sorted(set(sizes)) and sizes[-1] > (tmp_path / "a.gif").stat().st_size / 2
 
 

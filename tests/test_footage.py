@@ -267,8 +267,10 @@ def test_what_is_no_film_is_told_before_mediapipe_is_missed(talk, hello, tmp_pat
 
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")
 def test_without_mediapipe_the_extra_and_the_voice_are_named(talk, tmp_path):
-    said = talk("personalize", film(tmp_path / "me.mp4", [PLAIN] * 3), "-o", tmp_path / "me.avatar", code=4)
-    assert "talkcli[capture]" in said.stderr and "--avatar" in said.stderr
+    for sound in (Speech(torch.zeros(1920)), None):
+        path = film(tmp_path / "me.mp4", [PLAIN] * 3, speech=sound)
+        said = talk("personalize", path, "-o", tmp_path / "me.avatar", code=4).stderr
+        assert "talkcli[capture]" in said and ("--avatar" in said) == (sound is not None)
     assert not (tmp_path / "me.avatar").exists()
 
 
@@ -341,6 +343,14 @@ def test_what_is_no_footage_is_refused_by_reason(talk, hello, tmp_path, monkeypa
     hello.rename("me.wav")
     film(Path("me.mp4"), [PLAIN[::8, ::8]] * 3)
     assert reason in talk("prepare", "footage", *words, code=code).stderr and not Path("clips").exists()
+
+
+def test_two_films_of_one_name_are_told_before_one_is_passed_over(talk, tmp_path, monkeypatch):
+    monkeypatch.setattr(detector, "MediaPipe", lambda: Truth([]))
+    for name in ("me.mov", "me.mp4"):
+        film(tmp_path / name, [PLAIN[::8, ::8]] * 3)
+    said = talk("prepare", "footage", tmp_path, tmp_path / "clips", code=3).stderr
+    assert "me.mov and me.mp4" in " ".join(said.split()) and "Rename" in said
 
 
 @pytest.mark.slow

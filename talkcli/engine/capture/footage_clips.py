@@ -97,7 +97,7 @@ def footage_clips(
 
 
 def films_in(source: Path) -> list[Path]:
-    """A film, or those of a folder by name. BadInput where there is none."""
+    """A film, or those of a folder by name. BadInput where there is none, or two would be one speaker."""
     if source.is_dir():
         films = [path for path in sorted(source.iterdir()) if path.is_file() and is_film(path)]
     else:
@@ -105,6 +105,14 @@ def films_in(source: Path) -> list[Path]:
     if not films:
         there = "holds no films" if source.is_dir() else "is no film" if source.exists() else "does not exist"
         raise BadInput(f"{source} {there}.", "talk prepare footage FILM clips/")
+    speakers: dict[str, Path] = {}
+    for film in films:
+        other = speakers.setdefault(film.stem.casefold(), film)
+        if other is not film:
+            raise BadInput(
+                f"{source} holds {other.name} and {film.name}, which would be one speaker, {film.stem}.",
+                "Rename one of them, or put it elsewhere.",
+            )
     return films
 
 

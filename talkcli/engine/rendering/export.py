@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib import format as npy
 from PIL import GifImagePlugin, Image, ImageChops
+from PIL.PngImagePlugin import PngInfo
 
 from talkcli.engine.assets import head_credit
 from talkcli.engine.destinations import replacing, replacing_folder
@@ -31,9 +32,19 @@ _Pixels = np.ndarray
 
 
 def origin_of(motion: Motion, *avatars: Avatar) -> str:
-    """One line of JSON: what made a motion, and whose form the heads have that show it."""
+    """One line of JSON: what made a motion, whose form the heads have that show it, and from what faces were
+    made that are somebody's."""
     credit = {name: whose for avatar in avatars for name, whose in head_credit(avatar.rig).items()}
-    return json.dumps({**motion.provenance, **credit})
+    sources = dict.fromkeys(str(a.provenance["source"]) for a in avatars if "source" in a.provenance)
+    made = {"synthetic": True, "face_from": " and ".join(sources)} if sources else {}
+    return json.dumps({**motion.provenance, **credit, **made})
+
+
+def png_comment(origin: str) -> PngInfo:
+    """What a PNG says of itself."""
+    said = PngInfo()
+    said.add_text("Comment", origin)
+    return said
 
 
 NPZ_CONTENTS = {
@@ -180,7 +191,7 @@ def write_ply(motion: Motion, avatar: Avatar, path: Path) -> None:
 
 def write_textures(motion: Motion, avatar: Avatar, path: Path) -> None:
     """A folder of 000000.png, ..., the changing skin in its UV layout, and fps.json."""
-    write_png(skin_frames(motion, avatar), motion.fps, path)
+    write_png(skin_frames(motion, avatar), motion.fps, path, origin_of(motion, avatar))
 
 
 WRITERS: dict[str, Callable[[Motion, Avatar, Path], None]] = {
@@ -192,16 +203,18 @@ WRITERS: dict[str, Callable[[Motion, Avatar, Path], None]] = {
 }
 
 
-def write_png(frames: Iterable[_Pixels], fps: Fraction, path: Path) -> None:
-    """A folder of 000000.png, ..., and fps.json."""
+def write_png(frames: Iterable[_Pixels], fps: Fraction, path: Path, origin: str) -> None:
+    """A folder of 000000.png, ..., each with its origin as a comment, and fps.json."""
     with replacing_folder(path, ".png", ".json") as folder:
         for number, frame in enumerate(frames):
-            Image.fromarray(frame).save(folder / f"{number:06d}.png", compress_level=3)
+            picture, said = Image.fromarray(frame), png_comment(origin)
+            picture.save(folder / f"{number:06d}.png", compress_level=3, pnginfo=said)
         (folder / "fps.json").write_text(json.dumps({"fps": str(fps)}), encoding="utf-8")
 
 
-def write_gif(frames: Iterable[_Pixels], fps: Fraction, path: Path) -> None:
-    """A GIF that loops, written as the frames come: of each, the box that differs from the one before.
+def write_gif(frames: Iterable[_Pixels], fps: Fraction, path: Path, origin: str) -> None:
+    """A GIF that loops, its origin a comment, written as the frames come: of each, the box that differs from
+    the one before.
 
     Its clock has hundredths: a frame may come a tick early or late, but none drifts.
     """
@@ -214,6 +227,9 @@ def write_gif(frames: Iterable[_Pixels], fps: Fraction, path: Path) -> None:
             if before is None:
                 file.write(b"GIF89a" + struct.pack("<HHBBB", *image.size, 0, 0, 0))
                 file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
+                said = origin.encode()
+                blocks = [said[start : start + 255] for start in range(0, len(said), 255)]
+                file.write(b"!\xfe" + b"".join(bytes([len(block)]) + block for block in blocks) + b"\x00")
             else:
                 box = ImageChops.difference(image, before).getbbox() or (0, 0, 1, 1)
             ticks = round(100 * step * (number + 1) / fps) - round(100 * step * number / fps)
@@ -224,7 +240,7 @@ def write_gif(frames: Iterable[_Pixels], fps: Fraction, path: Path) -> None:
         file.write(b";")
 
 
-PICTURES: dict[str, Callable[[Iterable[_Pixels], Fraction, Path], None]] = {
+PICTURES: dict[str, Callable[[Iterable[_Pixels], Fraction, Path, str], None]] = {
     ".png": write_png,
     ".gif": write_gif,
 }

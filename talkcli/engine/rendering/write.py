@@ -67,10 +67,10 @@ def write(
     with on_threads(1):  # whoever draws has all cores
         pictures, count, fps = _pictures(acts, shot)
         frames = show(pictures, path, count)
+        origin = origin_of(first.motion, *(act.avatar for act in acts))
         if suffix in PICTURES:
-            PICTURES[suffix](frames, fps, path)
+            PICTURES[suffix](frames, fps, path, origin)
         else:
-            origin = origin_of(first.motion, *(act.avatar for act in acts))
             metadata = {"title": f"{first.avatar.name}, synthetic", "comment": origin}
             write_video(frames, fps, path, speech=sound, metadata=metadata)
     return count, fps
