@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from talkcli.engine.assets import asset
 from talkcli.engine.capture import detector
@@ -32,6 +32,7 @@ from talkcli.engine.capture.hairs_on_skin import hairiness
 from talkcli.engine.capture.landmark_sets import CHIN, EYE_CORNERS
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, rotation_of
+from talkcli.engine.capture.photo import notes_on_picture
 from talkcli.engine.capture.photographed_skin import SeenSkin, recoloured_hair, seen_skin
 from talkcli.engine.capture.picture_light import without_light
 from talkcli.engine.capture.sight import sight_of
@@ -313,6 +314,12 @@ def test_beards_glasses_and_dark_skin_cover_nothing(name):
     assert covered_parts(picture, points) == () == covered_parts(grey, points)
 
 
+def test_a_blurred_face_is_not_said_to_be_covered():
+    picture, points = clear("ada")
+    smooth = np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(16)))
+    assert covered_parts(smooth, points) and len(notes_on_picture(smooth, points, 80.0)) == 1
+
+
 @pytest.mark.parametrize("name", ["kofi", "marta", "otto"])
 @pytest.mark.parametrize(
     ("thing", "part"),
@@ -348,6 +355,13 @@ def test_points_of_nobody_are_refused(talk, knowing, kofi, tmp_path, errors):
     knowing.found = [points_of(kofi) + np.random.default_rng(0).normal(0, 6, (478, 2))]
     said = talk("personalize", tmp_path / "me.jpg", "-o", tmp_path / "me.avatar", code=3)
     assert "no human face" in said.stderr
+
+
+def test_a_face_that_is_no_persons_is_refused(talk, knowing, kofi, tmp_path):
+    Image.fromarray(np.full((SIZE, SIZE, 3), 128, np.uint8)).save(tmp_path / "me.jpg")
+    knowing.found, knowing.mask = [points_of(kofi)], np.zeros((SIZE, SIZE), np.float32)
+    said = talk("personalize", tmp_path / "me.jpg", "-o", tmp_path / "me.avatar", code=3).stderr
+    assert "me.jpg" in said and "no person's" in said and not (tmp_path / "me.avatar").exists()
 
 
 def test_heic_without_its_reader_is_told_what_to_do(talk, knowing, tmp_path, monkeypatch):

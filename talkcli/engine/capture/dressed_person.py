@@ -37,6 +37,7 @@ from talkcli.engine.capture.photographed_skin import (
 )
 from talkcli.engine.capture.studio_skin import studio_skin
 from talkcli.engine.capture.unfolded_skin import light_of_folds, unfolded
+from talkcli.engine.errors import BadInput
 from talkcli.engine.face.acting import skin_ratios
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.geometry import vertices
@@ -64,6 +65,10 @@ DONORS: Mapping[str, str] = {"ada": "blouse", "emil": "jumper", "noor": "top", "
 
 TELLS_TONE = 0.7
 """Trust from which on a texel tells the tone of a face."""
+
+LEAST_SKIN = 0.05
+"""Share of a face that tells a tone, below which what was found is nobody's: people have 0.44 to 0.50, a
+drawing 0."""
 
 PAINTS = 0.5
 """How surely a pixel is the person's that paints their skin in full."""
@@ -109,6 +114,8 @@ def dressed_person(
     seen = merged_skin(skins, maps.face)
     surface = surface_of(head, model.topology)
     shelter = shelter_of(surface, maps)
+    if _telling(seen, maps).sum() < LEAST_SKIN * maps.face.sum():
+        raise BadInput("What looks like a face is no person's.", "Give a photograph or a film of a person.")
     donor, base = _nearest_donor(_tone(seen, maps), maps)
     place = bodies[0].double().numpy() @ person.fit.turns[0].T + person.fit.shifts[0]
     outline = seen_at(place, person.fit.focal, person.sight.size)
@@ -177,7 +184,12 @@ def make_ready() -> None:
 
 def _tone(seen: SeenSkin, maps: Atlas) -> Texels:
     """[3] the middle of what is trusted of the face, linear light."""
-    return np.median(seen.light[(seen.trust > TELLS_TONE) & maps.face], 0)
+    return np.median(seen.light[_telling(seen, maps)], 0)
+
+
+def _telling(seen: SeenSkin, maps: Atlas) -> Array:
+    """Which texels tell the tone of a face."""
+    return (seen.trust > TELLS_TONE) & maps.face
 
 
 @once

@@ -133,7 +133,7 @@ def _nothing_followed(path: Path, left: list[LeftOut]) -> BadInput:
         TOO_SMALL: "Come nearer: 60 pixels or more between the eyes.",
         TOO_SHORT: f"Give at least {SHORTEST_RUN:g} s of one face, {10:g} for a good one.",
     }  # fmt: skip
-    return BadInput(f"{path} cannot become an avatar: {reason}.", hints.get(reason, hints[NO_FACE]))
+    return BadInput(f"No face in {path} can be followed: {reason}.", hints.get(reason, hints[NO_FACE]))
 
 
 def best_parts(

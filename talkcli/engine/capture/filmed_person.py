@@ -18,7 +18,7 @@ from talkcli.engine.capture.film_watch import SMALL_FACE, WatchedFilm
 from talkcli.engine.capture.photographed_skin import EYES_SHUT
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.device import on_threads
-from talkcli.engine.errors import BadInput
+from talkcli.engine.errors import BadInput, naming
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.studio.arrays import Array
@@ -85,7 +85,8 @@ def avatar_of_film(tracked: TrackedFilm, detector: Detector, name: str) -> tuple
         PersonShot(pictures[number], tracked.points[number], tracked.person.part([number]))
         for number in chosen
     ]
-    avatar, style = dressed_person(shots, detector, name, "a film")
+    with naming(tracked.watched.path):
+        avatar, style = dressed_person(shots, detector, name, "a film")
     return avatar, _reported(tracked, style, covering_note(shots[0].picture, shots[0].points))
 
 

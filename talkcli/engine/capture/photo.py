@@ -17,7 +17,7 @@ from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person, make_ready
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.device import on_threads
-from talkcli.engine.errors import BadInput, BadUsage
+from talkcli.engine.errors import BadInput, BadUsage, naming
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.rigs import load_rig
 from talkcli.engine.pictures import opened_picture
@@ -90,8 +90,9 @@ def avatar_of_photo(
         person = captured_person(model, points[None], size, errors=detector.errors)
         degrees = _checked(path, person)
         shot = PersonShot(picture, points, person)
-        avatar, style = dressed_person([shot], detector, name, "a photograph")
-    notes = _notes(picture, points, pixels)
+        with naming(path):
+            avatar, style = dressed_person([shot], detector, name, "a photograph")
+    notes = notes_on_picture(picture, points, pixels)
     return avatar, PhotoReport(count, pixels, person.residual, degrees, style, notes)
 
 
@@ -134,7 +135,7 @@ def _checked(path: Path, person: CapturedPerson) -> float:
     return degrees
 
 
-def _notes(picture: Photo, points: Array, pixels: float) -> tuple[str, ...]:
+def notes_on_picture(picture: Photo, points: Array, pixels: float) -> tuple[str, ...]:
     """What is to be said of a picture that is poor."""
     notes = []
     if pixels < FEW_PIXELS:
@@ -142,8 +143,8 @@ def _notes(picture: Photo, points: Array, pixels: float) -> tuple[str, ...]:
     left, top = points.min(0).astype(int).clip(0)
     right, bottom = points.max(0).astype(int)
     grey = picture[top:bottom, left:right].astype(np.float32).mean(-1)
-    if grey.size and _sharpness(grey, pixels) < BLURRED:
-        notes.append("The face is blurred: a sharper picture gives a better skin.")
+    if grey.size and _sharpness(grey, pixels) < BLURRED:  # so are lips and lids
+        return (*notes, "The face is blurred: a sharper picture gives a better skin.")
     return (*notes, *covering_note(picture, points))
 
 
