@@ -26,7 +26,7 @@ from talkcli.engine.capture.face_fit import settled_face
 from talkcli.engine.capture.film_likeness import SIDE, FilmPreview
 from talkcli.engine.capture.film_pictures import film_pictures, narrowed
 from talkcli.engine.capture.film_track import TrackedFilm, run_motion, seen_motion, tracked_film
-from talkcli.engine.capture.film_watch import NO_FACE, SECOND, best_parts, watched_film
+from talkcli.engine.capture.film_watch import BETTER, NO_FACE, SECOND, best_parts, watched_film
 from talkcli.engine.capture.merged_skin import merged_skin
 from talkcli.engine.capture.normal_equations import rotation_of
 from talkcli.engine.capture.photographed_skin import SeenSkin
@@ -168,7 +168,7 @@ def test_of_a_long_film_the_part_where_a_face_is_seen_is_taken(tmp_path):
     seen = [[]] * 20 + [[points]] * 20
     parts, left = best_parts(path, Truth(seen), 6)
     assert np.allclose(parts, [(10.4, 16.4)]), "every 13th picture is looked at"
-    assert left[0].start == 0 and left[0].reason == "other parts are better"
+    assert [(part.start, part.reason) for part in left] == [(0, NO_FACE), (pytest.approx(16.4), BETTER)]
 
 
 def test_a_turned_film_is_read_upright(tmp_path):

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -161,8 +161,18 @@ def best_parts(
         rest -= end - begin
     parts.sort()
     edges = [0.0, *(edge for part in parts for edge in part), max(whole, float(begins[-1]))]
-    others = [LeftOut(a, b, BETTER) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > GLANCES]
-    return parts, others
+    between = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > GLANCES]
+    return parts, [part for a, b in between for part in _not_taken(looks, a, b)]
+
+
+def _not_taken(looks: list[_Glance], start: float, stop: float) -> Iterator[LeftOut]:
+    """Why a survey leaves out what lies between two moments."""
+    inside = [look for look in looks if start <= look.seconds < stop]
+    groups = groupby(inside, lambda each: each.reason or BETTER)
+    stretches = [(next(group).seconds, why) for why, group in groups] or [(start, BETTER)]
+    begins = [start, *(begin for begin, _ in stretches[1:]), stop]
+    for (_, why), (begin, end) in zip(stretches, pairwise(begins), strict=True):
+        yield LeftOut(begin, end, why)
 
 
 def _best_stretch(begins: Array, worth: Array, most: float) -> tuple[int, int]:
