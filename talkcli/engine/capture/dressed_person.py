@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from talkcli import __version__
 from talkcli.engine.assets import DEFAULT_RIG, asset, head_credit
@@ -187,7 +188,7 @@ def _tone(seen: SeenSkin, maps: Atlas) -> Texels:
     return np.median(seen.light[_telling(seen, maps)], 0)
 
 
-def _telling(seen: SeenSkin, maps: Atlas) -> Array:
+def _telling(seen: SeenSkin, maps: Atlas) -> NDArray[np.bool_]:
     """Which texels tell the tone of a face."""
     return (seen.trust > TELLS_TONE) & maps.face
 
