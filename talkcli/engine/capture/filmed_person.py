@@ -10,6 +10,7 @@ import numpy as np
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.covered_parts import covering_note
+from talkcli.engine.capture.dark_faces import check_light, dim_note
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person
 from talkcli.engine.capture.film_pictures import film_pictures
@@ -85,12 +86,14 @@ def avatar_of_film(tracked: TrackedFilm, detector: Detector, name: str) -> tuple
         PersonShot(pictures[number], tracked.points[number], tracked.person.part([number]))
         for number in chosen
     ]
+    picture, points, _ = shots[0]
+    check_light(tracked.watched.path, picture, points)
     with naming(tracked.watched.path):
         avatar, style = dressed_person(shots, detector, name, "a film")
-    return avatar, _reported(tracked, style, covering_note(shots[0].picture, shots[0].points))
+    return avatar, _reported(tracked, style, dim_note(picture, points) or covering_note(picture, points))
 
 
-def _reported(tracked: TrackedFilm, style: str, covering: tuple[str, ...]) -> FilmReport:
+def _reported(tracked: TrackedFilm, style: str, seen: tuple[str, ...]) -> FilmReport:
     runs = tracked.watched.runs
     pixels = float(np.median(eye_distances(tracked.points)))
     sides = head_yaws(tracked)
@@ -111,7 +114,7 @@ def _reported(tracked: TrackedFilm, style: str, covering: tuple[str, ...]) -> Fi
         pixels,
         degrees,
         style,
-        (*notes, *covering),
+        (*notes, *seen),
     )
 
 
@@ -128,7 +131,7 @@ def skin_pictures(tracked: TrackedFilm) -> list[int]:
     front, then the sharpest towards each side, then one with shut eyes where there is one."""
     free = np.flatnonzero(~tracked.kept_out)
     names, weights = tracked.person.marks.names, tracked.person.fit.weights[free]
-    sharp = tracked.sharp[free] / np.median(tracked.sharp)
+    sharp = tracked.sharp[free] / max(float(np.median(tracked.sharp)), 1e-6)
     yaw = head_yaws(tracked)[free]
     columns = [names.index(shape) for shape in CALM_SHAPES]
     stir = (

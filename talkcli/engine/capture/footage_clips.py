@@ -122,14 +122,14 @@ def _clips_of_film(film: Path, folder: Path, detector: Detector, plan: FootagePl
             raise BadInput(f"{film} has no sound.")
         tracked = followed_film(watched_film(film, detector, plan.seconds))
         speech = load_speech(film)
+        person = bare_person(tracked, film.stem)
+        if plan.skin:
+            person = avatar_of_film(tracked, detector, film.stem)[0]
     except BadInput as error:
         yield Outcome(film.stem, fate="refused", reason=error.message)
         return
     for part in tracked.watched.left_out:
         yield Outcome(f"{film.stem} {part.start:.1f}-{part.stop:.1f} s", fate="skipped", reason=part.reason)
-    person = bare_person(tracked, film.stem)
-    if plan.skin:
-        person = avatar_of_film(tracked, detector, film.stem)[0]
     for number, clip in enumerate(clips_of(tracked, speech, person, plan.clip)):
         check_clip(clip.speech, clip.motion, clip.avatar)
         save_clip(clip, folder, name := f"{film.stem}/{number:03d}", SKIN_QUALITY)

@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
 from talkcli.engine.capture.covered_parts import covering_note
+from talkcli.engine.capture.dark_faces import check_light, dim_note
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person, make_ready
 from talkcli.engine.capture.sight import eye_distances
@@ -84,6 +85,7 @@ def avatar_of_photo(
             f"The face in {path} is too small: {pixels:.0f} pixels between the eyes.",
             f"Give a picture with {FEW_PIXELS} or more: nearer, or less reduced.",
         )
+    check_light(path, picture, points)
     size, model = (picture.shape[1], picture.shape[0]), load_rig(DEFAULT_RIG)
     with ThreadPoolExecutor(1) as beside:
         beside.submit(make_ready)
@@ -140,6 +142,8 @@ def notes_on_picture(picture: Photo, points: Array, pixels: float) -> tuple[str,
     notes = []
     if pixels < FEW_PIXELS:
         notes.append(f"The face is small ({pixels:.0f} pixels between the eyes): its skin will be coarse.")
+    if dim := dim_note(picture, points):  # sharp or not, covered or not
+        return (*notes, *dim)
     left, top = points.min(0).astype(int).clip(0)
     right, bottom = points.max(0).astype(int)
     grey = picture[top:bottom, left:right].astype(np.float32).mean(-1)

@@ -21,6 +21,9 @@ _MILD = 0.02
 _DIMMEST, _BRIGHTEST = 0.4, 1.8
 """Of the mean light on a face: what is beyond is taken for no light."""
 
+_BLACK = 1.5e-4
+"""Linear light of half a step of an 8-bit picture: less is as good as none."""
+
 _ROUNDS = 8
 
 _WHITES, _UNSHADED = (0.5, 0.8), 60
@@ -74,7 +77,7 @@ def without_light(seen: SeenSkin, expected: Texels, normals: Array, maps: Atlas)
     basis = np.concatenate([np.ones((len(normals), 1)), normals], 1)
     if len(there) < 10 * basis.shape[1]:
         return seen
-    ratio = seen.light[there] / expected[there].clip(1e-3)
+    ratio = seen.light[there].clip(_BLACK) / expected[there].clip(1e-3)
     ratio = ratio / np.median(ratio, 0)
     rows, known, light = basis[there], np.ones(len(there)), np.zeros((4, 3))
     calm = np.diag([0.0, 1, 1, 1])
