@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from test_footage import FRAMES, PLAIN, film, performance
-from test_footage import Truth as Followed
-from test_photo import Truth, clear
+from test_footage import FRAMES, PLAIN, Truth, film, performance
+from test_photo import clear
 
 from talkcli.engine.capture.atlas import skin_atlas
 from talkcli.engine.capture.film_track import tracked_film
@@ -33,15 +32,13 @@ def test_a_face_in_little_light_is_said_to_be_dark_and_not_covered(name, tmp_pat
     [note] = notes_on_picture(dimmed(picture, 0.25), points, 80.0)
     assert "is dark" in note
     Image.fromarray(dimmed(picture, 0.1)).save(tmp_path / "me.png")
-    truth = Truth()
-    truth.found = [points]
     with pytest.raises(BadInput, match=r"me\.png is too dark") as refused:
-        avatar_of_photo(tmp_path / "me.png", truth, "me")
+        avatar_of_photo(tmp_path / "me.png", Truth([[points]]), "me")
     assert "daylight" in refused.value.hint
 
 
 def test_a_film_in_little_light_is_said_to_be_dark_and_not_covered(tmp_path):
-    truth = Followed([[points] for points in performance()[2]])
+    truth = Truth([[points] for points in performance()[2]])
     dim, night = (
         film(tmp_path / name, [np.full_like(PLAIN, grey)] * FRAMES)
         for name, grey in (("dim.mp4", 30), ("night.mp4", 9))
@@ -56,7 +53,7 @@ def test_a_film_in_little_light_is_said_to_be_dark_and_not_covered(tmp_path):
 def test_a_colour_of_which_a_face_has_no_light_stays_without():
     maps = skin_atlas()
     normals = np.tile([0.0, 0, 1], (len(maps.corners), 1))
-    light = np.tile(np.float32([0.01, 0.005, 0]), (len(normals), 1))
+    light = np.tile(np.array([0.01, 0.005, 0], np.float32), (len(normals), 1))
     seen = SeenSkin(light, maps.face.astype(np.float32))
     found = without_light(seen, np.full_like(light, 0.3), normals, maps)
     assert np.allclose(found.light, light, rtol=1e-3)
