@@ -16,7 +16,7 @@ from talkcli.engine.errors import BadUsage
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 PICTURES = (".png", ".gif")
-MESHES = (".npz", ".obj", ".ply", ".csv", ".textures")
+MESHES = (".npz", ".glb", ".obj", ".ply", ".csv", ".textures")
 FOLDERS = (".png", ".obj", ".ply", ".textures")
 """What a motion can be written as, by suffix; FOLDERS hold a file a frame."""
 
@@ -314,7 +314,7 @@ As = Annotated[
     typer.Option(
         "--as",
         metavar="FORM",
-        help="What is drawn: mesh or splats.",
+        help="What is drawn, and what a .ply holds: mesh or splats.",
         show_default="splats where the avatar has Gaussians",
     ),
 ]

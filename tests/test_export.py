@@ -74,7 +74,7 @@ def test_png_is_a_folder_of_frames(tmp_path):
     assert Fraction(json.loads((tmp_path / "a.png" / "fps.json").read_text())["fps"]) == FPS
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".png", ".gif", ".npz", ".obj", ".ply"])
+@pytest.mark.parametrize("suffix", [".mp4", ".png", ".gif", ".npz", ".glb", ".obj", ".ply"])
 def test_what_shows_somebodys_face_says_from_what_it_was_made(motion, avatar, tmp_path, suffix):
     somebody = replace(avatar, provenance={"synthetic": True, "source": "a photograph"})
     path = tmp_path / f"a{suffix}"
@@ -133,7 +133,7 @@ def test_gif_is_written_as_the_frames_come(tmp_path):
     assert sizes == sorted(set(sizes)) and sizes[-1] > (tmp_path / "a.gif").stat().st_size / 2
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".obj", ".ply"])
+@pytest.mark.parametrize("suffix", [".npz", ".glb", ".obj", ".ply"])
 def test_a_failure_leaves_nothing_and_keeps_what_was_there(motion, tmp_path, suffix, bare_face):
     whole = load_avatar(bare_face)
     path = tmp_path / f"a{suffix}"
@@ -154,7 +154,7 @@ def test_a_folder_that_holds_other_things_is_not_replaced(motion, avatar, tmp_pa
     assert (mine / "thesis.txt").read_text() == "years of work"
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".obj", ".ply"])
+@pytest.mark.parametrize("suffix", [".npz", ".glb", ".obj", ".ply"])
 def test_a_missing_folder_is_said(motion, avatar, suffix):
     with pytest.raises(OutOfResources, match="nowhere"):
         WRITERS[suffix](motion, avatar, Path("/nowhere/at/all") / f"a{suffix}")

@@ -57,12 +57,13 @@ def run(
     """Make a face speak: a recording in, a film and its motion out.
 
     Without --output, hello.wav becomes hello.mp4 and hello.motion beside it. With it, the suffix chooses:
-    .motion; .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures; .obj .ply folders of meshes with
-    all that the head wears; .npz the bare head's vertices; .csv as Live Link Face records; .textures a folder
-    of skins that fold and flush. For several recordings it is a folder, which is made, and --format says what
-    goes there. The model is the one whose manner the avatar holds, unless --model names another; --style
-    takes a manner from a recording (memorytalker), a folder of clips or an .avatar. --text puts right what is
-    heard (extra `align`): English words in a .txt, for several recordings a folder of them.
+    .motion; .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures; .glb a mesh that moves, .obj
+    .ply folders of meshes, with all that the head wears; .npz the bare head's vertices; .csv as Live Link
+    Face records; .textures a folder of skins that fold and flush. For several recordings it is a folder,
+    which is made, and --format says what goes there. The model is the one whose manner the avatar holds,
+    unless --model names another; --style takes a manner from a recording (memorytalker), a folder of
+    clips or an .avatar. --text puts right what is heard (extra `align`): English words in a .txt, for
+    several recordings a folder of them.
 
     With --driven-by points or picture nothing is listened to: the avatar does what the face in a film does,
     head and eyes too, and the film's sound goes with it. Use a film of yourself, or of somebody who agreed.

@@ -47,9 +47,10 @@ def run(
     """Show a motion as a film, pictures, meshes, skins or weights.
 
     The suffix of --output says which: .mp4 .m4v .mov .mkv .webm .gif films; .png a folder of pictures, which
-    may be transparent; .obj .ply folders of meshes with all that the head wears; .npz the bare head's
-    vertices; .csv as Live Link Face records; .textures a folder of skins that fold and flush. An avatar that
-    has Gaussians is drawn of them, and its .ply holds them for viewers of splats; --as mesh shows its mesh.
+    may be transparent; .glb a mesh that moves, .obj .ply folders of meshes, with all that the head wears;
+    .npz the bare head's vertices; .csv as Live Link Face records; .textures a folder of skins that fold
+    and flush. An avatar that has Gaussians is drawn of them, and its .ply holds them for viewers of
+    splats; --as mesh shows its mesh.
 
     \b
     Examples:
