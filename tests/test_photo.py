@@ -32,10 +32,11 @@ from talkcli.engine.capture.hairs_on_skin import hairiness
 from talkcli.engine.capture.landmark_sets import CHIN, EYE_CORNERS
 from talkcli.engine.capture.marks import marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, rotation_of
-from talkcli.engine.capture.photo import notes_on_picture
+from talkcli.engine.capture.photo import check_in_sight, notes_on_picture
 from talkcli.engine.capture.photographed_skin import SeenSkin, recoloured_hair, seen_skin
 from talkcli.engine.capture.picture_light import without_light
-from talkcli.engine.capture.sight import sight_of
+from talkcli.engine.capture.sight import eye_distances, sight_of
+from talkcli.engine.errors import BadInput
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.topology import landmark_points
@@ -312,11 +313,15 @@ def test_beards_glasses_and_dark_skin_cover_nothing(name):
     picture, points = clear(name)
     grey = np.repeat(picture.mean(-1, keepdims=True).astype(np.uint8), 3, -1)
     assert covered_parts(picture, points) == () == covered_parts(grey, points)
+    for seen in (picture, grey):
+        check_in_sight(Path("me.jpg"), seen, points, float(eye_distances(points[None])[0]))
 
 
 def test_a_blurred_face_is_not_said_to_be_covered():
     picture, points = clear("ada")
     smooth = np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(16)))
+    with pytest.raises(BadInput, match="too blurred"):
+        check_in_sight(Path("me.jpg"), smooth, points, 80.0)
     assert covered_parts(smooth, points) and len(notes_on_picture(smooth, points, 80.0)) == 1
 
 
@@ -326,7 +331,10 @@ def test_a_blurred_face_is_not_said_to_be_covered():
     [("mask", "mouth"), ("hand", "mouth"), ("dark glasses", "eyes"), ("hand on eyes", "eyes")],
 )
 def test_a_covered_mouth_and_covered_eyes_are_seen(name, thing, part):
-    assert covered_parts(drawn_over(name, thing), clear(name)[1]) == (part,)
+    picture, points = drawn_over(name, thing), clear(name)[1]
+    assert covered_parts(picture, points) == (part,)
+    with pytest.raises(BadInput, match=f"covers the {part} in me.jpg"):
+        check_in_sight(Path("me.jpg"), picture, points, float(eye_distances(points[None])[0]))
 
 
 @pytest.mark.parametrize("style", ["acetate", "wire"])

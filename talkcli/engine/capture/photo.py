@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.captured_person import CapturedPerson, captured_person
-from talkcli.engine.capture.covered_parts import covering_note
+from talkcli.engine.capture.covered_parts import covered_parts
 from talkcli.engine.capture.dark_faces import check_light, dim_note
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person, make_ready
@@ -43,6 +43,9 @@ eye distances."""
 BLURRED = 0.06
 """Sharpness below which a picture is blurred. The six bundled people have 0.17 to 0.34, and 0.06 when they
 are blurred by 2 to 4 hundredths of the distance of their eyes (standard deviation)."""
+
+SMEARED = 0.025
+"""The same where nothing of a skin is left: three others blurred by 6 hundredths have 0.024 to 0.029."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def avatar_of_photo(
         beside.submit(make_ready)
         person = captured_person(model, points[None], size, errors=detector.errors)
         degrees = _checked(path, person)
+        check_in_sight(path, picture, points, pixels)
         shot = PersonShot(picture, points, person)
         with naming(path):
             avatar, style = dressed_person([shot], detector, name, "a photograph")
@@ -142,17 +146,32 @@ def notes_on_picture(picture: Photo, points: Array, pixels: float) -> tuple[str,
     notes = []
     if pixels < FEW_PIXELS:
         notes.append(f"The face is small ({pixels:.0f} pixels between the eyes): its skin will be coarse.")
-    if dim := dim_note(picture, points):  # sharp or not, covered or not
+    if dim := dim_note(picture, points):  # sharp or not
         return (*notes, *dim)
+    if sharpness(picture, points, pixels) < BLURRED:
+        notes.append("The face is blurred: a sharper picture gives a better skin.")
+    return tuple(notes)
+
+
+def check_in_sight(path: Path, picture: Photo, points: Array, pixels: float) -> None:
+    """BadInput for a face that is too blurred, or whose mouth or eyes something covers: it would be painted
+    on the face."""
+    sharp = sharpness(picture, points, pixels)
+    if sharp < SMEARED:
+        raise BadInput(f"The face in {path} is too blurred.", "Give a sharper picture.")
+    if sharp < BLURRED or dim_note(picture, points):  # so are lips and lids
+        return
+    if parts := covered_parts(picture, points):
+        raise BadInput(
+            f"Something covers the {' and '.join(parts)} in {path}.",
+            "Give a picture without dark glasses, mask or hand, eyes open.",
+        )
+
+
+def sharpness(picture: Photo, points: Array, pixels: float) -> float:
+    """How much of a face's contrast is finer than a hundredth of the distance of the eyes."""
     left, top = points.min(0).astype(int).clip(0)
     right, bottom = points.max(0).astype(int)
     grey = picture[top:bottom, left:right].astype(np.float32).mean(-1)
-    if grey.size and _sharpness(grey, pixels) < BLURRED:  # so are lips and lids
-        return (*notes, "The face is blurred: a sharper picture gives a better skin.")
-    return (*notes, *covering_note(picture, points))
-
-
-def _sharpness(grey: np.ndarray, pixels: float) -> float:
-    """How much of a face's contrast is finer than a hundredth of the distance of the eyes."""
     fine = grey - gaussian_filter(grey, max(0.02 * pixels, 0.7))
     return float(fine.std() / max(grey.std(), 1.0))
