@@ -15,7 +15,7 @@ from talkcli.engine.studio.arrays import Array
 
 NO_TONE, DIM = 0.0065, 0.025
 """Linear light on a face below which its tone is not told from noise, and below which it is poorly told.
-The darkest people in good light have 0.12, and 0.045 with their eyes shut."""
+The darkest people in good light have 0.12, 0.045 by the middle of their faces alone."""
 
 _WHITES = 90
 """Percentile of the light between the lids: whites of eyes, as bright on dark faces as on pale ones."""
