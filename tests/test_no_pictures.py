@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -77,3 +79,10 @@ def test_a_picture_that_is_to_be_heard_is_told_to_be_one(talk, tmp_path, name):
     said = talk("animate", path, code=3).stderr.replace("\n", " ")
     assert f"{name} is a picture" in said and "talk personalize" in said and "ffmpeg" not in said
     assert not path.with_suffix(".mp4").exists()
+
+
+def test_heic_without_its_reader_is_told_what_to_do(talk, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "me.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    said = talk("personalize", tmp_path / "me.heic", "-o", tmp_path / "me.avatar", code=4)
+    assert "HEIC" in said.stderr and "talkcli[capture]" in said.stderr and "JPEG" in said.stderr
