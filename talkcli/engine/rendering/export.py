@@ -21,7 +21,6 @@ from talkcli.engine.face.acting import painted, wrinkles_of
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import chunks
 from talkcli.engine.motion import Motion
-from talkcli.engine.rendering import gltf
 from talkcli.engine.rendering.live_link import write_live_link
 from talkcli.engine.rendering.skin_frames import FOLDED, skin_frames
 
@@ -197,7 +196,9 @@ def write_textures(motion: Motion, avatar: Avatar, path: Path) -> None:
 
 def write_glb(motion: Motion, avatar: Avatar, path: Path) -> None:
     """See `gltf`; the asset's `extras` say what made it."""
-    gltf.write_moving_mesh(motion, avatar, path, origin_of(motion, avatar))
+    from talkcli.engine.rendering.gltf import write_moving_mesh  # slow to load, for those who want one
+
+    write_moving_mesh(motion, avatar, path, origin_of(motion, avatar))
 
 
 WRITERS: dict[str, Callable[[Motion, Avatar, Path], None]] = {

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import trimesh
 from jaxtyping import Float
 from numpy.typing import NDArray
 from PIL import Image
@@ -19,12 +20,14 @@ from talkcli.engine.destinations import replacing
 from talkcli.engine.face.avatar import Avatar
 from talkcli.engine.face.geometry import chunks
 from talkcli.engine.motion import Motion
+from talkcli.engine.rendering.meshes import dressed_mesh, dressed_vertices
+from talkcli.engine.rendering.textures import linear
 
 _FRAMES_LOOKED_AT = 256
 """Frames, evenly chosen, whose forms say what the targets are."""
 
-MOST_TARGETS, NEARER = 64, 3e-4
-"""Targets at most; metres to which they bring every vertex of the head in those frames, if so many can."""
+NEARER = 3e-4
+"""Metres to which targets bring every vertex of the head in those frames."""
 
 _STILL = 2e-5
 """Metres below which a target leaves a vertex where it is, at its largest weight."""
@@ -39,11 +42,9 @@ def write_moving_mesh(motion: Motion, avatar: Avatar, path: Path, origin: str) -
     texture, and an animation of morph targets.
 
     The targets are the principal directions in which this motion moves vertices (contact, head pose and what
-    is worn included), each times its largest weight: what they leave is at most NEARER but for motions that
-    take more than MOST_TARGETS. A skin that changes is shown at rest: glTF's core cannot change a texture.
+    is worn included), each times its largest weight: as many as leave at most NEARER of the frames looked at.
+    A skin that changes is shown at rest: glTF's core cannot change a texture.
     """
-    from talkcli.engine.rendering.meshes import dressed_mesh, dressed_vertices
-
     mesh = dressed_mesh(avatar)
     neutral = avatar.neutral.numpy().astype(np.float32)
     base = dressed_vertices(mesh.dressing, neutral)
@@ -71,7 +72,7 @@ def write_moving_mesh(motion: Motion, avatar: Avatar, path: Path, origin: str) -
             corners = np.concatenate([corners, on_skin.reshape(-1, 1)], 1)
         points, faces = np.unique(corners, axis=0, return_inverse=True)
         own = points[:, 0]
-        normals = _normals(base, part.faces)[own]
+        normals = trimesh.Trimesh(base, part.faces, process=False).vertex_normals[own]
         attributes = {"POSITION": file.points(base[own]), "NORMAL": file.floats(normals, "VEC3", _VERTICES)}
         if on_skin is not None:
             uv = mesh.uv[points[:, 1]] * [1, -1] + [0, 1]  # from the upper left corner on
@@ -133,23 +134,11 @@ def _directions(
     left, count = moves.clone(), 0
     mixing = (shares / powers.clamp(min=1e-12).sqrt()).float()
     directions = mixing.T @ moves
-    while count < min(MOST_TARGETS, len(moves)) and left.abs().max() > NEARER and powers[count] > 1e-10:
+    while count < len(moves) and left.abs().max() > NEARER and powers[count] > 1e-10:
         left -= torch.outer(left @ directions[count], directions[count])
         count += 1
     count = max(count, 1)
     return mixing[:, :count].numpy(), directions[:count]
-
-
-def _normals(points: NDArray[np.float32], faces: NDArray[np.int64]) -> NDArray[np.float32]:
-    """[V, 3] of length 1, the mean of the faces' by their areas."""
-    a, b, c = (points[faces[:, corner]] for corner in range(3))
-    across, total = np.cross(b - a, c - a), np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(total, faces[:, corner], across)
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    return np.where(length > 0, total / np.maximum(length, 1e-20), np.array([0, 0, 1], np.float32)).astype(
-        np.float32
-    )
 
 
 class _File:
@@ -217,7 +206,7 @@ class _File:
         if colour is None:
             surface = {"baseColorTexture": {"index": 0}}
         else:
-            light = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+            light = linear(np.rint(255 * colour).astype(np.uint8))
             surface = {"baseColorFactor": [*light.tolist(), 1.0]}
         surface |= {"metallicFactor": 0.0, "roughnessFactor": 0.6}
         self._content["materials"].append(
