@@ -277,3 +277,9 @@ def test_what_is_laid_over_is_feathered_by_both_shares():
     out = room[:-1].reshape(8, 8, 3)
     assert (out[0, :5, 0] == [40, 60, 80, 100, 120]).all() and (out[:4, :, 1] == 0).all()
     assert (out[5, :4, 1] == 0).all() and (out[5, 4:, 1] == 100).all()
+
+
+def test_a_narrow_photograph_is_shown_to_its_edges_and_not_beyond(sitter):
+    assert sitter.photograph is not None
+    narrow = replace(sitter.photograph, picture=sitter.photograph.picture[:, 20:120].contiguous())
+    assert photo_stage(replace(sitter, photograph=narrow), (480, 640)).picture.shape[:2] == (640, 480)

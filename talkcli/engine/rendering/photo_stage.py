@@ -63,6 +63,8 @@ FADE = 9.0
 HEAD_SHARE, BODY_SHARE = 0.98, 0.1
 """Shares of the head's turn from which on skin is the head's, and up to which it is the shoulders'."""
 
+MOST_SHOWN = 1 - 1e-9
+"""Of the photograph, what is shown of it at most: rounding may not reach beyond its edge."""
 
 AHEAD = 0.02
 """Metres before the middle of the mean head from which on skin carries: cheeks hide ears when a head turns,
@@ -225,7 +227,7 @@ def _window(
     spots = seen_at(*_before_camera(body, whole), (width, height))
     face = spots[model.topology.regions["face"].long().numpy()]
     eyes = spots[torch.cat([model.topology.regions[f"{side}_eye"] for side in ("left", "right")]).long()]
-    tall = min(FACES_TALL * np.ptp(face[:, 1]), height, width * size[1] / size[0])
+    tall = min(FACES_TALL * np.ptp(face[:, 1]), MOST_SHOWN * height, MOST_SHOWN * width * size[1] / size[0])
     wide = tall * size[0] / size[1]
     left = np.clip(face[:, 0].mean() - wide / 2, 0, width - wide)
     top = np.clip(eyes[:, 1].mean() - EYES_FROM_TOP * tall, 0, height - tall)
