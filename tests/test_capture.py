@@ -240,3 +240,19 @@ def test_what_a_picture_and_its_mirror_image_show_is_averaged():
 def test_a_mirror_image_has_left_for_right():
     picture = np.random.default_rng(3).integers(0, 255, (6, 9, 3), np.uint8)
     assert (mirror_image(picture) == picture[:, ::-1]).all() and mirror_image(picture).flags.c_contiguous
+
+
+@pytest.mark.parametrize("seed", [2, 12])
+def test_a_head_that_leans_beside_the_middle_of_a_wide_picture_is_fitted(seed):
+    """Twice as far away as is expected: lens, distance and place have a long way to go together."""
+    model, chance, size = load_face_model(), np.random.default_rng(seed), (1920, 1448)
+    face = settled_face(model, chance.normal(0, 0.7, len(model.identity)))
+    lean, yaw, nod = chance.choice([-1, 1]) * chance.uniform(20, 45), *chance.uniform([-30, -15], [30, 15])
+    leaning, turned, nodding = (
+        rotation_of(np.radians(way)) for way in np.diag([lean, yaw, nod])[:, [2, 1, 0]]
+    )
+    away = [*chance.uniform([-0.6, -0.44], [0.6, 0.44]), -2.2]
+    places = landmark_points(face, model.topology, "mediapipe").double().numpy()
+    points = seen_at(places @ (leaning @ turned @ nodding).T + away, 3000.0, size)
+    person = captured_person(model, (points + chance.normal(0, 0.5, points.shape))[None], size)
+    assert person.residual < 0.01

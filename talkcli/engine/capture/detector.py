@@ -30,7 +30,7 @@ MOST_FACES = 8
 CONFIDENCE = 0.4
 """Below it a face is none."""
 
-FAR_CONFIDENCE, ABOUT = 0.5, 2.0
+FAR_CONFIDENCE, FAR_PART = 0.5, 2.0
 """The same of faces that are small in their picture, and how large the part is in which one is looked at, in
 sizes of what is found: FaceMesh by itself finds three of four within an eighth of the picture's width."""
 
@@ -152,7 +152,7 @@ def _far_places(finder: Any, picture: Photo) -> Iterator[tuple[NDArray[np.int64]
     for each in finder.process(picture).detections or ():
         box = each.location_data.relative_bounding_box
         middle = np.array([box.xmin + box.width / 2, box.ymin + box.height / 2]) * size
-        half = ABOUT / 2 * max(box.width * size[0], box.height * size[1])
+        half = FAR_PART / 2 * max(box.width * size[0], box.height * size[1])
         low, high = (middle - half).clip(0).astype(int), (middle + half).clip(0, size).astype(int)
         if (high > low).all():
             yield low, np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0]])

@@ -98,15 +98,24 @@ def fitted_person(
     for _ in range(rounds):
         marks = marks_on(model, settled_face(model, fit.identity))
         step = _shared_step(marks, fit, sight, calm, likely)
-        modes = len(fit.identity)
-        own = step[modes + 1 :].reshape(len(sight.points), -1)
-        zoom = np.exp(np.clip(step[modes], -_FARTHEST, _FARTHEST))
-        fit = replace(fit, focal=float(fit.focal * zoom), identity=fit.identity + step[:modes])
-        for i, part in enumerate(own):
-            fit = fit.moved(i, part)
+        fit = _stepped(fit, step)
         if np.abs(step).max() < _KNOWN_ENOUGH:
             break
     return fit, marks_on(model, settled_face(model, fit.identity))
+
+
+def _stepped(fit: FaceFit, step: Array) -> FaceFit:
+    """With a step as `_shared_step` has it. Where a head is seen goes as far as a short step would take it: a
+    longer lens takes what is beside the middle of its picture much further, and so does a nearer camera."""
+    modes = len(fit.identity)
+    zoom = step[modes]
+    out = replace(fit, focal=float(fit.focal * np.exp(zoom)), identity=fit.identity + step[:modes])
+    for i, part in enumerate(step[modes + 1 :].reshape(len(fit.turns), -1)):
+        out, place, shift = out.moved(i, part), fit.shifts[i], part[3:POSE]
+        nearer = shift[2] / place[2]
+        out.shifts[i, :2] = np.exp(nearer - zoom) * ((1 + zoom - nearer) * place + shift)[:2]
+        out.shifts[i, 2] = np.exp(nearer) * place[2]
+    return out
 
 
 def _shared_step(marks: Marks, fit: FaceFit, sight: Sight, calm: float, likely: float) -> Array:
@@ -121,6 +130,7 @@ def _shared_step(marks: Marks, fit: FaceFit, sight: Sight, calm: float, likely: 
     gradient[:modes] = fit.identity
     gradient[modes] = (np.log(fit.focal) - likely) / FOCAL_SPREAD**2
     low[:modes], high[:modes] = -EXTREME_MODE - fit.identity, EXTREME_MODE - fit.identity
+    low[modes], high[modes] = -_FARTHEST, _FARTHEST
     for i in range(frames):
         normal = frame_equations(marks, fit, i, sight, shared=True)
         first = shared + i * own

@@ -151,8 +151,8 @@ def robust_trust(trust: Array, error: Array, scatter: float = POINT_SCATTER) -> 
 def frame_equations(marks: Marks, fit: FaceFit, frame: int, sight: Sight, shared: bool) -> Normal:
     """Landmarks and contact of one frame; without what frames share, where that stands fast."""
     linear, weights = linearised(marks, fit, frame, sight), fit.weights[frame]
-    far = np.median(np.linalg.norm(linear.error, axis=1)) > POINT_SCATTER * OUTLIER  # far: all counts
-    trust = marks.trust / POINT_SCATTER**2 if far else robust_trust(marks.trust, linear.error)
+    off = float(np.median(np.linalg.norm(linear.error, axis=1)))
+    trust = robust_trust(marks.trust, linear.error, max(off, POINT_SCATTER))  # all count where all are far
     turned, opening = linear.by_place @ fit.turns[frame], marks.jaw_move(float(weights[marks.jaw]))
     own = len(marks.identity) + 1 if shared else 0
     jacobian = np.empty((len(trust), 2, own + POSE + len(weights)))
