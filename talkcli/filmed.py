@@ -46,7 +46,7 @@ def filmed_person(
         from talkcli.engine.capture.film_splats import FILM_STEPS, film_fit
         from talkcli.engine.capture.film_track import run_motion, run_speech
         from talkcli.engine.capture.film_watch import watched_film
-        from talkcli.engine.capture.filmed_person import avatar_of_film, followed_film
+        from talkcli.engine.capture.filmed_person import avatar_of_film, check_film_light, followed_film
         from talkcli.engine.face.avatar import load_avatar, save_avatar
         from talkcli.engine.face.rigs import load_rig, rig_of
         from talkcli.engine.methods.film_manners import film_talkers, with_film_manners
@@ -65,6 +65,7 @@ def filmed_person(
         if takes_minutes:
             console.claim(preview, overwrite, inputs=(footage,))
         try:
+            check_film_light(footage, detector)
             watched = watched_film(footage, detector, seconds)
         except BadInput as error:
             raise BadInput(error.message, f"{error.hint}{otherwise}") from error

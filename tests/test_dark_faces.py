@@ -10,6 +10,7 @@ from PIL import Image
 from test_footage import FRAMES, PLAIN, Truth, film, performance
 from test_photo import clear
 
+from talkcli.engine.capture import detector
 from talkcli.engine.capture.atlas import skin_atlas
 from talkcli.engine.capture.film_track import tracked_film
 from talkcli.engine.capture.film_watch import watched_film
@@ -48,6 +49,17 @@ def test_a_film_in_little_light_is_said_to_be_dark_and_not_covered(tmp_path):
     assert "is dark" in notes and "cover" not in notes
     with pytest.raises(BadInput, match=r"night\.mp4 is too dark"):
         avatar_of_film(replace(tracked, watched=replace(tracked.watched, path=night)), truth, "night")
+
+
+def test_a_film_in_the_dark_is_refused_before_it_is_watched(talk, tmp_path, monkeypatch):
+    class Seer(Truth):
+        def following(self, pictures):
+            raise AssertionError("it is watched")
+
+    monkeypatch.setattr(detector, "MediaPipe", lambda: Seer([[performance()[2][0]]]))
+    night = film(tmp_path / "night.mp4", [np.full_like(PLAIN, 9)] * FRAMES)
+    said = talk("personalize", night, "-o", tmp_path / "me.avatar", code=3).stderr.replace("\n", " ")
+    assert "night.mp4 is too dark" in said and "daylight" in said
 
 
 def test_a_colour_of_which_a_face_has_no_light_stays_without():

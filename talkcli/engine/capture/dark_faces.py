@@ -41,10 +41,14 @@ def light_on_face(picture: Photo, points: Array) -> float:
 def check_light(path: Path, picture: Photo, points: Array) -> None:
     """BadInput where a face is too dark to be made."""
     if light_on_face(picture, points) < NO_TONE:
-        raise BadInput(
-            f"The face in {path} is too dark: the tone of its skin cannot be told.",
-            "Take it by a window, or outdoors in daylight.",
-        )
+        raise too_dark(path)
+
+
+def too_dark(path: Path) -> BadInput:
+    return BadInput(
+        f"The face in {path} is too dark: the tone of its skin cannot be told.",
+        "Take it by a window, or outdoors in daylight.",
+    )
 
 
 def dim_note(picture: Photo, points: Array) -> tuple[str, ...]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
+from pathlib import Path
 
 import numpy as np
 
 from talkcli.engine.assets import DEFAULT_RIG
 from talkcli.engine.capture.covered_parts import covering_note
-from talkcli.engine.capture.dark_faces import check_light, dim_note
+from talkcli.engine.capture.dark_faces import NO_TONE, check_light, dim_note, light_on_face, too_dark
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person
-from talkcli.engine.capture.film_pictures import film_pictures
+from talkcli.engine.capture.film_pictures import film_pictures, film_seconds
 from talkcli.engine.capture.film_track import TrackedFilm, tracked_film
-from talkcli.engine.capture.film_watch import SMALL_FACE, WatchedFilm
+from talkcli.engine.capture.film_watch import SHORTEST_RUN, SMALL_FACE, WatchedFilm
 from talkcli.engine.capture.photographed_skin import EYES_SHUT
 from talkcli.engine.capture.sight import eye_distances
 from talkcli.engine.device import on_threads
@@ -38,6 +40,9 @@ CALM_SHAPES = (
 
 STRANGE_FILM = 0.03
 """Eye distances that points are off by, of what is no human face."""
+
+GLIMPSES = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Shares of a film after which it is looked at for light."""
 
 _SAME_TIME = 2e-3
 """Seconds."""
@@ -62,6 +67,22 @@ class FilmReport:
     style: str
     """Of the hair"""
     notes: tuple[str, ...]
+
+
+def check_film_light(path: Path, detector: Detector) -> None:
+    """BadInput where whoever a film shows is too dark in each of a few pictures, before it is watched."""
+    lights = [light_on_face(glimpse, faces[0]) for glimpse, faces in _glimpses(path, detector) if faces]
+    if lights and max(lights) < NO_TONE:
+        raise too_dark(path)
+
+
+def _glimpses(path: Path, detector: Detector) -> Iterator[tuple[Photo, list[Array]]]:
+    """A few pictures of a film, and the faces that they show."""
+    for share in GLIMPSES:
+        moment = share * film_seconds(path)
+        with closing(film_pictures(path, moment, moment + SHORTEST_RUN)) as pictures:
+            for first in islice(pictures, 1):
+                yield first.picture, detector.faces(first.picture)
 
 
 @on_threads(1)  # in steps so small threads would wait for each other

@@ -16,7 +16,7 @@ from talkcli.engine.capture.detector import Detector
 from talkcli.engine.capture.dressed_person import SKIN_QUALITY
 from talkcli.engine.capture.film_track import FILM_FPS, TrackedFilm, run_motion, run_speech
 from talkcli.engine.capture.film_watch import watched_film
-from talkcli.engine.capture.filmed_person import avatar_of_film, followed_film
+from talkcli.engine.capture.filmed_person import avatar_of_film, check_film_light, followed_film
 from talkcli.engine.clips import (
     CONTENTS_FILE,
     FOOTAGE,
@@ -120,6 +120,8 @@ def _clips_of_film(film: Path, folder: Path, detector: Detector, plan: FootagePl
     try:
         if not has_sound(film):
             raise BadInput(f"{film} has no sound.")
+        if plan.skin:
+            check_film_light(film, detector)
         tracked = followed_film(watched_film(film, detector, plan.seconds))
         speech = load_speech(film)
         person = bare_person(tracked, film.stem)
