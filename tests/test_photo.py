@@ -224,7 +224,7 @@ def bearded_skin(style: str, shade: list[float]) -> tuple[SeenSkin, np.ndarray]:
 
 
 OWN = np.array([0.5, 0.35, 0.25], np.float32)
-BLACK, GREY, SHADOW = [0.15] * 3, [0.6, 1.0, 1.5], [0.6] * 3
+BLACK, GREY, SHADOW, SMILE = [0.15] * 3, [0.6, 1.0, 1.5], [0.6] * 3, [0.37, 0.33, 0.33]
 
 
 @pytest.mark.parametrize(
@@ -237,6 +237,7 @@ BLACK, GREY, SHADOW = [0.15] * 3, [0.6, 1.0, 1.5], [0.6] * 3
         ("goatee", GREY, False, "goatee"),
         ("moustache", BLACK, False, "moustache"),
         ("full", SHADOW, False, None),
+        ("moustache", SMILE, False, None),
     ],
 )
 def test_a_beard_is_worn_of_its_kind_in_its_own_colour(style, shade, hangs, worn):
@@ -247,8 +248,7 @@ def test_a_beard_is_worn_of_its_kind_in_its_own_colour(style, shade, hangs, worn
     points[CHIN] = (150, 210)
     picture = np.full((300, 300, 3), 10 if hangs else 200, np.uint8)
     seen, grown = bearded_skin(style, shade)
-    own = np.tile(OWN, (len(grown), 1))
-    hairy = hairiness(seen, own, maps)
+    hairy = hairiness(seen, np.tile(OWN, (len(grown), 1)), maps)
     found = beard_seen(seen, hairy, picture, points)
     assert (found.style if found else None) == worn
     if found:

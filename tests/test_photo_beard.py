@@ -17,6 +17,8 @@ from talkcli.engine.capture.beard_places import beard_places
 from talkcli.engine.capture.captured_person import captured_person
 from talkcli.engine.capture.detector import Detector, Photo
 from talkcli.engine.capture.dressed_person import PersonShot, dressed_person
+from talkcli.engine.capture.hair_choice import dressing_in
+from talkcli.engine.capture.landmark_sets import BROW_POINTS
 from talkcli.engine.face.avatar import Avatar, load_avatar
 from talkcli.engine.face.face_model import load_face_model
 from talkcli.engine.face.look import Look
@@ -106,3 +108,18 @@ def test_the_studio_look_wears_a_beard_and_has_none_painted(me):
     assert me.look is not None and me.studio_look is not None
     assert "full" in [each.name for each in me.worn]
     assert painted_hairs(me.studio_look) < painted_hairs(me.look) / 3
+
+
+def test_whose_hair_lies_beyond_the_picture_is_not_bald():
+    """A face whose forehead ends at the picture's edge, with brows."""
+    picture, points = np.full((300, 300, 3), (200, 150, 120), np.uint8), np.zeros((478, 2))
+    for point, place in {10: (150, 5), 152: (150, 205), 127: (70, 75), 356: (230, 75)}.items():
+        points[point] = place
+    points[list(BROW_POINTS)] = (100, 40)
+    picture[30:50, 90:110] = (60, 35, 20)
+    mask, skin = np.ones((300, 300), np.float32), linear(picture)[250, 150]
+    seen, lower = (
+        dressing_in(picture, there, mask, skin, there) for there in (points, points + np.array([0, 90]))
+    )
+    assert seen.style == "short" and lower.style == "bald"
+    assert np.allclose(seen.hair, linear(picture)[40, 100], atol=0.01)

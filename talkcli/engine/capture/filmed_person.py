@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -80,9 +79,8 @@ def _glimpses(path: Path, detector: Detector) -> Iterator[tuple[Photo, list[Arra
     """A few pictures of a film, and the faces that they show."""
     for share in GLIMPSES:
         moment = share * film_seconds(path)
-        with closing(film_pictures(path, moment, moment + SHORTEST_RUN)) as pictures:
-            for first in islice(pictures, 1):
-                yield first.picture, detector.faces(first.picture)
+        for first in islice(film_pictures(path, moment, moment + SHORTEST_RUN), 1):
+            yield first.picture, detector.faces(first.picture)
 
 
 @on_threads(1)  # in steps so small threads would wait for each other
