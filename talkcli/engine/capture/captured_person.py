@@ -140,13 +140,16 @@ def rested_person(model: FaceModel, person: CapturedPerson) -> CapturedPerson:
 
 
 def _tracked(marks: Marks, few: FaceFit, telling: list[int], sight: Sight, gaps: Array) -> FaceFit:
-    """Every frame, forwards from the one before it, then beside both its neighbours."""
+    """Every frame, forwards from the one before it, then beside both its neighbours; the first of a scene
+    begins where it is seen, with the face of the nearest that is known."""
     count = len(sight.points)
-    fit = replace(begun(marks, sight), focal=few.focal, identity=few.identity)
+    fit = replace(begun(marks, sight, few.focal), identity=few.identity)
     for i in range(count):
         follows = i > 0 and np.isfinite(gaps[i])
-        source, k = (fit, i - 1) if follows else (few, int(np.abs(np.array(telling) - i).argmin()))
-        fit.turns[i], fit.shifts[i], fit.weights[i] = source.turns[k], source.shifts[k], source.weights[k]
+        if follows:
+            fit.turns[i], fit.shifts[i] = fit.turns[i - 1], fit.shifts[i - 1]
+        nearest = int(np.abs(np.array(telling) - i).argmin())
+        fit.weights[i] = fit.weights[i - 1] if follows else few.weights[nearest]
         start_lids(marks, fit, i, sight)
         fit = fitted_frame(marks, fit, i, sight, ((i - 1, gaps[i]),) if follows else ())
     for i in range(count):

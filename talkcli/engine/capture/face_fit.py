@@ -57,10 +57,11 @@ def settled_face(model: FaceModel, identity: Array) -> Float[Tensor, "verts 3"]:
     return model.settled(model.neutral(torch.from_numpy(identity).float()) + friendly)
 
 
-def begun(marks: Marks, sight: Sight) -> FaceFit:
-    """The mean face, posed by weak perspective, with lids where they are seen."""
+def begun(marks: Marks, sight: Sight, focal: float | None = None) -> FaceFit:
+    """The face of the marks, posed by weak perspective, with lids where they are seen; `focal`: pixels, as of
+    a camera that stands where cameras do unless given."""
     frames, base = len(sight.points), marks.mean[:SKIN_POINTS] - marks.mean[:SKIN_POINTS].mean(0)
-    focal = sight.unit * CAMERA_AWAY / EYE_DISTANCE
+    focal = sight.unit * CAMERA_AWAY / EYE_DISTANCE if focal is None else focal
     turns, shifts = np.empty((frames, 3, 3)), np.empty((frames, 3))
     for i, points in enumerate(sight.points[:, :SKIN_POINTS]):
         middle = points.mean(0)

@@ -16,9 +16,8 @@ from torch import Tensor
 from talkcli import __version__
 from talkcli.engine.assets import head_credit
 from talkcli.engine.capture.captured_person import HABIT_FRAMES, CapturedPerson, captured_person
+from talkcli.engine.capture.face_looks import SAME_PERSON, likeness
 from talkcli.engine.capture.film_watch import FaceRun, LeftOut, WatchedFilm
-from talkcli.engine.capture.landmark_sets import SKIN_POINTS
-from talkcli.engine.capture.normal_equations import errors
 from talkcli.engine.face.face_model import JOINTS, FaceModel
 from talkcli.engine.face.rotations import axis_angle
 from talkcli.engine.motion import Coefficients, Head, Motion
@@ -31,10 +30,6 @@ FILM_FPS = Fraction(30)
 
 KEPT_OUT_EVERY = 10
 """Of so many pictures one is never learnt from."""
-
-SOMEBODY_ELSE, SURELY = 1.6, 0.018
-"""How much worse the points of another scene fit the person of the longest one, and eye distances that they
-are off, where it shows somebody else."""
 
 OTHER_PERSON = "somebody else is seen"
 
@@ -104,33 +99,16 @@ class HeadPath:
 
 
 def tracked_film(model: FaceModel, watched: WatchedFilm) -> TrackedFilm:
-    """Who is known from the longest run, and followed through all that show the same person."""
-    tracked = _tracked_runs(model, watched)
-    error = np.sqrt(
-        (errors(tracked.person.marks, tracked.person.fit, tracked.person.sight)[:, :SKIN_POINTS] ** 2)
-        .sum(-1)
-        .mean(1)
-    )
-    off = [float(np.median(error[span])) for span in tracked.spans]
-    most = max(SURELY, SOMEBODY_ELSE * off[tracked.longest])
-    strange = [run for run, far in zip(watched.runs, off, strict=True) if far > most]
-    if not strange or len(strange) == len(watched.runs):
-        return tracked
+    """Who is seen longest, known from the longest run of theirs and followed through all of them."""
+    runs = watched.runs
+    alike = np.array([[likeness(one.looks, other.looks) >= SAME_PERSON for other in runs] for one in runs])
+    lengths = np.array([run.length for run in runs])
+    mine = alike[int(np.argmax(np.where(alike, lengths, 0).sum(1)))]
+    strange = [run for run, same in zip(runs, mine, strict=True) if not same]
     left = [LeftOut(float(run.seconds[0]), float(run.seconds[-1]), OTHER_PERSON) for run in strange]
-    same = tuple(run for run, far in zip(watched.runs, off, strict=True) if far <= most)
-    ordered = sorted([*watched.left_out, *left], key=lambda part: part.start)
-    some = np.concatenate(
-        [
-            np.arange(span.start, span.stop)
-            for span, far in zip(tracked.spans, off, strict=True)
-            if far <= most
-        ]
-    )
-    return TrackedFilm(
-        replace(watched, runs=same, left_out=tuple(ordered)),
-        tracked.person.part(some.tolist()),
-        tracked.kept_out[some],
-    )
+    ordered = tuple(sorted([*watched.left_out, *left], key=lambda part: part.start))
+    same = tuple(run for run, same in zip(runs, mine, strict=True) if same)
+    return _tracked_runs(model, replace(watched, runs=same, left_out=ordered))
 
 
 def _tracked_runs(model: FaceModel, watched: WatchedFilm) -> TrackedFilm:

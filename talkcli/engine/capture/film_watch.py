@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from talkcli.engine.capture.detector import MESH_POINTS, Detector, Photo
 from talkcli.engine.capture.detector_errors import DetectorErrors
+from talkcli.engine.capture.face_looks import SAME_PERSON, face_looks, likeness
 from talkcli.engine.capture.film_pictures import film_pictures, film_seconds
 from talkcli.engine.capture.lip_edges import Lines, mouth_lines, with_seen_lips
 from talkcli.engine.capture.sight import eye_distances
@@ -43,6 +44,10 @@ follows is another scene."""
 CUT, THUMB = 24.0, 24
 """Grey levels by which small pictures of a scene differ from those of another, on average; pixels of their
 sides."""
+
+BEFORE_AND_AFTER = 8
+"""Pictures before a moment, and after it, by which it is known that one person follows on another in the
+same place."""
 
 GLANCES = 0.5
 """Seconds between the pictures by which a long film is surveyed."""
@@ -75,6 +80,8 @@ class FaceRun:
     """[n, MESH_POINTS, 2] column and row, pixels; the lower lip's edge where the pictures show it"""
     sharp: Array
     """[n] how sharp the face is, beside other pictures of the film"""
+    looks: Array
+    """[cells] of the face, on average"""
 
     @property
     def length(self) -> float:
@@ -100,6 +107,7 @@ class _Glance:
     points: Array | None
     mouth: Lines | None
     sharp: float
+    looks: Array | None
     thumb: NDArray[np.float32]
     reason: str
 
@@ -221,7 +229,7 @@ def _glance(seconds: float, picture: Photo, faces: list[Array]) -> _Glance:
     grey = picture[rows[:, None], columns].astype(np.float32).mean(-1)
     thumb = grey.reshape(THUMB, 4, THUMB, 4).mean((1, 3))
     if not faces:
-        return _Glance(seconds, None, None, 0.0, thumb, NO_FACE)
+        return _Glance(seconds, None, None, 0.0, None, thumb, NO_FACE)
     points = faces[0].astype(np.float64)
     size = np.ptp(points, axis=0)
     others = [face for face in faces[1:] if np.linalg.norm(face.mean(0) - points.mean(0)) > 0.5 * size.max()]
@@ -230,8 +238,8 @@ def _glance(seconds: float, picture: Photo, faces: list[Array]) -> _Glance:
         reason = SECOND
     elif float(eye_distances(points[None])[0]) < SMALLEST_FACE:
         reason = TOO_SMALL
-    lines = mouth_lines(picture, points)
-    return _Glance(seconds, points, lines, _crispness(picture, points), thumb, reason)
+    lines, sharp = mouth_lines(picture, points), _crispness(picture, points)
+    return _Glance(seconds, points, lines, sharp, face_looks(picture, points), thumb, reason)
 
 
 def _crispness(picture: Photo, points: Array) -> float:
@@ -256,7 +264,12 @@ def followed(glances: list[_Glance]) -> tuple[list[FaceRun], list[LeftOut]]:
             runs[-1].append(glance)
         else:
             runs.append([glance])
-    kept = [run for run in runs if run[-1].seconds - run[0].seconds >= SHORTEST_RUN]
+    kept = [
+        run
+        for whole in runs
+        for run in _of_one_person(whole)
+        if run[-1].seconds - run[0].seconds >= SHORTEST_RUN
+    ]
     left = _between(glances, kept)
     return [_run_of(run) for run in kept], left
 
@@ -269,6 +282,19 @@ def _goes_on(last: _Glance, before: _Glance, glance: _Glance) -> bool:
     width, now = np.ptp(last.points, axis=0).max(), np.ptp(glance.points, axis=0).max()
     away = np.linalg.norm(glance.points.mean(0) - last.points.mean(0))
     return bool(away < LEAP * width and 1 / SWELLING < now / width < SWELLING)
+
+
+def _of_one_person(run: list[_Glance]) -> list[list[_Glance]]:
+    """A run, parted where another face is in the place of one."""
+    looks = np.array([each.looks for each in run])
+    alike = [
+        likeness(looks[at - BEFORE_AND_AFTER : at].mean(0), looks[at : at + BEFORE_AND_AFTER].mean(0))
+        for at in range(BEFORE_AND_AFTER, len(run) - BEFORE_AND_AFTER + 1)
+    ]
+    if min(alike, default=1.0) >= SAME_PERSON:
+        return [run]
+    at = BEFORE_AND_AFTER + int(np.argmin(alike))
+    return [*_of_one_person(run[:at]), *_of_one_person(run[at:])]
 
 
 def _between(glances: list[_Glance], kept: list[list[_Glance]]) -> list[LeftOut]:
@@ -289,4 +315,5 @@ def _run_of(glances: list[_Glance]) -> FaceRun:
         np.array([each.seconds for each in glances]),
         with_seen_lips(points, np.array([each.mouth for each in glances])),
         np.array([each.sharp for each in glances]),
+        np.mean([each.looks for each in glances if each.looks is not None], axis=0),
     )
