@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
+from talkcli.engine import pictures
 from talkcli.engine.capture.photo import read_photo
+from talkcli.engine.errors import BadInput
 from talkcli.engine.pictures import is_picture
 
 TURNED = Image.Exif()
@@ -43,3 +45,22 @@ def test_an_avif_is_none_of_heic_whichever_of_its_brands_comes_first(tmp_path):
     written = (tmp_path / "me.avif").read_bytes()
     (tmp_path / "me.avif").write_bytes(written[:8] + b"mif1" + written[12:])
     check_read(tmp_path / "me.avif")
+
+
+def test_a_grey_photograph_of_16_bits_is_read_as_bright_as_it_is(tmp_path):
+    grey = RED_ABOVE[..., 0]
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "me.png")
+    read = read_photo(tmp_path / "me.png")
+    assert read.shape == RED_ABOVE.shape and (read == grey[..., None]).all()
+
+
+def test_a_photograph_of_too_many_pixels_is_read_reduced_or_told_to_be_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "LARGEST_PICTURE", 64 * 48)
+    for suffix in (".jpg", ".png"):
+        Image.fromarray(RED_ABOVE).save(tmp_path / f"me{suffix}", quality=95)
+    read = read_photo(tmp_path / "me.jpg")
+    assert read.shape == (32, 48, 3)
+    np.testing.assert_allclose(read[:14].astype(int), RED_ABOVE[:14, :48], atol=12)
+    with pytest.raises(BadInput, match="more than 3,072 pixels") as refused:
+        read_photo(tmp_path / "me.png")
+    assert "Reduce" in refused.value.hint

@@ -32,8 +32,8 @@ _BOX_BRANDS = (*_HEIC_BRANDS, *_AVIF_BRANDS, b"mif1", b"msf1")
 HEIC_INSTALL = "pip install 'talkcli[capture]', or export it as JPEG, AVIF or PNG."
 LARGEST_PICTURE = 64_000_000
 """Pixels; a small file may claim to be of any size."""
-_LARGEST_HELD_TWICE = 32_000_000
-"""Of the formats whose readers hold a picture several times over."""
+_LARGEST_HELD_TWICE = 50_000_000
+"""Of the formats whose readers hold a picture several times over; phones' HEIC have 49 million."""
 _STRIP = 256
 """Rows that are turned into sRGB at a time."""
 
@@ -89,12 +89,21 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def opened_picture(path: Path) -> Iterator[Image.Image]:
-    """A picture of PICTURE_FORMATS. BadInput for any other, for a damaged one and for one too large."""
-    with _begun(path) as picture:
+    """A picture of PICTURE_FORMATS; a JPEG that is too large is read at half its size, or less. BadInput for
+    any other format, for a damaged picture and for one too large."""
+    with _begun(path, reduced=True) as picture:
         if picture.format == "TIFF":
             with _in_silence():
                 picture.load()
-        yield picture
+        yield _in_bytes(picture) if picture.mode.startswith("I") else picture
+
+
+def _in_bytes(picture: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits, which Pillow would cut off at 255."""
+    values = np.asarray(picture).astype(np.int64).clip(0, 65535) >> 8
+    out = Image.fromarray(values.astype(np.uint8))
+    out.info = picture.info  # which way it is turned
+    return out
 
 
 @contextmanager
@@ -111,8 +120,8 @@ def _in_silence() -> Iterator[None]:
 
 
 @contextmanager
-def _begun(path: Path) -> Iterator[Image.Image]:
-    """One whose header was read."""
+def _begun(path: Path, reduced: bool = False) -> Iterator[Image.Image]:
+    """One whose header was read. `reduced`: of a JPEG that is too large as much as is not."""
     formats = PICTURE_FORMATS
     if path.is_file() and _boxed(path) == "HEIC":
         formats = _heic_formats(path)
@@ -125,8 +134,11 @@ def _begun(path: Path) -> Iterator[Image.Image]:
         _recognised(file, formats) as picture,
     ):
         most = _LARGEST_HELD_TWICE if picture.format in ("WEBP", "AVIF", "HEIF") else LARGEST_PICTURE
+        if reduced and picture.format == "JPEG" and picture.width * picture.height > most:
+            share = (most / (picture.width * picture.height)) ** 0.5 / 2
+            picture.draft("RGB", (round(picture.width * share), round(picture.height * share)))
         if picture.width * picture.height > most:
-            raise ValueError(f"it has more than {most:,} pixels")
+            raise BadInput(f"{path} has more than {most:,} pixels.", "Reduce it, to 4000 a side or fewer.")
         yield picture
 
 
