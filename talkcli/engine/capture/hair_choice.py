@@ -43,7 +43,7 @@ CROPPED, FLAT = "cropped", 0.017
 """The style of short hair that stands off the head by less than so many heights of the face, 3 mm: it is
 cropped, or combed back."""
 
-AFRO, ALL_ROUND = "afro", (0.14, 0.135)
+AFRO, ALL_ROUND = "afro", (0.14, 0.13)
 """The style of short hair that stands off the head by more than so many heights of the face at the crown, and
 at both sides: straight hair lies flat there, if less so on real people (0.127 at most, six pictures of
 three) than on ours (afros 0.137 at least, six)."""
