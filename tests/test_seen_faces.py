@@ -14,7 +14,7 @@ from talkcli.engine.capture.detector import MediaPipe
 from talkcli.engine.capture.detector_errors import DetectorErrors, detector_errors
 from talkcli.engine.capture.landmark_sets import OTHER_SIDE, SKIN_POINTS
 from talkcli.engine.capture.marks import marks_on
-from talkcli.engine.capture.seen_faces import places_on_face, seen_faces, with_seen_faces
+from talkcli.engine.capture.seen_faces import places_on_face, told_faces, with_seen_faces
 from talkcli.engine.capture.sight import Sight, sight_of
 from talkcli.engine.face.avatar import load_avatar
 from talkcli.engine.face.face_model import load_face_model
@@ -45,10 +45,10 @@ def found(points: Array, shape: str) -> float:
 
 
 def test_a_mirrored_face_does_the_same():
-    signs = seen_faces().signs
+    signs = told_faces().signs
     mirrored = signs[:, list(OTHER_SIDE[:SKIN_POINTS])] * [-1, 1]
     np.testing.assert_allclose(signs, mirrored, atol=0.011)
-    moves = seen_faces().moves
+    moves = told_faces().moves
     np.testing.assert_allclose(moves, moves[:, list(OTHER_SIDE)] * [-1, 1], atol=2e-3)
 
 
@@ -60,7 +60,7 @@ def test_frowns_and_sneers_of_a_photograph_are_found_and_nobody_at_rest_frowns(w
 
 
 def test_points_move_as_far_as_a_face_is_expected_to_do_so():
-    faces, names, plain = seen_faces(), load_face_model().shape_names, sight(seen("noor", "browDown"))
+    faces, names, plain = told_faces(), load_face_model().shape_names, sight(seen("noor", "browDown"))
     moved = with_seen_faces(faces, plain, names)
     weights = faces.expected(places_on_face(plain.points[0], plain.unit))
     assert moved.expected[0, names.index("browDownLeft")] == weights[0] > 0.3

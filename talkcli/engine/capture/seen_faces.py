@@ -64,7 +64,7 @@ def with_seen_faces(faces: SeenFaces, sight: Sight, names: Sequence[str]) -> Sig
 
 
 @functools.cache
-def seen_faces() -> SeenFaces:
+def told_faces() -> SeenFaces:
     """By mediapipe 0.10.14."""
     told = json.loads(asset(_FILE).read_text())
     signs, moves = (np.array(told[name], np.float64) for name in ("signs", "moves"))
