@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import io
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -59,14 +58,13 @@ class Taken(NamedTuple):
     camera: Camera
 
 
-def photograph(avatar: Avatar, chance: np.random.Generator, face: Mapping[str, float] | None = None) -> Taken:
-    """Somebody within 15 degrees of the front, in some room's light; `face`: weights by name, or drawn."""
+def photograph(avatar: Avatar, chance: np.random.Generator) -> Taken:
+    """Somebody within 15 degrees of the front, in the light of some room."""
     model, light = load_face_model(), room_light(chance)
     assert avatar.look is not None
     lit = replace(avatar, look=replace(avatar.look, light=torch.from_numpy(light).float()))
-    most = {"jawOpen": 0.15, "mouthSmile": 0.5, "browInnerUp": 0.4}
-    drawn = {name: weight * chance.random() for name, weight in most.items()}
-    weights = model.weight_vector(**(drawn if face is None else face))
+    face = {"jawOpen": 0.15, "mouthSmile": 0.5, "browInnerUp": 0.4}
+    weights = model.weight_vector(**{name: most * chance.random() for name, most in face.items()})
     tilt = np.array([chance.uniform(-8, 8), 0, chance.uniform(-5, 5)])
     turn = rotation_of(np.radians(tilt)) @ rotation_of(np.radians([0, chance.uniform(-15, 15), 0]))
     away, view = chance.uniform(0.55, 0.9), np.eye(4)

@@ -213,8 +213,9 @@ def test_blinks_that_are_seen_half_are_whole_and_a_look_down_is_none():
     shut = np.zeros(120)
     shut[20:25] = [0.3, 0.6, 0.7, 0.6, 0.3]
     shut[60:100] = 0.6
-    shut_by_side = {"Left": shut, "Right": shut * 0.8}
-    sight = Sight(np.zeros((120, 2, 2)), 1.0, (1, 1), np.zeros(120, bool), shut_by_side, np.zeros((120, 0)))
+    sight = Sight(
+        np.zeros((120, 2, 2)), 1.0, (1, 1), np.zeros(120, bool), {"Left": shut, "Right": shut * 0.8}
+    )
     lids = with_whole_blinks(sight, np.ones(120)).lids_shut
     assert lids["Left"][22] == 1 and lids["Right"][22] == 1
     assert (lids["Left"][60:100] == 0.6).all() and (lids["Left"][:19] == 0).all()

@@ -25,7 +25,6 @@ from talkcli.engine.capture.landmark_sets import SKIN_POINTS
 from talkcli.engine.capture.marks import Marks, marks_on
 from talkcli.engine.capture.normal_equations import FaceFit, residual
 from talkcli.engine.capture.seen_blinks import with_whole_blinks
-from talkcli.engine.capture.seen_faces import told_faces, with_seen_faces
 from talkcli.engine.capture.sight import Sight, sight_of
 from talkcli.engine.face.face_model import FaceModel
 from talkcli.engine.studio.arrays import Array, Index
@@ -86,8 +85,6 @@ def captured_person(
     detector errs by whom it sees, not at all unless given.
     """
     sight = sight_of(points, size, marks_on(model, model.template))
-    if errors is not None and len(points) == 1:
-        sight = with_seen_faces(told_faces(), sight, model.shape_names)
     there = np.arange(len(points)) if among is None else among
     telling = there[differing_frames(points[there, :SKIN_POINTS], sight.unit, TELLING_MOST)].tolist()
     few = sight.part(telling)

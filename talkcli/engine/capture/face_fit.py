@@ -140,15 +140,10 @@ def _shared_step(marks: Marks, fit: FaceFit, sight: Sight, calm: float, likely: 
         gradient[mine] += share * normal.gradient
         at = slice(first + POSE, first + own)
         diagonal[at] = share * calm / WEIGHT_SD**2
-        gradient[at] += share * calm * _unlikeliness(fit.weights[i], sight.expected[i])
+        gradient[at] += share * calm * (fit.weights[i] / WEIGHT_SD**2 + WEIGHT_PULL)
         low[at], high[at] = -fit.weights[i], 1 - fit.weights[i]
     hessian[np.diag_indices(len(gradient))] += diagonal
     return bounded_minimum(hessian, gradient, low, high)
-
-
-def _unlikeliness(weights: Array, expected: Array) -> Array:
-    """[shapes] derivative of what weights cost; none is drawn to 0 that is expected."""
-    return (weights - expected) / WEIGHT_SD**2 + WEIGHT_PULL * (expected == 0)
 
 
 def fitted_frame(
@@ -166,7 +161,7 @@ def fitted_frame(
         hessian, gradient = frame_equations(marks, one, 0, seen, shared=False)
         weights, diagonal = one.weights[0], np.full(len(gradient), _LOOSE)
         diagonal[POSE:] = calm / WEIGHT_SD**2
-        gradient[POSE:] += calm * _unlikeliness(weights, seen.expected[0])
+        gradient[POSE:] += calm * (weights / WEIGHT_SD**2 + WEIGHT_PULL)
         for other, away in beside:
             stiff = 1 / (steady * away) ** 2
             turn = turn_between(fit.turns[other], one.turns[0])

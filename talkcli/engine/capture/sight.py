@@ -48,14 +48,10 @@ class Sight:
     """[frames]"""
     lids_shut: dict[str, Array]
     """Left and Right: [frames] how far lids are shut, 0..1, of the widest that this person opens them"""
-    expected: Array
-    """[frames, shapes] weights that are likeliest before points are fitted"""
 
     def part(self, frames: list[int]) -> Sight:
         lids = {side: shut[frames] for side, shut in self.lids_shut.items()}
-        return Sight(
-            self.points[frames], self.unit, self.size, self.lips_shut[frames], lids, self.expected[frames]
-        )
+        return Sight(self.points[frames], self.unit, self.size, self.lips_shut[frames], lids)
 
 
 def sight_of(points: Array, size: tuple[int, int], marks: Marks) -> Sight:
@@ -68,7 +64,6 @@ def sight_of(points: Array, size: tuple[int, int], marks: Marks) -> Sight:
         size,
         gaps < LIPS_SHUT,
         {side: _shutness(points, side) for side in LID_PAIRS},
-        np.zeros((len(points), len(marks.names))),
     )
 
 
