@@ -36,8 +36,9 @@ bright as they are; and their hue without any light, logarithms less their mean.
 
 _COMMON, _TELLING = 0.81, 0.4
 """Of the even room's, the light in which faces are photographed, as cameras expose for them; and of the
-logarithm, how far from it whites are believed by three quarters. Near it they are believed by half, since
-they scatter as much as such light does (0.10, 0.09)."""
+logarithm, how far below it whites are believed by three quarters. Near it they are believed by half, since
+they scatter as much as such light does (0.10, 0.09), and above it, too: real ones seem up to three times as
+bright as they should, by make-up, lamps in them and whoever retouches, and made pale people brown."""
 
 _TINTED = 0.6
 """Of the hue that whites show beyond their own, how much is the light's: they scatter by 0.05."""
@@ -62,7 +63,8 @@ def light_on_eyes(seen: SeenSkin, shelter: Texels, maps: Atlas) -> Texels | None
     level = np.percentile(bright, _UNSHADED)
     hue = np.log(whites[np.abs(bright - level) <= _ALIKE * level].mean(0))
     off = np.log(level / (_WHITE * _COMMON))
-    level = np.log(_COMMON) + off * (1 - 0.5 / (1 + (off / _TELLING) ** 2))
+    dim = min(off, 0.0) / _TELLING
+    level = np.log(_COMMON) + off * (1 - 0.5 / (1 + dim**2))
     return np.exp(level + _TINTED * (hue - hue.mean() - _WHITE_HUE)).astype(np.float32)
 
 
