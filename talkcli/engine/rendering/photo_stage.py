@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import distance_transform_edt, map_coordinates
+from scipy.ndimage import map_coordinates
 
 from talkcli.engine.device import cores
 from talkcli.engine.errors import BadInput, pick
@@ -35,6 +35,7 @@ from talkcli.engine.rendering.drawn_glasses import (
     without_frame,
 )
 from talkcli.engine.rendering.membrane import PINNED, Membrane
+from talkcli.engine.rendering.photo_share import PartsSeen, kept_share, outline_share
 from talkcli.engine.rendering.picture import Painter, Pixels, PosedMoment
 from talkcli.engine.rendering.render import QUALITIES, by_thread, drawn_in_order, mesh_scene
 from talkcli.engine.rendering.view import Places, seen_at, view_of
@@ -50,9 +51,6 @@ FACES_TALL = 2.4
 
 CELLS = 64
 """Of the grid that bends, along the longer side."""
-
-OUTLINE, SEAM = 0.003, 0.014
-"""Metres inside the outline of the face where the drawn one begins, and over which it takes over."""
 
 STIFF = 30.0
 """How much stiffer than what stands behind it the person is: hair goes along whole."""
@@ -112,14 +110,20 @@ def photo_stage(avatar: Avatar, size: tuple[int, int]) -> PhotoStage:
     ids = view_of(place, faces, focal, size, both=True).ids
     inside = (ids >= 0) & np.all(_face(model)[faces], 1)[ids]
     metre = focal / -np.median(place[:, 2])
-    depth = np.asarray(distance_transform_edt(np.pad(inside, 1)))[1:-1, 1:-1] / metre
-    share = np.clip((depth - OUTLINE) / SEAM, 0, 1)
-    share = share * share * (3 - 2 * share)
+    share = outline_share(inside, metre)
+    at = map_coordinates(share, (spots[:, ::-1] - 0.5).T, order=1, mode="constant")
+    shown = np.any((at > 0)[faces], 1)
     box = (left, top, left + width / scale, top + height / scale)
     values = Image.fromarray(photo.picture.numpy()).resize(size, Image.Resampling.LANCZOS, box)
     bare, glasses = np.asarray(values, np.float32), glasses_front(avatar, TAKEN_BACK)
+    frame = np.zeros(ids.shape, bool)
     if glasses is not None:
-        bare = without_frame(bare, *glasses.seen(body, camera.centred(0)[0].numpy(), focal, size), ids >= 0)
+        there, near = glasses.seen(body, camera.centred(0)[0].numpy(), focal, size)
+        bare = without_frame(bare, there, near, ids >= 0)
+        column, row = np.clip(there, 0, np.array(size) - 1).astype(int).T
+        frame[row, column] = True
+    drawing = _drawn_still(photo, avatar, camera, shown)
+    share *= kept_share(bare, drawing, _parts_seen(model, faces, ids, frame), metre)
     picture = np.concatenate([bare, share[..., None].astype(np.float32)], -1)
     at = map_coordinates(share, (spots[:, ::-1] - 0.5).T, order=1, mode="constant")
     visible = np.zeros(len(spots), bool)
@@ -135,7 +139,7 @@ def photo_stage(avatar: Avatar, size: tuple[int, int]) -> PhotoStage:
         stiffness,
         pull,
         pitch,
-        np.any((at > 0)[faces], 1),
+        shown,
         glasses_front(avatar, DRAWN_BACK),
     )
 
@@ -208,8 +212,34 @@ def farthest_turn(motion: Motion) -> float:
 
 def as_photographed(photo: Photograph, avatar: Avatar) -> Places:
     """[V, 3] the head with the expression of the photograph, metres."""
-    still = Motion(Fraction(25), Coefficients(photo.weights[None], torch.zeros(1, 3)))
-    return vertices(still, replace(avatar, rest=None))[0].double().numpy()
+    return vertices(_still(photo), replace(avatar, rest=None))[0].double().numpy()
+
+
+def _still(photo: Photograph) -> Motion:
+    return Motion(Fraction(25), Coefficients(photo.weights[None], torch.zeros(1, 3)))
+
+
+def _drawn_still(photo: Photograph, avatar: Avatar, camera: Camera, shown: NDArray[np.bool_]) -> Pixels:
+    """[height, width, 4] what is drawn of the moment of the photograph."""
+    bare = replace(avatar, rest=None, worn=())
+    scene = mesh_scene(
+        _still(photo), bare, camera, "transparent", wrinkles=True, texture=True, quality="standard",
+        shown=shown,
+    )  # fmt: skip
+    [moment] = scene.moments
+    return scene.painter().draw(moment)
+
+
+def _parts_seen(
+    model: FaceModel, faces: NDArray[np.int64], ids: NDArray[np.int64], frame: NDArray[np.bool_]
+) -> PartsSeen:
+    def seen(*names: str) -> NDArray[np.bool_]:
+        part = np.zeros(len(model.template), bool)
+        part[torch.cat([model.topology.regions[name] for name in names]).long()] = True
+        return (ids >= 0) & np.all(part[faces], 1)[ids]
+
+    mouth = seen("lips", "teeth", "gums", "tongue", "cavity")
+    return PartsSeen(seen("nose"), seen("left_eye", "right_eye"), mouth, frame)
 
 
 def _before_camera(body: Places, camera: Camera) -> tuple[Places, float]:
