@@ -28,12 +28,15 @@ def ada() -> Look:
     return look
 
 
-def mouth_in(light: tuple[float, float, float]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+def mouth_in(
+    light: tuple[float, float, float], eyes: tuple[float, float, float] = (0, 0, 0)
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """[2, 3] teeth and tongue, linear, as a photograph of our own skin in a light becomes an avatar's; and as
-    that light shows them."""
+    that light shows them. Of eyes that are so many logarithms brighter than there."""
     maps, lamp = skin_atlas(), np.asarray(light, np.float32)
     own, _ = own_skin(ada(), maps, bald=False)
     seen = shown_by_even_room(own, SHELTER, lamp)
+    seen[maps.eyes] *= np.exp(np.asarray(eyes, np.float32))
     trust = (maps.face | maps.eyes).astype(np.float32)
     made = painted_skin(ada(), SeenSkin(seen, trust), SHELTER, maps, bald=False)
     texels = linear(made.albedo.numpy()).reshape(-1, 3)[maps.canvas.texels]
@@ -53,3 +56,12 @@ def test_teeth_and_tongue_are_as_bright_and_coloured_as_the_light_of_the_photogr
     made, true = mouth_in(light)
     teeth, tongue = np.abs(np.log(made / true)).max(1)
     assert teeth < 0.2 and tongue < 0.45, "whites are taken for wet, by 0.15 darker than here"
+
+
+@pytest.mark.parametrize(
+    ("eyes", "off"), [((-1.4, -1.4, -1.4), 0.45), ((-1.3, -0.5, 0.2), 0.55), ((-0.3, -0.9, -1.6), 0.75)]
+)
+def test_teeth_are_no_darker_than_skin_where_whites_are_in_the_shade_or_painted(eyes, off):
+    """By far nearer to what the light makes of them than the whites are."""
+    made, true = mouth_in((0.9, 0.9, 0.9), eyes)
+    assert np.abs(np.log(made / true))[0].max() < off < np.abs(eyes).max() / 2 + 0.01

@@ -72,6 +72,10 @@ WET_WHITE, IN_MOUTH = 0.86, 1.0
 WHITE_HUE = 0.06, -0.01, -0.05
 """Logarithms by which pictures show whites warmer than the light is: lids and lashes are mixed with them."""
 
+BESIDE_SKIN, BLUER_THAN_SKIN = -0.05, (-0.1, 0.7)
+"""Logarithms: how bright teeth are beside skin at least, and how much bluer: whites in the shade of lids, or
+among what is painted on them, do not tell the light."""
+
 MOUTH_DEPTH = 8.0, 24.0
 """mm behind the foremost tooth up to which an open mouth is lit in full, and over which a third of that is
 left."""
@@ -307,8 +311,21 @@ def _paint_eyes(out: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> None:
     lit, fading = MOUTH_DEPTH
     shelter = MOUTH_SHELTER[1] * np.exp(-(ahead.max() - lit - ahead).clip(0) / fading)
     shelter = shelter.clip(MOUTH_SHELTER[0]).astype(np.float32)
-    shown = shown_by_even_room(own[maps.mouth], shelter, IN_MOUTH * np.exp(white))
+    lamp = (IN_MOUTH * np.exp(_as_beside_skin(white, own, seen, maps))).astype(np.float32)
+    shown = shown_by_even_room(own[maps.mouth], shelter, lamp)
     out[maps.mouth] = printed_albedo(shown, shelter)
+
+
+def _as_beside_skin(white: Texels, own: Texels, seen: SeenSkin, maps: Atlas) -> Texels:
+    """[3] logarithms of the light on teeth as whites tell it, within what teeth are beside a face's skin."""
+    skin = maps.face & (seen.trust > LENT) & (maps.canvas.lip > 1.2)
+    if not skin.any():
+        return white
+    teeth = np.log(own[maps.canvas.within("upper_teeth", "lower_teeth")].mean(0))
+    beside = teeth + white - np.log(np.median(seen.light[skin], 0).clip(1e-3))
+    blue = beside[2] - beside[0]
+    lift = max(BESIDE_SKIN - beside.mean(), 0.0)
+    return white + lift + (np.clip(blue, *BLUER_THAN_SKIN) - blue) * np.array([-0.5, 0, 0.5])
 
 
 LIGHT_STRAND = 1.6
