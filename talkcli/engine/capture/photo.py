@@ -33,8 +33,9 @@ LEAST_PIXELS, FEW_PIXELS = 30, 80
 BESIDE = 0.25
 """Area of a face, of the largest one's, below which it is a passer-by."""
 
-TURNED = 50.0
-"""Degrees of a head away from the camera beyond which half the face is a guess."""
+TURNED = 45.0
+"""Degrees of a head away from the camera, as it is fitted, beyond which half the face is a guess: of 60 some
+48 are seen."""
 
 STRANGE_IDENTITY, STRANGE_SHAPE, STRANGE_FIT = 1.2, 1.6, 0.03
 """Standard deviations and mm, root mean square, that people do not both exceed; and what their points leave,
@@ -127,14 +128,6 @@ def _chosen_face(path: Path, faces: list[Array], number: int | None) -> tuple[Ar
 
 def _checked(path: Path, person: CapturedPerson) -> float:
     """Degrees by which the head is turned away; BadInput where this is nobody to be made."""
-    identity = float(np.sqrt((person.fit.identity**2).mean()))
-    strange = identity > STRANGE_IDENTITY and person.corrected_mm > STRANGE_SHAPE
-    if strange or person.residual > STRANGE_FIT:
-        raise BadInput(
-            f"The face in {path} is no human face that is to be made: its points are "
-            f"{person.residual:.1%} of the eye distance off.",
-            "Give a photograph of a person from the front, with mouth and eyes in sight.",
-        )
     ahead = person.fit.turns[0][:, 2]
     toward = -person.fit.shifts[0] / np.linalg.norm(person.fit.shifts[0])
     degrees = float(np.degrees(np.arccos(np.clip(ahead @ toward, -1, 1))))
@@ -142,6 +135,14 @@ def _checked(path: Path, person: CapturedPerson) -> float:
         raise BadInput(
             f"The head in {path} is turned away by {degrees:.0f} degrees.",
             f"Give a picture from within {TURNED:.0f} degrees of the front.",
+        )
+    identity = float(np.sqrt((person.fit.identity**2).mean()))
+    strange = identity > STRANGE_IDENTITY and person.corrected_mm > STRANGE_SHAPE
+    if strange or person.residual > STRANGE_FIT:
+        raise BadInput(
+            f"The face in {path} is no human face that is to be made: its points are "
+            f"{person.residual:.1%} of the eye distance off.",
+            "Give a photograph of a person from the front, with mouth and eyes in sight.",
         )
     return degrees
 
