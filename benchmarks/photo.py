@@ -37,10 +37,10 @@ NOISE, QUALITY = 2.5, 88
 """Of a pixel, in bytes; of the JPEG."""
 
 
-def room_light(chance: np.random.Generator) -> Array:
-    """[9, 3] of some room, as `Look.light` has it."""
+def room_light(chance: np.random.Generator, colour: Array | None = None) -> Array:
+    """[9, 3] of some room, as `Look.light` has it; of a `colour` [3], or of a lamp's."""
     light = np.zeros((9, 3))
-    light[0] = chance.uniform(0.55, 0.8) * np.array([1.05, 1, 0.92])
+    light[0] = chance.uniform(0.55, 0.8) * np.array([1.05, 1, 0.92]) if colour is None else colour
     light[1], light[2], light[3] = (
         chance.uniform(-0.3, 0.3),
         chance.uniform(0, 0.3),

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.footage import NOISE, performed
+from benchmarks.photo import room_light
 from talkcli.engine.capture.detector import Detector, MediaPipe
 from talkcli.engine.capture.face_looks import LOOKS_UNIT, PeopleDiffer, face_looks
 from talkcli.engine.capture.normal_equations import rotation_of
@@ -66,14 +67,8 @@ def scenes_of(seed: int, clips: Sequence[Motion], detector: Detector) -> Iterato
 def filmed_scene(avatar: Avatar, clip: Motion, chance: np.random.Generator) -> Iterator[np.ndarray]:
     """Some pictures of somebody who speaks, in some room before some camera."""
     some = (int(chance.integers(len(clip) - PICTURES * APART)) + np.arange(PICTURES) * APART).tolist()
-    light = np.zeros((9, 3))
     warmth = [1 + chance.uniform(-0.05, 0.12), 1, 1 - chance.uniform(-0.05, 0.18)]
-    light[0] = chance.uniform(0.35, 0.8) * np.array(warmth)
-    light[1], light[2], light[3] = (
-        chance.uniform(-0.3, 0.3),
-        chance.uniform(0, 0.3),
-        chance.uniform(0.1, 0.35),
-    )
+    light = room_light(chance, chance.uniform(0.35, 0.8) * np.array(warmth))
     assert avatar.look is not None
     lit = replace(avatar, look=replace(avatar.look, light=torch.from_numpy(light).float()))
     view, turn = np.eye(4), np.radians([chance.uniform(-6, 8), chance.uniform(-18, 18), 0])

@@ -59,9 +59,9 @@ def test_teeth_and_tongue_are_as_bright_and_coloured_as_the_light_of_the_photogr
 
 
 @pytest.mark.parametrize(
-    ("eyes", "off"), [((-1.4, -1.4, -1.4), 0.45), ((-1.3, -0.5, 0.2), 0.55), ((-0.3, -0.9, -1.6), 0.75)]
+    ("eyes", "off"), [((-1.4, -1.4, -1.4), 0.2), ((-1.3, -0.5, 0.2), 0.3), ((-0.3, -0.9, -1.6), 0.35)]
 )
 def test_teeth_are_no_darker_than_skin_where_whites_are_in_the_shade_or_painted(eyes, off):
-    """By far nearer to what the light makes of them than the whites are."""
+    """Beside what the light makes of them, of whites that are darker by 1.3 to 1.6."""
     made, true = mouth_in((0.9, 0.9, 0.9), eyes)
-    assert np.abs(np.log(made / true))[0].max() < off < np.abs(eyes).max() / 2 + 0.01
+    assert np.abs(np.log(made / true))[0].max() < off

@@ -315,5 +315,5 @@ def _run_of(glances: list[_Glance]) -> FaceRun:
         np.array([each.seconds for each in glances]),
         with_seen_lips(points, np.array([each.mouth for each in glances])),
         np.array([each.sharp for each in glances]),
-        np.mean([each.looks for each in glances if each.looks is not None], axis=0),
+        np.array([each.looks for each in glances]).mean(0),
     )
