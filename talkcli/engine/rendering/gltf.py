@@ -1,4 +1,4 @@
-"""A .glb: a moving head with all that it wears in one file that Blender, three.js and game engines open."""
+"""A .glb: a moving head with all that it wears in one file, as glTF 2.0 has it."""
 
 from __future__ import annotations
 
